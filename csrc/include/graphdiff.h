@@ -1,0 +1,191 @@
+/* graphdiff.h: the whole public C interface of the core.
+ *
+ * The core runs *programs*: flat tables of 64-bit words, made by the Python compiler or read from a
+ * file. It knows no Python, never prints, never aborts, and allocates nothing while a program runs.
+ * Everything handed in is validated before it can run; everything it has to say comes back as a
+ * gd_status and a gd_fault.
+ *
+ * Life of a program
+ *   gd_program_create   words -> validated, immutable program with prepared instructions (shared by threads)
+ *   gd_context_create   program -> context: arena, scratch, pointer table, lock (one thread at a time)
+ *   gd_context_run      context + pointers of feeds, results and parameters -> results written
+ *
+ * The word format (all entries int64; sizes are in elements unless they say bytes)
+ *
+ *   header   [0] GD_MAGIC  [1] GD_FORMAT  [2] total words  [3] values  [4] instructions
+ *            [5] inputs    [6] outputs    [7] parameters   [8] arena bytes  [9] constant bytes
+ *            [10..15] zero
+ *   values   6 words each:  kind, dtype, count, place, lifetime_first, lifetime_last
+ *            kind   GD_VALUE_ARENA  place = byte offset into the arena, a multiple of 64
+ *                   GD_VALUE_INPUT / _OUTPUT / _PARAM   place = slot in the caller's pointer array
+ *                   GD_VALUE_CONST  place = byte offset into the constants, a multiple of 64
+ *            lifetime_* are instruction indices for inspection; the core does not rely on them.
+ *   instructions, in the order they run
+ *            [opcode, words (this one's total), tag, n_reads, n_writes, reads.., writes.., payload..]
+ *            tag names the instruction to the caller (faults and profiles return it). reads and writes
+ *            are value ids; payloads name operands by position: 0..n_reads-1 the reads, then the writes.
+ *            INPUT and CONST values may not be written. PARAM values may.
+ *            A read and a write may share memory only where the kernel says so (see tile).
+ *            Opcodes are numbers of the names in program/kernels.def, asked for by gd_opcode(name).
+ *
+ * A *view* is  [operand, offset, stride of each dimension of the instruction's iteration space];
+ * all offsets and strides in elements, strides may be 0 or negative; every element reached must lie
+ * inside the value.
+ *
+ *   tile     one fused pass: loads, micro-operations on registers, stores and trailing reductions
+ *            [n_dims, row_dims, n_loads, n_consts, n_ops, n_stores,
+ *             dims..,                                       iteration space, outermost first
+ *             loads..   each a view                          register r = 0.. ; operand -1: no memory, the
+ *                                                            register holds offset + sum(index*stride) as int64
+ *             consts..  each [dtype, bits]                   next registers; bits: the value in the low bytes
+ *             ops..     each [microop, dtype, a, b, c]       next registers; dtype of the result; unused = -1
+ *             stores..  each [register, reduce, axes mask, view]]
+ *            Registers are in static single assignment form. Compute type of a microop is the dtype of
+ *            its first operand (of b for `where`); operands must agree, or creation fails.
+ *            reduce: 0 plain store; else a name in kernels/reduce.def (gd_reduction(name)): the register
+ *            is reduced over the dimensions in the mask (bit d = dimension d), where the view's stride is
+ *            0. The order of the sum depends on the shape only.
+ *            A microop whose name starts with `row_` reduces its operand over the last row_dims dimensions
+ *            and yields the result at every element of the row (row_sum, row_max, ...).
+ *            In place: a plain store may share memory with a load whose view reaches the same byte for
+ *            every index (same start, same strides, same item size). Any other overlap is refused.
+ *
+ *   matmul   C = act(alpha * A B + bias) or C += ...  over broadcast batches
+ *            [n_batch, M, N, K, accumulate, act (a unary microop or -1), has_bias, batch dims..,
+ *             A: operand, offset, batch strides.., row stride, column stride
+ *             B: the same        C: the same (column stride 1)      bias (if any): operand, offset, stride over N
+ *             alpha bits (a double)]
+ *            A and B may have any strides; where neither is 1 the core gathers blocks itself.
+ *
+ *   every other kernel: operands are whole contiguous values and the payload is
+ *            [n_params, params..] as its own file states, e.g.
+ *   take           x, idx -> y            [outer, axis, inner, n_idx]   y[o,i,n] = x[o,idx[i],n]
+ *   take_vjp       idx, g (, base) -> y   [outer, axis, inner, n_idx]   y = base or 0; y[o,idx[i],n] += g[o,i,n]
+ *   take_along / take_along_vjp           [outer, axis, inner, n_idx]   idx has shape (outer, n_idx, inner)
+ *   arg_max, arg_min  x -> int64          [outer, axis, inner]          the first of equals; NaN counts as extreme
+ *   cumulative     x -> y                 [outer, axis, inner, kind, reverse]   kind: a reduction's number
+ *   check_index    idx ->                 [limit]        fails unless -limit <= idx < limit
+ *   check_true     pred ->                []             fails unless all elements are true
+ *
+ * Indices may be int32 or int64, negative ones count from the end; one out of range fails the run with
+ * GD_ERR_INDEX before that instruction writes anything.
+ */
+#ifndef GRAPHDIFF_H
+#define GRAPHDIFF_H
+#include <stddef.h>
+#include <stdint.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define GD_MAGIC  INT64_C(0x66696470617267)
+#define GD_FORMAT 1
+#define GD_ALIGN  64
+
+/* one list of statuses: name, text */
+#define GD_STATUS_LIST(X)                                                             \
+    X(OK, "ok")                                                                       \
+    X(ERR_MEMORY, "out of memory")                                                    \
+    X(ERR_FORMAT, "not a program of this format")                                     \
+    X(ERR_BOUNDS, "a table, offset or view reaches outside what it belongs to")       \
+    X(ERR_TYPE, "operand types do not fit the instruction")                           \
+    X(ERR_ALIAS, "operands overlap in memory in a way the instruction cannot take")   \
+    X(ERR_OPCODE, "unknown operation")                                                \
+    X(ERR_SHAPE, "a size is negative, too large or inconsistent")                     \
+    X(ERR_BUSY, "the context is running on another thread")                           \
+    X(ERR_INDEX, "index out of range")                                                \
+    X(ERR_CHECK, "a check failed")                                                    \
+    X(ERR_NONFINITE, "a non-finite value was made")                                   \
+    X(ERR_NUMERIC, "a numerical routine failed")                                      \
+    X(ERR_NO_BLAS, "no BLAS library is loaded and the operation needs one")           \
+    X(ERR_CANCELLED, "cancelled")
+
+typedef enum {
+#define X(name, text) GD_##name,
+    GD_STATUS_LIST(X)
+#undef X
+    GD_STATUS_COUNT
+} gd_status;
+
+typedef enum { GD_F32, GD_F64, GD_I32, GD_I64, GD_BOOL, GD_DTYPE_COUNT } gd_dtype;
+typedef enum { GD_VALUE_ARENA, GD_VALUE_INPUT, GD_VALUE_OUTPUT, GD_VALUE_PARAM, GD_VALUE_CONST } gd_value_kind;
+
+/* where and why something failed: the instruction's position and tag (-1: none), and two numbers whose
+ * meaning depends on the status: ERR_INDEX: the index, the limit; ERR_FORMAT/BOUNDS/..: the word, its value;
+ * ERR_NONFINITE: the write operand, the element. */
+typedef struct {
+    int64_t instruction, tag, a, b;
+} gd_fault;
+
+typedef struct gd_program gd_program;
+typedef struct gd_context gd_context;
+
+/* names and numbers, so that no table is written twice */
+const char *gd_status_text(int status);
+int gd_opcode(const char *name);           /* -1 if unknown */
+int gd_microop(const char *name);          /* -1 if unknown */
+int gd_reduction(const char *name);        /* -1 if unknown */
+const char *gd_opcode_name(int opcode);    /* NULL past the end: so a caller can list them */
+const char *gd_microop_name(int microop);
+const char *gd_reduction_name(int reduction);
+
+/* process-wide set-up; call before programs are created */
+int gd_init(void);                         /* picks the ISA, honours GRAPHDIFF_ISA; idempotent */
+const char *gd_isa(void);                  /* "v4", "v3", "v2" or "plain" */
+int gd_isa_select(const char *name);       /* for tests: GD_ERR_OPCODE if this processor or build has it not */
+int gd_blas_load(const char *path);        /* OpenBLAS with the scipy_ prefix; without it the core's own product serves */
+int gd_blas_loaded(void);
+int gd_set_threads(int n);                 /* size of the pool, at least 1; results never depend on it */
+int gd_threads(void);
+
+/* words and constants are copied */
+int gd_program_create(const int64_t *words, size_t n_words, const void *constants, size_t n_constants,
+                      gd_program **program, gd_fault *fault);
+void gd_program_destroy(gd_program *program);      /* counts references: contexts keep their program alive */
+int64_t gd_program_arena_bytes(const gd_program *program);    /* planned arena */
+int64_t gd_program_scratch_bytes(const gd_program *program);  /* registers and packing, one thread */
+int64_t gd_program_instructions(const gd_program *program);
+
+enum { GD_RUN_CHECK_FINITE = 1 };  /* fail at the first instruction whose float results are not finite */
+
+int gd_context_create(gd_program *program, gd_context **context);
+void gd_context_destroy(gd_context *context);
+/* Pointer arrays have the program's numbers of slots. Feeds and results must not overlap each other or the
+ * parameters. Returns GD_ERR_BUSY, having done nothing, if the context is already running. */
+int gd_context_run(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params,
+                   int flags, gd_fault *fault);
+/* as run, and adds each instruction's nanoseconds to ns[0..instructions-1] */
+int gd_context_profile(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params,
+                       int flags, int64_t *ns, gd_fault *fault);
+/* the address of a value in the context after a run (arena values may have been overwritten since) */
+const void *gd_context_value(const gd_context *context, int64_t value);
+
+/* a bound call: context and fixed pointers in one block; gd_bound_call is an `int (*)(void *)` */
+typedef struct gd_bound gd_bound;
+int gd_bound_create(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params,
+                    gd_bound **bound);
+void gd_bound_destroy(gd_bound *bound);
+int gd_bound_call(void *bound);
+void gd_bound_fault(const gd_bound *bound, gd_fault *fault);
+
+/* ---- planner: searches over plain arrays, no program needed (planner/) ---- */
+
+/* Offsets for n buffers, buffer i alive in [lower[i], upper[i]) with size[i] bytes. Deterministic for a given
+ * work budget; stops early at the bound. cancel (may be NULL) is polled: non-zero ends the search with the best
+ * found so far. align is a power of two. */
+int gd_arena_place(int64_t n, const int64_t *lower, const int64_t *upper, const int64_t *size, int64_t align,
+                   double seconds, const volatile int *cancel, int64_t *offsets, int64_t *peak, int64_t *bound);
+
+/* The cheapest schedule of a DAG under a byte limit. Node i costs cost[i], its result takes size[i] bytes, its
+ * operands are inputs[start[i]..start[i+1]). order is the given topological order of n nodes; outputs (n_outputs
+ * ids) are kept to the end. schedule receives at most capacity node ids, repeats allowed. Returns GD_OK with
+ * *peak <= limit, or GD_ERR_MEMORY with the schedule of the smallest peak found. */
+int gd_rematerialise(int64_t n, const double *cost, const int64_t *size, const int64_t *start,
+                     const int64_t *inputs, const int64_t *order, int64_t n_outputs, const int64_t *outputs,
+                     int64_t limit, double seconds, uint64_t seed, const volatile int *cancel, int64_t capacity,
+                     int64_t *schedule, int64_t *length, int64_t *peak, double *total_cost);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
