@@ -1,0 +1,70 @@
+/* kernel.h: what a kernel is to the program loop. Internal to the core.
+ *
+ * A kernel has a prepare step, once per instruction when a program is created (validates the payload
+ * against the operands, computes whatever can be known, stores it in a block of its own), and a run step,
+ * once per part and call. Parts are cut by shape, never by the number of threads, and may run in any order
+ * and at the same time; a kernel whose writes all parts share has one part.
+ * A kernel knows nothing of contexts, arenas or Python; it sees operand pointers and its own block.
+ *
+ * Adding a kernel: a line in program/kernels.def, a file in kernels/ with gd_prepare_<name> (compiled once)
+ * and gd_k_<name> (compiled once per ISA), and a paragraph on its payload in include/graphdiff.h.
+ */
+#ifndef GD_KERNEL_H
+#define GD_KERNEL_H
+#include "graphdiff.h"
+
+typedef struct {
+    int32_t kind, dtype;   /* gd_value_kind, gd_dtype */
+    int64_t count, place;
+} gd_value;
+
+/* given to prepare; operands are numbered reads first, then writes */
+typedef struct gd_prepare {
+    const int64_t *payload;
+    int64_t n_payload;
+    int n_reads, n_writes;
+    const int64_t *ids;         /* value ids, n_reads + n_writes */
+    const gd_value *values;     /* the program's table */
+    gd_fault *fault;            /* a, b: set before returning a failure */
+    /* results */
+    void *block;                /* from gd_prepare_block; owned by the program, immutable after creation */
+    int64_t parts;              /* at least 1; 1 unless set */
+    int64_t scratch;            /* bytes a part needs, contents undefined; 0 unless set */
+    int8_t *may_alias;          /* [n_reads * n_writes], zeroed: set 1 where read i and write j may share bytes */
+    struct gd_allocator *memory;
+} gd_prepare;
+
+/* zeroed memory that lives as long as the program, 64-byte aligned; NULL when there is none */
+void *gd_prepare_block(gd_prepare *p, size_t bytes);
+
+static inline const gd_value *gd_operand(const gd_prepare *p, int64_t i) { return &p->values[p->ids[i]]; }
+
+/* given to run */
+typedef struct gd_call {
+    const void *block;
+    void *const *operands;      /* resolved addresses, reads first, then writes */
+    void *scratch;
+    int64_t part;
+    gd_fault *fault;
+} gd_call;
+
+typedef int (*gd_prepare_fn)(gd_prepare *p);
+typedef int (*gd_run_fn)(const gd_call *call);
+
+/* bytes of an element, 0 if dtype is none */
+static inline int64_t gd_item_bytes(int64_t dtype) {
+    switch (dtype) {
+    case GD_F32: case GD_I32: return 4;
+    case GD_F64: case GD_I64: return 8;
+    case GD_BOOL: return 1;
+    default: return 0;
+    }
+}
+
+/* Functions compiled per ISA are named through GD_ISA_NAME(gd_k_take) -> gd_k_take_v3; the build defines
+ * GD_ISA as v2, v3, v4 or plain for each compilation of kernels/ and math/. */
+#define GD_CAT_(a, b) a##_##b
+#define GD_CAT(a, b) GD_CAT_(a, b)
+#define GD_ISA_NAME(name) GD_CAT(name, GD_ISA)
+
+#endif
