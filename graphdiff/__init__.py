@@ -1,0 +1,4 @@
+"""graphdiff: a compiled static-graph differentiator with a C core. Public names, nothing else."""
+
+from .errors import *  # noqa: F403
+from .ir.graph import name_scope as name_scope

@@ -1,0 +1,97 @@
+"""Every exception of graphdiff and the one formatter of their text.
+
+Owns: the classes, and the layout ``fact / in: operation / at: file:line``.
+Must not know: graphs, operations or the core; callers pass finished strings.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "GraphdiffError", "ShapeError", "DTypeError", "FeedError", "GraphError", "CompileError",
+    "MemoryLimitError", "NonFiniteError", "GradientMismatch",
+]  # fmt: skip
+
+
+class GraphdiffError(Exception):
+    """Base of all errors that graphdiff raises on purpose.
+
+    Attributes: ``fact`` (the first line), ``operation`` (the operation as printed, or None),
+    ``source`` (``file:line`` of the user's code, or None).
+    """
+
+    __module__ = "graphdiff"
+
+    def __init__(self, fact: str, operation: str | None = None, source: str | None = None):
+        self.fact = fact
+        self.operation = operation
+        self.source = source
+        super().__init__(format_error(fact, operation, source))
+
+    def __str__(self) -> str:  # KeyError-like bases would quote the text
+        return str(self.args[0])
+
+
+class ShapeError(GraphdiffError, ValueError):
+    """Shapes that cannot meet: broadcast, product, reshape, axis."""
+
+    __module__ = "graphdiff"
+
+
+class DTypeError(GraphdiffError, TypeError):
+    """A dtype an operation does not take; the text says which ``astype`` to write."""
+
+    __module__ = "graphdiff"
+
+
+class FeedError(GraphdiffError, ValueError):
+    """A value handed to a compiled function that it cannot take; nothing has run or changed."""
+
+    __module__ = "graphdiff"
+
+
+class GraphError(GraphdiffError, ValueError):
+    """A graph that is not well formed: foreign nodes, repeated names, cycles, unreadable text."""
+
+    __module__ = "graphdiff"
+
+
+class CompileError(GraphdiffError, RuntimeError):
+    """A well-formed graph that cannot be compiled as asked."""
+
+    __module__ = "graphdiff"
+
+
+class MemoryLimitError(GraphdiffError, MemoryError):
+    """No schedule fits the byte limit. ``smallest_arena_bytes`` is the least arena found."""
+
+    __module__ = "graphdiff"
+
+    def __init__(self, fact: str, operation: str | None = None, source: str | None = None, *, smallest: int = 0):
+        super().__init__(fact, operation, source)
+        self.smallest_arena_bytes = smallest
+
+
+class NonFiniteError(GraphdiffError, ArithmeticError):
+    """With ``debug="nan"``: the first instruction that made a NaN or an infinity."""
+
+    __module__ = "graphdiff"
+
+
+class GradientMismatch(GraphdiffError, AssertionError):
+    """A derivative rule disagrees with finite differences; ``report`` has the figures."""
+
+    __module__ = "graphdiff"
+
+    def __init__(self, fact: str, operation: str | None = None, source: str | None = None, *, report: object = None):
+        super().__init__(fact, operation, source)
+        self.report = report
+
+
+def format_error(fact: str, operation: str | None = None, source: str | None = None) -> str:
+    """The text of an error: the fact, then the operation and the user's line where known."""
+    text = fact
+    if operation:
+        text += "\n  in: " + operation
+    if source:
+        text += "\n  at: " + source
+    return text

@@ -1,0 +1,1 @@
+"""What a graph is: dtypes, sizes, values, nodes, graphs, their checker and their text."""

@@ -1,0 +1,279 @@
+"""What a graph is: values, nodes, and graphs closed over their leaves.
+
+A Node applies an operation to Values and has one or more results; a Value is one result of one node. Both are
+immutable. Serial numbers grow as nodes are made and a node is always made after its operands, so sorting by
+serial is a topological order; nothing here (or anywhere) recurses over a graph.
+Each node knows the user's source line, the scope, and - if it belongs to an adjoint - the node it is the adjoint of.
+Must not know: which operations exist (``op`` is any object with a ``name``), derivatives, plans.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import GraphError
+from .dims import Shape
+from .dtypes import SHORT
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_serial = itertools.count()
+_NO_ATTRS: dict[str, Any] = {}
+
+LEAVES = ("input", "parameter", "state", "constant")
+
+
+class Source(NamedTuple):
+    """A line of the user's code."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{os.path.basename(self.file)}:{self.line}"
+
+
+class Origin(NamedTuple):
+    """What an adjoint node belongs to: the node it differentiates and the rule that made it."""
+
+    node: Node
+    rule: str
+
+
+class _Ambient(threading.local):
+    """What new nodes inherit: set while a rule or a rewrite builds nodes, and by name scopes."""
+
+    origin: Origin | None = None
+    source: Source | None = None
+    scope: str = ""
+
+
+ambient = _Ambient()
+
+
+class name_scope:
+    """Groups the nodes built inside under a name, for people: printing and the inspector show it.
+
+    Example::
+
+        with gd.name_scope("block3"):
+            h = gd.tanh(x @ W)
+    """
+
+    def __init__(self, name: str):
+        self.name = str(name)
+
+    def __enter__(self) -> name_scope:
+        self._before = ambient.scope
+        ambient.scope = f"{self._before}/{self.name}" if self._before else self.name
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        ambient.scope = self._before
+
+
+class deriving:
+    """Nodes built inside are adjoint nodes of ``node``, made by ``rule``, at its source line and scope."""
+
+    __slots__ = ("_before", "_node", "_rule")
+
+    def __init__(self, node: Node, rule: str):
+        self._node, self._rule = node, rule
+
+    def __enter__(self) -> None:
+        self._before = (ambient.origin, ambient.source, ambient.scope)
+        ambient.origin = Origin(self._node, self._rule)
+        ambient.source, ambient.scope = self._node.source, self._node.scope
+
+    def __exit__(self, *exc: object) -> None:
+        ambient.origin, ambient.source, ambient.scope = self._before
+
+
+class inheriting:
+    """Nodes built inside take the place of ``node``: its origin (or ``origin``), source line and scope."""
+
+    __slots__ = ("_before", "_node", "_origin")
+
+    def __init__(self, node: Node, origin: Origin | None = None):
+        self._node, self._origin = node, origin
+
+    def __enter__(self) -> None:
+        self._before = (ambient.origin, ambient.source, ambient.scope)
+        ambient.origin = self._origin
+        ambient.source, ambient.scope = self._node.source, self._node.scope
+
+    def __exit__(self, *exc: object) -> None:
+        ambient.origin, ambient.source, ambient.scope = self._before
+
+
+_inside: dict[str, bool] = {}
+_sources: dict[tuple[Any, int], Source] = {}
+
+
+def user_source() -> Source | None:
+    """The nearest line of code outside this package on the stack."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        inside = _inside.get(code.co_filename)
+        if inside is None:
+            inside = _inside[code.co_filename] = code.co_filename.startswith(_PACKAGE)
+        if not inside:
+            key = (code, frame.f_lasti)
+            source = _sources.get(key)
+            if source is None:
+                if len(_sources) > 100_000:  # code made on the fly must not pile up
+                    _sources.clear()
+                source = _sources[key] = Source(code.co_filename, frame.f_lineno)
+            return source
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
+class Value:
+    """One result of one node, with a shape and a dtype."""
+
+    __slots__ = ("node", "index", "shape", "dtype", "__weakref__")
+
+    node: Node
+    index: int
+    shape: Shape
+    dtype: np.dtype
+
+    def __init__(self, node: Node, index: int, shape: Shape, dtype: np.dtype):
+        self.node, self.index, self.shape, self.dtype = node, index, shape, dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def name(self) -> str:
+        """The leaf's name; empty for a value that is computed."""
+        return self.node.name
+
+    @property
+    def is_leaf(self) -> bool:
+        return self.node.op.name in LEAVES
+
+
+class Node:
+    """An operation applied to values. ``inputs`` are Values, ``attrs`` the static arguments by name."""
+
+    __slots__ = ("op", "inputs", "attrs", "outputs", "serial", "source", "origin", "scope", "__weakref__")
+
+    def __init__(
+        self,
+        op: Any,
+        inputs: tuple[Value, ...],
+        attrs: dict[str, Any],
+        results: Sequence[tuple[Shape, np.dtype]],
+        value_class: type[Value] = Value,
+    ):
+        self.op = op
+        self.inputs = inputs
+        self.attrs = attrs or _NO_ATTRS
+        self.serial = next(_serial)
+        self.origin = ambient.origin
+        self.scope = ambient.scope
+        self.source = ambient.source or user_source()
+        if len(results) == 1:
+            shape, dtype = results[0]
+            self.outputs: tuple[Value, ...] = (value_class(self, 0, shape, dtype),)
+        else:
+            self.outputs = tuple(value_class(self, i, s, d) for i, (s, d) in enumerate(results))
+
+    @property
+    def name(self) -> str:
+        return self.attrs.get("name", "") if self.op.name in LEAVES else ""
+
+    def __repr__(self) -> str:
+        return f"<node {self.op.name} #{self.serial}>"
+
+
+def topological(outputs: Iterable[Value], stop: Iterable[Value] = ()) -> list[Node]:
+    """All nodes that ``outputs`` depend on, operands first, in the order they were declared.
+
+    Values in ``stop`` are taken as given: their nodes are not entered.
+    """
+    closed = {id(v) for v in stop}
+    seen: set[Node] = set()
+    stack = [v.node for v in outputs if id(v) not in closed]
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        for v in node.inputs:
+            if v.node not in seen and id(v) not in closed:
+                stack.append(v.node)
+    return sorted(seen, key=_by_serial)
+
+
+def _by_serial(node: Node) -> int:
+    return node.serial
+
+
+class Graph:
+    """A set of outputs and updates closed over named leaves.
+
+    ``inputs``: input leaves in the order of feeding; ``parameters``: parameter and state leaves in first-use
+    order; ``outputs``: values; ``updates``: (parameter or state, new value) pairs; ``nodes``: all that compute,
+    in topological order, leaves other than constants excluded. ``str(graph)`` prints it; ``gd.parse`` reads it back.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        inputs: Sequence[Value],
+        outputs: Sequence[Value],
+        updates: Sequence[tuple[Value, Value]] = (),
+        parameters: Sequence[Value] = (),
+    ):
+        self.name = name
+        self.inputs = tuple(inputs)
+        self.outputs = tuple(outputs)
+        self.updates = tuple(updates)
+        every = topological([*self.outputs, *(v for _, v in self.updates)], stop=self.inputs)
+        held = dict.fromkeys(parameters)
+        held.update((n.outputs[0], None) for n in every if n.op.name in ("parameter", "state"))
+        held.update((p, None) for p, _ in self.updates)
+        self.parameters = tuple(held)
+        self.nodes = [n for n in every if n.op.name not in ("input", "parameter", "state")]
+        for node in every:
+            if node.op.name == "input":
+                self._foreign(node)
+        by_name: dict[str, Value] = {}
+        for leaf in (*self.inputs, *self.parameters):
+            if by_name.setdefault(leaf.name, leaf) is not leaf:
+                kinds = " and ".join(sorted({by_name[leaf.name].node.op.name, leaf.node.op.name}))
+                raise GraphError(f"two leaves are called {leaf.name!r} ({kinds}); names must differ",
+                                 source=_at(leaf.node.source))
+
+    def _foreign(self, node: Node) -> None:
+        known = ", ".join(v.name for v in self.inputs) or "none"
+        raise GraphError(
+            f"input {node.name!r} is used but not listed among the inputs ({known})", source=_at(node.source)
+        )
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+
+def _at(source: Source | None) -> str | None:
+    return str(source) if source else None
+
+
+def type_text(value: Value) -> str:
+    """The type as printed: ``f32[batch,784]``."""
+    return f"{SHORT[value.dtype]}[{','.join(map(str, value.shape))}]"

@@ -1,0 +1,152 @@
+"""The leaves of a graph: inputs, parameters and states, and what belongs to them - monitors and checks.
+
+Must not know: how functions are compiled; a compiled function finds a leaf's watchers in its node's attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import DTypeError, GraphError, ShapeError
+from ..ir.dims import Dim, as_shape
+from ..ir.dtypes import CODE, FLOATS, as_dtype, bool_
+from ..ir.graph import Source, topological, user_source
+from .registry import Guard, Nothing, Op, register
+from .tensor import Storage, Tensor, as_tensor, fail, make
+
+
+def _infer_leaf(_inputs: Any, attrs: dict[str, Any]) -> Any:
+    return ((attrs["shape"], attrs["dtype"]),)
+
+
+INPUT = register(Op("input", "leaf", "A value fed at each call.", infer=_infer_leaf, kernel=Nothing()))
+PARAMETER = register(Op("parameter", "leaf", "Storage that is trained.", infer=_infer_leaf, kernel=Nothing()))
+STATE = register(Op("state", "leaf", "Storage kept between calls.", infer=_infer_leaf, kernel=Nothing()))
+
+
+def _name(kind: str, name: Any) -> str:
+    if not isinstance(name, str) or not name:
+        fail(GraphError, kind, f"the name must be a non-empty string, got {name!r}")
+    return name
+
+
+def input(name: str, shape: Any = (), dtype: Any = "float32") -> Tensor:  # noqa: A001
+    """A value fed at each call of a compiled function.
+
+    ``shape``: ints and names; a name is one size everywhere and becomes known at the call. ``dtype``: float32 unless
+    given. Raises ShapeError, DTypeError, GraphError.
+
+    Example: ``x = gd.input("x", shape=("batch", 64))``.
+    """
+    attrs = {"name": _name("input", name), "shape": as_shape(shape), "dtype": as_dtype(dtype)}
+    return make(INPUT, (), attrs)
+
+
+def parameter(
+    name: str, value: Any = None, *, shape: Any = None, init: Callable[..., np.ndarray] | None = None,
+    dtype: Any = None,
+) -> Tensor:  # fmt: skip
+    """A leaf with storage that updates write: weights.
+
+    Either ``value`` (an array; it is copied, its dtype kept unless ``dtype`` is given; Python numbers become
+    float32) or ``shape`` and ``init``, an initialiser of :mod:`gd.init` (float32 unless ``dtype`` is given).
+
+    Example: ``W = gd.parameter("W", shape=(64, 10), init=gd.init.he_normal(seed=0))``.
+    """
+    return _stored(PARAMETER, name, value, shape, init, dtype)
+
+
+def state(
+    name: str, value: Any = None, *, shape: Any = None, init: Callable[..., np.ndarray] | None = None,
+    dtype: Any = None,
+) -> Tensor:  # fmt: skip
+    """A leaf with storage kept between calls that is not trained: counters, moments, running statistics, keys.
+
+    Arguments as for :func:`parameter`. Example: ``n = gd.state("step", value=np.int64(0))``.
+    """
+    return _stored(STATE, name, value, shape, init, dtype)
+
+
+def _stored(op: Op, name: Any, value: Any, shape: Any, init: Any, dtype: Any) -> Tensor:
+    _name(op.name, name)
+    if value is None:
+        if shape is None or init is None:
+            fail(GraphError, op.name, f"{name!r} needs a value, or a shape and an init")
+        sizes = as_shape(shape)
+        if any(isinstance(s, Dim) for s in sizes):
+            fail(ShapeError, op.name, f"{name!r} has storage, so its shape must be ints, got {shape}")
+        dtype = as_dtype(dtype or "float32")
+        array = np.asarray(init(tuple(int(s) for s in sizes), dtype))
+        if array.shape != sizes:
+            fail(ShapeError, op.name, f"init gave {array.shape} for {name!r} of shape {sizes}")
+        array = array.astype(dtype, copy=False)
+    else:
+        if shape is not None or init is not None:
+            fail(GraphError, op.name, f"{name!r} has a value; shape and init go without one")
+        if isinstance(value, Tensor):
+            fail(GraphError, op.name, f"the value of {name!r} is a Tensor; give an array", [value])
+        array = np.asarray(value)
+        if dtype is None and not isinstance(value, (np.ndarray, np.generic)) and array.dtype.kind == "f":
+            dtype = "float32"
+        if dtype is not None:
+            array = array.astype(as_dtype(dtype))
+        if array.dtype not in CODE:
+            fail(DTypeError, op.name, f"{name!r} is {array.dtype}; write .astype('float32') or another of float32, "
+                 "float64, int32, int64, bool")  # fmt: skip
+        array = array.astype(as_dtype(array.dtype), copy=False)
+    if op is PARAMETER and array.dtype not in FLOATS:
+        fail(DTypeError, op.name, f"{name!r} is {array.dtype}; parameters are floats, use gd.state or "
+             ".astype('float32')")  # fmt: skip
+    storage = Storage(array)
+    return make(op, (), {"name": name, "shape": array.shape, "dtype": storage.array.dtype, "storage": storage})
+
+
+# --------------------------------------------------------------------------------------- monitors and checks
+
+
+class Watcher(NamedTuple):
+    """A monitor (``value`` is recorded under ``text``) or a check (``value`` must hold, else ``text`` is the error)."""
+
+    kind: str
+    value: Tensor
+    text: str
+    source: Source | None
+
+
+def _watch(kind: str, value: Tensor, text: str) -> None:
+    leaves = [n for n in topological([value]) if n.op.name in ("input", "parameter", "state")]
+    if not leaves:
+        fail(GraphError, kind, "the value depends on no input, parameter or state", [value])
+    watcher = Watcher(kind, value, str(text), user_source())
+    for node in leaves:
+        node.attrs.setdefault("watchers", []).append(watcher)
+
+
+def monitor(tensor: Tensor, name: str) -> Tensor:
+    """Records ``tensor`` at each call of every function that computes what it is made of, without making it an
+    output: ``f.monitors[name]`` is the last call's value. Returns ``tensor``."""
+    tensor = as_tensor(tensor, "monitor")
+    _watch("monitor", tensor, _name("monitor", name))
+    return tensor
+
+
+def check(pred: Tensor, message: str) -> None:
+    """Fails a call with ``message`` (FeedError), nothing updated, where ``pred`` has an element that is not true.
+
+    ``pred``: bool, any shape. Example: ``gd.check(gd.all(x > 0), "x must be positive")``.
+    """
+    pred = as_tensor(pred, "check")
+    if pred.dtype is not bool_:
+        fail(DTypeError, "check", f"the predicate is {pred.dtype.name}; write a comparison", [pred])
+    _watch("check", make(CHECK_TRUE, (pred,)), message)
+
+
+def _infer_same(xs: Any, _attrs: Any) -> Any:
+    return ((xs[0].shape, xs[0].dtype),)
+
+
+CHECK_TRUE = register(Op("check_true", "custom", "Its operand; the call fails unless every element is true.",
+                         infer=_infer_same, kernel=Guard("check_true", lambda node: ()), differentiable=False))

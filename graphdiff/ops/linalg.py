@@ -1,0 +1,68 @@
+"""Declarations of the products of matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..ir.dims import broadcast, product
+from ..ir.graph import Node
+from .movement import matrix_transpose, reshape
+from .opdef import bilinear, operands, sum_to
+from .registry import Matmul, Sample
+from .tensor import Tensor, fail, label, make
+
+
+def _infer_matmul(xs: Any, attrs: Any) -> Any:
+    a, b = xs
+    return (((*broadcast(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1]), a.dtype),)  # type: ignore[misc]
+
+
+def _matmul(x1: Any, x2: Any, /) -> Tensor:
+    a, b = operands("matmul", (x1, x2), "numeric")
+    if a.ndim == 0 or b.ndim == 0:
+        fail(ShapeError, "matmul", "0-d operands have no product of matrices; use *", [a, b])
+    inner_a, inner_b = a.shape[-1], b.shape[-2 if b.ndim > 1 else -1]
+    if inner_a != inner_b:
+        fail(ShapeError, "matmul", f"inner dimensions differ: {label(a)} has {inner_a}, {label(b)} has {inner_b}",
+             [a, b])  # fmt: skip
+    if a.ndim == 1:
+        return _drop(_matmul(reshape(a, (1, *a.shape)), b), -2 if b.ndim > 1 else -1)
+    if b.ndim == 1:
+        return _drop(_matmul(a, reshape(b, (*b.shape, 1))), -1)
+    if broadcast(a.shape[:-2], b.shape[:-2]) is None:
+        fail(ShapeError, "matmul", f"batch dimensions do not broadcast: {a.shape[:-2]} and {b.shape[:-2]}", [a, b])
+    if b.ndim == 2 and a.ndim > 2:
+        # one product over all rows: faster forward, and the weights' gradient is one product too
+        rows = reshape(a, (product(a.shape[:-1]), inner_a))
+        return reshape(make(MATMUL, (rows, b)), (*a.shape[:-1], b.shape[-1]))
+    return make(MATMUL, (a, b))
+
+
+def _drop(x: Tensor, axis: int) -> Tensor:
+    axis %= x.ndim
+    return reshape(x, (*x.shape[:axis], *x.shape[axis + 1 :]))
+
+
+def _summed(x: Tensor, node: Node, k: int) -> Tensor:
+    return sum_to(x, node.inputs[k].shape)
+
+
+def _matmul_samples(rng: np.random.Generator) -> Any:
+    for a, b in (((3, 4), (4, 2)), ((4,), (4, 2)), ((3, 4), (4,)), ((4,), (4,)), ((2, 3, 4), (4, 5)),
+                 ((2, 3, 4), (2, 4, 5)), ((3, 4), (2, 4, 5)), ((2, 1, 3, 4), (5, 4, 2)), ((0, 4), (4, 2)),
+                 ((3, 0), (0, 2)), ((1, 1), (1, 1)), ((17, 33), (33, 9))):  # fmt: skip
+        yield Sample((rng.uniform(-1, 1, a), rng.uniform(-1, 1, b)))
+
+
+matmul = bilinear(
+    "matmul", "The product of matrices, batched over leading dimensions, which broadcast; 1-d operands are vectors.",
+    infer=_infer_matmul, kernel=Matmul(), public=_matmul,
+    transposes=(lambda node, g: _summed(make(MATMUL, (g, matrix_transpose(node.inputs[1]))), node, 0),
+                lambda node, g: _summed(make(MATMUL, (matrix_transpose(node.inputs[0]), g)), node, 1)),
+    reference=np.matmul, samples=_matmul_samples, onnx="MatMul",
+)  # fmt: skip
+MATMUL = matmul.op  # type: ignore[attr-defined]
+

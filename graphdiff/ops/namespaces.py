@@ -1,0 +1,25 @@
+"""The public functions by namespace, read off the registry: ``gd``, ``gd.nn``, ``gd.linalg``, ``gd.random``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import elementwise, leaves, linalg, movement, nn, reduce  # noqa: F401  (declaring is importing)
+from .registry import REGISTRY
+
+ALSO_NN = {"tanh"}  # an activation, and an elementwise function
+# operations that rules and indexing build, without a public name of their own
+INTERNAL = {"slice", "place", "take_vjp", "take_along_vjp"}
+
+
+def functions(namespace: str) -> dict[str, Callable[..., Any]]:
+    """Name -> public function of a namespace ("" for ``gd`` itself)."""
+    out = {}
+    for name, op in REGISTRY.items():
+        if op.public is None or name in INTERNAL:
+            continue
+        short = name.rpartition(".")[2]
+        if op.namespace == namespace or (namespace == "nn" and name in ALSO_NN):
+            out[short] = op.public
+    return out

@@ -1,0 +1,403 @@
+"""The constructors by kind: one call declares an operation.
+
+``elementwise``  partial derivatives written once; vjp, jvp, broadcasting and sum-to-shape follow
+``linear``       linear in its first operand: a shape rule and the transpose
+``bilinear``     linear in each of its first two operands: two transposes
+``composite``    a body in other operations; nothing else to write
+``custom``       vjp and jvp by hand
+In rules x is an operand, y the result, g the cotangent, t the tangent.
+Must not know: any particular operation (those it needs for rules it takes from the registry), plans, kernels.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError, ShapeError
+from ..ir.dims import Shape, Size, broadcast
+from ..ir.dtypes import FLOATS, INTEGERS, bool_, promote
+from ..ir.graph import Node, ambient
+from .registry import REGISTRY, Kernel, Op, Sample, Tile, register
+from .tensor import Tensor, as_tensor, fail, make, scalar
+
+Samples = Callable[[np.random.Generator], Iterable[Sample]]
+
+# dtype classes an elementwise op can take -> what the error says to write
+_ACCEPTS = {
+    "float": FLOATS,
+    "numeric": FLOATS | INTEGERS,
+    "integer": INTEGERS,
+    "bool": frozenset((bool_,)),
+    "integer_or_bool": INTEGERS | {bool_},
+    "any": FLOATS | INTEGERS | {bool_},
+}
+
+
+def op(name: str) -> Callable[..., Any]:
+    """The public function of an operation: how rules reach operations declared later."""
+    return REGISTRY[name].public  # type: ignore[return-value]
+
+
+def _publish(op_: Op, function: Callable[..., Any], module: str) -> Callable[..., Any]:
+    function.__name__ = function.__qualname__ = op_.name.rpartition(".")[2]
+    function.__module__ = "graphdiff" + ("." + op_.namespace if op_.namespace else "")
+    function.__doc__ = op_.doc
+    function.op = op_  # type: ignore[attr-defined]
+    op_.public = function
+    return function
+
+
+# --------------------------------------------------------------------------------------- elementwise
+
+
+def operands(name: str, args: Sequence[Any], accepts: str = "any") -> tuple[Tensor, ...]:
+    """Arguments as Tensors of one dtype: weak Python numbers follow the Tensors, arrays promote as in the array API.
+
+    Raises DTypeError for dtypes that do not promote or that the operation does not take."""
+    dtype = None
+    for a in args:
+        if isinstance(a, (Tensor, np.ndarray, np.generic)):
+            if dtype is None:
+                dtype = a.dtype
+            elif dtype is not a.dtype:
+                joined = promote(dtype, a.dtype)
+                if joined is None:
+                    _mixed(name, args)
+                dtype = joined
+    if dtype is None:  # only Python numbers
+        joined_args = [as_tensor(a, name) for a in args]
+        dtype = functools.reduce(lambda p, q: promote(p, q) or p, (a.dtype for a in joined_args))
+        dtype = next((a.dtype for a in joined_args if a.dtype in FLOATS), dtype)
+    out = tuple(
+        a if isinstance(a, Tensor) and a.dtype is dtype else _convert(as_tensor(a, name, dtype), dtype) for a in args
+    )
+    check_dtype(name, out, accepts)
+    return out
+
+
+def _convert(x: Tensor, dtype: np.dtype) -> Tensor:
+    return x if x.dtype is dtype else op("astype")(x, dtype)
+
+
+def _mixed(name: str, args: Sequence[Any]) -> None:
+    tensors = [as_tensor(a, name) if isinstance(a, (np.ndarray, np.generic)) else a for a in args]
+    typed = [a for a in tensors if isinstance(a, Tensor)]
+    target = next((a.dtype for a in typed if a.dtype in FLOATS), None) or next(
+        a.dtype for a in typed if a.dtype is not bool_)  # fmt: skip
+    culprit = next(a for a in typed if a.dtype is not target and promote(a.dtype, target) is None)
+    fail(DTypeError, name, f"{' and '.join(dict.fromkeys(a.dtype.name for a in typed))} do not mix; write "
+         f".astype({target.name!r}) on the {culprit.dtype.name} operand", tensors)  # fmt: skip
+
+
+def check_dtype(name: str, xs: Sequence[Tensor], accepts: str) -> None:
+    allowed = _ACCEPTS[accepts]
+    for x in xs:
+        if x.dtype not in allowed:
+            what = {"float": "floating", "numeric": "a number", "integer": "integer", "bool": "bool",
+                    "integer_or_bool": "integer or bool"}[accepts]  # fmt: skip
+            write = {"float": "float32", "numeric": "float32", "integer": "int64", "bool": "bool",
+                     "integer_or_bool": "int64"}[accepts]  # fmt: skip
+            fail(DTypeError, name, f"needs {what} operands, got {x.dtype.name}; write .astype({write!r})", xs)
+
+
+def meet(name: str, xs: Sequence[Tensor]) -> Shape:
+    """The shape the operands broadcast to. Raises ShapeError naming the two that do not meet."""
+    shape = xs[0].shape
+    for x in xs[1:]:
+        joined = broadcast(shape, x.shape)
+        if joined is None:
+            for a, b in zip(reversed(shape), reversed(x.shape)):
+                if a != b and a != 1 and b != 1:
+                    fail(ShapeError, name, f"shapes do not broadcast: {a} meets {b}", xs)
+        shape = joined  # type: ignore[assignment]
+    return shape
+
+
+def sum_to(g: Tensor, shape: Shape) -> Tensor:
+    """The transpose of broadcasting: ``g`` summed over the dimensions that ``shape`` was stretched along."""
+    if g.shape == shape:
+        return g
+    extra = g.ndim - len(shape)
+    axes = tuple(range(extra)) + tuple(i + extra for i, s in enumerate(shape) if s == 1 and g.shape[i + extra] != 1)
+    g = op("sum")(g, axis=axes)
+    return g if g.shape == shape else op("reshape")(g, shape)
+
+
+Partial = Callable[..., Any] | int | None
+
+
+def elementwise(
+    name: str,
+    doc: str,
+    *,
+    partials: Sequence[Partial] = (),
+    n: int | None = None,
+    accepts: str = "float",
+    result: str = "same",
+    microop: str | None = None,
+    reference: Callable[..., Any] | str | None = None,
+    samples: Samples | None = None,
+    onnx: str | None = None,
+    smooth: bool = True,
+    namespace: str = "",
+) -> Callable[..., Tensor]:
+    """An operation on corresponding elements of its operands, which broadcast.
+
+    ``partials[i](y, *xs)``: the derivative by operand i as a Tensor (a bool one selects: g where it holds, else 0),
+    or 1, -1, or None where it is zero everywhere. Without partials the op is not differentiable.
+    ``accepts``: float, numeric, integer, bool, integer_or_bool, any; ``result``: "same" or "bool";
+    ``namespace``: "" or "nn", where the public function lives.
+    """
+    arity = n if n is not None else max(len(partials), 1)
+
+    def infer(xs: Sequence[Tensor], attrs: dict[str, Any]) -> Any:
+        shape = xs[0].shape
+        for x in xs:
+            if x.shape != shape:
+                shape = meet(name, xs)
+                break
+        return ((shape, bool_ if result == "bool" else xs[0].dtype),)
+
+    def scaled(g: Tensor, partial: Partial, node: Node) -> Tensor | None:
+        if partial is None:
+            return None
+        value = partial(node.outputs[0], *node.inputs) if callable(partial) else partial
+        if value is None:
+            return None
+        if isinstance(value, int):
+            return g if value == 1 else op("negative")(g)
+        if value.dtype is bool_:
+            return op("where")(value, g, 0)
+        return op("multiply")(g, value)
+
+    def vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], _d: Any) -> list[Tensor | None]:
+        out: list[Tensor | None] = []
+        for i, x in enumerate(node.inputs):
+            g = scaled(gs[0], partials[i], node) if wanted[i] else None
+            out.append(None if g is None else sum_to(g, x.shape))
+        return out
+
+    def jvp(node: Node, ts: Sequence[Any], _d: Any) -> list[Tensor | None]:
+        y = node.outputs[0]
+        total = None
+        for t, partial in zip(ts, partials):
+            term = None if t is None else scaled(t, partial, node)
+            if term is not None:
+                total = term if total is None else op("add")(total, term)
+        if total is not None and total.shape != y.shape:
+            total = op("broadcast_to")(total, y.shape)
+        return [total]
+
+    declared = register(Op(
+        name, "elementwise", doc, infer=infer, vjp=vjp if partials else None, jvp=jvp if partials else None,
+        kernel=Tile(microop or name), reference=reference, samples=samples, onnx=onnx,
+        differentiable=bool(partials), smooth=smooth, partials=tuple(partials), dtypes=accepts, namespace=namespace,
+    ))  # fmt: skip
+
+    if arity == 1:
+
+        def public(x: Any, /) -> Tensor:
+            x = as_tensor(x, name)
+            check_dtype(name, (x,), accepts)
+            return make(declared, (x,))
+
+    elif arity == 2:
+
+        def public(x1: Any, x2: Any, /) -> Tensor:  # type: ignore[misc]
+            if not (isinstance(x1, Tensor) and isinstance(x2, Tensor) and x1.dtype is x2.dtype):
+                x1, x2 = operands(name, (x1, x2), accepts)
+            else:
+                check_dtype(name, (x1, x2), accepts)
+            return make(declared, (x1, x2))
+
+    else:
+        raise ValueError("an elementwise op has one or two operands; for more use custom")
+    return _publish(declared, public, name)
+
+
+# --------------------------------------------------------------------------------------- linear, bilinear
+
+
+def linear(
+    name: str,
+    doc: str,
+    *,
+    infer: Callable[..., Any],
+    transpose: Callable[[Node, Tensor], Tensor | None],
+    kernel: Kernel,
+    public: Callable[..., Any],
+    **more: Any,
+) -> Callable[..., Any]:
+    """Linear in operand 0; further operands (indices) and attrs are not differentiated.
+
+    ``transpose(node, g)``: the cotangent of operand 0. The tangent is the same operation on the operand's tangent."""
+
+    def vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], _d: Any) -> list[Tensor | None]:
+        rest: list[Tensor | None] = [None] * (len(node.inputs) - 1)
+        return [transpose(node, gs[0]) if wanted[0] else None, *rest]
+
+    def jvp(node: Node, ts: Sequence[Any], _d: Any) -> list[Tensor | None]:
+        return [None if ts[0] is None else make(node.op, (ts[0], *node.inputs[1:]), dict(node.attrs))]
+
+    declared = register(Op(name, "linear", doc, infer=infer, vjp=vjp, jvp=jvp, kernel=kernel, **more))
+    return _publish(declared, public, name)
+
+
+def bilinear(
+    name: str,
+    doc: str,
+    *,
+    infer: Callable[..., Any],
+    transposes: Sequence[Callable[[Node, Tensor], Tensor]],
+    kernel: Kernel,
+    public: Callable[..., Any],
+    **more: Any,
+) -> Callable[..., Any]:
+    """Linear in operand 0 with operand 1 fixed and the other way round; ``transposes[i](node, g)`` is operand i's
+    cotangent. The tangent is op(t0, x1) + op(x0, t1)."""
+
+    def vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], _d: Any) -> list[Tensor | None]:
+        return [t(node, gs[0]) if w else None for t, w in zip(transposes, wanted)]
+
+    def jvp(node: Node, ts: Sequence[Any], _d: Any) -> list[Tensor | None]:
+        x0, x1 = node.inputs[:2]
+        total = None if ts[0] is None else make(node.op, (ts[0], x1), dict(node.attrs))
+        if ts[1] is not None:
+            second = make(node.op, (x0, ts[1]), dict(node.attrs))
+            total = second if total is None else op("add")(total, second)
+        return [total]
+
+    declared = register(Op(name, "bilinear", doc, infer=infer, vjp=vjp, jvp=jvp, kernel=kernel, **more))
+    return _publish(declared, public, name)
+
+
+# --------------------------------------------------------------------------------------- custom, composite
+
+
+def custom(
+    name: str,
+    doc: str,
+    *,
+    infer: Callable[..., Any],
+    kernel: Kernel,
+    public: Callable[..., Any],
+    vjp: Callable[..., Any] | None = None,
+    jvp: Callable[..., Any] | None = None,
+    **more: Any,
+) -> Callable[..., Any]:
+    """An operation whose rules are written by hand: ``vjp(node, gs, wanted, d)`` gives a cotangent (or None) for each
+    operand, ``jvp(node, ts, d)`` a tangent (or None) for each result; ``d`` is the differentiator, for inner graphs.
+    Without rules it is not differentiable."""
+    more.setdefault("differentiable", vjp is not None)
+    declared = register(Op(name, "custom", doc, infer=infer, vjp=vjp, jvp=jvp, kernel=kernel, **more))
+    return _publish(declared, public, name)
+
+
+def composite(
+    name: str | None = None, *, namespace: str = "", differentiable: bool = True, **more: Any
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorates a body in other operations; the body's docstring is the operation's doc and its nodes carry the
+    operation's name as their scope. ``name`` is the body's unless given; ``namespace`` is "nn", "linalg" or "random"."""
+
+    def declare(body: Callable[..., Any]) -> Callable[..., Any]:
+        short = name or body.__name__.rstrip("_")
+        full = f"{namespace}.{short}" if namespace else short
+
+        @functools.wraps(body)
+        def public(*args: Any, **kwargs: Any) -> Any:
+            before = ambient.scope
+            ambient.scope = f"{before}/{short}" if before else short
+            try:
+                return body(*args, **kwargs)
+            finally:
+                ambient.scope = before
+
+        doc = inspect.getdoc(body) or ""
+        declared = register(Op(full, "composite", doc, namespace=namespace, differentiable=differentiable, **more))
+        published = _publish(declared, public, full)
+        published.__signature__ = inspect.signature(body)  # type: ignore[attr-defined]
+        return published
+
+    return declare
+
+
+# --------------------------------------------------------------------------------------- what declarations share
+
+
+def axis_of(name: str, axis: Any, ndim: int, xs: Sequence[Any] = ()) -> int:
+    """``axis`` counted from the front. Raises ShapeError when out of range."""
+    try:
+        i = axis.__index__() if not isinstance(axis, bool) else None
+    except (AttributeError, ShapeError):
+        i = None
+    if i is None:
+        fail(ShapeError, name, f"axis {axis!r} is no integer", xs)
+    if not -ndim <= i < ndim:
+        fail(ShapeError, name, f"axis {i} is out of range for {ndim} dimensions", xs)
+    return i % ndim
+
+
+def axes_of(name: str, axis: Any, ndim: int, xs: Sequence[Any] = ()) -> tuple[int, ...]:
+    """``axis=None|int|tuple`` as sorted axes counted from the front. Raises ShapeError for a repeated one."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = tuple(axis_of(name, a, ndim, xs) for a in (axis if isinstance(axis, (tuple, list)) else (axis,)))
+    if len(set(axes)) != len(axes):
+        fail(ShapeError, name, f"repeated axis in {tuple(axis)}", xs)
+    return tuple(sorted(axes))
+
+
+def float_like(x: Tensor, value: float) -> Tensor:
+    return scalar(value, x.dtype)
+
+
+def contiguous_strides(shape: Sequence[Size]) -> tuple[Size, ...]:
+    """Strides in elements of a row-major array."""
+    out: list[Size] = []
+    step: Size = 1
+    for s in reversed(shape):
+        out.append(step)
+        step = step * s
+    return tuple(reversed(out))
+
+
+# --------------------------------------------------------------------------------------- samples that declarations share
+
+
+def on(low: float, high: float, n: int = 1, shapes: Sequence[Sequence[Shape]] | None = None) -> Samples:
+    """Samples of ``n`` operands drawn uniformly from [low, high], over several shapes, broadcasting included."""
+
+    def draw(rng: np.random.Generator) -> Iterable[Sample]:
+        cases = shapes or _SHAPES[n]
+        for case in cases:
+            yield Sample(tuple(rng.uniform(low, high, s) for s in case))
+
+    return draw
+
+
+_SHAPES: dict[int, Sequence[Sequence[Shape]]] = {
+    1: [((3, 4),), ((),), ((1,),), ((0, 3),), ((2, 1, 5),)],
+    2: [((3, 4), (3, 4)), ((3, 4), (4,)), ((3, 1), (1, 4)), ((), (2, 3)), ((2, 3), ()), ((0, 3), (3,)), ((1,), (1,))],
+    3: [((3, 4), (3, 4), (3, 4)), ((3, 1), (4,), ()), ((), (), ()), ((0, 2), (2,), ())],
+}
+
+
+def integers(low: int, high: int, n: int = 1) -> Samples:
+    def draw(rng: np.random.Generator) -> Iterable[Sample]:
+        for case in _SHAPES[n]:
+            yield Sample(tuple(rng.integers(low, high, s) for s in case))
+
+    return draw
+
+
+def booleans(n: int = 1) -> Samples:
+    def draw(rng: np.random.Generator) -> Iterable[Sample]:
+        for case in _SHAPES[n]:
+            yield Sample(tuple(rng.integers(0, 2, s).astype(bool) for s in case))
+
+    return draw

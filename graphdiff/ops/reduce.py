@@ -1,0 +1,180 @@
+"""Declarations of the reductions: one value from all elements along some axes.
+
+The primitives drop the reduced axes; ``keepdims`` is a reshape afterwards.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..ir.dims import Size, product
+from ..ir.dtypes import bool_, int32, int64
+from ..ir.graph import Node
+from .elementwise import astype, equal, exp, log, where
+from .movement import broadcast_to, reshape, size_as
+from .opdef import axes_of, check_dtype, composite, custom, op
+from .registry import Reduce, Sample
+from .tensor import Tensor, as_tensor, fail, make
+
+
+def kept(x: Tensor, axes: Sequence[int]) -> tuple[Size, ...]:
+    """The shape of ``x`` with the reduced axes as 1."""
+    return tuple(1 if i in axes else s for i, s in enumerate(x.shape))
+
+
+def _expand(y: Tensor, x: Tensor, axes: Sequence[int]) -> Tensor:
+    """A reduced value with the axes put back as 1, to broadcast against ``x``."""
+    return reshape(y, kept(x, axes))
+
+
+def reduction_samples(low: float = -2, high: float = 2, empty: bool = True) -> Any:
+    def draw(rng: np.random.Generator) -> Iterable[Sample]:
+        for shape, kwargs in (
+            ((3, 4), {}), ((3, 4), {"axis": 0}), ((3, 4), {"axis": -1, "keepdims": True}), ((2, 3, 4), {"axis": (0, 2)}),
+            ((2, 3, 4), {"axis": 1}), ((5,), {"axis": 0}), ((), {}), ((1, 1), {"axis": 1}), ((2, 3, 4), {"axis": ()}),
+            ((3, 700), {"axis": 1}), ((700, 3), {"axis": 0, "keepdims": True}),
+        ):  # fmt: skip
+            yield Sample((rng.uniform(low, high, shape),), kwargs)
+        if empty:
+            yield Sample((rng.uniform(low, high, (0, 3)),), {"axis": 0})
+        yield Sample((rng.uniform(low, high, (3, 0)),), {"axis": 0})
+
+    return draw
+
+
+def _reduction(
+    name: str, doc: str, vjp: Any, jvp: Any, *, accepts: str, reference: Any, samples: Any, onnx: str | None = None,
+    needs_elements: bool = False, smooth: bool = True,
+) -> Any:  # fmt: skip
+    def infer(xs: Any, attrs: Any) -> Any:
+        x, axes = xs[0], attrs["axes"]
+        return ((tuple(s for i, s in enumerate(x.shape) if i not in axes), x.dtype),)
+
+    def public(x: Any, /, axis: Any = None, keepdims: bool = False) -> Tensor:
+        x = as_tensor(x, name)
+        axes = axes_of(name, axis, x.ndim, [x])
+        if accepts == "bool":
+            x = x if x.dtype is bool_ else op("not_equal")(x, 0)
+        elif name in ("sum", "prod") and x.dtype in (bool_, int32):
+            x = astype(x, int64)  # as the array API: sums of small integers are of the default integer
+        check_dtype(name, (x,), accepts)
+        if needs_elements and builtins.any(x.shape[a] == 0 for a in axes):
+            fail(ShapeError, name, "no elements along an axis and no value to give for none", [x], {"axes": axes})
+        y = make(declared, (x,), {"axes": axes}) if axes else x
+        return _expand(y, x, axes) if keepdims and axes else y
+
+    published = custom(name, doc, infer=infer, kernel=Reduce(name), public=public, vjp=vjp, jvp=jvp,
+                       reference=reference, samples=samples, onnx=onnx, dtypes=accepts, smooth=smooth)  # fmt: skip
+    declared = published.op
+    return published
+
+
+def _spread(node: Node, g: Tensor) -> Tensor:
+    """``g`` of a reduction's shape at every element of the operand."""
+    x = node.inputs[0]
+    return broadcast_to(_expand(g, x, node.attrs["axes"]), x.shape)
+
+
+sum = _reduction(  # noqa: A001
+    "sum", "The sum over axes; of int32 and bool in int64.",
+    lambda node, gs, wanted, d: [_spread(node, gs[0]) if wanted[0] else None],
+    lambda node, ts, d: [None if ts[0] is None else make(node.op, (ts[0],), node.attrs)],
+    accepts="numeric", reference=np.sum, samples=reduction_samples(), onnx="ReduceSum",
+)  # fmt: skip
+
+
+def _prod_others(node: Node) -> Tensor:
+    """The product of all other elements along the axes, also where some are zero."""
+    x, axes = node.inputs[0], node.attrs["axes"]
+    zero = equal(x, 0)
+    zeros = _expand(sum(astype(zero, int64), axis=axes), x, axes)
+    nonzero = where(zero, 1, x)
+    rest = _expand(make(node.op, (nonzero,), node.attrs), x, axes) / nonzero
+    alone = op("logical_or")(equal(zeros, 0), op("logical_and")(zero, equal(zeros, 1)))
+    return where(alone, rest, 0)
+
+
+prod = _reduction(
+    "prod", "The product over axes; of int32 and bool in int64. First derivatives hold where elements are zero.",
+    lambda node, gs, wanted, d: [_spread(node, gs[0]) * _prod_others(node) if wanted[0] else None],
+    lambda node, ts, d: [None if ts[0] is None else sum(ts[0] * _prod_others(node), axis=node.attrs["axes"])],
+    accepts="numeric", reference=np.prod, samples=reduction_samples(0.5, 1.5), onnx="ReduceProd",
+)  # fmt: skip
+
+
+def _tied(node: Node) -> Tensor:
+    """1/k at each of the k elements that equal the extreme, else 0."""
+    x, axes = node.inputs[0], node.attrs["axes"]
+    same = astype(equal(x, _expand(node.outputs[0], x, axes)), x.dtype)
+    return same / _expand(sum(same, axis=axes), x, axes)
+
+
+def _extreme(name: str, doc: str, reference: Any, onnx: str) -> Any:
+    return _reduction(
+        name, doc,
+        lambda node, gs, wanted, d: [_spread(node, gs[0]) * _tied(node) if wanted[0] else None],
+        lambda node, ts, d: [None if ts[0] is None else sum(ts[0] * _tied(node), axis=node.attrs["axes"])],
+        accepts="numeric", reference=reference, samples=reduction_samples(empty=False), onnx=onnx,
+        needs_elements=True, smooth=False,
+    )  # fmt: skip
+
+
+max = _extreme("max", "The largest over axes; NaN wins. Ties share the gradient equally.", np.max,  # noqa: A001
+               "ReduceMax")
+min = _extreme("min", "The smallest over axes; NaN wins. Ties share the gradient equally.", np.min,  # noqa: A001
+               "ReduceMin")
+all = _reduction("all", "Whether all elements over axes are true (nonzero).", None, None, accepts="bool",  # noqa: A001
+                 reference=np.all, samples=reduction_samples())
+any = _reduction("any", "Whether any element over axes is true (nonzero).", None, None, accepts="bool",  # noqa: A001
+                 reference=np.any, samples=reduction_samples())
+
+
+# ------------------------------------------------------------------ made of the others
+def count(x: Tensor, axes: Sequence[int]) -> Size:
+    """The number of elements along axes."""
+    return product(x.shape[a] for a in axes)
+
+
+@composite(reference=np.mean, samples=reduction_samples(empty=False), onnx="ReduceMean")
+def mean(x, /, axis=None, keepdims=False):  # type: ignore[no-untyped-def]
+    """The mean over axes, floats only; NaN of none."""
+    x = as_tensor(x, "mean")
+    check_dtype("mean", (x,), "float")
+    axes = axes_of("mean", axis, x.ndim, [x])
+    return sum(x, axis=axes, keepdims=keepdims) / size_as(count(x, axes), x.dtype)
+
+
+def _logsumexp_reference(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.log(np.sum(np.exp(x), axis=axis, keepdims=keepdims))
+
+
+@composite(reference=_logsumexp_reference, samples=reduction_samples(empty=False), onnx="ReduceLogSumExp")
+def logsumexp(x, /, axis=None, keepdims=False):  # type: ignore[no-untyped-def]
+    """log(sum(exp(x))) over axes without overflow; -inf where all elements are -inf."""
+    x = as_tensor(x, "logsumexp")
+    check_dtype("logsumexp", (x,), "float")
+    axes = axes_of("logsumexp", axis, x.ndim, [x])
+    m = _shift(x, axes)
+    y = log(sum(exp(x - m), axis=axes, keepdims=True)) + m
+    return y if keepdims else reshape(y, tuple(s for i, s in enumerate(x.shape) if i not in axes))
+
+
+def _shift(x: Tensor, axes: Sequence[int]) -> Tensor:
+    """The largest along axes, held constant; 0 where it is infinite, so that x - m is never inf - inf."""
+    m = op("stop_gradient")(max(x, axis=axes, keepdims=True))
+    return where(op("isfinite")(m), m, 0)
+
+
+def softmax_parts(x: Tensor, axis: Any, name: str) -> tuple[Tensor, Tensor]:
+    """exp(x - max) and its sum, along ``axis``."""
+    check_dtype(name, (x,), "float")
+    axes = axes_of(name, axis, x.ndim, [x])
+    e = exp(x - _shift(x, axes))
+    return e, sum(e, axis=axes, keepdims=True)
+
+

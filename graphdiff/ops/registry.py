@@ -1,0 +1,147 @@
+"""What an operation is to the rest of the house, and the table of all of them.
+
+Owns: :class:`Op` (one declaration), the kinds of kernel an op can name, and ``REGISTRY`` (name -> Op), from which
+the public functions, the printer, the parser, the reference page and the tests are read.
+Must not know: any particular operation; how to differentiate a graph; how a plan is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..ir.dims import Shape, Size
+from ..ir.graph import Node, Value
+
+# --------------------------------------------------------------------------------- how an op is executed
+
+
+class Tile(NamedTuple):
+    """A micro-operation of the tile program (csrc/kernels/microop.def)."""
+
+    microop: str
+
+
+class Reduce(NamedTuple):
+    """A reduction over ``attrs["axes"]`` (csrc/kernels/reduce.def)."""
+
+    reduction: str
+
+
+class Index(NamedTuple):
+    """No operands: each element is ``offset + sum(index * stride)`` as int64; ``rule(node) -> (offset, strides)``."""
+
+    rule: Callable[[Node], tuple[Size, tuple[Size, ...]]]
+
+
+class Strided(NamedTuple):
+    """Where the elements of a value lie in a buffer: in elements, strides may be 0 or negative."""
+
+    offset: Size
+    strides: tuple[Size, ...]
+
+
+class View(NamedTuple):
+    """The result is a view of operand 0: ``rule(node, strided) -> Strided``, or None where it needs a copy first."""
+
+    rule: Callable[[Node, Strided], Strided | None]
+
+
+class Place(NamedTuple):
+    """The operands are copied into parts of the result: ``rule(node) -> [(operand index, first, steps)]``, one start
+    and one step for each dimension; what is not covered is ``fill(node)`` (None: everything is covered)."""
+
+    rule: Callable[[Node], Sequence[tuple[int, tuple[Size, ...], tuple[int, ...]]]]
+    fill: Callable[[Node], Any]
+
+
+class Call(NamedTuple):
+    """A kernel of its own over whole contiguous operands (csrc/program/kernels.def); ``params(node)`` is its payload,
+    ``workspace(node)`` bytes of scratch in the arena, ``flops(node)`` its cost. A ``guard`` may fail at run time for
+    what is in its operands, so it runs before anything is updated. ``reads`` gives the kernel the operands in
+    another order."""
+
+    kernel: str
+    params: Callable[[Node], Sequence[Size]]
+    workspace: Callable[[Node], Size] | None = None
+    flops: Callable[[Node], Size] | None = None
+    guard: bool = False
+    reads: tuple[int, ...] | None = None
+
+
+class Guard(NamedTuple):
+    """The result is operand 0 itself; a kernel without results looks at it first and may fail the run."""
+
+    kernel: str
+    params: Callable[[Node], Sequence[Size]]
+
+
+class Matmul(NamedTuple):
+    """The matrix product of the last two dimensions, batched over the others."""
+
+
+class Nothing(NamedTuple):
+    """A leaf: storage, not work."""
+
+
+Kernel = Tile | Reduce | Index | View | Place | Call | Guard | Matmul | Nothing | Any  # control flow adds its own
+
+# --------------------------------------------------------------------------------------- one declaration
+
+
+class Sample(NamedTuple):
+    """Arguments to try an op with: arrays become inputs, everything else is passed on as it is."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any] = {}
+
+
+Result = tuple[Shape, np.dtype]
+
+
+@dataclass(eq=False, slots=True)
+class Op:
+    """One operation. Made by the constructors in :mod:`graphdiff.ops.opdef`, never directly.
+
+    ``infer(inputs, attrs)`` gives (shape, dtype) of each result and raises ShapeError or DTypeError;
+    ``vjp(node, cotangents, wanted, differentiator)`` the operands' cotangents (None: zero);
+    ``jvp(node, tangents, differentiator)`` the results' tangents (None: zero);
+    ``reference`` a NumPy function, or the dotted name of a SciPy one, over the same arguments as ``public``;
+    ``samples(rng)`` the arguments the tests try, float64 where float;
+    ``differentiable`` False: derivatives are zero (or undefined) by nature, and the reference page says so;
+    ``smooth`` False: has kinks, so second-order checks stay away from them.
+    """
+
+    name: str
+    kind: str
+    doc: str
+    infer: Callable[[Sequence[Value], dict[str, Any]], Sequence[Result]] | None = None
+    vjp: Callable[..., Sequence[Any]] | None = None
+    jvp: Callable[..., Sequence[Any]] | None = None
+    kernel: Kernel = None
+    reference: Callable[..., Any] | str | None = None
+    samples: Callable[[np.random.Generator], Iterable[Sample]] | None = None
+    onnx: str | None = None
+    public: Callable[..., Any] | None = None
+    differentiable: bool = True
+    smooth: bool = True
+    partials: Sequence[Any] = field(default_factory=tuple)
+    dtypes: str = "float"
+    namespace: str = ""
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+
+REGISTRY: dict[str, Op] = {}
+
+
+def register(op: Op) -> Op:
+    """Adds ``op`` to the table; a name can be declared once."""
+    if op.name in REGISTRY:
+        raise ValueError(f"operation {op.name!r} is declared twice")
+    REGISTRY[op.name] = op
+    return op

@@ -1,0 +1,431 @@
+"""The user's Tensor: a Value with Python's operators, NumPy's protocols and a few methods.
+
+Owns: how Python values become Tensors, what indexing means, and the errors of misuse. Every method looks its
+operation up in the registry by name, so this file knows no operation's meaning.
+Must not know: derivatives, plans, kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ..errors import DTypeError, GraphError, ShapeError
+from ..ir.dims import Dim, Shape, Size, as_size
+from ..ir.dtypes import CODE, as_dtype, bool_, float32, float64, int64, weak_dtype
+from ..ir.graph import Node, Value, ambient, type_text, user_source
+from .registry import REGISTRY, Nothing, Op, register
+
+
+def describe(value: Any) -> str:
+    """An operand as error texts print it: ``x: f32[batch,784]``, ``%3: f32[]`` or a literal."""
+    if not isinstance(value, Value):
+        return repr(value) if not isinstance(value, np.ndarray) else f"array of {value.dtype} {value.shape}"
+    return f"{label(value)}: {type_text(value)}"
+
+
+def label(value: Value) -> str:
+    """A leaf's name, a constant's value, or ``%n`` with n the place among the computed ancestors."""
+    node = value.node
+    if node.op.name == "constant":
+        return constant_text(node.attrs["value"])
+    if node.name:
+        return node.name
+    return f"%{_number(node)}"
+
+
+def constant_text(array: np.ndarray) -> str:
+    return repr(array.item()) if array.ndim == 0 else f"constant{list(array.shape)}"
+
+
+def _number(node: Node) -> int:
+    seen, stack = {node}, [node]
+    count = 0
+    while stack:
+        for v in stack.pop().inputs:
+            if v.node not in seen:
+                seen.add(v.node)
+                stack.append(v.node)
+                count += not v.is_leaf
+    return count
+
+
+def where_am_i() -> str | None:
+    """``file:line`` of the user's code that is building, for errors."""
+    source = ambient.source or user_source()
+    return str(source) if source else None
+
+
+def call_text(name: str, inputs: Sequence[Any], attrs: dict[str, Any]) -> str:
+    """``%3 = matmul(x: f32[batch,784], W: f32[128,10])``, as errors show a node that is being made."""
+    numbers = [_number(v.node) for v in inputs if isinstance(v, Value) and not v.is_leaf]
+    args = [describe(v) for v in inputs] + [f"{k}={v!r}" for k, v in attrs.items()]
+    return f"%{max(numbers, default=-1) + 1} = {name}({', '.join(args)})"
+
+
+def fail(error: type, op: str, fact: str, inputs: Sequence[Any] = (), attrs: dict[str, Any] | None = None) -> NoReturn:
+    """Raises ``error`` in the form of every graph-building error."""
+    raise error(f"{op}: {fact}", call_text(op, inputs, attrs or {}), where_am_i())
+
+
+class Tensor(Value):
+    """A value of the graph: ``shape`` (a tuple of ints and size expressions), ``dtype``, operators, NumPy ufuncs.
+
+    Tensors are immutable, hash by identity and hold no numbers; ``gd.compile`` makes a function that computes them.
+    """
+
+    __slots__ = ()
+    __array_priority__ = 1000
+    __hash__ = object.__hash__
+
+    # ------------------------------------------------------------------ what a Tensor refuses
+    def __bool__(self) -> bool:
+        raise GraphError(
+            f"a Tensor has no truth value while the graph is built ({describe(self)}); use gd.where or gd.cond",
+            source=where_am_i(),
+        )
+
+    def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
+        raise GraphError(
+            f"a Tensor holds no numbers ({describe(self)}); compile it with gd.compile and call the function",
+            source=where_am_i(),
+        )
+
+    def __float__(self) -> float:
+        self.__array__()
+        return 0.0
+
+    __int__ = __index__ = __complex__ = __float__  # type: ignore[assignment]
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise ShapeError(f"a 0-d Tensor has no length ({describe(self)})", source=where_am_i())
+        if isinstance(self.shape[0], Dim):
+            raise ShapeError(f"the length {self.shape[0]} is known only at the call ({describe(self)})",
+                             source=where_am_i())  # fmt: skip
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        n = len(self)
+        return (self[i] for i in range(n))
+
+    def __contains__(self, item: Any) -> bool:
+        self.__bool__()
+        return False
+
+    def __repr__(self) -> str:
+        return f"Tensor({describe(self)})"
+
+    # ------------------------------------------------------------------ attributes
+    @property
+    def T(self) -> Tensor:
+        """The transpose: all dimensions reversed."""
+        return REGISTRY["permute_dims"].public(self, tuple(reversed(range(self.ndim))))
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two dimensions swapped."""
+        return REGISTRY["matrix_transpose"].public(self)
+
+    @property
+    def size(self) -> Size:
+        """The number of elements: an int or a size expression."""
+        out: Size = 1
+        for s in self.shape:
+            out = out * s
+        return out
+
+    @property
+    def value(self) -> np.ndarray:
+        """A parameter's or state's array: a view of the storage compiled functions read and update in place."""
+        return self._storage().array
+
+    @value.setter
+    def value(self, array: Any) -> None:
+        self._storage().assign(array, self)
+
+    def _storage(self) -> Storage:
+        storage = self.node.attrs.get("storage")
+        if storage is None:
+            raise GraphError(f"{describe(self)} is no parameter or state and has no value", source=where_am_i())
+        return storage
+
+    # ------------------------------------------------------------------ methods
+    def astype(self, dtype: Any) -> Tensor:
+        """This Tensor in another dtype, as ``gd.astype``."""
+        return REGISTRY["astype"].public(self, dtype)
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """``x.reshape(2, 3)`` or ``x.reshape((2, 3))``; one size may be -1."""
+        return REGISTRY["reshape"].public(self, shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """Axes in another order, reversed unless given."""
+        if not axes or axes == (None,):
+            return self.T
+        return REGISTRY["permute_dims"].public(self, axes[0] if len(axes) == 1 and not _is_int(axes[0]) else axes)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        name = _UFUNC_NAMES.get(ufunc.__name__, ufunc.__name__)
+        op = REGISTRY.get(name)
+        if op is None or method != "__call__" or kwargs:
+            what = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else "") + (
+                f" with {', '.join(kwargs)}" if kwargs else "")  # fmt: skip
+            raise GraphError(f"{what} has no graphdiff operation; see the gd functions", source=where_am_i())
+        return op.public(*inputs)  # type: ignore[misc]
+
+    def __getitem__(self, key: Any) -> Tensor:
+        return _index(self, key)
+
+
+_UFUNC_NAMES = {
+    "absolute": "abs", "fabs": "abs", "true_divide": "divide", "power": "pow", "float_power": "pow", "mod": "remainder",
+    "fmax": "maximum", "fmin": "minimum", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2",
+    "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "rint": "round", "invert": "bitwise_invert",
+    "left_shift": "bitwise_left_shift", "right_shift": "bitwise_right_shift",
+}  # fmt: skip
+
+
+def _binary(name: str) -> tuple[Any, Any]:
+    def forward(self: Tensor, other: Any) -> Any:
+        return REGISTRY[name].public(self, other) if is_tensorable(other) else NotImplemented  # type: ignore[misc]
+
+    def backward(self: Tensor, other: Any) -> Any:
+        return REGISTRY[name].public(other, self) if is_tensorable(other) else NotImplemented  # type: ignore[misc]
+
+    return forward, backward
+
+
+for _method, _name in {
+    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "floordiv": "floor_divide",
+    "mod": "remainder", "pow": "pow", "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or",
+    "xor": "bitwise_xor", "lshift": "bitwise_left_shift", "rshift": "bitwise_right_shift",
+}.items():  # fmt: skip
+    _f, _r = _binary(_name)
+    setattr(Tensor, f"__{_method}__", _f)
+    setattr(Tensor, f"__r{_method}__", _r)
+for _method, _name in {
+    "eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
+}.items():  # fmt: skip
+    setattr(Tensor, f"__{_method}__", _binary(_name)[0])
+for _method, _name in {"neg": "negative", "pos": "positive", "abs": "abs", "invert": "bitwise_invert"}.items():
+    setattr(Tensor, f"__{_method}__", lambda self, _name=_name: REGISTRY[_name].public(self))
+for _name in ("sum", "mean", "prod", "max", "min"):
+
+    def _reduction(self: Tensor, axis: Any = None, keepdims: bool = False, _name: str = _name) -> Tensor:
+        return REGISTRY[_name].public(self, axis=axis, keepdims=keepdims)  # type: ignore[misc]
+
+    _reduction.__doc__ = f"As ``gd.{_name}``."
+    setattr(Tensor, _name, _reduction)
+
+
+def is_tensorable(x: Any) -> bool:
+    """Whether ``x`` can be an operand: a Tensor, a number, an array or a list of numbers."""
+    return isinstance(x, (Tensor, int, float, bool, np.generic, np.ndarray, list, tuple))
+
+
+def _is_int(x: Any) -> bool:
+    return isinstance(x, (int, np.integer)) and not isinstance(x, bool)
+
+
+# --------------------------------------------------------------------------------------- making nodes
+
+
+def make(op: Op, inputs: tuple[Tensor, ...], attrs: dict[str, Any] | None = None) -> Any:
+    """A node of ``op``; its result, or the tuple of its results."""
+    node = Node(op, inputs, attrs or {}, op.infer(inputs, attrs or {}), Tensor)  # type: ignore[misc]
+    return node.outputs[0] if len(node.outputs) == 1 else node.outputs
+
+
+# --------------------------------------------------------------------------------------- constants
+
+
+def _infer_constant(_inputs: Any, attrs: dict[str, Any]) -> Any:
+    return [(attrs["value"].shape, attrs["value"].dtype)]
+
+
+CONSTANT = register(Op("constant", "leaf", "A fixed array.", infer=_infer_constant, kernel=Nothing()))
+_scalars: dict[tuple[Any, ...], Tensor] = {}
+
+
+def constant(value: Any, dtype: Any = None) -> Tensor:
+    """A Tensor that is the same at every call.
+
+    ``value``: an array, a NumPy scalar (their dtype is kept), a Python number or nested lists of them (bool, int64
+    and float32 unless ``dtype`` is given). Raises DTypeError for a dtype that no Tensor can have.
+
+    Example: ``c = gd.constant(np.float32(2))``.
+    """
+    if isinstance(value, Tensor):
+        fail(GraphError, "constant", "the value is a Tensor already", [value])
+    if dtype is None and not isinstance(value, (np.ndarray, np.generic)):
+        guess = np.asarray(value)
+        dtype = {"b": bool_, "i": int64, "f": float32}.get(guess.dtype.kind, guess.dtype)
+    array = np.asarray(value) if dtype is None else np.asarray(value, dtype=as_dtype(dtype))
+    if array.dtype not in CODE:
+        fail(DTypeError, "constant", f"dtype {array.dtype} is not one of float32, float64, int32, int64, bool")
+    return _constant(array)
+
+
+def _constant(array: np.ndarray) -> Tensor:
+    if array.ndim == 0 and ambient.origin is None:
+        key = (array.dtype, array.tobytes())
+        found = _scalars.get(key)
+        if found is not None:
+            return found
+    frozen = np.array(array, dtype=as_dtype(array.dtype), order="C")
+    frozen.setflags(write=False)
+    out = make(CONSTANT, (), {"value": frozen})
+    if frozen.ndim == 0 and ambient.origin is None:
+        if len(_scalars) > 4096:
+            _scalars.clear()
+        _scalars[key] = out
+    return out
+
+
+def scalar(value: float, dtype: np.dtype) -> Tensor:
+    """A 0-d constant."""
+    return _constant(np.asarray(value, dtype))
+
+
+def as_tensor(x: Any, op: str = "as_tensor", beside: np.dtype | None = None) -> Tensor:
+    """``x`` as a Tensor. Python numbers and lists of them are weak: they take the dtype ``beside`` where its kind
+    allows; arrays and NumPy scalars keep theirs. Raises DTypeError."""
+    if isinstance(x, Tensor):
+        return x
+    if isinstance(x, Value):
+        fail(GraphError, op, "this value belongs to a bare graph, not to Tensors", [x])
+    if isinstance(x, (np.ndarray, np.generic)):
+        if x.dtype not in CODE:
+            fail(DTypeError, op, f"dtype {x.dtype} is not one of float32, float64, int32, int64, bool", [x])
+        return _constant(np.asarray(x))
+    if isinstance(x, (list, tuple)):
+        if any(isinstance(e, Tensor) for e in x):
+            fail(GraphError, op, "a list that holds Tensors is no array; use gd.stack or gd.concat", [])
+        try:
+            array = np.asarray(x)
+        except ValueError:
+            fail(ShapeError, op, f"{x!r} is no array")
+        example = {"b": True, "i": 0, "f": 0.0}.get(array.dtype.kind)
+        if example is None:
+            fail(DTypeError, op, f"{x!r} is no array of numbers")
+    elif isinstance(x, (bool, int, float)):
+        array, example = None, x
+    else:
+        fail(DTypeError, op, f"expected a Tensor, an array or a number, got {type(x).__name__}")
+    dtype = weak_dtype(example, beside) if beside is not None else None
+    if beside is not None and dtype is None:
+        kind = {bool: "bool", int: "integer", float: "floating"}[type(example)]
+        fail(DTypeError, op, f"a {kind} number beside {beside.name}; write .astype('float32') on the {beside.name} "
+             f"operand, or a number of its kind", [x])  # fmt: skip
+    if dtype is None:
+        dtype = {bool: bool_, int: int64, float: float32}[type(example)]
+    try:
+        return _constant(np.asarray(x if array is None else array, dtype))
+    except OverflowError:
+        fail(DTypeError, op, f"{x!r} does not fit {dtype.name}")
+
+
+# --------------------------------------------------------------------------------------- parameters' storage
+
+
+class Storage:
+    """The array of a parameter or state. It never moves, so compiled programs hold its address."""
+
+    __slots__ = ("array", "__weakref__")
+
+    def __init__(self, array: np.ndarray):
+        self.array = np.array(array, order="C")  # a copy, owned
+
+    def assign(self, value: Any, tensor: Tensor) -> None:
+        """Copies ``value`` in; another shape or a dtype that does not cast safely is refused, nothing changed."""
+        if isinstance(value, Tensor):
+            fail(GraphError, "value", "a Tensor holds no numbers to assign", [tensor, value])
+        array = np.asarray(value)
+        if array.shape != self.array.shape:
+            fail(ShapeError, "value", f"{tensor.name} has shape {self.array.shape}, got {array.shape}", [tensor])
+        strong = isinstance(value, (np.ndarray, np.generic))
+        if array.dtype != self.array.dtype and (strong or array.dtype.kind not in "bif"):
+            fail(DTypeError, "value", f"{tensor.name} is {self.array.dtype}, got {array.dtype}; write "
+                 f".astype({self.array.dtype.name!r})", [tensor])  # fmt: skip
+        self.array[...] = array
+
+
+# --------------------------------------------------------------------------------------- indexing
+
+
+def _index(x: Tensor, key: Any) -> Tensor:
+    """``x[key]``: ints, slices, None and Ellipsis; or one integer Tensor or array (gather on axis 0)."""
+    if isinstance(key, (Tensor, np.ndarray, list)):
+        index = as_tensor(key, "getitem")
+        if index.dtype is bool_:
+            fail(DTypeError, "getitem", "a boolean mask gives a shape known only at run time; use gd.where", [x, index])
+        return REGISTRY["take"].public(x, index, axis=0)  # type: ignore[misc]
+    keys = key if isinstance(key, tuple) else (key,)
+    if any(k is not None and k is not Ellipsis and not isinstance(k, slice) and not _is_int(k) and
+           not isinstance(k, Dim) for k in keys):  # fmt: skip
+        fail(ShapeError, "getitem", "an index is an int, a slice, None, ... or one integer Tensor; for more use "
+             "gd.take or gd.gather_nd", [x])  # fmt: skip
+    if sum(k is Ellipsis for k in keys) > 1:
+        fail(ShapeError, "getitem", "more than one ellipsis", [x])
+    used = sum(k is not None and k is not Ellipsis for k in keys)
+    if used > x.ndim:
+        fail(ShapeError, "getitem", f"{used} indices for {x.ndim} dimensions", [x])
+    at = next((i for i, k in enumerate(keys) if k is Ellipsis), len(keys))
+    keys = keys[:at] + (slice(None),) * (x.ndim - used) + keys[at + 1 :]
+    starts: list[Size] = []
+    sizes: list[Size] = []
+    steps: list[int] = []
+    shape: list[Size] = []  # the result's: ints drop a dimension, None adds one
+    axis = 0
+    for k in keys:
+        if k is None:
+            shape.append(1)
+            continue
+        n = x.shape[axis]
+        axis += 1
+        if isinstance(k, slice):
+            start, size, step = _slice_bounds(x, k, n)
+            shape.append(size)
+        else:
+            start, size, step = _position(x, k, n), 1, 1
+        starts.append(start)
+        sizes.append(size)
+        steps.append(step)
+    if tuple(sizes) != x.shape or any(s != 1 for s in steps):
+        x = REGISTRY["slice"].public(x, tuple(starts), tuple(sizes), tuple(steps))  # type: ignore[misc]
+    return x if tuple(shape) == x.shape else REGISTRY["reshape"].public(x, tuple(shape))  # type: ignore[misc]
+
+
+def _position(x: Tensor, k: Any, n: Size) -> Size:
+    k = as_size(k)
+    if isinstance(k, int) and isinstance(n, int) and not -n <= k < n:
+        fail(ShapeError, "getitem", f"index {k} is out of range for a dimension of {n}", [x])
+    return n + k if isinstance(k, int) and k < 0 else k
+
+
+def _slice_bounds(x: Tensor, k: slice, n: Size) -> tuple[Size, Size, int]:
+    step = 1 if k.step is None else int(k.step)
+    if step == 0:
+        fail(ShapeError, "getitem", "a slice's step cannot be 0", [x])
+    bounds = [None if b is None else as_size(b) for b in (k.start, k.stop)]
+    if isinstance(n, int) and all(b is None or isinstance(b, int) for b in bounds):
+        r = range(n)[slice(*bounds, step)]
+        return (r.start if len(r) else 0), len(r), step
+    # A size known only at the call: bounds are taken as they stand and checked when the size is known.
+    first: Size = 0 if step > 0 else n - 1
+    last: Size = n if step > 0 else -1
+    start = first if bounds[0] is None else _from_end(bounds[0], n)
+    stop = last if bounds[1] is None else _from_end(bounds[1], n)
+    span = (stop - start) if step > 0 else (start - stop)
+    return start, (span + (abs(step) - 1)) // abs(step) if abs(step) > 1 else span, step
+
+
+def _from_end(bound: Size, n: Size) -> Size:
+    return n + bound if isinstance(bound, int) and bound < 0 else bound
+
+
+def shape_of(x: Any) -> Shape:
+    return x.shape
