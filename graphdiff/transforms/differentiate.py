@@ -1,0 +1,236 @@
+"""Derivatives as graphs: reverse mode (vjp, grad), forward mode (jvp) and their composition (hvp).
+
+One reverse sweep and one forward sweep over the topological order; everything particular to an operation is in its
+declaration. Contributions to a value used more than once are added in a fixed order. Nothing is computed for what
+nobody asked for. New nodes know the node they differentiate and the rule (``ir.graph.deriving``).
+Must not know: any operation by name beyond addition and zeros; plans, kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+from ..errors import DTypeError, GraphError, ShapeError
+from ..ir.dtypes import FLOATS
+from ..ir.graph import Node, Value, deriving, topological
+from ..ops.elementwise import add
+from ..ops.movement import broadcast_to
+from ..ops.tensor import Tensor, as_tensor, describe, fail, scalar, where_am_i
+
+Tensors = Any  # a Tensor, or a list, tuple or dict of them
+
+
+# --------------------------------------------------------------------------------------- the two sweeps
+
+
+def _active(nodes: Sequence[Node], wrt: Sequence[Value]) -> set[int]:
+    """Ids of the floating values that depend on ``wrt`` through operations that differentiate."""
+    active = {id(x) for x in wrt}
+    for node in nodes:
+        if node.op.differentiable:
+            for v in node.inputs:
+                if id(v) in active:
+                    active.update(id(y) for y in node.outputs if y.dtype in FLOATS)
+                    break
+    return active
+
+
+def pullback(
+    outputs: Sequence[Tensor], cotangents: Sequence[Tensor | None], wrt: Sequence[Tensor]
+) -> tuple[list[Tensor | None], dict[Value, Tensor]]:
+    """Cotangents of ``wrt`` (None: no dependence), and the adjoint of every value that has one."""
+    nodes = topological(outputs)
+    active = _active(nodes, wrt)
+    contributions: dict[Value, list[Tensor]] = {}
+    adjoints: dict[Value, Tensor] = {}
+
+    def collect(value: Value) -> Tensor | None:
+        terms = contributions.pop(value, None)
+        if terms is None:
+            return None
+        total = terms[0]
+        if len(terms) > 1:
+            with deriving(value.node, "sum of contributions"):
+                for term in terms[1:]:
+                    total = add(total, term)
+        adjoints[value] = total
+        return total
+
+    for y, g in zip(outputs, cotangents):
+        if g is not None and id(y) in active:
+            contributions.setdefault(y, []).append(g)
+    for node in reversed(nodes):
+        gs = [collect(y) for y in node.outputs]
+        if all(g is None for g in gs) or not any(id(v) in active for v in node.inputs):
+            continue
+        wanted = [id(v) in active for v in node.inputs]
+        if node.op.vjp is None:
+            _no_rule(node, "vjp")
+        with deriving(node, f"{node.op.name}.vjp"):
+            for v, g in zip(node.inputs, node.op.vjp(node, gs, wanted, DIFFERENTIATOR)):
+                if g is not None and id(v) in active:
+                    contributions.setdefault(v, []).append(g)
+    for x in wrt:  # leaves given twice, or values that outputs do not reach
+        if x in contributions:
+            collect(x)
+    return [adjoints.get(x) for x in wrt], adjoints
+
+
+def pushforward(
+    outputs: Sequence[Tensor], wrt: Sequence[Tensor], tangents: Sequence[Tensor | None]
+) -> list[Tensor | None]:
+    """Tangents of ``outputs`` for tangents of ``wrt`` (None: zero)."""
+    ts: dict[Value, Tensor | None] = {x: t for x, t in zip(wrt, tangents) if t is not None}
+    moved = set(ts)
+    for node in topological(outputs):
+        if not node.op.differentiable or not any(v in ts for v in node.inputs):
+            continue
+        if node.op.jvp is None:
+            _no_rule(node, "jvp")
+        with deriving(node, f"{node.op.name}.jvp"):
+            for y, t in zip(node.outputs, node.op.jvp(node, [ts.get(v) for v in node.inputs], DIFFERENTIATOR)):
+                if t is not None and y.dtype in FLOATS:
+                    if y in moved:  # a tangent given for an intermediate value adds to the one it gets
+                        t = add(ts[y], t)
+                    ts[y] = t
+    return [ts.get(y) for y in outputs]
+
+
+def _no_rule(node: Node, mode: str) -> None:
+    raise GraphError(f"{node.op.name} has no {mode} rule", describe(node.outputs[0]),
+                     str(node.source) if node.source else None)
+
+
+class Differentiator:
+    """What rules of operations with inner graphs are handed, so that ``ops`` need not import ``transforms``."""
+
+    pullback = staticmethod(pullback)
+    pushforward = staticmethod(pushforward)
+
+
+DIFFERENTIATOR = Differentiator()
+
+
+# --------------------------------------------------------------------------------------- structures
+
+
+def flatten(xs: Tensors, what: str) -> list[Tensor]:
+    """The Tensors in a Tensor, list, tuple or dict. Raises GraphError for anything else."""
+    items = list(xs.values()) if isinstance(xs, dict) else list(xs) if isinstance(xs, (list, tuple)) else [xs]
+    for x in items:
+        if not isinstance(x, Tensor):
+            raise GraphError(f"{what}: expected a Tensor, or a list or dict of them, got {type(x).__name__}",
+                             source=where_am_i())  # fmt: skip
+    return items
+
+
+def restore(like: Tensors, items: Sequence[Any]) -> Any:
+    """``items`` in the structure of ``like``."""
+    if isinstance(like, dict):
+        return dict(zip(like, items))
+    if isinstance(like, (list, tuple)):
+        return type(like)(items) if type(like) in (list, tuple) else list(items)
+    return items[0]
+
+
+def zeros_of(x: Tensor) -> Tensor:
+    return broadcast_to(scalar(0, x.dtype), x.shape)
+
+
+def _check_wrt(what: str, xs: Sequence[Tensor]) -> None:
+    for x in xs:
+        if x.dtype not in FLOATS:
+            fail(DTypeError, what, f"no derivative by {describe(x)}: it is {x.dtype.name}, not floating; write "
+                 ".astype('float32') before its use", [x])  # fmt: skip
+
+
+def _seeds(what: str, ys: Sequence[Tensor], given: Tensors, like: Tensors) -> list[Tensor]:
+    seeds = list(given.values()) if isinstance(given, dict) else (
+        list(given) if isinstance(like, (list, tuple)) and isinstance(given, (list, tuple)) else [given])  # fmt: skip
+    if len(seeds) != len(ys):
+        raise GraphError(f"{what}: {len(seeds)} given for {len(ys)} values", source=where_am_i())
+    out = []
+    for y, s in zip(ys, seeds):
+        s = as_tensor(s, what, y.dtype)
+        if s.dtype is not y.dtype:
+            fail(DTypeError, what, f"{describe(y)} needs {y.dtype.name}, got {s.dtype.name}; write "
+                 f".astype({y.dtype.name!r})", [y, s])  # fmt: skip
+        if s.shape != y.shape:
+            fail(ShapeError, what, f"{describe(y)} needs shape {y.shape}, got {s.shape}", [y, s])
+        out.append(s)
+    return out
+
+
+# --------------------------------------------------------------------------------------- the public functions
+
+
+def vjp(y: Tensors, x: Tensors, cotangent: Tensors) -> Tensors:
+    """Reverse mode: the cotangents of ``x`` for a ``cotangent`` of ``y``, of y's shape and dtype.
+
+    ``y`` and ``x`` are Tensors or lists or dicts of them; the result has the structure of ``x``. Zeros where there is
+    no dependence. Raises ShapeError, DTypeError, GraphError.
+
+    Example: ``gx = gd.vjp(gd.tanh(x), x, v)``.
+    """
+    ys, xs = flatten(y, "vjp"), flatten(x, "vjp")
+    _check_wrt("vjp", xs)
+    gs, _ = pullback(ys, _seeds("cotangent", ys, cotangent, y), xs)
+    return restore(x, [zeros_of(v) if g is None else g for v, g in zip(xs, gs)])
+
+
+def jvp(y: Tensors, x: Tensors, tangent: Tensors) -> Tensors:
+    """Forward mode: the tangents of ``y`` for a ``tangent`` of ``x``, of x's shape and dtype.
+
+    The result has the structure of ``y``; zeros where there is no dependence. Raises ShapeError, DTypeError,
+    GraphError. Example: ``ty = gd.jvp(gd.tanh(x), x, v)``.
+    """
+    ys, xs = flatten(y, "jvp"), flatten(x, "jvp")
+    _check_wrt("jvp", xs)
+    ts = pushforward(ys, xs, _seeds("tangent", xs, tangent, x))
+    return restore(y, [zeros_of(v) if t is None else t for v, t in zip(ys, ts)])
+
+
+def scalar_loss(what: str, loss: Any) -> Tensor:
+    """``loss`` checked to be a floating 0-d Tensor."""
+    if not isinstance(loss, Tensor):
+        raise GraphError(f"{what}: the loss is no Tensor but {type(loss).__name__}", source=where_am_i())
+    if loss.shape != ():
+        fail(ShapeError, what, f"the loss has shape {loss.shape}, not (); sum it, or use gd.vjp with a cotangent", [loss])
+    if loss.dtype not in FLOATS:
+        fail(DTypeError, what, f"the loss is {loss.dtype.name}, not floating; write .astype('float32')", [loss])
+    return loss
+
+
+def grad(loss: Tensor, wrt: Tensors, unused: str = "zeros") -> Tensors:
+    """The gradient of a 0-d ``loss``: a Tensor for a Tensor, a list for a list, a dict for a dict.
+
+    Gradients are total: ``grad(loss, [h, x])`` with h made of x counts the path through h for x as well. For what the
+    loss does not depend on: zeros, or GraphError with ``unused="error"``. Raises ShapeError for a loss that is not
+    0-d, DTypeError for integers. Example: ``gW, gb = gd.grad(loss, [W, b])``.
+    """
+    loss, xs = scalar_loss("grad", loss), flatten(wrt, "grad")
+    _check_wrt("grad", xs)
+    if unused not in ("zeros", "error"):
+        raise GraphError(f'grad: unused is "zeros" or "error", got {unused!r}', source=where_am_i())
+    with deriving(loss.node, "seed"):
+        seed = scalar(1, loss.dtype)
+    gs, _ = pullback([loss], [seed], xs)
+    if unused == "error":
+        for x, g in zip(xs, gs):
+            if g is None:
+                fail(GraphError, "grad", f"the loss does not depend on {describe(x)}", [loss, x])
+    return restore(wrt, [zeros_of(x) if g is None else g for x, g in zip(xs, gs)])
+
+
+def hvp(loss: Tensor, x: Tensors, v: Tensors) -> Tensors:
+    """The Hessian of a 0-d ``loss`` by ``x`` times ``v``: forward mode over reverse mode, a few gradients' cost.
+
+    Structures as in :func:`grad`. Example: ``hv = gd.hvp(loss, x, v)``.
+    """
+    g = grad(loss, x)
+    return jvp(g, x, v)
+
+
+__all__ = ["grad", "vjp", "jvp", "hvp"]
