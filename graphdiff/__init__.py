@@ -1,4 +1,5 @@
 """graphdiff: a compiled static-graph differentiator with a C core. Public names, nothing else."""
 
+from . import init as init
 from .errors import *  # noqa: F403
 from .ir.graph import name_scope as name_scope

@@ -1,0 +1,175 @@
+"""Initialisers, ``gd.init``: each function makes a callable ``init(shape, dtype) -> ndarray`` for new parameters.
+
+Invariants: what an initialiser returns depends on its arguments, the shape and nothing else, so the same initialiser
+called twice with one shape gives the same array, and two layers of one shape need two seeds; numbers are drawn in
+float64 and then rounded, so a float32 array is the rounded float64 one.
+Must not know: graphs, operations.
+
+Fans. A 2-d weight is used as ``x @ W`` and is (in, out); one of three or more dimensions is a convolution's,
+(out, in, *kernel), OIHW for images, where both fans are multiplied by the size of the kernel.
+
+    xavier  normal: std = sqrt(2 / (fan_in + fan_out))     uniform: ±sqrt(6 / (fan_in + fan_out))
+    he      normal: std = sqrt(2 / fan_in)                 uniform: ±sqrt(6 / fan_in)
+    lecun   normal: std = sqrt(1 / fan_in)                 uniform: ±sqrt(3 / fan_in)
+
+Sources: Glorot and Bengio 2010; He et al. 2015; LeCun et al. 1998. Normal ones are not truncated, as in PyTorch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod, sqrt
+from typing import Any
+
+import numpy as np
+
+from .errors import DTypeError, GraphError, ShapeError
+
+__all__ = [
+    "constant", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform", "normal", "ones", "orthogonal", "uniform",
+    "xavier_normal", "xavier_uniform", "zeros",
+]  # fmt: skip
+
+Initialiser = Callable[[tuple[int, ...], Any], np.ndarray]
+
+
+def fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """(fan_in, fan_out) of a weight: (in, out) where it has two dimensions, (out, in, *kernel) where it has more.
+
+    Raises ShapeError for fewer than two. Example: ``fans((8, 3, 5, 5)) == (75, 200)``.
+    """
+    if len(shape) < 2:
+        raise ShapeError(f"init: shape {tuple(shape)} has no fans; weights have two dimensions or more")
+    if len(shape) == 2:
+        return shape[0], shape[1]
+    kernel = prod(shape[2:])
+    return shape[1] * kernel, shape[0] * kernel
+
+
+def _drawn(seed: int, draw: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]) -> Initialiser:
+    """An initialiser of random floats; a fresh generator at each call makes it a function of the shape alone."""
+    np.random.SeedSequence(seed)  # a seed that is none is told where it was written
+
+    def init(shape: tuple[int, ...], dtype: Any = "float32") -> np.ndarray:
+        dtype = np.dtype(dtype)
+        if dtype.kind != "f":
+            raise DTypeError(f"init: random weights are floats, got {dtype.name}")
+        return draw(np.random.default_rng(seed), tuple(shape)).astype(dtype)
+
+    return init
+
+
+def _filled(value: Any) -> Initialiser:
+    def init(shape: tuple[int, ...], dtype: Any = "float32") -> np.ndarray:
+        return np.full(shape, value, np.dtype(dtype))
+
+    return init
+
+
+def zeros() -> Initialiser:
+    """All zeros, any dtype. Example: ``gd.parameter("b", shape=(10,), init=gd.init.zeros())``."""
+    return _filled(0)
+
+
+def ones() -> Initialiser:
+    """All ones, any dtype."""
+    return _filled(1)
+
+
+def constant(c: float) -> Initialiser:
+    """``c`` everywhere, any dtype; an array broadcasts to the shape."""
+    return _filled(c)
+
+
+def normal(std: float, seed: int) -> Initialiser:
+    """Normal numbers of mean 0 and deviation ``std``, floats. Raises GraphError for a negative one."""
+    if not std >= 0:
+        raise GraphError(f"init.normal: std is {std}, which is no deviation")
+    return _drawn(seed, lambda rng, shape: rng.standard_normal(shape) * std)
+
+
+def uniform(a: float, b: float, seed: int) -> Initialiser:
+    """Uniform numbers of [a, b), floats. Raises GraphError unless a <= b."""
+    if not a <= b:
+        raise GraphError(f"init.uniform: a = {a} is not below b = {b}")
+    return _drawn(seed, lambda rng, shape: rng.random(shape) * (b - a) + a)
+
+
+def _scaled_normal(seed: int, variance: Callable[[int, int], float]) -> Initialiser:
+    return _drawn(seed, lambda rng, shape: rng.standard_normal(shape) * sqrt(variance(*fans(shape))))
+
+
+def _scaled_uniform(seed: int, variance: Callable[[int, int], float]) -> Initialiser:
+    def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        limit = sqrt(3 * variance(*fans(shape)))  # the variance of a uniform number on ±limit is limit**2 / 3
+        return (2 * rng.random(shape) - 1) * limit
+
+    return _drawn(seed, draw)
+
+
+# Sizes of 0 have no elements to scale, and must not divide by zero.
+def _xavier(fan_in: int, fan_out: int) -> float:
+    return 2 / max(fan_in + fan_out, 1)
+
+
+def _he(fan_in: int, _fan_out: int) -> float:
+    return 2 / max(fan_in, 1)
+
+
+def _lecun(fan_in: int, _fan_out: int) -> float:
+    return 1 / max(fan_in, 1)
+
+
+def xavier_normal(seed: int) -> Initialiser:
+    """Normal, variance 2 / (fan_in + fan_out): keeps variances both ways through linear and tanh layers.
+
+    Floats, two dimensions or more (ShapeError). Glorot and Bengio 2010.
+    Example: ``W = gd.parameter("W", shape=(64, 10), init=gd.init.xavier_normal(seed=0))``.
+    """
+    return _scaled_normal(seed, _xavier)
+
+
+def xavier_uniform(seed: int) -> Initialiser:
+    """Uniform on ±sqrt(6 / (fan_in + fan_out)); floats, two dimensions or more. Glorot and Bengio 2010."""
+    return _scaled_uniform(seed, _xavier)
+
+
+def he_normal(seed: int) -> Initialiser:
+    """Normal, variance 2 / fan_in: keeps variances through relu layers; not truncated.
+
+    Floats, two dimensions or more (ShapeError). He et al. 2015.
+    Example: ``W = gd.parameter("W", shape=(64, 10), init=gd.init.he_normal(seed=0))``.
+    """
+    return _scaled_normal(seed, _he)
+
+
+def he_uniform(seed: int) -> Initialiser:
+    """Uniform on ±sqrt(6 / fan_in); floats, two dimensions or more. He et al. 2015."""
+    return _scaled_uniform(seed, _he)
+
+
+def lecun_normal(seed: int) -> Initialiser:
+    """Normal, variance 1 / fan_in; not truncated; floats, two dimensions or more. LeCun et al. 1998."""
+    return _scaled_normal(seed, _lecun)
+
+
+def lecun_uniform(seed: int) -> Initialiser:
+    """Uniform on ±sqrt(3 / fan_in); floats, two dimensions or more. LeCun et al. 1998."""
+    return _scaled_uniform(seed, _lecun)
+
+
+def orthogonal(seed: int) -> Initialiser:
+    """A matrix with orthonormal rows or columns, whichever are fewer, drawn uniformly among them.
+
+    2-d weights are taken as they are, others as (out, the rest). The Q of a normal matrix, its columns' signs chosen
+    so that R has a positive diagonal (Mezzadri 2007). Floats, two dimensions or more (ShapeError). Saxe et al. 2014.
+    """
+
+    def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        fans(shape)
+        rows, columns = shape[0], prod(shape[1:])
+        q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
+        q *= np.where(np.diagonal(r) < 0, -1.0, 1.0)
+        return (q if rows >= columns else q.T).reshape(shape)
+
+    return _drawn(seed, draw)
