@@ -170,9 +170,11 @@ void gd_bound_fault(const gd_bound *bound, gd_fault *fault);
 
 /* ---- planner: searches over plain arrays, no program needed (planner/) ---- */
 
-/* Offsets for n buffers, buffer i alive in [lower[i], upper[i]) with size[i] bytes. Deterministic for a given
- * work budget; stops early at the bound. cancel (may be NULL) is polled: non-zero ends the search with the best
- * found so far. align is a power of two. */
+/* Offsets for n buffers, buffer i alive in [lower[i], upper[i]) with size[i] bytes, rounded up to align (a power of
+ * two). *bound is the largest total alive at once, *peak the arena needed. seconds is turned into a budget of counted
+ * steps, so the same input gives the same offsets on every machine; stops early within half a percent of the bound.
+ * cancel (may be NULL) is polled: non-zero ends the search with the best found so far. A buffer of no size or no
+ * lifetime gets offset 0. GD_ERR_SHAPE: a size is negative or the sum too large, upper < lower, align no power of two. */
 int gd_arena_place(int64_t n, const int64_t *lower, const int64_t *upper, const int64_t *size, int64_t align,
                    double seconds, const volatile int *cancel, int64_t *offsets, int64_t *peak, int64_t *bound);
 

@@ -1,0 +1,31 @@
+/* arena.h: one arena problem as its searches see it. Internal to the planner.
+ *
+ * A problem is a set of buffers connected in time: cut into sections 0..sections-1, buffer i is alive in the
+ * sections [lo[i], hi[i]), lo < hi, and takes size[i] > 0 units. A search writes offsets and returns the peak; it
+ * never writes worse offsets than it was given. Nothing here knows of alignment, of original times or of the
+ * caller's numbering: arena.c translates.
+ */
+#ifndef GD_ARENA_H
+#define GD_ARENA_H
+#include "budget.h"
+
+#define GD_ARENA_NONE INT64_MAX      /* the peak of a search that found nothing better */
+
+typedef struct {
+    int32_t n, sections;
+    const int32_t *lo, *hi;
+    const int64_t *size;
+    int64_t bound;                   /* the largest total alive in a section */
+    int64_t goal;                    /* a peak that is good enough: searches stop there */
+} gd_arena;
+
+/* Scratch for the greedy placers, for problems of up to n buffers. NULL when there is no memory. */
+typedef struct gd_greedy gd_greedy;
+gd_greedy *gd_greedy_create(int32_t n);
+void gd_greedy_destroy(gd_greedy *g);
+
+/* Runs the portfolio. offsets holds a placement of the given peak on entry (GD_ARENA_NONE: none yet) and the best
+ * one on return. Without a placement on entry one is always found, however small the budget. */
+int64_t gd_greedy_run(gd_greedy *g, const gd_arena *a, gd_budget *budget, int64_t *offsets, int64_t peak);
+
+#endif
