@@ -3,3 +3,4 @@
 from . import init as init
 from .errors import *  # noqa: F403
 from .ir.graph import name_scope as name_scope
+from .ops.parse import parse as parse

@@ -10,6 +10,7 @@ Must not know: values, nodes, operations.
 from __future__ import annotations
 
 import ast
+import keyword
 import operator
 from collections.abc import Iterable, Mapping
 from math import gcd
@@ -20,7 +21,7 @@ from ..errors import ShapeError
 # A monomial is a sorted tuple of atoms with repetition: ("T", "batch", "batch"). An atom is a name, or the text
 # of a floor division "((n+1)//2)" whose numerator and divisor are kept in _FLOORS.
 Monomial = tuple[str, ...]
-_FLOORS: dict[str, tuple["Dim", "Size"]] = {}
+_FLOORS: dict[str, tuple[Dim, Size]] = {}
 
 
 class Dim(str):
@@ -134,11 +135,11 @@ def as_size(spec: Any) -> Size:
     if type(spec) is int or isinstance(spec, Dim):
         return spec
     if isinstance(spec, str):
-        if spec.isidentifier():
+        if spec.isidentifier() and not keyword.iskeyword(spec):  # a keyword would not parse in an expression
             return named(spec)
         try:
             return _parse(ast.parse(spec.strip(), mode="eval").body)
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: nested too deeply
             raise ShapeError(f"{spec!r} is no size: use an int, a name, or an expression of names") from None
     if isinstance(spec, bool):
         raise ShapeError(f"{spec!r} is no size: use an int or a name")

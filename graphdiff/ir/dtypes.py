@@ -17,8 +17,8 @@ int64 = np.dtype("int64")
 bool_ = np.dtype("bool")
 
 DTYPES = (float32, float64, int32, int64, bool_)  # in the order of gd_dtype
-SHORT = {float32: "f32", float64: "f64", int32: "i32", int64: "i64", bool_: "bool"}
-FROM_SHORT = {short: dtype for dtype, short in SHORT.items()}
+SHORT: dict[np.dtype, str] = {float32: "f32", float64: "f64", int32: "i32", int64: "i64", bool_: "bool"}
+FROM_SHORT: dict[str, np.dtype] = {short: dtype for dtype, short in SHORT.items()}
 CODE = {dtype: code for code, dtype in enumerate(DTYPES)}
 FLOATS = frozenset((float32, float64))
 INTEGERS = frozenset((int32, int64))

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..errors import GraphError
 from .dims import Shape
-from .dtypes import SHORT
+from .text import format_graph
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _serial = itertools.count()
@@ -269,11 +269,9 @@ class Graph:
     def __len__(self) -> int:
         return len(self.nodes)
 
+    def __str__(self) -> str:
+        return format_graph(self)
+
 
 def _at(source: Source | None) -> str | None:
     return str(source) if source else None
-
-
-def type_text(value: Value) -> str:
-    """The type as printed: ``f32[batch,784]``."""
-    return f"{SHORT[value.dtype]}[{','.join(map(str, value.shape))}]"

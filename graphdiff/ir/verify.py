@@ -6,7 +6,8 @@ Must not know: what operations mean; it asks each node's ``op.infer`` for the ty
 from __future__ import annotations
 
 from ..errors import GraphError
-from .graph import LEAVES, Graph, type_text
+from .graph import LEAVES, Graph
+from .text import type_text
 
 
 def verify(graph: Graph) -> Graph:

@@ -104,6 +104,16 @@ def _stored(op: Op, name: Any, value: Any, shape: Any, init: Any, dtype: Any) ->
     return make(op, (), {"name": name, "shape": array.shape, "dtype": storage.array.dtype, "storage": storage})
 
 
+def unvalued(kind: str, name: str, shape: Any, dtype: Any) -> Tensor:
+    """A parameter or state (``kind``) without storage, as text holds them; a value must be given before it runs."""
+    op = {"parameter": PARAMETER, "state": STATE}[kind]
+    if op is PARAMETER and dtype not in FLOATS:
+        fail(DTypeError, kind, f"{name!r} is {dtype.name}; parameters are floats")
+    if any(isinstance(s, Dim) for s in shape):
+        fail(ShapeError, kind, f"{name!r} has storage, so its shape must be ints, got {shape}")
+    return make(op, (), {"name": _name(kind, name), "shape": shape, "dtype": dtype, "storage": None})
+
+
 # --------------------------------------------------------------------------------------- monitors and checks
 
 

@@ -197,6 +197,7 @@ def elementwise(
         name, "elementwise", doc, infer=infer, vjp=vjp if partials else None, jvp=jvp if partials else None,
         kernel=Tile(microop or name), reference=reference, samples=samples, onnx=onnx,
         differentiable=bool(partials), smooth=smooth, partials=tuple(partials), dtypes=accepts, namespace=namespace,
+        arity=arity,
     ))  # fmt: skip
 
     if arity == 1:

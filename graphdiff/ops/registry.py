@@ -112,7 +112,8 @@ class Op:
     ``reference`` a NumPy function, or the dotted name of a SciPy one, over the same arguments as ``public``;
     ``samples(rng)`` the arguments the tests try, float64 where float;
     ``differentiable`` False: derivatives are zero (or undefined) by nature, and the reference page says so;
-    ``smooth`` False: has kinks, so second-order checks stay away from them.
+    ``smooth`` False: has kinks, so second-order checks stay away from them;
+    ``arity``: the number of operands of an elementwise op.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Op:
     partials: Sequence[Any] = field(default_factory=tuple)
     dtypes: str = "float"
     namespace: str = ""
+    arity: int | None = None
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"

@@ -15,7 +15,8 @@ import numpy as np
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Dim, Shape, Size, as_size
 from ..ir.dtypes import CODE, as_dtype, bool_, float32, float64, int64, weak_dtype
-from ..ir.graph import Node, Value, ambient, type_text, user_source
+from ..ir.graph import Node, Value, ambient, user_source
+from ..ir.text import number_text, type_text
 from .registry import REGISTRY, Nothing, Op, register
 
 
@@ -37,7 +38,7 @@ def label(value: Value) -> str:
 
 
 def constant_text(array: np.ndarray) -> str:
-    return repr(array.item()) if array.ndim == 0 else f"constant{list(array.shape)}"
+    return number_text(array[()]) if array.ndim == 0 else f"constant{list(array.shape)}"
 
 
 def _number(node: Node) -> int:
@@ -149,7 +150,9 @@ class Tensor(Value):
     def _storage(self) -> Storage:
         storage = self.node.attrs.get("storage")
         if storage is None:
-            raise GraphError(f"{describe(self)} is no parameter or state and has no value", source=where_am_i())
+            why = ("was read from text, which holds no values" if "storage" in self.node.attrs else
+                   "is no parameter or state and has no value")  # fmt: skip
+            raise GraphError(f"{describe(self)} {why}", source=where_am_i())
         return storage
 
     # ------------------------------------------------------------------ methods

@@ -1,0 +1,237 @@
+"""The text of a graph: what ``str(graph)`` prints, ``gd.parse`` reads back and golden tests hold.
+
+::
+
+    graph step(x: f32[batch,784], W: f32[784,10]) -> f32[]:
+      parameters: W
+      %0: f32[batch,10] = matmul(x, W)                 # mlp.py:14
+      ...
+      return %3
+      update W = %7
+
+Each result of a node is numbered in the order of computation, except that 0-d constants stand where they are used.
+A literal there has the dtype of the first operand beside it that is neither a literal nor bool; where that is not its
+own, the dtype is written: ``2.0:f64``. A node with several results prints ``%3, %4: (f32[5], i64[5]) = ...``. An
+attribute that is a graph is printed before its node as ``body @0 name(...)``, indented, and named ``@0``.
+Invariants: the text holds everything but values of parameters and what stands behind ``#`` - source line, scope, and
+the forward node that an adjoint node is ``of``; one node, one line; linear time, and no recursion over nodes.
+Must not know: which operations exist (beyond the leaves), how text is read.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .dims import Dim, Shape
+from .dtypes import SHORT, bool_
+
+if TYPE_CHECKING:
+    from .graph import Graph, Node, Value
+
+STORED = ("parameter", "state")
+RESERVED = frozenset(("True", "False", "None", "inf", "nan", *SHORT.values()))
+_COMMENT_COLUMN = 49
+_INLINE_ELEMENTS = 16  # larger constants are written as base64
+
+
+# --------------------------------------------------------------------------------------- pieces
+
+
+def typed(shape: Shape, dtype: np.dtype) -> str:
+    """A type as printed: ``f32[batch,784]``."""
+    return f"{SHORT[dtype]}[{','.join(map(str, shape))}]"
+
+
+def type_text(value: Value) -> str:
+    """The type of a value as printed."""
+    return typed(value.shape, value.dtype)
+
+
+def types_text(values: Sequence[Value]) -> str:
+    """One type, or a tuple of them."""
+    types = ", ".join(map(type_text, values))
+    return types if len(values) == 1 else f"({types})"
+
+
+def name_text(name: str) -> str:
+    """A name as it stands in the text: plain where it is an identifier with no other meaning, else quoted."""
+    return name if name.isidentifier() and name not in RESERVED else json.dumps(name)
+
+
+def number_text(value: Any) -> str:
+    """An element of an array as the shortest literal that reads back to the same bits (NaN payloads aside)."""
+    if value.dtype.kind != "f":
+        return str(value.item())
+    short = str(value)
+    return short if np.isnan(value) or value.dtype.type(float(short)) == value else repr(float(value))
+
+
+def literal(array: np.ndarray) -> str:
+    """A constant as its node prints it: one number if all elements are the same, nested lists, or base64 of the
+    little-endian bytes."""
+    if array.ndim == 0:
+        return number_text(array[()])
+    if array.size > 1 and array.tobytes() == array.flat[0].tobytes() * array.size:
+        return number_text(array.flat[0])
+    if array.size > _INLINE_ELEMENTS:
+        data = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
+        return f'base64"{base64.b64encode(data).decode()}"'
+    return _nested(array)
+
+
+def _nested(array: np.ndarray) -> str:
+    if array.size == 0:
+        return "[]"
+    if array.ndim == 1:
+        return "[" + ", ".join(number_text(v) for v in array) + "]"
+    return "[" + ", ".join(_nested(row) for row in array) + "]"
+
+
+def is_inline(node: Node) -> bool:
+    """Whether a node is a 0-d constant, which is printed where it is used."""
+    return node.op.name == "constant" and not node.outputs[0].shape
+
+
+def attr_text(value: Any) -> str:
+    """A static argument: None, bools, numbers, sizes, strings, dtypes, tuples and lists of them."""
+    if value is None or isinstance(value, bool):
+        return str(value)
+    if isinstance(value, Dim):
+        return f"({value})" if value in RESERVED else str(value)
+    if isinstance(value, str):
+        return json.dumps(value)
+    if isinstance(value, np.dtype):
+        return SHORT[value]
+    if isinstance(value, np.generic):
+        return number_text(value)
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, tuple):
+        return f"({attr_text(value[0])},)" if len(value) == 1 else f"({', '.join(map(attr_text, value))})"
+    if isinstance(value, list):
+        return f"[{', '.join(map(attr_text, value))}]"
+    return f"<{type(value).__name__}>"  # shown, but text that has it does not read back
+
+
+# --------------------------------------------------------------------------------------- nodes
+
+
+class Names(dict[int, str]):
+    """How values are referred to, by id: leaves by name, results by number."""
+
+    def __init__(self, leaves: Iterable[Value] = ()):
+        super().__init__((id(v), name_text(v.name)) for v in leaves)
+        self.count = 0
+        self.bodies = 0
+
+    def add(self, node: Node) -> None:
+        """Numbers the results of a node."""
+        for value in node.outputs:
+            self[id(value)] = f"%{self.count}"
+            self.count += 1
+
+    def of(self, value: Value, implied: np.dtype | None = None) -> str:
+        """The operand as printed; ``implied`` is the dtype a literal would have without being told."""
+        found = self.get(id(value))
+        if found is not None:
+            return found
+        node = value.node
+        if is_inline(node):
+            text = number_text(node.attrs["value"][()])
+            return text if value.dtype is implied or value.dtype is bool_ else f"{text}:{SHORT[value.dtype]}"
+        return name_text(node.name) if node.name else "%?"  # only in a listing of part of a graph
+
+
+def implied_dtype(inputs: Iterable[Value]) -> np.dtype | None:
+    """The dtype that literals among these operands have unless they are written with one."""
+    for v in inputs:
+        if v.dtype is not bool_ and not is_inline(v.node):
+            return v.dtype
+    return None
+
+
+def comment(node: Node, names: Names) -> str:
+    """What stands behind ``#``: the forward node, the source line, the scope."""
+    source = str(node.source) if node.source else ""
+    if node.origin:
+        forward = node.origin.node
+        of = names.get(id(forward.outputs[0])) or f"a {forward.op.name}"
+        source = f"of {of} ({source})" if source else f"of {of}"
+    text = f"{source} in {node.scope}".lstrip() if node.scope else source
+    return text if text.isprintable() else json.dumps(text)[1:-1]
+
+
+def _node_lines(node: Node, names: Names, indent: str, out: list[str]) -> None:
+    """Appends the line of a node to ``out``, after its inner graphs."""
+    implied = implied_dtype(node.inputs)
+    arguments = [names.of(v, implied) for v in node.inputs]
+    if node.op.name == "constant":
+        arguments.append(literal(node.attrs["value"]))
+    else:
+        for key, value in node.attrs.items():
+            if hasattr(value, "nodes"):
+                out.append(f"{indent}body @{names.bodies} {_header(value)}")
+                _body_lines(value, indent + "  ", out)
+                arguments.append(f"{key}=@{names.bodies}")
+                names.bodies += 1
+            else:
+                arguments.append(f"{key}={attr_text(value)}")
+    names.add(node)
+    results = ", ".join(names[id(v)] for v in node.outputs)
+    line = f"{indent}{results}: {types_text(node.outputs)} = {node.op.name}({', '.join(arguments)})"
+    behind = comment(node, names)
+    out.append(f"{line.ljust(_COMMENT_COLUMN)}  # {behind}" if behind else line)
+
+
+# --------------------------------------------------------------------------------------- graphs
+
+
+def _header(graph: Graph) -> str:
+    leaves = ", ".join(f"{name_text(v.name)}: {type_text(v)}" for v in (*graph.inputs, *graph.parameters))
+    return f"{name_text(graph.name)}({leaves}) -> {types_text(graph.outputs)}:"
+
+
+def _body_lines(graph: Graph, indent: str, out: list[str]) -> Names:
+    names = Names((*graph.inputs, *graph.parameters))
+    for kind in STORED:
+        held = [name_text(p.name) for p in graph.parameters if p.node.op.name == kind]
+        if held:
+            out.append(f"{indent}{kind}s: {', '.join(held)}")
+    for node in graph.nodes:
+        if not is_inline(node):
+            _node_lines(node, names, indent, out)
+    out.append(f"{indent}return {', '.join(map(names.of, graph.outputs))}".rstrip())
+    for target, value in graph.updates:
+        out.append(f"{indent}update {names.of(target)} = {names.of(value)}")
+    return names
+
+
+def format_graph(graph: Graph) -> str:
+    """The text of a graph."""
+    out = [f"graph {_header(graph)}"]
+    _body_lines(graph, "  ", out)
+    return "\n".join(out)
+
+
+def format_adjoint(graph: Graph, backward: Sequence[Node], wrt: Sequence[Value], gradients: Sequence[Value]) -> str:
+    """The text of a forward graph and, numbered on, of the nodes of its adjoint::
+
+        adjoint of step wrt W:
+          %7: f32[batch,10] = tanh_vjp(...)                # of %1
+          return %9
+
+    ``backward``: nodes in the order they compute; ``gradients``: those of ``wrt``.
+    """
+    out = [f"graph {_header(graph)}"]
+    names = _body_lines(graph, "  ", out)
+    out.append(f"adjoint of {name_text(graph.name)} wrt {', '.join(map(names.of, wrt))}:")
+    for node in backward:
+        if not is_inline(node):
+            _node_lines(node, names, "  ", out)
+    out.append(f"  return {', '.join(map(names.of, gradients))}".rstrip())
+    return "\n".join(out)

@@ -1,0 +1,430 @@
+"""Reading the text of a graph back (the grammar stands in :mod:`graphdiff.ir.text`).
+
+Line by line: a value is known once its line has been read, so what is read is acyclic. Nodes are rebuilt from their
+operation's own type rule, not its public function, so that the text comes back as it was; the types written are
+checked against the rule, and so is what public functions would have made sure of. Source lines, scopes and forward
+nodes are taken from comments where they have the printer's form; a comment that has not is skipped.
+Must not know: plans; how values are given to parameters.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ..errors import DTypeError, GraphdiffError, GraphError
+from ..ir.dims import Dim, Shape, as_shape, as_size, product
+from ..ir.dtypes import FLOATS, FROM_SHORT, bool_
+from ..ir.graph import Graph, Origin, Source, Value, ambient
+from ..ir.text import RESERVED, STORED, implied_dtype, name_text, type_text, typed, types_text
+from .leaves import input as input_leaf
+from .leaves import unvalued
+from .opdef import check_dtype
+from .registry import REGISTRY
+from .tensor import CONSTANT, Tensor, constant, make
+
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_NAME = rf"{_QUOTED}|[^\W\d]\w*"
+_HEADER = re.compile(rf"(graph|body @\d+)\s+({_NAME})\s*\((.*)\)\s*->\s*(.+?)\s*:$")
+_LEAF = re.compile(rf"({_NAME})\s*:\s*(.+)$")
+_NODE = re.compile(r"(%\d+(?:\s*,\s*%\d+)*)\s*:\s*([^=]+?)\s*=\s*([^\W\d][\w.]*)\s*\((.*)\)$")
+_UPDATE = re.compile(rf"update\s+({_NAME})\s*=\s*(.+)$")
+_STORED = re.compile(r"(parameter|state)s\s*:(.*)$")
+_ATTR = re.compile(r"([^\W\d]\w*)\s*=\s*(.+)$", re.DOTALL)
+_TYPE = re.compile(r"(\w+)\[(.*)\]$")
+_LITERAL = re.compile(r"(-?(?:\d+(?:\.\d*)?(?:e[+-]?\d+)?|inf|nan)|True|False)(?::(\w+))?$")
+_INT = re.compile(r"-?\d+$")
+_COMMENT = re.compile(rf"{_QUOTED}|#")
+_BEHIND = re.compile(rf"(?:of ({_NAME}|%\d+|an? \S+))?\s*\(?(?:([^()]+):(\d{{1,9}}))?\)?(?: in (.*))?$")
+_SPECIAL = re.compile(rf"{_QUOTED}|[()\[\],]")
+_WORDS = {"None": None, "True": True, "False": False, "inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
+_DEPTH = 32  # of nested tuples
+
+
+def parse(text: str) -> Graph:
+    """The graph that ``str(graph)`` printed.
+
+    Parameters and states come back without values, which ``gd.compile(graph, parameters={"W": array})`` takes.
+    Raises GraphError with the line's number and text for what is no graph: an unknown operation or value, a value
+    used before the line that makes it, a type that is not what the operation gives.
+
+    Example::
+
+        graph = gd.parse('''
+            graph double(x: f32[n]) -> f32[n]:
+              %0: f32[n] = multiply(x, 2.0)
+              return %0
+        ''')
+    """
+    before = (ambient.origin, ambient.source, ambient.scope)
+    try:
+        return _Reader(text).read()
+    finally:
+        ambient.origin, ambient.source, ambient.scope = before
+
+
+class _Frame:
+    """A graph being read: the outer one or a body."""
+
+    def __init__(self, indent: int, key: str, name: str, leaves: list[tuple[str, Shape, np.dtype]], results: str):
+        self.indent, self.key, self.name, self.leaves, self.results = indent, key, name, leaves, results
+        self.kinds: dict[str, str] = {}  # of leaves that are not inputs
+        self.values: dict[str, Tensor] | None = None  # by the text that names them; None until the leaves are made
+        self.bodies: dict[str, Graph] = {}
+        self.outputs: list[Tensor] | None = None
+        self.updates: list[tuple[Tensor, Tensor]] = []
+
+
+class _Reader:
+    def __init__(self, text: str):
+        if not isinstance(text, str):
+            raise GraphError(f"parse: expected the text of a graph, got {type(text).__name__}")
+        self.lines = text.split("\n")
+        self.number = 0
+        self.types: dict[str, tuple[Shape, np.dtype]] = {}
+        self.forms: dict[str, str] = {}
+
+    def fail(self, fact: str) -> NoReturn:
+        line = self.lines[self.number - 1].strip() if self.number else ""
+        raise GraphError(f"line {self.number}: {fact}", line if len(line) <= 200 else line[:200] + "...") from None
+
+    def read(self) -> Graph:
+        frames: list[_Frame] = []
+        for number, line in enumerate(self.lines, 1):
+            self.number = number
+            statement, behind = self.split_comment(line)
+            if not statement:
+                continue
+            indent = len(statement) - len(statement.lstrip())
+            statement = statement.lstrip()
+            while len(frames) > 1 and indent <= frames[-1].indent:
+                body = self.close(frames.pop())
+                frames[-1].bodies[body[0]] = body[1]
+            ambient.origin, ambient.source, ambient.scope = None, Source("<text>", self.number), ""
+            if statement.startswith(("graph ", "body ")):
+                frame = self.header(statement, indent, frames)
+                frames.append(frame)
+                continue
+            if not frames:
+                self.fail("a graph begins with its header, graph name(inputs) -> types:")
+            self.statement(frames[-1], statement, behind)
+        while len(frames) > 1:
+            body = self.close(frames.pop())
+            frames[-1].bodies[body[0]] = body[1]
+        if not frames:
+            self.fail("there is no graph in this text")
+        return self.close(frames[0])[1]
+
+    def split_comment(self, line: str) -> tuple[str, str]:
+        if "#" in line:
+            for m in _COMMENT.finditer(line):
+                if m[0] == "#":
+                    return line[: m.start()].rstrip(), line[m.end() :].strip()
+        return line.rstrip(), ""
+
+    # ------------------------------------------------------------------ statements
+    def header(self, statement: str, indent: int, frames: list[_Frame]) -> _Frame:
+        m = _HEADER.match(statement)
+        if m is None:
+            self.fail("this is no header; expected graph name(x: f32[n], ...) -> f32[n]:")
+        key, name, leaves, results = m.groups()
+        if (key == "graph") == bool(frames):
+            self.fail("one text holds one graph" if frames else "a body belongs to a graph")
+        specs = []
+        for item in self.split(leaves):
+            leaf = _LEAF.match(item)
+            if leaf is None:
+                self.fail(f"expected a name and a type, got {item}")
+            specs.append((self.name(leaf[1]), *self.type(leaf[2])))
+        if len({s[0] for s in specs}) != len(specs):
+            self.fail("two leaves have one name")
+        return _Frame(indent, key.removeprefix("body "), self.name(name), specs, results)
+
+    def statement(self, frame: _Frame, statement: str, behind: str) -> None:
+        stored = _STORED.match(statement)
+        if stored and frame.values is None:
+            known = {s[0] for s in frame.leaves}
+            for name in map(self.name, self.split(stored[2])):
+                if name not in known or name in frame.kinds:
+                    self.fail(f"{name!r} is not in the header" if name not in known else f"{name!r} stands twice")
+                frame.kinds[name] = stored[1]
+            return
+        values = self.leaves(frame)
+        if statement.startswith("%"):
+            self.node(frame, values, statement, behind)
+        elif statement == "return" or statement.startswith("return "):
+            if frame.outputs is not None:
+                self.fail("a graph has one return")
+            frame.outputs = [self.operand(values, a, None) for a in self.split(statement[6:])]
+        elif update := _UPDATE.match(statement):
+            target = values.get(name_text(self.name(update[1])))
+            if target is None or target.node.op.name not in STORED:
+                self.fail(f"{update[1]} is no parameter or state")
+            value = self.operand(values, update[2], None)
+            if target.shape != value.shape or target.dtype is not value.dtype:
+                self.fail(f"{update[1]} is {type_text(target)}, its update {type_text(value)}")
+            if any(t is target for t, _ in frame.updates):
+                self.fail(f"{update[1]} is updated twice")
+            frame.updates.append((target, value))
+        else:
+            self.fail("expected %n: type = operation(...), return, update, parameters: or states:")
+
+    def leaves(self, frame: _Frame) -> dict[str, Tensor]:
+        """The values of a frame, its leaves made on first use."""
+        if frame.values is None:
+            frame.values = {}
+            for name, shape, dtype in frame.leaves:
+                kind = frame.kinds.get(name)
+                try:
+                    leaf = unvalued(kind, name, shape, dtype) if kind else input_leaf(name, shape, dtype)
+                except GraphdiffError as error:
+                    self.fail(error.fact)
+                frame.values[name_text(name)] = leaf
+        return frame.values
+
+    def close(self, frame: _Frame) -> tuple[str, Graph]:
+        values = self.leaves(frame)
+        if frame.outputs is None:
+            self.fail(f"{frame.name} has no return")
+        if types_text(frame.outputs) != self.types_form(frame.results):
+            self.fail(f"{frame.name} returns {types_text(frame.outputs)}, its header says {frame.results}")
+        leaves = [values[name_text(name)] for name, _, _ in frame.leaves]
+        inputs = [v for v in leaves if v.node.op.name == "input"]
+        stored = [v for v in leaves if v.node.op.name != "input"]
+        return frame.key, Graph(frame.name, inputs, frame.outputs, frame.updates, stored)
+
+    def node(self, frame: _Frame, values: dict[str, Tensor], statement: str, behind: str) -> None:
+        m = _NODE.match(statement)
+        if m is None:
+            self.fail("this is no node; expected %n: f32[n] = operation(operands, name=value)")
+        numbers, types, name, arguments = m.groups()
+        op = REGISTRY.get(name)
+        if op is None or op.infer is None or name in STORED or name == "input":
+            self.fail(f"there is no operation {name!r} to build nodes of")
+        if behind:
+            self.behind(values, behind)
+        if op is CONSTANT:
+            made: Any = self.constant(types, arguments)
+        else:
+            operands, attrs = self.arguments(frame, values, arguments)
+            try:
+                if op.arity is not None:
+                    self.elementwise(op, operands)
+                made = make(op, operands, attrs)
+            except GraphdiffError as error:
+                self.fail(error.fact)
+            except Exception as error:  # a type rule relies on what public functions check
+                self.fail(f"{name} does not take these operands and attributes ({error or type(error).__name__})")
+        results = made if isinstance(made, tuple) else (made,)
+        if types_text(results) != self.types_form(types):
+            self.fail(f"{name} gives {types_text(results)}, not {types}")
+        keys = [n.strip() for n in numbers.split(",")]
+        if len(keys) != len(results):
+            self.fail(f"{name} has {len(results)} results, not {len(keys)}")
+        for key, value in zip(keys, results):
+            if key in values:
+                self.fail(f"{key} is defined twice")
+            values[key] = value
+
+    def elementwise(self, op: Any, operands: tuple[Tensor, ...]) -> None:
+        if len(operands) != op.arity:
+            self.fail(f"{op.name} takes {op.arity} operands, not {len(operands)}")
+        if any(v.dtype is not operands[0].dtype for v in operands):
+            raise DTypeError(f"{op.name} takes operands of one dtype")
+        check_dtype(op.name, operands, op.dtypes)
+
+    def behind(self, values: dict[str, Tensor], comment: str) -> None:
+        """Where a node comes from, as far as its comment tells."""
+        m = _BEHIND.match(comment)
+        if m is None:
+            return
+        forward, file, line, scope = m.groups()
+        value = values.get(forward)
+        if value is not None:
+            ambient.origin = Origin(value.node, "")
+        if file:
+            ambient.source = Source(file, int(line))
+        ambient.scope = scope or ""
+
+    # ------------------------------------------------------------------ pieces
+    def split(self, text: str) -> list[str]:
+        """``text`` at the commas that stand in no bracket and no string."""
+        if not text.strip():
+            return []
+        if "(" not in text and "[" not in text and '"' not in text:
+            return [part.strip() for part in text.split(",")]
+        parts, depth, start = [], 0, 0
+        for m in _SPECIAL.finditer(text):
+            c = m[0]
+            if c in "([":
+                depth += 1
+            elif c in ")]":
+                depth -= 1
+                if depth < 0:
+                    self.fail("brackets do not match")
+            elif c == "," and depth == 0:
+                parts.append(text[start : m.start()].strip())
+                start = m.end()
+        if depth:
+            self.fail("brackets do not match")
+        parts.append(text[start:].strip())
+        return parts
+
+    def name(self, text: str) -> str:
+        """The name that ``text`` stands for."""
+        if text.startswith('"'):
+            try:
+                return json.loads(text)
+            except ValueError:
+                self.fail(f"{text} is no string")
+        if not text.isidentifier() or text in RESERVED:
+            self.fail(f"{text} is no name; write it in double quotes")
+        return text
+
+    def type(self, text: str) -> tuple[Shape, np.dtype]:
+        found = self.types.get(text)
+        if found is None:
+            m = _TYPE.match(text)
+            if m is None or m[1] not in FROM_SHORT:
+                self.fail(f"{text} is no type; expected {', '.join(FROM_SHORT)} and sizes, as f32[n,3]")
+            try:
+                shape = as_shape(tuple(m[2].split(",")) if m[2].strip() else ())
+            except GraphdiffError as error:
+                self.fail(error.fact)
+            found = self.types[text] = (shape, FROM_SHORT[m[1]])
+        return found
+
+    def types_form(self, text: str) -> str:
+        """``text`` (a type or a tuple of them) as the printer writes it."""
+        form = self.forms.get(text)
+        if form is None:
+            many = text.startswith("(")
+            items = self.split(text[1:-1]) if many else [text]
+            forms = [typed(*self.type(item)) for item in items]
+            form = self.forms[text] = f"({', '.join(forms)})" if many else forms[0]
+        return form
+
+    def arguments(self, frame: _Frame, values: dict[str, Tensor], text: str) -> tuple[tuple[Tensor, ...], dict]:
+        operands: list[Tensor | str] = []
+        attrs: dict[str, Any] = {}
+        for item in self.split(text):
+            attr = _ATTR.match(item)
+            if attr is not None:
+                if attr[1] in attrs:
+                    self.fail(f"{attr[1]} is given twice")
+                attrs[attr[1]] = self.attribute(frame, attr[2])
+            elif attrs:
+                self.fail("operands stand before attributes")
+            else:
+                operands.append(item if _LITERAL.match(item) else self.operand(values, item, None))
+        implied = implied_dtype(v for v in operands if isinstance(v, Value))
+        return tuple(v if isinstance(v, Value) else self.operand(values, v, implied) for v in operands), attrs
+
+    def operand(self, values: dict[str, Tensor], text: str, implied: np.dtype | None) -> Tensor:
+        found = values.get(text)
+        if found is not None:
+            return found
+        m = _LITERAL.match(text)
+        if m is not None:
+            return constant(self.number_of(m, implied))
+        if text.startswith("%"):
+            self.fail(f"{text} is used but no line above makes it")
+        found = values.get(name_text(self.name(text)))
+        if found is None:
+            self.fail(f"{text} is no input, parameter or state of this graph")
+        return found
+
+    def number_of(self, m: re.Match[str], implied: np.dtype | None) -> np.ndarray:
+        """A literal as a 0-d array."""
+        text, short = m.groups()
+        if short is not None and short not in FROM_SHORT:
+            self.fail(f"{short} is no dtype; expected {', '.join(FROM_SHORT)}")
+        is_bool = text in ("True", "False")
+        dtype = FROM_SHORT[short] if short else bool_ if is_bool else implied
+        if dtype is None:
+            self.fail(f"{text} has no dtype; write {text}:f32 or another")
+        if is_bool != (dtype is bool_):
+            self.fail(f"{text} is no {dtype.name}")
+        return np.asarray(text == "True") if is_bool else self.elements([text], dtype)[0]
+
+    def elements(self, texts: list[str], dtype: np.dtype) -> np.ndarray:
+        """Numbers as a flat array; one that does not fit the dtype is an error."""
+        try:
+            if dtype is bool_:
+                return np.array([{"True": True, "False": False}[t] for t in texts], dtype)
+            if dtype not in FLOATS:
+                return np.array([int(t) for t in texts], dtype)
+            exact = np.array([float(t) for t in texts], np.float64)
+            with np.errstate(over="ignore"):
+                out = exact.astype(dtype)
+            if (np.isinf(out) & np.isfinite(exact)).any():
+                raise OverflowError
+            return out
+        except (KeyError, ValueError, OverflowError):
+            self.fail(f"{', '.join(texts[:4])} is no {dtype.name}")
+
+    def constant(self, types: str, text: str) -> Tensor:
+        shape, dtype = self.type(types)
+        if any(isinstance(s, Dim) for s in shape):
+            self.fail("the shape of a constant must be ints")
+        size = int(product(shape))
+        text = text.strip()
+        if text.startswith("base64"):
+            try:
+                data = base64.b64decode(self.name(text[6:]), validate=True)
+                flat = np.frombuffer(data, dtype.newbyteorder("<")).astype(dtype)
+            except (binascii.Error, ValueError):
+                self.fail("the constant's base64 is damaged")
+        elif text.startswith("["):
+            texts = [t for t in re.split(r"[\s,\[\]]+", text) if t]
+            flat = self.elements(texts, dtype)
+        elif _LITERAL.match(text):
+            flat = np.broadcast_to(self.elements([text], dtype), (size,))
+        else:
+            self.fail("expected a number, a list of numbers or base64")
+        if flat.size != size:
+            self.fail(f"{flat.size} elements in a constant of {size}")
+        return constant(flat.reshape(shape))
+
+    def attribute(self, frame: _Frame, text: str, depth: int = 0) -> Any:
+        if depth > _DEPTH:
+            self.fail("brackets are nested too deeply")
+        if text in _WORDS:
+            return _WORDS[text]
+        if text in FROM_SHORT:
+            return FROM_SHORT[text]
+        if text.startswith('"'):
+            return self.name(text)
+        if text.startswith("@"):
+            if text not in frame.bodies:
+                self.fail(f"there is no body {text} above")
+            return frame.bodies.pop(text)
+        if text.startswith("["):
+            return [self.attribute(frame, t, depth + 1) for t in self.split(text.removeprefix("[").removesuffix("]"))]
+        if text.startswith("(") and text.endswith(")"):
+            items = self.split(text[1:-1]) if self.encloses(text) else [text]
+            if len(items) != 1:
+                if items and not items[-1]:  # (3,)
+                    items.pop()
+                return tuple(self.attribute(frame, t, depth + 1) for t in items)
+        try:
+            if _INT.match(text):
+                return int(text)
+            return float(text) if _LITERAL.match(text) else as_size(text)
+        except ValueError as error:  # a ShapeError is one too
+            self.fail(getattr(error, "fact", f"{text[:20]}... is too long a number"))
+
+    @staticmethod
+    def encloses(text: str) -> bool:
+        """Whether the first bracket closes with the last character: (a, b), not (a//2)+(b//2)."""
+        depth = 0
+        for m in _SPECIAL.finditer(text):
+            depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(m[0], 0)
+            if depth == 0:
+                return m.end() == len(text)
+        return False
