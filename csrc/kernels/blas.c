@@ -1,0 +1,40 @@
+/* blas.c: finds the routines of blas.h in OpenBLAS as packaged for SciPy (symbols with the prefix scipy_).
+ *
+ * Invariants: a library once loaded stays for the life of the process; it is told to use one thread, as the core
+ * cuts products itself. Loading is not for several threads at once. Compiled once, not per instruction set.
+ */
+#ifdef GD_PREPARE
+#include "blas.h"
+
+#include <dlfcn.h>
+#include <string.h>
+
+static gd_blas routines;
+static int loaded;
+
+static int find(void *library, const char *name, void *function) {
+    void *symbol = dlsym(library, name);
+    memcpy(function, &symbol, sizeof symbol);   /* ISO C has no cast from object to function pointers */
+    return symbol != NULL;
+}
+
+int gd_blas_load(const char *path) {
+    if (loaded) return GD_OK;
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (library == NULL) return GD_ERR_NO_BLAS;
+    void (*set_threads)(int);
+    if (!find(library, "scipy_cblas_sgemm", &routines.sgemm) || !find(library, "scipy_cblas_dgemm", &routines.dgemm) ||
+        !find(library, "scipy_cblas_sgemv", &routines.sgemv) || !find(library, "scipy_cblas_dgemv", &routines.dgemv) ||
+        !find(library, "scipy_openblas_set_num_threads", &set_threads)) {
+        dlclose(library);
+        return GD_ERR_NO_BLAS;
+    }
+    set_threads(1);
+    loaded = 1;
+    return GD_OK;
+}
+
+int gd_blas_loaded(void) { return loaded; }
+
+const gd_blas *gd_blas_current(void) { return loaded ? &routines : NULL; }
+#endif

@@ -1,0 +1,56 @@
+/* check.c: instructions that write nothing and fail the run: an index out of range, a condition that does not hold.
+ * The fault names the index and the limit, or the first element that is false.
+ */
+#include <string.h>
+
+#include "../program/kernel.h"
+#include "params.h"
+
+typedef struct {
+    int64_t count, limit;
+    int dtype;
+} check_block;
+
+#ifdef GD_PREPARE
+
+static int prepare(gd_prepare *p, int64_t n_params, int dtypes) {
+    int status = gd_params_check(p, 1, 1, 0, n_params);
+    if (status != GD_OK) return status;
+    const gd_value *v = gd_operand(p, 0);
+    if (!(dtypes >> v->dtype & 1)) return gd_prepare_fail(p, GD_ERR_TYPE, -1, v->dtype);
+    check_block *b = gd_prepare_block(p, sizeof *b);
+    if (b == NULL) return GD_ERR_MEMORY;
+    *b = (check_block){v->count, n_params > 0 ? p->payload[1] : 0, v->dtype};
+    if (b->limit < 0) return gd_prepare_fail(p, GD_ERR_SHAPE, 1, b->limit);
+    p->block = b;
+    return GD_OK;
+}
+
+int gd_prepare_check_index(gd_prepare *p) { return prepare(p, 1, GD_INTEGERS); }
+int gd_prepare_check_true(gd_prepare *p) { return prepare(p, 0, 1 << GD_BOOL); }
+
+#else
+
+int GD_ISA_NAME(gd_k_check_index)(const gd_call *call) {
+    const check_block *b = call->block;
+    for (int64_t i = 0; i < b->count; i++) {
+        int64_t index = b->dtype == GD_I32 ? ((const int32_t *)call->operands[0])[i]
+                                           : ((const int64_t *)call->operands[0])[i];
+        if (index < -b->limit || index >= b->limit) {
+            call->fault->a = index;
+            call->fault->b = b->limit;
+            return GD_ERR_INDEX;
+        }
+    }
+    return GD_OK;
+}
+
+int GD_ISA_NAME(gd_k_check_true)(const gd_call *call) {
+    const check_block *b = call->block;
+    const void *first = b->count > 0 ? memchr(call->operands[0], 0, (size_t)b->count) : NULL;
+    if (first == NULL) return GD_OK;
+    call->fault->a = (const char *)first - (const char *)call->operands[0];
+    return GD_ERR_CHECK;
+}
+
+#endif

@@ -1,0 +1,359 @@
+/* matmul.c: the instruction C = act(alpha A B + bias), or C += alpha A B + bias, over batches of strided operands.
+ *
+ * Owns: the payload's checks, the cut into parts, the choice of who multiplies, bias and activation.
+ * Invariants: parts and routes follow from shapes, strides and whether a BLAS was loaded when the program was made,
+ * never from threads. No two elements of C share an address, and C is apart from what is read.
+ * It must not know how a product is blocked in registers (product.c) nor where a BLAS comes from (blas.c).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../program/isa.h"
+#include "blas.h"
+#include "product.h"
+
+enum { OPERAND_A, OPERAND_B, OPERAND_C };
+enum { ROUTE_OWN, ROUTE_GEMM, ROUTE_COLUMN, ROUTE_ROW, ROUTE_INTEGER };   /* column, row: matrix times vector */
+
+typedef struct {
+    int64_t operand, offset, row, col;
+    int64_t *batch;                     /* strides */
+} matmul_view;
+
+typedef struct {
+    int dtype, route, accumulate, has_bias;
+    int64_t n_batch, *batch_dims, entries;
+    int64_t m, n, k;
+    int64_t m_step, n_step, blocks;     /* of one entry; only one of m and n is cut */
+    int64_t part_units;                 /* blocks of all entries, in one part */
+    int transposed[2];                  /* A and B as the BLAS sees them */
+    int64_t leading[2];
+    double alpha;
+    matmul_view view[3];
+    int64_t bias_operand, bias_offset, bias_stride;
+    gd_micro_fn act;
+    const gd_blas *blas;
+} matmul_block;
+
+#ifdef GD_PREPARE
+
+enum { MAX_BATCH_DIMS = 32, FIXED_WORDS = 7 };
+
+static const struct { int arity; char result; } micros[] = {
+#define X(name, arity, kinds, result) {arity, #result[0]},
+#include "microop.def"
+#undef X
+};
+
+/* offset + sum(index * stride) stays in 0..count-1 for all indices; nothing is reached when a dimension is 0 */
+static int fits(int64_t count, int64_t offset, int64_t n, const int64_t *dims, const int64_t *strides) {
+    int64_t low = offset, high = offset;
+    for (int64_t i = 0; i < n; i++)
+        if (dims[i] == 0) return 1;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t reach, *end = strides[i] < 0 ? &low : &high;
+        if (__builtin_mul_overflow(dims[i] - 1, strides[i], &reach) || __builtin_add_overflow(*end, reach, end))
+            return 0;
+    }
+    return low >= 0 && high < count;
+}
+
+/* every index has an address of its own (sufficient): each stride steps over all that the smaller ones reach */
+static int is_injective(int64_t n, const int64_t *dims, const int64_t *strides) {
+    int64_t reach = 0, done = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (dims[i] == 0) return 1;
+    for (int64_t round = 0; round < n; round++) {
+        int64_t best = -1;
+        for (int64_t i = 0; i < n; i++)
+            if (dims[i] > 1 && !(done >> i & 1) && (best < 0 || llabs(strides[i]) < llabs(strides[best]))) best = i;
+        if (best < 0) break;
+        if (llabs(strides[best]) <= reach) return 0;
+        reach += (dims[best] - 1) * llabs(strides[best]);
+        done |= INT64_C(1) << best;
+    }
+    return 1;
+}
+
+/* whether a BLAS takes the matrix as it lies, plain or transposed */
+static int lies_for_blas(int64_t rows, int64_t cols, int64_t row, int64_t col, int *transposed, int64_t *leading) {
+    for (*transposed = 0; *transposed <= 1; ++*transposed) {
+        int64_t outer = *transposed ? cols : rows, inner = *transposed ? rows : cols;
+        int64_t step = *transposed ? row : col, stride = *transposed ? col : row;
+        if (inner > 1 && step != 1) continue;
+        *leading = outer > 1 ? stride : inner;
+        if (*leading >= inner && *leading <= INT32_MAX) return 1;
+    }
+    return 0;
+}
+
+/* Small products, and outer ones, run faster in the core's own code than through a call (measured: a BLAS gains
+ * from 32 x 32 x 32 on, and from about half of that where both operands lie transposed). */
+static int own_is_faster(const matmul_block *b, int64_t m, int64_t n) {
+    double work = (double)m * (double)n * (double)b->k;
+    if (b->k <= 2) return 1;
+    return work <= (b->transposed[0] && b->transposed[1] ? 512 : n >= 16 ? 32768 : 1024);
+}
+
+static int choose_route(const matmul_block *b, int64_t m, int64_t n) {
+    if (b->blas == NULL || m == 0 || n == 0 || b->k == 0) return ROUTE_OWN;
+    if (m > INT32_MAX || n > INT32_MAX || b->k > INT32_MAX) return ROUTE_OWN;
+    const matmul_view *x = b->view;
+    if (b->leading[0] == 0 || b->leading[1] == 0 || own_is_faster(b, m, n)) return ROUTE_OWN;
+    if (b->n == 1) {
+        if ((b->k > 1 && (x[OPERAND_B].row < 1 || x[OPERAND_B].row > INT32_MAX)) ||
+            (m > 1 && (x[OPERAND_C].row < 1 || x[OPERAND_C].row > INT32_MAX)))
+            return ROUTE_OWN;
+        return ROUTE_COLUMN;
+    }
+    if (m > 1 && (x[OPERAND_C].row < n || x[OPERAND_C].row > INT32_MAX)) return ROUTE_OWN;
+    if (b->m == 1) return b->k > 1 && (x[OPERAND_A].col < 1 || x[OPERAND_A].col > INT32_MAX) ? ROUTE_OWN : ROUTE_ROW;
+    return ROUTE_GEMM;
+}
+
+/* Blocks of about 4 million operations along the longer side, at most 64; small entries go several to a part. */
+static void cut(matmul_block *b, gd_prepare *p) {
+    const double unit = 4e6;
+    double m = (double)b->m, n = (double)b->n, k = (double)b->k;
+    double work = 2 * m * n * k + 8 * (m * n + m * k + n * k) + 64;
+    b->m_step = b->m;
+    b->n_step = b->n;
+    b->blocks = b->part_units = 1;
+    if (work > 2 * unit) {
+        int64_t wanted = work / unit > 64 ? 64 : (int64_t)(work / unit);
+        int64_t *step = b->m > b->n ? &b->m_step : &b->n_step, side = *step;
+        *step = ((side + wanted - 1) / wanted + 31) / 32 * 32;
+        if (*step > side) *step = side;
+        b->blocks = (side + *step - 1) / *step;
+    } else if (b->entries > 1) {
+        b->part_units = (int64_t)(unit / work) + 1;
+    }
+    int64_t units = b->entries * b->blocks;
+    p->parts = units > 0 ? (units + b->part_units - 1) / b->part_units : 1;
+}
+
+int gd_prepare_matmul(gd_prepare *p) {
+    const int64_t *w = p->payload;
+    if (p->n_payload < FIXED_WORDS) return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_payload);
+    int64_t n_batch = w[0], has_bias = w[6];
+    if (n_batch < 0 || n_batch > MAX_BATCH_DIMS) return gd_prepare_fail(p, GD_ERR_SHAPE, 0, n_batch);
+    if (w[4] != 0 && w[4] != 1) return gd_prepare_fail(p, GD_ERR_FORMAT, 4, w[4]);
+    if (has_bias != 0 && has_bias != 1) return gd_prepare_fail(p, GD_ERR_FORMAT, 6, has_bias);
+    if (p->n_payload != FIXED_WORDS + n_batch + 3 * (n_batch + 4) + 3 * has_bias + 1)
+        return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_payload);
+    if (p->n_writes != 1) return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_writes);
+
+    matmul_block *b = gd_prepare_block(p, sizeof *b + (size_t)(4 * n_batch) * sizeof(int64_t));
+    if (b == NULL) return GD_ERR_MEMORY;
+    p->block = b;
+    b->n_batch = n_batch;
+    b->batch_dims = (int64_t *)(b + 1);
+    b->accumulate = (int)w[4];
+    b->has_bias = (int)has_bias;
+    b->entries = 1;
+    int64_t *sizes[] = {&b->m, &b->n, &b->k};
+    for (int i = 0; i < 3; i++) {
+        *sizes[i] = w[1 + i];
+        if (w[1 + i] < 0 || w[1 + i] > INT64_C(1) << 40) return gd_prepare_fail(p, GD_ERR_SHAPE, 1 + i, w[1 + i]);
+    }
+    const int64_t *at = w + FIXED_WORDS;
+    for (int64_t i = 0; i < n_batch; i++) {
+        b->batch_dims[i] = at[i];
+        if (at[i] < 0 || __builtin_mul_overflow(b->entries, at[i], &b->entries))
+            return gd_prepare_fail(p, GD_ERR_SHAPE, FIXED_WORDS + i, at[i]);
+    }
+    at += n_batch;
+
+    b->dtype = gd_operand(p, p->n_reads)->dtype;
+    for (int v = 0; v < 3; v++, at += n_batch + 4) {
+        matmul_view *x = &b->view[v];
+        *x = (matmul_view){at[0], at[1], at[n_batch + 2], at[n_batch + 3], b->batch_dims + (v + 1) * n_batch};
+        memcpy(x->batch, at + 2, (size_t)n_batch * sizeof *at);
+        int64_t dims[MAX_BATCH_DIMS + 2], strides[MAX_BATCH_DIMS + 2];
+        memcpy(dims, b->batch_dims, (size_t)n_batch * sizeof *dims);
+        memcpy(strides, at + 2, (size_t)(n_batch + 2) * sizeof *strides);
+        dims[n_batch] = v == OPERAND_B ? b->k : b->m;
+        dims[n_batch + 1] = v == OPERAND_A ? b->k : b->n;
+        if (v == OPERAND_C ? x->operand != p->n_reads : x->operand < 0 || x->operand >= p->n_reads)
+            return gd_prepare_fail(p, GD_ERR_BOUNDS, at - w, x->operand);
+        const gd_value *value = gd_operand(p, x->operand);
+        if (value->dtype != b->dtype) return gd_prepare_fail(p, GD_ERR_TYPE, at - w, value->dtype);
+        if (!fits(value->count, x->offset, n_batch + 2, dims, strides))
+            return gd_prepare_fail(p, GD_ERR_BOUNDS, at + 1 - w, x->offset);
+        if (v == OPERAND_C) {
+            if (b->n > 1 && x->col != 1) return gd_prepare_fail(p, GD_ERR_BOUNDS, at + n_batch + 3 - w, x->col);
+            if (!is_injective(n_batch + 2, dims, strides)) return gd_prepare_fail(p, GD_ERR_ALIAS, at - w, x->operand);
+        }
+        if (dims[n_batch] <= 1) x->row = 0;      /* strides that are never taken decide nothing */
+        if (dims[n_batch + 1] <= 1) x->col = 1;
+    }
+    if (has_bias) {
+        b->bias_operand = at[0];
+        b->bias_offset = at[1];
+        b->bias_stride = at[2];
+        if (at[0] < 0 || at[0] >= p->n_reads) return gd_prepare_fail(p, GD_ERR_BOUNDS, at - w, at[0]);
+        const gd_value *value = gd_operand(p, at[0]);
+        if (value->dtype != b->dtype) return gd_prepare_fail(p, GD_ERR_TYPE, at - w, value->dtype);
+        if (!fits(value->count, at[1], 1, &b->n, &at[2])) return gd_prepare_fail(p, GD_ERR_BOUNDS, at + 1 - w, at[1]);
+        at += 3;
+    }
+    memcpy(&b->alpha, at, sizeof b->alpha);
+
+    int is_float = b->dtype == GD_F32 || b->dtype == GD_F64;
+    if (b->dtype == GD_BOOL) return gd_prepare_fail(p, GD_ERR_TYPE, -1, b->dtype);
+    if (!is_float && b->alpha != 1) return gd_prepare_fail(p, GD_ERR_TYPE, at - w, *at);
+    if (w[5] != -1) {
+        if (w[5] < 0 || w[5] >= GD_MICRO_COUNT || micros[w[5]].arity != 1 || micros[w[5]].result != 'S' || b->accumulate)
+            return gd_prepare_fail(p, GD_ERR_TYPE, 5, w[5]);
+        b->act = gd_isa_current()->micro[w[5]][b->dtype];
+        if (b->act == NULL) return gd_prepare_fail(p, GD_ERR_TYPE, 5, w[5]);
+    }
+
+    cut(b, p);
+    const matmul_view *x = b->view;
+    b->blas = gd_blas_current();
+    if (!lies_for_blas(b->m, b->k, x[OPERAND_A].row, x[OPERAND_A].col, &b->transposed[0], &b->leading[0]))
+        b->leading[0] = 0;
+    if (!lies_for_blas(b->k, b->n, x[OPERAND_B].row, x[OPERAND_B].col, &b->transposed[1], &b->leading[1]))
+        b->leading[1] = 0;
+    b->route = is_float ? choose_route(b, b->m_step, b->n_step) : ROUTE_INTEGER;
+    if (b->route == ROUTE_OWN) {
+        gd_product whole = {b->m_step, b->n_step, b->k, x[OPERAND_A].row, x[OPERAND_A].col, x[OPERAND_B].row,
+                            x[OPERAND_B].col, x[OPERAND_C].row, b->alpha, b->accumulate};
+        p->scratch = gd_product_scratch(&whole, gd_item_bytes(b->dtype));
+    }
+    return GD_OK;
+}
+
+#else
+
+/* Products of integers wrap around; rows of C are updated by rows of B. */
+#define DEFINE_INTEGER_PRODUCT(name, T, U)                                                                        \
+    static void name(const gd_product *p, const T *a, const T *b, T *c) {                                         \
+        for (int64_t i = 0; i < p->m; i++) {                                                                      \
+            T *row = c + i * p->c_row;                                                                            \
+            if (!p->accumulate) memset(row, 0, (size_t)p->n * sizeof(T));                                         \
+            for (int64_t d = 0; d < p->k; d++) {                                                                  \
+                U factor = (U)a[i * p->a_row + d * p->a_col];                                                     \
+                const T *from = b + d * p->b_row;                                                                 \
+                if (p->b_col == 1)                                                                                \
+                    for (int64_t j = 0; j < p->n; j++) row[j] = (T)((U)row[j] + factor * (U)from[j]);             \
+                else                                                                                              \
+                    for (int64_t j = 0; j < p->n; j++) row[j] = (T)((U)row[j] + factor * (U)from[j * p->b_col]);  \
+            }                                                                                                     \
+        }                                                                                                         \
+    }
+
+/* bias and activation while the block is in cache */
+#define DEFINE_FINISH(name, T, U)                                                                                 \
+    static void name(const matmul_block *b, const gd_product *p, T *c, const T *bias) {                           \
+        if (bias != NULL)                                                                                         \
+            for (int64_t i = 0; i < p->m; i++) {                                                                  \
+                T *row = c + i * p->c_row;                                                                        \
+                if (b->bias_stride == 1)                                                                          \
+                    for (int64_t j = 0; j < p->n; j++) row[j] = (T)((U)row[j] + (U)bias[j]);                      \
+                else                                                                                              \
+                    for (int64_t j = 0; j < p->n; j++) row[j] = (T)((U)row[j] + (U)bias[j * b->bias_stride]);     \
+            }                                                                                                     \
+        if (b->act == NULL) return;                                                                               \
+        if (p->m == 1 || p->c_row == p->n) {                                                                      \
+            b->act(c, c, NULL, NULL, p->m * p->n);                                                                \
+            return;                                                                                               \
+        }                                                                                                         \
+        for (int64_t i = 0; i < p->m; i++) b->act(c + i * p->c_row, c + i * p->c_row, NULL, NULL, p->n);          \
+    }
+
+/* one block of one entry, through whoever multiplies */
+#define DEFINE_FLOAT_BLOCK(name, T, own, gemm, gemv)                                                              \
+    static void name(const matmul_block *b, const gd_product *p, const T *x, const T *y, T *z, void *scratch) {   \
+        int m = (int)p->m, n = (int)p->n, k = (int)p->k;                                                          \
+        int lead_x = (int)b->leading[0], lead_y = (int)b->leading[1];                                             \
+        T alpha = (T)p->alpha, beta = p->accumulate ? 1 : 0;                                                      \
+        switch (b->route) {                                                                                       \
+        case ROUTE_OWN: own(p, x, y, z, scratch); break;                                                          \
+        case ROUTE_GEMM:                                                                                          \
+            b->blas->gemm(GD_BLAS_ROW_MAJOR, b->transposed[0] ? GD_BLAS_TRANSPOSED : GD_BLAS_PLAIN,               \
+                          b->transposed[1] ? GD_BLAS_TRANSPOSED : GD_BLAS_PLAIN, m, n, k, alpha, x, lead_x, y,    \
+                          lead_y, beta, z, m > 1 ? (int)p->c_row : n);                                            \
+            break;                                                                                                \
+        case ROUTE_COLUMN:                                                                                        \
+            if (b->transposed[0])                                                                                 \
+                b->blas->gemv(GD_BLAS_ROW_MAJOR, GD_BLAS_TRANSPOSED, k, m, alpha, x, lead_x, y,                   \
+                              k > 1 ? (int)p->b_row : 1, beta, z, m > 1 ? (int)p->c_row : 1);                     \
+            else                                                                                                  \
+                b->blas->gemv(GD_BLAS_ROW_MAJOR, GD_BLAS_PLAIN, m, k, alpha, x, lead_x, y,                        \
+                              k > 1 ? (int)p->b_row : 1, beta, z, m > 1 ? (int)p->c_row : 1);                     \
+            break;                                                                                                \
+        default:                                                                                                  \
+            if (b->transposed[1])                                                                                 \
+                b->blas->gemv(GD_BLAS_ROW_MAJOR, GD_BLAS_PLAIN, n, k, alpha, y, lead_y, x, (int)p->a_col, beta,   \
+                              z, 1);                                                                              \
+            else                                                                                                  \
+                b->blas->gemv(GD_BLAS_ROW_MAJOR, GD_BLAS_TRANSPOSED, k, n, alpha, y, lead_y, x, (int)p->a_col,    \
+                              beta, z, 1);                                                                        \
+        }                                                                                                         \
+    }
+
+DEFINE_INTEGER_PRODUCT(product_i32, int32_t, uint32_t)
+DEFINE_INTEGER_PRODUCT(product_i64, int64_t, uint64_t)
+DEFINE_FINISH(finish_f32, float, float)
+DEFINE_FINISH(finish_f64, double, double)
+DEFINE_FINISH(finish_i32, int32_t, uint32_t)
+DEFINE_FINISH(finish_i64, int64_t, uint64_t)
+DEFINE_FLOAT_BLOCK(block_f32, float, GD_ISA_NAME(gd_product_f32), sgemm, sgemv)
+DEFINE_FLOAT_BLOCK(block_f64, double, GD_ISA_NAME(gd_product_f64), dgemm, dgemv)
+
+int GD_ISA_NAME(gd_k_matmul)(const gd_call *call) {
+    const matmul_block *b = call->block;
+    const matmul_view *v = b->view;
+    int64_t item = gd_item_bytes(b->dtype);
+    gd_product p = {b->m, b->n, b->k, v[OPERAND_A].row, v[OPERAND_A].col, v[OPERAND_B].row, v[OPERAND_B].col,
+                    v[OPERAND_C].row, b->alpha, b->accumulate};
+    int64_t units = b->entries * b->blocks, first = call->part * b->part_units;
+    int64_t last = first + b->part_units < units ? first + b->part_units : units;
+    for (int64_t unit = first; unit < last; unit++) {
+        int64_t entry = unit, m0 = 0, n0 = 0, at[3];
+        if (b->blocks > 1) {
+            int64_t block = unit % b->blocks;
+            entry = unit / b->blocks;
+            m0 = b->m_step < b->m ? block * b->m_step : 0;
+            n0 = b->n_step < b->n ? block * b->n_step : 0;
+            p.m = b->m - m0 < b->m_step ? b->m - m0 : b->m_step;
+            p.n = b->n - n0 < b->n_step ? b->n - n0 : b->n_step;
+        }
+        at[OPERAND_A] = v[OPERAND_A].offset + m0 * p.a_row;
+        at[OPERAND_B] = v[OPERAND_B].offset + n0 * p.b_col;
+        at[OPERAND_C] = v[OPERAND_C].offset + m0 * p.c_row + n0;
+        for (int64_t d = b->n_batch - 1; d >= 0 && entry > 0; d--) {
+            int64_t index = entry % b->batch_dims[d];
+            entry /= b->batch_dims[d];
+            for (int i = 0; i < 3; i++) at[i] += index * v[i].batch[d];
+        }
+        const void *x = (const char *)call->operands[v[OPERAND_A].operand] + at[OPERAND_A] * item;
+        const void *y = (const char *)call->operands[v[OPERAND_B].operand] + at[OPERAND_B] * item;
+        void *z = (char *)call->operands[v[OPERAND_C].operand] + at[OPERAND_C] * item;
+        const void *bias = NULL;
+        if (b->has_bias)
+            bias = (const char *)call->operands[b->bias_operand] + (b->bias_offset + n0 * b->bias_stride) * item;
+        switch (b->dtype) {
+        case GD_F32:
+            block_f32(b, &p, x, y, z, call->scratch);
+            finish_f32(b, &p, z, bias);
+            break;
+        case GD_F64:
+            block_f64(b, &p, x, y, z, call->scratch);
+            finish_f64(b, &p, z, bias);
+            break;
+        case GD_I32:
+            product_i32(&p, x, y, z);
+            finish_i32(b, &p, z, bias);
+            break;
+        default:
+            product_i64(&p, x, y, z);
+            finish_i64(b, &p, z, bias);
+        }
+    }
+    return GD_OK;
+}
+
+#endif

@@ -1,0 +1,50 @@
+/* product.h: the core's own matrix product C = alpha A B (+ C), for sizes where it beats a BLAS call, for strides
+ * that a BLAS cannot take and for machines without one.
+ *
+ * Invariants: the order of every sum depends on the shape and strides only; C is not read unless accumulating;
+ * k = 0 writes zeros. It knows nothing of instructions, batches, bias or activations.
+ */
+#ifndef GD_PRODUCT_H
+#define GD_PRODUCT_H
+#include "../program/kernel.h"
+
+/* row and column strides in elements, any sign and zero; the column stride of C is 1 unless n is 1 */
+typedef struct {
+    int64_t m, n, k;
+    int64_t a_row, a_col, b_row, b_col, c_row;
+    double alpha;
+    int accumulate;
+} gd_product;
+
+/* blocks packed at once: a panel of B of depth x columns, a panel of A of rows x depth */
+enum { GD_PRODUCT_DEPTH = 256, GD_PRODUCT_COLUMNS = 512, GD_PRODUCT_ROWS = 96 };
+/* up to so many rows of A, contiguous columns of B are read as dot products rather than packed */
+enum { GD_PRODUCT_DOT_ROWS = 4 };
+
+/* B is gathered where its columns are not contiguous (and no dot product serves) or where it outgrows the caches */
+static inline int gd_product_packs_b(const gd_product *p, int64_t item) {
+    return (p->b_col != 1 && p->n > 1) || (p->m > 16 && p->k * p->n * item > (INT64_C(1) << 17));
+}
+static inline int gd_product_packs_a(const gd_product *p, int64_t item) {
+    return p->n > 64 && p->m * p->k * item > (INT64_C(1) << 16);
+}
+
+/* bytes of scratch, the same for every instruction set */
+static inline int64_t gd_product_scratch(const gd_product *p, int64_t item) {
+    int64_t depth = p->k < GD_PRODUCT_DEPTH ? p->k : GD_PRODUCT_DEPTH, bytes = 0;
+    if (gd_product_packs_b(p, item)) {
+        int64_t columns = p->n < GD_PRODUCT_COLUMNS ? (p->n + 63) / 64 * 64 : GD_PRODUCT_COLUMNS;
+        bytes += depth * columns * item;
+    }
+    if (gd_product_packs_a(p, item)) {
+        int64_t rows = p->m < GD_PRODUCT_ROWS ? (p->m + 7) / 8 * 8 : GD_PRODUCT_ROWS;
+        bytes += depth * rows * item;
+    }
+    return (bytes + GD_ALIGN - 1) / GD_ALIGN * GD_ALIGN;
+}
+
+#ifndef GD_PREPARE
+void GD_ISA_NAME(gd_product_f32)(const gd_product *p, const float *a, const float *b, float *c, void *scratch);
+void GD_ISA_NAME(gd_product_f64)(const gd_product *p, const double *a, const double *b, double *c, void *scratch);
+#endif
+#endif

@@ -1,0 +1,228 @@
+/* product_body.h: the blocked product for one element type; product.c includes it once for each.
+ *
+ * Expects T (the type), S (its suffix) and FULL (lanes of the widest vector). Packing only changes strides: every
+ * path ends in the same register blocks of GD_ROWS rows by two vectors, narrower at the edges.
+ */
+
+#define NAME_(stem, s) stem##_##s
+#define NAME2(stem, s) NAME_(stem, s)
+#define NAME(stem) NAME2(stem, S)
+
+/* VECTOR(n): n lanes, loadable from any element's address */
+#define VECTOR(n) NAME2(NAME(vector), n)
+#define DECLARE_VECTOR(n) \
+    typedef T VECTOR(n) __attribute__((vector_size(n * sizeof(T)), aligned(sizeof(T)), may_alias));
+
+/* rows x (vecs * lanes) elements of C in registers over the whole depth; rows and vecs are constants where called */
+#define DEFINE_BLOCK(n)                                                                                            \
+    DECLARE_VECTOR(n)                                                                                              \
+    static inline __attribute__((always_inline)) void NAME2(NAME(block), n)(                                      \
+        const int rows, const int vecs, int64_t depth, const T *a, int64_t a_row, int64_t a_col, const T *b,       \
+        int64_t b_row, T *c, int64_t c_row, T alpha, int accumulate) {                                             \
+        VECTOR(n) sum[GD_ROWS][4];                                                                                 \
+        GD_UNROLL for (int r = 0; r < rows; r++)                                                                   \
+            GD_UNROLL for (int v = 0; v < vecs; v++) sum[r][v] = (VECTOR(n)){0};                                   \
+        for (int64_t d = 0; d < depth; d++, a += a_col, b += b_row) {                                              \
+            VECTOR(n) line[4];                                                                                     \
+            GD_UNROLL for (int v = 0; v < vecs; v++) line[v] = *(const VECTOR(n) *)(b + v * n);                    \
+            GD_UNROLL for (int r = 0; r < rows; r++)                                                               \
+                GD_UNROLL for (int v = 0; v < vecs; v++) sum[r][v] += a[r * a_row] * line[v];                      \
+        }                                                                                                          \
+        GD_UNROLL for (int r = 0; r < rows; r++)                                                                   \
+            GD_UNROLL for (int v = 0; v < vecs; v++) {                                                             \
+                VECTOR(n) *to = (VECTOR(n) *)(c + r * c_row + v * n);                                              \
+                *to = accumulate ? *to + alpha * sum[r][v] : alpha * sum[r][v];                                    \
+            }                                                                                                      \
+    }
+
+/* all m rows of a strip of columns as wide as one block */
+#define DEFINE_STRIP(n, vecs)                                                                                      \
+    static void NAME2(NAME2(NAME(strip), n), vecs)(int64_t m, int64_t depth, const T *a, int64_t a_row,            \
+                                                   int64_t a_col, const T *b, int64_t b_row, T *c, int64_t c_row,  \
+                                                   T alpha, int accumulate) {                                      \
+        int64_t i = 0;                                                                                             \
+        for (; i + GD_ROWS <= m; i += GD_ROWS)                                                                     \
+            NAME2(NAME(block), n)(GD_ROWS, vecs, depth, a + i * a_row, a_row, a_col, b, b_row, c + i * c_row,      \
+                                  c_row, alpha, accumulate);                                                       \
+        for (; i + 4 <= m; i += 4)                                                                                 \
+            NAME2(NAME(block), n)(4, vecs, depth, a + i * a_row, a_row, a_col, b, b_row, c + i * c_row, c_row,     \
+                                  alpha, accumulate);                                                              \
+        for (; i + 2 <= m; i += 2)                                                                                 \
+            NAME2(NAME(block), n)(2, vecs, depth, a + i * a_row, a_row, a_col, b, b_row, c + i * c_row, c_row,     \
+                                  alpha, accumulate);                                                              \
+        for (; i < m; i++)                                                                                         \
+            NAME2(NAME(block), n)(1, vecs, depth, a + i * a_row, a_row, a_col, b, b_row, c + i * c_row, c_row,     \
+                                  alpha, accumulate);                                                              \
+    }
+
+#define STRIP(n, vecs) NAME2(NAME2(NAME(strip), n), vecs)(m, depth, a, a_row, a_col, b + j, b_row, c + j, c_row, \
+                                                          alpha, accumulate)
+
+DEFINE_BLOCK(1)
+DEFINE_STRIP(1, 1)
+DEFINE_BLOCK(2)
+DEFINE_STRIP(2, 1)
+#if FULL >= 4
+DEFINE_BLOCK(4)
+DEFINE_STRIP(4, 1)
+#endif
+#if FULL >= 8
+DEFINE_BLOCK(8)
+DEFINE_STRIP(8, 1)
+#endif
+#if FULL >= 16
+DEFINE_BLOCK(16)
+DEFINE_STRIP(16, 1)
+#endif
+DEFINE_STRIP(FULL, 2)
+
+/* C (m x n) from B with contiguous columns: strips of two vectors, then ever narrower ones */
+static void NAME(strips)(int64_t m, int64_t n, int64_t depth, const T *a, int64_t a_row, int64_t a_col, const T *b,
+                         int64_t b_row, T *c, int64_t c_row, T alpha, int accumulate) {
+    int64_t j = 0;
+    if (m == 1) {   /* one row keeps too few sums in flight: make it wide */
+        for (; j + 4 * FULL <= n; j += 4 * FULL)
+            NAME2(NAME(block), FULL)(1, 4, depth, a, a_row, a_col, b + j, b_row, c + j, c_row, alpha, accumulate);
+    }
+    for (; j + 2 * FULL <= n; j += 2 * FULL) STRIP(FULL, 2);
+    for (; j + FULL <= n; j += FULL) STRIP(FULL, 1);
+#if FULL > 8
+    for (; j + 8 <= n; j += 8) STRIP(8, 1);
+#endif
+#if FULL > 4
+    for (; j + 4 <= n; j += 4) STRIP(4, 1);
+#endif
+#if FULL > 2
+    for (; j + 2 <= n; j += 2) STRIP(2, 1);
+#endif
+    for (; j < n; j++) STRIP(1, 1);
+}
+
+/* cols dot products of one row of A with contiguous columns of B */
+static inline __attribute__((always_inline)) void NAME(dots)(const int cols, int64_t k, const T *a, const T *b,
+                                                             int64_t b_col, T *c, int64_t c_col, T alpha,
+                                                             int accumulate) {
+    VECTOR(FULL) sum[4];
+    T rest[4];
+    GD_UNROLL for (int j = 0; j < cols; j++) sum[j] = (VECTOR(FULL)){0}, rest[j] = 0;
+    int64_t d = 0;
+    for (; d + FULL <= k; d += FULL) {
+        VECTOR(FULL) line = *(const VECTOR(FULL) *)(a + d);
+        GD_UNROLL for (int j = 0; j < cols; j++) sum[j] += line * *(const VECTOR(FULL) *)(b + j * b_col + d);
+    }
+    for (; d < k; d++)
+        GD_UNROLL for (int j = 0; j < cols; j++) rest[j] += a[d] * b[j * b_col + d];
+    if (k >= FULL)
+        GD_UNROLL for (int j = 0; j < cols; j++) {
+            for (int half = FULL / 2; half > 0; half /= 2)
+                for (int l = 0; l < half; l++) sum[j][l] += sum[j][l + half];
+            rest[j] += sum[j][0];
+        }
+    GD_UNROLL for (int j = 0; j < cols; j++) c[j * c_col] = alpha * rest[j] + (accumulate ? c[j * c_col] : 0);
+}
+
+static void NAME(dot_product)(int64_t m, int64_t n, int64_t k, const T *a, int64_t a_row, const T *b, int64_t b_col,
+                              T *c, int64_t c_row, int64_t c_col, T alpha, int accumulate) {
+    for (int64_t i = 0; i < m; i++, a += a_row, c += c_row) {
+        int64_t j = 0;
+        for (; j + 4 <= n; j += 4)
+            NAME(dots)(4, k, a, b + j * b_col, b_col, c + j * c_col, c_col, alpha, accumulate);
+        for (; j < n; j++) NAME(dots)(1, k, a, b + j * b_col, b_col, c + j * c_col, c_col, alpha, accumulate);
+    }
+}
+
+/* to[d * lanes + l] = from[l * lane_step + d * step]: a panel as the register blocks read it */
+static void NAME(pack)(int64_t lanes, int64_t depth, const T *from, int64_t lane_step, int64_t step, T *to) {
+    if (lane_step == 1) {
+        for (int64_t d = 0; d < depth; d++)
+            memcpy(to + d * lanes, from + d * step, (size_t)lanes * sizeof(T));
+        return;
+    }
+    int64_t l = 0;
+    for (; l + 4 <= lanes; l += 4) {   /* four reading streams for each line written */
+        const T *f = from + l * lane_step;
+        T *t = to + l;
+        for (int64_t d = 0; d < depth; d++, f += step, t += lanes) {
+            t[0] = f[0];
+            t[1] = f[lane_step];
+            t[2] = f[2 * lane_step];
+            t[3] = f[3 * lane_step];
+        }
+    }
+    for (; l < lanes; l++)
+        for (int64_t d = 0; d < depth; d++) to[d * lanes + l] = from[l * lane_step + d * step];
+}
+
+/* blocks that stay in cache; strips of two vectors of B outside, so that a strip of B is read from L1 */
+static void NAME(blocked)(const gd_product *p, const T *a, const T *b, T *c, T *scratch, T alpha) {
+    const int64_t width = 2 * FULL;
+    int packs_b = gd_product_packs_b(p, sizeof(T)), packs_a = gd_product_packs_a(p, sizeof(T));
+    int64_t depth_step = p->k < GD_PRODUCT_DEPTH ? p->k : GD_PRODUCT_DEPTH;
+    T *packed_b = scratch;
+    T *packed_a = scratch + (packs_b ? depth_step * (p->n < GD_PRODUCT_COLUMNS ? p->n : GD_PRODUCT_COLUMNS) : 0);
+    for (int64_t j0 = 0; j0 < p->n; j0 += GD_PRODUCT_COLUMNS) {
+        int64_t n = p->n - j0 < GD_PRODUCT_COLUMNS ? p->n - j0 : GD_PRODUCT_COLUMNS;
+        for (int64_t d0 = 0; d0 < p->k; d0 += depth_step) {
+            int64_t depth = p->k - d0 < depth_step ? p->k - d0 : depth_step;
+            int accumulate = p->accumulate || d0 > 0;
+            if (packs_b)
+                for (int64_t j = 0; j < n; j += width)
+                    NAME(pack)(n - j < width ? n - j : width, depth, b + (j0 + j) * p->b_col + d0 * p->b_row,
+                               p->b_col, p->b_row, packed_b + j * depth);
+            for (int64_t i0 = 0; i0 < p->m; i0 += GD_PRODUCT_ROWS) {
+                int64_t m = p->m - i0 < GD_PRODUCT_ROWS ? p->m - i0 : GD_PRODUCT_ROWS;
+                if (packs_a)
+                    for (int64_t i = 0; i < m; i += GD_ROWS)
+                        NAME(pack)(m - i < GD_ROWS ? m - i : GD_ROWS, depth,
+                                   a + (i0 + i) * p->a_row + d0 * p->a_col, p->a_row, p->a_col, packed_a + i * depth);
+                for (int64_t j = 0; j < n; j += width) {
+                    int64_t w = n - j < width ? n - j : width, b_row = packs_b ? w : p->b_row;
+                    const T *strip = packs_b ? packed_b + j * depth : b + d0 * p->b_row + j0 + j;
+                    T *to = c + i0 * p->c_row + j0 + j;
+                    if (!packs_a) {
+                        NAME(strips)(m, w, depth, a + i0 * p->a_row + d0 * p->a_col, p->a_row, p->a_col, strip, b_row,
+                                     to, p->c_row, alpha, accumulate);
+                        continue;
+                    }
+                    for (int64_t i = 0; i < m; i += GD_ROWS) {
+                        int64_t rows = m - i < GD_ROWS ? m - i : GD_ROWS;
+                        NAME(strips)(rows, w, depth, packed_a + i * depth, 1, rows, strip, b_row, to + i * p->c_row,
+                                     p->c_row, alpha, accumulate);
+                    }
+                }
+            }
+        }
+    }
+}
+
+void GD_ISA_NAME(NAME(gd_product))(const gd_product *p, const T *a, const T *b, T *c, void *scratch) {
+    T alpha = (T)p->alpha;
+    if (p->k == 0) {
+        if (!p->accumulate)
+            for (int64_t i = 0; i < p->m; i++)
+                for (int64_t j = 0; j < p->n; j++) c[i * p->c_row + j] = 0;
+    } else if (p->n == 1 && p->a_row == 1 && p->c_row == 1 && p->m > 1) {
+        /* a column from an A with contiguous columns: the row of the transposed product */
+        NAME(strips)(1, p->m, p->k, b, 0, p->b_row, a, p->a_col, c, 0, alpha, p->accumulate);
+    } else if (p->n == 1 && p->a_col == 1 && p->b_row == 1) {
+        NAME(dot_product)(1, p->m, p->k, b, 0, a, p->a_row, c, 0, p->c_row, alpha, p->accumulate);
+    } else if (p->n > 1 && p->m <= GD_PRODUCT_DOT_ROWS && p->b_col != 1 && p->b_row == 1 && p->a_col == 1) {
+        NAME(dot_product)(p->m, p->n, p->k, a, p->a_row, b, p->b_col, c, p->c_row, 1, alpha, p->accumulate);
+    } else if (!gd_product_packs_b(p, sizeof(T)) && !gd_product_packs_a(p, sizeof(T))) {
+        NAME(strips)(p->m, p->n, p->k, a, p->a_row, p->a_col, b, p->b_row, c, p->c_row, alpha, p->accumulate);
+    } else {
+        NAME(blocked)(p, a, b, c, scratch, alpha);
+    }
+}
+
+#undef STRIP
+#undef DEFINE_STRIP
+#undef DEFINE_BLOCK
+#undef DECLARE_VECTOR
+#undef VECTOR
+#undef NAME
+#undef NAME2
+#undef NAME_
+#undef T
+#undef S
+#undef FULL
