@@ -1,3 +1,15 @@
 """What an operation is: one declaration each, read by everything else from the registry."""
 
-from . import elementwise, leaves, linalg, movement, nn, reduce  # noqa: F401  (declaring is importing)
+from . import (  # noqa: F401  (declaring is importing)
+    attention,
+    conv,
+    elementwise,
+    leaves,
+    linalg,
+    losses,
+    movement,
+    nn,
+    norm,
+    pool,
+    reduce,
+)

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import elementwise, leaves, linalg, movement, nn, reduce  # noqa: F401  (declaring is importing)
+from . import (  # noqa: F401  (declaring is importing)
+    attention,
+    conv,
+    elementwise,
+    leaves,
+    linalg,
+    losses,
+    movement,
+    nn,
+    norm,
+    pool,
+    reduce,
+)
 from .registry import REGISTRY
 
 ALSO_NN = {"tanh"}  # an activation, and an elementwise function
 # operations that rules and indexing build, without a public name of their own
-INTERNAL = {"slice", "place", "take_vjp", "take_along_vjp"}
+INTERNAL = {"slice", "place", "take_vjp", "take_along_vjp", "conv2d_dx", "conv2d_dw", "sum_pool2d", "sum_pool2d_vjp"}
 
 
 def functions(namespace: str) -> dict[str, Callable[..., Any]]:

@@ -1,6 +1,7 @@
-"""Declarations of the pieces of networks, ``gd.nn``: activations, softmax and its kin, losses.
+"""Declarations of the pieces of networks, ``gd.nn``: activations, softmax and its kin, linear, embedding, dropout.
 
-All are composites: their derivatives follow. Signatures are those of torch.nn.functional.
+All are composites: their derivatives follow. Signatures are those of torch.nn.functional. Beside this file stand
+losses.py, conv.py, pool.py, norm.py and attention.py.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import GraphError, ShapeError
-from ..ir.dtypes import INTEGERS
-from .elementwise import erf, expm1, greater, log, maximum, negative, sigmoid, softplus, square, tanh, where
-from .movement import is_label, reshape
-from .opdef import axis_of, composite, on, operands
-from .reduce import logsumexp, mean, softmax_parts
-from .reduce import sum as sum_
+from .elementwise import erf, expm1, greater, greater_equal, less_equal, sigmoid, square, tanh, where
+from .movement import take
+from .opdef import composite, on
+from .reduce import logsumexp, softmax_parts
 from .registry import Sample
-from .tensor import Tensor, as_tensor, fail
+from .tensor import as_tensor, fail
+
+_SELU_ALPHA, _SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
 # --------------------------------------------------------------------------------------- activations
 
@@ -65,10 +66,25 @@ def silu(x, /):  # type: ignore[no-untyped-def]
     return x * sigmoid(x)
 
 
+@composite(namespace="nn", reference=lambda x: _SELU_SCALE * np.where(x > 0, x, _SELU_ALPHA * np.expm1(x)),
+           samples=on(-2, 2), smooth=False, onnx="Selu")  # fmt: skip
+def selu(x, /):  # type: ignore[no-untyped-def]
+    """elu scaled so that activations keep mean 0 and variance 1 (Klambauer et al. 2017)."""
+    return elu(as_tensor(x, "selu"), _SELU_ALPHA) * _SELU_SCALE
+
+
+@composite(namespace="nn", reference=lambda x: np.clip(x / 6 + 0.5, 0, 1), samples=on(-4, 4), smooth=False,
+           onnx="HardSigmoid")  # fmt: skip
+def hard_sigmoid(x, /):  # type: ignore[no-untyped-def]
+    """x / 6 + 1/2 limited to [0, 1]; derivative 0 at the two kinks, as in torch."""
+    x = as_tensor(x, "hard_sigmoid")
+    return where(less_equal(x, -3), 0, where(greater_equal(x, 3), 1, x * (1 / 6) + 0.5))
+
+
 # --------------------------------------------------------------------------------------- softmax
 
 
-def _softmax_reference(x: Any, axis: int = -1) -> Any:
+def softmax_reference(x: Any, axis: int = -1) -> Any:
     e = np.exp(x - x.max(axis, keepdims=True))
     return e / e.sum(axis, keepdims=True)
 
@@ -78,14 +94,14 @@ def _axis_samples(rng: np.random.Generator) -> Any:
         yield Sample((rng.uniform(-2, 2, shape),), {"axis": axis})
 
 
-@composite(namespace="nn", reference=_softmax_reference, samples=_axis_samples, onnx="Softmax")
+@composite(namespace="nn", reference=softmax_reference, samples=_axis_samples, onnx="Softmax")
 def softmax(x, /, axis=-1):  # type: ignore[no-untyped-def]
     """exp(x) / sum(exp(x)) along ``axis``, without overflow."""
     e, total = softmax_parts(as_tensor(x, "softmax"), axis, "softmax")
     return e / total
 
 
-@composite(namespace="nn", reference=lambda x, axis=-1: np.log(_softmax_reference(x, axis)), samples=_axis_samples,
+@composite(namespace="nn", reference=lambda x, axis=-1: np.log(softmax_reference(x, axis)), samples=_axis_samples,
            onnx="LogSoftmax")  # fmt: skip
 def log_softmax(x, /, axis=-1):  # type: ignore[no-untyped-def]
     """log(softmax(x)) without loss of accuracy."""
@@ -93,7 +109,7 @@ def log_softmax(x, /, axis=-1):  # type: ignore[no-untyped-def]
     return x - logsumexp(x, axis=axis, keepdims=True)
 
 
-# --------------------------------------------------------------------------------------- linear and losses
+# --------------------------------------------------------------------------------------- linear and embedding
 
 
 @composite(namespace="nn", reference=lambda x, w, b=None: x @ w + (0 if b is None else b), onnx="Gemm",
@@ -105,91 +121,16 @@ def linear(x, weight, bias=None):  # type: ignore[no-untyped-def]
     return y if bias is None else y + bias
 
 
-def reduced(name: str, x: Tensor, reduction: str) -> Tensor:
-    """A loss by element brought to ``reduction``: "mean", "sum" or "none"."""
-    if reduction == "mean":
-        return mean(x)
-    if reduction == "sum":
-        return sum_(x)
-    if reduction != "none":
-        fail(GraphError, name, f'reduction is "mean", "sum" or "none", got {reduction!r}', [x])
-    return x
+def _embedding_samples(rng: np.random.Generator) -> Any:
+    for shape in ((4,), (2, 3), (), (0,)):
+        yield Sample((rng.integers(-5, 5, shape), rng.uniform(-2, 2, (5, 3))))
 
 
-def _same_shape(name: str, a: Tensor, b: Tensor) -> None:
-    if a.shape != b.shape:
-        fail(ShapeError, name, f"input and target differ in shape: {a.shape} and {b.shape}", [a, b])
-
-
-def _pair_samples(low: float, high: float) -> Any:
-    return lambda rng: [Sample((rng.uniform(low, high, (3, 4)), rng.uniform(low, high, (3, 4))), {"reduction": r})
-                        for r in ("mean", "sum", "none")]  # fmt: skip
-
-
-def numpy_reduced(x: Any, reduction: str) -> Any:
-    return {"mean": np.mean, "sum": np.sum, "none": lambda v: v}[reduction](x)
-
-
-@composite(namespace="nn", samples=_pair_samples(-2, 2),
-           reference=lambda x, t, reduction="mean": numpy_reduced((x - t) ** 2, reduction))  # fmt: skip
-def mse(input, target, reduction="mean"):  # type: ignore[no-untyped-def]  # noqa: A002
-    """The squared error."""
-    x, t = operands("mse", (input, target), "float")
-    _same_shape("mse", x, t)
-    return reduced("mse", square(x - t), reduction)
-
-
-@composite(namespace="nn", samples=_pair_samples(0.1, 0.9),
-           reference=lambda p, t, reduction="mean": numpy_reduced(-t * np.log(p) - (1 - t) * np.log(1 - p), reduction))
-def binary_cross_entropy(input, target, reduction="mean"):  # type: ignore[no-untyped-def]  # noqa: A002
-    """-t log(p) - (1 - t) log(1 - p) of probabilities; logarithms are held above -100, as in torch."""
-    p, t = operands("binary_cross_entropy", (input, target), "float")
-    _same_shape("binary_cross_entropy", p, t)
-    one, other = maximum(log(p), -100), maximum(log(1 - p), -100)
-    return reduced("binary_cross_entropy", negative(t * one + (1 - t) * other), reduction)
-
-
-@composite(namespace="nn", samples=_pair_samples(-2, 2), reference=lambda x, t, reduction="mean": numpy_reduced(
-    np.logaddexp(0, x) - x * t, reduction))  # fmt: skip
-def binary_cross_entropy_with_logits(input, target, reduction="mean"):  # type: ignore[no-untyped-def]  # noqa: A002
-    """The binary cross-entropy of sigmoid(input), without overflow."""
-    x, t = operands("binary_cross_entropy_with_logits", (input, target), "float")
-    _same_shape("binary_cross_entropy_with_logits", x, t)
-    return reduced("binary_cross_entropy_with_logits", softplus(x) - x * t, reduction)
-
-
-def _cross_entropy_reference(x: Any, t: Any, reduction: str = "mean") -> Any:
-    logp = np.log(_softmax_reference(x, -1))
-    if t.dtype.kind == "i":
-        t = np.eye(x.shape[-1], dtype=x.dtype)[t]
-    return numpy_reduced(-(t * logp).sum(-1), reduction)
-
-
-def _cross_entropy_samples(rng: np.random.Generator) -> Any:
-    for r in ("mean", "sum", "none"):
-        yield Sample((rng.uniform(-2, 2, (4, 3)), rng.integers(0, 3, 4)), {"reduction": r})
-    yield Sample((rng.uniform(-2, 2, (2, 4, 3)), rng.integers(0, 3, (2, 4))))
-    yield Sample((rng.uniform(-2, 2, (4, 3)), _softmax_reference(rng.uniform(-2, 2, (4, 3)))))
-
-
-@composite(namespace="nn", reference=_cross_entropy_reference, samples=_cross_entropy_samples,
-           onnx="SoftmaxCrossEntropyLoss")  # fmt: skip
-def cross_entropy(logits, labels, reduction="mean"):  # type: ignore[no-untyped-def]
-    """The cross-entropy of softmax(logits) over the last axis: ``labels`` are integers of the shape without it, or
-    distributions of the same shape. "mean" is over all but the last axis. A label out of range fails the call."""
-    x = as_tensor(logits, "cross_entropy")
-    t = as_tensor(labels, "cross_entropy")
-    axis_of("cross_entropy", -1, x.ndim, [x, t])
-    lse = logsumexp(x, axis=-1)
-    if t.dtype in INTEGERS:
-        if t.shape != x.shape[:-1]:
-            fail(ShapeError, "cross_entropy", f"logits {x.shape} need labels of shape {x.shape[:-1]}, got {t.shape}",
-                 [x, t])  # fmt: skip
-        chosen = sum_(where(is_label(t, x.shape[-1]), x, 0), axis=-1)
-        return reduced("cross_entropy", lse - chosen, reduction)
-    x, t = operands("cross_entropy", (x, t), "float")
-    _same_shape("cross_entropy", x, t)
-    # for t that sums to 1 this is lse - sum(t x); for any t, sum(t (lse - x))
-    return reduced("cross_entropy", sum_(t * (reshape(lse, (*lse.shape, 1)) - x), axis=-1), reduction)
-
-
+@composite(namespace="nn", reference=lambda ids, weight: weight[ids], samples=_embedding_samples, onnx="Gather")
+def embedding(ids, weight):  # type: ignore[no-untyped-def]
+    """The rows of ``weight``, of shape (n, d), that integer ``ids`` name: shape (*ids.shape, d). Negative ids count
+    from the end; one out of range fails the call."""
+    ids, weight = as_tensor(ids, "embedding"), as_tensor(weight, "embedding")
+    if weight.ndim != 2:
+        fail(ShapeError, "embedding", f"weight has {weight.ndim} dimensions, not 2", [ids, weight])
+    return take(weight, ids, axis=0)

@@ -1,0 +1,336 @@
+"""Declarations of the convolutions of ``gd.nn``, NCHW with weights OIHW; signatures are torch.nn.functional's.
+
+One bilinear form, ``sum over c, i, j of x[n, c, y*s + i*d - p, ..] w[o, c, i, j] g[n, o, y, ..]``, seen from its three
+operands: conv2d(x, w) is its gradient by g, conv2d_dx(g, w) by x and conv2d_dw(x, g) by w, so each is bilinear and its
+two transposes are the other two. conv1d is conv2d of height 1, a transposed convolution is conv2d_dx.
+Padding is (top, bottom, left, right) in attributes; a negative one leaves rows out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import GraphError, ShapeError
+from ..ir.dims import Dim, Size, exact_div, format_shape, product
+from ..ir.graph import Node
+from .movement import reshape
+from .opdef import bilinear, composite, operands
+from .registry import Call, Sample
+from .tensor import Tensor, fail, make
+
+# ------------------------------------------------------------------ arguments
+
+
+def pair_of(name: str, what: str, value: Any, least: int, xs: Sequence[Any], n: int = 2) -> tuple[int, ...]:
+    """An int, or ``n`` of them, none below ``least``. Raises GraphError."""
+    items = tuple(value) if isinstance(value, (tuple, list)) else (value,) * n
+    if len(items) == 1:
+        items = items * n
+    if len(items) != n or any(isinstance(i, bool) or not isinstance(i, (int, np.integer)) or isinstance(i, Dim)
+                              or i < least for i in items):  # fmt: skip
+        wanted = f"an int of at least {least}" + (f", or {n} of them" if n > 1 else "")
+        fail(GraphError, name, f"{what} is {wanted}, got {value!r}", xs)
+    return tuple(int(i) for i in items)
+
+
+def _padding_of(name: str, padding: Any, kernel: Sequence[Size], stride: Sequence[int], dilation: Sequence[int],
+                xs: Sequence[Any]) -> tuple[int, ...]:  # fmt: skip
+    """Padding as given by the user, as (low, high) of each dimension one after the other."""
+    if isinstance(padding, str):
+        if padding == "valid":
+            return (0, 0) * len(kernel)
+        if padding != "same":
+            fail(GraphError, name, f'padding is ints, "same" or "valid", got {padding!r}', xs)
+        if any(s != 1 for s in stride):
+            fail(GraphError, name, f'padding "same" needs stride 1, got {stride}', xs)
+        totals = [d * (k - 1) for k, d in zip(kernel, dilation)]
+        return tuple(p for t in totals for p in (t // 2, t - t // 2))
+    return tuple(p for q in pair_of(name, "padding", padding, 0, xs, len(kernel)) for p in (q, q))
+
+
+def window_count(name: str, size: Size, kernel: int, stride: int, low: int, high: int, dilation: int,
+                 xs: Sequence[Any]) -> Size:  # fmt: skip
+    """How many windows of ``kernel`` taps fit into a padded dimension. Raises ShapeError where not one does."""
+    span, padded = dilation * (kernel - 1) + 1, size + low + high
+    if isinstance(padded, int) and padded < span:
+        fail(ShapeError, name, f"a window of {span} is larger than the padded size {padded}", xs)
+    return (padded - span) // stride + 1
+
+
+def _need(name: str, x: Tensor, what: str, ndim: int, xs: Sequence[Any]) -> None:
+    if x.ndim != ndim:
+        fail(ShapeError, name, f"{what} has {x.ndim} dimensions, not {ndim}", xs)
+
+
+def _kernel_of(name: str, w: Tensor, xs: Sequence[Any]) -> tuple[int, ...]:
+    kernel = w.shape[2:]
+    if any(isinstance(k, Dim) or k < 1 for k in kernel):
+        fail(ShapeError, name, f"the kernel's sizes are ints of at least 1, got {format_shape(kernel)}", xs)
+    return kernel  # type: ignore[return-value]
+
+
+def _groups_of(name: str, groups: Any, channels: Size, what: str, xs: Sequence[Any]) -> int:
+    (groups,) = pair_of(name, "groups", groups, 1, xs, 1)
+    if exact_div(channels, groups) is None:
+        fail(ShapeError, name, f"{channels} {what} channels do not divide into {groups} groups", xs)
+    return groups
+
+
+# ------------------------------------------------------------------ the three operations
+def _windows(name: str, size: Sequence[Size], kernel: Sequence[int], a: dict[str, Any], xs: Any) -> tuple[Size, ...]:
+    return tuple(
+        window_count(name, size[i], kernel[i], a["stride"][i], a["padding"][2 * i], a["padding"][2 * i + 1],
+                     a["dilation"][i], xs) for i in range(2))  # fmt: skip
+
+
+def _infer_conv2d(xs: Any, a: Any) -> Any:
+    x, w = xs
+    return (((x.shape[0], w.shape[0], *_windows("conv2d", x.shape[2:], w.shape[2:], a, xs)), x.dtype),)
+
+
+def _infer_dx(xs: Any, a: Any) -> Any:
+    g, w = xs
+    return (((g.shape[0], w.shape[1] * a["groups"], *a["size"]), g.dtype),)
+
+
+def _infer_dw(xs: Any, a: Any) -> Any:
+    x, g = xs
+    return (((g.shape[1], exact_div(x.shape[1], a["groups"]), *a["kernel"]), x.dtype),)
+
+
+def _attrs(node: Node, **more: Any) -> dict[str, Any]:
+    return {k: node.attrs[k] for k in ("stride", "padding", "dilation", "groups")} | more
+
+
+def _forward(node: Node, x: Tensor, w: Tensor) -> Tensor:
+    return make(CONV2D, (x, w), _attrs(node))
+
+
+def _by_input(node: Node, g: Tensor, w: Tensor, x: Tensor) -> Tensor:
+    return make(CONV2D_DX, (g, w), _attrs(node, size=x.shape[2:]))
+
+
+def _by_weight(node: Node, x: Tensor, g: Tensor, w: Tensor) -> Tensor:
+    return make(CONV2D_DW, (x, g), _attrs(node, kernel=w.shape[2:]))
+
+
+def _params(node: Node, x: Tensor, w: Tensor, g: Tensor) -> tuple[Size, ...]:
+    """The payload of the three kernels: the sizes of image, weight and result, and the arguments."""
+    a = node.attrs
+    top, _bottom, left, _right = a["padding"]
+    return (*x.shape, *w.shape[:1], *g.shape[2:], *w.shape[2:], *a["stride"], top, left, *a["dilation"], a["groups"])
+
+
+def _kernel(name: str, order: Any) -> Call:
+    """``order(node)``: image, weight and result-shaped value of the node."""
+
+    def flops(node: Node) -> Size:
+        _x, w, g = order(node)
+        return product((2, g.shape[0], *w.shape, *g.shape[2:]))
+
+    return Call(name, lambda node: _params(node, *order(node)), flops=flops)
+
+
+def _conv_reference(
+    x: Any, w: Any, b: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+) -> Any:
+    """conv2d by the definition, one tap of the kernel at a time."""
+    s, d = (v if isinstance(v, tuple) else (v, v) for v in (stride, dilation))
+    pads = _padding_of("conv2d", padding, w.shape[2:], s, d, [])
+    xp = np.pad(x, ((0, 0), (0, 0), pads[:2], pads[2:]))
+    n, _c, height, width = xp.shape
+    o, cg, kh, kw = w.shape
+    ho, wo = (height - d[0] * (kh - 1) - 1) // s[0] + 1, (width - d[1] * (kw - 1) - 1) // s[1] + 1
+    xg, wg = xp.reshape(n, groups, cg, height, width), w.reshape(groups, o // groups, cg, kh, kw)
+    y = np.zeros((n, groups, o // groups, ho, wo), x.dtype)
+    for i in range(kh):
+        for j in range(kw):
+            tap = xg[..., i * d[0] :, j * d[1] :][..., : (ho - 1) * s[0] + 1 : s[0], : (wo - 1) * s[1] + 1 : s[1]]
+            y += np.einsum("ngchw,goc->ngohw", tap, wg[..., i, j])
+    y = y.reshape(n, o, ho, wo)
+    return y if b is None else y + b[:, None, None]
+
+
+_CONV_CASES: tuple[tuple[tuple[int, ...], tuple[int, ...], bool, dict[str, Any]], ...] = (
+    ((2, 3, 6, 5), (4, 3, 3, 3), True, {}),
+    ((2, 3, 6, 5), (4, 3, 3, 3), True, {"padding": 1}),
+    ((1, 4, 7, 8), (6, 2, 3, 2), True, {"stride": 2, "padding": (1, 0), "groups": 2}),
+    ((2, 2, 9, 7), (3, 2, 2, 3), False, {"stride": (1, 3), "dilation": (3, 2), "padding": 2}),
+    ((2, 3, 5, 5), (3, 1, 3, 3), False, {"groups": 3, "padding": "same"}),
+    ((1, 2, 5, 6), (2, 2, 4, 2), True, {"padding": "same", "dilation": (1, 2)}),
+    ((2, 3, 4, 4), (5, 3, 1, 1), True, {"stride": 3}),
+    ((1, 1, 3, 3), (1, 1, 3, 3), False, {"padding": "valid"}),
+    ((1, 2, 20, 37), (3, 2, 3, 3), False, {"padding": 1}),
+    ((0, 2, 4, 4), (3, 2, 3, 3), True, {}),
+)
+
+
+def _conv_samples(rng: np.random.Generator) -> Any:
+    for x, w, biased, kwargs in _CONV_CASES:
+        bias = (rng.uniform(-1, 1, w[0]),) if biased else ()
+        yield Sample((rng.uniform(-1, 1, x), rng.uniform(-1, 1, w), *bias), kwargs)
+
+
+def _biased(name: str, y: Tensor, bias: Any, xs: Sequence[Any]) -> Tensor:
+    """``y`` plus one number a channel (axis 1)."""
+    if bias is None:
+        return y
+    y, b = operands(name, (y, bias), "float")
+    if b.shape != (y.shape[1],):
+        fail(ShapeError, name, f"bias has shape {format_shape(b.shape)}, not {format_shape((y.shape[1],))}", [*xs, b])
+    return y + reshape(b, (y.shape[1], *(1,) * (y.ndim - 2)))
+
+
+def _conv2d(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+            groups: Any = 1) -> Tensor:  # fmt: skip
+    return _biased("conv2d", _convolved("conv2d", x, weight, stride, padding, dilation, groups, 2), bias, [])
+
+
+def _convolved(name: str, x: Any, weight: Any, stride: Any, padding: Any, dilation: Any, groups: Any, n: int) -> Tensor:
+    xs = x, w = operands(name, (x, weight), "float")
+    _need(name, x, "the input", n + 2, xs)
+    _need(name, w, "the weight", n + 2, xs)
+    kernel = _kernel_of(name, w, xs)
+    strides, dilations = pair_of(name, "stride", stride, 1, xs, n), pair_of(name, "dilation", dilation, 1, xs, n)
+    pads = _padding_of(name, padding, kernel, strides, dilations, xs)
+    groups = _groups_of(name, groups, x.shape[1], "input", xs)
+    if exact_div(w.shape[0], groups) is None:
+        fail(ShapeError, name, f"{w.shape[0]} output channels do not divide into {groups} groups", xs)
+    if w.shape[1] * groups != x.shape[1]:
+        fail(ShapeError, name, f"the input has {x.shape[1]} channels, the weight takes {w.shape[1]} in each of "
+             f"{groups} groups", xs)  # fmt: skip
+    for i in range(n):
+        window_count(name, x.shape[2 + i], kernel[i], strides[i], pads[2 * i], pads[2 * i + 1], dilations[i], xs)
+    if n == 1:
+        x, w = reshape(x, (*x.shape[:2], 1, x.shape[2])), reshape(w, (*w.shape[:2], 1, w.shape[2]))
+        strides, dilations, pads = (1, *strides), (1, *dilations), (0, 0, *pads)
+    y = make(CONV2D, (x, w), {"stride": strides, "padding": pads, "dilation": dilations, "groups": groups})
+    return reshape(y, (*y.shape[:2], y.shape[3])) if n == 1 else y
+
+
+conv2d = bilinear(
+    "conv2d", "The cross-correlation of images x (N, C, H, W) with weight (O, C/groups, h, w), plus bias (O,). stride, "
+    'padding and dilation are ints or pairs; padding may be "same" (stride 1) or "valid".',
+    infer=_infer_conv2d, kernel=_kernel("conv2d", lambda node: (*node.inputs, node.outputs[0])), public=_conv2d,
+    transposes=(lambda node, g: _by_input(node, g, node.inputs[1], node.inputs[0]),
+                lambda node, g: _by_weight(node, node.inputs[0], g, node.inputs[1])),
+    reference=_conv_reference, samples=_conv_samples, onnx="Conv", namespace="nn",
+)  # fmt: skip
+CONV2D = conv2d.op  # type: ignore[attr-defined]
+
+
+def _dx(g: Any, weight: Any, /, size: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Tensor:
+    g, w = operands("conv2d_dx", (g, weight), "float")
+    return make(CONV2D_DX, (g, w), {"stride": tuple(stride), "padding": tuple(padding), "dilation": tuple(dilation),
+                                    "groups": groups, "size": tuple(size)})  # fmt: skip
+
+
+conv2d_dx = bilinear(
+    "conv2d_dx", "conv2d's transpose in its input: g (N, O, ..) and weight (O, C/groups, h, w) give (N, C, *size).",
+    infer=_infer_dx, kernel=_kernel("conv2d_dx", lambda node: (node.outputs[0], node.inputs[1], node.inputs[0])),
+    public=_dx, namespace="nn",
+    transposes=(lambda node, h: _forward(node, h, node.inputs[1]),
+                lambda node, h: _by_weight(node, h, node.inputs[0], node.inputs[1])),
+)  # fmt: skip
+CONV2D_DX = conv2d_dx.op  # type: ignore[attr-defined]
+
+
+def _dw(x: Any, g: Any, /, kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Tensor:
+    x, g = operands("conv2d_dw", (x, g), "float")
+    return make(CONV2D_DW, (x, g), {"stride": tuple(stride), "padding": tuple(padding), "dilation": tuple(dilation),
+                                    "groups": groups, "kernel": tuple(kernel)})  # fmt: skip
+
+
+conv2d_dw = bilinear(
+    "conv2d_dw", "conv2d's transpose in its weight: x (N, C, H, W) and g (N, O, ..) give (O, C/groups, *kernel).",
+    infer=_infer_dw, kernel=_kernel("conv2d_dw", lambda node: (node.inputs[0], node.outputs[0], node.inputs[1])),
+    public=_dw, namespace="nn",
+    transposes=(lambda node, u: _by_input(node, node.inputs[1], u, node.inputs[0]),
+                lambda node, u: _forward(node, node.inputs[0], u)),
+)  # fmt: skip
+CONV2D_DW = conv2d_dw.op  # type: ignore[attr-defined]
+
+
+# ------------------------------------------------------------------ made of them
+def _conv1d_reference(
+    x: Any, w: Any, b: Any = None, stride: int = 1, padding: Any = 0, dilation: int = 1, groups: int = 1
+) -> Any:
+    pads = _padding_of("conv1d", padding, w.shape[2:], (stride,), (dilation,), [])
+    xp = np.pad(x, ((0, 0), (0, 0), pads))
+    return _conv_reference(xp[:, :, None], w[:, :, None], b, (1, stride), 0, (1, dilation), groups)[:, :, 0]
+
+
+def _conv1d_samples(rng: np.random.Generator) -> Any:
+    for x, w, kwargs in (((2, 3, 9), (4, 3, 3), {"padding": 1}), ((1, 4, 12), (2, 2, 4), {"stride": 3, "groups": 2}),
+                         ((2, 2, 7), (3, 2, 2), {"padding": "same", "dilation": 2})):  # fmt: skip
+        yield Sample((rng.uniform(-1, 1, x), rng.uniform(-1, 1, w), rng.uniform(-1, 1, w[0])), kwargs)
+
+
+@composite(namespace="nn", reference=_conv1d_reference, samples=_conv1d_samples, onnx="Conv")
+def conv1d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):  # type: ignore[no-untyped-def]
+    """The cross-correlation of signals x (N, C, L) with weight (O, C/groups, k), plus bias (O,)."""
+    return _biased("conv1d", _convolved("conv1d", x, weight, stride, padding, dilation, groups, 1), bias, [])
+
+
+def _transposed_reference(
+    x: Any, w: Any, b: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: int = 1,
+    dilation: Any = 1,
+) -> Any:  # fmt: skip
+    """Each element of x spreads a scaled kernel over the result, from which the padding is then cut."""
+    s, p, e, d = (v if isinstance(v, tuple) else (v, v) for v in (stride, padding, output_padding, dilation))
+    n, c, height, width = x.shape
+    _c, og, kh, kw = w.shape
+    xg, wg = x.reshape(n, groups, c // groups, height, width), w.reshape(groups, c // groups, og, kh, kw)
+    full = [(size - 1) * s[i] + d[i] * (k - 1) + 1 + e[i] for i, (size, k) in enumerate(((height, kh), (width, kw)))]
+    y = np.zeros((n, groups, og, *full), x.dtype)
+    for i in range(kh):
+        for j in range(kw):
+            to = y[..., i * d[0] :, j * d[1] :][..., : (height - 1) * s[0] + 1 : s[0], : (width - 1) * s[1] + 1 : s[1]]
+            to += np.einsum("ngchw,gco->ngohw", xg, wg[..., i, j])
+    y = y.reshape(n, groups * og, *full)[..., p[0] : full[0] - p[0], p[1] : full[1] - p[1]]
+    return y if b is None else y + b[:, None, None]
+
+
+def _transposed_samples(rng: np.random.Generator) -> Any:
+    for x, w, kwargs in (
+        ((2, 3, 4, 5), (3, 2, 3, 3), {}),
+        ((2, 3, 4, 5), (3, 2, 3, 3), {"stride": 2, "padding": 1, "output_padding": 1}),
+        ((1, 4, 3, 3), (4, 2, 2, 3), {"stride": (2, 3), "groups": 2, "dilation": (1, 2)}),
+        ((1, 2, 3, 4), (2, 1, 3, 2), {"dilation": (2, 3), "output_padding": (1, 2), "padding": (2, 0)}),
+    ):  # fmt: skip
+        out = w[1] * kwargs.get("groups", 1)  # type: ignore[attr-defined, operator]
+        yield Sample((rng.uniform(-1, 1, x), rng.uniform(-1, 1, w), rng.uniform(-1, 1, out)), kwargs)
+
+
+@composite(namespace="nn", reference=_transposed_reference, samples=_transposed_samples, onnx="ConvTranspose")
+def conv_transpose2d(  # type: ignore[no-untyped-def]
+    x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
+):
+    """The transpose of conv2d: x (N, C, H, W) with weight (C, O/groups, h, w), plus bias (O,), gives images of
+    (H - 1) stride - 2 padding + dilation (h - 1) + output_padding + 1. output_padding is below stride or dilation."""
+    name = "conv_transpose2d"
+    xs = x, w = operands(name, (x, weight), "float")
+    _need(name, x, "the input", 4, xs)
+    _need(name, w, "the weight", 4, xs)
+    kernel = _kernel_of(name, w, xs)
+    strides, dilations = pair_of(name, "stride", stride, 1, xs), pair_of(name, "dilation", dilation, 1, xs)
+    pads, extra = pair_of(name, "padding", padding, 0, xs), pair_of(name, "output_padding", output_padding, 0, xs)
+    groups = _groups_of(name, groups, x.shape[1], "input", xs)
+    if w.shape[0] != x.shape[1]:
+        fail(ShapeError, name, f"the input has {x.shape[1]} channels, the weight takes {w.shape[0]}", xs)
+    size = []
+    for i in range(2):
+        if extra[i] >= max(strides[i], dilations[i]):
+            fail(GraphError, name, f"output_padding {extra[i]} is not below stride {strides[i]} or dilation "
+                 f"{dilations[i]}", xs)  # fmt: skip
+        size.append((x.shape[2 + i] - 1) * strides[i] - 2 * pads[i] + dilations[i] * (kernel[i] - 1) + extra[i] + 1)
+        if isinstance(size[i], int) and size[i] < 1:
+            fail(ShapeError, name, f"padding {pads[i]} leaves a size of {size[i]}", xs)
+    # less padding at the end, so that conv2d of the result has exactly x's size
+    cut = tuple(c for p, e in zip(pads, extra) for c in (p, p - e))
+    y = make(CONV2D_DX, (x, w), {"stride": strides, "padding": cut, "dilation": dilations, "groups": groups,
+                                 "size": tuple(size)})  # fmt: skip
+    return _biased(name, y, bias, xs)

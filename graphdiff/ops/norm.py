@@ -1,0 +1,192 @@
+"""Declarations of the normalisations of ``gd.nn``: values brought to mean 0 and variance 1 over some axes.
+
+All are composites: their derivatives follow. Variances are biased; weight and bias are applied afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import GraphError, ShapeError
+from ..ir.dims import Size, exact_div, format_shape, product
+from .conv import pair_of
+from .elementwise import rsqrt, square
+from .movement import reshape, size_as
+from .opdef import check_dtype, composite, operands
+from .reduce import count, mean
+from .registry import Sample
+from .tensor import Tensor, as_tensor, fail
+
+
+def _operands(name: str, x: Any, **vectors: Any) -> tuple[Any, ...]:
+    """x and its vectors of one dtype, None where not given. Raises DTypeError."""
+    given = operands(name, [v for v in (x, *vectors.values()) if v is not None], "float")
+    rest = iter(given[1:])
+    return (given[0], *(None if v is None else next(rest) for v in vectors.values()))
+
+
+def _vector(name: str, what: str, v: Tensor | None, length: Size, x: Tensor) -> None:
+    if v is not None and v.shape != (length,):
+        fail(ShapeError, name, f"{what} has shape {format_shape(v.shape)}, not {format_shape((length,))}", [x, v])
+
+
+def _need(name: str, x: Tensor, least: int) -> None:
+    if x.ndim < least:
+        fail(ShapeError, name, f"the input has {x.ndim} dimensions, at least {least} are needed", [x])
+
+
+def _normalised(x: Tensor, axes: Sequence[int], eps: float) -> Tensor:
+    centred = x - mean(x, axis=tuple(axes), keepdims=True)
+    return centred * rsqrt(mean(square(centred), axis=tuple(axes), keepdims=True) + eps)
+
+
+def _scaled(y: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    if weight is not None:
+        y = y * weight
+    return y if bias is None else y + bias
+
+
+# ------------------------------------------------------------------ over the last axis
+def _layer_reference(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+    y = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + eps)
+    return y * (1 if weight is None else weight) + (0 if bias is None else bias)
+
+
+def _row_samples(vectors: int) -> Any:
+    def draw(rng: np.random.Generator) -> Any:
+        for shape, n in (((3, 4), vectors), ((2, 3, 5), 0), ((4,), 1), ((1, 7), vectors)):
+            yield Sample((rng.uniform(-2, 2, shape), *(rng.uniform(0.5, 2, shape[-1]) for _ in range(n))))
+        yield Sample((rng.uniform(-2, 2, (3, 4)),), {"weight": rng.uniform(0.5, 2, 4), "eps": 0.1})
+
+    return draw
+
+
+@composite(namespace="nn", reference=_layer_reference, samples=_row_samples(2), onnx="LayerNormalization")
+def layer_norm(x, weight=None, bias=None, eps=1e-5):  # type: ignore[no-untyped-def]
+    """x less its mean over the last axis, by its standard deviation there; weight and bias have that axis' size."""
+    x, weight, bias = _operands("layer_norm", x, weight=weight, bias=bias)
+    _need("layer_norm", x, 1)
+    _vector("layer_norm", "weight", weight, x.shape[-1], x)
+    _vector("layer_norm", "bias", bias, x.shape[-1], x)
+    return _scaled(_normalised(x, (x.ndim - 1,), eps), weight, bias)
+
+
+def _rms_reference(x: Any, weight: Any = None, eps: float = 1e-5) -> Any:
+    return x / np.sqrt((x * x).mean(-1, keepdims=True) + eps) * (1 if weight is None else weight)
+
+
+@composite(namespace="nn", reference=_rms_reference, samples=_row_samples(1), onnx="RMSNormalization")
+def rms_norm(x, weight=None, eps=1e-5):  # type: ignore[no-untyped-def]
+    """x by the root of its mean square over the last axis; weight has that axis' size (Zhang and Sennrich 2019)."""
+    x, weight = _operands("rms_norm", x, weight=weight)
+    _need("rms_norm", x, 1)
+    _vector("rms_norm", "weight", weight, x.shape[-1], x)
+    return _scaled(x * rsqrt(mean(square(x), axis=-1, keepdims=True) + eps), weight, None)
+
+
+# ------------------------------------------------------------------ over channels, axis 1
+def _by_channel(v: Tensor | None, x: Tensor) -> Tensor | None:
+    """One number a channel, to broadcast against ``x`` with channels on axis 1."""
+    return v if v is None or x.ndim == 2 else reshape(v, (*v.shape, *(1,) * (x.ndim - 2)))
+
+
+def _channel(v: Any, x: Any, otherwise: float) -> Any:
+    return otherwise if v is None else v.reshape(-1, *(1,) * (x.ndim - 2))
+
+
+def _group_reference(x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+    g = x.reshape(x.shape[0], num_groups, -1)
+    y = ((g - g.mean(-1, keepdims=True)) / np.sqrt(g.var(-1, keepdims=True) + eps)).reshape(x.shape)
+    return y * _channel(weight, x, 1) + _channel(bias, x, 0)
+
+
+def _group_samples(rng: np.random.Generator) -> Any:
+    for shape, groups in (((2, 6, 3, 2), 3), ((3, 4), 2), ((2, 4, 5), 1), ((2, 4, 3, 3), 4)):
+        yield Sample((rng.uniform(-2, 2, shape), groups, rng.uniform(0.5, 2, shape[1]), rng.uniform(-1, 1, shape[1])))
+    yield Sample((rng.uniform(-2, 2, (2, 4, 3)), 2), {"eps": 0.01})
+
+
+@composite(namespace="nn", reference=_group_reference, samples=_group_samples, onnx="GroupNormalization")
+def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):  # type: ignore[no-untyped-def]
+    """x (N, C, ..) less the mean of its sample and group of channels, by the standard deviation there; weight and
+    bias (C,) are by channel (Wu and He 2018)."""
+    x, weight, bias = _operands("group_norm", x, weight=weight, bias=bias)
+    _need("group_norm", x, 2)
+    (groups,) = pair_of("group_norm", "num_groups", num_groups, 1, [x], 1)
+    _vector("group_norm", "weight", weight, x.shape[1], x)
+    _vector("group_norm", "bias", bias, x.shape[1], x)
+    per_group = exact_div(x.shape[1], groups)
+    if per_group is None:
+        fail(ShapeError, "group_norm", f"{x.shape[1]} channels do not divide into {groups} groups", [x])
+    y = _normalised(reshape(x, (x.shape[0], groups, per_group * product(x.shape[2:]))), (2,), eps)
+    return _scaled(reshape(y, x.shape), _by_channel(weight, x), _by_channel(bias, x))
+
+
+def _batch_reference(
+    x: Any, running_mean: Any = None, running_var: Any = None, weight: Any = None, bias: Any = None,
+    training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
+) -> Any:  # fmt: skip
+    axes = (0, *range(2, x.ndim))
+    m, v = (x.mean(axes), x.var(axes)) if training else (running_mean, running_var)
+    y = (x - _channel(m, x, 0)) / np.sqrt(_channel(v, x, 1) + eps)
+    return y * _channel(weight, x, 1) + _channel(bias, x, 0)
+
+
+def _batch_samples(rng: np.random.Generator) -> Any:
+    for shape in ((5, 3), (4, 3, 2), (2, 3, 4, 3)):
+        vectors = rng.uniform(-1, 1, 3), rng.uniform(0.5, 2, 3), rng.uniform(0.5, 2, 3), rng.uniform(-1, 1, 3)
+        yield Sample((rng.uniform(-2, 2, shape), *vectors), {"training": True})
+        yield Sample((rng.uniform(-2, 2, shape), *vectors))
+        yield Sample((rng.uniform(-2, 2, shape), *vectors[:2]), {"eps": 0.1})
+    yield Sample((rng.uniform(-2, 2, (5, 3)),), {"training": True})
+
+
+@composite(namespace="nn", reference=_batch_reference, samples=_batch_samples, onnx="BatchNormalization")
+def batch_norm(  # type: ignore[no-untyped-def]
+    x, running_mean=None, running_var=None, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5
+):
+    """x (N, C, ..) less a mean by channel, by a standard deviation by channel: in training the batch's own (biased),
+    else the running ones (Ioffe and Szegedy 2015). weight and bias are by channel.
+
+    The result is y alone: nothing is stored. What training makes of the running statistics, with ``momentum``, is
+    given by ``batch_norm_updates``, for ``compile(updates=…)``."""
+    name = "batch_norm"
+    if not training and (running_mean is None or running_var is None):
+        fail(GraphError, name, "without training=True it needs running_mean and running_var", [as_tensor(x, name)])
+    x, m, v, weight, bias = _operands(name, x, m=running_mean, v=running_var, weight=weight, bias=bias)
+    _need(name, x, 2)
+    for what, vector in (("running_mean", m), ("running_var", v), ("weight", weight), ("bias", bias)):
+        _vector(name, what, vector, x.shape[1], x)
+    weight, bias = _by_channel(weight, x), _by_channel(bias, x)
+    if training:
+        return _scaled(_normalised(x, (0, *range(2, x.ndim)), eps), weight, bias)
+    return _scaled((x - _by_channel(m, x)) * rsqrt(_by_channel(v, x) + eps), weight, bias)
+
+
+def _updates_reference(x: Any, running_mean: Any, running_var: Any, momentum: float = 0.1) -> Any:
+    axes = (0, *range(2, x.ndim))
+    return ((1 - momentum) * running_mean + momentum * x.mean(axes),
+            (1 - momentum) * running_var + momentum * x.var(axes, ddof=1))  # fmt: skip
+
+
+@composite(namespace="nn", reference=_updates_reference, samples=lambda rng: [
+    Sample((rng.uniform(-2, 2, s), rng.uniform(-1, 1, 3), rng.uniform(0.5, 2, 3)), {"momentum": m})
+    for s, m in (((5, 3), 0.1), ((2, 3, 4, 3), 0.3))])  # fmt: skip
+def batch_norm_updates(x, running_mean, running_var, momentum=0.1):  # type: ignore[no-untyped-def]
+    """The running mean and variance after a training batch x: (1 - momentum) times the old and momentum times the
+    batch's own, its variance unbiased. A pair, for ``updates={mean: pair[0], var: pair[1]}``; what it shares with
+    ``batch_norm`` of the same x is computed once."""
+    name = "batch_norm_updates"
+    x, m, v = _operands(name, x, m=running_mean, v=running_var)
+    check_dtype(name, (m, v), "float")
+    _need(name, x, 2)
+    _vector(name, "running_mean", m, x.shape[1], x)
+    _vector(name, "running_var", v, x.shape[1], x)
+    axes = (0, *range(2, x.ndim))
+    batch_mean = mean(x, axis=axes, keepdims=True)
+    n = size_as(count(x, axes), x.dtype)
+    batch_var = mean(square(x - batch_mean), axis=axes) * (n / (n - 1))
+    return (m * (1 - momentum) + reshape(batch_mean, m.shape) * momentum, v * (1 - momentum) + batch_var * momentum)

@@ -1,0 +1,204 @@
+"""Declarations of the pooling operations of ``gd.nn``: windows of images (N, C, H, W) made one element each.
+
+max_pool2d is one node with two results, the values and where each was found; its derivatives gather and scatter
+there. Averages are sums over windows, a linear operation with its transpose, divided by what a window holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import GraphError, ShapeError
+from ..ir.dims import Size, product
+from ..ir.dtypes import int32
+from ..ir.graph import Node
+from .conv import pair_of, window_count
+from .elementwise import astype, maximum, minimum
+from .movement import index, reshape, size_as
+from .opdef import composite, custom, linear, op, operands
+from .registry import Call, Sample
+from .tensor import Tensor, fail, make
+
+
+def _windows_of(name: str, x: Any, kernel_size: Any, stride: Any, padding: Any) -> tuple[Tensor, dict[str, Any]]:
+    """The image as a Tensor and the attributes of its windows. Raises GraphError, ShapeError, DTypeError."""
+    xs = (x,) = operands(name, (x,), "float")
+    if x.ndim != 4:
+        fail(ShapeError, name, f"the input has {x.ndim} dimensions, not 4", xs)
+    kernel = pair_of(name, "kernel_size", kernel_size, 1, xs)
+    strides = kernel if stride is None else pair_of(name, "stride", stride, 1, xs)
+    pads = pair_of(name, "padding", padding, 0, xs)
+    for k, p in zip(kernel, pads):
+        if 2 * p > k:
+            fail(GraphError, name, f"padding {p} is more than half of the kernel size {k}", xs)
+    return x, {"kernel": kernel, "stride": strides, "padding": pads}
+
+
+def _result_size(name: str, size: Sequence[Size], a: dict[str, Any], xs: Any) -> tuple[Size, ...]:
+    return tuple(window_count(name, n, k, s, p, p, 1, xs)
+                 for n, k, s, p in zip(size, a["kernel"], a["stride"], a["padding"]))  # fmt: skip
+
+
+def _kernel(name: str, order: Callable[[Node], tuple[Any, Any]]) -> Call:
+    """``order(node)``: the image and the value with one element a window."""
+
+    def params(node: Node) -> tuple[Size, ...]:
+        (image, result), a = order(node), node.attrs
+        n, c, height, width = image.shape
+        return (n * c, height, width, *result.shape[2:], *a["kernel"], *a["stride"], *a["padding"])
+
+    def flops(node: Node) -> Size:
+        return product((*order(node)[1].shape, *node.attrs["kernel"]))
+
+    return Call(name, params, flops=flops)
+
+
+def _reduces(node: Node) -> tuple[Any, Any]:
+    return node.inputs[0], node.outputs[0]
+
+
+# ------------------------------------------------------------------ max
+def _infer_max(xs: Any, a: Any) -> Any:
+    (x,) = xs
+    shape = (*x.shape[:2], *_result_size("max_pool2d", x.shape[2:], a, xs))
+    return ((shape, x.dtype), (shape, int32))
+
+
+def _planes(x: Tensor) -> Tensor:
+    """(N, C, H, W) as (N, C, H*W), where the positions of max_pool2d point."""
+    return reshape(x, (*x.shape[:2], x.shape[2] * x.shape[3]))
+
+
+def _max_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
+    if not wanted[0] or gs[0] is None:
+        return [None]
+    (x,), at = node.inputs, _planes(node.outputs[1])
+    return [reshape(op("take_along_vjp")(_planes(gs[0]), at, size=x.shape[2] * x.shape[3], axis=2), x.shape)]
+
+
+def _max_jvp(node: Node, ts: Any, _d: Any) -> Any:
+    if ts[0] is None:
+        return [None, None]
+    y, at = node.outputs
+    return [reshape(op("take_along_axis")(_planes(ts[0]), _planes(at), axis=2), y.shape), None]
+
+
+def _max_pool2d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0) -> Tensor:
+    x, attrs = _windows_of("max_pool2d", x, kernel_size, stride, padding)
+    return make(MAX_POOL, (x,), attrs)[0]
+
+
+def _pool_reference(x: Any, kernel_size: Any, stride: Any, padding: Any, fill: float, reduce: Any) -> Any:
+    k, p = (v if isinstance(v, tuple) else (v, v) for v in (kernel_size, padding))
+    s = k if stride is None else stride if isinstance(stride, tuple) else (stride, stride)
+    xp = np.pad(x, ((0, 0), (0, 0), (p[0],) * 2, (p[1],) * 2), constant_values=fill)
+    ho, wo = ((xp.shape[2 + i] - k[i]) // s[i] + 1 for i in range(2))
+    y = np.empty((*x.shape[:2], ho, wo), x.dtype)
+    for i in range(ho):
+        for j in range(wo):
+            y[..., i, j] = reduce(xp[..., i * s[0] : i * s[0] + k[0], j * s[1] : j * s[1] + k[1]])
+    return y
+
+
+def _max_reference(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0) -> Any:
+    return _pool_reference(x, kernel_size, stride, padding, -np.inf, lambda w: w.max((-2, -1)))
+
+
+_CASES: tuple[tuple[tuple[int, ...], dict[str, Any]], ...] = (
+    ((2, 3, 6, 4), {"kernel_size": 2}), ((1, 2, 7, 5), {"kernel_size": 3, "stride": 2, "padding": 1}),
+    ((2, 1, 5, 9), {"kernel_size": (2, 3), "stride": (1, 2), "padding": (0, 1)}), ((1, 2, 4, 4), {"kernel_size": 4}),
+    ((1, 1, 5, 5), {"kernel_size": 1, "stride": 3}), ((0, 2, 4, 4), {"kernel_size": 2}),
+    ((1, 2, 9, 40), {"kernel_size": 3, "stride": 1, "padding": 1}),
+)  # fmt: skip
+
+
+def _apart(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    """Numbers far enough from each other for finite differences of their maximum."""
+    return rng.permutation(np.linspace(-2, 2, int(np.prod(shape)))).reshape(shape)
+
+
+max_pool2d = custom(
+    "max_pool2d", "The largest element of each window of x (N, C, H, W); stride is kernel_size unless given, padding "
+    "counts as -inf. NaN wins; of equal elements the first, row by row, takes the gradient.",
+    infer=_infer_max, public=_max_pool2d, vjp=_max_vjp, jvp=_max_jvp, reference=_max_reference, namespace="nn",
+    kernel=_kernel("max_pool2d", _reduces),
+    samples=lambda rng: [Sample((_apart(rng, shape),), kwargs) for shape, kwargs in _CASES], smooth=False,
+    onnx="MaxPool",
+)  # fmt: skip
+MAX_POOL = max_pool2d.op  # type: ignore[attr-defined]
+
+
+# ------------------------------------------------------------------ sums and averages
+def _infer_sum(xs: Any, a: Any) -> Any:
+    (x,) = xs
+    return (((*x.shape[:2], *_result_size("sum_pool2d", x.shape[2:], a, xs)), x.dtype),)
+
+
+def _infer_sum_vjp(xs: Any, a: Any) -> Any:
+    return (((*xs[0].shape[:2], *a["size"]), xs[0].dtype),)
+
+
+def _attrs(node: Node, **more: Any) -> dict[str, Any]:
+    return {k: node.attrs[k] for k in ("kernel", "stride", "padding")} | more
+
+
+def _sum_pool2d(x: Any, /, kernel: Any, stride: Any, padding: Any) -> Tensor:
+    x, attrs = _windows_of("sum_pool2d", x, kernel, stride, padding)
+    return make(SUM_POOL, (x,), attrs)
+
+
+sum_pool2d = linear(
+    "sum_pool2d", "The sum of each window of x (N, C, H, W); padding counts as 0.", infer=_infer_sum,
+    transpose=lambda node, g: make(SUM_POOL_VJP, (g,), _attrs(node, size=node.inputs[0].shape[2:])),
+    kernel=_kernel("sum_pool2d", _reduces), public=_sum_pool2d, namespace="nn",
+)  # fmt: skip
+SUM_POOL = sum_pool2d.op  # type: ignore[attr-defined]
+
+
+def _sum_pool2d_vjp(g: Any, /, size: Any, kernel: Any, stride: Any, padding: Any) -> Tensor:
+    g, attrs = _windows_of("sum_pool2d_vjp", g, kernel, stride, padding)
+    return make(SUM_POOL_VJP, (g,), attrs | {"size": tuple(size)})
+
+
+sum_pool2d_vjp = linear(
+    "sum_pool2d_vjp", "The transpose of sum_pool2d: at each pixel of ``size`` the sum of g over the windows it is in.",
+    infer=_infer_sum_vjp, transpose=lambda node, x: make(SUM_POOL, (x,), _attrs(node)), public=_sum_pool2d_vjp,
+    kernel=_kernel("sum_pool2d_vjp", lambda node: (node.outputs[0], node.inputs[0])), namespace="nn",
+)  # fmt: skip
+SUM_POOL_VJP = sum_pool2d_vjp.op  # type: ignore[attr-defined]
+
+
+def _held(x: Tensor, axis: int, windows: Size, a: dict[str, Any]) -> Tensor:
+    """How many elements of ``x`` each window holds along an axis of the image (0 or 1)."""
+    start = index((windows,), -a["padding"][axis], (a["stride"][axis],))
+    end = minimum(start + a["kernel"][axis], size_as(x.shape[2 + axis], start.dtype))
+    return astype(end - maximum(start, 0), x.dtype)
+
+
+def _avg_reference(
+    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, count_include_pad: bool = True
+) -> Any:
+    mean = np.mean if count_include_pad else np.nanmean
+    fill = 0.0 if count_include_pad else np.nan
+    return _pool_reference(x, kernel_size, stride, padding, fill, lambda w: mean(w, axis=(-2, -1)))
+
+
+def _avg_samples(rng: np.random.Generator) -> Any:
+    for shape, kwargs in _CASES:
+        for include in (True, False):
+            yield Sample((rng.uniform(-2, 2, shape),), kwargs | {"count_include_pad": include})
+
+
+@composite(namespace="nn", reference=_avg_reference, samples=_avg_samples, onnx="AveragePool")
+def avg_pool2d(x, kernel_size, stride=None, padding=0, count_include_pad=True):  # type: ignore[no-untyped-def]
+    """The mean of each window of x (N, C, H, W); stride is kernel_size unless given. Padding counts as zeros, or
+    with ``count_include_pad=False`` not at all."""
+    x, attrs = _windows_of("avg_pool2d", x, kernel_size, stride, padding)
+    total = make(SUM_POOL, (x,), attrs)
+    if count_include_pad or attrs["padding"] == (0, 0):
+        return total * (1 / (attrs["kernel"][0] * attrs["kernel"][1]))
+    rows, columns = (_held(x, axis, total.shape[2 + axis], attrs) for axis in (0, 1))
+    return total / (reshape(rows, (total.shape[2], 1)) * columns)
