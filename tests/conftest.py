@@ -4,11 +4,14 @@
 where the extension was built in place and an import error elsewhere; there the checkout is taken off the path.
 """
 
+import importlib.util
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import hypothesis
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILT_IN_PLACE = any((ROOT / "graphdiff" / "runtime").glob("_core.*.so"))
@@ -21,3 +24,34 @@ os.environ.setdefault("MPLBACKEND", "agg")
 # Timing says nothing about correctness, and the same draws each time make a failure one that can be looked at again.
 hypothesis.settings.register_profile("graphdiff", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("graphdiff")
+
+
+@pytest.fixture(scope="session")
+def start():
+    """Starts Python in a folder, on the graphdiff under test, in a process of its own; a subprocess.Popen."""
+    place = Path(importlib.util.find_spec("graphdiff").origin).parent.parent
+
+    def popen(folder, *arguments):
+        return subprocess.Popen(
+            [sys.executable, *map(str, arguments)],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(place)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return popen
+
+
+@pytest.fixture(scope="session")
+def run(start):
+    """Runs Python as `start` does, to its end: (exit code, stdout, stderr)."""
+
+    def to_end(folder, *arguments):
+        with start(folder, *arguments) as process:
+            out, err = process.communicate(timeout=600)
+        return process.returncode, out, err
+
+    return to_end

@@ -35,7 +35,7 @@ def test_digits_are_split_by_class():
 
 
 def test_no_sample_is_in_both_parts(tmp_path):
-    x, y = samples(40, (1,))
+    _, y = samples(40)
     np.savez(tmp_path / "a.npz", x=np.arange(40.0)[:, None], y=y)
     data = read(tmp_path / "a.npz")
     assert len(np.unique(np.concatenate([data.x_train, data.x_test]))) == 40

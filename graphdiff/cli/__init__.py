@@ -1,0 +1,46 @@
+"""The command `graphdiff`: one module for each subcommand, which adds its arguments and runs.
+
+Owns what all of them share: exit codes and how errors are told. 0 is success; 2 is something the caller can mend, told
+without a traceback; 130 is Ctrl-C, as shells have it.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from ..errors import GraphdiffError
+from . import demo
+
+COMMANDS = {"demo": demo}
+# What an optional package is called by pip, and which extra of graphdiff brings it.
+EXTRAS = {"sklearn": ("scikit-learn", "demo"), "matplotlib": ("matplotlib", "demo"), "tqdm": ("tqdm", "demo")}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with `argv` (those of the process unless given) and return its exit code."""
+    parser = argparse.ArgumentParser(prog="graphdiff", description="A compiled static-graph differentiator.")
+    parser.add_argument("--version", action="version", version=f"graphdiff {version('graphdiff')}")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")
+    for name, module in COMMANDS.items():
+        summary = (module.__doc__ or "").partition("\n")[0]
+        module.add_arguments(subparsers.add_parser(name, help=summary, description=summary))
+    args = parser.parse_args(argv)
+    try:
+        return COMMANDS[args.command].run(args)
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+    except ModuleNotFoundError as error:
+        package, extra = EXTRAS.get((error.name or "").partition(".")[0], ("", ""))
+        if not package:
+            raise
+        message = f"{package} is needed and not installed: pip install 'graphdiff[{extra}]'"
+    except GraphdiffError as error:
+        message = str(error)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        message = f"{error.filename}: {error.strerror}"
+    print(f"graphdiff {args.command}: {message}", file=sys.stderr)
+    return 2

@@ -1,0 +1,31 @@
+"""Every example runs, headless, and what it asserts holds; the numbers known by hand are in what it prints."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+PRINTS = {
+    "worked_graphs": ["L = 400", "dL/dx = 160", "dL/dy = 160", "dL/dw = 200", "L = 81", "dL/dx = 54", "dL/dy = 54"],
+    "xor": ["0 xor 1 = 0.9", "1 xor 1 = 0.0"],
+    "checkpointing": ["gradients bitwise equal"],
+}
+PLOTS = {"vanishing_gradients", "exploding_recurrence", "checkpointing"}
+
+
+def test_all_are_there():
+    assert len(EXAMPLES) >= 7 and set(PRINTS) | PLOTS <= {path.stem for path in EXAMPLES}
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example(path, run, tmp_path):
+    source = path.read_text(encoding="utf-8")
+    assert source.startswith('"""') and source.count("\n") < 100
+    code, out, err = run(tmp_path, "-W", "error", path, *(["--out", "plots"] if path.stem in PLOTS else []))
+    assert code == 0, err
+    for text in PRINTS.get(path.stem, []):
+        assert text in out
+    plot = tmp_path / "plots" / f"{path.stem}.png"
+    assert plot.exists() == (path.stem in PLOTS)
+    assert not plot.exists() or plot.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"

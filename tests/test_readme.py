@@ -1,0 +1,49 @@
+"""What the documents show is what happens: README's first example with its output, CONTRIBUTING's declarations."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def block(language, after):
+    """The first fenced block of a language after a line of the README."""
+    rest = README[README.index(after) :]
+    return re.search(rf"```{language}\n(.*?)```", rest, re.DOTALL)[1]
+
+
+def test_the_first_example_prints_what_the_readme_says(run, tmp_path):
+    source, expected = block("python", "## First example"), block("text", "## First example")
+    assert len(source.strip().splitlines()) <= 16
+    (tmp_path / "first.py").write_text(source, encoding="utf-8")
+    code, out, err = run(tmp_path, "first.py")
+    assert (code, err, out.strip()) == (0, "", expected.strip())
+
+
+def test_the_two_commands_are_there():
+    assert "pip install '.[demo]' && graphdiff demo" in README
+    assert "pip install '.[test]' && pytest" in README
+
+
+@pytest.mark.parametrize("text", [README, CONTRIBUTING], ids=["README", "CONTRIBUTING"])
+def test_links_and_paths_lead_somewhere(text):
+    places = re.findall(r"\]\((?!https?:)([^)#]+)\)", text) + re.findall(r"`((?:\w+/)+[\w.]*)`", text)
+    assert places and [place for place in places if not (ROOT / place).exists()] == []
+
+
+SHOWN = re.findall(r"<!-- (\S+) -->\n```python\n(.*?)```", CONTRIBUTING, re.DOTALL)
+
+
+def test_every_kind_of_operation_is_shown():
+    assert len(SHOWN) == CONTRIBUTING.count("```python")
+    assert re.findall(r"^\*\*(\w+)\*\*:", CONTRIBUTING, re.MULTILINE) == [
+        "composite", "elementwise", "linear", "bilinear", "custom"]  # fmt: skip
+
+
+@pytest.mark.parametrize(("place", "shown"), SHOWN, ids=[f"{p}-{s.split('(')[0].split()[0]}" for p, s in SHOWN])
+def test_the_declarations_shown_are_those_of_the_house(place, shown):
+    assert " ".join(shown.split()) in " ".join((ROOT / place).read_text(encoding="utf-8").split())
