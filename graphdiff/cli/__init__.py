@@ -7,7 +7,8 @@ without a traceback; 130 is Ctrl-C, as shells have it.
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
+
+import graphdiff as gd
 
 from ..errors import GraphdiffError
 from . import demo
@@ -20,7 +21,7 @@ EXTRAS = {"sklearn": ("scikit-learn", "demo"), "matplotlib": ("matplotlib", "dem
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with `argv` (those of the process unless given) and return its exit code."""
     parser = argparse.ArgumentParser(prog="graphdiff", description="A compiled static-graph differentiator.")
-    parser.add_argument("--version", action="version", version=f"graphdiff {version('graphdiff')}")
+    parser.add_argument("--version", action="version", version=f"graphdiff {gd.__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, module in COMMANDS.items():
         summary = (module.__doc__ or "").partition("\n")[0]
