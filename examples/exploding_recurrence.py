@@ -40,7 +40,7 @@ for steps, (raw_norm, clipped_norm) in zip(lengths, norms, strict=True):
     print(f"{steps:3d} steps  |dL/dW| {raw_norm:12.4g}  clipped {clipped_norm:.4g}")
 
 # Twenty more steps: 1.25 to the 20th, about 87, times 80/60 for the longer sum over steps.
-assert np.isclose(norms[-1, 0] / norms[-2, 0], GROWTH**20 * 80 / 60, rtol=0.05)
+assert np.isclose(norms[-1, 0] / norms[-2, 0], GROWTH**20 * 80 / 60, rtol=0.1)
 assert norms[:, 1].max() <= MAX_NORM * (1 + 1e-5)
 raw, clipped = pairs[-1]
 assert np.allclose(raw / np.linalg.norm(raw), clipped / np.linalg.norm(clipped))

@@ -2,7 +2,7 @@
 
 Each tanh layer multiplies the gradient by its slope, at most 1, and by its weights; from small weights twenty of them
 leave the first layers nothing to learn from. ReLU, whose slope is 0 or 1, with He's start keeps the scale, and a
-residual connection gives the gradient a path that no layer shrinks. Plots mean |dL/dW| of every layer.
+residual connection gives the gradient a path that no layer shrinks. Plots mean |dL/dh| of what enters every layer.
 """
 
 import argparse
@@ -21,15 +21,15 @@ X = np.random.default_rng(0).normal(size=(BATCH, WIDTH)).astype(np.float32)
 
 
 def gradients(depth, activation, init, residual=False):
-    """mean |dL/dW| for each of `depth` layers, first to last, at the start of training."""
-    x = gd.input("x", shape=("batch", WIDTH))
-    h, weights = x, []
+    """mean |dL/dh| for the h that enters each of `depth` layers, first to last, at the start of training."""
+    h = x = gd.input("x", shape=("batch", WIDTH))
+    entering = []
     for k in range(depth):
-        weights.append(gd.parameter(f"W{k}", shape=(WIDTH, WIDTH), init=init(k)))
-        y = activation(h @ weights[-1])
+        entering.append(h)
+        y = activation(h @ gd.parameter(f"W{k}", shape=(WIDTH, WIDTH), init=init(k)))
         h = h + y if residual else y
-    loss = gd.mean(gd.square(h))
-    flow = [gd.mean(gd.abs(g)) for g in gd.grad(loss, weights)]
+    loss = gd.sum(gd.mean(h, axis=0))
+    flow = [gd.mean(gd.abs(g)) for g in gd.grad(loss, entering)]
     return np.array(gd.compile([x], flow)(X))
 
 
@@ -43,12 +43,13 @@ networks = {
     "20 ReLU layers, He's start": gradients(20, gd.nn.relu, gd.init.he_normal),
     "20 residual tanh layers": gradients(20, gd.tanh, small, residual=True),
 }
-for name, flow in networks.items():
-    print(f"{name:28s} first {flow[0]:.1e}  last {flow[-1]:.1e}  first/last {flow[0] / flow[-1]:.1e}")
+reaching = {name: flow[0] / flow[-1] for name, flow in networks.items()}
+for name, share in reaching.items():
+    print(f"{name:28s} {share:8.1e} of the last layer's gradient reaches the first")
 
-ratio = {name: flow[0] / flow[-1] for name, flow in networks.items()}
-assert ratio["20 tanh layers"] < 1e-3 * ratio["5 tanh layers"]
-assert ratio["20 ReLU layers, He's start"] > 0.1 and ratio["20 residual tanh layers"] > 0.1
+# The weights halve the gradient in every layer: 0.5 to the 4th is 0.06, to the 19th 2e-6.
+assert 0.01 < reaching["5 tanh layers"] < 0.1 and 1e-8 < reaching["20 tanh layers"] < 1e-5
+assert reaching["20 ReLU layers, He's start"] > 0.1 and reaching["20 residual tanh layers"] > 0.1
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--out", type=Path, default=Path("report"), help="folder of the plot")
@@ -57,7 +58,7 @@ out.mkdir(parents=True, exist_ok=True)
 for name, flow in networks.items():
     plt.semilogy(np.arange(1, len(flow) + 1), flow, marker=".", label=name)
 plt.xlabel("layer")
-plt.ylabel("mean |dL/dW|")
+plt.ylabel("mean |dL/dh|")
 plt.legend()
 plt.savefig(out / "vanishing_gradients.png", dpi=120)
 print("plot:", out / "vanishing_gradients.png")
