@@ -23,6 +23,7 @@ from .dims import Shape
 from .text import format_graph
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_WRITTEN_BY_USERS = os.path.join(_PACKAGE, "cli") + os.sep  # the demo's lines are shown as a user's would be
 _serial = itertools.count()
 _NO_ATTRS: dict[str, Any] = {}
 
@@ -123,7 +124,8 @@ def user_source() -> Source | None:
         code = frame.f_code
         inside = _inside.get(code.co_filename)
         if inside is None:
-            inside = _inside[code.co_filename] = code.co_filename.startswith(_PACKAGE)
+            name = code.co_filename
+                inside = _inside[name] = name.startswith(_PACKAGE) and not name.startswith(_WRITTEN_BY_USERS)
         if not inside:
             key = (code, frame.f_lasti)
             source = _sources.get(key)
