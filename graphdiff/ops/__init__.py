@@ -11,5 +11,6 @@ from . import (  # noqa: F401  (declaring is importing)
     nn,
     norm,
     pool,
+    random,
     reduce,
 )

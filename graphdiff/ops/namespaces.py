@@ -16,6 +16,7 @@ from . import (  # noqa: F401  (declaring is importing)
     nn,
     norm,
     pool,
+    random,
     reduce,
 )
 from .registry import REGISTRY

@@ -1,0 +1,201 @@
+"""Declarations of random numbers, ``gd.random``: functions of a key, a position and nothing else.
+
+Two operations draw (floats of [0, 1) and integers below a span) by Philox4x32-10, a counter-based generator (Salmon,
+Moraes, Dror and Shaw 2011; the stream layout is in csrc/kernels/random.c); everything else is made of them. So the
+same key gives the same numbers for any number of threads, when a checkpoint recomputes them and after reload, element
+i is the same for every length of the result, and ``key + k`` gives another stream. The four functions draw from
+streams of their own: one key may serve a call of each, but two calls of one function want two keys.
+
+Nothing is differentiable by the key; ``low``, ``high`` and everything else outside the draw is.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError, ShapeError
+from ..ir.dims import Shape, as_shape, broadcast, format_shape
+from ..ir.dtypes import FLOATS, INTEGERS, as_dtype, float32, int32, int64
+from .elementwise import astype, cos, less, log1p, sqrt
+from .movement import broadcast_to
+from .opdef import composite, operands
+from .registry import Call, Op, Sample, register
+from .tensor import Tensor, as_tensor, fail, make, scalar
+
+# the last word of the counter: part of the stream layout, so numbers are never reused
+UNIFORM, NORMAL, BERNOULLI, RANDINT = range(4)
+
+
+def _infer_draw(_xs: Any, attrs: Any) -> Any:
+    return ((attrs["shape"], attrs.get("dtype", int64)),)
+
+
+RANDOM_UNIT = register(Op(
+    "random_unit", "leaf", "Floats of [0, 1), from a key.", infer=_infer_draw, differentiable=False,
+    kernel=Call("random", lambda node: (node.attrs["stream"],)),
+))  # fmt: skip
+RANDOM_BELOW = register(Op(
+    "random_below", "leaf", "Integers of [0, span), from a key and a span for each or for all.", infer=_infer_draw,
+    differentiable=False, kernel=Call("random", lambda node: (node.attrs["stream"],)),
+))  # fmt: skip
+
+
+def _unit(key: Tensor, shape: Shape, dtype: np.dtype, stream: int) -> Tensor:
+    return make(RANDOM_UNIT, (key,), {"shape": shape, "dtype": dtype, "stream": stream})
+
+
+def as_key(name: str, key: Any) -> Tensor:
+    """A key as a 0-d int64 Tensor: an integer Tensor, a NumPy one or a Python int. Raises DTypeError, ShapeError."""
+    key = as_tensor(key, name, int64) if type(key) is int else as_tensor(key, name)
+    if key.dtype not in INTEGERS:
+        fail(DTypeError, name, f"the key is {key.dtype.name}; write .astype('int64')", [key])
+    if key.shape != ():
+        fail(ShapeError, name, f"the key is one integer, got shape {format_shape(key.shape)}", [key])
+    return astype(key, int64)
+
+
+def _fits(name: str, xs: list[Tensor], shape: Shape) -> None:
+    for x in xs:
+        if broadcast(x.shape, shape) != shape:
+            fail(ShapeError, name, f"{format_shape(x.shape)} does not broadcast to {format_shape(shape)}", xs,
+                 {"shape": shape})  # fmt: skip
+
+
+def _floats(name: str, dtype: Any) -> np.dtype:
+    dtype = as_dtype(dtype)
+    if dtype not in FLOATS:
+        fail(DTypeError, name, f"dtype is {dtype.name}; it draws float32 or float64")
+    return dtype
+
+
+# ------------------------------------------------------------------ the same in NumPy, for the tests
+def philox(counter: np.ndarray, key: int) -> np.ndarray:
+    """Philox4x32-10 of counters, shape (..., 4), uint32, with a 64-bit key: four words each."""
+    c0, c1, c2, c3 = (counter[..., i].astype(np.uint64) for i in range(4))
+    k0, k1, low = key & 0xFFFFFFFF, key >> 32 & 0xFFFFFFFF, np.uint64(0xFFFFFFFF)
+    for _ in range(10):
+        a, b = c0 * np.uint64(0xD2511F53), c2 * np.uint64(0xCD9E8D57)
+        c0, c1, c2, c3 = ((b >> np.uint64(32)) ^ c1 ^ np.uint64(k0), b & low,
+                          (a >> np.uint64(32)) ^ c3 ^ np.uint64(k1), a & low)  # fmt: skip
+        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
+    return np.stack([c0, c1, c2, c3], axis=-1).astype(np.uint32)
+
+
+def _words(key: Any, blocks: int, stream: int) -> np.ndarray:
+    counter = np.zeros((blocks, 4), np.uint32)
+    counter[:, 0], counter[:, 3] = np.arange(blocks), stream
+    return philox(counter, int(key) & 0xFFFFFFFFFFFFFFFF)
+
+
+def _unit_reference(key: Any, shape: Any, dtype: Any, stream: int) -> np.ndarray:
+    n = math.prod(shape)
+    if np.dtype(dtype) == float32:
+        unit = (_words(key, -(-n // 4), stream).reshape(-1)[:n] >> 8) * np.float32(2**-24)
+    else:
+        unit = (_words(key, -(-n // 2), stream).reshape(-1).view("<u8")[:n] >> np.uint64(11)) * 2.0**-53
+    return unit.astype(dtype).reshape(shape)
+
+
+def _uniform_reference(key: Any, shape: Any, low: Any = 0.0, high: Any = 1.0, dtype: Any = "float32") -> Any:
+    low, high = np.asarray(low, dtype), np.asarray(high, dtype)
+    return low + _unit_reference(key, shape, dtype, UNIFORM) * (high - low)
+
+
+def _normal_reference(key: Any, shape: Any, dtype: Any = "float32") -> Any:
+    u = _unit_reference(key, (*shape, 2), dtype, NORMAL).astype(np.float64)
+    return (np.sqrt(-2 * np.log1p(-u[..., 0])) * np.cos(2 * np.pi * u[..., 1])).astype(dtype)
+
+
+def _bernoulli_reference(key: Any, p: Any, shape: Any) -> Any:
+    dtype = p.dtype if isinstance(p, (np.ndarray, np.generic)) else "float32"
+    return _unit_reference(key, shape, dtype, BERNOULLI) < np.asarray(p, dtype)
+
+
+def _randint_reference(key: Any, shape: Any, low: Any, high: Any, dtype: Any = "int64") -> Any:
+    n = math.prod(shape)
+    bits = _words(key, -(-n // 2), RANDINT).reshape(-1).view("<u8")[:n].tolist()
+    spans = np.broadcast_to(np.asarray(high) - np.asarray(low), shape).reshape(-1).tolist()
+    # small spans are never rejected in so few numbers, so the first attempt is the one
+    drawn = np.array([u * span >> 64 for u, span in zip(bits, spans, strict=True)], "int64").reshape(shape)
+    return (low + drawn).astype(dtype)
+
+
+# ------------------------------------------------------------------ the public functions
+@composite(namespace="random", reference=_uniform_reference, smooth=False, samples=lambda rng: [
+    Sample((np.int64(7), (3, 5))), Sample((np.int64(-1), ()), {"dtype": "float64"}), Sample((np.int64(0), (0, 3))),
+    Sample((np.int64(2), (2, 3), rng.uniform(-1, 0, 3), rng.uniform(1, 2, (2, 1))), {"dtype": "float64"})])  # fmt: skip
+def uniform(key, shape, low=0.0, high=1.0, dtype="float32"):  # type: ignore[no-untyped-def]
+    """Uniform numbers of [low, high): ``low + u * (high - low)`` with u a multiple of 2^-24 (float32) or 2^-53.
+
+    ``key``: a 0-d integer Tensor (a ``gd.state`` advanced by an update) or an int; ``low``, ``high``: numbers or
+    Tensors that broadcast to ``shape``, differentiable. Rounding may give ``high`` itself where low is not 0.
+    Raises ShapeError, DTypeError. Example: ``noise = gd.random.uniform(key, x.shape, -1, 1)``."""
+    shape, dtype, key = as_shape(shape), _floats("uniform", dtype), as_key("uniform", key)
+    u = _unit(key, shape, dtype, UNIFORM)
+    if isinstance(low, (int, float)) and isinstance(high, (int, float)) and low == 0 and high == 1:
+        return u
+    u, lo, hi = operands("uniform", (u, low, high), "float")
+    if u.dtype is not dtype:
+        fail(DTypeError, "uniform", f"low and high are {u.dtype.name}, the result {dtype.name}; give "
+             f"dtype={u.dtype.name!r}", [lo, hi])  # fmt: skip
+    _fits("uniform", [lo, hi], shape)
+    return lo + u * (hi - lo)
+
+
+@composite(namespace="random", reference=_normal_reference, differentiable=False, samples=lambda rng: [
+    Sample((np.int64(7), (3, 5))), Sample((np.int64(-1), ()), {"dtype": "float64"}), Sample((np.int64(0), (0, 3)))])  # fmt: skip
+def normal(key, shape, dtype="float32"):  # type: ignore[no-untyped-def]
+    """Standard normal numbers, by the cosine half of Box and Muller 1958: sqrt(-2 log(1 - u)) cos(2 pi u').
+
+    Element i is made of elements 2i and 2i + 1 of the stream; no number is beyond 5.77 (float32) or 8.58 (float64).
+    Raises ShapeError, DTypeError. Example: ``w = mean + std * gd.random.normal(key, (64, 10))``."""
+    shape, dtype, key = as_shape(shape), _floats("normal", dtype), as_key("normal", key)
+    u = _unit(key, (*shape, 2), dtype, NORMAL)
+    return sqrt(-2 * log1p(-u[..., 0])) * cos((2 * math.pi) * u[..., 1])
+
+
+@composite(namespace="random", reference=_bernoulli_reference, differentiable=False, samples=lambda rng: [
+    Sample((np.int64(7), 0.3, (3, 5))), Sample((np.int64(3), rng.uniform(0, 1, 5), (3, 5))),
+    Sample((np.int64(0), 0.5, ()))])  # fmt: skip
+def bernoulli(key, p, shape):  # type: ignore[no-untyped-def]
+    """True with probability ``p``, bool; ``p`` is a number or a Tensor that broadcasts to ``shape``.
+
+    1 is always and 0 never true; no derivative by p. Raises ShapeError, DTypeError.
+    Example: ``keep = gd.random.bernoulli(key, 0.9, x.shape)``."""
+    shape, key = as_shape(shape), as_key("bernoulli", key)
+    (p,) = operands("bernoulli", (p if isinstance(p, (Tensor, np.ndarray, np.generic)) else float(p),), "float")
+    _fits("bernoulli", [p], shape)
+    return less(_unit(key, shape, p.dtype, BERNOULLI), p)
+
+
+@composite(namespace="random", reference=_randint_reference, differentiable=False, samples=lambda rng: [
+    Sample((np.int64(7), (3, 5), 0, 10)), Sample((np.int64(3), (3, 5), -(2**40), 2**40)),
+    Sample((np.int64(3), (3, 5), rng.integers(-9, 0, 5), rng.integers(1, 9, (3, 1)))),
+    Sample((np.int64(0), (4,), -3, -2), {"dtype": "int32"})])  # fmt: skip
+def randint(key, shape, low, high, dtype="int64"):  # type: ignore[no-untyped-def]
+    """Integers of [low, high), each exactly as likely as the others: rejection, no modulo (Lemire 2019).
+
+    ``low``, ``high``: ints or integer Tensors that broadcast to ``shape``, less than 2^63 apart; where a Tensor
+    ``high`` is not above ``low`` the result is ``low``. Raises ShapeError, also where high <= low is known, and
+    DTypeError. Example: ``rows = gd.random.randint(key, ("batch",), 0, 60000)``."""
+    shape, dtype, key = as_shape(shape), as_dtype(dtype), as_key("randint", key)
+    if dtype not in INTEGERS:
+        fail(DTypeError, "randint", f"dtype is {dtype.name}; it draws int32 or int64")
+    if type(low) is int and type(high) is int:
+        if not low < high:
+            fail(ShapeError, "randint", f"no integer is in [{low}, {high})")
+        info = np.iinfo(dtype)
+        if high - low >= 2**63 or low < info.min or high - 1 > info.max:
+            fail(DTypeError, "randint", f"[{low}, {high}) does not fit {dtype.name}")
+        lo, span = scalar(low, int64), scalar(high - low, int64)
+    else:
+        lo, hi = (astype(x, int64) for x in operands("randint", (low, high), "integer"))
+        _fits("randint", [lo, hi], shape)
+        span = hi - lo
+    if span.shape != ():
+        span = broadcast_to(span, shape)
+    drawn = make(RANDOM_BELOW, (key, span), {"shape": shape, "stream": RANDINT}) + lo
+    return astype(drawn, int32) if dtype is int32 else drawn
