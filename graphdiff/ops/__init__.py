@@ -2,6 +2,7 @@
 
 from . import (  # noqa: F401  (declaring is importing)
     attention,
+    contraction,
     conv,
     elementwise,
     leaves,

@@ -7,6 +7,7 @@ from typing import Any
 
 from . import (  # noqa: F401  (declaring is importing)
     attention,
+    contraction,
     conv,
     elementwise,
     leaves,

@@ -146,7 +146,8 @@ def uniform(key, shape, low=0.0, high=1.0, dtype="float32"):  # type: ignore[no-
 
 
 @composite(namespace="random", reference=_normal_reference, differentiable=False, samples=lambda rng: [
-    Sample((np.int64(7), (3, 5))), Sample((np.int64(-1), ()), {"dtype": "float64"}), Sample((np.int64(0), (0, 3)))])  # fmt: skip
+    Sample((np.int64(7), (3, 5))), Sample((np.int64(-1), ()), {"dtype": "float64"}),
+    Sample((np.int64(0), (0, 3)))])  # fmt: skip
 def normal(key, shape, dtype="float32"):  # type: ignore[no-untyped-def]
     """Standard normal numbers, by the cosine half of Box and Muller 1958: sqrt(-2 log(1 - u)) cos(2 pi u').
 
