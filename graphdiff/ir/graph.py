@@ -125,7 +125,7 @@ def user_source() -> Source | None:
         inside = _inside.get(code.co_filename)
         if inside is None:
             name = code.co_filename
-                inside = _inside[name] = name.startswith(_PACKAGE) and not name.startswith(_WRITTEN_BY_USERS)
+            inside = _inside[name] = name.startswith(_PACKAGE) and not name.startswith(_WRITTEN_BY_USERS)
         if not inside:
             key = (code, frame.f_lasti)
             source = _sources.get(key)
