@@ -4,6 +4,7 @@ from . import (  # noqa: F401  (declaring is importing)
     attention,
     contraction,
     conv,
+    decompositions,
     elementwise,
     leaves,
     linalg,

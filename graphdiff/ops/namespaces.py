@@ -9,6 +9,7 @@ from . import (  # noqa: F401  (declaring is importing)
     attention,
     contraction,
     conv,
+    decompositions,
     elementwise,
     leaves,
     linalg,
