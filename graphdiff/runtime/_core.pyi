@@ -1,0 +1,104 @@
+"""Types of the compiled extension; what each thing does is told in _core.pyx."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+MAGIC: int
+FORMAT: int
+ALIGN: int
+VALUE_ARENA: int
+VALUE_INPUT: int
+VALUE_OUTPUT: int
+VALUE_PARAM: int
+VALUE_CONST: int
+DTYPES: dict[str, int]
+STATUS: dict[str, str]
+
+class CoreError(Exception):
+    status: str
+    instruction: int
+    tag: int
+    a: int
+    b: int
+    def __init__(self, status: str, instruction: int = -1, tag: int = -1, a: int = -1, b: int = -1) -> None: ...
+
+def isa() -> str: ...
+def select_isa(name: str) -> None: ...
+def load_blas(path: str) -> None: ...
+def blas_loaded() -> bool: ...
+def set_threads(n: int) -> None: ...
+def threads() -> int: ...
+def opcodes() -> dict[str, int]: ...
+def microops() -> dict[str, int]: ...
+def reductions() -> dict[str, int]: ...
+
+class Program:
+    inputs: int
+    outputs: int
+    parameters: int
+    def __init__(self, words: npt.NDArray[np.int64], constants: bytes = b"") -> None: ...
+    @property
+    def arena_bytes(self) -> int: ...
+    @property
+    def scratch_bytes(self) -> int: ...
+    @property
+    def instructions(self) -> int: ...
+
+class Context:
+    program: Program
+    def __init__(self, program: Program) -> None: ...
+    def run(
+        self,
+        inputs: Sequence[npt.NDArray[Any]],
+        outputs: Sequence[npt.NDArray[Any]],
+        params: Sequence[npt.NDArray[Any]] = (),
+        flags: int = 0,
+    ) -> None: ...
+    def profile(
+        self,
+        inputs: Sequence[npt.NDArray[Any]],
+        outputs: Sequence[npt.NDArray[Any]],
+        params: Sequence[npt.NDArray[Any]] = (),
+        flags: int = 0,
+    ) -> npt.NDArray[np.int64]: ...
+    def address(self, value: int) -> int: ...
+    def value(self, value: int, dtype: npt.DTypeLike, count: int) -> npt.NDArray[Any]: ...
+
+class Runner:
+    _context: Context | None
+    _parameters: list[npt.NDArray[Any]]
+    def _configure(
+        self,
+        input_dtypes: Sequence[npt.DTypeLike],
+        output_dtypes: Sequence[npt.DTypeLike],
+        parameters: Sequence[npt.NDArray[Any]],
+        form: str,
+        check_finite: bool = False,
+    ) -> None: ...
+    def _set_plan(
+        self, context: Context, input_shapes: Sequence[tuple[int, ...]], output_shapes: Sequence[tuple[int, ...]]
+    ) -> None: ...
+    def _prepare_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sequence[npt.NDArray[Any]]: ...
+    def _pack(self, arrays: list[npt.NDArray[Any]]) -> Any: ...
+    def _fail(self, status: str, instruction: int, tag: int, a: int, b: int, context: Context) -> None: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+class Bound:
+    def __init__(
+        self,
+        context: Context,
+        inputs: Sequence[npt.NDArray[Any]],
+        outputs: Sequence[npt.NDArray[Any]],
+        params: Sequence[npt.NDArray[Any]],
+        fail: Callable[[str, int, int, int, int, Context], None],
+    ) -> None: ...
+    def __call__(self) -> None: ...
+    @property
+    def address(self) -> tuple[int, int]: ...
+
+def arena_place(
+    lower: npt.ArrayLike, upper: npt.ArrayLike, size: npt.ArrayLike, align: int = 64, seconds: float = 0.1
+) -> tuple[npt.NDArray[np.int64], int, int]: ...

@@ -1,0 +1,662 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+"""The only contact with C: programs, contexts, calls and planner searches over NumPy arrays.
+
+Owns: the lifetime of C objects, the crossing of pointers, the fast path of a call. Invariants: no pointer goes to C
+whose array is not kept alive and checked in size; results are fresh arrays; nothing shared changes while a run is
+under way. It must not know graphs, operations, or how a plan is made.
+
+Module functions
+    load_blas(path), blas_loaded(), isa(), select_isa(name), set_threads(n), threads()
+    opcodes(), microops(), reductions()         dicts of names to the numbers used in program words
+    MAGIC, FORMAT, ALIGN, VALUE_*, DTYPES (dtype name to number), STATUS (status name to text)
+    arena_place(lower, upper, size, align=64, seconds=0.1) -> (offsets, peak, bound)
+    rematerialise(cost, size, start, inputs, order, outputs, limit, seconds=1.0, seed=0, capacity=0)
+        -> (fits, schedule, peak, total cost)
+Classes
+    CoreError(status, instruction, tag, a, b)   raised where C refuses; status is a name such as "ERR_SHAPE"
+    Program(words, constants=b"")               words: int64 array in the format of graphdiff.h
+    Context(program)                            run, profile, value, address
+    Runner                                      the call path of a compiled function, to be subclassed:
+        _configure(input_dtypes, output_dtypes, parameters, form, check_finite=False)
+        _set_plan(context, input_shapes, output_shapes)
+        overridden: _prepare_call(args, kwargs), _pack(arrays), _fail(status, instruction, tag, a, b, context)
+    Bound(context, inputs, outputs, params, fail)   calls on fixed buffers; address for C callers
+"""
+import threading
+
+import numpy as np
+
+cimport cython
+cimport numpy as cnp
+from cpython.list cimport PyList_New, PyList_SET_ITEM
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_GET_SIZE, PyTuple_New, PyTuple_SET_ITEM
+from libc.stdint cimport int64_t, uintptr_t
+from libc.string cimport memcpy
+
+from graphdiff.runtime.core cimport *
+
+cdef extern from *:
+    """
+    #include "graphdiff.h"
+    #define X(name, text) #name,
+    static const char *const status_names[] = { GD_STATUS_LIST(X) };
+    #undef X
+    """
+    const char *status_names[]
+
+cdef extern from "Python.h":
+    PyObject *borrowed_item "PyTuple_GET_ITEM"(tuple t, Py_ssize_t i)
+    PyObject *borrowed_descr "PyList_GET_ITEM"(list l, Py_ssize_t i)
+
+cdef extern from "numpy/arrayobject.h":
+    ctypedef struct PyTypeObject:
+        pass
+    ctypedef struct PyArray_Descr:
+        pass
+    PyTypeObject PyArray_Type
+    object new_array "PyArray_NewFromDescr"(PyTypeObject *subtype, PyArray_Descr *descr, int nd, const cnp.npy_intp *dims,
+                                            const cnp.npy_intp *strides, void *data, int flags, PyObject *obj)
+
+cnp.import_array()
+gd_init()
+
+MAGIC = GD_MAGIC
+FORMAT = GD_FORMAT
+ALIGN = GD_ALIGN
+VALUE_ARENA = GD_VALUE_ARENA
+VALUE_INPUT = GD_VALUE_INPUT
+VALUE_OUTPUT = GD_VALUE_OUTPUT
+VALUE_PARAM = GD_VALUE_PARAM
+VALUE_CONST = GD_VALUE_CONST
+DTYPES = {"float32": GD_F32, "float64": GD_F64, "int32": GD_I32, "int64": GD_I64, "bool": GD_BOOL}
+STATUS = {status_names[i].decode(): gd_status_text(i).decode() for i in range(GD_STATUS_COUNT)}
+
+cdef dict ITEM_BYTES = {GD_F32: 4, GD_F64: 8, GD_I32: 4, GD_I64: 8, GD_BOOL: 1}
+
+
+class CoreError(Exception):
+    """What C refused or failed at: `status` by name, and `instruction`, `tag`, `a`, `b` of its fault (-1: none)."""
+
+    def __init__(self, status: str, instruction: int = -1, tag: int = -1, a: int = -1, b: int = -1) -> None:
+        self.status, self.instruction, self.tag, self.a, self.b = status, instruction, tag, a, b
+        super().__init__(f"{status}: {STATUS[status]} (instruction {instruction}, tag {tag}, a {a}, b {b})")
+
+
+cdef object error(int status, const gd_fault *fault):
+    name = status_names[status].decode()
+    if fault == NULL:
+        return CoreError(name)
+    return CoreError(name, fault.instruction, fault.tag, fault.a, fault.b)
+
+
+# ---- set-up and tables ----
+
+
+def isa() -> str:
+    """The instruction set the kernels run with: "v4", "v3", "v2" or "plain"."""
+    return gd_isa().decode()
+
+
+def select_isa(name: str) -> None:
+    """Use another instruction set for programs made from now on; CoreError ERR_OPCODE if this machine has it not."""
+    cdef int status = gd_isa_select(name.encode())
+    if status != GD_OK:
+        raise error(status, NULL)
+
+
+def load_blas(path: str) -> None:
+    """Load OpenBLAS (the build with the prefix scipy_) for programs made from now on; CoreError ERR_NO_BLAS."""
+    cdef int status = gd_blas_load(path.encode())
+    if status != GD_OK:
+        raise error(status, NULL)
+
+
+def blas_loaded() -> bool:
+    return gd_blas_loaded() != 0
+
+
+def set_threads(n: int) -> None:
+    """Size of the pool, at least 1. Results never depend on it."""
+    cdef int status = gd_set_threads(n)
+    if status != GD_OK:
+        raise error(status, NULL)
+
+
+def threads() -> int:
+    return gd_threads()
+
+
+ctypedef const char *(*name_fn)(int) noexcept nogil
+
+
+cdef dict names(name_fn name, int first):
+    cdef int i = first
+    cdef dict table = {}
+    while name(i) != NULL:
+        table[name(i).decode()] = i
+        i += 1
+    return table
+
+
+def opcodes() -> dict[str, int]:
+    return names(gd_opcode_name, 0)
+
+
+def microops() -> dict[str, int]:
+    return names(gd_microop_name, 0)
+
+
+def reductions() -> dict[str, int]:
+    return names(gd_reduction_name, 1)
+
+
+# ---- programs and contexts ----
+
+
+cdef class Program:
+    """An immutable program from its words (int64 array, format in graphdiff.h) and constants; CoreError if invalid."""
+
+    cdef gd_program *handle
+    cdef readonly int64_t inputs, outputs, parameters
+    cdef object words
+    cdef list slot_bytes    # of inputs, outputs, parameters: the most that any value in that slot takes
+
+    def __cinit__(self, words, constants=b""):
+        cdef gd_fault fault
+        if not isinstance(words, np.ndarray) or words.dtype != np.int64 or words.ndim != 1:
+            raise TypeError("words must be a one-dimensional int64 array")
+        cdef cnp.ndarray[int64_t, ndim=1, mode="c"] w = np.ascontiguousarray(words)
+        cdef const unsigned char[::1] data = constants if len(constants) else b"\0"
+        cdef int status = gd_program_create(<const int64_t *> cnp.PyArray_DATA(w), w.shape[0], &data[0],
+                                            len(constants), &self.handle, &fault)
+        if status != GD_OK:
+            raise error(status, &fault)
+        self.inputs, self.outputs, self.parameters = int(w[5]), int(w[6]), int(w[7])
+        self.words = w[16:16 + 6 * w[3]].reshape(-1, 6).copy()
+        self.slot_bytes = [[0] * self.inputs, [0] * self.outputs, [0] * self.parameters]
+        tables = {GD_VALUE_INPUT: self.slot_bytes[0], GD_VALUE_OUTPUT: self.slot_bytes[1],
+                  GD_VALUE_PARAM: self.slot_bytes[2]}
+        for kind, dtype, count, place in self.words[self.words[:, 0] != GD_VALUE_ARENA, :4].tolist():
+            if kind in tables:
+                tables[kind][place] = max(tables[kind][place], count * ITEM_BYTES[dtype])
+
+    def __dealloc__(self):
+        gd_program_destroy(self.handle)
+
+    @property
+    def arena_bytes(self) -> int:
+        return gd_program_arena_bytes(self.handle)
+
+    @property
+    def scratch_bytes(self) -> int:
+        return gd_program_scratch_bytes(self.handle)
+
+    @property
+    def instructions(self) -> int:
+        return gd_program_instructions(self.handle)
+
+
+cdef class Pointers:
+    """The three pointer arrays of a run, with the arrays they point into."""
+
+    cdef void **all
+    cdef const void **inputs
+    cdef void **outputs
+    cdef void **params
+    cdef list kept
+
+    def __cinit__(self, Program program, inputs, outputs, params):
+        cdef Py_ssize_t i = 0
+        cdef tuple groups = (list(inputs), list(outputs), list(params))
+        self.all = <void **> PyMem_Calloc(program.inputs + program.outputs + program.parameters + 1, sizeof(void *))
+        if self.all == NULL:
+            raise MemoryError
+        self.inputs = <const void **> self.all
+        self.outputs = self.all + program.inputs
+        self.params = self.outputs + program.outputs
+        self.kept = []
+        for given, needed in zip(groups, program.slot_bytes):
+            if len(given) != len(needed):
+                raise CoreError("ERR_SHAPE", a=len(given), b=len(needed))
+            for slot, (array, size) in enumerate(zip(given, needed)):
+                if not isinstance(array, np.ndarray) or not array.flags.c_contiguous or not array.flags.aligned:
+                    raise CoreError("ERR_TYPE", a=slot)
+                if array.nbytes < size or (given is not groups[0] and not array.flags.writeable):
+                    raise CoreError("ERR_SHAPE", a=slot, b=size)
+                self.kept.append(array)
+                self.all[i] = cnp.PyArray_DATA(array)
+                i += 1
+
+    def __dealloc__(self):
+        PyMem_Free(self.all)
+
+
+cdef class Context:
+    """What one thread needs to run a program: arena, scratch and a lock; CoreError ERR_MEMORY."""
+
+    cdef gd_context *handle
+    cdef readonly Program program
+
+    def __cinit__(self, Program program not None):
+        cdef int status
+        self.program = program
+        with nogil:
+            status = gd_context_create(program.handle, &self.handle)
+        if status != GD_OK:
+            raise error(status, NULL)
+
+    def __dealloc__(self):
+        gd_context_destroy(self.handle)
+
+    def run(self, inputs, outputs, params=(), int flags=0) -> None:
+        """Run once on C-contiguous arrays in slot order; CoreError with the fault."""
+        cdef Pointers p = Pointers(self.program, inputs, outputs, params)
+        cdef gd_fault fault
+        cdef int status
+        with nogil:
+            status = gd_context_run(self.handle, p.inputs, p.outputs, p.params, flags, &fault)
+        if status != GD_OK:
+            raise error(status, &fault)
+
+    def profile(self, inputs, outputs, params=(), int flags=0):
+        """As run; returns the nanoseconds of each instruction, int64."""
+        cdef Pointers p = Pointers(self.program, inputs, outputs, params)
+        cdef gd_fault fault
+        cdef int status
+        cdef cnp.ndarray ns = np.zeros(self.program.instructions, np.int64)
+        cdef int64_t *times = <int64_t *> cnp.PyArray_DATA(ns)
+        with nogil:
+            status = gd_context_profile(self.handle, p.inputs, p.outputs, p.params, flags, times, &fault)
+        if status != GD_OK:
+            raise error(status, &fault)
+        return ns
+
+    def address(self, int64_t value) -> int:
+        """Where a value lies, or lay in the last run; 0 for a slot never bound."""
+        if value < 0 or value >= len(self.program.words):
+            raise IndexError(f"value {value} of {len(self.program.words)}")
+        return <uintptr_t> gd_context_value(self.handle, value)
+
+    def value(self, int64_t value, dtype, int64_t count):
+        """A copy of the first `count` elements of a value, as they are now; its slot's array must still be alive."""
+        cdef uintptr_t at = self.address(value)
+        cdef cnp.ndarray copy = np.empty(count, dtype)
+        kind = self.program.words[value]
+        if at == 0 or DTYPES[copy.dtype.name] != kind[1] or count > kind[2]:
+            raise CoreError("ERR_TYPE", a=value, b=count)
+        memcpy(cnp.PyArray_DATA(copy), <const void *> at, copy.nbytes)
+        return copy
+
+
+# ---- calls ----
+
+
+@cython.final
+cdef class Slots:
+    """One side of a Runner's plan: dtypes, and for the plan set the shapes, of its slots."""
+
+    cdef Py_ssize_t n
+    cdef int *types
+    cdef int *ndims
+    cdef cnp.npy_intp **shapes
+    cdef list descrs
+
+    def __cinit__(self, dtypes):
+        self.descrs = [np.dtype(d) for d in dtypes]
+        self.n = len(self.descrs)
+        self.types = <int *> PyMem_Calloc(self.n + 1, sizeof(int))
+        self.ndims = <int *> PyMem_Calloc(self.n + 1, sizeof(int))
+        self.shapes = <cnp.npy_intp **> PyMem_Calloc(self.n + 1, sizeof(cnp.npy_intp *))
+        if self.types == NULL or self.ndims == NULL or self.shapes == NULL:
+            raise MemoryError
+        for i in range(self.n):
+            self.types[i] = (<cnp.dtype> self.descrs[i]).type_num
+            self.shapes[i] = <cnp.npy_intp *> PyMem_Calloc(64, sizeof(cnp.npy_intp))   # NumPy's most dimensions
+            if self.shapes[i] == NULL:
+                raise MemoryError
+
+    def __dealloc__(self):
+        if self.shapes != NULL:
+            for i in range(self.n):
+                PyMem_Free(self.shapes[i])
+        PyMem_Free(self.shapes)
+        PyMem_Free(self.types)
+        PyMem_Free(self.ndims)
+
+    cdef void set(self, list shapes):
+        cdef Py_ssize_t i
+        cdef int d
+        for i in range(self.n):
+            shape = <tuple> shapes[i]
+            self.ndims[i] = <int> len(shape)
+            for d in range(self.ndims[i]):
+                self.shapes[i][d] = shape[d]
+
+    cdef list checked(self, shapes, list needed):
+        """The shapes as tuples; CoreError where one does not cover what the program touches."""
+        cdef list result = [tuple(int(d) for d in shape) for shape in shapes]
+        if len(result) != self.n or self.n != len(needed):
+            raise CoreError("ERR_SHAPE", a=len(result), b=len(needed))
+        for i, (shape, size) in enumerate(zip(result, needed)):
+            bytes_ = self.descrs[i].itemsize
+            for d in shape:
+                bytes_ *= d
+            if len(shape) > 64 or any(d < 0 for d in shape) or bytes_ < size:
+                raise CoreError("ERR_SHAPE", a=i, b=size)
+        return result
+
+    cdef inline bint fits(self, Py_ssize_t i, PyObject *item) noexcept:
+        """Whether an object can go to C as it is."""
+        cdef int d, nd
+        cdef cnp.npy_intp *shape
+        if not cnp.PyArray_CheckExact(<object> item):
+            return False
+        cdef cnp.ndarray a = <cnp.ndarray> item
+        nd = cnp.PyArray_NDIM(a)
+        if cnp.PyArray_TYPE(a) != self.types[i] or nd != self.ndims[i]:
+            return False
+        if not cnp.PyArray_ISCARRAY_RO(a):
+            return False
+        shape = cnp.PyArray_DIMS(a)
+        for d in range(nd):
+            if shape[d] != self.shapes[i][d]:
+                return False
+        return True
+
+    cdef inline object empty(self, Py_ssize_t i):
+        cdef PyObject *descr = borrowed_descr(self.descrs, i)
+        Py_INCREF(<object> descr)    # the new array keeps one
+        return new_array(&PyArray_Type, <PyArray_Descr *> descr, self.ndims[i], self.shapes[i], NULL, NULL, 0, NULL)
+
+
+cdef enum Form:
+    FORM_ONE, FORM_TUPLE, FORM_LIST, FORM_PACK
+
+
+cdef dict FORMS = {"one": FORM_ONE, "tuple": FORM_TUPLE, "list": FORM_LIST, "pack": FORM_PACK}
+
+
+cdef class Runner:
+    """The call path of a compiled function, from Python arguments to fresh result arrays.
+
+    Arguments that are arrays of the plan's very dtypes and shapes, contiguous and aligned, go straight to C;
+    anything else is first given to `_prepare_call`.
+    """
+
+    cdef Slots inputs, outputs
+    cdef Py_ssize_t n_params
+    cdef void **pointers        # inputs, outputs, params
+    cdef char **storage         # begin and end of each parameter, by address
+    cdef int form, flags
+    cdef bint running
+    cdef readonly Context _context
+    cdef readonly list _parameters
+
+    def _configure(self, input_dtypes, output_dtypes, parameters, form: str, check_finite: bool = False) -> None:
+        """Once, before anything else: dtypes by slot, parameter arrays by slot, and what a call returns:
+        "one" array, a "tuple" or "list" of all outputs, or what `_pack(list)` makes of them."""
+        cdef Slots inputs = Slots(input_dtypes), outputs = Slots(output_dtypes)
+        cdef list kept = list(parameters)
+        cdef Py_ssize_t i
+        if self.pointers != NULL:
+            raise RuntimeError("configured twice")
+        if form not in FORMS or (form == "one" and outputs.n != 1):
+            raise ValueError(f"form {form!r} for {outputs.n} outputs")
+        for array in kept:
+            if not isinstance(array, np.ndarray) or not array.flags.carray:
+                raise TypeError("parameters must be contiguous, aligned, writeable arrays")
+        self.pointers = <void **> PyMem_Calloc(inputs.n + outputs.n + len(kept) + 1, sizeof(void *))
+        self.storage = <char **> PyMem_Calloc(2 * len(kept) + 1, sizeof(char *))
+        if self.pointers == NULL or self.storage == NULL:
+            raise MemoryError
+        ranges = sorted((array.ctypes.data, array.ctypes.data + array.nbytes) for array in kept)
+        for i, (begin, end) in enumerate(ranges):
+            self.storage[2 * i] = <char *> <uintptr_t> begin
+            self.storage[2 * i + 1] = <char *> <uintptr_t> end
+        for i in range(len(kept)):
+            self.pointers[inputs.n + outputs.n + i] = cnp.PyArray_DATA(kept[i])
+        self.inputs, self.outputs, self.n_params, self._parameters = inputs, outputs, len(kept), kept
+        self.form = FORMS[form]
+        self.flags = GD_RUN_CHECK_FINITE if check_finite else 0
+
+    def __dealloc__(self):
+        PyMem_Free(self.pointers)
+        PyMem_Free(self.storage)
+
+    def _set_plan(self, Context context not None, input_shapes, output_shapes) -> None:
+        """Run on this context from now on, with these shapes by slot; fails with ERR_BUSY during a run."""
+        cdef Program program = context.program
+        cdef list sizes = program.slot_bytes
+        cdef list ins = self.inputs.checked(input_shapes, sizes[0]), outs = self.outputs.checked(output_shapes, sizes[1])
+        if [p.nbytes >= n for p, n in zip(self._parameters, sizes[2])] != [True] * program.parameters:
+            raise CoreError("ERR_SHAPE", a=self.n_params, b=program.parameters)
+        if self.running:
+            self.fail("ERR_BUSY", context, NULL)
+        self.inputs.set(ins)    # no Python code runs from here on: another thread sees all of the plan or none
+        self.outputs.set(outs)
+        self._context = context
+
+    def _prepare_call(self, args, kwargs):
+        """Override: one array per input that fits the plan, which it sets itself for a new size."""
+        raise TypeError("arguments do not fit the plan")
+
+    def _pack(self, arrays):
+        """Override: what a call returns, from all outputs, where form is "pack"."""
+        return arrays
+
+    def _fail(self, status, instruction, tag, a, b, context):
+        """Override: raise the error to show for a failed run."""
+        raise CoreError(status, instruction, tag, a, b)
+
+    cdef int fail(self, str status, Context context, const gd_fault *fault) except -1:
+        if fault == NULL:
+            self._fail(status, -1, -1, -1, -1, context)
+        else:
+            self._fail(status, fault.instruction, fault.tag, fault.a, fault.b, context)
+        raise CoreError(status)
+
+    cdef inline bint touches_parameters(self, cnp.ndarray a) noexcept:
+        """Whether an array shares bytes with a parameter, which a run may write while it reads the array."""
+        cdef char *begin = <char *> cnp.PyArray_DATA(a)
+        cdef char *end = begin + cnp.PyArray_NBYTES(a)
+        cdef Py_ssize_t low = 0, high = self.n_params, middle
+        while low < high:       # the first parameter that ends after the array begins
+            middle = (low + high) // 2
+            if self.storage[2 * middle + 1] <= begin:
+                low = middle + 1
+            else:
+                high = middle
+        return low < self.n_params and self.storage[2 * low] < end
+
+    def __call__(self, *args, **kwargs):
+        cdef Py_ssize_t i
+        cdef PyObject *item
+        cdef bint direct = self._context is not None and not kwargs and PyTuple_GET_SIZE(args) == self.inputs.n
+        if direct:
+            for i in range(self.inputs.n):
+                item = borrowed_item(args, i)
+                if not self.inputs.fits(i, item) or self.touches_parameters(<cnp.ndarray> item):
+                    direct = False
+                    break
+        if not direct:
+            args = self.prepared(args, kwargs)
+        if self.running:
+            self.fail("ERR_BUSY", self._context, NULL)
+        self.running = True     # the plan cannot change from here on
+        try:
+            if not direct:
+                self.verify(args)
+            for i in range(self.inputs.n):
+                self.pointers[i] = cnp.PyArray_DATA(<cnp.ndarray> borrowed_item(args, i))
+            return self.results()
+        finally:
+            self.running = False
+
+    cdef tuple prepared(self, tuple args, dict kwargs):
+        """Feeds made by Python, none of them sharing bytes with a parameter."""
+        cdef list feeds
+        cdef Py_ssize_t i
+        if self.running:
+            self.fail("ERR_BUSY", self._context, NULL)
+        feeds = list(self._prepare_call(args, kwargs))
+        for i in range(len(feeds)):
+            if isinstance(feeds[i], np.ndarray) and self.touches_parameters(feeds[i]):
+                feeds[i] = feeds[i].copy()
+        return tuple(feeds)
+
+    cdef int verify(self, tuple feeds) except -1:
+        """Refuses what `_prepare_call` should not have returned, and a plan that another thread set meanwhile."""
+        cdef Py_ssize_t i
+        if len(feeds) != self.inputs.n or self._context is None:
+            raise RuntimeError("_prepare_call set no plan, or gave not one array per input")
+        for i in range(self.inputs.n):
+            if not self.inputs.fits(i, borrowed_item(feeds, i)):
+                if getattr(feeds[i], "dtype", None) == self.inputs.descrs[i]:
+                    self.fail("ERR_BUSY", self._context, NULL)
+                raise TypeError(f"_prepare_call gave no fitting array for input {i}")
+        return 0
+
+    cdef object results(self):
+        """Fresh arrays for all outputs, the run, and the form asked for."""
+        cdef Py_ssize_t i
+        cdef object made, array
+        if self.form == FORM_ONE:
+            made = self.outputs.empty(0)
+            self.pointers[self.inputs.n] = cnp.PyArray_DATA(<cnp.ndarray> made)
+        elif self.form == FORM_TUPLE:
+            made = PyTuple_New(self.outputs.n)
+            for i in range(self.outputs.n):
+                array = self.outputs.empty(i)
+                self.pointers[self.inputs.n + i] = cnp.PyArray_DATA(<cnp.ndarray> array)
+                Py_INCREF(array)
+                PyTuple_SET_ITEM(made, i, array)
+        else:
+            made = PyList_New(self.outputs.n)
+            for i in range(self.outputs.n):
+                array = self.outputs.empty(i)
+                self.pointers[self.inputs.n + i] = cnp.PyArray_DATA(<cnp.ndarray> array)
+                Py_INCREF(array)
+                PyList_SET_ITEM(made, i, array)
+        self.run()
+        return self._pack(made) if self.form == FORM_PACK else made
+
+    cdef int run(self) except -1:
+        cdef gd_fault fault
+        cdef int status
+        cdef void **outputs = self.pointers + self.inputs.n
+        cdef void **params = outputs + self.outputs.n
+        cdef gd_context *handle = self._context.handle
+        with nogil:
+            status = gd_context_run(handle, <const void **> self.pointers, outputs, params, self.flags, &fault)
+        if status != GD_OK:
+            self.fail(status_names[status].decode(), self._context, &fault)
+        return 0
+
+
+cdef class Bound:
+    """A run on fixed arrays: calling it makes no Python object. On failure calls `fail` as `Runner._fail`.
+
+    Arrays are C-contiguous, in slot order, results and parameters writeable; CoreError ERR_ALIAS where one that is
+    written shares bytes with another. `address` is (function pointer, user data) of an `int (*)(void *)`.
+    """
+
+    cdef gd_bound *handle
+    cdef Context context
+    cdef Pointers pointers
+    cdef object fail
+
+    def __cinit__(self, Context context not None, inputs, outputs, params, fail):
+        cdef int status
+        self.context = context
+        self.fail = fail
+        self.pointers = Pointers(context.program, inputs, outputs, params)
+        reach, reach_is_input = 0, True     # where the arrays so far end
+        for begin, end, is_input in sorted(
+            (a.ctypes.data, a.ctypes.data + a.nbytes, i < context.program.inputs)
+            for i, a in enumerate(self.pointers.kept) if a.nbytes
+        ):
+            if begin < reach and not (is_input and reach_is_input):
+                raise CoreError("ERR_ALIAS")
+            reach, reach_is_input = max(reach, end), is_input
+        status = gd_bound_create(context.handle, self.pointers.inputs, self.pointers.outputs, self.pointers.params,
+                                 &self.handle)
+        if status != GD_OK:
+            raise error(status, NULL)
+
+    def __dealloc__(self):
+        gd_bound_destroy(self.handle)
+
+    def __call__(self):
+        cdef int status
+        cdef gd_fault fault
+        with nogil:
+            status = gd_bound_call(self.handle)
+        if status != GD_OK:
+            gd_bound_fault(self.handle, &fault)
+            self.fail(status_names[status].decode(), fault.instruction, fault.tag, fault.a, fault.b, self.context)
+            raise error(status, &fault)
+
+    @property
+    def address(self) -> tuple[int, int]:
+        return <uintptr_t> &gd_bound_call, <uintptr_t> self.handle
+
+
+# ---- planner ----
+
+
+cdef class Flag:
+    """A C int that says "stop" to a search on another thread."""
+
+    cdef int value
+
+
+cdef object interruptible(search, Flag stop):
+    """The result of search(). On the main thread it runs on a helper's, so that Ctrl-C is noticed and stops it."""
+    if threading.current_thread() is not threading.main_thread():
+        return search()
+    outcome = []
+
+    def target() -> None:
+        outcome.append(search())
+
+    helper = threading.Thread(target=target, daemon=True)
+    helper.start()
+    try:
+        helper.join()
+    except BaseException:
+        stop.value = 1
+        helper.join()
+        raise
+    return outcome[0]
+
+
+cdef cnp.ndarray integers(x):
+    return np.ascontiguousarray(x, dtype=np.int64).ravel()
+
+
+def arena_place(lower, upper, size, int64_t align=64, double seconds=0.1):
+    """Offsets of buffers alive in [lower, upper) with `size` bytes: (offsets int64 array, peak, lower bound)."""
+    cdef cnp.ndarray lo = integers(lower), up = integers(upper), sz = integers(size)
+    cdef int64_t n = lo.shape[0]
+    if up.shape[0] != n or sz.shape[0] != n:
+        raise ValueError("lower, upper and size differ in length")
+    cdef cnp.ndarray offsets = np.zeros(n, np.int64)
+    stop = Flag()
+
+    def search():
+        cdef Flag flag = stop
+        cdef int64_t peak = 0, bound = 0
+        cdef int status
+        with nogil:
+            status = gd_arena_place(n, <const int64_t *> cnp.PyArray_DATA(lo), <const int64_t *> cnp.PyArray_DATA(up),
+                                    <const int64_t *> cnp.PyArray_DATA(sz), align, seconds, &flag.value,
+                                    <int64_t *> cnp.PyArray_DATA(offsets), &peak, &bound)
+        return status, peak, bound
+
+    status, peak, bound = interruptible(search, stop)
+    if status not in (GD_OK, GD_ERR_CANCELLED):
+        raise error(status, NULL)
+    return offsets, peak, bound

@@ -1,0 +1,61 @@
+# core.pxd: the C names of csrc/include/graphdiff.h, declared once for Cython. Nothing else.
+from libc.stdint cimport int64_t, uint64_t
+
+cdef extern from "graphdiff.h" nogil:
+    int64_t GD_MAGIC
+    int GD_FORMAT, GD_ALIGN
+    int GD_OK, GD_ERR_BUSY, GD_ERR_MEMORY, GD_ERR_BOUNDS, GD_ERR_SHAPE, GD_ERR_TYPE, GD_ERR_NO_BLAS, GD_ERR_OPCODE
+    int GD_ERR_CANCELLED
+    int GD_STATUS_COUNT
+    int GD_F32, GD_F64, GD_I32, GD_I64, GD_BOOL
+    int GD_VALUE_ARENA, GD_VALUE_INPUT, GD_VALUE_OUTPUT, GD_VALUE_PARAM, GD_VALUE_CONST
+    int GD_RUN_CHECK_FINITE
+
+    ctypedef struct gd_fault:
+        int64_t instruction, tag, a, b
+
+    ctypedef struct gd_program
+    ctypedef struct gd_context
+    ctypedef struct gd_bound
+
+    const char *gd_status_text(int status) noexcept
+    const char *gd_opcode_name(int opcode) noexcept
+    const char *gd_microop_name(int microop) noexcept
+    const char *gd_reduction_name(int reduction) noexcept
+
+    int gd_init() noexcept
+    const char *gd_isa() noexcept
+    int gd_isa_select(const char *name) noexcept
+    int gd_blas_load(const char *path) noexcept
+    int gd_blas_loaded() noexcept
+    int gd_set_threads(int n) noexcept
+    int gd_threads() noexcept
+
+    int gd_program_create(const int64_t *words, size_t n_words, const void *constants, size_t n_constants,
+                          gd_program **program, gd_fault *fault) noexcept
+    void gd_program_destroy(gd_program *program) noexcept
+    int64_t gd_program_arena_bytes(const gd_program *program) noexcept
+    int64_t gd_program_scratch_bytes(const gd_program *program) noexcept
+    int64_t gd_program_instructions(const gd_program *program) noexcept
+
+    int gd_context_create(gd_program *program, gd_context **context) noexcept
+    void gd_context_destroy(gd_context *context) noexcept
+    int gd_context_run(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params,
+                       int flags, gd_fault *fault) noexcept
+    int gd_context_profile(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params,
+                           int flags, int64_t *ns, gd_fault *fault) noexcept
+    const void *gd_context_value(const gd_context *context, int64_t value) noexcept
+
+    int gd_bound_create(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params,
+                        gd_bound **bound) noexcept
+    void gd_bound_destroy(gd_bound *bound) noexcept
+    int gd_bound_call(void *bound) noexcept
+    void gd_bound_fault(const gd_bound *bound, gd_fault *fault) noexcept
+
+    int gd_arena_place(int64_t n, const int64_t *lower, const int64_t *upper, const int64_t *size, int64_t align,
+                       double seconds, const volatile int *cancel, int64_t *offsets, int64_t *peak,
+                       int64_t *bound) noexcept
+    int gd_rematerialise(int64_t n, const double *cost, const int64_t *size, const int64_t *start,
+                         const int64_t *inputs, const int64_t *order, int64_t n_outputs, const int64_t *outputs,
+                         int64_t limit, double seconds, uint64_t seed, const volatile int *cancel, int64_t capacity,
+                         int64_t *schedule, int64_t *length, int64_t *peak, double *total_cost) noexcept
