@@ -66,6 +66,16 @@
  *   cumulative     x -> y                 [outer, axis, inner, kind, reverse]   kind: a reduction's number
  *   check_index    idx ->                 [limit]        fails unless -limit <= idx < limit
  *   check_true     pred ->                []             fails unless all elements are true
+ *   random         key (, span) -> y      [stream]       floats of [0, 1), or int64 of [0, span): kernels/random.c
+ *   and factorisations of batches of matrices, see kernels/lapack.c; what has none gives NaN:
+ *   cholesky       a -> l                 [batch, n]
+ *   triangular_solve  a, b -> x           [batch, n, k, lower, transpose, unit]
+ *   lu             a -> f, pivots         [batch, n]
+ *   lu_solve       f, pivots, b -> x      [batch, n, k, transpose]
+ *   determinant    f, pivots -> det, sign, log   [batch, n]
+ *   qr             a -> q, r              [batch, m, n]   m >= n
+ *   eigh           a -> w, v              [batch, n]
+ *   svd            a -> u, s, vh          [batch, m, n, full]
  *
  * Indices may be int32 or int64, negative ones count from the end; one out of range fails the run with
  * GD_ERR_INDEX before that instruction writes anything.

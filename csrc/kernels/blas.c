@@ -18,6 +18,16 @@ static int find(void *library, const char *name, void *function) {
     return symbol != NULL;
 }
 
+static int find_lapack(void *library) {
+#define X(name)                                                   \
+    if (!find(library, "scipy_s" #name "_", &routines.s.name) ||  \
+        !find(library, "scipy_d" #name "_", &routines.d.name))    \
+        return 0;
+    GD_LAPACK_LIST(X)
+#undef X
+    return find(library, "scipy_cblas_strsm", &routines.s.trsm) && find(library, "scipy_cblas_dtrsm", &routines.d.trsm);
+}
+
 int gd_blas_load(const char *path) {
     if (loaded) return GD_OK;
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -25,7 +35,7 @@ int gd_blas_load(const char *path) {
     void (*set_threads)(int);
     if (!find(library, "scipy_cblas_sgemm", &routines.sgemm) || !find(library, "scipy_cblas_dgemm", &routines.dgemm) ||
         !find(library, "scipy_cblas_sgemv", &routines.sgemv) || !find(library, "scipy_cblas_dgemv", &routines.dgemv) ||
-        !find(library, "scipy_openblas_set_num_threads", &set_threads)) {
+        !find(library, "scipy_openblas_set_num_threads", &set_threads) || !find_lapack(library)) {
         dlclose(library);
         return GD_ERR_NO_BLAS;
     }

@@ -3,6 +3,7 @@
 #ifndef GD_BLAS_H
 #define GD_BLAS_H
 #include "graphdiff.h"
+#include "lapack.h"
 
 enum { GD_BLAS_ROW_MAJOR = 101, GD_BLAS_PLAIN = 111, GD_BLAS_TRANSPOSED = 112 };
 
@@ -15,6 +16,8 @@ typedef struct {
                   float beta, float *y, int incy);
     void (*dgemv)(int order, int ta, int m, int n, double alpha, const double *a, int lda, const double *x, int incx,
                   double beta, double *y, int incy);
+    gd_lapack_f32 s;
+    gd_lapack_f64 d;
 } gd_blas;
 
 /* NULL until gd_blas_load has succeeded, the same address ever after */

@@ -17,6 +17,7 @@
  *   random   key (i64, one), [span (i64, one or as many as the result)] -> f32, f64 or i64     [stream]
  */
 #include "../program/kernel.h"
+#include "params.h"
 
 enum { LANES = 16, PART = 1 << 14 }; /* blocks made together; elements of a part, a multiple of 4 * LANES */
 
@@ -28,27 +29,21 @@ typedef struct {
 #ifdef GD_PREPARE
 
 int gd_prepare_random(gd_prepare *p) {
-    if (p->n_writes != 1 || p->n_reads < 1 || p->n_reads > 2) return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_reads);
-    if (p->n_payload != 2 || p->payload[0] != 1) return gd_prepare_fail(p, GD_ERR_FORMAT, 0, p->n_payload);
-    if (p->payload[1] < 0 || p->payload[1] > UINT32_MAX) return gd_prepare_fail(p, GD_ERR_FORMAT, 1, p->payload[1]);
-    const gd_value *key = gd_operand(p, 0), *out = gd_operand(p, p->n_reads);
-    if (key->dtype != GD_I64) return gd_prepare_fail(p, GD_ERR_TYPE, -1, key->dtype);
-    if (key->count != 1) return gd_prepare_fail(p, GD_ERR_SHAPE, -1, key->count);
-    int integer = out->dtype == GD_I64;
-    if (!integer && out->dtype != GD_F32 && out->dtype != GD_F64) return gd_prepare_fail(p, GD_ERR_TYPE, -1, out->dtype);
-    if ((p->n_reads == 2) != integer) return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_reads);
-    random_block *b = gd_prepare_block(p, sizeof *b);
-    if (!b) return GD_ERR_MEMORY;
-    if (integer) {
-        const gd_value *span = gd_operand(p, 1);
-        if (span->dtype != GD_I64) return gd_prepare_fail(p, GD_ERR_TYPE, -1, span->dtype);
-        if (span->count != 1 && span->count != out->count) return gd_prepare_fail(p, GD_ERR_SHAPE, -1, span->count);
-        b->span_step = span->count != 1;
-    }
-    b->count = out->count;
-    b->dtype = out->dtype;
-    b->stream = (uint32_t)p->payload[1];
-    p->parts = out->count > PART ? (out->count + PART - 1) / PART : 1;
+    int status = gd_params_check(p, 1, 2, 1, 1);
+    if (status != GD_OK) return status;
+    int64_t stream = p->payload[1], n = gd_operand(p, p->n_reads)->count;
+    if (stream < 0 || stream > UINT32_MAX) return gd_prepare_fail(p, GD_ERR_FORMAT, 1, stream);
+    int integers = p->n_reads == 2; /* a span makes them integers */
+    int64_t spans = integers ? gd_operand(p, 1)->count : 1;
+    if (spans != 1 && spans != n) return gd_prepare_fail(p, GD_ERR_SHAPE, -1, spans);
+    if ((status = gd_params_operand(p, 0, 1 << GD_I64, 1, 1, 1)) != GD_OK ||
+        (integers && (status = gd_params_operand(p, 1, 1 << GD_I64, spans, 1, 1)) != GD_OK) ||
+        (status = gd_params_operand(p, p->n_reads, integers ? 1 << GD_I64 : GD_FLOATS, n, 1, 1)) != GD_OK)
+        return status;
+    random_block *b = p->block = gd_prepare_block(p, sizeof *b);
+    if (b == NULL) return GD_ERR_MEMORY;
+    *b = (random_block){n, gd_operand(p, p->n_reads)->dtype, spans != 1, (uint32_t)stream};
+    p->parts = n > PART ? (n + PART - 1) / PART : 1;
     return GD_OK;
 }
 

@@ -1,0 +1,257 @@
+/* lapack.c: factorisations of batches of matrices and what is read off them, through LAPACK.
+ *
+ * Matrices are row-major, so to LAPACK each is its transpose, and the routines are chosen so that nothing needs
+ * transposing but eigenvectors:
+ *   cholesky   the upper factor of the transpose is the lower factor, row-major
+ *   lu         A^T = P^T L U, so A = (U^T)(L^T) P: lower, then unit upper, then a permutation of columns
+ *   qr         A^T = L Q, so A = Q^T L^T
+ *   svd        A^T = U S V^T, so A = V S U^T
+ *
+ * Invariants: a matrix is worked on by one thread, so results do not depend on the number of threads; a matrix that
+ * has no factorisation, or is not finite, gives NaN in its results and no failure; nothing is printed (LAPACK would
+ * for NaN in syevd and gesdd, so those look first); pivots are checked before rows are swapped.
+ *
+ *   cholesky          a -> l                         [batch, n]          reads the lower triangle; zeros above
+ *   triangular_solve  a, b -> x                      [batch, n, k, lower, transpose, unit]   op(a) x = b, b (n, k)
+ *   lu                a -> f, pivots (i32)           [batch, n]
+ *   lu_solve          f, pivots, b -> x              [batch, n, k, transpose]
+ *   determinant       f, pivots -> det, sign, log    [batch, n]
+ *   qr                a -> q, r                      [batch, m, n]       m >= n; q (m, n), r (n, n)
+ *   eigh              a -> w, v                      [batch, n]          reads the lower triangle; columns of v
+ *   svd               a -> u, s, vh                  [batch, m, n, full] full: u (m, m), vh (n, n)
+ */
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+#include "../program/kernel.h"
+#include "blas.h"
+#include "params.h"
+
+typedef struct {
+    const gd_blas *blas;
+    int64_t batch, per_part;    /* matrices, matrices of a part */
+    int m, n, k;                /* rows and columns of a, columns of b */
+    int lower, transpose, unit, full;
+    int is_f64;
+    int lwork, liwork;          /* LAPACK's workspace, in elements */
+} lapack_block;
+
+static inline int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
+
+#ifdef GD_PREPARE
+
+/* The block of an instruction with so many operands and params; the first params are batch, rows and columns, or
+ * batch and the one side of square matrices. */
+static int begin(gd_prepare *p, int n_reads, int n_writes, int64_t n_params, int square, lapack_block **block) {
+    int status = gd_params_check(p, n_reads, n_reads, n_writes, n_params);
+    if (status != GD_OK) return status;
+    const int64_t *w = p->payload + 1;
+    for (int64_t i = 0; i < n_params; i++)
+        if (w[i] < 0 || (i > 0 && w[i] > INT_MAX)) return gd_prepare_fail(p, GD_ERR_SHAPE, i + 1, w[i]);
+    int dtype = gd_operand(p, 0)->dtype;
+    if (dtype != GD_F32 && dtype != GD_F64) return gd_prepare_fail(p, GD_ERR_TYPE, -1, dtype);
+    lapack_block *b = p->block = *block = gd_prepare_block(p, sizeof *b);
+    if (b == NULL) return GD_ERR_MEMORY;
+    b->blas = gd_blas_current();
+    if (b->blas == NULL) return GD_ERR_NO_BLAS;
+    b->is_f64 = dtype == GD_F64;
+    b->batch = w[0];
+    b->m = (int)w[1];
+    b->n = square ? b->m : (int)w[2];
+    return GD_OK;
+}
+
+/* operand i is a batch of such matrices, in the type of operand 0 */
+static int holds(gd_prepare *p, const lapack_block *b, int i, int64_t rows, int64_t columns) {
+    return gd_params_operand(p, i, b->is_f64 ? 1 << GD_F64 : 1 << GD_F32, b->batch, rows, columns);
+}
+
+static int holds_pivots(gd_prepare *p, const lapack_block *b, int i) {
+    return gd_params_operand(p, i, 1 << GD_I32, b->batch, b->n, 1);
+}
+
+/* one matrix a part, or as many small ones as are worth a thread */
+static int set_parts(gd_prepare *p, lapack_block *b) {
+    double work = (double)b->m * b->n * (lesser(b->m, b->n) + b->k);
+    b->per_part = work >= 1e5 ? 1 : (int64_t)(1e5 / (work + 1)) + 1;
+    p->parts = b->batch > b->per_part ? (b->batch + b->per_part - 1) / b->per_part : 1;
+    return GD_OK;
+}
+
+/* LAPACK answers in the array's own type: a large size in a float is rounded, perhaps down */
+static int64_t answer(double elements) { return (int64_t)(elements * (1 + 1e-6)) + 1; }
+
+static int set_work(gd_prepare *p, lapack_block *b, int64_t lwork, int64_t integers, int64_t elements) {
+    if (lwork > INT_MAX || integers > INT_MAX) return gd_prepare_fail(p, GD_ERR_SHAPE, 2, p->payload[2]);
+    b->lwork = (int)lwork;
+    b->liwork = (int)integers;
+    p->scratch = (lwork + elements) * (b->is_f64 ? 8 : 4) + integers * (int64_t)sizeof(int);
+    return set_parts(p, b);
+}
+
+int gd_prepare_cholesky(gd_prepare *p) {
+    lapack_block *b;
+    int status = begin(p, 1, 1, 2, 1, &b);
+    if (status || (status = holds(p, b, 0, b->n, b->n)) || (status = holds(p, b, 1, b->n, b->n))) return status;
+    return set_parts(p, b);
+}
+
+int gd_prepare_triangular_solve(gd_prepare *p) {
+    lapack_block *b;
+    int status = begin(p, 2, 1, 6, 1, &b);
+    if (status) return status;
+    b->k = (int)p->payload[3];
+    b->lower = p->payload[4] != 0;
+    b->transpose = p->payload[5] != 0;
+    b->unit = p->payload[6] != 0;
+    if ((status = holds(p, b, 0, b->n, b->n)) || (status = holds(p, b, 1, b->n, b->k)) ||
+        (status = holds(p, b, 2, b->n, b->k)))
+        return status;
+    return set_parts(p, b);
+}
+
+int gd_prepare_lu(gd_prepare *p) {
+    lapack_block *b;
+    int status = begin(p, 1, 2, 2, 1, &b);
+    if (status || (status = holds(p, b, 0, b->n, b->n)) || (status = holds(p, b, 1, b->n, b->n)) ||
+        (status = holds_pivots(p, b, 2)))
+        return status;
+    return set_parts(p, b);
+}
+
+int gd_prepare_lu_solve(gd_prepare *p) {
+    lapack_block *b;
+    int status = begin(p, 3, 1, 4, 1, &b);
+    if (status) return status;
+    b->k = (int)p->payload[3];
+    b->transpose = p->payload[4] != 0;
+    if ((status = holds(p, b, 0, b->n, b->n)) || (status = holds_pivots(p, b, 1)) ||
+        (status = holds(p, b, 2, b->n, b->k)) || (status = holds(p, b, 3, b->n, b->k)))
+        return status;
+    return set_parts(p, b);
+}
+
+int gd_prepare_determinant(gd_prepare *p) {
+    lapack_block *b;
+    int status = begin(p, 2, 3, 2, 1, &b);
+    if (status || (status = holds(p, b, 0, b->n, b->n)) || (status = holds_pivots(p, b, 1)) ||
+        (status = holds(p, b, 2, 1, 1)) || (status = holds(p, b, 3, 1, 1)) || (status = holds(p, b, 4, 1, 1)))
+        return status;
+    return set_parts(p, b);
+}
+
+int gd_prepare_qr(gd_prepare *p) {
+    lapack_block *b;
+    int status = begin(p, 1, 2, 3, 0, &b), query = -1, info;
+    if (status) return status;
+    if (b->m < b->n) return gd_prepare_fail(p, GD_ERR_SHAPE, 2, b->m);
+    if ((status = holds(p, b, 0, b->m, b->n)) || (status = holds(p, b, 1, b->m, b->n)) ||
+        (status = holds(p, b, 2, b->n, b->n)))
+        return status;
+    if (b->n == 0) return set_parts(p, b);
+    int64_t lwork = b->n;
+    if (b->is_f64) {
+        double factor = 0, product = 0;
+        b->blas->d.gelqf(&b->n, &b->m, &factor, &b->n, &factor, &factor, &query, &info);
+        b->blas->d.orglq(&b->n, &b->m, &b->n, &product, &b->n, &product, &product, &query, &info);
+        lwork = answer(factor > product ? factor : product);
+    } else {
+        float factor = 0, product = 0;
+        b->blas->s.gelqf(&b->n, &b->m, &factor, &b->n, &factor, &factor, &query, &info);
+        b->blas->s.orglq(&b->n, &b->m, &b->n, &product, &b->n, &product, &product, &query, &info);
+        lwork = answer(factor > product ? factor : product);
+    }
+    return set_work(p, b, lwork, 0, b->n);   /* and the reflectors' factors */
+}
+
+int gd_prepare_eigh(gd_prepare *p) {
+    lapack_block *b;
+    int status = begin(p, 1, 2, 2, 1, &b), query = -1, info, integers = 0;
+    if (status || (status = holds(p, b, 0, b->n, b->n)) || (status = holds(p, b, 1, b->n, 1)) ||
+        (status = holds(p, b, 2, b->n, b->n)))
+        return status;
+    if (b->n == 0) return set_parts(p, b);
+    int64_t lwork, least = 1 + 6 * (int64_t)b->n + 2 * (int64_t)b->n * b->n;
+    if (b->is_f64) {
+        double found = 0;
+        b->blas->d.syevd("V", "U", &b->n, &found, &b->n, &found, &found, &query, &integers, &query, &info, 1, 1);
+        lwork = answer(found);
+    } else {
+        float found = 0;
+        b->blas->s.syevd("V", "U", &b->n, &found, &b->n, &found, &found, &query, &integers, &query, &info, 1, 1);
+        lwork = answer(found);
+    }
+    return set_work(p, b, lwork > least ? lwork : least, 3 + 5 * (int64_t)b->n, 0);
+}
+
+int gd_prepare_svd(gd_prepare *p) {
+    lapack_block *b;
+    int status = begin(p, 1, 3, 4, 0, &b), query = -1, info, integers = 0;
+    if (status) return status;
+    b->full = p->payload[4] != 0;
+    int64_t less = lesser(b->m, b->n), more = b->m > b->n ? b->m : b->n;
+    b->k = (int)less;
+    if ((status = holds(p, b, 0, b->m, b->n)) || (status = holds(p, b, 1, b->m, b->full ? b->m : b->k)) ||
+        (status = holds(p, b, 2, b->k, 1)) || (status = holds(p, b, 3, b->full ? b->n : b->k, b->n)))
+        return status;
+    if (b->k == 0) return set_parts(p, b);
+    const char *job = b->full ? "A" : "S";
+    int ldvt = b->full ? b->m : b->k;
+    int64_t lwork, least = 4 * less * less + 7 * less + more;
+    if (b->is_f64) {
+        double found = 0;
+        b->blas->d.gesdd(job, &b->n, &b->m, &found, &b->n, &found, &found, &b->n, &found, &ldvt, &found, &query,
+                         &integers, &info, 1);
+        lwork = answer(found);
+    } else {
+        float found = 0;
+        b->blas->s.gesdd(job, &b->n, &b->m, &found, &b->n, &found, &found, &b->n, &found, &ldvt, &found, &query,
+                         &integers, &info, 1);
+        lwork = answer(found);
+    }
+    return set_work(p, b, lwork > least ? lwork : least, 8 * less, (int64_t)b->m * b->n);
+}
+
+#else
+
+/* runs body for each matrix of the call's part, number i */
+#define GD_EACH_MATRIX(call, b)                                                                                        \
+    for (int64_t i = (call)->part * (b)->per_part, end_ = lesser((b)->batch, i + (b)->per_part); i < end_; i++)
+
+static int pivots_fit(const int *pivots, int n, gd_fault *fault) {
+    for (int j = 0; j < n; j++)
+        if (pivots[j] < 1 || pivots[j] > n) {
+            fault->a = pivots[j];
+            fault->b = n;
+            return 0;
+        }
+    return 1;
+}
+
+#define T float
+#define S f32
+#define R s
+#include "lapack_body.h"
+
+#define T double
+#define S f64
+#define R d
+#include "lapack_body.h"
+
+#define GD_LAPACK_KERNEL(name)                                                                                         \
+    int GD_ISA_NAME(gd_k_##name)(const gd_call *call) {                                                                \
+        const lapack_block *b = call->block;                                                                           \
+        return b->is_f64 ? name##_f64(call, b) : name##_f32(call, b);                                                  \
+    }
+
+GD_LAPACK_KERNEL(cholesky)
+GD_LAPACK_KERNEL(triangular_solve)
+GD_LAPACK_KERNEL(lu)
+GD_LAPACK_KERNEL(lu_solve)
+GD_LAPACK_KERNEL(determinant)
+GD_LAPACK_KERNEL(qr)
+GD_LAPACK_KERNEL(eigh)
+GD_LAPACK_KERNEL(svd)
+
+#endif
