@@ -1,0 +1,232 @@
+/* conv_body.h: the products of a convolution for one element type; conv.c includes it once for each.
+ *
+ * Expects T (the type), S (its suffix), BYTES, ROWS and VECTORS (the register blocks of the instruction set).
+ */
+#define NAME_(stem, s) stem##_##s
+#define NAME2(stem, s) NAME_(stem, s)
+#define NAME(stem) NAME2(stem, S)
+#define LANES ((int64_t)(BYTES / sizeof(T)))
+#define WIDTH (VECTORS * LANES)
+
+typedef T NAME(lane_vector) __attribute__((vector_size(BYTES), aligned(sizeof(T)), may_alias));
+#define VECTOR NAME(lane_vector)
+
+/* tile[r][v * LANES + l] = sum over taps of a[r][tap.a] * b[v][tap.b + l]; rows and vecs are constants where called */
+static inline __attribute__((always_inline)) void NAME(block)(const int rows, const int vecs, int64_t n,
+                                                              const gd_conv_tap *taps, const T *const *a,
+                                                              const T *const *b, T *tile) {
+    VECTOR sum[ROWS][VECTORS];
+    const T *row[ROWS], *col[VECTORS];
+    UNROLL for (int r = 0; r < rows; r++) row[r] = a[r];
+    UNROLL for (int v = 0; v < vecs; v++) col[v] = b[v];
+    UNROLL for (int r = 0; r < rows; r++)
+        UNROLL for (int v = 0; v < vecs; v++) sum[r][v] = (VECTOR){0};
+    for (const gd_conv_tap *end = taps + n; taps < end; taps++) {
+        int64_t at = taps->a, from = taps->b;
+        VECTOR line[VECTORS];
+        UNROLL for (int v = 0; v < vecs; v++) line[v] = *(const VECTOR *)(col[v] + from);
+        UNROLL for (int r = 0; r < rows; r++)
+            UNROLL for (int v = 0; v < vecs; v++) sum[r][v] += row[r][at] * line[v];
+    }
+    UNROLL for (int r = 0; r < rows; r++)
+        UNROLL for (int v = 0; v < vecs; v++) *(VECTOR *)(tile + r * WIDTH + v * LANES) = sum[r][v];
+}
+
+typedef void (*NAME(block_fn))(int64_t, const gd_conv_tap *, const T *const *, const T *const *, T *);
+#define DEFINE_BLOCK(rows, vecs)                                                                              \
+    static void NAME(block_##rows##_##vecs)(int64_t n, const gd_conv_tap *taps, const T *const *a,            \
+                                            const T *const *b, T *tile) {                                     \
+        NAME(block)(rows, vecs, n, taps, a, b, tile);                                                         \
+    }
+#if ROWS == 8
+DEFINE_BLOCK(8, 1) DEFINE_BLOCK(8, 2) DEFINE_BLOCK(8, 3)
+#endif
+DEFINE_BLOCK(4, 1) DEFINE_BLOCK(4, 2) DEFINE_BLOCK(4, 3)
+DEFINE_BLOCK(2, 1) DEFINE_BLOCK(2, 2) DEFINE_BLOCK(2, 3)
+DEFINE_BLOCK(1, 1) DEFINE_BLOCK(1, 2) DEFINE_BLOCK(1, 3)
+
+/* by log2(rows) and vectors - 1 */
+static const NAME(block_fn) NAME(blocks)[][VECTORS] = {
+    {NAME(block_1_1), NAME(block_1_2), NAME(block_1_3)},
+    {NAME(block_2_1), NAME(block_2_2), NAME(block_2_3)},
+    {NAME(block_4_1), NAME(block_4_2), NAME(block_4_3)},
+#if ROWS == 8
+    {NAME(block_8_1), NAME(block_8_2), NAME(block_8_3)},
+#endif
+};
+
+/* the largest block of rows that is not more than left; its logarithm in *which */
+static inline int NAME(block_rows)(int64_t left, int *which) {
+    int rows = ROWS;
+    for (*which = ROWS == 8 ? 3 : 2; rows > left; rows /= 2) --*which;
+    return rows;
+}
+
+/* how many vectors to take next, so that blocks come out alike: 4 are 2 and 2 */
+static inline int NAME(block_vectors)(int64_t left) {
+    return left <= VECTORS ? (int)left : (int)((left + (left + VECTORS - 1) / VECTORS - 1) / ((left + VECTORS - 1) / VECTORS));
+}
+
+/* `channels` channels of an image from row q0 of the band on; the next channel of the band lies `step` further */
+static void NAME(gather)(const gd_conv_source *s, const T *image, int64_t channels, int64_t plane, int64_t q0, T *band,
+                         int64_t step) {
+    for (int64_t c = 0; c < channels; c++, image += plane, band += step) {
+        T *line = band;
+        for (int64_t f = 0; f < s->n_row_phases; f++)
+            for (int64_t h = 0; h < s->n_col_phases; h++) {
+                /* columns x = j * split_x + shift for j in low..high-1 lie in the image */
+                int64_t split = s->split_x, shift = s->col_phases[h] - s->left;
+                int64_t low = shift < 0 ? (-shift + split - 1) / split : 0;
+                int64_t high = s->width > shift ? (s->width - shift + split - 1) / split : 0;
+                if (high > s->pitch) high = s->pitch;
+                for (int64_t i = 0; i < s->rows; i++, line += s->pitch) {
+                    int64_t y = (q0 + i) * s->split_y + s->row_phases[f] - s->top;
+                    if (y < 0 || y >= s->height || low >= high) {
+                        memset(line, 0, (size_t)s->pitch * sizeof(T));
+                        continue;
+                    }
+                    const T *from = image + y * s->width + shift;
+                    for (int64_t j = 0; j < low; j++) line[j] = 0;
+                    if (split == 1) memcpy(line + low, from + low, (size_t)(high - low) * sizeof(T));
+                    else
+                        for (int64_t j = low; j < high; j++) line[j] = from[j * split];
+                    for (int64_t j = high; j < s->pitch; j++) line[j] = 0;
+                }
+            }
+    }
+}
+
+/* the pieces of `vecs` vectors of one row of a tile to their places in a plane */
+static inline void NAME(scatter)(const T *tile, int vecs, const conv_vector *vectors, const conv_piece *pieces,
+                                 int64_t step, T *plane) {
+    for (int v = 0; v < vecs; v++, tile += LANES)
+        for (int32_t k = vectors[v].piece; k < vectors[v + 1].piece; k++) {
+            const conv_piece *piece = &pieces[k];
+            const T *from = tile + piece->lane;
+            T *to = plane + piece->to;
+            if (piece->count == LANES && step == 1) *(VECTOR *)to = *(const VECTOR *)from;
+            else
+                for (int32_t i = 0; i < piece->count; i++) to[i * step] = from[i];
+        }
+}
+
+static void NAME(correlate)(const gd_conv_correlation *b, const gd_call *call) {
+    const gd_conv_source *s = &b->source;
+    T *band = call->scratch, tile[ROWS * WIDTH];
+    conv_vector *vectors = (conv_vector *)((char *)call->scratch + b->vectors_at);
+    conv_piece *pieces = (conv_piece *)((char *)call->scratch + b->pieces_at);
+    int64_t first = call->part % b->channel_blocks * b->channel_step;
+    int64_t last = first + b->channel_step < b->target_channels ? first + b->channel_step : b->target_channels;
+    int64_t unit = call->part / b->channel_blocks * b->part_units;
+    int64_t end = unit + b->part_units < b->units ? unit + b->part_units : b->units;
+    for (; unit < end; unit++) {
+        int64_t entry = unit / b->bands, group = entry % b->groups;     /* entry: image and group */
+        int64_t q0 = b->row_low + unit % b->bands * b->band_rows;
+        int64_t q1 = q0 + b->band_rows < b->row_high ? q0 + b->band_rows : b->row_high;
+        const T *image = (const T *)call->operands[0] + entry * b->source_channels * b->source_plane;
+        const T *weight = (const T *)call->operands[1] + group * b->weight_group;
+        T *target = (T *)call->operands[2] + entry * b->target_channels * b->target_plane;
+        NAME(gather)(s, image, b->source_channels, b->source_plane, q0, band,
+                     s->n_row_phases * s->n_col_phases * s->rows * s->pitch);
+        for (const gd_conv_phase *phase = b->phases; phase < b->phases + b->n_phases; phase++) {
+            int64_t row_low = q0 > phase->row_low ? q0 : phase->row_low;
+            int64_t row_high = q1 < phase->row_high ? q1 : phase->row_high;
+            int64_t n = list_vectors(b, phase, q0, row_low, row_high, LANES, vectors, pieces);
+            for (int64_t c = first; c < last;) {
+                int which, rows = NAME(block_rows)(last - c, &which);
+                const T *a[ROWS];
+                for (int r = 0; r < rows; r++) a[r] = weight + (c + r) * b->weight_row;
+                for (int64_t v = 0; v < n;) {
+                    int vecs = NAME(block_vectors)(n - v);
+                    const T *from[VECTORS];
+                    for (int k = 0; k < vecs; k++) from[k] = band + vectors[v + k].from;
+                    NAME(blocks)[which][vecs - 1](phase->n_taps, phase->taps, a, from, tile);
+                    for (int r = 0; r < rows; r++)
+                        NAME(scatter)(tile + r * WIDTH, vecs, vectors + v, pieces, b->col_step,
+                                      target + (c + r) * b->target_plane);
+                    v += vecs;
+                }
+                c += rows;
+            }
+        }
+    }
+}
+
+/* to[p * lanes + c] = from[c * plane + p] */
+static void NAME(transpose)(const T *from, int64_t channels, int64_t plane, int64_t positions, T *to, int64_t lanes) {
+    int64_t c = 0;
+    for (; c + 4 <= channels; c += 4, from += 4 * plane)
+        for (int64_t p = 0; p < positions; p++) {
+            T *t = to + p * lanes + c;
+            t[0] = from[p];
+            t[1] = from[p + plane];
+            t[2] = from[p + 2 * plane];
+            t[3] = from[p + 3 * plane];
+        }
+    for (; c < channels; c++, from += plane)
+        for (int64_t p = 0; p < positions; p++) to[p * lanes + c] = from[p];
+}
+
+static void NAME(weight)(const gd_conv_weight *b, const gd_call *call) {
+    const gd_conv_source *s = &b->source;
+    T *band = call->scratch, tile[ROWS * WIDTH];
+    T *results = (T *)((char *)call->scratch + b->results_at), *sums = (T *)((char *)call->scratch + b->sums_at);
+    int64_t first = call->part % b->channel_blocks * b->channel_step, rest = call->part / b->channel_blocks;
+    int64_t channels = b->source_channels - first < b->channel_step ? b->source_channels - first : b->channel_step;
+    int64_t result = rest % b->result_blocks * b->result_step, group = rest / b->result_blocks;
+    int64_t n_results = b->result_channels - result < b->result_step ? b->result_channels - result : b->result_step;
+    int64_t kernel = b->kernel_rows * b->kernel_cols, n_rows = channels * kernel, n_vectors = (n_results + LANES - 1) / LANES;
+    int64_t image_elements = s->rows * s->pitch, band_step = b->image_step * image_elements;
+    memset(sums, 0, (size_t)(n_rows * b->lanes) * sizeof(T));
+    for (int64_t n = 0; n < b->images; n += b->image_step)
+        for (int64_t y = 0; y < b->result_rows; y += b->band_rows) {
+            int64_t images = b->images - n < b->image_step ? b->images - n : b->image_step;
+            int64_t rows = b->result_rows - y < b->band_rows ? b->result_rows - y : b->band_rows;
+            int64_t positions = rows * b->result_cols;
+            for (int64_t i = 0; i < images; i++) {
+                const T *x = (const T *)call->operands[0] +
+                             (((n + i) * b->groups + group) * b->source_channels + first) * b->source_plane;
+                const T *g = (const T *)call->operands[1] +
+                             (((n + i) * b->groups + group) * b->result_channels + result) * b->result_plane;
+                NAME(gather)(s, x, channels, b->source_plane, y * b->row_stride, band + i * image_elements, band_step);
+                NAME(transpose)(g + y * b->result_cols, n_results, b->result_plane, positions,
+                                results + i * positions * b->lanes, b->lanes);
+            }
+            for (int64_t k = 0; k < n_rows;) {
+                int which, n_taps = NAME(block_rows)(n_rows - k, &which);
+                const T *a[ROWS];
+                for (int r = 0; r < n_taps; r++) {
+                    int64_t tap = (k + r) % kernel;
+                    a[r] = band + (k + r) / kernel * band_step + tap / b->kernel_cols * b->tap_row +
+                           tap % b->kernel_cols * b->tap_col;
+                }
+                for (int64_t v = 0; v < n_vectors;) {
+                    int vecs = NAME(block_vectors)(n_vectors - v);
+                    const T *from[VECTORS];
+                    for (int i = 0; i < vecs; i++) from[i] = results + (v + i) * LANES;
+                    NAME(blocks)[which][vecs - 1](images * positions, b->taps, a, from, tile);
+                    for (int r = 0; r < n_taps; r++)
+                        for (int i = 0; i < vecs; i++) {
+                            VECTOR *to = (VECTOR *)(sums + (k + r) * b->lanes + (v + i) * LANES);
+                            *to += *(const VECTOR *)(tile + r * WIDTH + i * LANES);
+                        }
+                    v += vecs;
+                }
+                k += n_taps;
+            }
+        }
+    for (int64_t o = 0; o < n_results; o++) {
+        T *to = (T *)call->operands[2] + ((group * b->result_channels + result + o) * b->source_channels + first) * kernel;
+        for (int64_t k = 0; k < n_rows; k++) to[k] = sums[k * b->lanes + o];
+    }
+}
+
+#undef DEFINE_BLOCK
+#undef VECTOR
+#undef WIDTH
+#undef LANES
+#undef NAME
+#undef NAME2
+#undef NAME_
+#undef T
+#undef S
