@@ -76,6 +76,13 @@
  *   qr             a -> q, r              [batch, m, n]   m >= n
  *   eigh           a -> w, v              [batch, n]
  *   svd            a -> u, s, vh          [batch, m, n, full]
+ *   conv2d         x, w -> y             [N, C, H, W, O, Ho, Wo, kh, kw, stride rows, cols, padding top, left,
+ *                                         dilation rows, cols, groups]    y (N, O, Ho, Wo), w (O, C/groups, kh, kw)
+ *   conv2d_dx      g, w -> x             the same payload: conv2d's transpose by its first operand
+ *   conv2d_dw      x, g -> w             and by its second
+ *   max_pool2d     x -> y, at            [planes, H, W, Ho, Wo, kh, kw, stride rows, cols, padding top, left]
+ *                                         at: int32, where in the plane y was found, the first of equals
+ *   sum_pool2d     x -> y, sum_pool2d_vjp  g -> x     the same payload: sums of windows, and the transpose
  *
  * Indices may be int32 or int64, negative ones count from the end; one out of range fails the run with
  * GD_ERR_INDEX before that instruction writes anything.

@@ -371,13 +371,10 @@ static int correlate(const gd_call *call) {
     return GD_OK;
 }
 
-int GD_ISA_NAME(gd_k_conv2d)(const gd_call *call);
 int GD_ISA_NAME(gd_k_conv2d)(const gd_call *call) { return correlate(call); }
 
-int GD_ISA_NAME(gd_k_conv2d_dx)(const gd_call *call);
 int GD_ISA_NAME(gd_k_conv2d_dx)(const gd_call *call) { return correlate(call); }
 
-int GD_ISA_NAME(gd_k_conv2d_dw)(const gd_call *call);
 int GD_ISA_NAME(gd_k_conv2d_dw)(const gd_call *call) {
     const gd_conv_weight *b = call->block;
     if (b == NULL) return GD_OK;

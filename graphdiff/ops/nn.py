@@ -14,7 +14,8 @@ import numpy as np
 from ..errors import GraphError, ShapeError
 from .elementwise import erf, expm1, greater, greater_equal, less_equal, sigmoid, square, tanh, where
 from .movement import take
-from .opdef import composite, on
+from .opdef import check_dtype, composite, on
+from .random import bernoulli
 from .reduce import logsumexp, softmax_parts
 from .registry import Sample
 from .tensor import as_tensor, fail
@@ -134,3 +135,26 @@ def embedding(ids, weight):  # type: ignore[no-untyped-def]
     if weight.ndim != 2:
         fail(ShapeError, "embedding", f"weight has {weight.ndim} dimensions, not 2", [ids, weight])
     return take(weight, ids, axis=0)
+
+
+# --------------------------------------------------------------------------------------- dropout
+
+
+def _dropout_reference(x: Any, p: float, key: Any) -> Any:
+    keep = bernoulli.op.reference(key, 1 - p, x.shape)  # type: ignore[attr-defined]
+    return np.where(keep, x / (1 - p), 0) if p < 1 else np.zeros_like(x)
+
+
+@composite(namespace="nn", reference=_dropout_reference, onnx="Dropout", samples=lambda rng: [
+    Sample((rng.uniform(-2, 2, s), p), {"key": np.int64(k)}) for s, p, k in
+    (((3, 4), 0.5, 1), ((2, 3, 5), 0.1, -7), ((5,), 0.0, 2), ((4,), 1.0, 3), ((0, 3), 0.5, 4))])  # fmt: skip
+def dropout(x, p=0.5, *, key):  # type: ignore[no-untyped-def]
+    """Each element 0 with probability ``p``, else divided by 1 - p (Srivastava et al. 2014): ``key`` alone says which,
+    so two uses want two keys, and a recomputation gives the same."""
+    x = as_tensor(x, "dropout")
+    check_dtype("dropout", (x,), "float")
+    if isinstance(p, bool) or not isinstance(p, (int, float)) or not 0 <= p <= 1:
+        fail(GraphError, "dropout", f"p is a number from 0 to 1, got {p!r}", [x])
+    if p == 0:
+        return x
+    return where(bernoulli(key, 1.0 - p, x.shape), x * (1 / (1 - p) if p < 1 else 0.0), 0)
