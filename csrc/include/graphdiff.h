@@ -72,7 +72,7 @@
  *   triangular_solve  a, b -> x           [batch, n, k, lower, transpose, unit]
  *   lu             a -> f, pivots         [batch, n]
  *   lu_solve       f, pivots, b -> x      [batch, n, k, transpose]
- *   determinant    f, pivots -> det, sign, log   [batch, n]
+ *   determinant    f, pivots -> det, or sign, log    [batch, n]
  *   qr             a -> q, r              [batch, m, n]   m >= n
  *   eigh           a -> w, v              [batch, n]
  *   svd            a -> u, s, vh          [batch, m, n, full]

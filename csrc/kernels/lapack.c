@@ -15,7 +15,7 @@
  *   triangular_solve  a, b -> x                      [batch, n, k, lower, transpose, unit]   op(a) x = b, b (n, k)
  *   lu                a -> f, pivots (i32)           [batch, n]
  *   lu_solve          f, pivots, b -> x              [batch, n, k, transpose]
- *   determinant       f, pivots -> det, sign, log    [batch, n]
+ *   determinant       f, pivots -> det, or sign, log of |det|   [batch, n]
  *   qr                a -> q, r                      [batch, m, n]       m >= n; q (m, n), r (n, n)
  *   eigh              a -> w, v                      [batch, n]          reads the lower triangle; columns of v
  *   svd               a -> u, s, vh                  [batch, m, n, full] full: u (m, m), vh (n, n)
@@ -32,7 +32,7 @@ typedef struct {
     const gd_blas *blas;
     int64_t batch, per_part;    /* matrices, matrices of a part */
     int m, n, k;                /* rows and columns of a, columns of b */
-    int lower, transpose, unit, full;
+    int lower, transpose, unit, full, logarithm;
     int is_f64;
     int lwork, liwork;          /* LAPACK's workspace, in elements */
 } lapack_block;
@@ -134,10 +134,11 @@ int gd_prepare_lu_solve(gd_prepare *p) {
 
 int gd_prepare_determinant(gd_prepare *p) {
     lapack_block *b;
-    int status = begin(p, 2, 3, 2, 1, &b);
-    if (status || (status = holds(p, b, 0, b->n, b->n)) || (status = holds_pivots(p, b, 1)) ||
-        (status = holds(p, b, 2, 1, 1)) || (status = holds(p, b, 3, 1, 1)) || (status = holds(p, b, 4, 1, 1)))
-        return status;
+    int status = begin(p, 2, p->n_writes == 2 ? 2 : 1, 2, 1, &b);
+    if (status || (status = holds(p, b, 0, b->n, b->n)) || (status = holds_pivots(p, b, 1))) return status;
+    for (int i = 2; i < 2 + p->n_writes; i++)
+        if ((status = holds(p, b, i, 1, 1))) return status;
+    b->logarithm = p->n_writes == 2;
     return set_parts(p, b);
 }
 

@@ -118,11 +118,14 @@ static int NAMED(determinant)(const gd_call *call, const lapack_block *b) {
             sign *= d > 0 ? 1 : d < 0 ? -1 : d; /* 0 and NaN as they are */
             logarithm += log(fabs(d));
         }
-        /* beyond any float's range either way; ldexp takes an int */
-        int power = exponent > 10000 ? 10000 : exponent < -10000 ? -10000 : (int)exponent;
-        ((T *)call->operands[2])[i] = (T)ldexp(mantissa, power);
-        ((T *)call->operands[3])[i] = (T)sign;
-        ((T *)call->operands[4])[i] = (T)logarithm;
+        if (b->logarithm) {
+            ((T *)call->operands[2])[i] = (T)sign;
+            ((T *)call->operands[3])[i] = (T)logarithm;
+        } else {
+            /* beyond any float's range either way; ldexp takes an int */
+            int power = exponent > 10000 ? 10000 : exponent < -10000 ? -10000 : (int)exponent;
+            ((T *)call->operands[2])[i] = (T)ldexp(mantissa, power);
+        }
     }
     return GD_OK;
 }

@@ -345,14 +345,13 @@ def inv(x, /):  # type: ignore[no-untyped-def]
 
 # ------------------------------------------------------------------ determinants
 def _infer_determinant(xs: Any, attrs: Any) -> Any:
-    return ((xs[0].shape[:-2], xs[0].dtype),) * 3
+    return ((xs[0].shape[:-2], xs[0].dtype),) * (2 if attrs["log"] else 1)
 
 
 def _determinant_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
-    # Giles 2008, section 2.2.4: det(A)bar det(A) A^-T; the logarithm's is A^-T
+    # Giles 2008, section 2.2.4: Abar = det(A)bar det(A) A^-T; the logarithm's is A^-T
     a, f, pivots = node.inputs
-    det, _sign, _log = node.outputs
-    g = _sum(None if gs[0] is None else gs[0] * det, gs[2])
+    g = gs[1] if node.attrs["log"] else gs[0] * node.outputs[0]
     if g is None:
         return [None, None, None]
     inverse = _factored_solve(a, (f, pivots), _eye(a), transpose=True)
@@ -361,40 +360,39 @@ def _determinant_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
 
 def _determinant_jvp(node: Node, ts: Any, _d: Any) -> Any:
     # Giles 2008, section 2.2.4: d log|det A| = tr(A^-1 dA)
-    if ts[0] is None:
-        return [None, None, None]
     a, f, pivots = node.inputs
     log = sum_(diagonal(_factored_solve(a, (f, pivots), ts[0]), 0, -2, -1), axis=-1)
-    return [log * node.outputs[0], None, log]
+    return [None, log] if node.attrs["log"] else [log * node.outputs[0]]
 
 
 DETERMINANT = register(Op(
-    "determinant", "custom", "The determinant, its sign and the logarithm of its absolute value, from the factors.",
+    "determinant", "custom", "The determinant from the factors, or its sign and the logarithm of its absolute value.",
     infer=_infer_determinant, vjp=_determinant_vjp, jvp=_determinant_jvp,
     kernel=Call("determinant", _batch_and_sides, reads=(1, 2)),
 ))  # fmt: skip
 
 
-def _determinant(name: str, x: Any) -> tuple[Tensor, Tensor, Tensor]:
+def _determinant(name: str, x: Any, log: bool) -> Any:
     x = _matrix(name, x, square=True)
-    return make(DETERMINANT, (x, *make(LU, (x,))))
+    return make(DETERMINANT, (x, *make(LU, (x,))), {"log": log})
 
 
 @composite(namespace="linalg", reference=np.linalg.det, onnx="Det",
            samples=_square_samples((3, 3), (2, 4, 4), (1, 1), (0, 0), (0, 2, 2)))  # fmt: skip
 def det(x, /):  # type: ignore[no-untyped-def]
-    """The determinants of square matrices. The gradient, det(x) x^-T, is NaN where x is singular: take it of
-    polynomials of the elements there. Raises ShapeError."""
-    return _determinant("det", x)[0]
+    """The determinants of square matrices. The gradient is det(x) x^-T, and NaN where x is exactly singular.
+
+    Raises ShapeError."""
+    return _determinant("det", x, log=False)
 
 
 @composite(namespace="linalg", reference=lambda x: tuple(np.linalg.slogdet(x)),
            samples=_square_samples((3, 3), (2, 4, 4), (1, 1), (0, 0), (0, 2, 2)))  # fmt: skip
 def slogdet(x, /):  # type: ignore[no-untyped-def]
-    """(sign, log|det|) of square matrices, which never overflow; (0, -inf) where x is singular, whose gradient is NaN.
+    """(sign, log|det|) of square matrices, which does not overflow; (0, -inf) where x is singular, its gradient NaN.
 
     The sign has zero derivative. Raises ShapeError."""
-    return _determinant("slogdet", x)[1:]
+    return _determinant("slogdet", x, log=True)
 
 
 # ------------------------------------------------------------------ qr
