@@ -6,8 +6,10 @@
  * and at the same time; a kernel whose writes all parts share has one part.
  * A kernel knows nothing of contexts, arenas or Python; it sees operand pointers and its own block.
  *
- * Adding a kernel: a line in program/kernels.def, a file in kernels/ with gd_prepare_<name> (compiled once)
- * and gd_k_<name> (compiled once per ISA), and a paragraph on its payload in include/graphdiff.h.
+ * Adding a kernel: a line in program/kernels.def, a file in kernels/ and a paragraph on its payload in
+ * include/graphdiff.h. Every .c file of kernels/ and math/ is compiled once with GD_PREPARE defined and plain
+ * flags, and once per ISA with GD_ISA defined: it holds gd_prepare_<name> under #ifdef GD_PREPARE, and
+ * GD_ISA_NAME(gd_k_<name>) under #else.
  */
 #ifndef GD_KERNEL_H
 #define GD_KERNEL_H
@@ -34,6 +36,13 @@ typedef struct gd_prepare {
     struct gd_allocator *memory;
 } gd_prepare;
 
+/* record what in the payload is wrong: the position in it (-1: none) and its value; returns status */
+static inline int gd_prepare_fail(gd_prepare *p, int status, int64_t position, int64_t value) {
+    p->fault->a = position;
+    p->fault->b = value;
+    return status;
+}
+
 /* zeroed memory that lives as long as the program, 64-byte aligned; NULL when there is none */
 void *gd_prepare_block(gd_prepare *p, size_t bytes);
 
@@ -59,6 +68,14 @@ static inline int64_t gd_item_bytes(int64_t dtype) {
     case GD_BOOL: return 1;
     default: return 0;
     }
+}
+
+/* whether two values may share bytes; slots are apart by contract */
+static inline int gd_values_overlap(const gd_value *a, const gd_value *b) {
+    if (a->kind != b->kind || a->count == 0 || b->count == 0) return 0;
+    if (a->kind != GD_VALUE_ARENA && a->kind != GD_VALUE_CONST) return a->place == b->place;
+    return a->place < b->place + b->count * gd_item_bytes(b->dtype) &&
+           b->place < a->place + a->count * gd_item_bytes(a->dtype);
 }
 
 /* Functions compiled per ISA are named through GD_ISA_NAME(gd_k_take) -> gd_k_take_v3; the build defines

@@ -1,0 +1,77 @@
+/* fold.h: reductions of one dtype (see gd_fold_fn). Include after defining GD_T, GD_D and GD_MASK (the signed integer
+ * type of GD_T's size).
+ *
+ * A row (inner = 1) is folded by four vectors of 64 bytes, whatever the ISA's own width is, which are then folded
+ * pairwise: the order depends on the row's length only, and sums lose little. Columns (inner > 1) fold row by row.
+ */
+#include <string.h>
+
+#include "../program/isa.h"
+
+#define FOLD__(name, dtype) GD_ISA_NAME(gd_fold_##name##_##dtype)
+#define FOLD_(name, dtype) FOLD__(name, dtype)
+
+#if defined(__clang__)
+#define GD_LOOP _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define GD_LOOP _Pragma("GCC ivdep")
+#endif
+
+typedef GD_T vector __attribute__((vector_size(64)));
+typedef GD_MASK mask __attribute__((vector_size(64)));
+enum { LANES = 64 / sizeof(GD_T) };
+
+static inline vector load(const GD_T *p) {
+    vector v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline vector choose(mask m, vector a, vector b) { return (vector)((m & (mask)a) | (~m & (mask)b)); }
+
+/* COMBINE(x, y) of scalars, VECTOR(x, y) of vectors: the same function */
+#define FOLD(name, COMBINE, VECTOR)                                                                              \
+    static GD_T row_##name(const GD_T *x, int64_t n) {                                                           \
+        int64_t i = 1;                                                                                           \
+        GD_T result;                                                                                             \
+        if (n < LANES) {                                                                                         \
+            result = x[0];                                                                                       \
+        } else {                                                                                                 \
+            vector s = load(x);                                                                                  \
+            i = LANES;                                                                                           \
+            if (n >= 8 * LANES) {                                                                                \
+                vector s1 = load(x + LANES), s2 = load(x + 2 * LANES), s3 = load(x + 3 * LANES);                 \
+                for (i = 4 * LANES; i + 4 * LANES <= n; i += 4 * LANES) {                                        \
+                    s = VECTOR(s, load(x + i));                                                                  \
+                    s1 = VECTOR(s1, load(x + i + LANES));                                                        \
+                    s2 = VECTOR(s2, load(x + i + 2 * LANES));                                                    \
+                    s3 = VECTOR(s3, load(x + i + 3 * LANES));                                                    \
+                }                                                                                                \
+                s = VECTOR(VECTOR(s, s1), VECTOR(s2, s3));                                                       \
+            }                                                                                                    \
+            for (; i + LANES <= n; i += LANES) s = VECTOR(s, load(x + i));                                       \
+            GD_T lane[LANES];                                                                                    \
+            memcpy(lane, &s, sizeof lane);                                                                       \
+            for (int half = LANES / 2; half > 0; half /= 2)                                                      \
+                for (int j = 0; j < half; j++) lane[j] = COMBINE(lane[j], lane[j + half]);                       \
+            result = lane[0];                                                                                    \
+        }                                                                                                        \
+        for (; i < n; i++) result = COMBINE(result, x[i]);                                                       \
+        return result;                                                                                           \
+    }                                                                                                            \
+    void FOLD_(name, GD_D)(void *, const void *, int64_t, int64_t, int64_t);                                     \
+    void FOLD_(name, GD_D)(void *out_, const void *in_, int64_t outer, int64_t length, int64_t inner) {          \
+        GD_T *out = out_;                                                                                        \
+        const GD_T *in = in_;                                                                                    \
+        if (inner == 1) {                                                                                        \
+            for (int64_t i = 0; i < outer; i++) out[i] = row_##name(in + i * length, length);                    \
+            return;                                                                                              \
+        }                                                                                                        \
+        for (int64_t i = 0; i < outer; i++, out += inner, in += length * inner) {                                \
+            memcpy(out, in, (size_t)inner * sizeof(GD_T));                                                       \
+            for (int64_t j = 1; j < length; j++) {                                                               \
+                const GD_T *row = in + j * inner;                                                                \
+                GD_LOOP for (int64_t k = 0; k < inner; k++) out[k] = COMBINE(out[k], row[k]);                    \
+            }                                                                                                    \
+        }                                                                                                        \
+    }

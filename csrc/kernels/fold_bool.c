@@ -1,0 +1,17 @@
+/* fold_bool.c: the reductions of bool: all and any. */
+#ifndef GD_PREPARE
+#define GD_T uint8_t
+#define GD_D b8
+#define GD_MASK int8_t
+#include "fold.h"
+
+#define ALL(x, y) ((uint8_t)((x) != 0 && (y) != 0))
+#define ANY(x, y) ((uint8_t)((x) != 0 || (y) != 0))
+
+/* -1 is true in a mask of vectors; 1 in a bool */
+static inline vector all_vector(vector x, vector y) { return (vector)(((x != 0) & (y != 0)) & 1); }
+static inline vector any_vector(vector x, vector y) { return (vector)(((x != 0) | (y != 0)) & 1); }
+
+FOLD(all, ALL, all_vector)
+FOLD(any, ANY, any_vector)
+#endif

@@ -1,0 +1,61 @@
+/* micro.h: how micro-operations are written. A body is one expression over x, y, z (the elements of the operands)
+ * in a loop without branches, so that the compiler turns it into vectors. Include after defining GD_T (the C type)
+ * and GD_D (the dtype's suffix).
+ *
+ * An element's result never depends on its position: bodies use no operation whose vector and scalar forms round
+ * differently (the build forbids contraction; a fused multiply-add is asked for by name, see math/).
+ */
+#ifndef GD_MICRO_H
+#define GD_MICRO_H
+#include "../program/isa.h"
+
+/* No iteration depends on another: out is an operand itself or apart from all. */
+#if defined(__clang__)
+#define GD_LOOP _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define GD_LOOP _Pragma("GCC ivdep")
+#endif
+
+#define GD_MICRO__(name, dtype) GD_ISA_NAME(gd_m_##name##_##dtype)
+#define GD_MICRO_(name, dtype) GD_MICRO__(name, dtype)
+#define GD_MICRO_DECLARE(name)                                                                                   \
+    void GD_MICRO_(name, GD_D)(void *, const void *, const void *, const void *, int64_t);                       \
+    void GD_MICRO_(name, GD_D)(void *out_, const void *a_, const void *b_, const void *c_, int64_t n)
+
+#define GD_BODY_1(name, result, expression)                                                                      \
+    GD_MICRO_DECLARE(name) {                                                                                     \
+        result *out = out_;                                                                                      \
+        const GD_T *a = a_;                                                                                      \
+        (void)b_, (void)c_;                                                                                      \
+        GD_LOOP for (int64_t i = 0; i < n; i++) {                                                                \
+            const GD_T x = a[i];                                                                                 \
+            out[i] = (result)(expression);                                                                       \
+        }                                                                                                        \
+    }
+#define GD_BODY_2(name, result, expression)                                                                      \
+    GD_MICRO_DECLARE(name) {                                                                                     \
+        result *out = out_;                                                                                      \
+        const GD_T *a = a_, *b = b_;                                                                             \
+        (void)c_;                                                                                                \
+        GD_LOOP for (int64_t i = 0; i < n; i++) {                                                                \
+            const GD_T x = a[i], y = b[i];                                                                       \
+            out[i] = (result)(expression);                                                                       \
+        }                                                                                                        \
+    }
+#define GD_BODY_3(name, first, result, expression)                                                               \
+    GD_MICRO_DECLARE(name) {                                                                                     \
+        result *out = out_;                                                                                      \
+        const first *a = a_;                                                                                     \
+        const GD_T *b = b_, *c = c_;                                                                             \
+        GD_LOOP for (int64_t i = 0; i < n; i++) {                                                                \
+            const first x = a[i];                                                                                \
+            const GD_T y = b[i], z = c[i];                                                                       \
+            out[i] = (result)(expression);                                                                       \
+        }                                                                                                        \
+    }
+#define GD_UNARY(name, expression) GD_BODY_1(name, GD_T, expression)
+#define GD_BINARY(name, expression) GD_BODY_2(name, GD_T, expression)
+#define GD_TEST_1(name, expression) GD_BODY_1(name, uint8_t, expression)
+#define GD_TEST_2(name, expression) GD_BODY_2(name, uint8_t, expression)
+
+#endif

@@ -1,0 +1,292 @@
+/* tile.c: runs prepared tile instructions (tile.h): walks the loops, moves the views' addresses along, and runs the
+ * steps of each stage on each tile. Decides nothing and checks nothing.
+ */
+#ifndef GD_PREPARE
+#include "tile.h"
+
+#include <string.h>
+
+typedef struct {
+    const gd_tile_pass *pass;
+    uint64_t *at;               /* the address table */
+    char *scratch;
+    int64_t index[GD_TILE_LOOPS];
+    int64_t k;
+    int64_t n[GD_WIDTH_COUNT];  /* elements of a register of each width */
+} walk;
+
+static inline void *address(const walk *w, int entry) { return (void *)(uintptr_t)w->at[entry]; }
+
+/* ---- moving elements between memory and contiguous registers ---- */
+
+static void gather_run(char *to, const char *from, int64_t n, int64_t stride, int item) {
+    if (stride == item) {
+        memcpy(to, from, (size_t)(n * item));
+    } else if (item == 4) {
+        for (int64_t i = 0; i < n; i++) memcpy(to + 4 * i, from + stride * i, 4);
+    } else if (item == 8) {
+        for (int64_t i = 0; i < n; i++) memcpy(to + 8 * i, from + stride * i, 8);
+    } else {
+        for (int64_t i = 0; i < n; i++) to[i] = from[stride * i];
+    }
+}
+
+static void scatter_run(char *to, const char *from, int64_t n, int64_t stride, int item) {
+    if (stride == item) {
+        memcpy(to, from, (size_t)(n * item));
+    } else if (item == 4) {
+        for (int64_t i = 0; i < n; i++) memcpy(to + stride * i, from + 4 * i, 4);
+    } else if (item == 8) {
+        for (int64_t i = 0; i < n; i++) memcpy(to + stride * i, from + 8 * i, 8);
+    } else {
+        for (int64_t i = 0; i < n; i++) to[stride * i] = from[i];
+    }
+}
+
+static inline int64_t shape_count(const gd_shape *shape, int64_t k) {
+    return shape->scaled ? shape->count[0] * k : shape->count[0];
+}
+
+/* the offset of the next run of a shape's innermost dimension */
+static inline int64_t next_run(const gd_shape *shape, int64_t k, int64_t *index, int64_t offset) {
+    for (int d = shape->n - 2; d >= 0; d--) {
+        offset += shape->stride[d];
+        int64_t count = d == 0 ? shape_count(shape, k) : shape->count[d];
+        if (++index[d] < count) return offset;
+        offset -= shape->stride[d] * count;
+        index[d] = 0;
+    }
+    return offset;
+}
+
+static inline int64_t shape_runs(const gd_shape *shape, int64_t k, int64_t *run) {
+    int64_t total = shape_count(shape, k);
+    for (int d = 1; d < shape->n; d++) total *= shape->count[d];
+    *run = shape->n == 1 ? total : shape->count[shape->n - 1];
+    return *run > 0 ? total / *run : 0;
+}
+
+static void gather(char *to, const char *from, const gd_shape *shape, int64_t k, int item) {
+    int64_t index[GD_TILE_DIMS + 1] = {0}, run, offset = 0, stride = shape->stride[shape->n - 1];
+    for (int64_t left = shape_runs(shape, k, &run); left > 0; left--, to += run * item) {
+        gather_run(to, from + offset, run, stride, item);
+        offset = next_run(shape, k, index, offset);
+    }
+}
+
+static void scatter(char *to, const char *from, const gd_shape *shape, int64_t k, int item) {
+    int64_t index[GD_TILE_DIMS + 1] = {0}, run, offset = 0, stride = shape->stride[shape->n - 1];
+    for (int64_t left = shape_runs(shape, k, &run); left > 0; left--, from += run * item) {
+        scatter_run(to + offset, from, run, stride, item);
+        offset = next_run(shape, k, index, offset);
+    }
+}
+
+static void iota(int64_t *to, uint64_t first, const gd_shape *shape, int64_t k) {
+    int64_t index[GD_TILE_DIMS + 1] = {0}, run, offset = 0, stride = shape->stride[shape->n - 1];
+    for (int64_t left = shape_runs(shape, k, &run); left > 0; left--, to += run) {
+        for (int64_t i = 0; i < run; i++) to[i] = (int64_t)(first + (uint64_t)offset + (uint64_t)stride * (uint64_t)i);
+        offset = next_run(shape, k, index, offset);
+    }
+}
+
+static void spread(char *to, const char *from, int64_t n, int item) {
+    if (item == 4) {
+        uint32_t x;
+        memcpy(&x, from, 4);
+        for (int64_t i = 0; i < n; i++) memcpy(to + 4 * i, &x, 4);
+    } else if (item == 8) {
+        uint64_t x;
+        memcpy(&x, from, 8);
+        for (int64_t i = 0; i < n; i++) memcpy(to + 8 * i, &x, 8);
+    } else {
+        memset(to, *from, (size_t)n);
+    }
+}
+
+/* ---- reductions ---- */
+
+static inline void combine(const gd_tile_reduction *r, char *into, const char *with, int64_t n) {
+    r->combine(into, into, with, NULL, n);
+}
+
+/* Contribution number `turn` of n elements. Sums are kept as a binary counter of partial sums: level 0 collects LEAF
+ * turns one by one, level l > 0 holds the sum of LEAF * 2^(l-1) turns where bit l-1 of the count of leaves is set. */
+static void accumulate(const gd_tile_reduction *r, char *level, const char *part, int64_t n, int64_t turn) {
+    size_t bytes = (size_t)(n * r->item);
+    if (turn == 0 || (r->cascade && turn % GD_TILE_LEAF == 0)) memcpy(level, part, bytes);
+    else combine(r, level, part, n);
+    if (!r->cascade || turn % GD_TILE_LEAF != GD_TILE_LEAF - 1) return;
+    char *next = level + r->level_bytes;
+    for (int64_t leaves = turn / GD_TILE_LEAF; leaves & 1; leaves >>= 1, next += r->level_bytes) combine(r, level, next, n);
+    memcpy(next, level, bytes);
+}
+
+/* the sum of all levels, left in level 0 */
+static char *collect(const gd_tile_reduction *r, const walk *w, int64_t n) {
+    char *total = w->scratch + r->accumulator, *level = total;
+    if (!r->cascade) return total;
+    int empty = r->turns % GD_TILE_LEAF == 0;
+    for (int64_t leaves = r->turns / GD_TILE_LEAF; leaves > 0; leaves >>= 1) {
+        level += r->level_bytes;
+        if (!(leaves & 1)) continue;
+        if (empty) memcpy(total, level, (size_t)(n * r->item));
+        else combine(r, total, level, n);
+        empty = 0;
+    }
+    return total;
+}
+
+static int64_t shape_total(const gd_shape *shape, int64_t k) {
+    int64_t run, runs = shape_runs(shape, k, &run);
+    return runs * run;
+}
+
+static void reduce_tile(const walk *w, const gd_tile_reduction *r, const char *from) {
+    char *buffer = w->scratch + r->buffer;
+    for (int i = 0; i < r->n_folds; i++) {
+        const gd_tile_fold *f = &r->folds[i];
+        char *to = buffer + (i & 1) * r->buffer_bytes;
+        r->fold(to, from, f->scale_outer ? f->outer * w->k : f->outer, f->scale_length ? f->length * w->k : f->length,
+                f->inner);
+        from = to;
+    }
+    if (r->immediate) {
+        scatter(address(w, r->view), from, &r->part_shape, w->k, r->item);
+        return;
+    }
+    int64_t at = 0, turn = 0;
+    for (int l = w->pass->n_outer; l < w->pass->n_loops; l++) {
+        at += w->index[l] * r->at_stride[l];
+        turn += w->index[l] * r->turn_stride[l];
+    }
+    accumulate(r, w->scratch + r->accumulator + at, from, shape_total(&r->part_shape, w->k), turn);
+}
+
+/* ---- walking ---- */
+
+/* one turn of loops [first, last), innermost fastest; 0 when all have come round, their views being where they were */
+static inline int advance(walk *w, int first, int last) {
+    const gd_tile_pass *pass = w->pass;
+    int n = pass->n_views;
+    for (int l = last - 1; l >= first; l--) {
+        const int64_t *stride = pass->loop_stride + (size_t)l * (size_t)n;
+        if (++w->index[l] < pass->count[l]) {
+            for (int v = 0; v < n; v++) w->at[v] += (uint64_t)stride[v];
+            return 1;
+        }
+        w->index[l] = 0;
+        for (int v = 0; v < n; v++) w->at[v] -= (uint64_t)stride[v] * (uint64_t)(pass->count[l] - 1);
+    }
+    return 0;
+}
+
+static inline void set_k(walk *w) {
+    const gd_tile_pass *pass = w->pass;
+    int last = pass->chunk < 0 || w->index[pass->chunk] == pass->count[pass->chunk] - 1;
+    w->k = last ? pass->last_k : pass->k;
+    w->n[GD_WIDTH_ONE] = 1;
+    w->n[GD_WIDTH_ROW] = w->k;
+    w->n[GD_WIDTH_TILE] = w->k * pass->per_k;
+}
+
+static void run_other(const walk *w, const gd_tile_step *s) {
+    const gd_tile_pass *pass = w->pass;
+    char *out = address(w, s->out), *a = address(w, s->a);
+    switch (s->kind) {
+    case GD_STEP_LOAD: gather(out, address(w, s->index), &pass->views[s->index].shape, w->k, s->item); break;
+    case GD_STEP_IOTA: iota((int64_t *)(void *)out, w->at[s->index], &pass->views[s->index].shape, w->k); break;
+    case GD_STEP_STORE: scatter(address(w, s->index), a, &pass->views[s->index].shape, w->k, s->item); break;
+    case GD_STEP_SPREAD_ONE: spread(out, a, w->n[s->width], s->item); break;
+    case GD_STEP_SPREAD_ROW:
+        for (int64_t i = 0; i < w->k; i++, a += s->item, out += pass->per_k * s->item) spread(out, a, pass->per_k, s->item);
+        break;
+    case GD_STEP_FOLD_ROW: ((gd_fold_fn)s->fn)(out, a, w->k, pass->per_k, 1); break;
+    case GD_STEP_REDUCE: reduce_tile(w, &pass->reductions[s->index], a); break;
+    }
+}
+
+static inline void run_tile(walk *w, const gd_tile_stage *stage) {
+    set_k(w);
+    const gd_tile_step *end = stage->steps + stage->n_steps;
+    for (const gd_tile_step *s = stage->steps; s < end; s++) {
+        if (__builtin_expect(s->kind == GD_STEP_MICRO, 1))
+            ((gd_micro_fn)s->fn)(address(w, s->out), address(w, s->a), address(w, s->b), address(w, s->c), w->n[s->width]);
+        else run_other(w, s);
+    }
+}
+
+/* all that is left to do of one turn of the outer loops */
+static void run_outer(walk *w) {
+    const gd_tile_pass *pass = w->pass;
+    int row = pass->n_outer + pass->n_masked;
+    do {
+        for (int i = 0; i < pass->n_stages; i++) {
+            const gd_tile_stage *stage = &pass->stages[i];
+            do run_tile(w, stage);
+            while (advance(w, row, pass->n_loops));
+            for (int j = stage->first_row; j < stage->first_row + stage->n_rows; j++) {
+                const gd_tile_reduction *r = &pass->reductions[j];
+                memcpy(address(w, r->row), collect(r, w, 1), (size_t)r->item);
+            }
+        }
+    } while (advance(w, pass->n_outer, row));
+    for (int j = 0; j < pass->n_reductions; j++) {
+        const gd_tile_reduction *r = &pass->reductions[j];
+        if (r->immediate || r->row >= 0) continue;
+        int64_t n = shape_total(&r->shape, w->k);
+        scatter(address(w, r->view), collect(r, w, n), &r->shape, w->k, r->item);
+    }
+}
+
+static void run_pass(const gd_call *call, const gd_tile_pass *pass, int64_t from, int64_t to) {
+    walk w;
+    w.pass = pass;
+    w.scratch = call->scratch;
+    w.k = pass->k;
+    w.at = (uint64_t *)(void *)(w.scratch + pass->table);
+    for (int v = 0; v < pass->n_views; v++) {
+        const gd_tile_view *view = &pass->views[v];
+        uint64_t base = view->operand < 0 ? 0 : (uint64_t)(uintptr_t)call->operands[view->operand];
+        w.at[v] = base + (uint64_t)view->offset;
+    }
+    for (int e = pass->n_views; e < pass->n_entries; e++)
+        w.at[e] = (uint64_t)(uintptr_t)(pass->fixed[e] != NULL ? pass->fixed[e] : w.scratch + pass->place[e]);
+    for (int l = 0; l < pass->n_loops; l++) w.index[l] = 0;
+    int64_t turn = from;
+    for (int l = pass->n_outer - 1; turn > 0 && l >= 0; l--) {
+        w.index[l] = turn % pass->count[l];
+        turn /= pass->count[l];
+        const int64_t *stride = pass->loop_stride + (size_t)l * (size_t)pass->n_views;
+        for (int v = 0; v < pass->n_views; v++) w.at[v] += (uint64_t)stride[v] * (uint64_t)w.index[l];
+    }
+    for (int64_t i = from; i < to; i++) {
+        run_outer(&w);
+        advance(&w, 0, pass->n_outer);
+    }
+}
+
+int GD_ISA_NAME(gd_k_tile)(const gd_call *call);
+int GD_ISA_NAME(gd_k_tile)(const gd_call *call) {
+    const gd_tile *tile = call->block;
+    for (int i = 0; i < tile->n_fills; i++) {
+        const gd_tile_fill *fill = &tile->fills[i];
+        char *to = (char *)call->operands[fill->operand] + fill->offset;
+        int64_t index[GD_TILE_DIMS + 1] = {0}, run, offset = 0, stride = fill->shape.stride[fill->shape.n - 1];
+        for (int64_t left = shape_runs(&fill->shape, 1, &run); left > 0; left--) {
+            for (int64_t j = 0; j < run; j++) memcpy(to + offset + stride * j, &fill->identity, (size_t)fill->item);
+            offset = next_run(&fill->shape, 1, index, offset);
+        }
+    }
+    for (int i = 0; i < tile->n_passes; i++) {
+        const gd_tile_pass *pass = &tile->passes[i];
+        int64_t from = call->part * pass->outer_per_part, to = from + pass->outer_per_part;
+        if (tile->n_passes > 1) {
+            from = 0;
+            to = pass->outer_total;
+        }
+        run_pass(call, pass, from, to < pass->outer_total ? to : pass->outer_total);
+    }
+    return GD_OK;
+}
+#endif

@@ -1,0 +1,369 @@
+/* tile_prepare.c: turns a checked tile instruction into passes, loops and stages (tile.h). Decides everything that can
+ * be decided before a run: the tile, the order of the loops, which stores go together, and where the parts are cut.
+ * Works on shapes only, so what is computed, bit by bit, is the same for any number of threads.
+ */
+#ifdef GD_PREPARE
+#include <stdlib.h>
+#include <string.h>
+
+#include "tile_build.h"
+
+enum {
+    TILE_BYTES = 2048,          /* of a register: a dozen of them stay in the first-level cache */
+    ROW_BYTES = 8192,           /* rows up to this stay in registers whole */
+    PART_ELEMENTS = 32768       /* a part has at least so many elements */
+};
+
+typedef gd_tile_builder builder;
+
+void *gd_tile_keep(builder *b, size_t bytes) {
+    void *block = gd_prepare_block(b->p, bytes);
+    if (block == NULL) b->status = GD_ERR_MEMORY;
+    return block;
+}
+
+int32_t gd_tile_entry(builder *b, const void *fixed, int64_t bytes) {
+    if (b->n_entries == b->room_entries) b->status = GD_ERR_SHAPE;
+    if (b->status != GD_OK) return 0;
+    b->fixed[b->n_entries] = fixed;
+    b->place[b->n_entries] = b->scratch;
+    b->scratch += (bytes + GD_ALIGN - 1) / GD_ALIGN * GD_ALIGN;
+    return b->n_entries++;
+}
+
+/* ---- the tile and the loops ---- */
+
+static void choose_tile(builder *b) {
+    const gd_tile_source *s = b->s;
+    int64_t item = 4, row = 1;
+    for (int i = 0; i < s->n_regs; i++) {
+        int64_t bytes = gd_item_bytes(s->dtype[i]);
+        if (bytes > item) item = bytes;
+    }
+    b->limit = TILE_BYTES / item;
+    for (int d = s->row_start; d < s->n_dims; d++) row *= s->dims[d];
+    int has_rows = s->row_start < s->n_dims;
+    b->staged = has_rows && row > ROW_BYTES / item;
+    b->per_k = 1;
+    if (has_rows && !b->staged) {
+        b->t = s->row_start - 1;
+        b->per_k = row;
+    } else {
+        int lowest = b->staged ? s->row_start : 0;
+        b->t = s->n_dims - 1;
+        while (b->t > lowest && s->dims[b->t] * b->per_k <= b->limit) b->per_k *= s->dims[b->t--];
+    }
+    int64_t size = s->dims[b->t], most = b->limit / b->per_k;
+    if (most < 1) most = 1;
+    int64_t chunks = (size + most - 1) / most;
+    b->k = (size + chunks - 1) / chunks;
+    if (b->per_k == 1 && chunks > 1) b->k = (b->k + 15) / 16 * 16;   /* whole vectors in all chunks but the last */
+    chunks = (size + b->k - 1) / b->k;
+    b->last_k = size - (chunks - 1) * b->k;
+    for (int d = 0; d <= b->t; d++) {
+        int64_t count = d < b->t ? s->dims[d] : chunks;
+        if (count == 1) continue;
+        b->dim_of_loop[b->n_loops] = d;
+        b->count_of_loop[b->n_loops++] = count;
+    }
+}
+
+static int view_width(const builder *b, const gd_source_view *v) {
+    const gd_tile_source *s = b->s;
+    for (int d = b->t + 1; d < s->n_dims; d++)
+        if (v->stride[d] != 0) return GD_WIDTH_TILE;
+    if (v->stride[b->t] == 0 || s->dims[b->t] == 1) return GD_WIDTH_ONE;
+    return b->per_k == 1 ? GD_WIDTH_TILE : GD_WIDTH_ROW;
+}
+
+static void choose_widths(builder *b) {
+    const gd_tile_source *s = b->s;
+    for (int i = 0; i < s->n_loads; i++) b->width[i] = (int8_t)view_width(b, &s->loads[i]);
+    for (int i = 0; i < s->n_consts; i++) b->width[s->n_loads + i] = GD_WIDTH_ONE;
+    for (int i = 0; i < s->n_ops; i++) {
+        int32_t reg = gd_tile_reg_of_op(s, i), width = GD_WIDTH_ONE, level = 0;
+        for (int k = 0; k < 3 && s->ops[i].arg[k] >= 0; k++) {
+            int32_t arg = s->ops[i].arg[k];
+            if (b->width[arg] > width) width = b->width[arg];
+            if (b->level[arg] > level) level = b->level[arg];
+        }
+        if (gd_is_row_op(s->ops[i].micro)) {
+            width = b->staged ? GD_WIDTH_ONE : GD_WIDTH_ROW;
+            level += b->staged;
+        }
+        b->width[reg] = (int8_t)width;
+        b->level[reg] = level;
+    }
+}
+
+/* ---- views ---- */
+
+gd_shape gd_tile_shape(builder *b, const gd_source_view *v, int item, int from, uint32_t skip, int cut_t) {
+    const gd_tile_source *s = b->s;
+    int64_t count[GD_TILE_DIMS + 1] = {1}, stride[GD_TILE_DIMS + 1] = {0};
+    int n = 0, scaled = 0;
+    for (int d = from; d < s->n_dims; d++) {
+        if (skip >> d & 1) continue;
+        int cut = cut_t && d == b->t;
+        int64_t size = cut ? 1 : s->dims[d], step = (int64_t)((uint64_t)v->stride[d] * (uint64_t)item);
+        scaled |= cut;
+        if (n > 0 && stride[n - 1] == (int64_t)((uint64_t)step * (uint64_t)s->dims[d])) {
+            count[n - 1] *= size;
+            stride[n - 1] = step;
+        } else {
+            count[n] = size;
+            stride[n++] = step;
+        }
+    }
+    if (n == 0) n = 1;
+    int64_t *words = gd_tile_keep(b, (size_t)(2 * n) * sizeof *words);
+    gd_shape shape = {.n = n, .scaled = scaled, .count = words, .stride = words != NULL ? words + n : NULL};
+    if (words == NULL) return shape;
+    memcpy(words, count, (size_t)n * sizeof *words);
+    memcpy(words + n, stride, (size_t)n * sizeof *words);
+    return shape;
+}
+
+/* a view whose tiles are registers of a width: where nothing changes along a dimension, it is left out */
+static int32_t add_view(builder *b, const gd_source_view *v, int width) {
+    gd_tile_pass *pass = b->pass;
+    uint32_t inside = ~((UINT32_C(2) << b->t) - 1), skip = width == GD_WIDTH_TILE ? 0 : inside;
+    if (width == GD_WIDTH_ONE) skip |= UINT32_C(1) << b->t;
+    int32_t index = pass->n_views++;
+    int64_t item = v->operand < 0 ? 1 : gd_item_bytes(v->dtype);
+    gd_shape shape = gd_tile_shape(b, v, (int)item, b->t, skip, 1);
+    pass->views[index] = (gd_tile_view){.operand = v->operand, .offset = v->offset * item, .shape = shape};
+    for (int l = 0; l < pass->n_loops; l++) {
+        uint64_t stride = (uint64_t)v->stride[b->loop_dim[l]] * (uint64_t)item;
+        if (b->loop_dim[l] == b->t) stride *= (uint64_t)b->k;
+        pass->loop_stride[l * b->room_views + index] = (int64_t)stride;
+    }
+    return index;
+}
+
+/* ---- passes ---- */
+
+/* the loops over whole tiles or rows that a store reduces over, as dimensions */
+static uint32_t loops_reduced(const builder *b, const gd_source_store *store, int in_row) {
+    uint32_t mask = 0;
+    for (int l = 0; l < b->n_loops; l++)
+        if ((b->staged && b->dim_of_loop[l] >= b->s->row_start) == in_row) mask |= UINT32_C(1) << b->dim_of_loop[l];
+    return store->mask & mask;
+}
+
+/* stores that accumulate from tile to tile must walk their own way; the others go along with any pass */
+static int has_own_walk(const builder *b, const gd_source_store *store) {
+    return loops_reduced(b, store, 0) != 0 || loops_reduced(b, store, 1) != 0;
+}
+
+static void order_loops(builder *b, uint32_t reduced) {
+    gd_tile_pass *pass = b->pass;
+    pass->chunk = -1;
+    pass->outer_total = 1;
+    for (int group = 0; group < 3; group++)
+        for (int l = 0; l < b->n_loops; l++) {
+            int dim = b->dim_of_loop[l];
+            int in = b->staged && dim >= b->s->row_start ? 2 : (int)(reduced >> dim & 1);
+            if (in != group) continue;
+            b->loop_dim[pass->n_loops] = dim;
+            pass->count[pass->n_loops] = b->count_of_loop[l];
+            if (dim == b->t) pass->chunk = pass->n_loops;
+            if (group == 0) pass->outer_total *= b->count_of_loop[l];
+            pass->n_outer += group == 0;
+            pass->n_masked += group == 1;
+            pass->n_loops++;
+        }
+}
+
+static void build_pass(builder *b, gd_tile_pass *pass, uint32_t reduced) {
+    const gd_tile_source *s = b->s;
+    b->pass = pass;
+    order_loops(b, reduced);
+    memset(b->needed, 0, (size_t)s->n_regs);
+    int stages = 1, reductions = 0, n_views = 0;
+    for (int j = 0; j < s->n_stores; j++)
+        if (b->in_pass[j]) {
+            b->needed[s->stores[j].reg] = 1;
+            reductions += s->stores[j].reduce != GD_REDUCE_none;
+            n_views++;
+        }
+    for (int i = s->n_ops - 1; i >= 0; i--) {
+        if (!b->needed[gd_tile_reg_of_op(s, i)]) continue;
+        reductions += gd_is_row_op(s->ops[i].micro);
+        if (b->level[gd_tile_reg_of_op(s, i)] + 1 > stages) stages = b->level[gd_tile_reg_of_op(s, i)] + 1;
+        for (int k = 0; k < 3 && s->ops[i].arg[k] >= 0; k++) b->needed[s->ops[i].arg[k]] = 1;
+    }
+    for (int i = 0; i < s->n_loads; i++) n_views += b->needed[i];
+
+    pass->k = b->k;
+    pass->last_k = b->last_k;
+    pass->per_k = b->per_k;
+    pass->n_stages = stages;
+    pass->views = gd_tile_keep(b, (size_t)n_views * sizeof *pass->views);
+    pass->loop_stride = gd_tile_keep(b, (size_t)(n_views * pass->n_loops) * sizeof *pass->loop_stride);
+    pass->stages = gd_tile_keep(b, (size_t)stages * sizeof *pass->stages);
+    pass->reductions = gd_tile_keep(b, (size_t)reductions * sizeof *pass->reductions);
+    if (b->status != GD_OK) return;
+    b->room_views = n_views;
+    for (int i = 0; i < s->n_loads; i++) b->load_view[i] = b->needed[i] ? add_view(b, &s->loads[i], b->width[i]) : -1;
+    for (int j = 0; j < s->n_stores; j++)
+        b->store_view[j] = b->in_pass[j] ? add_view(b, &s->stores[j].view, GD_WIDTH_TILE) : -1;
+
+    b->scratch = 0;
+    b->n_entries = n_views;
+    const int64_t *constants = b->constants;
+    for (int i = 0; i < s->n_consts; i++) gd_tile_entry(b, &constants[i], 0);
+    for (int i = 0; i < s->n_ops; i++) {
+        int stored = b->staged && gd_is_row_op(s->ops[i].micro) && b->needed[gd_tile_reg_of_op(s, i)];
+        b->row_entry[i] = stored ? gd_tile_entry(b, NULL, 8) : -1;
+    }
+    b->first_register = b->n_entries;
+    for (int stage = 0; stage < stages && b->status == GD_OK; stage++)
+        gd_tile_stage_build(b, stage, stage == stages - 1);
+    if (b->status != GD_OK) return;
+
+    pass->n_entries = b->n_entries;
+    size_t table = (size_t)b->n_entries;
+    int64_t *place = gd_tile_keep(b, table * sizeof *place);
+    const void **fixed = gd_tile_keep(b, table * sizeof *fixed);
+    if (b->status != GD_OK) return;
+    memcpy(place + n_views, b->place + n_views, (table - (size_t)n_views) * sizeof *place);
+    memcpy(fixed + n_views, b->fixed + n_views, (table - (size_t)n_views) * sizeof *fixed);
+    pass->place = place;
+    pass->fixed = fixed;
+    pass->table = b->scratch;
+    b->scratch += (int64_t)(table * sizeof(uint64_t));
+    if (b->scratch > b->p->scratch) b->p->scratch = b->scratch;
+
+    int64_t inside = s->total / pass->outer_total;
+    if (inside < 1) inside = 1;
+    pass->outer_per_part = (PART_ELEMENTS + inside - 1) / inside;
+    pass->parts = (pass->outer_total + pass->outer_per_part - 1) / pass->outer_per_part;
+}
+
+static void build_passes(builder *b) {
+    const gd_tile_source *s = b->s;
+    uint32_t walks[GD_TILE_LOOPS * 4];
+    int n = 0, most = (int)(sizeof walks / sizeof *walks);
+    for (int j = 0; j < s->n_stores; j++) {
+        if (!has_own_walk(b, &s->stores[j])) continue;
+        uint32_t reduced = loops_reduced(b, &s->stores[j], 0);
+        int known = 0;
+        for (int i = 0; i < n; i++) known |= walks[i] == reduced;
+        if (known) continue;
+        if (n == most) {
+            b->status = GD_ERR_SHAPE;
+            return;
+        }
+        walks[n++] = reduced;
+    }
+    if (n == 0) walks[n++] = 0;
+    b->tile->passes = gd_tile_keep(b, (size_t)n * sizeof *b->tile->passes);
+    for (int i = 0; i < n && b->status == GD_OK; i++) {
+        for (int j = 0; j < s->n_stores; j++)
+            b->in_pass[j] = has_own_walk(b, &s->stores[j]) ? loops_reduced(b, &s->stores[j], 0) == walks[i] : i == n - 1;
+        build_pass(b, &b->tile->passes[i], walks[i]);
+    }
+    b->tile->n_passes = n;
+    b->p->parts = n == 1 ? b->tile->passes[0].parts : 1;
+}
+
+/* ---- reductions over nothing ---- */
+
+static uint64_t identity_of(int reduce, int dtype) {
+    double number = reduce == GD_REDUCE_prod || reduce == GD_REDUCE_all ? 1 : 0;
+    if (reduce == GD_REDUCE_max || reduce == GD_REDUCE_min) {
+        int is_max = reduce == GD_REDUCE_max;
+        if (dtype == GD_I32) return is_max ? (uint32_t)INT32_MIN : INT32_MAX;
+        if (dtype == GD_I64) return is_max ? (uint64_t)INT64_MIN : INT64_MAX;
+        number = is_max ? -__builtin_inf() : __builtin_inf();
+    }
+    if (dtype != GD_F32 && dtype != GD_F64) return (uint64_t)number;
+    uint64_t bits = 0;
+    float single = (float)number;
+    if (dtype == GD_F32) memcpy(&bits, &single, sizeof single);
+    else memcpy(&bits, &number, sizeof number);
+    return bits;
+}
+
+static void build_fills(builder *b) {
+    const gd_tile_source *s = b->s;
+    b->tile->fills = gd_tile_keep(b, (size_t)s->n_stores * sizeof *b->tile->fills);
+    for (int j = 0; j < s->n_stores && b->status == GD_OK; j++) {
+        const gd_source_store *store = &s->stores[j];
+        if (store->reduce == GD_REDUCE_none || store->view.low > store->view.high) continue;
+        int item = (int)gd_item_bytes(store->view.dtype);
+        b->tile->fills[b->tile->n_fills++] = (gd_tile_fill){
+            .operand = store->view.operand, .item = item, .offset = store->view.offset * item,
+            .shape = gd_tile_shape(b, &store->view, item, 0, store->mask, 0),
+            .identity = identity_of(store->reduce, store->view.dtype)};
+    }
+}
+
+/* ---- */
+
+/* the builder's tables, in one block; returns what to free */
+static void *make_tables(builder *b) {
+    const gd_tile_source *s = b->s;
+    size_t regs = (size_t)s->n_regs, loads = (size_t)s->n_loads, ops = (size_t)s->n_ops, stores = (size_t)s->n_stores;
+    size_t values = 3 * regs + loads + 1, drafts = 3 * regs + 2 * loads + 2 * stores + ops + 1;
+    size_t entries = values + loads + stores + (size_t)s->n_consts + ops;
+    size_t words64 = 2 * entries, words32 = loads + stores + ops + regs + 3 * regs + GD_WIDTH_COUNT * values;
+    size_t bytes = drafts * sizeof *b->drafts + words64 * 8 + values * sizeof *b->values + words32 * 4 + 3 * regs +
+                   stores + entries;
+    char *at = calloc(1, bytes + 64);
+    void *memory = at;
+    if (at == NULL) return NULL;
+#define TAKE(pointer, n) (pointer = (void *)at, at += (n) * sizeof *(pointer))
+    TAKE(b->drafts, drafts);
+    TAKE(b->place, entries);
+    TAKE(b->fixed, entries);
+    TAKE(b->values, values);
+    TAKE(b->load_view, loads);
+    TAKE(b->store_view, stores);
+    TAKE(b->row_entry, ops);
+    TAKE(b->level, regs);
+    for (int w = 0; w < GD_WIDTH_COUNT; w++) {
+        TAKE(b->at_width[w], regs);
+        TAKE(b->free[w], values);
+    }
+    TAKE(b->width, regs);
+    TAKE(b->needed, regs);
+    TAKE(b->wanted, regs);
+    TAKE(b->in_pass, stores);
+    TAKE(b->entry_width, entries);
+#undef TAKE
+    b->room_values = (int32_t)values;
+    b->room_drafts = (int32_t)drafts;
+    b->room_entries = (int32_t)entries;
+    return memory;
+}
+
+int gd_prepare_tile(gd_prepare *p);
+int gd_prepare_tile(gd_prepare *p) {
+    gd_tile_source source;
+    builder b = {.p = p, .isa = gd_isa_current(), .s = &source};
+    int status = gd_tile_read(p, &source);
+    void *tables = status == GD_OK ? make_tables(&b) : NULL;
+    if (status == GD_OK && tables == NULL) status = GD_ERR_MEMORY;
+    if (status == GD_OK) {
+        p->block = b.tile = gd_tile_keep(&b, sizeof *b.tile);
+        b.constants = gd_tile_keep(&b, (size_t)source.n_consts * sizeof *b.constants);
+        if (b.status == GD_OK) {
+            if (source.n_consts > 0)
+                memcpy(b.constants, source.consts, (size_t)source.n_consts * sizeof *b.constants);
+            if (source.total == 0) {
+                build_fills(&b);
+            } else {
+                choose_tile(&b);
+                choose_widths(&b);
+                build_passes(&b);
+            }
+        }
+        status = b.status;
+    }
+    free(tables);
+    free(source.memory);
+    return status;
+}
+#endif

@@ -1,0 +1,390 @@
+/* tile_stage.c: the steps of one stage of a tile pass, and the registers they take: which values are needed and how
+ * wide, what is read from and written to memory directly, what is gathered, spread and scattered.
+ */
+#ifdef GD_PREPARE
+#include <stdlib.h>
+#include <string.h>
+
+#include "tile_build.h"
+
+typedef gd_tile_builder builder;
+typedef gd_tile_draft draft;
+
+static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+/* ---- drafts ---- */
+
+static int32_t new_value(builder *b, int item, int width, int32_t entry) {
+    if (b->n_values == b->room_values) b->status = GD_ERR_SHAPE;
+    if (b->status != GD_OK) return 0;
+    b->values[b->n_values] = (gd_tile_value){.entry = entry, .last = -1, .item = item, .width = (int8_t)width,
+                                             .fixed = entry >= 0};
+    return b->n_values++;
+}
+
+static void new_draft(builder *b, gd_tile_step step, int32_t out, int n_args, const int32_t *args) {
+    if (b->n_drafts == b->room_drafts) b->status = GD_ERR_SHAPE;
+    if (b->status != GD_OK) return;
+    draft *d = &b->drafts[b->n_drafts];
+    *d = (draft){.step = step, .args = {-1, -1, -1}, .out = out, .n_args = (int8_t)n_args};
+    for (int i = 0; i < n_args; i++) {
+        d->args[i] = args[i];
+        b->values[args[i]].last = b->n_drafts;
+    }
+    b->n_drafts++;
+}
+
+static int view_is_direct(const builder *b, const gd_source_view *v, int width) {
+    int64_t step = 1;
+    if (v->operand < 0) return 0;
+    if (width == GD_WIDTH_ONE) return 1;
+    for (int d = b->s->n_dims - 1; d > b->t && width == GD_WIDTH_TILE; d--) {
+        if (v->stride[d] != step) return 0;
+        step *= b->s->dims[d];
+    }
+    return v->stride[b->t] == step || b->k == 1;
+}
+
+/* the value of a load at its own width; a copy does not change when the memory does */
+static int32_t draft_load(builder *b, int load, int copy) {
+    const gd_source_view *v = &b->s->loads[load];
+    int width = b->width[load], item = (int)gd_item_bytes(v->dtype);
+    int32_t view = b->load_view[load];
+    if (!copy && view_is_direct(b, v, width)) return new_value(b, item, width, view);
+    int32_t out = new_value(b, item, width, -1);
+    gd_tile_step step = {.kind = v->operand < 0 ? GD_STEP_IOTA : GD_STEP_LOAD, .width = (uint8_t)width,
+                         .item = (uint8_t)item, .index = view};
+    new_draft(b, step, out, 0, NULL);
+    return out;
+}
+
+/* the value of a register at its own width */
+static int32_t own_value(builder *b, int32_t reg) {
+    const gd_tile_source *s = b->s;
+    int width = b->width[reg], item = (int)gd_item_bytes(s->dtype[reg]);
+    int32_t *at = &b->at_width[width][reg];
+    if (*at >= 0) return *at;
+    if (reg < s->n_loads) *at = draft_load(b, reg, 0);
+    else if (reg < s->n_loads + s->n_consts) *at = new_value(b, item, width, b->pass->n_views + reg - s->n_loads);
+    /* operations are drafted in order: only an earlier stage's row result is not there yet */
+    else *at = new_value(b, item, width, b->row_entry[reg - s->n_loads - s->n_consts]);
+    return *at;
+}
+
+/* the value of a register at a width no less than its own, spread if need be */
+static int32_t want(builder *b, int32_t reg, int width) {
+    int32_t own = own_value(b, reg), *at = &b->at_width[width][reg];
+    if (*at >= 0) return *at;
+    int item = (int)gd_item_bytes(b->s->dtype[reg]);
+    gd_tile_step step = {.kind = b->width[reg] == GD_WIDTH_ONE ? GD_STEP_SPREAD_ONE : GD_STEP_SPREAD_ROW,
+                         .width = (uint8_t)width, .item = (uint8_t)item};
+    *at = new_value(b, item, width, -1);
+    new_draft(b, step, *at, 1, &own);
+    return *at;
+}
+
+static int row_reduction(int micro) {
+    static const int reductions[] = {GD_REDUCE_sum, GD_REDUCE_prod, GD_REDUCE_max, GD_REDUCE_min};
+    return reductions[micro - GD_MICRO_row_sum];
+}
+
+static void draft_op(builder *b, int index) {
+    const gd_tile_source *s = b->s;
+    const gd_source_op *op = &s->ops[index];
+    int32_t reg = gd_tile_reg_of_op(s, index), args[3];
+    int is_row = gd_is_row_op(op->micro), width = b->width[reg], n = 0;
+    for (; n < 3 && op->arg[n] >= 0; n++) args[n] = want(b, op->arg[n], is_row ? GD_WIDTH_TILE : width);
+    gd_tile_step step = {.kind = is_row ? GD_STEP_FOLD_ROW : GD_STEP_MICRO, .width = (uint8_t)width,
+                         .item = (uint8_t)gd_item_bytes(op->dtype)};
+    if (is_row) step.fn = (void (*)(void))b->isa->fold[row_reduction(op->micro)][op->dtype];
+    else if (op->micro == GD_MICRO_cast) step.fn = (void (*)(void))b->isa->cast[op->compute][op->dtype];
+    else step.fn = (void (*)(void))b->isa->micro[op->micro][op->compute];
+    int32_t out = b->at_width[width][reg] = new_value(b, step.item, width, -1);
+    new_draft(b, step, out, n, args);
+}
+
+/* ---- reductions ---- */
+
+static gd_micro_fn combine_of(const gd_isa_table *isa, int reduce, int dtype) {
+    static const int micros[GD_REDUCE_COUNT] = {
+        [GD_REDUCE_sum] = GD_MICRO_add, [GD_REDUCE_prod] = GD_MICRO_multiply, [GD_REDUCE_max] = GD_MICRO_maximum,
+        [GD_REDUCE_min] = GD_MICRO_minimum, [GD_REDUCE_all] = GD_MICRO_logical_and,
+        [GD_REDUCE_any] = GD_MICRO_logical_or};
+    return isa->micro[micros[reduce]][dtype];
+}
+
+/* taking the same value many times changes nothing: it need not be spread */
+static int is_idempotent(int reduce) { return reduce >= GD_REDUCE_max && reduce <= GD_REDUCE_any; }
+
+/* The folds that bring a tile, of dimensions t..to-1, down to those not in mask: from the innermost reduced group of
+ * dimensions outwards. */
+static void make_folds(builder *b, gd_tile_reduction *r, uint32_t mask, int to) {
+    int64_t size[GD_TILE_DIMS + 1];
+    int reduced[GD_TILE_DIMS + 1], n = 0, n_reduced = 0;
+    for (int d = b->t; d < to; d++) {
+        int bit = (int)(mask >> d & 1);
+        int64_t count = d == b->t ? 1 : b->s->dims[d];   /* t counts k: scaled when run */
+        if (n > 0 && reduced[n - 1] == bit) {
+            size[n - 1] *= count;
+        } else {
+            size[n] = count;
+            reduced[n++] = bit;
+            n_reduced += bit;
+        }
+    }
+    r->folds = gd_tile_keep(b, (size_t)n_reduced * sizeof *r->folds);
+    if (r->folds == NULL) return;
+    for (int g = n - 1; g >= 0; g--) {
+        if (!reduced[g]) continue;
+        gd_tile_fold fold = {.outer = 1, .length = size[g], .inner = 1, .scale_outer = g > 0, .scale_length = g == 0};
+        for (int i = 0; i < g; i++) fold.outer *= size[i];
+        for (int i = g + 1; i < n; i++)
+            if (!reduced[i]) fold.inner *= size[i];
+        r->folds[r->n_folds++] = fold;
+    }
+}
+
+/* elements of dimensions from.. that are not reduced, t counting as size_t */
+static int64_t kept(const builder *b, uint32_t mask, int from, int64_t size_t) {
+    int64_t n = 1;
+    for (int d = from; d < b->s->n_dims; d++)
+        if (!(mask >> d & 1)) n *= d == b->t ? size_t : b->s->dims[d];
+    return n;
+}
+
+/* a reduction's scratch: room for two contributions between folds, and the accumulators */
+static void reserve(builder *b, gd_tile_reduction *r, int64_t all) {
+    enum { MOST = 1 << 26 };    /* a tree of wider accumulators than this is not worth its room */
+    int64_t between = 0;
+    if (r->n_folds > 0) between = r->folds[0].outer * r->folds[0].inner * (r->folds[0].scale_outer ? b->k : 1);
+    r->buffer_bytes = round_up(between * r->item, GD_ALIGN);
+    r->buffer = b->scratch;
+    b->scratch += 2 * r->buffer_bytes;
+    if (r->immediate) return;
+    r->level_bytes = round_up(all * r->item, GD_ALIGN);
+    r->levels = 1;
+    for (int64_t leaves = r->turns / GD_TILE_LEAF; leaves > 0; leaves /= 2) r->levels++;
+    if (r->level_bytes > MOST / r->levels) r->cascade = 0;
+    if (!r->cascade) r->levels = 1;
+    r->accumulator = b->scratch;
+    b->scratch += r->levels * r->level_bytes;
+}
+
+/* `row` is the entry of a staged row reduction's result, -1 for a store's reduction into a view */
+static void draft_reduce(builder *b, const gd_source_store *store, int32_t view, int32_t row) {
+    const gd_tile_source *s = b->s;
+    gd_tile_pass *pass = b->pass;
+    gd_tile_reduction *r = &pass->reductions[pass->n_reductions];
+    int dtype = s->dtype[store->reg], item = (int)gd_item_bytes(dtype), width = GD_WIDTH_TILE, to = s->n_dims;
+    uint32_t mask = store->mask, inside = 0;   /* inside: the dimensions of a step */
+    for (int d = b->t + 1; d < s->n_dims; d++) inside |= UINT32_C(1) << d;
+    if (is_idempotent(store->reduce) && (mask & inside) == inside && inside != 0 && b->width[store->reg] < width) {
+        width = GD_WIDTH_ROW;
+        to = b->t + 1;
+    }
+    int32_t from = want(b, store->reg, width);
+    gd_tile_step step = {.kind = GD_STEP_REDUCE, .width = (uint8_t)width, .item = (uint8_t)item,
+                         .index = pass->n_reductions++};
+    new_draft(b, step, -1, 1, &from);
+
+    int t_kept = !(mask >> b->t & 1);
+    *r = (gd_tile_reduction){.view = view, .row = row, .item = item, .turns = 1,
+                             .fold = b->isa->fold[store->reduce][dtype],
+                             .combine = combine_of(b->isa, store->reduce, dtype),
+                             .cascade = store->reduce == GD_REDUCE_sum};
+    make_folds(b, r, mask, to);
+    r->part_shape = gd_tile_shape(b, &store->view, item, b->t, mask, t_kept);
+    r->shape = b->staged ? gd_tile_shape(b, &store->view, item, s->row_start, mask, 0) : r->part_shape;
+    r->at_stride = gd_tile_keep(b, GD_TILE_LOOPS * sizeof *r->at_stride);
+    r->turn_stride = gd_tile_keep(b, GD_TILE_LOOPS * sizeof *r->turn_stride);
+    if (b->status != GD_OK) return;
+    int first_of_row = pass->n_outer + pass->n_masked;
+    for (int l = pass->n_loops - 1; l >= (row >= 0 ? first_of_row : pass->n_outer); l--) {
+        int dim = b->loop_dim[l];
+        if (mask >> dim & 1) {
+            r->turn_stride[l] = r->turns;
+            r->turns *= pass->count[l];
+        } else if (l >= first_of_row) {
+            r->at_stride[l] = kept(b, mask, dim + 1, s->dims[b->t]) * (dim == b->t ? b->k : 1) * item;
+        }
+    }
+    r->immediate = row < 0 && r->turns == 1;
+    reserve(b, r, b->staged ? kept(b, mask, s->row_start, s->dims[b->t]) : kept(b, mask, b->t, b->k));
+}
+
+/* ---- stores ---- */
+
+/* whether a step may write the store's memory: whoever reads an element of it later would read what was written */
+static int can_write(const builder *b, int producer, const gd_source_store *store) {
+    const gd_tile_source *s = b->s;
+    for (int i = 0; i < s->n_loads; i++) {
+        const gd_source_view *v = &s->loads[i];
+        if (v->operand < 0 || !gd_values_overlap(gd_operand(b->p, v->operand), gd_operand(b->p, store->view.operand)))
+            continue;
+        for (int d = producer + 1; d < b->n_drafts; d++) {
+            const draft *later = &b->drafts[d];
+            if (later->step.kind == GD_STEP_LOAD && later->step.index == b->load_view[i]) return 0;
+            for (int k = 0; k < later->n_args; k++)
+                if (b->values[later->args[k]].entry == b->load_view[i]) return 0;
+        }
+    }
+    return 1;
+}
+
+static void draft_stores(builder *b) {
+    const gd_tile_source *s = b->s;
+    /* spread what must be before anything is stored */
+    for (int j = 0; j < s->n_stores; j++)
+        if (b->in_pass[j] && s->stores[j].reduce == GD_REDUCE_none) want(b, s->stores[j].reg, GD_WIDTH_TILE);
+    int first = b->n_drafts;
+    for (int j = 0; j < s->n_stores; j++) {
+        if (!b->in_pass[j] || s->stores[j].reduce != GD_REDUCE_none) continue;
+        int32_t from = want(b, s->stores[j].reg, GD_WIDTH_TILE);
+        gd_tile_step step = {.kind = GD_STEP_STORE, .width = GD_WIDTH_TILE, .index = b->store_view[j],
+                             .item = (uint8_t)gd_item_bytes(s->dtype[s->stores[j].reg])};
+        new_draft(b, step, -1, 1, &from);
+    }
+    if (b->status != GD_OK) return;
+    /* where the memory is contiguous the value can live there from the start */
+    for (int j = 0, d = first; j < s->n_stores; j++) {
+        if (!b->in_pass[j] || s->stores[j].reduce != GD_REDUCE_none) continue;
+        draft *store = &b->drafts[d++];
+        int32_t from = store->args[0], producer = 0;
+        if (b->values[from].entry >= 0 || !view_is_direct(b, &s->stores[j].view, GD_WIDTH_TILE)) continue;
+        while (b->drafts[producer].out != from) producer++;
+        if (!can_write(b, producer, &s->stores[j])) continue;
+        b->values[from].entry = store->step.index;
+        b->values[from].fixed = 1;
+        store->dropped = 1;
+        store->n_args = 0;
+    }
+}
+
+/* ---- registers ---- */
+
+static int32_t take_entry(builder *b, int width) {
+    if (b->n_free[width] > 0) return b->free[width][--b->n_free[width]];
+    int64_t item = 8;
+    if (width == GD_WIDTH_ONE) return gd_tile_entry(b, NULL, item);
+    if (width == GD_WIDTH_ROW) return gd_tile_entry(b, NULL, b->k * item);
+    item = 1;
+    for (int i = 0; i < b->s->n_regs; i++) {
+        int64_t bytes = gd_item_bytes(b->s->dtype[i]);
+        if (bytes > item) item = bytes;
+    }
+    return gd_tile_entry(b, NULL, b->k * b->per_k * item);
+}
+
+static void give_back(builder *b, int32_t v) {
+    const gd_tile_value *value = &b->values[v];
+    if (!value->fixed) b->free[value->width][b->n_free[value->width]++] = value->entry;
+}
+
+/* an operand whose last use this is may be overwritten by the result, element by element */
+static int can_overwrite(const builder *b, const draft *d, int32_t v) {
+    return d->step.kind == GD_STEP_MICRO && b->values[v].item == b->values[d->out].item &&
+           b->values[v].width == b->values[d->out].width;
+}
+
+/* linear scan: drafts in order, a register's room is given back after its last use */
+static void allocate_registers(builder *b, gd_tile_stage *stage) {
+    stage->steps = gd_tile_keep(b, (size_t)b->n_drafts * sizeof *stage->steps);
+    for (int w = 0; w < GD_WIDTH_COUNT; w++) b->n_free[w] = 0;
+    for (int e = b->first_register; e < b->n_entries; e++) {   /* all that earlier stages made */
+        int w = b->entry_width[e];
+        b->free[w][b->n_free[w]++] = e;
+    }
+    for (int i = 0; i < b->n_drafts && b->status == GD_OK; i++) {
+        draft *d = &b->drafts[i];
+        if (d->dropped) continue;
+        int32_t ending[3];
+        int n_ending = 0;
+        uint16_t entries[3] = {0, 0, 0};
+        for (int k = 0; k < d->n_args; k++) {
+            int32_t v = d->args[k];
+            entries[k] = (uint16_t)b->values[v].entry;
+            int again = (k > 0 && d->args[0] == v) || (k > 1 && d->args[1] == v);
+            if (b->values[v].last == i && !again) ending[n_ending++] = v;
+        }
+        for (int k = 0; k < n_ending; k++)
+            if (can_overwrite(b, d, ending[k])) {
+                give_back(b, ending[k]);
+                ending[k--] = ending[--n_ending];
+            }
+        if (d->out >= 0 && b->values[d->out].entry < 0) {
+            int width = b->values[d->out].width;
+            b->values[d->out].entry = take_entry(b, width);
+            b->entry_width[b->values[d->out].entry] = (int8_t)width;
+        }
+        for (int k = 0; k < n_ending; k++) give_back(b, ending[k]);
+        if (d->out >= 0 && b->values[d->out].last < 0) give_back(b, d->out);   /* read by nobody */
+        gd_tile_step step = d->step;
+        if (d->out >= 0) step.out = (uint16_t)b->values[d->out].entry;
+        step.a = entries[0];
+        step.b = entries[1];
+        step.c = entries[2];
+        stage->steps[stage->n_steps++] = step;
+    }
+}
+
+/* ---- the stage ---- */
+
+/* the row reductions whose operand this stage computes */
+static int reduces_here(const builder *b, int op, int stage) {
+    int32_t reg = gd_tile_reg_of_op(b->s, op);
+    return b->staged && gd_is_row_op(b->s->ops[op].micro) && b->needed[reg] && b->level[reg] == stage + 1;
+}
+
+static void choose_wanted(builder *b, int stage, int last) {
+    const gd_tile_source *s = b->s;
+    memset(b->wanted, 0, (size_t)s->n_regs);
+    for (int i = 0; i < s->n_ops; i++)
+        if (reduces_here(b, i, stage)) b->wanted[s->ops[i].arg[0]] = 1;
+    for (int j = 0; j < s->n_stores && last; j++)
+        if (b->in_pass[j]) b->wanted[s->stores[j].reg] = 1;
+    for (int i = s->n_ops - 1; i >= 0; i--) {
+        /* a staged row's reductions are results of earlier stages */
+        if (!b->wanted[gd_tile_reg_of_op(s, i)] || (b->staged && gd_is_row_op(s->ops[i].micro))) continue;
+        for (int k = 0; k < 3 && s->ops[i].arg[k] >= 0; k++) b->wanted[s->ops[i].arg[k]] = 1;
+    }
+}
+
+/* a load that is stored as it is, from memory that a store overwrites, is copied before anything is written */
+static void draft_copies(builder *b) {
+    const gd_tile_source *s = b->s;
+    for (int j = 0; j < s->n_stores; j++) {
+        int32_t reg = s->stores[j].reg;
+        if (!b->in_pass[j] || reg >= s->n_loads || s->loads[reg].operand < 0) continue;
+        int32_t *at = &b->at_width[b->width[reg]][reg];
+        const gd_value *loaded = gd_operand(b->p, s->loads[reg].operand);
+        for (int i = 0; i < s->n_stores && *at < 0; i++)
+            if (gd_values_overlap(loaded, gd_operand(b->p, s->stores[i].view.operand))) *at = draft_load(b, reg, 1);
+    }
+}
+
+void gd_tile_stage_build(builder *b, int stage, int last) {
+    const gd_tile_source *s = b->s;
+    gd_tile_pass *pass = b->pass;
+    gd_tile_stage *built = &pass->stages[stage];
+    for (int w = 0; w < GD_WIDTH_COUNT; w++) memset(b->at_width[w], -1, (size_t)s->n_regs * sizeof(int32_t));
+    b->n_values = b->n_drafts = 0;
+    choose_wanted(b, stage, last);
+    if (last) draft_copies(b);
+    for (int i = 0; i < s->n_ops; i++)
+        if (b->wanted[gd_tile_reg_of_op(s, i)] && !(b->staged && gd_is_row_op(s->ops[i].micro))) draft_op(b, i);
+
+    built->first_row = pass->n_reductions;
+    for (int i = 0; i < s->n_ops; i++) {
+        if (!reduces_here(b, i, stage)) continue;
+        gd_source_store store = {.reg = s->ops[i].arg[0], .reduce = row_reduction(s->ops[i].micro)};
+        for (int d = s->row_start; d < s->n_dims; d++) store.mask |= UINT32_C(1) << d;
+        draft_reduce(b, &store, -1, b->row_entry[i]);
+        built->n_rows++;
+    }
+    for (int j = 0; j < s->n_stores && last; j++)
+        if (b->in_pass[j] && s->stores[j].reduce != GD_REDUCE_none)
+            draft_reduce(b, &s->stores[j], b->store_view[j], -1);
+    if (last) draft_stores(b);
+    if (b->status == GD_OK) allocate_registers(b, built);
+}
+#endif

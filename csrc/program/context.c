@@ -1,0 +1,279 @@
+/* context.c: owns running: the arena, the scratch, the addresses of operands, and the one loop over instructions.
+ * It knows what an instruction is, not what it computes. A run allocates nothing, except that the first one after
+ * gd_set_threads makes room for the new threads' scratch.
+ *
+ * Invariant: addresses[i] is the address of operand i for the pointers in slots[]; a run changes only those whose
+ * slot's pointer changed.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../threads/pool.h"
+#include "program.h"
+
+struct gd_context {
+    gd_program *program;
+    atomic_int running;
+    void **addresses;           /* of all operands, flat */
+    const void **slots;         /* what inputs, outputs and params were in the last run */
+    char *arena, *scratch;
+    void *arena_base, *scratch_base;
+    size_t lane_bytes;          /* scratch of one thread */
+    int lanes;                  /* threads there is scratch for */
+};
+
+static const char never_bound;  /* the address of no feed: what slots hold before the first run */
+
+static int scratch_allocate(gd_context *c, int lanes) {
+    void *base;
+    char *scratch = gd_memory_zeroed(c->lane_bytes * (size_t)lanes, &base);
+    if (scratch == NULL) return GD_ERR_MEMORY;
+    free(c->scratch_base);
+    c->scratch = scratch;
+    c->scratch_base = base;
+    c->lanes = lanes;
+    return GD_OK;
+}
+
+int gd_context_create(gd_program *program, gd_context **context) {
+    *context = NULL;
+    gd_context *c = calloc(1, sizeof *c);
+    if (c == NULL) return GD_ERR_MEMORY;
+    gd_program_retain(program);
+    c->program = program;
+    int64_t slots = program->n_inputs + program->n_outputs + program->n_params;
+    c->addresses = calloc((size_t)program->n_operands + 1, sizeof *c->addresses);
+    c->slots = calloc((size_t)slots + 1, sizeof *c->slots);
+    c->arena = gd_memory_zeroed((size_t)program->arena_bytes, &c->arena_base);
+    /* a line between lanes, so that threads do not write to each other's */
+    c->lane_bytes = ((size_t)program->scratch_bytes + 2 * GD_ALIGN - 1) / GD_ALIGN * GD_ALIGN;
+    if (c->addresses == NULL || c->slots == NULL || c->arena == NULL || scratch_allocate(c, 1) != GD_OK) {
+        gd_context_destroy(c);
+        return GD_ERR_MEMORY;
+    }
+    for (int64_t i = 0; i < slots; i++) c->slots[i] = &never_bound;
+    for (int64_t i = 0; i < program->n_operands; i++) {
+        const gd_value *v = &program->values[program->operands[i]];
+        if (v->kind == GD_VALUE_ARENA) c->addresses[i] = c->arena + v->place;
+        if (v->kind == GD_VALUE_CONST) c->addresses[i] = program->constants + v->place;
+    }
+    *context = c;
+    return GD_OK;
+}
+
+void gd_context_destroy(gd_context *context) {
+    if (context == NULL) return;
+    free(context->addresses);
+    free(context->slots);
+    free(context->arena_base);
+    free(context->scratch_base);
+    gd_program_destroy(context->program);
+    free(context);
+}
+
+/* takes over the caller's pointers for the slots from `first` on */
+static int bind(gd_context *c, const void *const *pointers, int64_t n, int64_t first, gd_fault *fault) {
+    const gd_program *g = c->program;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t slot = first + i;
+        const void *pointer = pointers[i];
+        if (pointer == c->slots[slot]) continue;
+        if (pointer == NULL && g->slot_needed[slot]) {
+            fault->a = slot;
+            return GD_ERR_BOUNDS;
+        }
+        c->slots[slot] = pointer;
+        for (int64_t k = g->slot_start[slot]; k < g->slot_start[slot + 1]; k++)
+            c->addresses[g->slot_uses[k]] = (void *)pointer;
+    }
+    return GD_OK;
+}
+
+/* ---- one instruction on several threads ---- */
+
+typedef struct {
+    gd_context *context;
+    const gd_instruction *instruction;
+    atomic_flag lock;           /* guards the three below: taken by parts that failed only */
+    int status;
+    int64_t part;
+    gd_fault fault;
+} parts_job;
+
+static void run_part(void *argument, int64_t part, int lane) {
+    parts_job *job = argument;
+    gd_context *c = job->context;
+    gd_fault fault = job->fault;
+    gd_call call = {.block = job->instruction->block, .operands = c->addresses + job->instruction->first,
+                    .scratch = c->scratch + c->lane_bytes * (size_t)lane, .part = part, .fault = &fault};
+    int status = job->instruction->run(&call);
+    if (status == GD_OK) return;
+    while (atomic_flag_test_and_set_explicit(&job->lock, memory_order_acquire)) {}
+    if (job->status == GD_OK || part < job->part) {   /* the first part that failed, whoever ran it */
+        job->status = status;
+        job->part = part;
+        job->fault = fault;
+    }
+    atomic_flag_clear_explicit(&job->lock, memory_order_release);
+}
+
+static int run_parts(gd_context *c, const gd_instruction *ins, gd_fault *fault) {
+    parts_job job = {.context = c, .instruction = ins, .lock = ATOMIC_FLAG_INIT, .fault = *fault};
+    gd_pool_run(run_part, &job, ins->parts, c->lanes);
+    if (job.status != GD_OK) *fault = job.fault;
+    return job.status;
+}
+
+/* ---- the loop ---- */
+
+static int is_finite(const void *data, int dtype, int64_t count, int64_t *where) {
+    /* all exponent bits set: infinite or not a number */
+    if (dtype == GD_F32) {
+        const uint32_t mask = UINT32_C(0x7f800000);
+        for (int64_t i = 0; i < count; i++) {
+            uint32_t bits;
+            memcpy(&bits, (const char *)data + 4 * i, 4);
+            if ((bits & mask) == mask) return *where = i, 0;
+        }
+    } else if (dtype == GD_F64) {
+        const uint64_t mask = UINT64_C(0x7ff0000000000000);
+        for (int64_t i = 0; i < count; i++) {
+            uint64_t bits;
+            memcpy(&bits, (const char *)data + 8 * i, 8);
+            if ((bits & mask) == mask) return *where = i, 0;
+        }
+    }
+    return 1;
+}
+
+static int check_writes(const gd_context *c, const gd_instruction *ins, gd_fault *fault) {
+    for (int64_t j = ins->n_reads; j < ins->n_reads + ins->n_writes; j++) {
+        const gd_value *v = &c->program->values[c->program->operands[ins->first + j]];
+        if (!is_finite(c->addresses[ins->first + j], v->dtype, v->count, &fault->b)) {
+            fault->a = j;
+            return GD_ERR_NONFINITE;
+        }
+    }
+    return GD_OK;
+}
+
+static int64_t nanoseconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static inline int run_instruction(gd_context *c, const gd_instruction *ins, gd_call *call) {
+    if (ins->parts > 1) return run_parts(c, ins, call->fault);
+    call->block = ins->block;
+    call->operands = c->addresses + ins->first;
+    return ins->run(call);
+}
+
+static int run_all(gd_context *c, int flags, int64_t *ns, gd_fault *fault) {
+    const gd_instruction *instructions = c->program->instructions;
+    int64_t n = c->program->n_instructions, i = 0;
+    int status = GD_OK;
+    gd_call call = {.scratch = c->scratch, .part = 0, .fault = fault};
+    if (flags == 0 && ns == NULL) {
+        for (; i < n; i++) {
+            status = run_instruction(c, &instructions[i], &call);
+            if (__builtin_expect(status != GD_OK, 0)) break;
+        }
+    } else {
+        int64_t before = nanoseconds();
+        for (; i < n; i++) {
+            status = run_instruction(c, &instructions[i], &call);
+            if (status == GD_OK && (flags & GD_RUN_CHECK_FINITE)) status = check_writes(c, &instructions[i], fault);
+            if (status != GD_OK) break;
+            if (ns != NULL) {
+                int64_t now = nanoseconds();
+                ns[i] += now - before;
+                before = now;
+            }
+        }
+    }
+    if (status != GD_OK) {
+        fault->instruction = i;
+        fault->tag = instructions[i].tag;
+    }
+    return status;
+}
+
+int gd_context_profile(gd_context *c, const void *const *inputs, void *const *outputs, void *const *params, int flags,
+                       int64_t *ns, gd_fault *fault) {
+    gd_fault unseen;
+    if (fault == NULL) fault = &unseen;
+    if (atomic_exchange_explicit(&c->running, 1, memory_order_acquire) != 0) return GD_ERR_BUSY;
+    *fault = (gd_fault){-1, -1, -1, -1};
+    const gd_program *g = c->program;
+    int status = bind(c, inputs, g->n_inputs, 0, fault);
+    if (status == GD_OK) status = bind(c, (const void *const *)outputs, g->n_outputs, g->n_inputs, fault);
+    if (status == GD_OK)
+        status = bind(c, (const void *const *)params, g->n_params, g->n_inputs + g->n_outputs, fault);
+    if (status == GD_OK && g->max_parts > 1) {
+        int threads = gd_threads();
+        if (threads > c->lanes) status = scratch_allocate(c, threads);
+    }
+    if (status == GD_OK) status = run_all(c, flags, ns, fault);
+    atomic_store_explicit(&c->running, 0, memory_order_release);
+    return status;
+}
+
+int gd_context_run(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params, int flags,
+                   gd_fault *fault) {
+    return gd_context_profile(context, inputs, outputs, params, flags, NULL, fault);
+}
+
+const void *gd_context_value(const gd_context *context, int64_t value) {
+    const gd_program *g = context->program;
+    if (value < 0 || value >= g->n_values) return NULL;
+    const gd_value *v = &g->values[value];
+    const void *slot = NULL;
+    switch (v->kind) {
+    case GD_VALUE_ARENA: return context->arena + v->place;
+    case GD_VALUE_CONST: return g->constants + v->place;
+    case GD_VALUE_INPUT: slot = context->slots[v->place]; break;
+    case GD_VALUE_OUTPUT: slot = context->slots[g->n_inputs + v->place]; break;
+    case GD_VALUE_PARAM: slot = context->slots[g->n_inputs + g->n_outputs + v->place]; break;
+    }
+    return slot == &never_bound ? NULL : slot;
+}
+
+/* ---- bound calls ---- */
+
+struct gd_bound {
+    gd_context *context;
+    gd_fault fault;
+    const void *const *inputs;
+    void *const *outputs, *const *params;
+    void *pointers[];
+};
+
+int gd_bound_create(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params,
+                    gd_bound **bound) {
+    const gd_program *g = context->program;
+    size_t n_in = (size_t)g->n_inputs, n_out = (size_t)g->n_outputs, n_par = (size_t)g->n_params;
+    gd_bound *b = malloc(sizeof *b + (n_in + n_out + n_par) * sizeof(void *));
+    *bound = b;
+    if (b == NULL) return GD_ERR_MEMORY;
+    b->context = context;
+    b->fault = (gd_fault){-1, -1, -1, -1};
+    b->inputs = (const void *const *)b->pointers;
+    b->outputs = b->pointers + n_in;
+    b->params = b->pointers + n_in + n_out;
+    if (n_in > 0) memcpy(b->pointers, inputs, n_in * sizeof(void *));
+    if (n_out > 0) memcpy(b->pointers + n_in, outputs, n_out * sizeof(void *));
+    if (n_par > 0) memcpy(b->pointers + n_in + n_out, params, n_par * sizeof(void *));
+    return GD_OK;
+}
+
+void gd_bound_destroy(gd_bound *bound) { free(bound); }
+
+int gd_bound_call(void *bound) {
+    gd_bound *b = bound;
+    return gd_context_run(b->context, b->inputs, b->outputs, b->params, 0, &b->fault);
+}
+
+void gd_bound_fault(const gd_bound *bound, gd_fault *fault) { *fault = bound->fault; }

@@ -1,0 +1,133 @@
+/* isa.c: owns the choice of the ISA and the names of kernels, micro-operations and reductions.
+ * It knows no program. The choice is made once, by what the processor has, and is the same for all threads;
+ * gd_isa_select changes it for programs created afterwards.
+ */
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "isa.h"
+
+#if defined(__x86_64__)
+extern const gd_isa_table gd_isa_table_v2, gd_isa_table_v3, gd_isa_table_v4;
+
+static int has_v2(void) {
+    return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("popcnt");
+}
+
+static int has_v3(void) {
+    return has_v2() && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+}
+
+static int has_v4(void) {
+    return has_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
+}
+
+/* best first */
+static const struct {
+    const gd_isa_table *table;
+    int (*supported)(void);
+} builds[] = {{&gd_isa_table_v4, has_v4}, {&gd_isa_table_v3, has_v3}, {&gd_isa_table_v2, has_v2}};
+#else
+extern const gd_isa_table gd_isa_table_plain;
+
+static int always(void) { return 1; }
+
+static const struct {
+    const gd_isa_table *table;
+    int (*supported)(void);
+} builds[] = {{&gd_isa_table_plain, always}};
+#endif
+
+enum { GD_BUILDS = sizeof builds / sizeof builds[0] };
+
+static _Atomic(const gd_isa_table *) current;
+
+static const gd_isa_table *find(const char *name) {
+    for (int i = 0; i < GD_BUILDS; i++)
+        if ((name == NULL || strcmp(builds[i].table->name, name) == 0) && builds[i].supported()) return builds[i].table;
+    return NULL;
+}
+
+int gd_init(void) {
+    if (atomic_load(&current) != NULL) return GD_OK;
+    const char *forced = getenv("GRAPHDIFF_ISA");
+    const gd_isa_table *table = find(forced != NULL && forced[0] != 0 ? forced : NULL);
+    if (table == NULL) return GD_ERR_OPCODE;
+    const gd_isa_table *none = NULL;
+    atomic_compare_exchange_strong(&current, &none, table);
+    return GD_OK;
+}
+
+const gd_isa_table *gd_isa_current(void) {
+    const gd_isa_table *table = atomic_load(&current);
+    if (table == NULL && gd_init() == GD_OK) table = atomic_load(&current);
+    return table;
+}
+
+const char *gd_isa(void) {
+    const gd_isa_table *table = gd_isa_current();
+    return table != NULL ? table->name : "none";
+}
+
+int gd_isa_select(const char *name) {
+    const gd_isa_table *table = name != NULL ? find(name) : NULL;
+    if (table == NULL) return GD_ERR_OPCODE;
+    atomic_store(&current, table);
+    return GD_OK;
+}
+
+#define X(name) int gd_prepare_##name(gd_prepare *p);
+#include "kernels.def"
+#undef X
+
+const gd_prepare_fn gd_kernel_prepare[GD_KERNEL_COUNT] = {
+#define X(name) gd_prepare_##name,
+#include "kernels.def"
+#undef X
+};
+
+static const char *const kernel_names[] = {
+#define X(name) #name,
+#include "kernels.def"
+#undef X
+};
+static const char *const micro_names[] = {
+#define X(name, arity, kinds, result) #name,
+#include "../kernels/microop.def"
+#undef X
+};
+static const char *const reduction_names[] = {
+    "none",
+#define X(name, kinds) #name,
+#include "../kernels/reduce.def"
+#undef X
+};
+static const char *const status_texts[] = {
+#define X(name, text) text,
+    GD_STATUS_LIST(X)
+#undef X
+};
+
+static int number_of(const char *const *names, int n, const char *name) {
+    for (int i = 0; name != NULL && i < n; i++)
+        if (strcmp(names[i], name) == 0) return i;
+    return -1;
+}
+
+static const char *name_of(const char *const *names, int n, int i) { return i >= 0 && i < n ? names[i] : NULL; }
+
+int gd_opcode(const char *name) { return number_of(kernel_names, GD_KERNEL_COUNT, name); }
+int gd_microop(const char *name) { return number_of(micro_names, GD_MICRO_COUNT, name); }
+int gd_reduction(const char *name) { return number_of(reduction_names, GD_REDUCE_COUNT, name); }
+const char *gd_opcode_name(int opcode) { return name_of(kernel_names, GD_KERNEL_COUNT, opcode); }
+const char *gd_microop_name(int microop) { return name_of(micro_names, GD_MICRO_COUNT, microop); }
+const char *gd_reduction_name(int reduction) { return name_of(reduction_names, GD_REDUCE_COUNT, reduction); }
+
+const char *gd_status_text(int status) {
+    const char *text = name_of(status_texts, GD_STATUS_COUNT, status);
+    return text != NULL ? text : "unknown status";
+}

@@ -1,0 +1,324 @@
+/* program.c: owns the making of a program: reads the words, refuses whatever could go wrong later, and lets each
+ * kernel prepare its instruction. Nothing is trusted: every word that becomes an index, a size or an address is
+ * checked here or by the kernel's prepare step. It does not know what any kernel computes.
+ *
+ * Invariants it establishes: every value lies inside the arena, the constants or a slot; no instruction writes an
+ * input or a constant; an instruction's writes are apart from each other and from its reads, save where the kernel
+ * said that it can take it.
+ */
+#include "program.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "isa.h"
+
+enum { HEADER_WORDS = 16, VALUE_WORDS = 6, INSTRUCTION_WORDS = 5 };
+#define MAX_BYTES (INT64_C(1) << 47)
+#define MAX_OPERANDS 4096    /* of one instruction */
+
+/* ---- memory that lives as long as the program: a bump allocator ---- */
+
+typedef struct gd_chunk {
+    struct gd_chunk *next;
+    void *base;
+    char *data;
+    size_t used, size;
+} gd_chunk;
+
+void *gd_memory_zeroed(size_t bytes, void **base) {
+    *base = bytes <= SIZE_MAX - GD_ALIGN ? calloc(1, bytes + GD_ALIGN) : NULL;
+    if (*base == NULL) return NULL;
+    return (char *)*base + (GD_ALIGN - (uintptr_t)*base % GD_ALIGN) % GD_ALIGN;
+}
+
+static void *allocate(gd_allocator *memory, size_t bytes) {
+    enum { CHUNK = 1 << 16 };
+    if (bytes > SIZE_MAX / 2) return NULL;
+    bytes = (bytes + GD_ALIGN - 1) / GD_ALIGN * GD_ALIGN;
+    gd_chunk *chunk = memory->chunks;
+    if (chunk == NULL || chunk->size - chunk->used < bytes) {
+        chunk = malloc(sizeof *chunk);
+        if (chunk == NULL) return NULL;
+        chunk->size = memory->chunks == NULL && bytes < CHUNK / 16 ? CHUNK / 16 : bytes < CHUNK ? CHUNK : bytes;
+        chunk->used = 0;
+        chunk->data = gd_memory_zeroed(chunk->size, &chunk->base);
+        if (chunk->data == NULL) {
+            free(chunk);
+            return NULL;
+        }
+        chunk->next = memory->chunks;
+        memory->chunks = chunk;
+    }
+    void *block = chunk->data + chunk->used;
+    chunk->used += bytes;
+    return block;
+}
+
+static void release(gd_allocator *memory) {
+    while (memory->chunks != NULL) {
+        gd_chunk *next = memory->chunks->next;
+        free(memory->chunks->base);
+        free(memory->chunks);
+        memory->chunks = next;
+    }
+}
+
+void *gd_prepare_block(gd_prepare *p, size_t bytes) { return allocate(p->memory, bytes); }
+
+/* ---- reading ---- */
+
+typedef struct {
+    gd_program *program;
+    const int64_t *words;
+    int64_t n_words;
+    gd_fault *fault;
+} reader;
+
+static int fail(reader *r, int status, int64_t word) {
+    r->fault->a = word;
+    r->fault->b = word >= 0 && word < r->n_words ? r->words[word] : -1;
+    return status;
+}
+
+static int read_header(reader *r, size_t n_constants) {
+    gd_program *g = r->program;
+    const int64_t *w = r->words;
+    if (r->n_words < HEADER_WORDS) return fail(r, GD_ERR_FORMAT, -1);
+    if (w[0] != GD_MAGIC) return fail(r, GD_ERR_FORMAT, 0);
+    if (w[1] != GD_FORMAT) return fail(r, GD_ERR_FORMAT, 1);
+    if (w[2] != r->n_words) return fail(r, GD_ERR_FORMAT, 2);
+    if (w[3] < 0 || w[3] > (r->n_words - HEADER_WORDS) / VALUE_WORDS) return fail(r, GD_ERR_BOUNDS, 3);
+    if (w[4] < 0 || w[4] > (r->n_words - HEADER_WORDS - VALUE_WORDS * w[3]) / INSTRUCTION_WORDS)
+        return fail(r, GD_ERR_BOUNDS, 4);
+    /* a slot that no value names would be useless, so their number is bounded by that of the values */
+    for (int i = 5; i <= 7; i++)
+        if (w[i] < 0 || w[i] > w[3]) return fail(r, GD_ERR_BOUNDS, i);
+    if (w[8] < 0 || w[8] > MAX_BYTES) return fail(r, GD_ERR_SHAPE, 8);
+    if (w[9] < 0 || (uint64_t)w[9] != n_constants) return fail(r, GD_ERR_BOUNDS, 9);
+    for (int i = 10; i < HEADER_WORDS; i++)
+        if (w[i] != 0) return fail(r, GD_ERR_FORMAT, i);
+    g->n_values = w[3];
+    g->n_instructions = w[4];
+    g->n_inputs = w[5];
+    g->n_outputs = w[6];
+    g->n_params = w[7];
+    g->arena_bytes = w[8];
+    return GD_OK;
+}
+
+static int read_values(reader *r, int64_t n_constants) {
+    gd_program *g = r->program;
+    for (int64_t i = 0; i < g->n_values; i++) {
+        int64_t at = HEADER_WORDS + VALUE_WORDS * i;
+        int64_t kind = r->words[at], dtype = r->words[at + 1], count = r->words[at + 2], place = r->words[at + 3];
+        int64_t item = gd_item_bytes(dtype), limit = 0;
+        if (item == 0) return fail(r, GD_ERR_TYPE, at + 1);
+        if (count < 0 || count > MAX_BYTES / item) return fail(r, GD_ERR_SHAPE, at + 2);
+        switch (kind) {
+        case GD_VALUE_ARENA: limit = g->arena_bytes; break;
+        case GD_VALUE_CONST: limit = n_constants; break;
+        case GD_VALUE_INPUT: limit = g->n_inputs; break;
+        case GD_VALUE_OUTPUT: limit = g->n_outputs; break;
+        case GD_VALUE_PARAM: limit = g->n_params; break;
+        default: return fail(r, GD_ERR_FORMAT, at);
+        }
+        if (kind == GD_VALUE_ARENA || kind == GD_VALUE_CONST) {
+            if (place < 0 || place > limit || count * item > limit - place) return fail(r, GD_ERR_BOUNDS, at + 3);
+            if (place % GD_ALIGN != 0) return fail(r, GD_ERR_BOUNDS, at + 3);
+        } else if (place < 0 || place >= limit) {
+            return fail(r, GD_ERR_BOUNDS, at + 3);
+        }
+        g->values[i] = (gd_value){(int32_t)kind, (int32_t)dtype, count, place};
+    }
+    return GD_OK;
+}
+
+/* where the pointers of a slot stand among inputs, outputs, parameters; -1 for arena and constants */
+static int64_t slot_of(const gd_program *g, const gd_value *v) {
+    switch (v->kind) {
+    case GD_VALUE_INPUT: return v->place;
+    case GD_VALUE_OUTPUT: return g->n_inputs + v->place;
+    case GD_VALUE_PARAM: return g->n_inputs + g->n_outputs + v->place;
+    default: return -1;
+    }
+}
+
+static int check_aliases(const gd_prepare *p, gd_fault *fault) {
+    for (int j = 0; j < p->n_writes; j++) {
+        const gd_value *write = gd_operand(p, p->n_reads + j);
+        for (int i = 0; i < p->n_reads; i++)
+            if (!p->may_alias[i * p->n_writes + j] && gd_values_overlap(gd_operand(p, i), write)) {
+                fault->a = i;
+                fault->b = p->n_reads + j;
+                return GD_ERR_ALIAS;
+            }
+        for (int i = 0; i < j; i++)
+            if (gd_values_overlap(gd_operand(p, p->n_reads + i), write)) {
+                fault->a = p->n_reads + i;
+                fault->b = p->n_reads + j;
+                return GD_ERR_ALIAS;
+            }
+    }
+    return GD_OK;
+}
+
+/* One instruction at word `at`, its operands at position `first` of the flat array (room is made by the caller). */
+static int read_instruction(reader *r, const gd_isa_table *isa, gd_instruction *ins, int64_t at, int64_t first,
+                            int8_t **may_alias, size_t *alias_room) {
+    gd_program *g = r->program;
+    const int64_t *w = r->words + at;
+    int64_t opcode = w[0], n_reads = w[3], n_writes = w[4], n = n_reads + n_writes;
+    if (opcode < 0 || opcode >= GD_KERNEL_COUNT) return fail(r, GD_ERR_OPCODE, at);
+    int64_t *ids = g->operands + first;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t id = w[INSTRUCTION_WORDS + i];
+        if (id < 0 || id >= g->n_values) return fail(r, GD_ERR_BOUNDS, at + INSTRUCTION_WORDS + i);
+        int kind = g->values[id].kind;
+        if (i >= n_reads && (kind == GD_VALUE_INPUT || kind == GD_VALUE_CONST))
+            return fail(r, GD_ERR_ALIAS, at + INSTRUCTION_WORDS + i);
+        ids[i] = id;
+    }
+    size_t pairs = (size_t)(n_reads * n_writes);
+    if (pairs > *alias_room) {
+        free(*may_alias);
+        *may_alias = malloc(pairs);
+        *alias_room = *may_alias != NULL ? pairs : 0;
+        if (*may_alias == NULL) return GD_ERR_MEMORY;
+    }
+    if (pairs > 0) memset(*may_alias, 0, pairs);
+    gd_prepare p = {.payload = w + INSTRUCTION_WORDS + n, .n_payload = w[1] - INSTRUCTION_WORDS - n,
+                    .n_reads = (int)n_reads, .n_writes = (int)n_writes, .ids = ids, .values = g->values,
+                    .fault = r->fault, .parts = 1, .may_alias = *may_alias, .memory = &g->memory};
+    int status = gd_kernel_prepare[opcode](&p);
+    if (status != GD_OK) {
+        if (status != GD_ERR_ALIAS && r->fault->a >= 0 && r->fault->a < p.n_payload)
+            r->fault->a += at + INSTRUCTION_WORDS + n;   /* position in the payload -> word of the program */
+        return status;
+    }
+    status = check_aliases(&p, r->fault);
+    if (status != GD_OK) return status;
+    *ins = (gd_instruction){.run = isa->kernels[opcode], .block = p.block, .parts = p.parts, .first = first,
+                            .tag = w[2], .n_reads = (int32_t)n_reads, .n_writes = (int32_t)n_writes};
+    if (p.scratch > g->scratch_bytes) g->scratch_bytes = p.scratch;
+    if (p.parts > g->max_parts) g->max_parts = p.parts;
+    return GD_OK;
+}
+
+static int read_instructions(reader *r, const gd_isa_table *isa) {
+    gd_program *g = r->program;
+    int64_t start = HEADER_WORDS + VALUE_WORDS * g->n_values, at = start, total = 0;
+    /* the outline first: it says how many operands there are */
+    for (int64_t i = 0; i < g->n_instructions; i++) {
+        r->fault->instruction = i;
+        if (r->n_words - at < INSTRUCTION_WORDS) return fail(r, GD_ERR_BOUNDS, at);
+        const int64_t *w = r->words + at;
+        r->fault->tag = w[2];
+        if (w[1] < INSTRUCTION_WORDS || w[1] > r->n_words - at) return fail(r, GD_ERR_BOUNDS, at + 1);
+        for (int k = 3; k <= 4; k++)
+            if (w[k] < 0 || w[k] > MAX_OPERANDS) return fail(r, GD_ERR_BOUNDS, at + k);
+        if (w[3] + w[4] > w[1] - INSTRUCTION_WORDS) return fail(r, GD_ERR_BOUNDS, at + 3);
+        total += w[3] + w[4];
+        at += w[1];
+    }
+    r->fault->instruction = r->fault->tag = -1;
+    if (at != r->n_words) return fail(r, GD_ERR_FORMAT, at);
+    g->n_operands = total;
+    g->instructions = allocate(&g->memory, (size_t)g->n_instructions * sizeof *g->instructions);
+    g->operands = allocate(&g->memory, (size_t)total * sizeof *g->operands);
+    if (g->instructions == NULL || g->operands == NULL) return GD_ERR_MEMORY;
+
+    int8_t *may_alias = NULL;
+    size_t alias_room = 0;
+    int64_t first = 0;
+    int status = GD_OK;
+    at = start;
+    for (int64_t i = 0; i < g->n_instructions && status == GD_OK; i++) {
+        *r->fault = (gd_fault){i, r->words[at + 2], -1, -1};
+        status = read_instruction(r, isa, &g->instructions[i], at, first, &may_alias, &alias_room);
+        first += r->words[at + 3] + r->words[at + 4];
+        at += r->words[at + 1];
+    }
+    free(may_alias);
+    if (status == GD_OK) *r->fault = (gd_fault){-1, -1, -1, -1};
+    return status;
+}
+
+/* for each slot the operands that take its address */
+static int index_slots(gd_program *g) {
+    int64_t slots = g->n_inputs + g->n_outputs + g->n_params;
+    g->slot_start = allocate(&g->memory, (size_t)(slots + 1) * sizeof *g->slot_start);
+    g->slot_needed = allocate(&g->memory, (size_t)slots);
+    if (g->slot_start == NULL || g->slot_needed == NULL) return GD_ERR_MEMORY;
+    for (int64_t i = 0; i < g->n_operands; i++) {
+        const gd_value *v = &g->values[g->operands[i]];
+        int64_t slot = slot_of(g, v);
+        if (slot < 0) continue;
+        g->slot_start[slot + 1]++;
+        if (v->count > 0) g->slot_needed[slot] = 1;
+    }
+    for (int64_t s = 0; s < slots; s++) g->slot_start[s + 1] += g->slot_start[s];
+    g->slot_uses = allocate(&g->memory, (size_t)g->slot_start[slots] * sizeof *g->slot_uses);
+    if (g->slot_uses == NULL) return GD_ERR_MEMORY;
+    int64_t *cursor = malloc((size_t)(slots + 1) * sizeof *cursor);
+    if (cursor == NULL) return GD_ERR_MEMORY;
+    memcpy(cursor, g->slot_start, (size_t)(slots + 1) * sizeof *cursor);
+    for (int64_t i = 0; i < g->n_operands; i++) {
+        int64_t slot = slot_of(g, &g->values[g->operands[i]]);
+        if (slot >= 0) g->slot_uses[cursor[slot]++] = i;
+    }
+    free(cursor);
+    return GD_OK;
+}
+
+static int build(reader *r, const void *constants, size_t n_constants) {
+    gd_program *g = r->program;
+    const gd_isa_table *isa = gd_isa_current();
+    if (isa == NULL) return GD_ERR_OPCODE;
+    int status = read_header(r, n_constants);
+    if (status != GD_OK) return status;
+    g->values = allocate(&g->memory, (size_t)g->n_values * sizeof *g->values);
+    g->constants = allocate(&g->memory, n_constants);
+    if (g->values == NULL || g->constants == NULL) return GD_ERR_MEMORY;
+    if (n_constants > 0) memcpy(g->constants, constants, n_constants);
+    status = read_values(r, (int64_t)n_constants);
+    if (status == GD_OK) status = read_instructions(r, isa);
+    if (status == GD_OK) status = index_slots(g);
+    return status;
+}
+
+int gd_program_create(const int64_t *words, size_t n_words, const void *constants, size_t n_constants,
+                      gd_program **program, gd_fault *fault) {
+    gd_fault unseen;
+    if (fault == NULL) fault = &unseen;
+    *fault = (gd_fault){-1, -1, -1, -1};
+    *program = NULL;
+    if (n_words > (size_t)INT64_MAX / 64 || n_constants > (size_t)MAX_BYTES) return GD_ERR_SHAPE;
+    gd_program *g = calloc(1, sizeof *g);
+    if (g == NULL) return GD_ERR_MEMORY;
+    atomic_init(&g->references, 1);
+    g->max_parts = 1;
+    reader r = {g, words, (int64_t)n_words, fault};
+    int status = build(&r, constants, n_constants);
+    if (status != GD_OK) {
+        gd_program_destroy(g);
+        return status;
+    }
+    *program = g;
+    return GD_OK;
+}
+
+void gd_program_retain(gd_program *program) {
+    atomic_fetch_add_explicit(&program->references, 1, memory_order_relaxed);
+}
+
+void gd_program_destroy(gd_program *program) {
+    if (program == NULL) return;
+    if (atomic_fetch_sub_explicit(&program->references, 1, memory_order_acq_rel) != 1) return;
+    release(&program->memory);
+    free(program);
+}
+
+int64_t gd_program_arena_bytes(const gd_program *program) { return program->arena_bytes; }
+int64_t gd_program_scratch_bytes(const gd_program *program) { return program->scratch_bytes; }
+int64_t gd_program_instructions(const gd_program *program) { return program->n_instructions; }

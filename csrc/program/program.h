@@ -1,0 +1,45 @@
+/* program.h: a validated program as the loop sees it. Internal to program/.
+ *
+ * Immutable after gd_program_create but for the reference count. Operands of all instructions lie in one flat
+ * array, so a context is one array of addresses, one arena and one scratch.
+ */
+#ifndef GD_PROGRAM_H
+#define GD_PROGRAM_H
+#include <stdatomic.h>
+
+#include "kernel.h"
+
+typedef struct {
+    gd_run_fn run;
+    const void *block;
+    int64_t parts;
+    int64_t first;              /* position of its operands in the flat array */
+    int64_t tag;
+    int32_t n_reads, n_writes;
+} gd_instruction;
+
+typedef struct gd_allocator {
+    struct gd_chunk *chunks;    /* newest first */
+} gd_allocator;
+
+struct gd_program {
+    atomic_int references;
+    int64_t n_values, n_instructions, n_operands;
+    int64_t n_inputs, n_outputs, n_params;
+    int64_t arena_bytes, scratch_bytes, max_parts;
+    gd_value *values;
+    gd_instruction *instructions;
+    int64_t *operands;          /* value ids, flat */
+    int64_t *slot_start;        /* [slots + 1]: positions of slot s are slot_uses[slot_start[s] .. slot_start[s+1]) */
+    int64_t *slot_uses;         /* positions in the flat array */
+    uint8_t *slot_needed;       /* 1 where a value of the slot has elements: its address may not be NULL */
+    char *constants;            /* 64-byte aligned */
+    gd_allocator memory;        /* all of the above and the instructions' blocks */
+};
+
+void gd_program_retain(gd_program *program);
+
+/* zeroed and 64-byte aligned; pages that are never touched cost nothing. *base is what to free. */
+void *gd_memory_zeroed(size_t bytes, void **base);
+
+#endif
