@@ -13,6 +13,7 @@ import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -45,11 +46,11 @@ def compilations() -> list[tuple[Path, str, list[str]]]:
 
 
 class BuildCore(build_ext):
-    """Compiles the core's objects in parallel, those that are older than their source or any header, and links them in."""
+    """Compiles the core's objects in parallel, those older than their source or any header, and links them in."""
 
     def build_extension(self, ext: Extension) -> None:
         compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
-        flags = shlex.split((CSRC / "cflags").read_text()) + ["-I", str(CSRC / "include")]
+        flags = [*shlex.split((CSRC / "cflags").read_text()), "-I", str(CSRC / "include")]
         folder = Path(self.build_temp).resolve() / "csrc"
         folder.mkdir(parents=True, exist_ok=True)
         shared = [*CSRC.rglob("*.h"), *CSRC.rglob("*.def"), CSRC / "cflags", Path(__file__)]
@@ -72,10 +73,10 @@ class BuildCore(build_ext):
 extension = Extension(
     "graphdiff.runtime._core",
     [str(CORE)],
-    include_dirs=["csrc/include"],
+    include_dirs=["csrc/include", numpy.get_include()],
     depends=[str(path.relative_to(ROOT)) for path in CSRC.rglob("*.h")],
     libraries=["m", "dl"] if platform.system() == "Linux" else ["m"],
-    extra_compile_args=["-O2", "-fvisibility=hidden", "-pthread"],
+    extra_compile_args=["-O2", "-g0", "-fvisibility=hidden", "-pthread"],
     extra_link_args=["-pthread"],
 )
 
