@@ -11,13 +11,13 @@
  * has no factorisation, or is not finite, gives NaN in its results and no failure; nothing is printed (LAPACK would
  * for NaN in syevd and gesdd, so those look first); pivots are checked before rows are swapped.
  *
- *   cholesky          a -> l                         [batch, n]          reads the lower triangle; zeros above
+ *   cholesky          a -> l                         [batch, n]          of the symmetric part; zeros above the diagonal
  *   triangular_solve  a, b -> x                      [batch, n, k, lower, transpose, unit]   op(a) x = b, b (n, k)
  *   lu                a -> f, pivots (i32)           [batch, n]
  *   lu_solve          f, pivots, b -> x              [batch, n, k, transpose]
  *   determinant       f, pivots -> det, or sign, log of |det|   [batch, n]
  *   qr                a -> q, r                      [batch, m, n]       m >= n; q (m, n), r (n, n)
- *   eigh              a -> w, v                      [batch, n]          reads the lower triangle; columns of v
+ *   eigh              a -> w, v                      [batch, n]          of the symmetric part; columns of v
  *   svd               a -> u, s, vh                  [batch, m, n, full] full: u (m, m), vh (n, n)
  */
 #include <limits.h>

@@ -12,13 +12,23 @@ static int NAMED(all_finite)(const T *x, int64_t count) {
     return sum == 0;
 }
 
+/* (a + a^T) / 2, a square of 16 by 16 and its mirror image at a time, so that columns are read while in cache */
+static void NAMED(symmetric_part)(T *y, const T *a, int64_t n) {
+    enum { SIDE = 16 };
+    for (int64_t top = 0; top < n; top += SIDE)
+        for (int64_t left = 0; left < n; left += SIDE)
+            for (int64_t r = top; r < lesser(top + SIDE, n); r++)
+                for (int64_t c = left; c < lesser(left + SIDE, n); c++)
+                    y[r * n + c] = a[r * n + c] / 2 + a[c * n + r] / 2;
+}
+
 static int NAMED(cholesky)(const gd_call *call, const lapack_block *b) {
     int n = b->n;
     int64_t size = (int64_t)n * n;
     GD_EACH_MATRIX(call, b) {
         T *l = (T *)call->operands[1] + i * size;
         int info = 0;
-        memcpy(l, (const T *)call->operands[0] + i * size, (size_t)size * sizeof(T));
+        NAMED(symmetric_part)(l, (const T *)call->operands[0] + i * size, n);
         if (n > 0) b->blas->R.potrf("U", &n, l, &n, &info, 1);
         if (info != 0) NAMED(fill_nan)(l, size);
         for (int64_t r = 0; r < n; r++)
@@ -155,8 +165,8 @@ static int NAMED(eigh)(const gd_call *call, const lapack_block *b) {
     GD_EACH_MATRIX(call, b) {
         T *w = (T *)call->operands[1] + i * n, *v = (T *)call->operands[2] + i * size;
         int info = 0;
-        memcpy(v, (const T *)call->operands[0] + i * size, (size_t)size * sizeof(T));
         if (n == 0) continue;
+        NAMED(symmetric_part)(v, (const T *)call->operands[0] + i * size, n);
         int finite = NAMED(all_finite)(v, size);
         if (finite) b->blas->R.syevd("V", "U", &n, v, &n, w, work, &b->lwork, integers, &b->liwork, &info, 1, 1);
         if (!finite || info != 0) {

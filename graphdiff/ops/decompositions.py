@@ -70,6 +70,10 @@ def _below(x: Tensor, on_diagonal: float) -> Tensor:
     return where(greater(row, column), x, kept)
 
 
+def _symmetric_part(x: Tensor) -> Tensor:
+    return (x + matrix_transpose(x)) * 0.5
+
+
 def _on_diagonal(d: Tensor, else_: Any = 0) -> Tensor:
     """The matrices with ``d`` on the diagonal, ``else_`` beside."""
     n = d.shape[-1]
@@ -119,23 +123,23 @@ def _definite(rng: np.random.Generator, *shape: int) -> np.ndarray:
 # ------------------------------------------------------------------ cholesky
 def _cholesky_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
     # Murray 2016, "Differentiation of the Cholesky decomposition", eq. 10; Seeger et al. 2017, section 4.1:
-    # Abar = L^-T Phi(L^T Lbar) L^-1, symmetrised by the public function's own average
+    # Abar = the symmetric part of L^-T Phi(L^T Lbar) L^-1, Phi: the lower triangle with half the diagonal
     (y,) = node.outputs
     inner = _below(matmul(matrix_transpose(y), gs[0]), 0.5)
     half = _solve_lower(y, inner, transpose=True)
-    return [matrix_transpose(_solve_lower(y, matrix_transpose(half), transpose=True))]
+    return [_symmetric_part(_solve_lower(y, matrix_transpose(half), transpose=True))]
 
 
 def _cholesky_jvp(node: Node, ts: Any, _d: Any) -> Any:
-    # Murray 2016, eq. 8: dL = L Phi(L^-1 dA L^-T), Phi: the lower triangle with half the diagonal
+    # Murray 2016, eq. 8: dL = L Phi(L^-1 dA L^-T)
     (y,) = node.outputs
-    half = matrix_transpose(_solve_lower(y, ts[0]))
+    half = matrix_transpose(_solve_lower(y, _symmetric_part(ts[0])))
     return [matmul(y, _below(_solve_lower(y, half), 0.5))]
 
 
 def _cholesky(x: Any, /, upper: bool = False) -> Tensor:
     x = _matrix("cholesky", x, square=True)
-    y = make(CHOLESKY, ((x + matrix_transpose(x)) * 0.5,))
+    y = make(CHOLESKY, (x,))
     return matrix_transpose(y) if upper else y
 
 
@@ -450,7 +454,7 @@ QR = qr.op  # type: ignore[attr-defined]
 
 # ------------------------------------------------------------------ eigenvalues
 def _eigh_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
-    # Giles 2008, section 3.1: Abar = V (diag(wbar) + F o (V^T Vbar)) V^T, F_ij = 1 / (w_j - w_i)
+    # Giles 2008, section 3.1: Abar = the symmetric part of V (diag(wbar) + F o (V^T Vbar)) V^T, F_ij = 1 / (w_j - w_i)
     w, v = node.outputs
     vt = matrix_transpose(v)
     if gs[1] is None:
@@ -458,19 +462,19 @@ def _eigh_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
     inner = _inverse_differences(w) * matmul(vt, gs[1])
     if gs[0] is not None:
         inner = _on_diagonal(gs[0], inner)
-    return [matmul(matmul(v, inner), vt)]
+    return [matmul(matmul(v, _symmetric_part(inner)), vt)]
 
 
 def _eigh_jvp(node: Node, ts: Any, _d: Any) -> Any:
     # Giles 2008, section 3.1: dw = diag(V^T dA V), dV = V (F o (V^T dA V))
     w, v = node.outputs
-    inner = matmul(matmul(matrix_transpose(v), ts[0]), v)
+    inner = _symmetric_part(matmul(matmul(matrix_transpose(v), ts[0]), v))
     return [diagonal(inner, 0, -2, -1), matmul(v, _inverse_differences(w) * inner)]
 
 
 def _eigh(x: Any, /) -> tuple[Tensor, Tensor]:
     x = _matrix("eigh", x, square=True)
-    return make(EIGH, ((x + matrix_transpose(x)) * 0.5,))
+    return make(EIGH, (x,))
 
 
 eigh = custom(
