@@ -346,7 +346,8 @@ def as_index(name: str, idx: Any) -> Tensor:
     return idx
 
 
-def _around(x: Any, axis: int) -> tuple[Size, Size, Size]:
+def around(x: Any, axis: int) -> tuple[Size, Size, Size]:
+    """The sizes before, at and after ``axis``: what kernels along an axis see."""
     return product(x.shape[:axis]), x.shape[axis], product(x.shape[axis + 1 :])
 
 
@@ -373,7 +374,7 @@ take = linear(
     "fails the call.", infer=_infer_take, public=_take,
     transpose=lambda node, g: make(TAKE_VJP, (g, node.inputs[1]), {"axis": node.attrs["axis"],
                                                                    "size": node.inputs[0].shape[node.attrs["axis"]]}),
-    kernel=Call("take", lambda node: (*_around(node.inputs[0], node.attrs["axis"]), node.inputs[1].size), guard=True),
+    kernel=Call("take", lambda node: (*around(node.inputs[0], node.attrs["axis"]), node.inputs[1].size), guard=True),
     reference=np.take, samples=_take_samples, onnx="Gather",
 )  # fmt: skip
 TAKE = take.op  # type: ignore[attr-defined]
@@ -393,7 +394,7 @@ def _take_vjp(g: Any, indices: Any, /, size: Any, axis: int = 0) -> Tensor:
 take_vjp = linear(
     "take_vjp", "The transpose of take: g added up at ``indices`` along an axis of ``size``.", infer=_infer_take_vjp,
     public=_take_vjp, transpose=lambda node, g: take(g, node.inputs[1], axis=node.attrs["axis"]),
-    kernel=Call("take_vjp", lambda node: (*_around(node.outputs[0], node.attrs["axis"]), node.inputs[1].size),
+    kernel=Call("take_vjp", lambda node: (*around(node.outputs[0], node.attrs["axis"]), node.inputs[1].size),
                 reads=(1, 0), guard=True),
 )  # fmt: skip
 TAKE_VJP = take_vjp.op  # type: ignore[attr-defined]
@@ -426,7 +427,7 @@ take_along_axis = linear(
     infer=_infer_along, public=_take_along,
     transpose=lambda node, g: make(TAKE_ALONG_VJP, (g, node.inputs[1]),
                                    {"axis": node.attrs["axis"], "size": node.inputs[0].shape[node.attrs["axis"]]}),
-    kernel=Call("take_along", lambda node: (*_around(node.inputs[0], node.attrs["axis"]),
+    kernel=Call("take_along", lambda node: (*around(node.inputs[0], node.attrs["axis"]),
                                             node.inputs[1].shape[node.attrs["axis"]]), guard=True),
     reference=np.take_along_axis, samples=_along_samples, onnx="GatherElements",
 )  # fmt: skip
@@ -447,7 +448,7 @@ take_along_vjp = linear(
     "take_along_vjp", "The transpose of take_along_axis: g added up at ``indices`` along an axis of ``size``.",
     infer=_infer_along_vjp, public=_take_along_vjp,
     transpose=lambda node, g: make(TAKE_ALONG, (g, node.inputs[1]), {"axis": node.attrs["axis"]}),
-    kernel=Call("take_along_vjp", lambda node: (*_around(node.outputs[0], node.attrs["axis"]),
+    kernel=Call("take_along_vjp", lambda node: (*around(node.outputs[0], node.attrs["axis"]),
                                                 node.inputs[1].shape[node.attrs["axis"]]), reads=(1, 0), guard=True),
 )  # fmt: skip
 TAKE_ALONG_VJP = take_along_vjp.op  # type: ignore[attr-defined]

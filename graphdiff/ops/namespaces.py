@@ -6,17 +6,22 @@ from collections.abc import Callable
 from typing import Any
 
 from . import (  # noqa: F401  (declaring is importing)
+    arrange,
     attention,
     contraction,
     conv,
+    creation,
+    cumulative,
     decompositions,
     elementwise,
+    indexing,
     leaves,
     linalg,
     losses,
     movement,
     nn,
     norm,
+    ordering,
     pool,
     random,
     reduce,
@@ -25,7 +30,8 @@ from .registry import REGISTRY
 
 ALSO_NN = {"tanh"}  # an activation, and an elementwise function
 # operations that rules and indexing build, without a public name of their own
-INTERNAL = {"slice", "place", "take_vjp", "take_along_vjp", "conv2d_dx", "conv2d_dw", "sum_pool2d", "sum_pool2d_vjp"}
+INTERNAL = {"slice", "place", "take_vjp", "take_along_vjp", "conv2d_dx", "conv2d_dw", "sum_pool2d", "sum_pool2d_vjp",
+            "recurrence"}  # fmt: skip
 
 
 def functions(namespace: str) -> dict[str, Callable[..., Any]]:

@@ -6,17 +6,31 @@ The primitives drop the reduced axes; ``keepdims`` is a reshape afterwards.
 from __future__ import annotations
 
 import builtins
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import GraphError, ShapeError
 from ..ir.dims import Size, product
 from ..ir.dtypes import bool_, int32, int64
 from ..ir.graph import Node
-from .elementwise import astype, equal, exp, log, where
-from .movement import broadcast_to, reshape, size_as
+from .cumulative import product_of_others
+from .elementwise import (
+    abs,  # noqa: A004
+    astype,
+    equal,
+    exp,
+    log,
+    maximum,
+    not_equal,
+    pow,  # noqa: A004
+    sqrt,
+    square,
+    where,
+)
+from .movement import broadcast_to, permute_dims, reshape, size_as
 from .opdef import axes_of, check_dtype, composite, custom, op
 from .registry import Reduce, Sample
 from .tensor import Tensor, as_tensor, fail, make
@@ -35,8 +49,9 @@ def _expand(y: Tensor, x: Tensor, axes: Sequence[int]) -> Tensor:
 def reduction_samples(low: float = -2, high: float = 2, empty: bool = True) -> Any:
     def draw(rng: np.random.Generator) -> Iterable[Sample]:
         for shape, kwargs in (
-            ((3, 4), {}), ((3, 4), {"axis": 0}), ((3, 4), {"axis": -1, "keepdims": True}), ((2, 3, 4), {"axis": (0, 2)}),
-            ((2, 3, 4), {"axis": 1}), ((5,), {"axis": 0}), ((), {}), ((1, 1), {"axis": 1}), ((2, 3, 4), {"axis": ()}),
+            ((3, 4), {}), ((3, 4), {"axis": 0}), ((3, 4), {"axis": -1, "keepdims": True}), ((5,), {"axis": 0}),
+            ((2, 3, 4), {"axis": (0, 2)}), ((2, 3, 4), {"axis": 1}), ((), {}), ((1, 1), {"axis": 1}),
+            ((2, 3, 4), {"axis": ()}),
             ((3, 700), {"axis": 1}), ((700, 3), {"axis": 0, "keepdims": True}),
         ):  # fmt: skip
             yield Sample((rng.uniform(low, high, shape),), kwargs)
@@ -88,22 +103,32 @@ sum = _reduction(  # noqa: A001
 )  # fmt: skip
 
 
-def _prod_others(node: Node) -> Tensor:
-    """The product of all other elements along the axes, also where some are zero."""
+def _others(node: Node) -> Tensor:
+    """For each element the product of all others along the axes, also to higher order where some are zero."""
     x, axes = node.inputs[0], node.attrs["axes"]
-    zero = equal(x, 0)
-    zeros = _expand(sum(astype(zero, int64), axis=axes), x, axes)
-    nonzero = where(zero, 1, x)
-    rest = _expand(make(node.op, (nonzero,), node.attrs), x, axes) / nonzero
-    alone = op("logical_or")(equal(zeros, 0), op("logical_and")(zero, equal(zeros, 1)))
-    return where(alone, rest, 0)
+    if len(axes) == 1:
+        return product_of_others(x, axes[0])
+    order = (*(i for i in range(x.ndim) if i not in axes), *axes)
+    last = permute_dims(x, order)
+    rows = reshape(last, (*last.shape[: x.ndim - len(axes)], count(x, axes)))
+    others = reshape(product_of_others(rows, rows.ndim - 1), last.shape)
+    return permute_dims(others, tuple(np.argsort(order).tolist()))
+
+
+def _prod_samples(rng: np.random.Generator) -> Iterable[Sample]:
+    yield from reduction_samples(0.5, 1.5)(rng)
+    for at in ([1], [1, 4]):
+        zeros = rng.uniform(0.5, 1.5, (2, 6))
+        zeros[0, at] = 0
+        yield Sample((zeros,), {"axis": 1})
+        yield Sample((zeros,))
 
 
 prod = _reduction(
-    "prod", "The product over axes; of int32 and bool in int64. First derivatives hold where elements are zero.",
-    lambda node, gs, wanted, d: [_spread(node, gs[0]) * _prod_others(node) if wanted[0] else None],
-    lambda node, ts, d: [None if ts[0] is None else sum(ts[0] * _prod_others(node), axis=node.attrs["axes"])],
-    accepts="numeric", reference=np.prod, samples=reduction_samples(0.5, 1.5), onnx="ReduceProd",
+    "prod", "The product over axes; of int32 and bool in int64. Derivatives hold where elements are zero.",
+    lambda node, gs, wanted, d: [_spread(node, gs[0]) * _others(node) if wanted[0] else None],
+    lambda node, ts, d: [None if ts[0] is None else sum(ts[0] * _others(node), axis=node.attrs["axes"])],
+    accepts="numeric", reference=np.prod, samples=_prod_samples, onnx="ReduceProd",
 )  # fmt: skip
 
 
@@ -147,6 +172,66 @@ def mean(x, /, axis=None, keepdims=False):  # type: ignore[no-untyped-def]
     check_dtype("mean", (x,), "float")
     axes = axes_of("mean", axis, x.ndim, [x])
     return sum(x, axis=axes, keepdims=keepdims) / size_as(count(x, axes), x.dtype)
+
+
+@composite(reference=np.var, samples=reduction_samples(empty=False))
+def var(x, /, axis=None, keepdims=False, correction=0):  # type: ignore[no-untyped-def]
+    """The mean squared deviation from the mean over axes, floats only: the sum of squares divided by n - correction."""
+    x = as_tensor(x, "var")
+    check_dtype("var", (x,), "float")
+    axes = axes_of("var", axis, x.ndim, [x])
+    divisor = maximum(size_as(count(x, axes), x.dtype) - correction, 0)
+    return sum(square(x - mean(x, axis=axes, keepdims=True)), axis=axes, keepdims=keepdims) / divisor
+
+
+def root(x: Tensor) -> Tensor:
+    """The square root, with derivative 0 at 0."""
+    zero = equal(x, 0)
+    return where(zero, 0, sqrt(where(zero, 1, x)))
+
+
+@composite(reference=np.std, samples=reduction_samples(empty=False))
+def std(x, /, axis=None, keepdims=False, correction=0):  # type: ignore[no-untyped-def]
+    """The square root of :func:`var`; derivative 0 where the variance is 0."""
+    return root(var(as_tensor(x, "std"), axis=axis, keepdims=keepdims, correction=correction))
+
+
+def _norm_reference(x: Any, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:  # noqa: A002
+    return np.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=2 if ord == "fro" else ord)
+
+
+def _norm_samples(rng: np.random.Generator) -> Iterable[Sample]:
+    yield from reduction_samples(0.3, 2, empty=False)(rng)
+    for ord_ in (1, 2, 3, 0.5, 0, "fro", math.inf, -math.inf):
+        yield Sample((rng.uniform(0.3, 2, (3, 4)) * rng.choice([-1, 1], (3, 4)),), {"axis": 1, "ord": ord_})
+
+
+@composite(reference=_norm_reference, samples=_norm_samples, smooth=False, onnx="ReduceL2")
+def norm(x, /, axis=None, keepdims=False, ord=2):  # type: ignore[no-untyped-def]  # noqa: A002
+    """The vector norm over axes, floats only: (sum |x|**ord)**(1/ord), the largest |x| for ord inf, the least for
+    -inf, the number of nonzero elements for 0; "fro" is 2. Derivative 0 at the zero vector."""
+    x = as_tensor(x, "norm")
+    check_dtype("norm", (x,), "float")
+    axes = axes_of("norm", axis, x.ndim, [x])
+    if ord in (2, "fro"):
+        return root(sum(square(x), axis=axes, keepdims=keepdims))
+    if isinstance(ord, (str, Tensor)) or ord is None:
+        fail(GraphError, "norm", f'ord is a number or "fro", got {ord!r}', [x])
+    if ord == math.inf:
+        return max(abs(x), axis=axes, keepdims=keepdims)
+    if ord == -math.inf:
+        return min(abs(x), axis=axes, keepdims=keepdims)
+    if ord == 0:
+        return sum(astype(not_equal(x, 0), x.dtype), axis=axes, keepdims=keepdims)
+    if ord == 1:
+        return sum(abs(x), axis=axes, keepdims=keepdims)
+    return _power(sum(_power(abs(x), ord), axis=axes, keepdims=keepdims), 1 / ord)
+
+
+def _power(x: Tensor, p: float) -> Tensor:
+    """x ** p of what is not negative, with derivative 0 at 0 whatever p."""
+    zero = equal(x, 0)
+    return where(zero, 0.0**p if p > 0 else math.inf, pow(where(zero, 1, x), p))
 
 
 def _logsumexp_reference(x: Any, axis: Any = None, keepdims: bool = False) -> Any:

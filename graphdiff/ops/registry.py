@@ -59,13 +59,13 @@ class Place(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A kernel of its own over whole contiguous operands (csrc/program/kernels.def); ``params(node)`` is its payload,
-    ``workspace(node)`` bytes of scratch in the arena, ``flops(node)`` its cost. A ``guard`` may fail at run time for
-    what is in its operands, so it runs before anything is updated. ``reads`` gives the kernel the operands in
-    another order."""
+    """A kernel of its own over whole contiguous operands (csrc/program/kernels.def); ``params(node)`` is its payload
+    (sizes, and reductions by name as ``"reduction:sum"``), ``workspace(node)`` bytes of scratch in the arena,
+    ``flops(node)`` its cost. A ``guard`` may fail at run time for what is in its operands, so it runs before anything
+    is updated. ``reads`` gives the kernel the operands in another order."""
 
     kernel: str
-    params: Callable[[Node], Sequence[Size]]
+    params: Callable[[Node], Sequence[Size | str]]
     workspace: Callable[[Node], Size] | None = None
     flops: Callable[[Node], Size] | None = None
     guard: bool = False

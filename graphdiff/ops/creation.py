@@ -1,0 +1,156 @@
+"""Declarations of the makers: Tensors from sizes and numbers alone. Sizes may be names.
+
+They give float32 unless told another dtype; arange and full of integers int64. Nothing is stored: a made Tensor is
+computed where it is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError, ShapeError
+from ..ir.dims import Dim, Shape, Size, as_shape, as_size
+from ..ir.dtypes import FLOATS, as_dtype, int64
+from .elementwise import astype, equal, greater, logical_and, maximum, where
+from .movement import broadcast_to, index, size_as
+from .opdef import composite, operands
+from .registry import Sample
+from .tensor import Tensor, as_tensor, fail, scalar
+
+
+def _sizes(name: str, shape: Any) -> Shape:
+    try:
+        return as_shape(shape)
+    except ShapeError as e:
+        fail(ShapeError, name, e.fact)
+
+
+def _filled(name: str, shape: Any, value: float, dtype: Any) -> Tensor:
+    return broadcast_to(scalar(value, as_dtype(dtype)), _sizes(name, shape))
+
+
+def _shape_samples(_rng: np.random.Generator) -> Iterable[Sample]:
+    for shape in ((2, 3), 4, (), (0, 2)):
+        for dtype in ("float32", "float64", "int64", "bool"):
+            yield Sample((shape,), {"dtype": dtype})
+
+
+@composite(reference=np.zeros, samples=_shape_samples, differentiable=False)
+def zeros(shape, dtype="float32"):  # type: ignore[no-untyped-def]
+    """Zeros of ``shape``."""
+    return _filled("zeros", shape, 0, dtype)
+
+
+@composite(reference=np.ones, samples=_shape_samples, differentiable=False)
+def ones(shape, dtype="float32"):  # type: ignore[no-untyped-def]
+    """Ones of ``shape``."""
+    return _filled("ones", shape, 1, dtype)
+
+
+@composite(reference=np.full, onnx="ConstantOfShape", samples=lambda rng: [
+    Sample(((2, 3), v), {"dtype": d}) for v, d in ((1.5, "float64"), (2, "int64"), (2, "float32"), (True, "bool"))])
+def full(shape, fill_value, dtype=None):  # type: ignore[no-untyped-def]
+    """``fill_value`` (a number or a 0-d Tensor) at every place of ``shape``, in its own dtype unless given."""
+    value = as_tensor(fill_value, "full") if dtype is None else astype(as_tensor(fill_value, "full"), dtype)
+    if value.shape != ():
+        fail(ShapeError, "full", f"fill_value has shape {value.shape}, not ()", [value])
+    return broadcast_to(value, _sizes("full", shape))
+
+
+def _like_samples(rng: np.random.Generator) -> Iterable[Sample]:
+    for shape in ((2, 3), (), (0, 2)):
+        yield Sample((rng.uniform(-2, 2, shape),))
+        yield Sample((rng.integers(-2, 2, shape),), {"dtype": "float64"})
+
+
+@composite(reference=np.zeros_like, samples=_like_samples, differentiable=False)
+def zeros_like(x, /, dtype=None):  # type: ignore[no-untyped-def]
+    """Zeros of x's shape, and of its dtype unless given."""
+    x = as_tensor(x, "zeros_like")
+    return _filled("zeros_like", x.shape, 0, x.dtype if dtype is None else dtype)
+
+
+@composite(reference=np.ones_like, samples=_like_samples, differentiable=False)
+def ones_like(x, /, dtype=None):  # type: ignore[no-untyped-def]
+    """Ones of x's shape, and of its dtype unless given."""
+    x = as_tensor(x, "ones_like")
+    return _filled("ones_like", x.shape, 1, x.dtype if dtype is None else dtype)
+
+
+@composite(reference=np.full_like, samples=lambda rng: [Sample((rng.uniform(-2, 2, s), 3)) for s in ((2, 3), (), (0,))])
+def full_like(x, /, fill_value, dtype=None):  # type: ignore[no-untyped-def]
+    """``fill_value`` at every place of x's shape, in x's dtype unless given."""
+    x = as_tensor(x, "full_like")
+    return full(x.shape, fill_value, x.dtype if dtype is None else dtype)
+
+
+@composite(reference=np.eye, onnx="EyeLike", differentiable=False, samples=lambda rng: [
+    Sample((n, m), {"k": k, "dtype": "float32"}) for n, m, k in ((3, None, 0), (2, 4, 1), (4, 2, -1), (2, 2, 7),
+                                                                 (0, 0, 0))])  # fmt: skip
+def eye(n_rows, n_cols=None, /, k=0, dtype="float32"):  # type: ignore[no-untyped-def]
+    """Ones on diagonal ``k`` of a matrix, square unless ``n_cols`` is given, and zeros elsewhere."""
+    shape = _sizes("eye", (n_rows, n_rows if n_cols is None else n_cols))
+    return astype(equal(index(shape, as_size(k), (1, -1)), 0), dtype)
+
+
+# ------------------------------------------------------------------ ranges
+def _arange_samples(_rng: np.random.Generator) -> Iterable[Sample]:
+    for args in ((5,), (2, 7), (1, 8, 3), (5, 0, -2), (0,), (3, 1), (4, 4, -1)):
+        yield Sample(args)
+        yield Sample(args, {"dtype": "float32"})
+    for args in ((0.0, 1.0, 0.25), (1.0, -1.0, -0.5), (2.5,), (1.0, 0.0)):
+        yield Sample(args, {"dtype": "float32"})
+
+
+def _is_size(x: Any) -> bool:
+    return isinstance(x, (int, str, np.integer)) and not isinstance(x, bool)
+
+
+@composite(reference=np.arange, samples=_arange_samples, differentiable=False, onnx="Range")
+def arange(start, /, stop=None, step=1, dtype=None):  # type: ignore[no-untyped-def]
+    """``start``, start + step, ... up to but without ``stop``; from 0 where one number is given. int64, or float32
+    where a number is a float; integers may be sizes known only at the call."""
+    if stop is None:
+        start, stop = 0, start
+    for number in (start, stop, step):
+        if not _is_size(number) and not isinstance(number, (float, np.floating)):
+            fail(DTypeError, "arange", f"start, stop and step are numbers, got {number!r}")
+    whole = all(map(_is_size, (start, stop, step)))
+    if whole:
+        start, stop, step = as_size(start), as_size(stop), as_size(step)
+    if isinstance(step, Dim) or step == 0:
+        fail(ShapeError, "arange", f"step {step!r} gives no range")
+    dtype = as_dtype(dtype or ("int64" if whole else "float32"))
+    if whole:
+        n: Size = -((start - stop) // step)
+        return astype(index((n if isinstance(n, Dim) else max(n, 0),), start, (step,)), dtype)
+    if any(isinstance(number, str) for number in (start, stop, step)):
+        fail(DTypeError, "arange", "a size known only at the call goes with integers")
+    if dtype not in FLOATS:
+        fail(DTypeError, "arange", f"steps of {step!r} from {start!r} are no {dtype.name}")
+    n = max(int(np.ceil((stop - start) / step)), 0)
+    return astype(index((n,), 0, (1,)), dtype) * float(step) + float(start)
+
+
+@composite(reference=np.linspace, samples=lambda rng: [
+    Sample((a, b, n), {"endpoint": e, "dtype": "float32"}) for a, b, n in ((0.0, 1.0, 5), (2.0, -1.0, 4), (1.0, 3.0, 1),
+                                                                           (0, 1, 0)) for e in (True, False)])
+def linspace(start, stop, /, num=50, endpoint=True, dtype=None):  # type: ignore[no-untyped-def]
+    """``num`` evenly spaced numbers from ``start`` to ``stop`` (numbers or 0-d Tensors), the last one stop itself
+    unless ``endpoint`` is False."""
+    a, b = operands("linspace", (start, stop))
+    if a.shape != () or b.shape != ():
+        fail(ShapeError, "linspace", f"start and stop have shapes {a.shape} and {b.shape}, not ()", [a, b])
+    target = as_dtype(dtype or (a.dtype if a.dtype in FLOATS else "float32"))
+    if target not in FLOATS:
+        fail(DTypeError, "linspace", f"gives floats, not {target.name}; write .astype({target.name!r}) on the result",
+             [a, b])  # fmt: skip
+    a, b = astype(a, target), astype(b, target)
+    (n,) = _sizes("linspace", (num,))
+    i = index((n,), 0, (1,))
+    last = size_as(n - 1 if endpoint else n, int64)
+    line = a + astype(i, target) * ((b - a) / astype(maximum(last, 1), target))
+    return where(logical_and(equal(i, last), greater(i, 0)), b, line) if endpoint else line

@@ -1,0 +1,184 @@
+"""Declarations of what runs along an axis: cumulative sums and products, and the linear recurrence they derive by.
+
+No rule divides by an element, so derivatives of every order hold where elements are zero.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..ir.dtypes import bool_, int32, int64
+from ..ir.graph import Node
+from .elementwise import add, astype
+from .movement import around, place, reshape, slice  # noqa: A004
+from .opdef import axis_of, check_dtype, custom, linear, operands
+from .registry import Call, Sample
+from .tensor import Tensor, as_tensor, fail, make
+
+
+def before(x: Tensor, axis: int, first: float, reverse: bool = False) -> Tensor:
+    """Each element's predecessor along ``axis`` (its successor where ``reverse``), ``first`` where it has none."""
+
+    def at(k: int) -> tuple[int, ...]:
+        return tuple(k if i == axis else 0 for i in range(x.ndim))
+
+    # by way of one element more, so that an axis of no elements works too
+    longer = tuple(s + 1 if i == axis else s for i, s in enumerate(x.shape))
+    steps = (1,) * x.ndim
+    return slice(place(x, first, longer, at(0 if reverse else 1), steps), at(1 if reverse else 0), x.shape, steps)
+
+
+# ------------------------------------------------------------------ the linear recurrence
+def _infer_same(xs: Any, attrs: Any) -> Any:
+    return ((xs[0].shape, xs[0].dtype),)
+
+
+def _recurrence(x: Any, a: Any, /, axis: int = -1, reverse: bool = False, late: bool = False) -> Tensor:
+    x, a = operands("recurrence", (x, a), "float")
+    if x.shape != a.shape:
+        fail(ShapeError, "recurrence", "x and a differ in shape", [x, a])
+    attrs = {"axis": axis_of("recurrence", axis, x.ndim, [x, a]), "reverse": bool(reverse), "late": bool(late)}
+    return make(RECURRENCE, (x, a), attrs)
+
+
+def _turned(node: Node, g: Tensor) -> Tensor:
+    """The transpose by x: the other way round, each coefficient used between the same two elements."""
+    a = node.attrs
+    return make(RECURRENCE, (g, node.inputs[1]), {"axis": a["axis"], "reverse": not a["reverse"],
+                                                  "late": not a["late"]})  # fmt: skip
+
+
+def _coefficient(node: Node, g: Tensor) -> Tensor:
+    """The cotangent of a: at each link, what comes back to its end times the result at its start."""
+    axis, reverse, late = node.attrs["axis"], node.attrs["reverse"], node.attrs["late"]
+    back, y = _turned(node, g), node.outputs[0]
+    return before(back, axis, 0, not reverse) * y if late else back * before(y, axis, 0, reverse)
+
+
+def _recurrence_jvp(node: Node, ts: Any, _d: Any) -> Any:
+    axis, reverse, late = node.attrs["axis"], node.attrs["reverse"], node.attrs["late"]
+    x, ta = ts
+    if ta is not None:
+        y = node.outputs[0]
+        term = before(ta * y, axis, 0, reverse) if late else ta * before(y, axis, 0, reverse)
+        x = term if x is None else add(x, term)
+    return [None if x is None else make(RECURRENCE, (x, node.inputs[1]), dict(node.attrs))]
+
+
+def _recurrence_reference(x: Any, a: Any, axis: int = -1, reverse: bool = False, late: bool = False) -> Any:
+    x, a = np.moveaxis(x, axis, 0), np.moveaxis(a, axis, 0)
+    y = np.empty_like(x)
+    for i in range(len(x))[:: -1 if reverse else 1]:
+        j = i + 1 if reverse else i - 1
+        y[i] = x[i] + a[j if late else i] * y[j] if 0 <= j < len(x) else x[i]
+    return np.moveaxis(y, 0, axis)
+
+
+def _recurrence_samples(rng: np.random.Generator) -> Any:
+    for shape, axis in (((5,), 0), ((3, 4), 0), ((3, 4), -1), ((2, 3, 4), 1), ((1, 2), 0), ((2, 0), 1)):
+        for reverse in (False, True):
+            for late in (False, True):
+                yield Sample((rng.uniform(-1, 1, shape), rng.uniform(-1, 1, shape)),
+                             {"axis": axis, "reverse": reverse, "late": late})  # fmt: skip
+
+
+recurrence = custom(
+    "recurrence", "y[i] = x[i] + a[i] * y[i-1] along ``axis``, nothing before the first; from the end where "
+    "``reverse``. ``late`` takes the coefficient of the element before, as the transpose does.",
+    infer=_infer_same, public=_recurrence, jvp=_recurrence_jvp,
+    vjp=lambda node, gs, wanted, d: [_turned(node, gs[0]) if wanted[0] else None,
+                                     _coefficient(node, gs[0]) if wanted[1] else None],
+    kernel=Call("recurrence", lambda node: (*around(node.inputs[0], node.attrs["axis"]), int(node.attrs["reverse"]),
+                                            int(node.attrs["late"])), flops=lambda node: 2 * node.outputs[0].size),
+    reference=_recurrence_reference, samples=_recurrence_samples,
+)  # fmt: skip
+RECURRENCE = recurrence.op  # type: ignore[attr-defined]
+
+
+# ------------------------------------------------------------------ cumulative sum and product
+def _operand(name: str, x: Any, axis: Any) -> tuple[Tensor, int]:
+    x = as_tensor(x, name)
+    if x.dtype in (bool_, int32):
+        x = astype(x, int64)  # as the reductions of the same name
+    check_dtype(name, (x,), "numeric")
+    if axis is None:
+        return reshape(x, (x.size,)), 0
+    return x, axis_of(name, axis, x.ndim, [x])
+
+
+def _cumulative(reduction: str) -> Call:
+    return Call("cumulative", lambda node: (*around(node.inputs[0], node.attrs["axis"]), f"reduction:{reduction}",
+                                            int(node.attrs["reverse"])))  # fmt: skip
+
+
+def _reference(function: Any) -> Any:
+    def reference(x: Any, axis: Any = None, reverse: bool = False) -> Any:
+        if axis is None:
+            x, axis = x.reshape(-1), 0
+        return np.flip(function(np.flip(x, axis), axis), axis) if reverse else function(x, axis)
+
+    return reference
+
+
+def _samples(low: float, high: float) -> Any:
+    def draw(rng: np.random.Generator) -> Any:
+        for shape, axis in (((5,), 0), ((3, 4), 0), ((3, 4), -1), ((2, 3, 4), 1), ((2, 3), None), ((1, 2), 0),
+                            ((2, 0), 1), ((0, 2), 1), ((), None), ((2, 300), 1), ((300, 2), 0)):  # fmt: skip
+            yield Sample((rng.uniform(low, high, shape),), {"axis": axis})
+        for shape, axis in (((5,), 0), ((3, 4), 0), ((2, 3), None)):
+            yield Sample((rng.uniform(low, high, shape),), {"axis": axis, "reverse": True})
+        zeros = rng.uniform(low, high, (4, 3))
+        zeros[1, 0] = zeros[1, 1] = zeros[2, 1] = 0
+        yield Sample((zeros,), {"axis": 0})
+
+    return draw
+
+
+def _cumsum(x: Any, /, axis: Any = None, reverse: bool = False) -> Tensor:
+    x, axis = _operand("cumsum", x, axis)
+    return make(CUMSUM, (x,), {"axis": axis, "reverse": bool(reverse)})
+
+
+cumsum = linear(
+    "cumsum", "The running sum along ``axis`` (over all elements in order unless given), from the end where "
+    "``reverse``; of int32 and bool in int64.", infer=_infer_same, public=_cumsum, kernel=_cumulative("sum"),
+    transpose=lambda node, g: cumsum(g, axis=node.attrs["axis"], reverse=not node.attrs["reverse"]),
+    reference=_reference(np.cumsum), samples=_samples(-2, 2), dtypes="numeric", onnx="CumSum",
+)  # fmt: skip
+CUMSUM = cumsum.op  # type: ignore[attr-defined]
+
+
+def _cumprod(x: Any, /, axis: Any = None, reverse: bool = False) -> Tensor:
+    x, axis = _operand("cumprod", x, axis)
+    return make(CUMPROD, (x,), {"axis": axis, "reverse": bool(reverse)})
+
+
+# y[i] = x[i] y[i-1], so its tangent is the recurrence t[i] y[i-1] + x[i] ty[i-1], and the cotangent its transpose.
+def _cumprod_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
+    axis, reverse = node.attrs["axis"], node.attrs["reverse"]
+    back = recurrence(gs[0], node.inputs[0], axis=axis, reverse=not reverse, late=True)
+    return [back * before(node.outputs[0], axis, 1, reverse) if wanted[0] else None]
+
+
+def _cumprod_jvp(node: Node, ts: Any, _d: Any) -> Any:
+    axis, reverse = node.attrs["axis"], node.attrs["reverse"]
+    if ts[0] is None:
+        return [None]
+    return [recurrence(ts[0] * before(node.outputs[0], axis, 1, reverse), node.inputs[0], axis=axis, reverse=reverse)]
+
+
+cumprod = custom(
+    "cumprod", "The running product along ``axis`` (over all elements in order unless given), from the end where "
+    "``reverse``; of int32 and bool in int64. Derivatives hold where elements are zero.",
+    infer=_infer_same, public=_cumprod, kernel=_cumulative("prod"), vjp=_cumprod_vjp, jvp=_cumprod_jvp,
+    reference=_reference(np.cumprod), samples=_samples(0.5, 1.5), dtypes="numeric",
+)  # fmt: skip
+CUMPROD = cumprod.op  # type: ignore[attr-defined]
+
+
+def product_of_others(x: Tensor, axis: int) -> Tensor:
+    """For each element the product of all others along ``axis``: those before times those after."""
+    return before(cumprod(x, axis=axis), axis, 1) * before(cumprod(x, axis=axis, reverse=True), axis, 1, reverse=True)

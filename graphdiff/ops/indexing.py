@@ -1,0 +1,159 @@
+"""Declarations of what picks or places elements by position: triangles, diagonals, indices of several dimensions.
+
+Gathers go through ``take`` on a flattened view, so that their checks and transposes are its own.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..ir.dims import Dim, Size, as_size, format_shape, product
+from ..ir.dtypes import int64
+from ..ir.graph import Node
+from .arrange import part
+from .contraction import diagonal
+from .elementwise import astype, greater_equal, where
+from .movement import around, as_index, checked_index, index, place, reshape, size_as, take, take_vjp
+from .opdef import composite, custom, operands
+from .registry import Call, Sample
+from .tensor import Tensor, as_tensor, fail, make, scalar
+
+
+# ------------------------------------------------------------------ triangles and diagonals
+def _triangle_samples(rng: np.random.Generator) -> Iterable[Sample]:
+    for shape, k in (((3, 4), 0), ((4, 3), 1), ((2, 3, 3), -1), ((1, 1), 0), ((0, 2), 0), ((3, 3), 5), ((3, 3), -5)):
+        yield Sample((rng.uniform(-2, 2, shape),), {"k": k})
+
+
+def _triangle(name: str, x: Any, k: Any, sign: int) -> Tensor:
+    x, k = as_tensor(x, name), as_size(k)
+    if x.ndim < 2:
+        fail(ShapeError, name, f"needs two dimensions, got {x.ndim}", [x])
+    inside = greater_equal(index(x.shape[-2:], sign * k, (sign, -sign)), 0)
+    return where(inside, x, scalar(0, x.dtype))
+
+
+@composite(reference=np.tril, samples=_triangle_samples, onnx="Trilu")
+def tril(x, /, k=0):  # type: ignore[no-untyped-def]
+    """The lower triangle of the last two dimensions: elements above diagonal ``k`` become 0."""
+    return _triangle("tril", x, k, 1)
+
+
+@composite(reference=np.triu, samples=_triangle_samples, onnx="Trilu")
+def triu(x, /, k=0):  # type: ignore[no-untyped-def]
+    """The upper triangle of the last two dimensions: elements below diagonal ``k`` become 0."""
+    return _triangle("triu", x, k, -1)
+
+
+@composite(reference=np.diag, samples=lambda rng: [
+    Sample((rng.uniform(-2, 2, s),), {"k": k}) for s, k in (((3,), 0), ((3,), 2), ((3,), -1), ((1,), 0), ((0,), 1),
+                                                            ((3, 3), 0), ((3, 4), 1), ((4, 2), -2))])  # fmt: skip
+def diag(x, /, k=0):  # type: ignore[no-untyped-def]
+    """Of a vector the matrix with it on diagonal ``k``; of a matrix the vector of its diagonal ``k``."""
+    x = as_tensor(x, "diag")
+    if x.ndim == 2:
+        return diagonal(x, k)
+    if x.ndim != 1:
+        fail(ShapeError, "diag", f"needs one or two dimensions, got {x.ndim}", [x])
+    k = as_size(k).__index__()
+    n = x.shape[0] + builtins.abs(k)
+    flat = place(x, scalar(0, x.dtype), (n * n,), (k if k >= 0 else -k * n,), (n + 1,))
+    return reshape(flat, (n, n))
+
+
+# ------------------------------------------------------------------ gather and scatter
+def _gather_nd_reference(x: Any, indices: Any, batch_dims: int = 0) -> Any:
+    if batch_dims:
+        return np.stack([_gather_nd_reference(a, i, batch_dims - 1) for a, i in zip(x, indices, strict=True)])
+    return x[tuple(np.moveaxis(indices, -1, 0))]
+
+
+def _gather_nd_samples(rng: np.random.Generator) -> Iterable[Sample]:
+    for shape, idx, b in (((3, 4), (5, 2), 0), ((3, 4, 2), (2, 3, 2), 0), ((3, 4), (2, 1), 0), ((4,), (1,), 0),
+                          ((2, 3, 4), (2, 5, 1), 1), ((2, 3, 4), (2, 2), 1), ((3, 4), (0, 2), 0)):  # fmt: skip
+        limit = np.array(shape[b : b + idx[-1]])
+        yield Sample((rng.uniform(-2, 2, shape), rng.integers(-limit, limit, idx)), {"batch_dims": b})
+
+
+@composite(reference=_gather_nd_reference, samples=_gather_nd_samples, onnx="GatherND")
+def gather_nd(x, indices, /, batch_dims=0):  # type: ignore[no-untyped-def]
+    """x at indices of its first q dimensions, q the size of ``indices``' last; the first ``batch_dims`` dimensions of
+    both go together. Negative ones count from the end, one out of range fails the call. Shape:
+    indices.shape[:-1] + x.shape[batch_dims + q:]."""
+    x, idx = as_tensor(x, "gather_nd"), as_index("gather_nd", indices)
+    b = as_size(batch_dims).__index__()
+    if not 0 <= b < builtins.min(x.ndim, idx.ndim):
+        fail(ShapeError, "gather_nd", f"batch_dims {b} of {x.ndim} and {idx.ndim} dimensions", [x, idx])
+    q = idx.shape[-1]
+    if isinstance(q, Dim) or not 1 <= q <= x.ndim - b:
+        fail(ShapeError, "gather_nd", f"indices of {q} dimensions into {x.ndim - b}", [x, idx])
+    if x.shape[:b] != idx.shape[:b]:
+        fail(ShapeError, "gather_nd", f"batch dimensions {format_shape(x.shape[:b])} and {format_shape(idx.shape[:b])} "
+             "differ", [x, idx])  # fmt: skip
+    batch, inner, rest = x.shape[:b], x.shape[b : b + q], x.shape[b + q :]
+    shape = idx.shape[:-1]
+    flat = index(shape, 0, _batch_strides(batch, len(shape)))  # which batch each index belongs to
+    for j, size in enumerate(inner):
+        at = reshape(part(idx, idx.ndim - 1, j, 1), shape)
+        flat = flat * size_as(size, int64) + astype(checked_index(at, size), int64)
+    return take(reshape(x, (product(batch) * product(inner), *rest)), flat, axis=0)
+
+
+def _batch_strides(batch: tuple[Size, ...], ndim: int) -> tuple[Size, ...]:
+    return tuple(product(batch[i + 1 :]) if i < len(batch) else 0 for i in range(ndim))
+
+
+def _infer_scatter(xs: Any, attrs: Any) -> Any:
+    return ((xs[0].shape, xs[0].dtype),)
+
+
+def _scatter_add(x: Any, indices: Any, updates: Any, /) -> Tensor:
+    x, updates = operands("scatter_add", (x, updates), "numeric")
+    idx = as_index("scatter_add", indices)
+    if x.ndim == 0:
+        fail(ShapeError, "scatter_add", "a 0-d Tensor has no axis to add along", [x, idx, updates])
+    shape = (*idx.shape, *x.shape[1:])
+    if updates.shape != shape:
+        fail(ShapeError, "scatter_add", f"updates must have shape {format_shape(shape)}, got "
+             f"{format_shape(updates.shape)}", [x, idx, updates])  # fmt: skip
+    return make(SCATTER_ADD, (x, idx, updates))
+
+
+def _scatter_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
+    return [gs[0] if wanted[0] else None, None, take(gs[0], node.inputs[1], axis=0) if wanted[2] else None]
+
+
+def _scatter_jvp(node: Node, ts: Any, _d: Any) -> Any:
+    x, idx, _ = node.inputs
+    tx, _, tu = ts
+    if tu is None:
+        return [tx]
+    return [take_vjp(tu, idx, size=x.shape[0]) if tx is None else make(SCATTER_ADD, (tx, idx, tu))]
+
+
+def _scatter_reference(x: Any, indices: Any, updates: Any) -> Any:
+    y = x.copy()
+    np.add.at(y, indices, updates)
+    return y
+
+
+def _scatter_samples(rng: np.random.Generator) -> Iterable[Sample]:
+    for shape, idx in (((4,), (6,)), ((3, 2), (5,)), ((3, 2), (2, 2)), ((3,), ()), ((3, 2), (0,)), ((2, 0), (3,))):
+        yield Sample((rng.uniform(-2, 2, shape), rng.integers(-shape[0], shape[0], idx),
+                      rng.uniform(-2, 2, idx + shape[1:])))  # fmt: skip
+
+
+scatter_add = custom(
+    "scatter_add", "x with ``updates`` (shape indices.shape + x.shape[1:]) added at ``indices`` along axis 0; those of "
+    "one index add up in order. Negative indices count from the end, one out of range fails the call.",
+    infer=_infer_scatter, public=_scatter_add, vjp=_scatter_vjp, jvp=_scatter_jvp,
+    kernel=Call("take_vjp", lambda node: (*around(node.inputs[0], 0), node.inputs[1].size), reads=(1, 2, 0),
+                guard=True),
+    reference=_scatter_reference, samples=_scatter_samples, dtypes="numeric",
+)  # fmt: skip
+SCATTER_ADD = scatter_add.op  # type: ignore[attr-defined]

@@ -1,0 +1,130 @@
+"""Declarations of what compares elements along an axis with each other: arguments of the extremes, sorting, top k.
+
+The order is NumPy's: NaN is greater than every number, -0 equals 0, and equal elements keep their order, also where
+the greatest come first. Derivatives go through the indices that sorting found.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..ir.dims import Size, as_size
+from ..ir.dtypes import int64
+from .movement import around, reshape, take_along_axis, take_along_vjp
+from .opdef import axis_of, composite, custom
+from .registry import Call, Sample
+from .tensor import Tensor, as_tensor, fail, make
+
+
+# ------------------------------------------------------------------ arguments of the extremes
+def _arg_samples(rng: np.random.Generator) -> Any:
+    for shape, kwargs in (((3, 4), {}), ((3, 4), {"axis": 0}), ((3, 4), {"axis": -1, "keepdims": True}),
+                          ((2, 3, 4), {"axis": 1}), ((2, 3), {"keepdims": True}), ((), {}), ((1,), {"axis": 0}),
+                          ((0, 3), {"axis": 1}), ((2, 300), {"axis": 1})):  # fmt: skip
+        yield Sample((rng.integers(-5, 5, shape).astype(float),), kwargs)  # with ties
+
+
+def _arg(name: str, kernel: str, doc: str, reference: Any, onnx: str) -> Any:
+    def infer(xs: Any, attrs: Any) -> Any:
+        x, axis = xs[0], attrs["axis"]
+        return (((*x.shape[:axis], *x.shape[axis + 1 :]), int64),)
+
+    def public(x: Any, /, axis: Any = None, keepdims: bool = False) -> Tensor:
+        x = as_tensor(x, name)
+        kept: tuple[Size, ...] = (1,) * x.ndim
+        if axis is None:
+            x, axis = reshape(x, (x.size,)), 0
+        else:
+            axis = axis_of(name, axis, x.ndim, [x])
+            kept = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
+        if x.shape[axis] == 0:
+            fail(ShapeError, name, "no elements along the axis and no index to give for none", [x], {"axis": axis})
+        y = make(published.op, (x,), {"axis": axis})
+        return reshape(y, kept) if keepdims else y
+
+    published = custom(name, doc, infer=infer, public=public, reference=reference, samples=_arg_samples, onnx=onnx,
+                       kernel=Call(kernel, lambda node: around(node.inputs[0], node.attrs["axis"])))  # fmt: skip
+    return published
+
+
+argmax = _arg("argmax", "arg_max", "The index of the largest along ``axis`` (of all elements in order unless given), "
+              "int64; the first of equals, and NaN wins.", np.argmax, "ArgMax")  # fmt: skip
+argmin = _arg("argmin", "arg_min", "The index of the smallest along ``axis`` (of all elements in order unless given), "
+              "int64; the first of equals, and NaN wins.", np.argmin, "ArgMin")  # fmt: skip
+
+
+# ------------------------------------------------------------------ sorting
+def _infer_sort(xs: Any, attrs: Any) -> Any:
+    x, axis = xs[0], attrs["axis"]
+    shape = (*x.shape[:axis], attrs["k"], *x.shape[axis + 1 :])
+    return ((shape, x.dtype), (shape, int64))
+
+
+def _sorted(name: str, x: Any, axis: Any, descending: bool, k: Any = None) -> tuple[Tensor, Tensor]:
+    x = as_tensor(x, name)
+    axis = axis_of(name, axis, x.ndim, [x])
+    n = x.shape[axis]
+    k = n if k is None else as_size(k)
+    if isinstance(k, int) and (k < 0 or (isinstance(n, int) and k > n)):
+        fail(ShapeError, name, f"{k} of {n} elements", [x], {"k": k, "axis": axis})
+    return make(SORT, (x,), {"axis": axis, "descending": bool(descending), "k": k})
+
+
+def _sort(x: Any, /, axis: int = -1, descending: bool = False) -> Tensor:
+    return _sorted("sort", x, axis, descending)[0]
+
+
+def _ordered(x: Any, axis: int, descending: bool) -> Any:
+    return np.argsort(-x if descending else x, axis=axis, kind="stable")
+
+
+def _sort_samples(rng: np.random.Generator) -> Any:
+    for shape, axis in (((7,), 0), ((3, 4), -1), ((3, 4), 0), ((2, 3, 4), 1), ((1,), 0), ((0,), 0), ((2, 0), 1),
+                        ((0, 2), 1), ((2, 100), 1)):  # fmt: skip
+        for descending in (False, True):
+            yield Sample((rng.permuted(np.arange(float(np.prod(shape)))).reshape(shape) / 4 - 1,),
+                         {"axis": axis, "descending": descending})  # fmt: skip
+
+
+sort = custom(
+    "sort", "The elements along ``axis`` in ascending order, or ``descending``. NaN counts as the largest; at ties "
+    "each element's gradient follows its place in the stable order.",
+    infer=_infer_sort, public=_sort,
+    vjp=lambda node, gs, wanted, d: [take_along_vjp(gs[0], node.outputs[1], axis=node.attrs["axis"],
+                                                    size=node.inputs[0].shape[node.attrs["axis"]])],
+    jvp=lambda node, ts, d: [None if ts[0] is None else take_along_axis(ts[0], node.outputs[1],
+                                                                        axis=node.attrs["axis"]), None],
+    kernel=Call("sort", lambda node: (*around(node.inputs[0], node.attrs["axis"]), int(node.attrs["descending"]),
+                                      node.attrs["k"])),
+    reference=lambda x, axis=-1, descending=False: np.take_along_axis(x, _ordered(x, axis, descending), axis),
+    samples=_sort_samples, dtypes="any", smooth=False,
+)  # fmt: skip
+SORT = sort.op  # type: ignore[attr-defined]
+
+
+@composite(reference=lambda x, axis=-1, descending=False: _ordered(x, axis, descending), differentiable=False,
+           samples=lambda rng: [Sample((rng.integers(-3, 3, s).astype(float),), {"axis": a, "descending": d})
+                                for s, a in (((9,), 0), ((3, 5), 0), ((2, 100), 1)) for d in (False, True)])
+def argsort(x, /, axis=-1, descending=False):  # type: ignore[no-untyped-def]
+    """The indices that sort along ``axis``, int64; equal elements keep their order."""
+    return _sorted("argsort", x, axis, descending)[1]
+
+
+def _topk_reference(x: Any, k: int, axis: int = -1) -> Any:
+    idx = np.take(_ordered(x, axis, True), np.arange(k), axis)
+    return np.take_along_axis(x, idx, axis), idx
+
+
+def _topk_samples(rng: np.random.Generator) -> Any:
+    for shape, k, axis in (((7,), 3, 0), ((3, 4), 4, -1), ((3, 4), 2, 0), ((2, 3, 4), 1, 1), ((3,), 0, 0),
+                           ((2, 100), 5, 1), ((0, 3), 2, 1)):  # fmt: skip
+        yield Sample((rng.permuted(np.arange(float(np.prod(shape)))).reshape(shape) / 4 - 1, k), {"axis": axis})
+
+
+@composite(reference=_topk_reference, samples=_topk_samples, smooth=False, onnx="TopK")
+def topk(x, /, k, axis=-1):  # type: ignore[no-untyped-def]
+    """The ``k`` largest along ``axis``, largest first, and their indices (int64); equal elements keep their order."""
+    return _sorted("topk", x, axis, True, k)
