@@ -64,6 +64,10 @@
  *   take_along / take_along_vjp           [outer, axis, inner, n_idx]   idx has shape (outer, n_idx, inner)
  *   arg_max, arg_min  x -> int64          [outer, axis, inner]          the first of equals; NaN counts as extreme
  *   cumulative     x -> y                 [outer, axis, inner, kind, reverse]   kind: a reduction's number
+ *   recurrence     x, a -> y              [outer, axis, inner, reverse, late]   y[i] = x[i] + a[late ? i-1 : i] * y[i-1],
+ *                  from the end where reverse
+ *   sort           x -> values, int64     [outer, axis, inner, descending, k]   the first k in stable order and their
+ *                  indices; NaN is the greatest
  *   check_index    idx ->                 [limit]        fails unless -limit <= idx < limit
  *   check_true     pred ->                []             fails unless all elements are true
  *   random         key (, span) -> y      [stream]       floats of [0, 1), or int64 of [0, span): kernels/random.c
