@@ -1,0 +1,90 @@
+"""Recomputation: which forward values are kept for the backward pass, and repeating instructions for the others.
+
+Works on ordered instructions. A policy says which buffers are kept; the rest are computed again, with storage of their
+own, right before the backward instruction that needs them, and live until their last use. The repeated instructions
+are the same as the first ones, so every bit is.
+Must not know: operations, offsets.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from .instruction import ARENA, Buffer, Instruction
+
+
+@dataclass(frozen=True)
+class Every:
+    """Checkpointing policy: keep what crosses every k-th forward instruction. Example: ``checkpoint=gd.Every(4)``."""
+
+    k: int
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.k, int) or isinstance(self.k, bool) or self.k < 1:
+            raise ValueError(f"Every(k) needs a positive integer, got {self.k!r}")
+
+
+def forward_part(order: Sequence[Instruction]) -> list[Instruction]:
+    return [i for i in order if i.phase == "forward"]
+
+
+def segments(order: Sequence[Instruction], k: int | None) -> set[Buffer]:
+    """The buffers kept when the forward part is cut every ``k`` instructions (None: the square root of their number)."""
+    forward = forward_part(order)
+    k = k or max(1, math.isqrt(max(len(forward) - 1, 0)) + 1)
+    place = {b: n // k for n, i in enumerate(forward) for b in i.writes}
+    kept = set()
+    for n, i in enumerate(forward):
+        for b in i.reads:
+            if b in place and place[b] < n // k:
+                kept.add(b)
+    return kept
+
+
+def recompute(order: Sequence[Instruction], kept: Iterable[Buffer]) -> list[Instruction]:
+    """``order`` with forward buffers that are not ``kept`` computed again where backward instructions read them."""
+    kept = set(kept)
+    maker: dict[Buffer, Instruction] = {}
+    for i in order:
+        if i.phase == "forward":
+            for b in i.writes:
+                if b.kind == ARENA and b not in kept:
+                    maker[b] = i
+    again: dict[Buffer, Buffer] = {}  # dropped buffer -> its present copy
+    out: list[Instruction] = []
+    for i in order:
+        if i.phase != "forward":
+            for repeat in _missing(i, maker, again):
+                out.append(repeat)
+            if any(b in again for b in i.reads):
+                repeated = i.again(again)
+                repeated.recompute = i.recompute
+                repeated.writes = i.writes
+                i = repeated
+        out.append(i)
+    return out
+
+
+def _missing(i: Instruction, maker: dict[Buffer, Instruction], again: dict[Buffer, Buffer]) -> list[Instruction]:
+    """The repetitions that ``i`` needs and that have not happened yet, operands first."""
+    needed: dict[Instruction, None] = {}
+    stack = [b for b in i.reads if b in maker and b not in again]
+    while stack:
+        source = maker[stack.pop()]
+        if source in needed:
+            continue
+        needed[source] = None
+        stack += [b for b in source.reads if b in maker and b not in again]
+    # the order of first execution is topological
+    place = {id(m): n for n, m in enumerate(dict.fromkeys(maker.values()))}
+    repeats = []
+    for source in sorted(needed, key=lambda m: place[id(m)]):
+        for b in source.writes:
+            if b in maker:
+                again[b] = b.clone()
+        copy = source.again(again)
+        copy.writes = [again.get(b, b) for b in source.writes]
+        repeats.append(copy)
+    return repeats

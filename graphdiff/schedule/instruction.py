@@ -1,0 +1,83 @@
+"""What a schedule is made of: buffers and instructions.
+
+A Buffer is storage of known dtype and (perhaps symbolic) size: in the arena, a feed, a result, a parameter or a
+constant. An Instruction is one row of the plan: buffers read and written, a phase, a cost, and one or more steps, each
+one core instruction. Everything that decides order, recomputation or offsets works on these alone.
+Must not know: operations, the graph beyond the nodes an instruction came from (for people), the core's word format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..ir.dims import Size
+from ..ir.graph import Node
+
+ARENA, INPUT, OUTPUT, PARAM, CONST = "arena", "input", "output", "param", "const"
+PHASES = ("forward", "backward", "update")
+
+
+class Buffer:
+    """Storage. ``slot``: the feed's, result's or parameter's number; ``data``: a constant's array."""
+
+    __slots__ = ("kind", "dtype", "count", "slot", "data", "label", "node")
+
+    def __init__(self, kind: str, dtype: np.dtype, count: Size, slot: int = -1, data: np.ndarray | None = None,
+                 label: str = "", node: Node | None = None):  # fmt: skip
+        self.kind, self.dtype, self.count, self.slot = kind, dtype, count, slot
+        self.data, self.label, self.node = data, label, node
+
+    def clone(self) -> Buffer:
+        """Storage of its own for a recomputed value."""
+        return Buffer(ARENA, self.dtype, self.count, label=self.label, node=self.node)
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.dtype}[{self.count}] {self.label}>"
+
+
+class Step(NamedTuple):
+    """One core instruction: a kernel's name, which of the instruction's operands it reads and writes, its payload
+    (ints, sizes, and names of micro-operations or reductions as ``"microop:tanh"``, ``"reduction:sum"``)."""
+
+    kernel: str
+    reads: tuple[int, ...]
+    writes: tuple[int, ...]
+    payload: list[Any]
+
+
+class Instruction:
+    """One row of a plan.
+
+    ``inplace``: (write, read) positions that may share memory if the read dies here; ``guard``: may fail at run time
+    for what is in its operands; ``recompute``: this is a repetition of an earlier instruction.
+    """
+
+    __slots__ = ("steps", "reads", "writes", "phase", "nodes", "flops", "inplace", "guard", "recompute", "workspace")
+
+    def __init__(
+        self, steps: list[Step], reads: list[Buffer], writes: list[Buffer], phase: str, nodes: Sequence[Node],
+        flops: Size = 0, inplace: Sequence[tuple[int, int]] = (), guard: bool = False,
+        workspace: Sequence[Buffer] = (),
+    ):  # fmt: skip
+        self.steps, self.reads, self.writes, self.phase = steps, reads, writes, phase
+        self.nodes = tuple(nodes)
+        self.flops, self.inplace, self.guard = flops, tuple(inplace), guard
+        self.workspace = tuple(workspace)  # the last of ``writes``: dead after the instruction
+        self.recompute = False
+
+    @property
+    def name(self) -> str:
+        """For people: the operations it computes."""
+        names = [n.op.name for n in self.nodes] or [self.steps[0].kernel]
+        return "+".join(names) if len(names) <= 4 else f"{names[0]}+…{len(names) - 2}…+{names[-1]}"
+
+    def again(self, replace: dict[Buffer, Buffer]) -> Instruction:
+        """This instruction once more, with operands replaced."""
+        out = Instruction(self.steps, [replace.get(b, b) for b in self.reads], [replace.get(b, b) for b in self.writes],
+                          self.phase, self.nodes, self.flops, self.inplace, self.guard,
+                          [replace.get(b, b) for b in self.workspace])  # fmt: skip
+        out.recompute = True
+        return out

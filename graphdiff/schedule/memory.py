@@ -1,0 +1,70 @@
+"""Liveness, in-place sharing and offsets: which bytes of the arena each buffer has, and for how long.
+
+Liveness is computed here and nowhere else. Buffers that share memory in place form one unit; a unit lives from its
+first write to its last use.
+Must not know: operations, kernels, the word format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ..ir.dims import evaluate
+from .instruction import ARENA, Buffer, Instruction
+
+ALIGN = 64
+
+
+class Lifetimes:
+    """Units of arena storage of an order of instructions, sizes still symbolic.
+
+    ``unit[buffer]``: the unit's number; ``first[u]``, ``last[u]``: positions, both included; ``members[u]``."""
+
+    def __init__(self, order: Sequence[Instruction]):
+        last: dict[Buffer, int] = {}
+        for n, i in enumerate(order):
+            for b in (*i.reads, *i.writes):
+                if b.kind == ARENA:
+                    last[b] = n
+        self.unit: dict[Buffer, int] = {}
+        self.first: list[int] = []
+        self.last: list[int] = []
+        self.members: list[Buffer] = []  # one of each unit: they all have its size
+        for n, i in enumerate(order):
+            shared: set[int] = set()
+            pairs: dict[int, list[int]] = {}
+            for w, r in i.inplace:
+                pairs.setdefault(w, []).append(r)
+            for w, b in enumerate(i.writes):
+                if b.kind != ARENA or b in self.unit:
+                    continue
+                u = None
+                for r in pairs.get(w, ()):
+                    source = i.reads[r]
+                    if (
+                        source.kind == ARENA and last[source] == n and r not in shared and source.count == b.count
+                        and source.dtype.itemsize == b.dtype.itemsize and self.last[self.unit[source]] == n
+                    ):  # fmt: skip
+                        shared.add(r)
+                        u = self.unit[source]
+                        break
+                if u is None:
+                    u = len(self.first)
+                    self.first.append(n)
+                    self.last.append(n)
+                    self.members.append(b)
+                self.unit[b] = u
+                self.last[u] = last[b]
+
+    def sizes(self, env: Mapping[str, int]) -> np.ndarray:
+        """Bytes of each unit at the given sizes, rounded up to the alignment."""
+        known: dict[object, int] = {}
+        out = np.empty(len(self.members), np.int64)
+        for u, b in enumerate(self.members):
+            n = known.get(b.count)
+            if n is None:
+                n = known[b.count] = evaluate(b.count, env)
+            out[u] = -(-n * b.dtype.itemsize // ALIGN) * ALIGN
+        return out

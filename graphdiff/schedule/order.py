@@ -1,0 +1,94 @@
+"""In what order instructions run: everything that reads the old state first, then what writes parameters.
+
+An update whose value is the result of one elementwise instruction, needed for nothing else, is written straight into
+the parameter; any other is computed aside and copied at the very end. So outputs and every update see the state as it
+was, updates take effect together, and whatever can fail (guards) runs before anything is written.
+Must not know: where buffers lie, what operations mean.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from .instruction import ARENA, PARAM, Buffer, Instruction, Step
+from .select import Selected
+
+
+def arrange(selected: Selected) -> list[Instruction]:
+    """The instructions of ``selected`` in a valid order."""
+    body = selected.instructions
+    reads = Counter(b for i in body for b in i.reads)
+    reads.update(b for c in selected.commits for b in c.reads)
+    producer = {b: i for i in body for b in i.writes}
+    goal: dict[Buffer, Buffer] = {}  # computed value -> the parameter it can be written straight into
+    for commit in selected.commits:
+        value, target = commit.reads[0] if commit.reads else None, commit.writes[0]
+        if value is not None and commit.inplace and _can_write_through(value, target, producer.get(value), reads):
+            goal[value] = target
+    direct = _direct(body, goal)
+    written = {b for i in direct for b in i.writes}
+    tail = set(direct)
+    order = [i for i in body if i not in tail]
+    late = []
+    for commit in selected.commits:
+        if commit.reads and commit.reads[0] in written:
+            continue
+        if commit.reads and commit.reads[0].kind == PARAM:
+            # the value is another parameter as it was: taken aside before anything is written
+            aside = Buffer(ARENA, commit.reads[0].dtype, commit.reads[0].count, label=commit.reads[0].label)
+            first = commit.again({commit.writes[0]: aside})
+            last = Instruction(commit.steps, [aside], commit.writes, commit.phase, commit.nodes)
+            last.steps = [_whole_copy(commit.steps[0])]
+            first.recompute = False
+            order.append(first)
+            commit = last
+        late.append(commit)
+    for i in direct:
+        i.writes = [goal[b] for b in i.writes]
+    return order + direct + late
+
+
+def _whole_copy(step: Step) -> Step:
+    """A copy's step with the load made to read what its store writes: row-major and whole."""
+    payload = list(step.payload)
+    n = payload[0]
+    load, store = 6 + n, len(payload) - (n + 1)
+    payload[load + 1 : load + 2 + n] = payload[store : store + n + 1]
+    return Step(step.kernel, step.reads, step.writes, payload)
+
+
+def _can_write_through(value: Buffer, target: Buffer, maker: Instruction | None, reads: Counter[Buffer]) -> bool:
+    if maker is None or value.kind != ARENA or reads[value] != 1 or len(maker.steps) != 1:
+        return False
+    if maker.steps[0].kernel != "tile":
+        return False
+    write = maker.writes.index(value)
+    if target in maker.reads:  # only element by element may it read what it overwrites
+        return (write, maker.reads.index(target)) in maker.inplace
+    return True
+
+
+def _direct(body: list[Instruction], goal: dict[Buffer, Buffer]) -> list[Instruction]:
+    """The instructions all of whose results go straight into parameters, so ordered that each reads old values."""
+    direct = [i for i in body if i.writes and all(b in goal for b in i.writes)]
+    while True:
+        writer = {goal[b]: i for i in direct for b in i.writes}
+        after: dict[Instruction, set[Instruction]] = {i: set() for i in direct}  # must run before the key
+        for i in direct:
+            for b in i.reads:
+                j = writer.get(b)
+                if j is not None and j is not i:
+                    after[j].add(i)
+        order: list[Instruction] = []
+        done: set[Instruction] = set()
+        waiting = list(direct)
+        while waiting:
+            ready = [i for i in waiting if after[i] <= done]
+            if not ready:
+                break
+            order += ready
+            done.update(ready)
+            waiting = [i for i in waiting if i not in done]
+        if not waiting:
+            return order
+        direct.remove(waiting[0])  # a ring of updates: one of them goes aside

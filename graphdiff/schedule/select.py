@@ -1,0 +1,395 @@
+"""From groups to instructions: which core kernels compute them, over which buffers and strides.
+
+Views never become instructions: each value is known as a buffer with offset and strides, and consumers read through
+them; where a kernel needs whole contiguous operands, a copy is put in.
+Must not know: the word format (runtime.lower), in what order instructions end up, where buffers lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import CompileError
+from ..ir.dims import Shape, Size, product
+from ..ir.dtypes import CODE, int64
+from ..ir.graph import Graph, Node, Value
+from ..ops.opdef import contiguous_strides
+from ..ops.registry import Call, Guard, Index, Matmul, Place, Reduce, Strided, Tile, View
+from .fuse import Group, group
+from .instruction import ARENA, CONST, INPUT, OUTPUT, PARAM, Buffer, Instruction, Step
+
+
+class Location(NamedTuple):
+    """Where a value's elements are. ``buffer`` None: nowhere; an index (offset and strides give the numbers), or a
+    0-d constant (``scalar``) repeated."""
+
+    buffer: Buffer | None
+    offset: Size
+    strides: tuple[Size, ...]
+    scalar: np.ndarray | None = None
+
+
+class Selected(NamedTuple):
+    """Instructions in topological order, with the storage of everything the caller sees."""
+
+    instructions: list[Instruction]
+    inputs: list[Buffer]
+    outputs: list[Buffer]
+    parameters: list[Buffer]
+    commits: list[Instruction]  # copies of new values into parameters, to run after everything else
+    location: dict[Value, Location]
+
+
+def bits(array: np.ndarray) -> int:
+    """A scalar's bytes as the int64 that holds them in its low bytes."""
+    return int.from_bytes(array.tobytes().ljust(8, b"\0"), "little", signed=True)
+
+
+def select(graph: Graph, extra: Sequence[Value], phases: dict[Node, str]) -> Selected:
+    """The instructions of ``graph``. ``extra`` values (checks, monitors) are computed and stored as outputs are."""
+    return _Selector(graph, extra, phases).run()
+
+
+class _Selector:
+    def __init__(self, graph: Graph, extra: Sequence[Value], phases: dict[Node, str]):
+        self.graph, self.extra, self.phases = graph, extra, phases
+        self.location: dict[Value, Location] = {}
+        self.out: list[Instruction] = []
+        self.constants: dict[int, Buffer] = {}
+        self.contiguous: dict[Value, Location] = {}
+
+    # ------------------------------------------------------------------ the whole
+    def run(self) -> Selected:
+        graph = self.graph
+        inputs = [self._leaf(v, INPUT, i) for i, v in enumerate(graph.inputs)]
+        parameters = [self._leaf(v, PARAM, i) for i, v in enumerate(graph.parameters)]
+        kept = [*graph.outputs, *(v for _, v in graph.updates), *self.extra]
+        groups, group_of = group(graph.nodes, kept, self.phases)
+        stored = self._stored(groups, group_of, kept)
+        for g in groups:
+            root = g.nodes[-1]
+            kernel = root.op.kernel
+            if g.shape is not None:
+                self._tile(g, stored)
+            elif isinstance(kernel, Matmul):
+                self._matmul(root)
+            elif isinstance(kernel, Call):
+                self._call(root)
+            elif isinstance(kernel, Guard):
+                self._guard(root)
+            elif isinstance(kernel, Place):
+                self._place(root)
+            else:
+                raise CompileError(f"{root.op.name} cannot be executed", source=str(root.source))
+        outputs = self._outputs()
+        commits = [self._copy_to(self._of(value), target.shape, parameters[slot], "update", value.node)
+                   for slot, target, value in self._updates()]  # fmt: skip
+        return Selected(self.out, inputs, outputs, parameters, commits, self.location)
+
+    def _updates(self) -> list[tuple[int, Value, Value]]:
+        slot = {p: i for i, p in enumerate(self.graph.parameters)}
+        return [(slot[p], p, v) for p, v in self.graph.updates]
+
+    def _leaf(self, v: Value, kind: str, slot: int) -> Buffer:
+        buffer = Buffer(kind, v.dtype, product(v.shape), slot, label=v.name, node=v.node)
+        self.location[v] = Location(buffer, 0, contiguous_strides(v.shape))
+        return buffer
+
+    def _stored(self, groups: list[Group], group_of: dict[Node, Group], kept: Sequence[Value]) -> set[Value]:
+        """Values that must be in memory: read outside their group, through a view, or by the caller."""
+        final = {n: g for g in groups for n in g.nodes}
+        stored = set(kept)
+        for node in self.graph.nodes:
+            g = final.get(node)
+            for v in node.inputs:
+                if g is None or final.get(v.node) is not g:
+                    stored.add(v)
+        return stored
+
+    # ------------------------------------------------------------------ where values are
+    def _of(self, value: Value) -> Location:
+        """Where ``value`` is, resolving views down to storage."""
+        found = self.location.get(value)
+        if found is not None:
+            return found
+        chain = [value]
+        while True:
+            node = chain[-1].node
+            if type(node.op.kernel) is not View or node.inputs[0] in self.location:
+                break
+            chain.append(node.inputs[0])
+        for v in reversed(chain):
+            self.location[v] = self._resolve(v)
+        return self.location[value]
+
+    def _resolve(self, value: Value) -> Location:
+        node = value.node
+        kernel = node.op.kernel
+        if isinstance(kernel, View):
+            source = node.inputs[0]
+            at = self.location[source]
+            if at.scalar is not None:
+                return Location(None, 0, (0,) * value.ndim, at.scalar)
+            seen = kernel.rule(node, Strided(at.offset, at.strides))
+            if seen is None:
+                at = self._whole(source)
+                seen = kernel.rule(node, Strided(at.offset, at.strides))
+                assert seen is not None, "a view rule must take contiguous storage"
+            return Location(at.buffer, *seen)
+        if isinstance(kernel, Index):
+            return Location(None, *kernel.rule(node))
+        if node.op.name == "constant":
+            array = node.attrs["value"]
+            if array.ndim == 0:
+                return Location(None, 0, (), array)
+            return Location(self._constant(array), 0, contiguous_strides(array.shape))
+        raise CompileError(f"{node.op.name} is used before it is computed")
+
+    def _constant(self, array: np.ndarray) -> Buffer:
+        buffer = self.constants.get(id(array))
+        if buffer is None:
+            buffer = self.constants[id(array)] = Buffer(CONST, array.dtype, array.size, data=array, label="constant")
+        return buffer
+
+    def _whole(self, value: Value) -> Location:
+        """``value`` as a whole buffer in row-major order, copied if it is not."""
+        at = self._of(value)
+        strides = contiguous_strides(value.shape)
+        if at.buffer is not None and at.offset == 0 and at.strides == strides and at.buffer.count == product(value.shape):
+            return at
+        found = self.contiguous.get(value)
+        if found is None:
+            buffer = Buffer(ARENA, value.dtype, product(value.shape), label=value.node.op.name, node=value.node)
+            self.out.append(self._copy_to(at, value.shape, buffer, self.phases.get(value.node, "forward"), value.node))
+            found = self.contiguous[value] = Location(buffer, 0, strides)
+        return found
+
+    def _copy_to(self, at: Location, shape: Shape, target: Buffer, phase: str, node: Node) -> Instruction:
+        tile = _TileBuilder(shape)
+        tile.store(tile.load(at, target.dtype), target, 0, contiguous_strides(shape))
+        return tile.instruction(phase, [node])
+
+    def _outputs(self) -> list[Buffer]:
+        """Result storage: what computes an output writes it where the caller gets it; leaves, views and values
+        wanted twice are copied."""
+        outputs: list[Buffer] = []
+        for slot, v in enumerate([*self.graph.outputs]):
+            at = self._of(v)
+            b = at.buffer
+            count = product(v.shape)
+            if (
+                b is not None and b.kind == ARENA and b.count == count and at.offset == 0
+                and at.strides == contiguous_strides(v.shape)
+            ):  # fmt: skip
+                b.kind, b.slot = OUTPUT, slot
+            else:
+                b = Buffer(OUTPUT, v.dtype, count, slot, label=v.node.op.name, node=v.node)
+                self.out.append(self._copy_to(at, v.shape, b, self.phases.get(v.node, "forward"), v.node))
+            outputs.append(b)
+        return outputs
+
+    def _emit(self, node: Node, steps: list[Step], reads: list[Buffer], writes: list[Buffer], **more: Any) -> None:
+        self.out.append(Instruction(steps, reads, writes, self.phases[node], [node], **more))
+
+    def _result(self, value: Value) -> Buffer:
+        buffer = Buffer(ARENA, value.dtype, product(value.shape), label=value.node.op.name, node=value.node)
+        self.location[value] = Location(buffer, 0, contiguous_strides(value.shape))
+        return buffer
+
+    # ------------------------------------------------------------------ kinds of instructions
+    def _tile(self, g: Group, stored: set[Value]) -> None:
+        assert g.shape is not None
+        tile = _TileBuilder(g.shape)
+        registers: dict[Value, int] = {}
+        flops = 0
+
+        def register(v: Value) -> int:
+            r = registers.get(v)
+            if r is None:
+                r = registers[v] = tile.load(self._of(v), v.dtype, v.shape)
+            return r
+
+        stores = []
+        for node in g.nodes:
+            y = node.outputs[0]
+            kernel = node.op.kernel
+            if isinstance(kernel, Reduce):
+                stores.append((register(node.inputs[0]), y, kernel.reduction))
+            else:
+                args = [register(v) for v in node.inputs]
+                registers[y] = tile.op(kernel.microop, y.dtype, args)
+                if y in stored:
+                    stores.append((registers[y], y, None))
+            flops += 1
+        for r, y, reduction in stores:
+            buffer = self._result(y)
+            strides = contiguous_strides(y.shape)
+            if reduction is None:
+                tile.store(r, buffer, 0, strides)
+            else:
+                axes = g.axes or ()
+                kept = iter(strides)
+                spread = tuple(0 if i in axes else next(kept) for i in range(len(g.shape)))
+                tile.store(r, buffer, 0, spread, reduction, sum(1 << a for a in axes))
+        self.out.append(tile.instruction(g.phase, g.nodes, product(g.shape) * flops))
+
+    def _matmul(self, node: Node) -> None:
+        a, b = node.inputs
+        y = node.outputs[0]
+        batch = y.shape[:-2]
+        reads: list[Buffer] = []
+        views: list[Any] = []
+        for v in (a, b):
+            at = self._of(v)
+            if at.buffer is None:
+                at = self._whole(v)
+            if at.buffer not in reads:
+                reads.append(at.buffer)  # type: ignore[arg-type]
+            extra = len(batch) - (v.ndim - 2)
+            strides = (0,) * extra + tuple(
+                0 if s == 1 else st for s, st in zip(v.shape[:-2], at.strides[:-2])) + at.strides[-2:]  # fmt: skip
+            views += [reads.index(at.buffer), at.offset, *strides]  # type: ignore[arg-type]
+        out = self._result(y)
+        m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
+        payload = [len(batch), m, n, k, 0, -1, 0, *batch, *views, len(reads), 0, *contiguous_strides(y.shape),
+                   bits(np.asarray(1.0))]  # fmt: skip
+        step = Step("matmul", tuple(range(len(reads))), (len(reads),), payload)
+        self._emit(node, [step], reads, [out], flops=2 * product(batch) * m * n * k)
+
+    def _call(self, node: Node) -> None:
+        kernel = node.op.kernel
+        reads = [self._whole(v).buffer for v in node.inputs]
+        if kernel.reads is not None:
+            reads = [reads[i] for i in kernel.reads]
+        writes = [self._result(y) for y in node.outputs]
+        workspace = []
+        if kernel.workspace is not None:
+            workspace.append(Buffer(ARENA, np.dtype("bool"), kernel.workspace(node), label=f"{node.op.name} workspace"))
+        params = list(kernel.params(node))
+        n = len(reads)
+        step = Step(kernel.kernel, tuple(range(n)), tuple(range(n, n + len(writes) + len(workspace))),
+                    [len(params), *params])  # fmt: skip
+        flops = kernel.flops(node) if kernel.flops is not None else sum((b.count for b in reads), start=0)  # type: ignore
+        self._emit(node, [step], reads, [*writes, *workspace], flops=flops, guard=kernel.guard, workspace=workspace)  # type: ignore[arg-type]
+
+    def _guard(self, node: Node) -> None:
+        at = self._whole(node.inputs[0])
+        params = list(node.op.kernel.params(node))
+        self.location[node.outputs[0]] = at
+        step = Step(node.op.kernel.kernel, (0,), (), [len(params), *params])
+        self._emit(node, [step], [at.buffer], [], guard=True)  # type: ignore[list-item]
+
+    def _place(self, node: Node) -> None:
+        """The fill, then a copy of each operand into its part: one instruction of several steps."""
+        y = node.outputs[0]
+        kernel: Place = node.op.kernel
+        out = self._result(y)
+        strides = contiguous_strides(y.shape)
+        parts = []
+        fill = kernel.fill(node)
+        if fill is not None:
+            tile = _TileBuilder(y.shape)
+            v = node.inputs[fill]
+            tile.store(tile.load(self._of(v), v.dtype, v.shape), out, 0, strides)
+            parts.append(tile)
+        for i, starts, steps in kernel.rule(node):
+            v = node.inputs[i]
+            tile = _TileBuilder(v.shape)
+            offset: Size = 0
+            for start, stride in zip(starts, strides):
+                offset = offset + start * stride
+            tile.store(tile.load(self._of(v), v.dtype), out, offset, tuple(st * k for st, k in zip(strides, steps)))
+            parts.append(tile)
+        reads = list(dict.fromkeys(b for t in parts for b in t.reads))
+        steps_ = []
+        for t in parts:
+            steps_.append(Step("tile", tuple(reads.index(b) for b in t.reads), (len(reads),), t.payload()))
+        self._emit(node, steps_, reads, [out], flops=0)
+
+
+class _TileBuilder:
+    """Collects the loads, constants, micro-operations and stores of one tile instruction over ``shape``."""
+
+    def __init__(self, shape: Shape):
+        self.shape = shape
+        self.reads: list[Buffer] = []
+        self.writes: list[Buffer] = []
+        self.loads: dict[tuple[Any, ...], int] = {}
+        self.load_list: list[tuple[Buffer | None, Size, tuple[Size, ...]]] = []
+        self.consts: dict[tuple[int, int], int] = {}
+        self.ops: list[tuple[str, int, list[tuple[str, int]]]] = []
+        self.casts: dict[int, int] = {}
+        self.stores: list[tuple[Any, str | None, int, int, Size, tuple[Size, ...]]] = []
+
+    # A register is ("load"|"const"|"op", number) until the totals are known.
+    def load(self, at: Location, dtype: np.dtype, shape: Shape | None = None) -> Any:
+        if at.scalar is not None:
+            return self._const(at.scalar)
+        shape = self.shape if shape is None else shape
+        extra = len(self.shape) - len(shape)
+        strides = (0,) * extra + tuple(
+            0 if s == 1 and self.shape[i + extra] != 1 else st for i, (s, st) in enumerate(zip(shape, at.strides)))  # fmt: skip
+        key = (id(at.buffer), at.offset, strides)
+        n = self.loads.get(key)
+        if n is None:
+            n = self.loads[key] = len(self.load_list)
+            self.load_list.append((at.buffer, at.offset, strides))
+            if at.buffer is not None and at.buffer not in self.reads:
+                self.reads.append(at.buffer)
+        if at.buffer is None and dtype is not int64:
+            return self.op("cast", dtype, [("load", n)])
+        return ("load", n)
+
+    def _const(self, scalar: np.ndarray) -> tuple[str, int]:
+        key = (CODE[scalar.dtype], bits(scalar))
+        return ("const", self.consts.setdefault(key, len(self.consts)))
+
+    def op(self, microop: str, dtype: np.dtype, args: list[Any]) -> Any:
+        self.ops.append((microop, CODE[dtype], args))
+        return ("op", len(self.ops) - 1)
+
+    def store(self, register: Any, target: Buffer, offset: Size, strides: tuple[Size, ...],
+              reduction: str | None = None, mask: int = 0) -> None:  # fmt: skip
+        if target not in self.writes:
+            self.writes.append(target)
+        self.stores.append((register, reduction, mask, self.writes.index(target), offset, strides))
+
+    def payload(self) -> list[Any]:
+        base = {"load": 0, "const": len(self.load_list), "op": len(self.load_list) + len(self.consts)}
+        out: list[Any] = [len(self.shape), 0, len(self.load_list), len(self.consts), len(self.ops), len(self.stores),
+                          *self.shape]  # fmt: skip
+        for buffer, offset, strides in self.load_list:
+            out += [-1 if buffer is None else self.reads.index(buffer), offset, *strides]
+        for code, value in self.consts:
+            out += [code, value]
+        for microop, code, args in self.ops:
+            out += [f"microop:{microop}", code]
+            out += [base[kind] + n for kind, n in args]
+            out += [-1] * (3 - len(args))
+        for (kind, n), reduction, mask, write, offset, strides in self.stores:
+            out += [base[kind] + n, 0 if reduction is None else f"reduction:{reduction}", mask,
+                    len(self.reads) + write, offset, *strides]  # fmt: skip
+        return out
+
+    def instruction(self, phase: str, nodes: Sequence[Node], flops: Size = 0) -> Instruction:
+        step = Step("tile", tuple(range(len(self.reads))),
+                    tuple(range(len(self.reads), len(self.reads) + len(self.writes))), self.payload())  # fmt: skip
+        return Instruction([step], self.reads, self.writes, phase, nodes, flops, self._inplace())
+
+    def _inplace(self) -> list[tuple[int, int]]:
+        """(write, read) positions that may share memory: the write's only store is plain and every load of the read
+        goes through the same view."""
+        views: dict[int, set[Any]] = {}
+        for buffer, offset, strides in self.load_list:
+            if buffer is not None:
+                views.setdefault(self.reads.index(buffer), set()).add((offset, strides))
+        out = []
+        for _, reduction, _, w, offset, strides in self.stores:
+            if reduction is None and sum(s[3] == w for s in self.stores) == 1:
+                for r, seen in views.items():
+                    if seen == {(offset, strides)} and self.reads[r].dtype.itemsize == self.writes[w].dtype.itemsize:
+                        out.append((w, r))
+        return out
