@@ -1,8 +1,40 @@
 """graphdiff: a compiled static-graph differentiator with a C core. Public names, nothing else."""
 
-__version__ = "0.1.0"
+from typing import Any
 
 from . import init as init
+from . import linalg as linalg
+from . import nn as nn
+from . import optim as optim
+from . import random as random
 from .errors import *  # noqa: F403
+from .ir.graph import Graph as Graph
 from .ir.graph import name_scope as name_scope
+from .ops import namespaces as _namespaces
+from .ops.leaves import check as check
+from .ops.leaves import input as input
+from .ops.leaves import monitor as monitor
+from .ops.leaves import parameter as parameter
+from .ops.leaves import state as state
 from .ops.parse import parse as parse
+from .ops.tensor import Tensor as Tensor
+from .ops.tensor import constant as constant
+from .runtime.function import Function as Function
+from .runtime.function import compile as compile
+from .runtime.plan import Plan as Plan
+from .schedule.checkpoint import Every as Every
+from .testing import check_grad as check_grad
+from .transforms.adjoint import Adjoint as Adjoint
+from .transforms.adjoint import adjoint as adjoint
+from .transforms.differentiate import grad as grad
+from .transforms.differentiate import hvp as hvp
+from .transforms.differentiate import jvp as jvp
+from .transforms.differentiate import vjp as vjp
+
+__version__ = "0.1.0"
+
+globals().update(_namespaces.functions(""))
+
+
+def __getattr__(name: str) -> Any:
+    raise AttributeError(f"module 'graphdiff' has no attribute {name!r}")

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ..errors import GraphError
 from .instruction import ARENA, Buffer, Instruction
 
 
@@ -23,7 +24,7 @@ class Every:
 
     def __post_init__(self) -> None:
         if not isinstance(self.k, int) or isinstance(self.k, bool) or self.k < 1:
-            raise ValueError(f"Every(k) needs a positive integer, got {self.k!r}")
+            raise GraphError(f"Every(k) needs a positive integer, got {self.k!r}")
 
 
 def forward_part(order: Sequence[Instruction]) -> list[Instruction]:
@@ -52,11 +53,12 @@ def recompute(order: Sequence[Instruction], kept: Iterable[Buffer]) -> list[Inst
             for b in i.writes:
                 if b.kind == ARENA and b not in kept:
                     maker[b] = i
+    place = {m: n for n, m in enumerate(dict.fromkeys(maker.values()))}  # first execution: a topological order
     again: dict[Buffer, Buffer] = {}  # dropped buffer -> its present copy
     out: list[Instruction] = []
     for i in order:
         if i.phase != "forward":
-            for repeat in _missing(i, maker, again):
+            for repeat in _missing(i, maker, again, place):
                 out.append(repeat)
             if any(b in again for b in i.reads):
                 repeated = i.again(again)
@@ -67,7 +69,9 @@ def recompute(order: Sequence[Instruction], kept: Iterable[Buffer]) -> list[Inst
     return out
 
 
-def _missing(i: Instruction, maker: dict[Buffer, Instruction], again: dict[Buffer, Buffer]) -> list[Instruction]:
+def _missing(
+    i: Instruction, maker: dict[Buffer, Instruction], again: dict[Buffer, Buffer], place: dict[Instruction, int]
+) -> list[Instruction]:
     """The repetitions that ``i`` needs and that have not happened yet, operands first."""
     needed: dict[Instruction, None] = {}
     stack = [b for b in i.reads if b in maker and b not in again]
@@ -77,10 +81,8 @@ def _missing(i: Instruction, maker: dict[Buffer, Instruction], again: dict[Buffe
             continue
         needed[source] = None
         stack += [b for b in source.reads if b in maker and b not in again]
-    # the order of first execution is topological
-    place = {id(m): n for n, m in enumerate(dict.fromkeys(maker.values()))}
     repeats = []
-    for source in sorted(needed, key=lambda m: place[id(m)]):
+    for source in sorted(needed, key=lambda m: place[m]):
         for b in source.writes:
             if b in maker:
                 again[b] = b.clone()

@@ -22,7 +22,7 @@ class Lifetimes:
 
     ``unit[buffer]``: the unit's number; ``first[u]``, ``last[u]``: positions, both included; ``members[u]``."""
 
-    def __init__(self, order: Sequence[Instruction]):
+    def __init__(self, order: Sequence[Instruction], inplace: bool = True):
         last: dict[Buffer, int] = {}
         for n, i in enumerate(order):
             for b in (*i.reads, *i.writes):
@@ -35,7 +35,7 @@ class Lifetimes:
         for n, i in enumerate(order):
             shared: set[int] = set()
             pairs: dict[int, list[int]] = {}
-            for w, r in i.inplace:
+            for w, r in i.inplace if inplace else ():
                 pairs.setdefault(w, []).append(r)
             for w, b in enumerate(i.writes):
                 if b.kind != ARENA or b in self.unit:

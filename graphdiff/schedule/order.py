@@ -14,8 +14,8 @@ from .instruction import ARENA, PARAM, Buffer, Instruction, Step
 from .select import Selected
 
 
-def arrange(selected: Selected) -> list[Instruction]:
-    """The instructions of ``selected`` in a valid order."""
+def arrange(selected: Selected, write_through: bool = True) -> list[Instruction]:
+    """The instructions of ``selected`` in a valid order. Without ``write_through`` every update is computed aside."""
     body = selected.instructions
     reads = Counter(b for i in body for b in i.reads)
     reads.update(b for c in selected.commits for b in c.reads)
@@ -23,7 +23,7 @@ def arrange(selected: Selected) -> list[Instruction]:
     goal: dict[Buffer, Buffer] = {}  # computed value -> the parameter it can be written straight into
     for commit in selected.commits:
         value, target = commit.reads[0] if commit.reads else None, commit.writes[0]
-        if value is not None and commit.inplace and _can_write_through(value, target, producer.get(value), reads):
+        if write_through and value is not None and commit.inplace and _can_write_through(value, target, producer.get(value), reads):
             goal[value] = target
     direct = _direct(body, goal)
     written = {b for i in direct for b in i.writes}

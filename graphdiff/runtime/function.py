@@ -1,0 +1,450 @@
+"""``gd.compile`` and the function it makes: feeds in, results out, parameters and states updated in place.
+
+Owns: what a call accepts, the structure of results, and how failures of the core become errors that name the
+operation and the user's line. The call path itself is ``_core.Runner``.
+Must not know: how a program is made or run.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import CompileError, DTypeError, FeedError, GraphdiffError, GraphError, NonFiniteError, ShapeError
+from ..ir.dims import evaluate
+from ..ir.graph import Graph, Node, Value, topological, type_text, user_source
+from ..ops.leaves import Watcher
+from ..ops.tensor import Storage, Tensor, as_tensor, call_text, describe
+from ..schedule.checkpoint import Every
+from ..schedule.instruction import ARENA, Instruction
+from ..transforms.simplify import simplify
+from . import _core
+from .plan import Plan
+from .program import Program
+
+KEPT_CONTEXTS = 2  # sizes of which a function keeps an arena
+
+
+def compile(  # noqa: A001
+    inputs: Any,
+    outputs: Any = None,
+    updates: Mapping[Tensor, Any] | None = None,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    checkpoint: Any = None,
+    debug: Any = False,
+    name: str | None = None,
+) -> Function:
+    """Compiles a graph into a function.
+
+    ``inputs``: the input leaves in the order of feeding (or a ``gd.Graph``, with ``parameters`` giving the values of
+    its parameters and states by name). ``outputs``: a Tensor, or a list, tuple or dict of them, nested as you like:
+    results come in the same structure. ``updates``: ``{parameter or state: new value}``, all of them computed from the
+    state as it was before the call. ``checkpoint``: None keeps every forward value for the backward pass; ``"sqrt"``,
+    ``gd.Every(k)`` or a list of Tensors to keep recompute the others, bit for bit the same. ``debug="nan"``: the first
+    instruction that makes a non-finite value raises NonFiniteError. ``name``: for people.
+
+    Raises GraphError (foreign or repeated leaves), ShapeError and DTypeError (updates), CompileError.
+
+    Example::
+
+        step = gd.compile([x, t], loss, updates={W: W - 0.1 * gd.grad(loss, W)})
+        loss_value = step(x_batch, t_batch)
+    """
+    if isinstance(inputs, Graph):
+        if outputs is not None or updates is not None:
+            raise GraphError("compile: a Graph has its own outputs and updates", source=_here())
+        graph, structure = _with_values(inputs, parameters or {}), list(inputs.outputs)
+        name = name or graph.name
+    else:
+        if parameters is not None:
+            raise GraphError("compile: parameters goes with a Graph; Tensors know theirs", source=_here())
+        graph, structure = _graph_of(inputs, outputs, updates, name or "function")
+    if debug not in (False, None, "nan"):
+        raise CompileError(f'compile: debug is False or "nan", got {debug!r}', source=_here())
+    _check_checkpoint(checkpoint)
+    watchers = _watchers(graph)
+    monitors = {w.text: w for w in watchers if w.kind == "monitor"}
+    checks = [w for w in watchers if w.kind == "check"]
+    seen = [*graph.outputs, *(w.value for w in monitors.values())]
+    # a check is computed as an output is, but nobody gets it
+    whole = Graph(graph.name, graph.inputs, [*seen, *(w.value for w in checks)], graph.updates, graph.parameters)
+    simple, mapping = simplify(whole)
+    final = Graph(simple.name, simple.inputs, simple.outputs[: len(seen)], simple.updates, simple.parameters)
+    check_values = simple.outputs[len(seen) :]
+    kept = [mapping.get(v, v) for v in checkpoint] if isinstance(checkpoint, (list, tuple)) else checkpoint
+    full = _with_checks(final, check_values)
+    program = Program(full, check_values, kept, debug == "nan")
+    messages = {v.node: w for v, w in zip(check_values, checks)}
+    return Function(program, final, structure, tuple(monitors), messages)
+
+
+def _with_checks(graph: Graph, checks: Sequence[Value]) -> Graph:
+    """The graph whose nodes include those of ``checks``."""
+    if not checks:
+        return graph
+    full = Graph(graph.name, graph.inputs, [*graph.outputs, *checks], graph.updates, graph.parameters)
+    full.outputs = graph.outputs
+    return full
+
+
+def _here() -> str | None:
+    source = user_source()
+    return str(source) if source else None
+
+
+def _leaves_of(structure: Any, out: list[Tensor]) -> Any:
+    """The structure with each Tensor replaced by its place in ``out``. Raises GraphError for anything else."""
+    if isinstance(structure, Value):
+        out.append(structure)  # type: ignore[arg-type]
+        return len(out) - 1
+    if isinstance(structure, dict):
+        return {k: _leaves_of(v, out) for k, v in structure.items()}
+    if isinstance(structure, (list, tuple)):
+        items = [_leaves_of(v, out) for v in structure]
+        return items if isinstance(structure, list) else tuple(items)
+    if isinstance(structure, (bool, int, float, np.ndarray, np.generic)):
+        out.append(as_tensor(structure, "compile"))
+        return len(out) - 1
+    raise GraphError(f"compile: an output is a {type(structure).__name__}, not a Tensor", source=_here())
+
+
+def _fill(structure: Any, arrays: Sequence[np.ndarray]) -> Any:
+    if isinstance(structure, int):
+        return arrays[structure]
+    if isinstance(structure, dict):
+        return {k: _fill(v, arrays) for k, v in structure.items()}
+    return type(structure)([_fill(v, arrays) for v in structure])
+
+
+def _graph_of(inputs: Any, outputs: Any, updates: Any, name: str) -> tuple[Graph, Any]:
+    leaves = [inputs] if isinstance(inputs, Value) else list(inputs)
+    for x in leaves:
+        if not isinstance(x, Tensor) or x.node.op.name != "input":
+            what = describe(x) if isinstance(x, Value) else type(x).__name__
+            raise GraphError(f"compile: inputs are made by gd.input, got {what}", source=_here())
+    if len(set(map(id, leaves))) != len(leaves):
+        twice = next(x.name for i, x in enumerate(leaves) if any(x is y for y in leaves[:i]))
+        raise GraphError(f"compile: input {twice!r} is listed twice", source=_here())
+    pairs = []
+    for target, value in (updates or {}).items():
+        if not isinstance(target, Tensor) or target.node.op.name not in ("parameter", "state"):
+            what = describe(target) if isinstance(target, Value) else repr(target)
+            raise GraphError(f"compile: only parameters and states are updated, got {what}", source=_here())
+        value = as_tensor(value, "update", target.dtype)
+        if value.dtype is not target.dtype:
+            raise DTypeError(f"update of {target.name}: it is {target.dtype.name}, the new value {value.dtype.name}; "
+                             f"write .astype({target.dtype.name!r})", describe(value), _here())  # fmt: skip
+        if value.shape != target.shape:
+            raise ShapeError(f"update of {target.name}: it has shape {target.shape}, the new value {value.shape}",
+                             describe(value), _here())  # fmt: skip
+        pairs.append((target, value))
+    values: list[Tensor] = []
+    structure = _leaves_of([] if outputs is None else outputs, values)
+    return Graph(name, leaves, values, pairs), structure
+
+
+def _with_values(graph: Graph, values: Mapping[str, Any]) -> Graph:
+    """A parsed graph with storage given to its parameters and states."""
+    names = {p.name for p in graph.parameters}
+    for extra in set(values) - names:
+        raise GraphError(f"compile: the graph has no parameter {extra!r}; it has {', '.join(sorted(names)) or 'none'}")
+    for p in graph.parameters:
+        storage = p.node.attrs.get("storage")
+        if p.name in values:
+            array = np.asarray(values[p.name])
+            if storage is None:
+                if array.shape != p.shape or array.dtype != p.dtype:
+                    raise ShapeError(f"compile: parameter {p.name!r} is {type_text(p)}, got {array.dtype} {array.shape}")
+                p.node.attrs["storage"] = Storage(array)
+            else:
+                storage.assign(array, p)
+        elif storage is None:
+            raise GraphError(f"compile: the text has no values; give parameters={{{p.name!r}: array}}")
+    return graph
+
+
+def _check_checkpoint(checkpoint: Any) -> None:
+    if checkpoint is None or checkpoint == "sqrt" or isinstance(checkpoint, Every):
+        return
+    if isinstance(checkpoint, (list, tuple)) and all(isinstance(v, Tensor) for v in checkpoint):
+        return
+    raise CompileError(f'compile: checkpoint is None, "sqrt", gd.Every(k) or a list of Tensors, got {checkpoint!r}',
+                       source=_here())  # fmt: skip
+
+
+def _watchers(graph: Graph) -> list[Watcher]:
+    """Monitors and checks made of nothing but what the function is fed or holds."""
+    held = {v.node for v in (*graph.inputs, *graph.parameters)}
+    found: dict[int, Watcher] = {}
+    for node in held:
+        for w in node.attrs.get("watchers", ()):
+            leaves = {n for n in topological([w.value]) if n.op.name in ("input", "parameter", "state")}
+            if leaves <= held:
+                found[id(w)] = w
+    return sorted(found.values(), key=lambda w: w.value.node.serial)
+
+
+class Function(_core.Runner):
+    """A compiled function. Made by :func:`compile`; call it with arrays, by position or by name.
+
+    Results are new arrays in the structure of the outputs. A call releases the GIL; one function used from two threads
+    at once raises CompileError: give each thread a :meth:`fork`.
+    """
+
+    def __init__(self, program: Program, graph: Graph, structure: Any, monitors: Sequence[str],
+                 messages: Mapping[Node, Watcher]):  # fmt: skip
+        self._program = program
+        self._messages = messages
+        self._structure = structure
+        self._monitor_names = tuple(monitors)
+        self.graph = graph
+        self.name = graph.name
+        self.parameters = graph.parameters
+        self.monitors: dict[str, np.ndarray] = {}
+        self._contexts: OrderedDict[tuple[int, ...], Any] = OrderedDict()
+        self._plan: Plan | None = None
+        self._layout: Any = None
+        self._n_results = len(graph.outputs) - len(self._monitor_names)
+        flat = list(range(self._n_results))
+        form = "pack"
+        if not self._monitor_names:
+            if structure == 0 and isinstance(structure, int):
+                form = "one"
+            elif isinstance(structure, list) and structure == flat:
+                form = "list"
+            elif isinstance(structure, tuple) and list(structure) == flat:
+                form = "tuple"
+        self._configure(
+            [v.dtype for v in graph.inputs], [v.dtype for v in graph.outputs],
+            [p.node.attrs["storage"].array for p in graph.parameters], form, program.debug,
+        )  # fmt: skip
+        if not program.names:
+            self._use({})
+
+    # ------------------------------------------------------------------ sizes and plans
+    def _use(self, env: Mapping[str, int]) -> None:
+        """Makes the plan of ``env`` the current one."""
+        layout = self._program.layout(env)
+        key = tuple(env[n] for n in self._program.names)
+        context = self._contexts.get(key)
+        if context is None or context.program is not layout.program:
+            while len(self._contexts) >= KEPT_CONTEXTS:
+                self._contexts.popitem(last=False)
+            try:
+                context = self._contexts[key] = _core.Context(layout.program)
+            except _core.CoreError as e:
+                raise CompileError(f"an arena of {layout.plan.arena_bytes:,} bytes cannot be had ({e})") from None
+        self._contexts.move_to_end(key)
+        self._plan, self._layout = layout.plan, layout
+        self._set_plan(context, [self._shape(v, env) for v in self.graph.inputs],
+                       [self._shape(v, env) for v in self.graph.outputs])  # fmt: skip
+
+    @staticmethod
+    def _shape(v: Value, env: Mapping[str, int]) -> tuple[int, ...]:
+        return tuple(evaluate(s, env) for s in v.shape)
+
+    @property
+    def plan(self) -> Plan:
+        """The plan in use. Where a dimension is named: that of the last call; before one, see :meth:`plan_for`."""
+        if self._plan is None:
+            names = ", ".join(f"{n}=…" for n in self._program.names)
+            raise CompileError(f"{self.name}: the plan depends on named sizes; write f.plan_for({names})", source=_here())
+        return self._plan
+
+    def plan_for(self, **sizes: int) -> Plan:
+        """The plan at given sizes of the named dimensions, e.g. ``f.plan_for(batch=32)``; nothing runs."""
+        names = self._program.names
+        for n in names:
+            if n not in sizes:
+                raise FeedError(f"plan_for: the size {n} is missing (named dimensions: {', '.join(names)})", source=_here())
+        for n, size in sizes.items():
+            if n not in names:
+                raise FeedError(f"plan_for: no dimension is called {n!r} (there are: {', '.join(names) or 'none'})",
+                                source=_here())  # fmt: skip
+            if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 0:
+                raise FeedError(f"plan_for: {n} must be a non-negative integer, got {size!r}", source=_here())
+        return self._program.layout({n: int(sizes[n]) for n in names}).plan
+
+    # ------------------------------------------------------------------ feeds
+    def _prepare_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[np.ndarray]:
+        """The feeds as arrays the core can take; sets the plan of their sizes. Raises FeedError, nothing changed."""
+        arrays = self._arrays(args, kwargs)
+        try:
+            env = self._program.bind_sizes([a.shape for a in arrays])
+            if self._plan is None or self._plan.sizes != env:
+                self._use(env)
+        except FeedError as e:
+            raise FeedError(e.fact, e.operation or self._signature(), e.source or _here()) from None
+        return arrays
+
+    def _signature(self) -> str:
+        return f"{self.name}({', '.join(describe(v) for v in self.graph.inputs)})"
+
+    def _feed_error(self, fact: str) -> FeedError:
+        return FeedError(fact, self._signature(), _here())
+
+    def _arrays(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[np.ndarray]:
+        inputs = self.graph.inputs
+        if len(args) > len(inputs):
+            raise self._feed_error(f"{self.name} takes {len(inputs)} inputs, got {len(args)}")
+        given: dict[str, Any] = {v.name: a for v, a in zip(inputs, args)}
+        names = {v.name for v in inputs}
+        for key, a in kwargs.items():
+            if key not in names:
+                raise self._feed_error(f"{self.name} has no input {key!r}; it has {', '.join(v.name for v in inputs) or 'none'}")
+            if key in given:
+                raise self._feed_error(f"input {key!r} is given by position and by name")
+            given[key] = a
+        missing = [v.name for v in inputs if v.name not in given]
+        if missing:
+            raise self._feed_error(f"{self.name} misses input {', '.join(map(repr, missing))}")
+        return [self._array(v, given[v.name]) for v in inputs]
+
+    def _array(self, v: Value, a: Any) -> np.ndarray:
+        if isinstance(a, Tensor):
+            raise self._feed_error(f"{v.name} is fed a Tensor ({describe(a)}); feed arrays")
+        try:
+            array = np.asarray(a)
+        except (ValueError, TypeError) as e:
+            raise self._feed_error(f"{v.name} is fed what is no array: {e}") from None
+        weak = not isinstance(a, (np.ndarray, np.generic)) and not hasattr(a, "__array__")
+        if weak and array.size == 0:
+            allowed = True
+        elif weak:
+            order = "bif"
+            kind = array.dtype.kind
+            allowed = kind in order and order.index(kind) <= order.index(v.dtype.kind)
+        else:
+            allowed = array.dtype.kind in "bif" and np.can_cast(array.dtype, v.dtype, "safe")
+        if not allowed:
+            raise self._feed_error(f"{v.name} is {v.dtype.name}, fed {array.dtype}; write .astype({v.dtype.name!r})")
+        if weak and array.dtype.kind == "i" and v.dtype.kind == "i" and array.size:
+            limits = np.iinfo(v.dtype)
+            if array.min() < limits.min or array.max() > limits.max:
+                raise self._feed_error(f"{v.name} is {v.dtype.name}, which cannot hold {array.max()}")
+        array = np.require(array.astype(v.dtype, copy=False), requirements=["C", "A"])
+        return array if array.dtype.isnative else array.astype(v.dtype)
+
+    # ------------------------------------------------------------------ results and failures
+    def _pack(self, arrays: list[np.ndarray]) -> Any:
+        if self._monitor_names:
+            self.monitors = dict(zip(self._monitor_names, arrays[self._n_results :]))
+        return _fill(self._structure, arrays)
+
+    def _fail(self, status: str, instruction: int, tag: int, a: int, b: int, context: Any) -> None:
+        if status == "ERR_BUSY":
+            raise CompileError(f"{self.name} is running on another thread; give each thread its own f.fork()", source=_here())
+        i = self._layout.order[tag] if 0 <= tag < len(self._layout.order) else None
+        node = i.nodes[-1] if i is not None and i.nodes else None
+        operation = call_text(node.op.name, node.inputs, {}) if node is not None else None
+        source = str(node.source) if node is not None and node.source else None
+        if status == "ERR_INDEX":
+            raise FeedError(f"{node.op.name if node else 'index'}: index {a} is out of range for size {b}", operation, source)
+        if status == "ERR_CHECK":
+            w = self._messages.get(node)  # type: ignore[arg-type]
+            raise FeedError(w.text if w else "a check failed", operation, str(w.source) if w and w.source else source)
+        if status == "ERR_NONFINITE" and i is not None:
+            raise NonFiniteError(self._nonfinite(i, a, context), operation, source)
+        raise GraphdiffError(f"{_core.STATUS.get(status, status)} (instruction {instruction}, {a}, {b})", operation, source)
+
+    def _nonfinite(self, i: Instruction, write: int, context: Any) -> str:
+        phase = "recompute" if i.recompute else i.phase
+        values = []
+        for b in i.reads:
+            if b.kind == ARENA and b.dtype.kind == "f":
+                values.append(f"{b.label} in {_range(self._value(context, b))}")
+        of = next((n.origin for n in i.nodes if n.origin), None)
+        text = f"{i.name} made a non-finite value in the {phase} pass"
+        if of is not None:
+            text += f", in the adjoint of {of.node.op.name} ({of.node.source})"
+        return text + (f"; operands: {', '.join(values)}" if values else "")
+
+    def _value(self, context: Any, b: Any) -> np.ndarray:
+        assert self._plan is not None
+        return context.value(self._program.template.value_id[b], b.dtype, evaluate(b.count, self._plan.sizes))
+
+    # ------------------------------------------------------------------ other ways to run
+    def fork(self) -> Function:
+        """The same program with buffers of its own, for another thread; parameters and states are shared."""
+        return Function(self._program, self.graph, self._structure, self._monitor_names, self._messages)
+
+    def bind(self, *, out: Any = None, **feeds: Any) -> Bound:
+        """A call fixed to buffers: ``b = f.bind(x=buf, out=[...])``, then ``b()`` reads and writes them in place.
+
+        Feeds are C-contiguous arrays of exactly the input's dtype; ``out`` a writable array for each output (made if
+        not given; ``b.out``). ``b.address`` is the pair (C function pointer, user data) of an ``int f(void *)``.
+        Raises FeedError."""
+        arrays = []
+        for v in self.graph.inputs:
+            if v.name not in feeds:
+                raise self._feed_error(f"bind misses input {v.name!r}")
+            arrays.append(self._buffer(v.name, feeds[v.name], v.dtype, None, False))
+        for extra in set(feeds) - {v.name for v in self.graph.inputs}:
+            raise self._feed_error(f"{self.name} has no input {extra!r}")
+        try:
+            env = self._program.bind_sizes([a.shape for a in arrays])
+            layout = self._program.layout(env)
+        except FeedError as e:
+            raise FeedError(e.fact, e.operation or self._signature(), e.source or _here()) from None
+        outputs = self.graph.outputs[: self._n_results]
+        if out is None:
+            results = [np.empty(self._shape(v, env), v.dtype) for v in outputs]
+        else:
+            given = [out] if isinstance(out, np.ndarray) else list(out.values()) if isinstance(out, dict) else list(out)
+            if len(given) != len(outputs):
+                raise self._feed_error(f"bind: {len(outputs)} outputs, got {len(given)} arrays in out")
+            results = [self._buffer(f"out[{n}]", a, v.dtype, self._shape(v, env), True)
+                       for n, (a, v) in enumerate(zip(given, outputs))]  # fmt: skip
+            self._check_apart(arrays, results)
+        hidden = [np.empty(self._shape(v, env), v.dtype) for v in self.graph.outputs[self._n_results :]]
+        self.monitors.update(zip(self._monitor_names, hidden))
+        return Bound(self, layout, arrays, results, hidden)
+
+    def _buffer(self, name: str, a: Any, dtype: np.dtype, shape: tuple[int, ...] | None, write: bool) -> np.ndarray:
+        if not isinstance(a, np.ndarray):
+            raise self._feed_error(f"bind: {name} must be an array, got {type(a).__name__}")
+        if a.dtype != dtype or not a.dtype.isnative:
+            raise self._feed_error(f"bind: {name} is {dtype.name}, got {a.dtype}; write .astype({dtype.name!r})")
+        if not a.flags.c_contiguous or not a.flags.aligned:
+            raise self._feed_error(f"bind: {name} must be contiguous; write np.ascontiguousarray({name})")
+        if write and not a.flags.writeable:
+            raise self._feed_error(f"bind: {name} is not writable")
+        if shape is not None and a.shape != shape:
+            raise self._feed_error(f"bind: {name} has shape {shape}, got {a.shape}")
+        return a
+
+    def _check_apart(self, feeds: Sequence[np.ndarray], results: Sequence[np.ndarray]) -> None:
+        storages = [p.node.attrs["storage"].array for p in self.parameters]
+        for n, r in enumerate(results):
+            for other in (*feeds, *storages, *results[:n]):
+                if np.may_share_memory(r, other):
+                    raise self._feed_error(f"bind: out[{n}] overlaps another buffer")
+
+    def __repr__(self) -> str:
+        return f"<{self._signature()} -> {', '.join(type_text(v) for v in self.graph.outputs[: self._n_results])}>"
+
+
+class Bound(_core.Bound):
+    """A call on fixed buffers; ``b()`` runs it, ``b.address`` is for C, ``b.out`` the result arrays."""
+
+    def __new__(cls, f: Function, layout: Any, feeds: list[np.ndarray], results: list[np.ndarray],
+                hidden: list[np.ndarray]) -> Bound:  # fmt: skip
+        storages = [p.node.attrs["storage"].array for p in f.parameters]
+        fork = f.fork()
+        fork._layout, fork._plan = layout, layout.plan
+        self = super().__new__(cls, _core.Context(layout.program), feeds, [*results, *hidden], storages, fork._fail)
+        self.out = results
+        return self
+
+
+def _range(array: np.ndarray) -> str:
+    finite = array[np.isfinite(array)]
+    bad = array.size - finite.size
+    span = f"[{finite.min():.6g}, {finite.max():.6g}]" if finite.size else "[]"
+    return span + (f" and {bad} non-finite" if bad else "")
+
+

@@ -1,0 +1,117 @@
+"""From scheduled instructions to the words of a core program (csrc/include/graphdiff.h has the format).
+
+The words are made once for a schedule, with the places of symbolic sizes noted; a concrete program is the same words
+with the sizes and offsets filled in.
+Must not know: operations, the graph, how sizes are found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..ir.dims import Dim, evaluate
+from ..schedule.instruction import ARENA, CONST, INPUT, OUTPUT, PARAM, Buffer, Instruction
+from ..schedule.memory import ALIGN, Lifetimes
+from . import _core
+
+HEADER_WORDS, VALUE_WORDS = 16, 6
+_KIND = {
+    ARENA: _core.VALUE_ARENA, INPUT: _core.VALUE_INPUT, OUTPUT: _core.VALUE_OUTPUT, PARAM: _core.VALUE_PARAM,
+    CONST: _core.VALUE_CONST,
+}  # fmt: skip
+_NAMES = {
+    **{f"microop:{k}": v for k, v in _core.microops().items()},
+    **{f"reduction:{k}": v for k, v in _core.reductions().items()},
+}
+_OPCODES = _core.opcodes()
+
+
+class Template:
+    """The words of a schedule with sizes still open.
+
+    ``fill(env, offsets, arena_bytes)`` gives a program's words; ``instruction_of[t]`` is the position in the order of
+    the core instruction with tag t."""
+
+    def __init__(self, order: Sequence[Instruction], lifetimes: Lifetimes, slots: Sequence[Sequence[Buffer]]):
+        buffers: dict[Buffer, int] = {}
+        for group in slots:  # feeds, results and parameters that no instruction touches still have a place
+            for b in group:
+                buffers.setdefault(b, len(buffers))
+        for i in order:
+            for b in (*i.reads, *i.writes):
+                buffers.setdefault(b, len(buffers))
+        self.buffers = list(buffers)
+        self.value_id = buffers
+        self.constants, self._const_place = _pack_constants(self.buffers)
+        self._open: dict[Dim, list[int]] = {}
+        self._arena: list[tuple[int, int]] = []  # word, unit
+
+        words: list[int] = [0] * HEADER_WORDS
+        for b in self.buffers:
+            place = b.slot
+            if b.kind == CONST:
+                place = self._const_place[b]
+            elif b.kind == ARENA:
+                self._arena.append((len(words) + 3, lifetimes.unit[b]))
+            words += [_KIND[b.kind], _core.DTYPES[b.dtype.name]]
+            self._append(words, b.count)
+            words += [place, 0, 0]
+        n = 0
+        for position, i in enumerate(order):
+            ids = [buffers[b] for b in (*i.reads, *i.writes)]
+            for step in i.steps:
+                start = len(words)
+                words += [_OPCODES[step.kernel], 0, position, len(step.reads), len(step.writes)]
+                words += [ids[k] for k in step.reads]
+                words += [ids[k] for k in step.writes]
+                for item in step.payload:
+                    if type(item) is int:
+                        words.append(item)
+                    else:
+                        self._append(words, item)
+                words[start + 1] = len(words) - start
+                n += 1
+        inputs, outputs, parameters = slots
+        words[:10] = [_core.MAGIC, _core.FORMAT, len(words), len(self.buffers), n, len(inputs), len(outputs),
+                      len(parameters), 0, len(self.constants)]  # fmt: skip
+        self.words = np.array(words, np.int64)
+        self._arena_words = np.array([w for w, _ in self._arena], np.int64)
+        self._arena_units = np.array([u for _, u in self._arena], np.int64)
+        self._open_words = [(dim, np.array(at, np.int64)) for dim, at in self._open.items()]
+
+    def _append(self, words: list[int], item: Any) -> None:
+        if isinstance(item, Dim):
+            self._open.setdefault(item, []).append(len(words))
+            words.append(0)
+        elif isinstance(item, str):
+            words.append(_NAMES[item])
+        else:
+            words.append(int(item))
+
+    def fill(self, env: Mapping[str, int], offsets: np.ndarray, arena_bytes: int) -> np.ndarray:
+        """The words at given sizes and offsets (bytes, by unit)."""
+        words = self.words.copy()
+        for dim, at in self._open_words:
+            words[at] = evaluate(dim, env)
+        if len(self._arena_words):
+            words[self._arena_words] = offsets[self._arena_units]
+        words[8] = arena_bytes
+        return words
+
+
+def _pack_constants(buffers: Sequence[Buffer]) -> tuple[bytes, dict[Buffer, int]]:
+    parts: list[bytes] = []
+    place: dict[Buffer, int] = {}
+    total = 0
+    for b in buffers:
+        if b.kind == CONST:
+            assert b.data is not None
+            data = b.data.tobytes()
+            place[b] = total
+            data += b"\0" * (-len(data) % ALIGN)
+            parts.append(data)
+            total += len(data)
+    return b"".join(parts), place

@@ -1,0 +1,211 @@
+"""What compiling makes: the immutable program of a graph, shared by a function and its forks.
+
+Owns: the chain from graph to words (simplify, select, order, recompute, lifetimes, lower), the sizes that named
+dimensions take, and a plan and core program for each set of sizes, of which only the latest few are kept.
+Must not know: feeds, results, threads.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import scipy_openblas32
+
+from ..errors import CompileError, FeedError, GraphError
+from ..ir.dims import Dim, Size, evaluate, names_of, substitute
+from ..ir.graph import Graph, Node, Value, type_text
+from ..ops.registry import Guard, Reduce
+from ..ops.tensor import call_text
+from ..schedule.checkpoint import Every, recompute, segments
+from ..schedule.instruction import Buffer, Instruction
+from ..schedule.memory import ALIGN, Lifetimes
+from ..schedule.order import arrange
+from ..schedule.select import select
+from . import _core
+from .lower import Template
+from .plan import Plan
+
+_core.load_blas(os.path.join(scipy_openblas32.get_lib_dir(), scipy_openblas32.get_library(fullname=True)))
+
+KEPT_PLANS = 8  # sizes of which the plan and the core program are remembered
+
+
+class Layout(NamedTuple):
+    """A plan and the core program that carries it out."""
+
+    plan: Plan
+    program: Any
+    order: list[Instruction]
+
+
+class Condition(NamedTuple):
+    """A size that must be at least ``least`` once it is known, else ``fact`` about ``node``."""
+
+    size: Size
+    least: int
+    fact: str
+    node: Node
+
+
+class Program:
+    """A compiled graph. ``layout(env)`` gives plan and core program at the sizes ``env``."""
+
+    def __init__(self, graph: Graph, checks: Sequence[Value], checkpoint: Any, debug: bool):
+        self.graph = graph
+        self.debug = debug
+        selected = select(graph, checks, phases(graph))
+        self.slots = (selected.inputs, selected.outputs, selected.parameters)
+        order = arrange(selected, write_through=not debug)
+        if checkpoint is not None:
+            order = recompute(order, self._kept(order, checkpoint, selected.location))
+        self.order = order
+        self.lifetimes = Lifetimes(order, inplace=not debug)
+        self.template = Template(order, self.lifetimes, self.slots)
+        self.names = self._names()
+        self.conditions = _conditions(graph)
+        self._layouts: OrderedDict[tuple[int, ...], Layout] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def _kept(self, order: Sequence[Instruction], checkpoint: Any, location: Mapping[Value, Any]) -> set[Buffer]:
+        if checkpoint == "sqrt":
+            return segments(order, None)
+        if isinstance(checkpoint, Every):
+            return segments(order, checkpoint.k)
+        return {location[v].buffer for v in checkpoint if v in location and location[v].buffer is not None}
+
+    def _names(self) -> tuple[str, ...]:
+        """The names that sizes depend on, which the feeds determine. Raises CompileError for one they do not."""
+        found: dict[str, None] = {}
+        for v in self.graph.inputs:
+            for s in v.shape:
+                found.update(dict.fromkeys(sorted(names_of(s))))
+        for node in self.graph.nodes:
+            for y in node.outputs:
+                for s in y.shape:
+                    if isinstance(s, Dim):
+                        for name in names_of(s):
+                            if name not in found:
+                                raise CompileError(f"the size {name!r} is not that of any input",
+                                                   call_text(node.op.name, node.inputs, {}),
+                                                   str(node.source) if node.source else None)  # fmt: skip
+        return tuple(found)
+
+    def bind_sizes(self, shapes: Sequence[tuple[int, ...]]) -> dict[str, int]:
+        """The value of every name for fed shapes. Raises FeedError where they disagree."""
+        env: dict[str, int] = {}
+        setter: dict[str, str] = {}
+        open_: list[tuple[Value, int, Dim, int]] = []
+        for v, shape in zip(self.graph.inputs, shapes):
+            if len(shape) != v.ndim:
+                raise FeedError(f"{v.name} has {v.ndim} dimensions, {type_text(v)}, got shape {tuple(shape)}")
+            for axis, (want, got) in enumerate(zip(v.shape, shape)):
+                if isinstance(want, Dim):
+                    if want.isidentifier():
+                        if env.setdefault(want, got) != got:
+                            raise FeedError(f"{want} is {env[want]} in {setter[want]} and {got} in {v.name} (axis {axis})")
+                        setter.setdefault(want, v.name)
+                    else:
+                        open_.append((v, axis, want, got))
+                elif want != got:
+                    raise FeedError(f"{v.name} has size {want} along axis {axis}, {type_text(v)}, got {tuple(shape)}")
+        for v, axis, want, got in open_:
+            rest = substitute(want, env)
+            unknown = names_of(rest)
+            if len(unknown) == 1 and isinstance(rest, Dim):
+                name = next(iter(unknown))
+                at0 = evaluate(rest, {name: 0})
+                slope = evaluate(rest, {name: 1}) - at0
+                if slope and (got - at0) % slope == 0:
+                    env[name] = (got - at0) // slope
+                    setter[name] = v.name
+            missing = names_of(substitute(want, env))
+            if missing:
+                raise FeedError(f"the size {sorted(missing)[0]!r} cannot be found from {want} = {got} in {v.name}")
+            if evaluate(want, env) != got:
+                raise FeedError(f"{v.name} has size {want} = {evaluate(want, env)} along axis {axis}, got {got}")
+        return env
+
+    def layout(self, env: Mapping[str, int]) -> Layout:
+        """The plan and core program at ``env``, made anew or remembered."""
+        key = tuple(env[n] for n in self.names)
+        with self._lock:
+            found = self._layouts.get(key)
+            if found is not None:
+                self._layouts.move_to_end(key)
+                return found
+        made = self._make(dict(zip(self.names, key)))
+        with self._lock:
+            self._layouts[key] = made
+            while len(self._layouts) > KEPT_PLANS:
+                self._layouts.popitem(last=False)
+        return made
+
+    def _make(self, env: dict[str, int]) -> Layout:
+        for c in self.conditions:
+            if evaluate(c.size, env) < c.least:
+                sizes = ", ".join(f"{k}={v}" for k, v in env.items())
+                raise FeedError(f"{c.fact} at {sizes}", call_text(c.node.op.name, c.node.inputs, {}),
+                                str(c.node.source) if c.node.source else None)  # fmt: skip
+        sizes = self.lifetimes.sizes(env)
+        offsets, peak, bound = _core.arena_place(
+            self.lifetimes.first, [n + 1 for n in self.lifetimes.last], sizes, ALIGN, 0.05
+        )
+        program = _core.Program(self.template.fill(env, offsets, peak), self.template.constants)
+        plan = Plan(self.graph.name, self.order, self.lifetimes, env, offsets, peak, bound, program.scratch_bytes)
+        return Layout(plan, program, self.order)
+
+
+def phases(graph: Graph) -> dict[Node, str]:
+    """Forward, backward or update, for each node: adjoint nodes and what outputs make of them are backward; what only
+    updates need is update."""
+    wanted = {v.node for v in graph.outputs}
+    needed: set[Node] = set()  # by outputs or by adjoint nodes
+    for node in reversed(graph.nodes):
+        if node.origin is not None or node in wanted or node in needed or type(node.op.kernel) is Guard:
+            needed.add(node)
+            needed.update(v.node for v in node.inputs)
+    out: dict[Node, str] = {}
+    for node in graph.nodes:
+        if node.origin is not None:
+            out[node] = "backward"
+        elif node not in needed:
+            out[node] = "update"
+        elif any(out.get(v.node, "forward") != "forward" for v in node.inputs):
+            out[node] = "backward"
+        else:
+            out[node] = "forward"
+    return out
+
+
+def _conditions(graph: Graph) -> list[Condition]:
+    """What sizes known only at the call must satisfy: none negative, slices inside, no extreme of nothing."""
+    seen: set[Size] = set()
+    out = []
+    for node in graph.nodes:
+        for y in node.outputs:
+            for s in y.shape:
+                if isinstance(s, Dim) and not s.isidentifier() and s not in seen:
+                    seen.add(s)
+                    out.append(Condition(s, 0, f"the size {s} is negative", node))
+        if node.op.name == "slice" or node.op.name == "place":
+            inner = node.attrs["sizes"] if node.op.name == "slice" else node.inputs[0].shape
+            outer = node.inputs[0].shape if node.op.name == "slice" else node.attrs["shape"]
+            for start, n, step, whole in zip(node.attrs["starts"], inner, node.attrs["steps"], outer):
+                if any(isinstance(s, Dim) for s in (start, n, whole)):
+                    last = start + (n - 1) * step
+                    low, high = (start, last) if step > 0 else (last, start)
+                    for size, text in ((low, "starts before the first element"), (whole - 1 - high, "reaches past the end")):
+                        if isinstance(size, Dim):
+                            out.append(Condition(size, 0, f"a slice of a dimension of {whole} {text}", node))
+                        elif size < 0 and n != 0:
+                            raise GraphError(f"a slice of a dimension of {whole} {text}",
+                                             source=str(node.source) if node.source else None)  # fmt: skip
+        if type(node.op.kernel) is Reduce and node.op.kernel.reduction in ("max", "min"):
+            for a in node.attrs["axes"]:
+                if isinstance(node.inputs[0].shape[a], Dim):
+                    out.append(Condition(node.inputs[0].shape[a], 1, f"{node.op.name} of no elements", node))
+    return out
