@@ -163,7 +163,7 @@ sigmoid = elementwise("sigmoid", "1 / (1 + exp(-x)).", partials=(lambda y, x: y 
                       reference="scipy.special.expit", samples=on(-3, 3), onnx="Sigmoid", namespace="nn")
 softplus = elementwise("softplus", "log(1 + exp(x)) without overflow.", partials=(lambda y, x: sigmoid(x),),
                        reference=lambda x: np.logaddexp(x, 0), samples=on(-3, 3), onnx="Softplus", namespace="nn")
-relu = elementwise("relu", "max(x, 0); derivative 0 at 0.", partials=(lambda y, x: greater(x, 0),), accepts="numeric",
+relu = elementwise("relu", "max(x, 0); derivative 0 at 0.", partials=(lambda y, x: greater(y, 0),), accepts="numeric",
                    reference=lambda x: np.maximum(x, 0), samples=on(-2, 2), onnx="Relu", smooth=False, namespace="nn")
 
 # ------------------------------------------------------------------ rounding
