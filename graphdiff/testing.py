@@ -1,0 +1,265 @@
+"""``gd.check_grad``: derivatives against centred finite differences, and which operation's rule is at fault.
+
+Differences are taken on the same graph rebuilt in float64, at two step sizes: where the two disagree the function has
+a kink there and the comparison is left out (and reported). On a mismatch every node is checked alone, at the values it
+has, and the first whose own rule disagrees is named.
+Must not know: how graphs are run beyond ``compile``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .errors import GradientMismatch, GraphError
+from .ir.dtypes import FLOATS, float64
+from .ir.graph import LEAVES, Node, Value, topological
+from .ops.leaves import input as input_
+from .ops.reduce import sum as sum_
+from .ops.tensor import Tensor, call_text, make, where_am_i
+from .runtime.function import compile as compile_
+from .transforms.differentiate import flatten, grad, jvp, scalar_loss, vjp
+from .transforms.retype import in_float64
+
+DIRECTIONS = 3  # random directions for a leaf with more elements than ELEMENTS
+ELEMENTS = 48
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One derivative against its finite difference. ``error``: the largest difference over ``scale``; ``kinks``: how
+    many of the ``count`` comparisons were left out for a kink nearby."""
+
+    leaf: str
+    mode: str
+    order: int
+    count: int
+    kinks: int
+    error: float
+    tolerance: float
+
+    @property
+    def ok(self) -> bool:
+        return self.error <= self.tolerance
+
+
+@dataclass
+class Report:
+    """What was compared; ``str(report)`` is a table."""
+
+    comparisons: list[Comparison] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return all(c.ok for c in self.comparisons)
+
+    @property
+    def max_error(self) -> float:
+        return max((c.error for c in self.comparisons), default=0.0)
+
+    def __str__(self) -> str:
+        lines = [f"{'leaf':<24} {'mode':<5} order  compared  kinks  error      tolerance"]
+        for c in self.comparisons:
+            lines.append(f"{c.leaf:<24} {c.mode:<5} {c.order:>5}  {c.count:>8}  {c.kinks:>5}  {c.error:<9.2e}  "
+                         f"{c.tolerance:.0e}{'' if c.ok else '  MISMATCH'}")  # fmt: skip
+        return "\n".join(lines)
+
+
+def check_grad(
+    loss: Tensor, wrt: Any, feed: Mapping[Any, Any] | None = None, order: int = 2,
+    modes: Sequence[str] = ("vjp", "jvp"), seed: int = 0,
+) -> Report:  # fmt: skip
+    """Compares the derivatives of a 0-d ``loss`` by ``wrt`` with centred finite differences.
+
+    ``wrt``: inputs, parameters or states (a Tensor, list or dict); ``feed``: arrays by input Tensor or name; ``order``:
+    1, or 2 to check Hessian-vector products too; ``modes``: of "vjp" and "jvp". Leaves of up to 48 elements are checked
+    element by element, larger ones along random directions. Tolerances follow the dtype: 1e-6 in float64, 2e-3 in
+    float32, relative to the size of the derivative. Nothing is changed: parameters keep their values.
+
+    Returns a :class:`Report`. Raises GradientMismatch naming the operation whose rule is at fault.
+    Example: ``print(gd.check_grad(loss, [W, b], {x: x0, t: t0}))``.
+    """
+    loss, leaves = scalar_loss("check_grad", loss), flatten(wrt, "check_grad")
+    for mode in modes:
+        if mode not in ("vjp", "jvp"):
+            raise GraphError(f'check_grad: modes are "vjp" and "jvp", got {mode!r}', source=where_am_i())
+    for x in leaves:
+        if x.node.op.name not in ("input", "parameter", "state"):
+            raise GraphError("check_grad: wrt are inputs, parameters or states", call_text(x.node.op.name, x.node.inputs, {}),
+                             where_am_i())  # fmt: skip
+    point = _Point([loss], leaves, feed or {})
+    report = Report()
+    rng = np.random.default_rng(seed)
+    for n, x in enumerate(leaves):
+        directions = _directions(point.values[n], rng)
+        expected, kinks = point.differences(n, directions)
+        for mode in modes:
+            got = point.directional(loss, x, n, directions, mode)
+            report.comparisons.append(_compare(x, mode, 1, got, expected, kinks))
+        if order >= 2:
+            v = rng.standard_normal(point.values[n].shape)
+            for mode in modes:
+                got2, expected2, kinks2 = point.second(loss, x, n, v, mode)
+                report.comparisons.append(_compare(x, mode, 2, got2, expected2, kinks2))
+    if not report.ok:
+        _blame(loss, point, report)
+    return report
+
+
+def _tolerance(dtype: np.dtype, order: int) -> float:
+    return (1e-6 if order == 1 else 1e-5) if dtype is float64 else (2e-3 if order == 1 else 1e-2)
+
+
+def _compare(x: Tensor, mode: str, order: int, got: np.ndarray, expected: np.ndarray, kinks: np.ndarray) -> Comparison:
+    ok = ~kinks
+    scale = max(1.0, float(np.max(np.abs(expected[ok]), initial=0.0)))
+    difference = np.abs(got - expected)[ok]
+    error = float(np.max(np.where(np.isnan(difference), np.inf, difference), initial=0.0)) / scale
+    return Comparison(x.name or "value", mode, order, int(got.size), int(kinks.sum()), error, _tolerance(x.dtype, order))
+
+
+def _directions(value: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    if value.size <= ELEMENTS:
+        return np.eye(value.size).reshape(value.size, *value.shape)
+    d = rng.standard_normal((DIRECTIONS, *value.shape))
+    return d / np.sqrt((d**2).mean())
+
+
+class _Point:
+    """A graph at given values of its leaves, in its own dtype and in float64."""
+
+    def __init__(self, outputs: Sequence[Tensor], leaves: Sequence[Tensor], feed: Mapping[Any, Any]):
+        self.leaves = list(leaves)
+        nodes = topological(outputs)
+        by_name = {(k.name if isinstance(k, Value) else k): v for k, v in feed.items()}
+        self.inputs = [n.outputs[0] for n in nodes if n.op.name == "input"]
+        self.inputs += [x for x in leaves if x.node.op.name == "input" and x not in self.inputs]
+        for name in by_name:
+            if name not in {v.name for v in self.inputs}:
+                raise GraphError(f"check_grad: no input is called {name!r}", source=where_am_i())
+        for v in self.inputs:
+            if v.name not in by_name:
+                raise GraphError(f"check_grad: the feed misses input {v.name!r}", source=where_am_i())
+        self.feeds = [np.asarray(by_name[v.name], v.dtype) for v in self.inputs]
+        self.values = [np.asarray(by_name[x.name] if x.node.op.name == "input" else x.value, float64) for x in leaves]
+        self._held = [x for x in leaves if x.node.op.name != "input"]
+        # every floating leaf as a float64 input
+        held = [n.outputs[0] for n in nodes if n.op.name in ("parameter", "state") and n.outputs[0].dtype in FLOATS]
+        held += [x for x in self._held if x not in held]
+        self._double = {v: input_(f"{k}_{v.name}", v.shape, "float64" if v.dtype in FLOATS else v.dtype)
+                        for k, v in enumerate([*self.inputs, *held])}  # fmt: skip
+        self._double_feed = [np.asarray(a, d.dtype) for a, d in zip(self.feeds, self._double.values())]
+        self._double_feed += [v.value.astype(float64) for v in held]
+        self._order = list(self._double)
+        self.outputs = list(outputs)
+        rebuilt = in_float64(outputs, self._double)
+        self._f64 = compile_(list(self._double.values()), rebuilt)
+        self._rebuilt = rebuilt
+
+    def _at(self, f: Any, x: Tensor, shift: np.ndarray) -> np.ndarray:
+        feed = list(self._double_feed)
+        k = self._order.index(x)
+        feed[k] = feed[k] + shift
+        out = f(*feed)
+        return np.asarray(out[0] if isinstance(out, list) else out, float64)
+
+    def differences(self, n: int, directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Directional derivatives of the loss by centred differences; True where two step sizes disagree."""
+        x = self.leaves[n]
+        scale = 1e-5 * max(1.0, float(np.max(np.abs(self.values[n]), initial=0.0)))
+        out, kinks = [], []
+        for d in directions:
+            value, kink = _centred(lambda h, d=d: self._at(self._f64, x, h * d), scale)
+            out.append(value)
+            kinks.append(kink)
+        return np.asarray(out), np.asarray(kinks, bool)
+
+    def directional(self, loss: Tensor, x: Tensor, n: int, directions: np.ndarray, mode: str) -> np.ndarray:
+        if mode == "vjp":
+            g = compile_(self.inputs, grad(loss, x))(*self.feeds).astype(float64)
+            return np.asarray([(g * d).sum() for d in directions])
+        v = input_("check_grad_direction", x.shape, x.dtype)
+        f = compile_([*self.inputs, v], jvp(loss, x, v))
+        return np.asarray([f(*self.feeds, d.astype(x.dtype)) for d in directions], float64)
+
+    def second(self, loss: Tensor, x: Tensor, n: int, v: np.ndarray, mode: str) -> tuple[Any, Any, Any]:
+        """The Hessian times v, against differences of the float64 gradient."""
+        double, rebuilt = self._double[x], self._rebuilt[0]
+        g64 = compile_(list(self._double.values()), grad(rebuilt, double))
+        scale = 1e-5 * max(1.0, float(np.max(np.abs(self.values[n]), initial=0.0)))
+        expected, kink = _centred(lambda h: self._at(g64, x, h * v), scale)
+        direction = input_("check_grad_direction", x.shape, x.dtype)
+        g = grad(loss, x)
+        product = jvp(g, x, direction) if mode == "jvp" else vjp(g, x, direction)
+        got = compile_([*self.inputs, direction], product)(*self.feeds, v.astype(x.dtype))
+        return np.asarray(got, float64), expected, kink
+
+
+def _centred(f: Any, h: float) -> tuple[np.ndarray, np.ndarray]:
+    """(f(h) - f(-h)) / 2h with Richardson's step; True where h and h/2, or the two sides, disagree: a kink."""
+    middle = f(0.0)
+    wide, narrow = (f(h) - f(-h)) / (2 * h), (f(h / 2) - f(-h / 2)) / h
+    right, left = (f(h) - middle) / h, (middle - f(-h)) / h
+    size = 1 + np.maximum(np.abs(wide), np.abs(narrow))
+    kink = (np.abs(wide - narrow) > 1e-4 * size) | (np.abs(right - left) > 0.05 * size)
+    return np.asarray((4 * narrow - wide) / 3), np.asarray(kink)
+
+
+# --------------------------------------------------------------------------------------- whose fault
+
+
+def _blame(loss: Tensor, point: _Point, report: Report) -> None:
+    """Raises GradientMismatch naming the first node whose own rule disagrees with its own differences."""
+    nodes = [n for n in topological([loss]) if n.op.name not in LEAVES and n.op.differentiable]
+    values = {}
+    wanted = list(dict.fromkeys(v for n in nodes for v in n.inputs))
+    arrays = compile_(point.inputs, wanted)(*point.feeds) if wanted else []
+    values.update(zip(wanted, arrays))
+    worst = max(report.comparisons, key=lambda c: c.error / c.tolerance)
+    tried: set[Any] = set()
+    for node in nodes:
+        key = (node.op.name, tuple(v.shape for v in node.inputs), str(node.attrs))
+        mode = None if key in tried and len(tried) > 200 else _disagrees(node, [values[v] for v in node.inputs])
+        tried.add(key)
+        if mode is not None:
+            raise GradientMismatch(
+                f"{node.op.name}: its {mode} rule disagrees with finite differences (derivative by {worst.leaf}: "
+                f"error {worst.error:.3g}, tolerance {worst.tolerance:.0e})",
+                call_text(node.op.name, node.inputs, {}), str(node.source) if node.source else None, report=report,
+            )  # fmt: skip
+    raise GradientMismatch(
+        f"the derivative by {worst.leaf} ({worst.mode}, order {worst.order}) is off by {worst.error:.3g}, tolerance "
+        f"{worst.tolerance:.0e}; every operation's own rule agrees with its differences", report=report,
+    )  # fmt: skip
+
+
+def _disagrees(node: Node, values: Sequence[np.ndarray]) -> str | None:
+    """ "vjp" or "jvp" if a node's rule is wrong at these operands, else None."""
+    rng = np.random.default_rng(0)
+    xs = [input_(f"x{k}", a.shape, "float64" if a.dtype.kind == "f" else a.dtype) for k, a in enumerate(values)]
+    attrs = {k: float64 if isinstance(v, np.dtype) and v in FLOATS else v for k, v in node.attrs.items()}
+    made = make(node.op, tuple(xs), attrs)
+    ys = [y for y in (made if isinstance(made, tuple) else (made,)) if y.dtype in FLOATS]
+    if not ys:
+        return None
+    total = None
+    for y in ys:
+        weights = np.asarray(rng.standard_normal(tuple(int(s) for s in y.shape)))
+        term = sum_(y * weights)
+        total = term if total is None else total + term
+    assert total is not None
+    feeds = [a.astype(float64) if a.dtype.kind == "f" else a for a in values]
+    for k, x in enumerate(xs):
+        if x.dtype not in FLOATS or feeds[k].size == 0:
+            continue
+        local = _Point([total], [x], dict(zip(xs, feeds)))
+        directions = _directions(local.values[0], rng)
+        expected, kinks = local.differences(0, directions)
+        for mode in ("vjp", "jvp"):
+            got = local.directional(total, x, 0, directions, mode)
+            if not _compare(x, mode, 1, got, expected, kinks).ok:
+                return mode
+    return None

@@ -1,0 +1,33 @@
+"""The same graph in another floating dtype: what finite differences are taken on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..ir.dtypes import FLOATS, float64
+from ..ir.graph import LEAVES, Value, inheriting, topological
+from ..ops.tensor import Tensor, constant, make
+
+
+def in_float64(outputs: Sequence[Tensor], leaves: Mapping[Value, Tensor]) -> list[Tensor]:
+    """``outputs`` rebuilt with every floating value in float64; ``leaves`` replaces values, inputs and parameters."""
+    new: dict[Value, Any] = dict(leaves)
+    for node in topological(outputs, stop=leaves):
+        if all(y in new for y in node.outputs):
+            continue
+        if node.op.name == "constant":
+            array = node.attrs["value"]
+            new[node.outputs[0]] = constant(array.astype(float64)) if array.dtype in FLOATS else node.outputs[0]
+            continue
+        if node.op.name in LEAVES:
+            new[node.outputs[0]] = node.outputs[0]
+            continue
+        attrs = {k: float64 if isinstance(v, np.dtype) and v in FLOATS else v for k, v in node.attrs.items()}
+        with inheriting(node, node.origin):
+            made = make(node.op, tuple(new.get(v, v) for v in node.inputs), attrs)
+        for y, z in zip(node.outputs, made if isinstance(made, tuple) else (made,)):
+            new[y] = z
+    return [new.get(v, v) for v in outputs]
