@@ -32,8 +32,8 @@ _OPCODES = _core.opcodes()
 class Template:
     """The words of a schedule with sizes still open.
 
-    ``fill(env, offsets, arena_bytes)`` gives a program's words; ``instruction_of[t]`` is the position in the order of
-    the core instruction with tag t."""
+    ``fill(env, offsets, arena_bytes)`` gives a program's words; a core instruction's tag is the position in the order
+    of the instruction it is a step of: ``tags`` lists them."""
 
     def __init__(self, order: Sequence[Instruction], lifetimes: Lifetimes, slots: Sequence[Sequence[Buffer]]):
         buffers: dict[Buffer, int] = {}
@@ -59,7 +59,7 @@ class Template:
             words += [_KIND[b.kind], _core.DTYPES[b.dtype.name]]
             self._append(words, b.count)
             words += [place, 0, 0]
-        n = 0
+        self.tags: list[int] = []
         for position, i in enumerate(order):
             ids = [buffers[b] for b in (*i.reads, *i.writes)]
             for step in i.steps:
@@ -73,9 +73,9 @@ class Template:
                     else:
                         self._append(words, item)
                 words[start + 1] = len(words) - start
-                n += 1
+                self.tags.append(position)
         inputs, outputs, parameters = slots
-        words[:10] = [_core.MAGIC, _core.FORMAT, len(words), len(self.buffers), n, len(inputs), len(outputs),
+        words[:10] = [_core.MAGIC, _core.FORMAT, len(words), len(self.buffers), len(self.tags), len(inputs), len(outputs),
                       len(parameters), 0, len(self.constants)]  # fmt: skip
         self.words = np.array(words, np.int64)
         self._arena_words = np.array([w for w, _ in self._arena], np.int64)

@@ -1,0 +1,63 @@
+"""What a call spent, instruction by instruction: a table and a Chrome trace.
+
+Must not know: how it was measured; it is handed times.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+
+class ProfileRow(NamedTuple):
+    """One instruction: ``ns`` per call, ``flops``, ``bytes`` read and written, the user's ``source`` line."""
+
+    index: int
+    phase: str
+    name: str
+    source: str
+    ns: float
+    flops: int
+    bytes: int
+
+    @property
+    def gflops(self) -> float:
+        """10^9 operations a second."""
+        return self.flops / self.ns if self.ns else 0.0
+
+    @property
+    def gbytes(self) -> float:
+        """10^9 bytes a second."""
+        return self.bytes / self.ns if self.ns else 0.0
+
+
+class Profile:
+    """Times of each instruction, averaged over ``calls``. ``str(profile)`` is a table, dearest first."""
+
+    def __init__(self, name: str, rows: Sequence[ProfileRow], calls: int):
+        self.name, self.rows, self.calls = name, tuple(rows), calls
+
+    @property
+    def total_ns(self) -> float:
+        return sum(r.ns for r in self.rows)
+
+    def __str__(self) -> str:
+        total = self.total_ns or 1.0
+        lines = [f"{self.name}: {total / 1000:.1f} us a call in {len(self.rows)} instructions (mean of {self.calls})",
+                 f"{'#':>5}  {'phase':<9}  {'us':>10}  {'%':>5}  {'Gflop/s':>8}  {'GB/s':>7}  operation"]  # fmt: skip
+        for r in sorted(self.rows, key=lambda r: -r.ns):
+            at = f"  # {r.source}" if r.source else ""
+            lines.append(f"{r.index:>5}  {r.phase:<9}  {r.ns / 1000:>10.2f}  {100 * r.ns / total:>5.1f}  {r.gflops:>8.2f}  "
+                         f"{r.gbytes:>7.2f}  {r.name}{at}")  # fmt: skip
+        return "\n".join(lines)
+
+    def write_trace(self, path: str | Path) -> None:
+        """Writes a trace that chrome://tracing and Perfetto open."""
+        events, at = [], 0.0
+        for r in self.rows:
+            events.append({"name": r.name, "cat": r.phase, "ph": "X", "pid": 0, "tid": 0, "ts": at / 1000,
+                           "dur": r.ns / 1000, "args": {"source": r.source, "flops": r.flops, "bytes": r.bytes}})  # fmt: skip
+            at += r.ns
+        Path(path).write_text(json.dumps({"traceEvents": events}))
