@@ -15,7 +15,8 @@ import numpy as np
 
 from ..errors import CompileError, DTypeError, FeedError, GraphdiffError, GraphError, NonFiniteError, ShapeError
 from ..ir.dims import evaluate
-from ..ir.graph import Graph, Node, Value, topological, type_text, user_source
+from ..ir.graph import Graph, Node, Value, topological, user_source
+from ..ir.text import type_text
 from ..ops.leaves import Watcher
 from ..ops.tensor import Storage, Tensor, as_tensor, call_text, describe
 from ..schedule.checkpoint import Every

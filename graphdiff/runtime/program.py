@@ -17,7 +17,8 @@ import scipy_openblas32
 
 from ..errors import CompileError, FeedError, GraphError
 from ..ir.dims import Dim, Size, evaluate, names_of, substitute
-from ..ir.graph import Graph, Node, Value, type_text
+from ..ir.graph import Graph, Node, Value
+from ..ir.text import type_text
 from ..ops.registry import Guard, Reduce
 from ..ops.tensor import call_text
 from ..schedule.checkpoint import Every, recompute, segments
