@@ -21,6 +21,7 @@ from .ops.tensor import Tensor as Tensor
 from .ops.tensor import constant as constant
 from .runtime.function import Function as Function
 from .runtime.function import compile as compile
+from .runtime.function import load as load
 from .runtime.plan import Plan as Plan
 from .schedule.checkpoint import Every as Every
 from .testing import check_grad as check_grad

@@ -136,7 +136,7 @@ class _Point:
         nodes = topological(outputs)
         by_name = {(k.name if isinstance(k, Value) else k): v for k, v in feed.items()}
         self.inputs = [n.outputs[0] for n in nodes if n.op.name == "input"]
-        self.inputs += [x for x in leaves if x.node.op.name == "input" and x not in self.inputs]
+        self.inputs += [x for x in leaves if x.node.op.name == "input" and x not in set(self.inputs)]
         for name in by_name:
             if name not in {v.name for v in self.inputs}:
                 raise GraphError(f"check_grad: no input is called {name!r}", source=where_am_i())
@@ -148,12 +148,12 @@ class _Point:
         self._held = [x for x in leaves if x.node.op.name != "input"]
         # every floating leaf as a float64 input
         held = [n.outputs[0] for n in nodes if n.op.name in ("parameter", "state") and n.outputs[0].dtype in FLOATS]
-        held += [x for x in self._held if x not in held]
+        held += [x for x in self._held if x not in set(held)]
         self._double = {v: input_(f"{k}_{v.name}", v.shape, "float64" if v.dtype in FLOATS else v.dtype)
                         for k, v in enumerate([*self.inputs, *held])}  # fmt: skip
         self._double_feed = [np.asarray(a, d.dtype) for a, d in zip(self.feeds, self._double.values())]
         self._double_feed += [v.value.astype(float64) for v in held]
-        self._order = list(self._double)
+        self._place = {v: k for k, v in enumerate(self._double)}
         self.outputs = list(outputs)
         rebuilt = in_float64(outputs, self._double)
         self._f64 = compile_(list(self._double.values()), rebuilt)
@@ -161,8 +161,7 @@ class _Point:
 
     def _at(self, f: Any, x: Tensor, shift: np.ndarray) -> np.ndarray:
         feed = list(self._double_feed)
-        k = self._order.index(x)
-        feed[k] = feed[k] + shift
+        feed[self._place[x]] = feed[self._place[x]] + shift
         out = f(*feed)
         return np.asarray(out[0] if isinstance(out, list) else out, float64)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from . import _core
 from .plan import Plan
 from .profile import Profile, ProfileRow
 from .program import Program
+from .save import Saved, read, write
 
 KEPT_CONTEXTS = 2  # sizes of which a function keeps an arena
 
@@ -426,6 +428,12 @@ class Function(_core.Runner):
                 if np.may_share_memory(r, other):
                     raise self._feed_error(f"bind: out[{n}] overlaps another buffer")
 
+    def save(self, path: str | Path) -> None:
+        """Writes graph, options, and the values of parameters and states to one file, for :func:`load`.
+
+        Raises GraphError where a dict of results has keys that are no strings, OSError where it cannot be written."""
+        write(path, Saved(self._program, self.graph, self._structure, self._monitor_names, dict(self._messages)))
+
     def profile(self, *args: Any, calls: int = 20, **kwargs: Any) -> Profile:
         """Time, flops, bytes and source line of each instruction, averaged over ``calls`` calls with these feeds.
 
@@ -449,6 +457,13 @@ class Function(_core.Runner):
 
     def __repr__(self) -> str:
         return f"<{self._signature()} -> {', '.join(type_text(v) for v in self.graph.outputs[: self._n_results])}>"
+
+
+def load(path: str | Path) -> Function:
+    """The function that ``f.save(path)`` saved, with parameters and states as they were.
+
+    Raises GraphError for what is no such file. Example: ``step = gd.load("step.gd")``."""
+    return Function(*read(path))
 
 
 class Bound(_core.Bound):

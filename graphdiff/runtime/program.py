@@ -58,6 +58,7 @@ class Program:
     def __init__(self, graph: Graph, checks: Sequence[Value], checkpoint: Any, debug: bool):
         self.graph = graph
         self.debug = debug
+        self.checkpoint = checkpoint
         selected = select(graph, checks, phases(graph))
         self.slots = (selected.inputs, selected.outputs, selected.parameters)
         order = arrange(selected, write_through=not debug)
