@@ -16,8 +16,8 @@ static int checks_made, checks_failed;
     do {                                                                                     \
         checks_made++;                                                                       \
         if (!(condition) && checks_failed++ < 20) {                                          \
-            fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition);                  \
-            fprintf(stderr, "" __VA_ARGS__);                                                 \
+            fprintf(stderr, "%s:%d: %s:", __FILE__, __LINE__, #condition);                   \
+            fprintf(stderr, " " __VA_ARGS__);                                                \
             fputc('\n', stderr);                                                             \
         }                                                                                    \
     } while (0)
