@@ -39,13 +39,36 @@ class Words:
     def instruction(self, name: str, reads, writes, payload) -> None:
         """The tag is 100 + the instruction's index."""
         operands = [*reads, *writes]
-        self.instructions.append([OPCODES[name], 5 + len(operands) + len(payload), 100 + len(self.instructions),
-                                  len(reads), len(writes), *operands, *payload])
+        self.instructions.append(
+            [
+                OPCODES[name],
+                5 + len(operands) + len(payload),
+                100 + len(self.instructions),
+                len(reads),
+                len(writes),
+                *operands,
+                *payload,
+            ]
+        )
 
     def array(self) -> np.ndarray:
         body = [w for v in self.values for w in v] + [w for i in self.instructions for w in i]
-        header = [_core.MAGIC, _core.FORMAT, 16 + len(body), len(self.values), len(self.instructions),
-                  *self.slots.values(), self.arena_bytes, len(self.constants), 0, 0, 0, 0, 0, 0]
+        header = [
+            _core.MAGIC,
+            _core.FORMAT,
+            16 + len(body),
+            len(self.values),
+            len(self.instructions),
+            *self.slots.values(),
+            self.arena_bytes,
+            len(self.constants),
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+        ]
         return np.array(header + body, np.int64)
 
     def program(self) -> _core.Program:
@@ -54,8 +77,21 @@ class Words:
 
 def matmul_payload(m, n, k, a, b, c, batch=(), accumulate=0, act=-1, bias=None, alpha=1.0):
     """a, b, c: (operand, offset, batch strides.., row stride, column stride); bias: (operand, offset, stride)."""
-    return [len(batch), m, n, k, accumulate, act, int(bias is not None), *batch, *a, *b, *c, *(bias or ()),
-            float_bits(alpha)]
+    return [
+        len(batch),
+        m,
+        n,
+        k,
+        accumulate,
+        act,
+        int(bias is not None),
+        *batch,
+        *a,
+        *b,
+        *c,
+        *(bias or ()),
+        float_bits(alpha),
+    ]
 
 
 def run_one(name, reads, writes, payload):

@@ -56,11 +56,21 @@ def check_matmul(rng, dtype, batch, m, n, k, layouts, accumulate=False, act=None
     a, b = (laid_out(rng, dtype, (*batch, *dims), *layout) for dims, layout in zip([(m, k), (k, n)], layouts))
     c = draw(rng, (*batch, m, n), dtype)
     row = draw(rng, n, dtype)
-    steps = [int(np.prod(c.shape[i + 1:])) for i in range(c.ndim)]
+    steps = [int(np.prod(c.shape[i + 1 :])) for i in range(c.ndim)]
     steps[-1] = 1
     payload = matmul_payload(
-        m, n, k, (0, a[2], *a[3]), (1, b[2], *b[3]), (2 + bias, 0, *steps), batch, int(accumulate),
-        MICROOPS[act] if act else -1, (2, 0, 1) if bias else None, alpha)
+        m,
+        n,
+        k,
+        (0, a[2], *a[3]),
+        (1, b[2], *b[3]),
+        (2 + bias, 0, *steps),
+        batch,
+        int(accumulate),
+        MICROOPS[act] if act else -1,
+        (2, 0, 1) if bias else None,
+        alpha,
+    )
     want = np.matmul(a[1].astype(np.float64), b[1].astype(np.float64)) * alpha
     if bias:
         want = want + row
@@ -77,11 +87,32 @@ def check_matmul(rng, dtype, batch, m, n, k, layouts, accumulate=False, act=None
 
 PLAIN, TRANSPOSED, STRIDED, FLIPPED = (
     lambda n, order=order, gap=gap, flip=flip: (
-        [*(n + 1 - o for o in order), *range(n - 1, -1, -1)], [gap] * (n + 2), [flip] * (n + 2))
-    for order, gap, flip in [((0, 1), 0, 0), ((1, 0), 0, 0), ((0, 1), 2, 0), ((1, 0), 1, 1)])
+        [*(n + 1 - o for o in order), *range(n - 1, -1, -1)],
+        [gap] * (n + 2),
+        [flip] * (n + 2),
+    )
+    for order, gap, flip in [((0, 1), 0, 0), ((1, 0), 0, 0), ((0, 1), 2, 0), ((1, 0), 1, 1)]
+)
 LAYOUTS = [PLAIN, TRANSPOSED, STRIDED, FLIPPED]
-SIZES = [(1, 1, 1), (2, 4, 2), (4, 1, 4), (3, 5, 7), (8, 8, 8), (1, 40, 9), (40, 1, 9), (1, 300, 70), (300, 1, 70),
-         (17, 33, 65), (70, 10, 128), (64, 64, 64), (100, 130, 300), (5, 7, 0), (0, 3, 4), (3, 0, 4), (90, 80, 1)]
+SIZES = [
+    (1, 1, 1),
+    (2, 4, 2),
+    (4, 1, 4),
+    (3, 5, 7),
+    (8, 8, 8),
+    (1, 40, 9),
+    (40, 1, 9),
+    (1, 300, 70),
+    (300, 1, 70),
+    (17, 33, 65),
+    (70, 10, 128),
+    (64, 64, 64),
+    (100, 130, 300),
+    (5, 7, 0),
+    (0, 3, 4),
+    (3, 0, 4),
+    (90, 80, 1),
+]
 
 
 @pytest.mark.parametrize("dtype", NUMBERS)
@@ -109,13 +140,25 @@ def test_matmul_any_strides(data):
     m, n, k = data.draw(small), data.draw(small), data.draw(small)
     batch = tuple(data.draw(st.lists(st.integers(0, 3), max_size=2)))
     layouts = [
-        (data.draw(st.permutations(range(len(batch) + 2))),
-         data.draw(st.lists(st.integers(0, 2), min_size=len(batch) + 2, max_size=len(batch) + 2)),
-         data.draw(st.lists(st.booleans(), min_size=len(batch) + 2, max_size=len(batch) + 2)))
-        for _ in range(2)]
+        (
+            data.draw(st.permutations(range(len(batch) + 2))),
+            data.draw(st.lists(st.integers(0, 2), min_size=len(batch) + 2, max_size=len(batch) + 2)),
+            data.draw(st.lists(st.booleans(), min_size=len(batch) + 2, max_size=len(batch) + 2)),
+        )
+        for _ in range(2)
+    ]
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
-    check_matmul(rng, data.draw(st.sampled_from(NUMBERS)), batch, m, n, k, layouts, accumulate=data.draw(st.booleans()),
-                 bias=data.draw(st.booleans()))
+    check_matmul(
+        rng,
+        data.draw(st.sampled_from(NUMBERS)),
+        batch,
+        m,
+        n,
+        k,
+        layouts,
+        accumulate=data.draw(st.booleans()),
+        bias=data.draw(st.booleans()),
+    )
 
 
 def test_matmul_broadcast_batch_and_permuted_result():
@@ -124,8 +167,14 @@ def test_matmul_broadcast_batch_and_permuted_result():
     nb, t, h, d = 2, 5, 3, 4
     q, key = draw(rng, (nb, t, h, d), "float32"), draw(rng, (nb, t, 1, d), "float32")
     scores = np.zeros((nb, t, h, t), "float32")
-    run_one("matmul", [q, key], [scores], matmul_payload(
-        t, t, d, (0, 0, t * h * d, d, h * d, 1), (1, 0, t * d, 0, 1, d), (2, 0, t * h * t, t, h * t, 1), (nb, h)))
+    run_one(
+        "matmul",
+        [q, key],
+        [scores],
+        matmul_payload(
+            t, t, d, (0, 0, t * h * d, d, h * d, 1), (1, 0, t * d, 0, 1, d), (2, 0, t * h * t, t, h * t, 1), (nb, h)
+        ),
+    )
     np.testing.assert_allclose(scores, np.einsum("bthd,bsd->bths", q, key[:, :, 0]), rtol=1e-5, atol=1e-5)
 
 
@@ -135,8 +184,9 @@ def test_matmul_same_bits_for_any_number_of_threads(dtype, size):
     m, n, k = size
     rng = np.random.default_rng(4)
     a, b = draw(rng, (3, m, k), dtype), draw(rng, (3, k, n), dtype)
-    payload = matmul_payload(m, n, k, (0, 0, m * k, k, 1), (1, 0, k * n, n, 1), (2, 0, m * n, n, 1), (3,),
-                             act=MICROOPS["tanh"])
+    payload = matmul_payload(
+        m, n, k, (0, 0, m * k, k, 1), (1, 0, k * n, n, 1), (2, 0, m * n, n, 1), (3,), act=MICROOPS["tanh"]
+    )
     before, results = _core.threads(), []
     try:
         for threads in (1, 2, 3, 5):
@@ -157,31 +207,38 @@ def test_matmul_propagates_nan_and_leaves_uninitialised_results_unread():
     assert np.isnan(c[3]).all() and (np.delete(c, 3, 0) == 40).all()
 
 
-@pytest.mark.parametrize("change, status", [
-    (dict(m=-1), "ERR_SHAPE"),
-    (dict(m=1 << 41), "ERR_SHAPE"),
-    (dict(m=4), "ERR_BOUNDS"),
-    (dict(a=(0, -1, 4, 1)), "ERR_BOUNDS"),
-    (dict(a=(0, 0, 1 << 62, 1)), "ERR_BOUNDS"),
-    (dict(b=(0, 0, -5, 1)), "ERR_BOUNDS"),
-    (dict(a=(2, 0, 4, 1)), "ERR_BOUNDS"),
-    (dict(a=(-1, 0, 4, 1)), "ERR_BOUNDS"),
-    (dict(c=(1, 0, 5, 1)), "ERR_BOUNDS"),
-    (dict(c=(2, 0, 1, 2)), "ERR_BOUNDS"),
-    (dict(c=(2, 0, 4, 1)), "ERR_ALIAS"),
-    (dict(c=(2, 0, 0, 1)), "ERR_ALIAS"),
-    (dict(accumulate=2), "ERR_FORMAT"),
-    (dict(act=10**6), "ERR_TYPE"),
-    (dict(act=MICROOPS["add"]), "ERR_TYPE"),
-    (dict(act=MICROOPS["isnan"]), "ERR_TYPE"),
-    (dict(act=MICROOPS["relu"], accumulate=1), "ERR_TYPE"),
-    (dict(bias=(0, 9, 1)), "ERR_BOUNDS"),
-    (dict(bias=(7, 0, 1)), "ERR_BOUNDS"),
-])
+@pytest.mark.parametrize(
+    "change, status",
+    [
+        ({"m": -1}, "ERR_SHAPE"),
+        ({"m": 1 << 41}, "ERR_SHAPE"),
+        ({"m": 4}, "ERR_BOUNDS"),
+        ({"a": (0, -1, 4, 1)}, "ERR_BOUNDS"),
+        ({"a": (0, 0, 1 << 62, 1)}, "ERR_BOUNDS"),
+        ({"b": (0, 0, -5, 1)}, "ERR_BOUNDS"),
+        ({"a": (2, 0, 4, 1)}, "ERR_BOUNDS"),
+        ({"a": (-1, 0, 4, 1)}, "ERR_BOUNDS"),
+        ({"c": (1, 0, 5, 1)}, "ERR_BOUNDS"),
+        ({"c": (2, 0, 1, 2)}, "ERR_BOUNDS"),
+        ({"c": (2, 0, 4, 1)}, "ERR_ALIAS"),
+        ({"c": (2, 0, 0, 1)}, "ERR_ALIAS"),
+        ({"accumulate": 2}, "ERR_FORMAT"),
+        ({"act": 10**6}, "ERR_TYPE"),
+        ({"act": MICROOPS["add"]}, "ERR_TYPE"),
+        ({"act": MICROOPS["isnan"]}, "ERR_TYPE"),
+        ({"act": MICROOPS["relu"], "accumulate": 1}, "ERR_TYPE"),
+        ({"bias": (0, 9, 1)}, "ERR_BOUNDS"),
+        ({"bias": (7, 0, 1)}, "ERR_BOUNDS"),
+    ],
+)
 def test_matmul_refuses(change, status):
-    good = dict(m=3, n=5, k=4, a=(0, 0, 4, 1), b=(1, 0, 5, 1), c=(2, 0, 5, 1))
+    good = {"m": 3, "n": 5, "k": 4, "a": (0, 0, 4, 1), "b": (1, 0, 5, 1), "c": (2, 0, 5, 1)}
     words = Words()
-    values = [words.slot("input", "float32", 12), words.slot("input", "float32", 20), words.slot("output", "float32", 15)]
+    values = [
+        words.slot("input", "float32", 12),
+        words.slot("input", "float32", 20),
+        words.slot("output", "float32", 15),
+    ]
     words.instruction("matmul", values[:2], values[2:], matmul_payload(**{**good, **change}))
     with pytest.raises(_core.CoreError) as e:
         words.program()
@@ -198,7 +255,11 @@ def test_matmul_refuses_other_types_and_a_cut_payload():
     full = matmul_payload(3, 5, 4, (0, 0, 4, 1), (1, 0, 5, 1), (2, 0, 5, 1))
     for n in range(len(full)):
         words = Words()
-        v = [words.slot("input", "float32", 12), words.slot("input", "float32", 20), words.slot("output", "float32", 15)]
+        v = [
+            words.slot("input", "float32", 12),
+            words.slot("input", "float32", 20),
+            words.slot("output", "float32", 15),
+        ]
         words.instruction("matmul", v[:2], v[2:], full[:n])
         with pytest.raises(_core.CoreError, match="ERR_FORMAT"):
             words.program()
@@ -209,8 +270,19 @@ def test_matmul_refuses_other_types_and_a_cut_payload():
 
 @pytest.mark.parametrize("dtype", [*NUMBERS, "bool"])
 @pytest.mark.parametrize("index_dtype", INDEXES)
-@pytest.mark.parametrize("outer, axis, inner, n", [(1, 5, 1, 9), (3, 4, 1, 2), (2, 7, 3, 5), (1, 100, 300, 700), (0, 3, 2, 4),
-                                                  (2, 3, 0, 4), (2, 3, 4, 0), (40, 6, 1, 9000)])
+@pytest.mark.parametrize(
+    "outer, axis, inner, n",
+    [
+        (1, 5, 1, 9),
+        (3, 4, 1, 2),
+        (2, 7, 3, 5),
+        (1, 100, 300, 700),
+        (0, 3, 2, 4),
+        (2, 3, 0, 4),
+        (2, 3, 4, 0),
+        (40, 6, 1, 9000),
+    ],
+)
 def test_take(isa, dtype, index_dtype, outer, axis, inner, n):
     rng = np.random.default_rng(5)
     x, idx = draw(rng, (outer, axis, inner), dtype), rng.integers(-axis, axis, n).astype(index_dtype)
@@ -222,8 +294,10 @@ def test_take(isa, dtype, index_dtype, outer, axis, inner, n):
 @pytest.mark.parametrize("dtype", NUMBERS)
 @pytest.mark.parametrize("index_dtype", INDEXES)
 @pytest.mark.parametrize("based", [False, True])
-@pytest.mark.parametrize("outer, axis, inner, n", [(1, 5, 1, 9), (3, 4, 1, 2), (2, 7, 3, 50), (1, 1000, 128, 300), (0, 3, 2, 4),
-                                                  (2, 3, 4, 0), (300, 50, 20, 30)])
+@pytest.mark.parametrize(
+    "outer, axis, inner, n",
+    [(1, 5, 1, 9), (3, 4, 1, 2), (2, 7, 3, 50), (1, 1000, 128, 300), (0, 3, 2, 4), (2, 3, 4, 0), (300, 50, 20, 30)],
+)
 def test_take_vjp(isa, dtype, index_dtype, based, outer, axis, inner, n):
     rng = np.random.default_rng(6)
     g, idx = draw(rng, (outer, n, inner), dtype), rng.integers(-axis, axis, n).astype(index_dtype)
@@ -237,7 +311,9 @@ def test_take_vjp(isa, dtype, index_dtype, based, outer, axis, inner, n):
 
 @pytest.mark.parametrize("dtype", NUMBERS)
 @pytest.mark.parametrize("index_dtype", INDEXES)
-@pytest.mark.parametrize("outer, axis, inner, n", [(1, 5, 1, 9), (64, 10, 1, 1), (2, 7, 3, 5), (300, 500, 1, 1), (3, 2, 0, 4)])
+@pytest.mark.parametrize(
+    "outer, axis, inner, n", [(1, 5, 1, 9), (64, 10, 1, 1), (2, 7, 3, 5), (300, 500, 1, 1), (3, 2, 0, 4)]
+)
 def test_take_along_and_its_vjp(isa, dtype, index_dtype, outer, axis, inner, n):
     rng = np.random.default_rng(7)
     x, g = draw(rng, (outer, axis, inner), dtype), draw(rng, (outer, n, inner), dtype)
@@ -287,8 +363,10 @@ def test_take_vjp_in_place_of_its_base_and_nowhere_else():
 
 
 @pytest.mark.parametrize("dtype", [*NUMBERS, "bool"])
-@pytest.mark.parametrize("outer, axis, inner", [(1, 1, 1), (3, 5, 1), (2, 200, 1), (2, 64, 1), (4, 6, 3), (2, 9, 130),
-                                                (0, 4, 2), (200, 500, 1)])
+@pytest.mark.parametrize(
+    "outer, axis, inner",
+    [(1, 1, 1), (3, 5, 1), (2, 200, 1), (2, 64, 1), (4, 6, 3), (2, 9, 130), (0, 4, 2), (200, 500, 1)],
+)
 @pytest.mark.parametrize("special", ["ties", "nan", "inf"])
 def test_arg_extremes(isa, dtype, outer, axis, inner, special):
     rng = np.random.default_rng(8)
@@ -331,16 +409,19 @@ def test_checks():
     assert (e.value.status, e.value.a) == ("ERR_CHECK", 6)
 
 
-@pytest.mark.parametrize("kernel, reads, writes, payload", [
-    ("take", [("float32", 10), ("int64", 3)], [("float32", 6)], [4, 1, 5, 2, 3]),
-    ("take_vjp", [("int64", 3), ("float32", 6)], [("float32", 10)], [4, 1, 5, 2, 3]),
-    ("take_along", [("float32", 10), ("int64", 6)], [("float32", 6)], [4, 1, 5, 2, 3]),
-    ("take_along_vjp", [("int64", 6), ("float32", 6)], [("float32", 10)], [4, 1, 5, 2, 3]),
-    ("arg_max", [("float32", 10)], [("int64", 2)], [3, 1, 5, 2]),
-    ("cumulative", [("float32", 10)], [("float32", 10)], [5, 1, 5, 2, REDUCTIONS["sum"], 0]),
-    ("check_index", [("int64", 3)], [], [1, 4]),
-    ("check_true", [("bool", 3)], [], [0]),
-])
+@pytest.mark.parametrize(
+    "kernel, reads, writes, payload",
+    [
+        ("take", [("float32", 10), ("int64", 3)], [("float32", 6)], [4, 1, 5, 2, 3]),
+        ("take_vjp", [("int64", 3), ("float32", 6)], [("float32", 10)], [4, 1, 5, 2, 3]),
+        ("take_along", [("float32", 10), ("int64", 6)], [("float32", 6)], [4, 1, 5, 2, 3]),
+        ("take_along_vjp", [("int64", 6), ("float32", 6)], [("float32", 10)], [4, 1, 5, 2, 3]),
+        ("arg_max", [("float32", 10)], [("int64", 2)], [3, 1, 5, 2]),
+        ("cumulative", [("float32", 10)], [("float32", 10)], [5, 1, 5, 2, REDUCTIONS["sum"], 0]),
+        ("check_index", [("int64", 3)], [], [1, 4]),
+        ("check_true", [("bool", 3)], [], [0]),
+    ],
+)
 def test_payloads_and_operands_are_checked(kernel, reads, writes, payload):
     def create(reads, writes, payload):
         words = Words()
@@ -350,13 +431,23 @@ def test_payloads_and_operands_are_checked(kernel, reads, writes, payload):
         words.program()
 
     create(reads, writes, payload)
-    wrong = [(reads, writes, payload[:-1]), (reads, writes, [*payload, 0]), (reads, writes, []), (reads[:-1], writes, payload)]
+    wrong = [
+        (reads, writes, payload[:-1]),
+        (reads, writes, [*payload, 0]),
+        (reads, writes, []),
+        (reads[:-1], writes, payload),
+    ]
     if kernel not in ("check_index", "check_true"):
-        wrong += [(reads, writes, [*payload[:i], bad, *payload[i + 1:]]) for i in (0, 1, 2, 3) for bad in (-1, 7, 2**62)]
+        wrong += [
+            (reads, writes, [*payload[:i], bad, *payload[i + 1 :]]) for i in (0, 1, 2, 3) for bad in (-1, 7, 2**62)
+        ]
         wrong += [(reads, [(d, n + 1) for d, n in writes], payload), (reads, [("bool", n) for _, n in writes], payload)]
-    wrong += [([*reads[:i], (other, reads[i][1]), *reads[i + 1:]], writes, payload)
-              for i in range(len(reads)) for other in ("bool" if reads[i][0] != "bool" else "int32",)
-              if kernel != "arg_max"]
+    wrong += [
+        ([*reads[:i], (other, reads[i][1]), *reads[i + 1 :]], writes, payload)
+        for i in range(len(reads))
+        for other in ("bool" if reads[i][0] != "bool" else "int32",)
+        if kernel != "arg_max"
+    ]
     for case in wrong:
         with pytest.raises(_core.CoreError):
             create(*case)

@@ -395,6 +395,9 @@ cdef class Runner:
     cdef readonly Context _context
     cdef readonly list _parameters
 
+    def __cinit__(self, *args, **kwargs):
+        self.inputs = self.outputs = Slots(())
+
     def _configure(self, input_dtypes, output_dtypes, parameters, form: str, check_finite: bool = False) -> None:
         """Once, before anything else: dtypes by slot, parameter arrays by slot, and what a call returns:
         "one" array, a "tuple" or "list" of all outputs, or what `_pack(list)` makes of them."""
