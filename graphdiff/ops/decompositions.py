@@ -5,9 +5,10 @@ Each works on the last two dimensions, batched over the others, in float32 and f
 ``debug="nan"`` names the instruction. cholesky and eigh take the symmetric part of what they are given, so that
 derivatives by each element are those of the function computed (JAX does the same; NumPy reads one triangle).
 
-Derivatives are written with these same operations, so they differentiate again. Where factors are not unique or not
-differentiable - equal eigenvalues or singular values, zero singular values - the term that would be infinite is
-taken as 0: exact for functions that do not depend on the choice within the subspace, and NaN for none.
+Derivatives are written with these same operations, so they differentiate again. Vectors that belong to equal
+eigenvalues or equal or zero singular values are any basis of their subspace and have no derivative; the term that
+would be infinite is taken as 0, as JAX does for svd. First derivatives of the values, and of what depends on the whole
+subspace only, stay exact there; others, v f(w) v^T and second derivatives of the values among them, lose that term.
 
 Solutions and determinants share one factorisation: ``lu`` gives factors without a derivative, and what uses them
 takes the matrix as an operand beside them, which no kernel reads but derivatives go to.
@@ -108,6 +109,14 @@ def _flops(times: int, over: int = 1) -> Any:
         return _batch(node.inputs[0]) * rows * columns * columns * times // over
 
     return count
+
+
+def _tall(node: Node) -> Any:
+    """Results whose sizes could not be compared have been given the shapes of a matrix with more rows."""
+    *_, rows, columns = node.inputs[0].shape
+    if isinstance(rows, int) and isinstance(columns, int):
+        return ()
+    return ((rows - columns, f"{node.op.name} here needs as many rows, {rows}, as columns, {columns}, or more;"),)
 
 
 def _square(rng: np.random.Generator, *shape: int) -> np.ndarray:
@@ -445,7 +454,8 @@ qr = custom(
     "min(m, n); signs as LAPACK gives them. Where m or n is known only at the call, m >= n is expected, else the call "
     "fails. The derivative needs the first k columns to be independent.", namespace="linalg",
     infer=_infer_qr, public=_qr, vjp=_qr_vjp, jvp=_qr_jvp, reference=lambda x: tuple(np.linalg.qr(x)),
-    kernel=Call("qr", lambda node: (_batch(node.inputs[0]), *node.inputs[0].shape[-2:]), flops=_flops(4)),
+    kernel=Call("qr", lambda node: (_batch(node.inputs[0]), *node.inputs[0].shape[-2:]), flops=_flops(4),
+                needs=_tall),
     samples=lambda rng: [Sample((rng.uniform(-1, 1, s),)) for s in (
         (4, 3), (3, 3), (2, 4, 2), (2, 4), (3, 2, 5), (1, 1), (3, 0), (0, 3), (0, 3, 2))],
 )  # fmt: skip
@@ -479,8 +489,8 @@ def _eigh(x: Any, /) -> tuple[Tensor, Tensor]:
 
 eigh = custom(
     "linalg.eigh", "(w, v) of symmetric matrices (their symmetric part is taken): eigenvalues, ascending, and "
-    "eigenvectors as columns, x = v diag(w) v^T. Where eigenvalues are equal, derivatives take the vectors' turn "
-    "within their subspace as 0.", namespace="linalg",
+    "eigenvectors as columns, x = v diag(w) v^T. Where eigenvalues are equal the vectors have no derivative: their "
+    "turn within the subspace is taken as 0, also in v f(w) v^T.", namespace="linalg",
     infer=lambda xs, attrs: ((xs[0].shape[:-1], xs[0].dtype), (xs[0].shape, xs[0].dtype)), public=_eigh,
     vjp=_eigh_vjp, jvp=_eigh_jvp, kernel=Call("eigh", _batch_and_sides, flops=_flops(9)),
     reference=lambda x: tuple(np.linalg.eigh(x)),
@@ -574,10 +584,10 @@ def _svd_params(node: Node) -> tuple[Size, ...]:
 svd = custom(
     "linalg.svd", "(u, s, vh) with x = u diag(s) vh, singular values descending: u (..., m, m) and vh (..., n, n), or "
     "(..., m, k) and (..., k, n) with k = min(m, n) for ``full_matrices=False``, which derivatives need where m != n. "
-    "Where m or n is known only at the call, m >= n is expected, else the call fails. Equal singular values and zero "
-    "ones: derivatives take the vectors' turn within their subspace as 0.", namespace="linalg",
+    "Where m or n is known only at the call, m >= n is expected, else the call fails. Where singular values are equal "
+    "or zero the vectors have no derivative: their turn within the subspace is taken as 0.", namespace="linalg",
     infer=_infer_svd, public=_svd, vjp=_svd_vjp, jvp=_svd_jvp,
-    kernel=Call("svd", _svd_params, flops=_flops(12)),
+    kernel=Call("svd", _svd_params, flops=_flops(12), needs=_tall),
     reference=lambda x, full_matrices=True: tuple(np.linalg.svd(x, full_matrices=full_matrices)),
     samples=lambda rng: [Sample((rng.uniform(-1, 1, s),), {"full_matrices": False}) for s in (
         (4, 3), (3, 3), (2, 4, 2), (2, 4), (3, 2, 5), (1, 1), (3, 0), (0, 3), (0, 3, 2))]

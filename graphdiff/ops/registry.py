@@ -62,7 +62,9 @@ class Call(NamedTuple):
     """A kernel of its own over whole contiguous operands (csrc/program/kernels.def); ``params(node)`` is its payload
     (sizes, and reductions by name as ``"reduction:sum"``), ``workspace(node)`` bytes of scratch in the arena,
     ``flops(node)`` its cost. A ``guard`` may fail at run time for what is in its operands, so it runs before anything
-    is updated. ``reads`` gives the kernel the operands in another order."""
+    is updated. ``reads`` gives the kernel the operands in another order, or without those that are there for
+    derivatives alone. ``needs(node)``: sizes that must not be negative, with what to say where one known only at the
+    call is."""
 
     kernel: str
     params: Callable[[Node], Sequence[Size | str]]
@@ -70,6 +72,7 @@ class Call(NamedTuple):
     flops: Callable[[Node], Size] | None = None
     guard: bool = False
     reads: tuple[int, ...] | None = None
+    needs: Callable[[Node], Sequence[tuple[Size, str]]] | None = None
 
 
 class Guard(NamedTuple):

@@ -19,7 +19,7 @@ from ..errors import CompileError, FeedError, GraphError
 from ..ir.dims import Dim, Size, evaluate, names_of, substitute
 from ..ir.graph import Graph, Node, Value
 from ..ir.text import type_text
-from ..ops.registry import Guard, Reduce
+from ..ops.registry import Call, Guard, Reduce
 from ..ops.tensor import call_text
 from ..schedule.checkpoint import Every, recompute, segments
 from ..schedule.instruction import Buffer, Instruction
@@ -206,6 +206,8 @@ def _conditions(graph: Graph) -> list[Condition]:
                         elif size < 0 and n != 0:
                             raise GraphError(f"a slice of a dimension of {whole} {text}",
                                              source=str(node.source) if node.source else None)  # fmt: skip
+        if type(node.op.kernel) is Call and node.op.kernel.needs is not None:
+            out += [Condition(s, 0, text, node) for s, text in node.op.kernel.needs(node) if isinstance(s, Dim)]
         if type(node.op.kernel) is Reduce and node.op.kernel.reduction in ("max", "min"):
             for a in node.attrs["axes"]:
                 if isinstance(node.inputs[0].shape[a], Dim):
