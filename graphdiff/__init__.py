@@ -11,6 +11,10 @@ from .errors import *  # noqa: F403
 from .ir.graph import Graph as Graph
 from .ir.graph import name_scope as name_scope
 from .ops import namespaces as _namespaces
+from .ops.control import cond as cond
+from .ops.control import map_ as map
+from .ops.control import scan as scan
+from .ops.control import while_loop as while_loop
 from .ops.leaves import check as check
 from .ops.leaves import input as input
 from .ops.leaves import monitor as monitor
@@ -34,7 +38,7 @@ from .transforms.differentiate import vjp as vjp
 
 __version__ = "0.1.0"
 
-globals().update(_namespaces.functions(""))
+globals().update(_namespaces.functions(""))  # the operations, by their names
 
 
 def __getattr__(name: str) -> Any:

@@ -23,7 +23,7 @@ from .ops.registry import Call
 from .ops.tensor import Tensor, call_text, make, where_am_i
 from .runtime.function import compile as compile_
 from .transforms.differentiate import flatten, grad, jvp, scalar_loss, vjp
-from .transforms.retype import in_float64
+from .transforms.retype import attribute_in_float64, in_float64
 
 DIRECTIONS = 3  # random directions for a leaf with more elements than ELEMENTS
 ELEMENTS = 48
@@ -244,7 +244,7 @@ def _disagrees(node: Node, values: Sequence[np.ndarray]) -> str | None:
         return None
     rng = np.random.default_rng(0)
     xs = [input_(f"x{k}", a.shape, "float64" if a.dtype.kind == "f" else a.dtype) for k, a in enumerate(values)]
-    attrs = {k: float64 if isinstance(v, np.dtype) and v in FLOATS else v for k, v in node.attrs.items()}
+    attrs = {k: attribute_in_float64(v) for k, v in node.attrs.items()}
     made = make(node.op, tuple(xs), attrs)
     ys = [y for y in (made if isinstance(made, tuple) else (made,)) if y.dtype in FLOATS]
     if not ys:

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inner.h"
 #include "isa.h"
 
 enum { HEADER_WORDS = 16, VALUE_WORDS = 6, INSTRUCTION_WORDS = 5 };
@@ -55,7 +56,14 @@ static void *allocate(gd_allocator *memory, size_t bytes) {
     return block;
 }
 
+/* a program that an instruction of another one runs */
+typedef struct gd_inner_list {
+    struct gd_inner_list *next;
+    gd_program *program;
+} gd_inner_list;
+
 static void release(gd_allocator *memory) {
+    for (gd_inner_list *i = memory->inner; i != NULL; i = i->next) gd_program_destroy(i->program);
     while (memory->chunks != NULL) {
         gd_chunk *next = memory->chunks->next;
         free(memory->chunks->base);
@@ -287,8 +295,8 @@ static int build(reader *r, const void *constants, size_t n_constants) {
     return status;
 }
 
-int gd_program_create(const int64_t *words, size_t n_words, const void *constants, size_t n_constants,
-                      gd_program **program, gd_fault *fault) {
+static int create(int depth, const int64_t *words, size_t n_words, const void *constants, size_t n_constants,
+                  gd_program **program, gd_fault *fault) {
     gd_fault unseen;
     if (fault == NULL) fault = &unseen;
     *fault = (gd_fault){-1, -1, -1, -1};
@@ -298,6 +306,7 @@ int gd_program_create(const int64_t *words, size_t n_words, const void *constant
     if (g == NULL) return GD_ERR_MEMORY;
     atomic_init(&g->references, 1);
     g->max_parts = 1;
+    g->memory.depth = depth;
     reader r = {g, words, (int64_t)n_words, fault};
     int status = build(&r, constants, n_constants);
     if (status != GD_OK) {
@@ -305,6 +314,26 @@ int gd_program_create(const int64_t *words, size_t n_words, const void *constant
         return status;
     }
     *program = g;
+    return GD_OK;
+}
+
+int gd_program_create(const int64_t *words, size_t n_words, const void *constants, size_t n_constants,
+                      gd_program **program, gd_fault *fault) {
+    return create(0, words, n_words, constants, n_constants, program, fault);
+}
+
+int gd_program_create_inner(gd_allocator *outer, const int64_t *words, size_t n_words, const void *constants,
+                            size_t n_constants, gd_program **program, gd_fault *fault) {
+    if (outer->depth >= GD_INNER_DEPTH) return GD_ERR_SHAPE;
+    gd_inner_list *item = allocate(outer, sizeof *item);
+    if (item == NULL) return GD_ERR_MEMORY;
+    gd_fault place = *fault;   /* the outer instruction's, which is what the caller can name */
+    int status = create(outer->depth + 1, words, n_words, constants, n_constants, program, &place);
+    fault->a = -1;
+    fault->b = place.b;
+    if (status != GD_OK) return status;
+    *item = (gd_inner_list){outer->inner, *program};
+    outer->inner = item;
     return GD_OK;
 }
 

@@ -20,6 +20,8 @@ typedef struct {
 
 typedef struct gd_allocator {
     struct gd_chunk *chunks;    /* newest first */
+    struct gd_inner_list *inner;  /* programs that instructions of this one run, destroyed with it */
+    int depth;                  /* of the program this belongs to: 0 for one that is in no other */
 } gd_allocator;
 
 struct gd_program {
@@ -37,6 +39,9 @@ struct gd_program {
     gd_allocator memory;        /* all of the above and the instructions' blocks */
 };
 
+/* as gd_program_create, for a program inside the one that `outer` belongs to */
+int gd_program_create_inner(gd_allocator *outer, const int64_t *words, size_t n_words, const void *constants,
+                            size_t n_constants, gd_program **program, gd_fault *fault);
 void gd_program_retain(gd_program *program);
 
 /* zeroed and 64-byte aligned; pages that are never touched cost nothing. *base is what to free. */

@@ -4,6 +4,7 @@ from . import (  # noqa: F401  (declaring is importing)
     arrange,
     attention,
     contraction,
+    control,
     conv,
     creation,
     cumulative,

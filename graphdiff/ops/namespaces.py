@@ -9,6 +9,7 @@ from . import (  # noqa: F401  (declaring is importing)
     arrange,
     attention,
     contraction,
+    control,
     conv,
     creation,
     cumulative,
@@ -30,7 +31,7 @@ from .registry import REGISTRY
 
 ALSO_NN = {"tanh"}  # an activation, and an elementwise function
 # operations that rules and indexing build, without a public name of their own
-INTERNAL = {"slice", "place", "take_vjp", "take_along_vjp", "conv2d_dx", "conv2d_dw", "sum_pool2d", "sum_pool2d_vjp",
+INTERNAL = {"loop", "branch", "slice", "place", "take_vjp", "take_along_vjp", "conv2d_dx", "conv2d_dw", "sum_pool2d", "sum_pool2d_vjp",
             "recurrence"}  # fmt: skip
 
 

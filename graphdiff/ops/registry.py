@@ -86,11 +86,19 @@ class Matmul(NamedTuple):
     """The matrix product of the last two dimensions, batched over the others."""
 
 
+class Loop(NamedTuple):
+    """Inner graphs run for each step (ops/control.py); results nobody reads are not kept."""
+
+
+class Branch(NamedTuple):
+    """One of two inner graphs, chosen at run time (ops/control.py)."""
+
+
 class Nothing(NamedTuple):
     """A leaf: storage, not work."""
 
 
-Kernel = Tile | Reduce | Index | View | Place | Call | Guard | Matmul | Nothing | Any  # control flow adds its own
+Kernel = Tile | Reduce | Index | View | Place | Call | Guard | Matmul | Loop | Branch | Nothing | None
 
 # --------------------------------------------------------------------------------------- one declaration
 

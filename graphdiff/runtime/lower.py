@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from ..ir.dims import Dim, evaluate
+from ..ir.dims import Dim, Size, evaluate
 from ..schedule.instruction import ARENA, CONST, INPUT, OUTPUT, PARAM, Buffer, Instruction
 from ..schedule.memory import ALIGN, Lifetimes
 from . import _core
 
 HEADER_WORDS, VALUE_WORDS = 16, 6
+PLACE_SECONDS = 0.05  # a nominal budget: the search counts steps, not time
 _KIND = {
     ARENA: _core.VALUE_ARENA, INPUT: _core.VALUE_INPUT, OUTPUT: _core.VALUE_OUTPUT, PARAM: _core.VALUE_PARAM,
     CONST: _core.VALUE_CONST,
@@ -48,6 +49,7 @@ class Template:
         self.constants, self._const_place = _pack_constants(self.buffers)
         self._open: dict[Dim, list[int]] = {}
         self._arena: list[tuple[int, int]] = []  # word, unit
+        self._nested: list[tuple[int, Nested]] = []  # first word, program inside this one
 
         words: list[int] = [0] * HEADER_WORDS
         for b in self.buffers:
@@ -70,6 +72,9 @@ class Template:
                 for item in step.payload:
                     if type(item) is int:
                         words.append(item)
+                    elif isinstance(item, Nested):
+                        self._nested.append((len(words) + 2, item))
+                        words += item.payload()
                     else:
                         self._append(words, item)
                 words[start + 1] = len(words) - start
@@ -99,7 +104,38 @@ class Template:
         if len(self._arena_words):
             words[self._arena_words] = offsets[self._arena_units]
         words[8] = arena_bytes
+        for at, nested in self._nested:
+            inner = nested.words(env)
+            words[at : at + len(inner)] = inner
         return words
+
+
+class Nested:
+    """An inner graph's program: an item of a loop's or branch's payload. ``flops``: of one run."""
+
+    def __init__(self, order: Sequence[Instruction], slots: Sequence[Sequence[Buffer]]):
+        self.lifetimes = Lifetimes(order)
+        self.template = Template(order, self.lifetimes, slots)
+        self.flops: Size = 0
+        for i in order:
+            self.flops = self.flops + i.flops
+
+    def payload(self) -> list[int]:
+        """[words, constant bytes, words.., constants..], sizes and offsets still open."""
+        data = self.template.constants
+        padded = np.frombuffer(data + b"\0" * (-len(data) % 8), np.int64)
+        return [len(self.template.words), len(data), *self.template.words.tolist(), *padded.tolist()]
+
+    def words(self, env: Mapping[str, int]) -> np.ndarray:
+        """The program's words at given sizes."""
+        return self.template.fill(env, *place(self.lifetimes, env)[:2])
+
+
+def place(lifetimes: Lifetimes, env: Mapping[str, int]) -> tuple[np.ndarray, int, int]:
+    """Offsets of each unit, the arena's bytes, and the lower bound."""
+    return _core.arena_place(
+        lifetimes.first, [n + 1 for n in lifetimes.last], lifetimes.sizes(env), ALIGN, PLACE_SECONDS
+    )
 
 
 def _pack_constants(buffers: Sequence[Buffer]) -> tuple[bytes, dict[Buffer, int]]:

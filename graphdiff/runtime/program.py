@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import scipy_openblas32
@@ -23,11 +23,11 @@ from ..ops.registry import Call, Guard, Reduce
 from ..ops.tensor import call_text
 from ..schedule.checkpoint import Every, recompute, segments
 from ..schedule.instruction import Buffer, Instruction
-from ..schedule.memory import ALIGN, Lifetimes
+from ..schedule.memory import Lifetimes
 from ..schedule.order import arrange
 from ..schedule.select import select
 from . import _core
-from .lower import Template
+from .lower import Nested, Template, place
 from .plan import Plan
 
 _core.load_blas(os.path.join(scipy_openblas32.get_lib_dir(), scipy_openblas32.get_library(fullname=True)))
@@ -59,7 +59,7 @@ class Program:
         self.graph = graph
         self.debug = debug
         self.checkpoint = checkpoint
-        selected = select(graph, checks, phases(graph))
+        selected = select(graph, checks, phases(graph), compile_inner)
         self.slots = (selected.inputs, selected.outputs, selected.parameters)
         order = arrange(selected, write_through=not debug)
         if checkpoint is not None:
@@ -85,7 +85,7 @@ class Program:
         for v in self.graph.inputs:
             for s in v.shape:
                 found.update(dict.fromkeys(sorted(names_of(s))))
-        for node in self.graph.nodes:
+        for node in every_node(self.graph):
             for y in node.outputs:
                 for s in y.shape:
                     if isinstance(s, Dim):
@@ -152,13 +152,32 @@ class Program:
                 sizes = ", ".join(f"{k}={v}" for k, v in env.items())
                 raise FeedError(f"{c.fact} at {sizes}", call_text(c.node.op.name, c.node.inputs, {}),
                                 str(c.node.source) if c.node.source else None)  # fmt: skip
-        sizes = self.lifetimes.sizes(env)
-        offsets, peak, bound = _core.arena_place(
-            self.lifetimes.first, [n + 1 for n in self.lifetimes.last], sizes, ALIGN, 0.05
-        )
+        offsets, peak, bound = place(self.lifetimes, env)
         program = _core.Program(self.template.fill(env, offsets, peak), self.template.constants)
         plan = Plan(self.graph.name, self.order, self.lifetimes, env, offsets, peak, bound, program.scratch_bytes)
         return Layout(plan, program, self.order)
+
+
+def compile_inner(graph: Graph) -> Nested:
+    """The program of a loop's or branch's body."""
+    selected = select(graph, (), dict.fromkeys(graph.nodes, "forward"), compile_inner)
+    return Nested(arrange(selected), (selected.inputs, selected.outputs, selected.parameters))
+
+
+def inner_graphs(nodes: Iterable[Node]) -> Iterator[Graph]:
+    """The bodies of loops and branches among ``nodes``, and theirs."""
+    waiting = [g for node in nodes for g in node.attrs.values() if isinstance(g, Graph)]
+    while waiting:
+        graph = waiting.pop()
+        yield graph
+        waiting += [g for node in graph.nodes for g in node.attrs.values() if isinstance(g, Graph)]
+
+
+def every_node(graph: Graph) -> Iterator[Node]:
+    """The nodes of a graph and of the graphs inside it."""
+    yield from graph.nodes
+    for inner in inner_graphs(graph.nodes):
+        yield from inner.nodes
 
 
 def phases(graph: Graph) -> dict[Node, str]:
@@ -187,7 +206,7 @@ def _conditions(graph: Graph) -> list[Condition]:
     """What sizes known only at the call must satisfy: none negative, slices inside, no extreme of nothing."""
     seen: set[Size] = set()
     out = []
-    for node in graph.nodes:
+    for node in every_node(graph):
         for y in node.outputs:
             for s in y.shape:
                 if isinstance(s, Dim) and not s.isidentifier() and s not in seen:

@@ -7,8 +7,8 @@ Must not know: the word format (runtime.lower), in what order instructions end u
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from ..ir.dims import Shape, Size, product
 from ..ir.dtypes import CODE, int64
 from ..ir.graph import Graph, Node, Value
 from ..ops.opdef import contiguous_strides
-from ..ops.registry import Call, Guard, Index, Matmul, Place, Reduce, Strided, Tile, View
+from ..ops.registry import Branch, Call, Guard, Index, Loop, Matmul, Place, Reduce, Strided, View
 from .fuse import Group, group
 from .instruction import ARENA, CONST, INPUT, OUTPUT, PARAM, Buffer, Instruction, Step
 
@@ -48,14 +48,24 @@ def bits(array: np.ndarray) -> int:
     return int.from_bytes(array.tobytes().ljust(8, b"\0"), "little", signed=True)
 
 
-def select(graph: Graph, extra: Sequence[Value], phases: dict[Node, str]) -> Selected:
-    """The instructions of ``graph``. ``extra`` values (checks, monitors) are computed and stored as outputs are."""
-    return _Selector(graph, extra, phases).run()
+class Inner(Protocol):
+    """An inner graph made into a program of its own: an item of a payload, with its cost."""
+
+    flops: Size
+
+
+def select(
+    graph: Graph, extra: Sequence[Value], phases: dict[Node, str], compile_inner: Callable[[Graph], Inner]
+) -> Selected:
+    """The instructions of ``graph``. ``extra`` values (checks, monitors) are computed and stored as outputs are;
+    ``compile_inner`` makes the programs of loops and branches."""
+    return _Selector(graph, extra, phases, compile_inner).run()
 
 
 class _Selector:
-    def __init__(self, graph: Graph, extra: Sequence[Value], phases: dict[Node, str]):
-        self.graph, self.extra, self.phases = graph, extra, phases
+    def __init__(self, graph: Graph, extra: Sequence[Value], phases: dict[Node, str],
+                 compile_inner: Callable[[Graph], Inner]):  # fmt: skip
+        self.graph, self.extra, self.phases, self.compile_inner = graph, extra, phases, compile_inner
         self.location: dict[Value, Location] = {}
         self.out: list[Instruction] = []
         self.constants: dict[int, Buffer] = {}
@@ -82,6 +92,10 @@ class _Selector:
                 self._guard(root)
             elif isinstance(kernel, Place):
                 self._place(root)
+            elif isinstance(kernel, Loop):
+                self._loop(root, stored)
+            elif isinstance(kernel, Branch):
+                self._branch(root)
             else:
                 raise CompileError(f"{root.op.name} cannot be executed", source=str(root.source))
         outputs = self._outputs()
@@ -308,6 +322,60 @@ class _Selector:
         for t in parts:
             steps_.append(Step("tile", tuple(reads.index(b) for b in t.reads), (len(reads),), t.payload()))
         self._emit(node, steps_, reads, [out], flops=0)
+
+
+    def _loop(self, node: Node, stored: set[Value]) -> None:
+        """Operands and results by position, bytes of a step, and the inner programs (csrc/kernels/control.c)."""
+        a = node.attrs
+        n, m = a["n_carry"], a["n_xs"]
+        body, condition = a["body"], a["condition"]
+        reads = [self._whole(v).buffer for v in node.inputs]
+        writes: list[Buffer] = []
+
+        def write(y: Value) -> int:
+            if y not in stored:
+                return -1
+            writes.append(self._result(y))
+            return len(reads) + len(writes) - 1
+
+        n_ys = len(body.outputs) - n
+        finals = [write(y) for y in node.outputs[:n]]
+        ys = [write(y) for y in node.outputs[n : n + n_ys]]
+        history = [write(y) for y in node.outputs[n + n_ys : -1]]
+        steps = write(node.outputs[-1])
+        counted = len(reads) - 1 if a["counted"] else -1
+        n_captured = len(reads) - n - m - (1 if a["counted"] else 0)
+        payload: list[Any] = [n, m, n_captured, n_ys, a["length"], int(a["reverse"]), counted, steps]
+        for i, v in enumerate(body.inputs[:n]):
+            payload += [i, finals[i], history[i], _bytes(v)]
+        for i, v in enumerate(body.inputs[n : n + m]):
+            payload += [n + i, _bytes(v)]
+        payload += range(n + m, n + m + n_captured)
+        for i, v in enumerate(body.outputs[n:]):
+            payload += [ys[i], _bytes(v)]
+        inner = self.compile_inner(body)
+        flops = inner.flops
+        payload.append(inner)
+        if condition is None:
+            payload += [0, 0]
+        else:
+            test = self.compile_inner(condition)
+            payload.append(test)
+            flops = flops + test.flops
+        step = Step("loop", tuple(range(len(reads))), tuple(range(len(reads), len(reads) + len(writes))), payload)
+        self._emit(node, [step], reads, writes, flops=flops * a["length"], guard=True)  # type: ignore[arg-type]
+
+    def _branch(self, node: Node) -> None:
+        reads = [self._whole(v).buffer for v in node.inputs]
+        writes = [self._result(y) for y in node.outputs]
+        programs = [self.compile_inner(node.attrs[k]) for k in ("if_true", "if_false")]
+        step = Step("branch", tuple(range(len(reads))), tuple(range(len(reads), len(reads) + len(writes))),
+                    [len(reads) - 1, len(writes), *programs])  # fmt: skip
+        self._emit(node, [step], reads, writes, flops=programs[0].flops, guard=True)  # type: ignore[arg-type]
+
+
+def _bytes(v: Value) -> Size:
+    return product(v.shape) * v.dtype.itemsize
 
 
 class _TileBuilder:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..ir.dtypes import FLOATS, float64
-from ..ir.graph import LEAVES, Value, inheriting, topological
+from ..ir.graph import LEAVES, Graph, Value, inheriting, topological
+from ..ops.leaves import input as leaf
 from ..ops.tensor import Tensor, constant, make
 
 
@@ -25,9 +26,19 @@ def in_float64(outputs: Sequence[Tensor], leaves: Mapping[Value, Tensor]) -> lis
         if node.op.name in LEAVES:
             new[node.outputs[0]] = node.outputs[0]
             continue
-        attrs = {k: float64 if isinstance(v, np.dtype) and v in FLOATS else v for k, v in node.attrs.items()}
+        attrs = {k: attribute_in_float64(v) for k, v in node.attrs.items()}
         with inheriting(node, node.origin):
             made = make(node.op, tuple(new.get(v, v) for v in node.inputs), attrs)
         for y, z in zip(node.outputs, made if isinstance(made, tuple) else (made,)):
             new[y] = z
     return [new.get(v, v) for v in outputs]
+
+
+def attribute_in_float64(value: Any) -> Any:
+    """A static argument in float64: dtypes, and the bodies of loops and branches."""
+    if isinstance(value, np.dtype) and value in FLOATS:
+        return float64
+    if isinstance(value, Graph):
+        swap = {v: leaf(v.name, v.shape, float64 if v.dtype in FLOATS else v.dtype) for v in value.inputs}
+        return Graph(value.name, list(swap.values()), in_float64(value.outputs, swap))
+    return value

@@ -1,0 +1,73 @@
+/* inner.c: owns programs inside programs: how one is read from a payload, and how it runs on borrowed memory.
+ * A run allocates nothing; parts run one after the other, so the bits are those of any number of threads.
+ */
+#include "inner.h"
+
+#include <string.h>
+
+#include "program.h"
+
+static int64_t aligned(int64_t bytes) { return (bytes + GD_ALIGN - 1) / GD_ALIGN * GD_ALIGN; }
+
+int gd_inner_read(gd_prepare *p, int64_t *at, gd_program **inner) {
+    *inner = NULL;
+    int64_t i = *at;
+    if (i < 0 || p->n_payload - i < 2) return gd_prepare_fail(p, GD_ERR_BOUNDS, -1, i);
+    int64_t n_words = p->payload[i], n_constants = p->payload[i + 1], room = p->n_payload - i - 2;
+    if (n_words < 0 || n_words > room || n_constants < 0 || n_constants > 8 * (room - n_words))
+        return gd_prepare_fail(p, GD_ERR_BOUNDS, i, n_words);
+    const int64_t *words = p->payload + i + 2;
+    *at = i + 2 + n_words + (n_constants + 7) / 8;
+    if (n_words == 0) return GD_OK;
+    return gd_program_create_inner(p->memory, words, (size_t)n_words, words + n_words, (size_t)n_constants, inner, p->fault);
+}
+
+int64_t gd_inner_slots(const gd_program *inner, int inputs) { return inputs ? inner->n_inputs : inner->n_outputs; }
+
+int64_t gd_inner_slot_bytes(const gd_program *inner, int64_t slot) {
+    int64_t most = 0;
+    for (int64_t k = inner->slot_start[slot]; k < inner->slot_start[slot + 1]; k++) {
+        const gd_value *v = &inner->values[inner->operands[inner->slot_uses[k]]];
+        int64_t bytes = v->count * gd_item_bytes(v->dtype);
+        if (bytes > most) most = bytes;
+    }
+    return most;
+}
+
+int64_t gd_inner_bytes(const gd_program *inner) {
+    return aligned(inner->n_operands * (int64_t)sizeof(void *)) + aligned(inner->scratch_bytes) +
+           aligned(inner->arena_bytes) + GD_ALIGN;
+}
+
+void gd_inner_open(gd_inner_run *run, const gd_program *inner, void *memory) {
+    run->program = inner;
+    run->addresses = memory;
+    run->scratch = (char *)memory + aligned(inner->n_operands * (int64_t)sizeof(void *));
+    char *arena = run->scratch + aligned(inner->scratch_bytes);
+    for (int64_t i = 0; i < inner->n_operands; i++) {
+        const gd_value *v = &inner->values[inner->operands[i]];
+        run->addresses[i] = v->kind == GD_VALUE_ARENA ? (void *)(arena + v->place)
+                          : v->kind == GD_VALUE_CONST ? (void *)(inner->constants + v->place) : NULL;
+    }
+}
+
+void gd_inner_bind(gd_inner_run *run, int64_t slot, const void *address) {
+    const gd_program *g = run->program;
+    for (int64_t k = g->slot_start[slot]; k < g->slot_start[slot + 1]; k++)
+        run->addresses[g->slot_uses[k]] = (void *)address;
+}
+
+int gd_inner_go(gd_inner_run *run, gd_fault *fault) {
+    const gd_program *g = run->program;
+    gd_call call = {.scratch = run->scratch, .fault = fault};
+    for (int64_t i = 0; i < g->n_instructions; i++) {
+        const gd_instruction *ins = &g->instructions[i];
+        call.block = ins->block;
+        call.operands = run->addresses + ins->first;
+        for (call.part = 0; call.part < ins->parts; call.part++) {
+            int status = ins->run(&call);
+            if (status != GD_OK) return status;
+        }
+    }
+    return GD_OK;
+}

@@ -1,0 +1,380 @@
+"""Declarations of control flow: loops and branches, each one node with inner graphs.
+
+``scan``, ``while_loop`` and ``map`` make a ``loop`` node, ``cond`` a ``branch`` node. What a body uses from outside and
+does not change is computed once, outside: only nodes that depend on the body's own arguments are inside it.
+A loop's derivative by forward mode is a loop with doubled carries; by reverse mode a loop the other way round that
+takes the history of the carries and adds up the cotangents of what was captured. Both are loops again, so every
+order follows.
+Must not know: how inner graphs are run (csrc/kernels/control.c) or planned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError, GraphError, ShapeError
+from ..ir.dims import Shape, Size, as_size
+from ..ir.dtypes import FLOATS, bool_, int64
+from ..ir.graph import Graph, Node, Value, ambient
+from .leaves import input as placeholder
+from .opdef import custom, op
+from .rebuild import depends_on, rebuild
+from .registry import Branch, Loop
+from .tensor import Tensor, fail, make, scalar
+from .trees import Tree, flatten
+
+# --------------------------------------------------------------------------------------- inner graphs
+
+
+def _arguments(prefix: str, like: Sequence[tuple[Shape, np.dtype]]) -> list[Tensor]:
+    """Placeholders for a body's arguments."""
+    before, ambient.origin = ambient.origin, None
+    try:
+        return [placeholder(f"{prefix}{i}", shape, dtype) for i, (shape, dtype) in enumerate(like)]
+    finally:
+        ambient.origin = before
+
+
+def _close(name: str, arguments: Sequence[Sequence[Tensor]], results: Sequence[Sequence[Tensor]]) -> tuple[
+    list[Graph], list[Tensor]
+]:  # fmt: skip
+    """Graphs over (their arguments, then everything captured by any of them), and what is captured.
+
+    0-d constants stay inside; other values from outside, however they were made, become arguments."""
+    captured: dict[Value, Tensor] = {}
+    inside = []
+    for args, values in zip(arguments, results):
+        nodes = depends_on(values, args)
+        own = {y for n in nodes for y in n.outputs} | set(args)
+        inside.append(own)
+        for v in (*(v for n in nodes for v in n.inputs), *values):
+            if v not in own and v not in captured and not (v.node.op.name == "constant" and v.shape == ()):
+                captured[v] = v  # type: ignore[assignment]
+    graphs = []
+    for args, values in zip(arguments, results):
+        stand_ins = _arguments("captured", [(v.shape, v.dtype) for v in captured])
+        swap = dict(zip(captured, stand_ins))
+        graphs.append(Graph(name, [*args, *stand_ins], rebuild(values, swap)))
+    return graphs, list(captured)  # type: ignore[arg-type]
+
+
+def _types(values: Sequence[Value]) -> list[tuple[Shape, np.dtype]]:
+    return [(v.shape, v.dtype) for v in values]
+
+
+def _same_types(what: str, name: str, before: Sequence[Tensor], after: Sequence[Tensor], tree: Tree, other: Tree) -> None:
+    if tree != other:
+        fail(GraphError, what, f"{name} has structure {tree} and then {other}", [*before])
+    for i, (a, b) in enumerate(zip(before, after)):
+        if a.shape != b.shape:
+            fail(ShapeError, what, f"{name} {i} has shape {a.shape} and then {b.shape}", [a, b])
+        if a.dtype is not b.dtype:
+            fail(DTypeError, what, f"{name} {i} is {a.dtype.name} and then {b.dtype.name}; write "
+                 f".astype({a.dtype.name!r})", [a, b])  # fmt: skip
+
+
+# --------------------------------------------------------------------------------------- loop
+#
+# operands: carries, xs, captured values, and a step count where attrs["counted"]
+# results: final carries, stacked ys, the history of each carry (its value before each step), the number of steps
+
+
+def _infer_loop(xs: Sequence[Value], attrs: dict[str, Any]) -> Any:
+    body: Graph = attrs["body"]
+    n, length = attrs["n_carry"], attrs["length"]
+    out = body.outputs
+    return (*_types(out[:n]), *(((length, *y.shape), y.dtype) for y in out[n:]),
+            *(((length, *c.shape), c.dtype) for c in out[:n]), ((), int64))
+
+
+def make_loop(body: Graph, carries: Sequence[Tensor], xs: Sequence[Tensor], captured: Sequence[Tensor], length: Size,
+              reverse: bool, condition: Graph | None = None, count: Tensor | None = None) -> tuple[Tensor, ...]:  # fmt: skip
+    """A loop node's results."""
+    attrs = {"body": body, "condition": condition, "n_carry": len(carries), "n_xs": len(xs), "length": length,
+             "reverse": reverse, "counted": count is not None}  # fmt: skip
+    operands = (*carries, *xs, *captured) + (() if count is None else (count,))
+    made = make(LOOP, operands, attrs)
+    return made if isinstance(made, tuple) else (made,)
+
+
+class _Parts:
+    """A loop node taken apart."""
+
+    def __init__(self, node: Node):
+        a = node.attrs
+        self.n, self.m = a["n_carry"], a["n_xs"]
+        self.body: Graph = a["body"]
+        self.condition: Graph | None = a["condition"]
+        self.length, self.reverse, self.counted = a["length"], a["reverse"], a["counted"]
+        operands = list(node.inputs)
+        self.count = operands.pop() if self.counted else None
+        self.carries, self.xs = operands[: self.n], operands[self.n : self.n + self.m]
+        self.captured = operands[self.n + self.m :]
+        self.n_ys = len(self.body.outputs) - self.n
+        out = node.outputs
+        self.finals, self.ys = out[: self.n], out[self.n : self.n + self.n_ys]
+        self.history, self.steps = out[self.n + self.n_ys : -1], out[-1]
+
+
+def _rows(x: Value) -> tuple[Shape, np.dtype]:
+    return x.shape[1:], x.dtype
+
+
+def _loop_jvp(node: Node, ts: Sequence[Any], d: Any) -> list[Tensor | None]:
+    p = _Parts(node)
+    inputs = p.body.inputs
+    every = [v for v in (*p.carries, *p.xs, *p.captured)]
+    moving = [v.dtype in FLOATS for v in every]
+    # all floating carries get tangents; of the rest those that have one
+    active = [m and (i < p.n or ts[i] is not None) for i, m in enumerate(moving)]
+    tangent_args = {i: t for i, t in zip([i for i, a in enumerate(active) if a], _arguments(
+        "tangent", [(inputs[i].shape, inputs[i].dtype) for i, a in enumerate(active) if a]))}
+    args = _arguments("primal", _types(inputs))
+    values = rebuild(p.body.outputs, dict(zip(inputs, args)))
+    moved = d.pushforward(values, [args[i] for i in tangent_args], list(tangent_args.values()))
+    n = p.n
+    carry_ids = [i for i in range(n) if active[i]]
+    y_ids = [i for i in range(n, len(values)) if moved[i] is not None]
+    new_carries = [*values[:n], *(moved[i] if moved[i] is not None else _zeros(values[i]) for i in carry_ids)]
+    new_ys = [*values[n:], *(moved[i] for i in y_ids)]
+    x_ids = [i for i in tangent_args if n <= i < n + p.m]
+    c_ids = [i for i in tangent_args if i >= n + p.m]
+    t = tangent_args
+    order = [*args[:n], *(t[i] for i in carry_ids), *args[n : n + p.m], *(t[i] for i in x_ids), *args[n + p.m :],
+             *(t[i] for i in c_ids)]  # fmt: skip
+    body = Graph("body", order, [*new_carries, *new_ys])
+    condition = None
+    if p.condition is not None:
+        held = [*args[:n], *(t[i] for i in carry_ids), *args[n + p.m :], *(t[i] for i in c_ids)]
+        condition = Graph("condition", held, rebuild(p.condition.outputs, dict(zip(
+            p.condition.inputs, [*args[:n], *args[n + p.m :]]))))  # fmt: skip
+    out = make_loop(
+        body, [*p.carries, *(ts[i] if ts[i] is not None else _zeros(p.carries[i]) for i in carry_ids)],
+        [*p.xs, *(ts[i] for i in x_ids)], [*p.captured, *(ts[i] for i in c_ids)], p.length, p.reverse, condition, p.count,
+    )  # fmt: skip
+    k, ny = len(new_carries), len(new_ys)
+    results: list[Tensor | None] = [None] * len(node.outputs)
+    for place, i in enumerate(carry_ids):
+        results[i] = out[n + place]
+        results[n + p.n_ys + i] = out[k + ny + n + place]
+    for place, i in enumerate(y_ids):
+        results[i] = out[k + p.n_ys + place]
+    return results
+
+
+def _zeros(x: Value) -> Tensor:
+    return op("broadcast_to")(scalar(0, x.dtype), x.shape)
+
+
+def _loop_vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], d: Any) -> list[Tensor | None]:
+    p = _Parts(node)
+    n, m, inputs = p.n, p.m, p.body.inputs
+    floating = [i for i in range(n) if p.carries[i].dtype in FLOATS]
+    g_ys = {i: gs[n + i] for i in range(p.n_ys) if gs[n + i] is not None}
+    g_history = {i: gs[n + p.n_ys + i] for i in floating if gs[n + p.n_ys + i] is not None}
+    x_ids = [i for i in range(m) if wanted[n + i]]
+    c_ids = [i for i in range(len(p.captured)) if wanted[n + m + i]]
+
+    # arguments of the backward body: cotangents of carries, running sums for captured values; then rows of the
+    # history, of xs, of the results' cotangents; then the captured values
+    g_args = _arguments("g", _types([p.carries[i] for i in floating]))
+    sums = _arguments("sum", _types([p.captured[i] for i in c_ids]))
+    before = _arguments("before", _types(inputs[:n]))
+    rows = _arguments("x", _types(inputs[n : n + m]))
+    gy_args = _arguments("gy", [_rows(g) for g in g_ys.values()])
+    gh_args = _arguments("gh", [_rows(g) for g in g_history.values()])
+    fixed = _arguments("fixed", _types(inputs[n + m :]))
+
+    values = rebuild(p.body.outputs, dict(zip(inputs, [*before, *rows, *fixed])))
+    outputs = [values[i] for i in floating] + [values[n + i] for i in g_ys]
+    wrt = [before[i] for i in floating] + [rows[i] for i in x_ids] + [fixed[i] for i in c_ids]
+    found, _ = d.pullback(outputs, [*g_args, *gy_args], wrt)
+    found = [f if f is not None else _zeros(w) for f, w in zip(found, wrt)]
+    new_g = found[: len(floating)]
+    for arg, i in zip(gh_args, g_history):
+        at = floating.index(i)
+        new_g[at] = new_g[at] + arg
+    new_sums = [s + f for s, f in zip(sums, found[len(floating) + len(x_ids) :])]
+    body = Graph("body", [*g_args, *sums, *before, *rows, *gy_args, *gh_args, *fixed],
+                 [*new_g, *new_sums, *found[len(floating) : len(floating) + len(x_ids)]])  # fmt: skip
+    count = p.steps if p.condition is not None or p.counted else None
+    start = [gs[i] if gs[i] is not None else _zeros(p.finals[i]) for i in floating]
+    out = make_loop(body, [*start, *(_zeros(p.captured[i]) for i in c_ids)],
+                    [*p.history, *p.xs, *g_ys.values(), *g_history.values()], p.captured, p.length, not p.reverse,
+                    None, count)  # fmt: skip
+    results: list[Tensor | None] = [None] * len(node.inputs)
+    for place, i in enumerate(floating):
+        results[i] = out[place]
+    for place, i in enumerate(c_ids):
+        results[n + m + i] = out[len(floating) + place]
+    for place, i in enumerate(x_ids):
+        results[n + i] = out[len(floating) + len(c_ids) + place]
+    return results
+
+
+loop = custom(
+    "loop", "What scan, while_loop and map build: an inner graph run for each step.", infer=_infer_loop, kernel=Loop(),
+    public=make_loop, vjp=_loop_vjp, jvp=_loop_jvp,
+)  # fmt: skip
+LOOP = loop.op  # type: ignore[attr-defined]
+
+
+# --------------------------------------------------------------------------------------- scan, while_loop, map
+
+
+def scan(step: Callable[..., Any], init: Any, xs: Any, length: Any = None, reverse: bool = False) -> Any:
+    """A loop that carries a state and maps over the first axis of ``xs``: ``(carry, y) = step(carry, x)`` for each row.
+
+    ``init``, ``xs`` and what ``step`` returns are Tensors, or nests of tuples, lists, dicts and None; ``xs`` may be None
+    with a ``length`` (an int or a size). The carry keeps structure, shapes and dtypes. Returns ``(carry, ys)`` with the
+    rows of ``ys`` stacked, as in JAX; ``reverse`` runs from the last row to the first. One node however long it runs,
+    differentiable to any order. Raises ShapeError, DTypeError, GraphError.
+
+    Example::
+
+        h, hs = gd.scan(lambda h, x: (gd.tanh(x @ W + h @ U),) * 2, h0, xs)
+    """
+    carries, carry_tree = flatten("scan", init)
+    rows, row_tree = flatten("scan", xs)
+    size = _length("scan", rows, length)
+    carry_args, row_args = _arguments("carry", _types(carries)), _arguments("x", [_rows(x) for x in rows])
+    result = step(carry_tree.build(carry_args), row_tree.build(row_args))
+    if not isinstance(result, (tuple, list)) or len(result) != 2:
+        fail(GraphError, "scan", f"step returns (carry, y), got {type(result).__name__}", carries)
+    after, after_tree = flatten("scan", result[0])
+    ys, y_tree = flatten("scan", result[1])
+    _same_types("scan", "carry", carries, after, carry_tree, after_tree)
+    (body,), captured = _close("body", [[*carry_args, *row_args]], [[*after, *ys]])
+    out = make_loop(body, carries, rows, captured, size, bool(reverse))
+    n = len(carries)
+    return carry_tree.build(out[:n]), y_tree.build(out[n : n + len(ys)])
+
+
+def _length(what: str, rows: Sequence[Tensor], length: Any) -> Size:
+    size = None if length is None else as_size(length)
+    if isinstance(size, int) and size < 0:
+        fail(ShapeError, what, f"the length {size} is negative", rows)
+    for x in rows:
+        if x.ndim == 0:
+            fail(ShapeError, what, "a 0-d Tensor has no rows to run over", [x])
+        if size is None:
+            size = x.shape[0]
+        elif x.shape[0] != size:
+            fail(ShapeError, what, f"lengths differ: {size} and {x.shape[0]}", [x])
+    if size is None:
+        fail(ShapeError, what, "without xs a length is needed")
+    return size
+
+
+def map_(f: Callable[[Any], Any], xs: Any) -> Any:
+    """``f`` applied to each row of ``xs``, results stacked: a scan without a carry. ``gd.map``.
+
+    Example: ``norms = gd.map(lambda row: gd.norm(row), x)``."""
+    return scan(lambda carry, x: (None, f(x)), None, xs)[1]
+
+
+def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any, max_steps: Any) -> Any:
+    """``body`` applied to a state while ``cond`` of it holds, at most ``max_steps`` times; returns the state reached.
+
+    ``cond`` gives a 0-d bool Tensor. The state keeps structure, shapes and dtypes. Differentiable in both modes: the
+    reverse keeps ``max_steps`` states. Raises ShapeError, DTypeError, GraphError.
+
+    Example: ``x = gd.while_loop(lambda x: gd.abs(x * x - a) > 1e-6, lambda x: 0.5 * (x + a / x), a, 50)``.
+    """
+    carries, tree = flatten("while_loop", init)
+    size = as_size(max_steps)
+    if isinstance(size, int) and size < 0:
+        fail(ShapeError, "while_loop", f"max_steps {size} is negative", carries)
+    args, cond_args = _arguments("carry", _types(carries)), _arguments("carry", _types(carries))
+    after, after_tree = flatten("while_loop", body(tree.build(args)))
+    _same_types("while_loop", "state", carries, after, tree, after_tree)
+    preds, _ = flatten("while_loop", cond(tree.build(cond_args)))
+    if len(preds) != 1 or preds[0].shape != () or preds[0].dtype is not bool_:
+        fail(DTypeError, "while_loop", "cond must give one 0-d bool Tensor; write a comparison, or gd.all", preds)
+    (inner, condition), captured = _close("body", [args, cond_args], [after, preds])
+    out = make_loop(inner, carries, [], captured, size, False, condition)
+    return tree.build(out[: len(carries)])
+
+
+# --------------------------------------------------------------------------------------- branch
+
+
+def _infer_branch(xs: Sequence[Value], attrs: dict[str, Any]) -> Any:
+    return tuple(_types(attrs["if_true"].outputs))
+
+
+def _branch_bodies(node: Node) -> tuple[Graph, Graph]:
+    return node.attrs["if_true"], node.attrs["if_false"]
+
+
+def _branch_jvp(node: Node, ts: Sequence[Any], d: Any) -> list[Tensor | None]:
+    operands = node.inputs[1:]
+    ids = [i for i, t in enumerate(ts[1:]) if t is not None]
+    outs = [i for i, y in enumerate(node.outputs) if y.dtype in FLOATS]
+    bodies = []
+    for body in _branch_bodies(node):
+        args = _arguments("primal", _types(operands))
+        tangents = _arguments("tangent", _types([operands[i] for i in ids]))
+        values = rebuild(body.outputs, dict(zip(body.inputs, args)))
+        moved = d.pushforward([values[i] for i in outs], [args[i] for i in ids], tangents)
+        bodies.append(Graph("branch", [*args, *tangents], [
+            t if t is not None else _zeros(values[i]) for i, t in zip(outs, moved)]))  # fmt: skip
+    made = _make_branch(node.inputs[0], [*operands, *(ts[1 + i] for i in ids)], bodies)
+    results: list[Tensor | None] = [None] * len(node.outputs)
+    for i, t in zip(outs, made):
+        results[i] = t
+    return results
+
+
+def _branch_vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], d: Any) -> list[Tensor | None]:
+    operands = node.inputs[1:]
+    ids = [i for i, w in enumerate(wanted[1:]) if w]
+    outs = [i for i, g in enumerate(gs) if g is not None]
+    bodies = []
+    for body in _branch_bodies(node):
+        args = _arguments("primal", _types(operands))
+        cotangents = _arguments("g", _types([gs[i] for i in outs]))
+        values = rebuild(body.outputs, dict(zip(body.inputs, args)))
+        found, _ = d.pullback([values[i] for i in outs], cotangents, [args[i] for i in ids])
+        bodies.append(Graph("branch", [*args, *cotangents], [
+            f if f is not None else _zeros(args[i]) for i, f in zip(ids, found)]))  # fmt: skip
+    made = _make_branch(node.inputs[0], [*operands, *(gs[i] for i in outs)], bodies)
+    results: list[Tensor | None] = [None] * len(node.inputs)
+    for i, g in zip(ids, made):
+        results[1 + i] = g
+    return results
+
+
+def _make_branch(pred: Tensor, operands: Sequence[Tensor], bodies: Sequence[Graph]) -> tuple[Tensor, ...]:
+    made = make(BRANCH, (pred, *operands), {"if_true": bodies[0], "if_false": bodies[1]})
+    return made if isinstance(made, tuple) else (made,)
+
+
+branch = custom(
+    "branch", "What cond builds: one of two inner graphs, chosen at run time.", infer=_infer_branch, kernel=Branch(),
+    public=_make_branch, vjp=_branch_vjp, jvp=_branch_jvp,
+)  # fmt: skip
+BRANCH = branch.op  # type: ignore[attr-defined]
+
+
+def cond(pred: Any, if_true: Callable[..., Any], if_false: Callable[..., Any], *operands: Any) -> Any:
+    """``if_true(*operands)`` where the 0-d bool ``pred`` holds, else ``if_false(*operands)``; only one of them runs.
+
+    Both give the same structure, shapes and dtypes. Tensors from outside may be used in either.
+    Raises ShapeError, DTypeError, GraphError. Example: ``y = gd.cond(gd.sum(x) > 0, gd.sqrt, gd.zeros_like, x)``.
+    """
+    preds, _ = flatten("cond", pred)
+    if len(preds) != 1 or preds[0].shape != () or preds[0].dtype is not bool_:
+        fail(DTypeError, "cond", "the predicate must be one 0-d bool Tensor; write a comparison, or gd.all", preds)
+    leaves, tree = flatten("cond", operands)
+    args = [_arguments("x", _types(leaves)) for _ in range(2)]
+    results = [flatten("cond", f(*tree.build(a))) for f, a in zip((if_true, if_false), args)]
+    (yes, yes_tree), (no, no_tree) = results
+    _same_types("cond", "result", yes, no, yes_tree, no_tree)
+    bodies, captured = _close("branch", args, [yes, no])
+    if not yes:
+        return yes_tree.build([])
+    return yes_tree.build(_make_branch(preds[0], [*leaves, *captured], bodies))
