@@ -51,7 +51,8 @@ def ones(shape, dtype="float32"):  # type: ignore[no-untyped-def]
 
 
 @composite(reference=np.full, onnx="ConstantOfShape", samples=lambda rng: [
-    Sample(((2, 3), v), {"dtype": d}) for v, d in ((1.5, "float64"), (2, "int64"), (2, "float32"), (True, "bool"))])
+    Sample(((2, 3), v), {"dtype": d}) for v, d in ((1.5, "float64"), (2, "int64"), (2, "float32"), (True, "bool"))]
+    + [Sample(((2, 3), rng.uniform(-1, 1, ())))])  # fmt: skip
 def full(shape, fill_value, dtype=None):  # type: ignore[no-untyped-def]
     """``fill_value`` (a number or a 0-d Tensor) at every place of ``shape``, in its own dtype unless given."""
     value = as_tensor(fill_value, "full") if dtype is None else astype(as_tensor(fill_value, "full"), dtype)
@@ -137,7 +138,8 @@ def arange(start, /, stop=None, step=1, dtype=None):  # type: ignore[no-untyped-
 
 @composite(reference=np.linspace, samples=lambda rng: [
     Sample((a, b, n), {"endpoint": e, "dtype": "float32"}) for a, b, n in ((0.0, 1.0, 5), (2.0, -1.0, 4), (1.0, 3.0, 1),
-                                                                           (0, 1, 0)) for e in (True, False)])
+                                                                           (0, 1, 0)) for e in (True, False)]
+    + [Sample((rng.uniform(-1, 0, ()), rng.uniform(0, 1, ()), 6))])  # fmt: skip
 def linspace(start, stop, /, num=50, endpoint=True, dtype=None):  # type: ignore[no-untyped-def]
     """``num`` evenly spaced numbers from ``start`` to ``stop`` (numbers or 0-d Tensors), the last one stop itself
     unless ``endpoint`` is False."""

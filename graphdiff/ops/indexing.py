@@ -17,7 +17,7 @@ from ..ir.dtypes import int64
 from ..ir.graph import Node
 from .arrange import part
 from .contraction import diagonal
-from .elementwise import astype, greater_equal, where
+from .elementwise import astype, equal, greater_equal, where
 from .movement import around, as_index, checked_index, index, place, reshape, size_as, take, take_vjp
 from .opdef import composite, custom, operands
 from .registry import Call, Sample
@@ -62,8 +62,10 @@ def diag(x, /, k=0):  # type: ignore[no-untyped-def]
         fail(ShapeError, "diag", f"needs one or two dimensions, got {x.ndim}", [x])
     k = as_size(k).__index__()
     n = x.shape[0] + builtins.abs(k)
-    flat = place(x, scalar(0, x.dtype), (n * n,), (k if k >= 0 else -k * n,), (n + 1,))
-    return reshape(flat, (n, n))
+    if k:  # as long as a side; what is put behind lies on no diagonal
+        x = place(x, scalar(0, x.dtype), (n,), (0,), (1,))
+    x = reshape(x, (n, 1) if k >= 0 else (1, n))
+    return where(equal(index((n, n), k, (1, -1)), 0), x, scalar(0, x.dtype))
 
 
 # ------------------------------------------------------------------ gather and scatter

@@ -227,10 +227,23 @@ def _place_in(x: Any, fill: Any, /, shape: Any, starts: Any, steps: Any) -> Tens
                                                              "steps": tuple(steps)})  # fmt: skip
 
 
+def _place_reference(x: Any, fill: Any, shape: Any, starts: Any, steps: Any) -> Any:
+    y = np.full(shape, fill, x.dtype)
+    y[np.ix_(*(a + k * np.arange(n) for a, n, k in zip(starts, x.shape, steps)))] = x
+    return y
+
+
+def _place_samples(rng: np.random.Generator) -> Any:
+    for shape, whole, starts, steps in (((3, 2), (5, 4), (1, 2), (1, 1)), ((3,), (7,), (6,), (-3,)),
+                                        ((0,), (2,), (0,), (1,)), ((2, 2), (4, 2), (1, 0), (2, 1))):  # fmt: skip
+        yield Sample((rng.uniform(-2, 2, shape), rng.uniform(-2, 2, ()), whole, starts, steps))
+
+
 place = custom(
     "place", "x put into an array of ``shape`` that holds ``fill`` elsewhere: element i of each dimension goes to "
     "starts + i * steps.", infer=_infer_shape,
     kernel=Place(_pad_places, lambda node: 1), public=_place_in, vjp=_pad_vjp, jvp=_pad_jvp,
+    reference=_place_reference, samples=_place_samples,
 )  # fmt: skip
 PAD = place.op  # type: ignore[attr-defined]
 
@@ -388,7 +401,19 @@ def _infer_take_vjp(xs: Any, attrs: Any) -> Any:
 
 def _take_vjp(g: Any, indices: Any, /, size: Any, axis: int = 0) -> Tensor:
     g, idx = as_tensor(g, "take_vjp"), as_index("take_vjp", indices)
+    axis = axis_of("take_vjp", axis, g.ndim - idx.ndim + 1, [g, idx])
     return make(TAKE_VJP, (g, idx), {"axis": axis, "size": as_size(size)})
+
+
+def _take_vjp_reference(g: Any, indices: Any, size: Any, axis: int = 0) -> Any:
+    y = np.zeros((size, *g.shape[:axis], *g.shape[axis + indices.ndim :]), g.dtype)
+    np.add.at(y, indices, np.moveaxis(g, range(axis, axis + indices.ndim), range(indices.ndim)))
+    return np.moveaxis(y, 0, axis)
+
+
+def _take_vjp_samples(rng: np.random.Generator) -> Any:
+    for shape, idx, axis in (((7, 3), (7,), 0), ((2, 3, 2), (3, 2), 1), ((3,), (), 0), ((0, 2), (0,), 0)):
+        yield Sample((rng.uniform(-2, 2, shape), rng.integers(-5, 5, idx)), {"size": 5, "axis": axis})
 
 
 take_vjp = linear(
@@ -396,6 +421,7 @@ take_vjp = linear(
     public=_take_vjp, transpose=lambda node, g: take(g, node.inputs[1], axis=node.attrs["axis"]),
     kernel=Call("take_vjp", lambda node: (*around(node.outputs[0], node.attrs["axis"]), node.inputs[1].size),
                 reads=(1, 0), guard=True),
+    reference=_take_vjp_reference, samples=_take_vjp_samples,
 )  # fmt: skip
 TAKE_VJP = take_vjp.op  # type: ignore[attr-defined]
 
@@ -444,12 +470,25 @@ def _take_along_vjp(g: Any, indices: Any, /, size: Any, axis: int = -1) -> Tenso
     return make(TAKE_ALONG_VJP, (g, idx), {"axis": axis_of("take_along_vjp", axis, g.ndim), "size": as_size(size)})
 
 
+def _along_vjp_reference(g: Any, indices: Any, size: Any, axis: int = -1) -> Any:
+    g, indices = np.moveaxis(g, axis, 0), np.moveaxis(indices, axis, 0)
+    y = np.zeros((size, *g.shape[1:]), g.dtype)
+    np.add.at(y, (indices, *np.indices(g.shape)[1:]), g)
+    return np.moveaxis(y, 0, axis)
+
+
+def _along_vjp_samples(rng: np.random.Generator) -> Any:
+    for shape, axis in (((7, 3), 0), ((2, 3, 4), 1), ((3,), 0), ((2, 0), 1)):
+        yield Sample((rng.uniform(-2, 2, shape), rng.integers(-5, 5, shape)), {"size": 5, "axis": axis})
+
+
 take_along_vjp = linear(
     "take_along_vjp", "The transpose of take_along_axis: g added up at ``indices`` along an axis of ``size``.",
     infer=_infer_along_vjp, public=_take_along_vjp,
     transpose=lambda node, g: make(TAKE_ALONG, (g, node.inputs[1]), {"axis": node.attrs["axis"]}),
     kernel=Call("take_along_vjp", lambda node: (*around(node.outputs[0], node.attrs["axis"]),
                                                 node.inputs[1].shape[node.attrs["axis"]]), reads=(1, 0), guard=True),
+    reference=_along_vjp_reference, samples=_along_vjp_samples,
 )  # fmt: skip
 TAKE_ALONG_VJP = take_along_vjp.op  # type: ignore[attr-defined]
 

@@ -1,0 +1,276 @@
+"""Every operation by its declaration: the samples of the registry, run through compiled functions.
+
+Values against the NumPy or SciPy reference in float64, float32 and integers, from contiguous and strided feeds, with
+sizes fixed and named; derivatives in both modes against centred differences and against each other, and to second
+order. The last tests break rules and kernels on purpose and see that these checks tell.
+"""
+
+import importlib
+
+import numpy as np
+import pytest
+
+import graphdiff as gd
+from graphdiff.ops.namespaces import INTERNAL
+from graphdiff.ops.registry import REGISTRY, Sample, Tile
+
+SAMPLED = sorted(name for name, op in REGISTRY.items() if op.samples is not None)
+SIGNS = {"linalg.eigh", "linalg.svd"}  # the vectors' signs are LAPACK's choice
+# Their samples say sizes beside the arrays, or have matrices that are wider than high, which names do not tell.
+FIXED = {
+    "broadcast_to", "linalg.norm", "linalg.qr", "linalg.svd", "linalg.svdvals", "place", "random.bernoulli",
+    "random.randint", "random.uniform",
+}  # fmt: skip
+STEP = 1e-5
+
+
+def items(x):
+    return list(x) if isinstance(x, (tuple, list)) else [x]
+
+
+def samples(name):
+    return list(REGISTRY[name].samples(np.random.default_rng(0)))
+
+
+def reference(name):
+    found = REGISTRY[name].reference
+    if isinstance(found, str):
+        module, _, function = found.rpartition(".")
+        found = getattr(importlib.import_module(module), function)
+    return found
+
+
+def convert(a, change):
+    """An argument with its arrays changed."""
+    if isinstance(a, list) and any(isinstance(e, np.ndarray) for e in a):
+        return [convert(e, change) for e in a]
+    return change(a) if isinstance(a, np.ndarray) else a
+
+
+def cast(dtype):
+    return lambda a: a.astype(dtype) if a.dtype.kind == "f" else a
+
+
+def changed(sample, change):
+    args = tuple(convert(a, change) for a in sample.args)
+    return Sample(args, {k: convert(a, change) for k, a in sample.kwargs.items()})
+
+
+class Case:
+    """A sample as a graph: leaves for its arrays, the results as a list, and the arrays to feed. Sizes of ``named`` get
+    names, equal ones the same."""
+
+    def __init__(self, name, sample, named=()):
+        self.leaves, self.arrays, self.named = [], [], named
+        lifted = changed(sample, self.lift)
+        self.results = items(REGISTRY[name].public(*lifted.args, **lifted.kwargs))
+
+    def lift(self, a):
+        shape = tuple(f"n{s}" if s in self.named else s for s in a.shape)
+        self.arrays.append(a)
+        self.leaves.append(gd.input(f"x{len(self.leaves)}", shape, a.dtype))
+        return self.leaves[-1]
+
+
+def strided(a):
+    """The same numbers with other strides: every other element of a larger array, the first dimension reversed."""
+    if a.ndim == 0:
+        return a
+    view = np.zeros([2 * s for s in a.shape], a.dtype)[tuple(np.s_[::2] for _ in a.shape)][::-1]
+    view[...] = a
+    return view
+
+
+def expected(name, sample):
+    """The reference's results. In float64 even for float32, random bits aside: those depend on the dtype."""
+    if not name.startswith("random."):
+        sample = changed(sample, cast("float64"))
+    with np.errstate(all="ignore"):
+        return [np.asarray(b) for b in items(reference(name)(*sample.args, **sample.kwargs))]
+
+
+def compare(name, got, wanted):
+    assert len(got) == len(wanted)
+    for y, b in zip(got, wanted, strict=True):
+        assert y.shape == b.shape
+        assert y.dtype == b.dtype or (y.dtype.kind == b.dtype.kind == "f")
+        if b.dtype.kind != "f":
+            np.testing.assert_array_equal(y, b)
+        elif name not in SIGNS:
+            size = np.max(np.abs(b[np.isfinite(b)]), initial=0)
+            tolerance = 1e-5 if y.dtype == np.float32 else 1e-11
+            np.testing.assert_allclose(y, b, rtol=tolerance, atol=tolerance * size)
+
+
+def check_values(name, sample, dtype="float64"):
+    sample = changed(sample, cast(dtype))
+    case = Case(name, sample)
+    f = gd.compile(case.leaves, case.results)
+    got = f(*case.arrays)
+    compare(name, got, expected(name, sample))
+    if any(a.dtype == dtype for a in case.arrays) and name != "astype" and "dtype" not in sample.kwargs:
+        assert all(y.dtype == dtype for y in got if y.dtype.kind == "f")
+    for y, z in zip(got, f(*map(strided, case.arrays)), strict=True):
+        assert y.tobytes() == z.tobytes(), "other strides of the feed, other bits"
+
+
+def check_derivatives(name, sample, named=()):
+    """Raises AssertionError where rules are wrong; False where the sample has nothing to differentiate."""
+    case = Case(name, sample, named)
+    at = [i for i, x in enumerate(case.leaves) if x.dtype == np.float64]
+    xs, ys = [case.leaves[i] for i in at], [y for y in case.results if y.dtype == np.float64]
+    if not xs or not ys:
+        return False
+    rng = np.random.default_rng(1)
+    gs = [gd.input(f"g{i}", y.shape, "float64") for i, y in enumerate(ys)]
+    ts = [gd.input(f"t{i}", x.shape, "float64") for i, x in enumerate(xs)]
+    shapes = [y.shape for y in gd.compile(case.leaves, ys)(*case.arrays)]
+    g, t = [rng.uniform(-1, 1, s) for s in shapes], [rng.uniform(-1, 1, case.arrays[i].shape) for i in at]
+    reverse, forward = gd.vjp(ys, xs, gs), gd.jvp(ys, xs, ts)
+    # the derivative of <g, J t>, forward over reverse and reverse over forward
+    over, under = gd.jvp(reverse, xs, ts), gd.vjp(forward, xs, gs)
+    f = gd.compile([*case.leaves, *gs, *ts], [ys, reverse, forward, over, under])
+
+    def along(h):
+        arrays = list(case.arrays)
+        for i, d in zip(at, t, strict=True):
+            arrays[i] = arrays[i] + h * d
+        return f(*arrays, *g, *t)
+
+    _, gx, ty, first, second = along(0)
+    high, low = along(STEP), along(-STEP)
+    size = 1 + sum(np.sum(np.abs(a * b)) for a, b in zip(gx, t, strict=True))
+    left, right = sum(map(np.vdot, g, ty)), sum(map(np.vdot, gx, t))
+    assert abs(left - right) <= 1e-11 * size, f"<g, J t> is {left}, <J^T g, t> is {right}"
+    for what, got, up, down in (("jvp", ty, high[0], low[0]), ("second order", first, high[1], low[1])):
+        for a, b, c in zip(got, up, down, strict=True):
+            np.testing.assert_allclose(a, (b - c) / (2 * STEP), rtol=1e-6, atol=1e-6, err_msg=what)
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9, err_msg="the two orders of differentiation")
+    return True
+
+
+# ------------------------------------------------------------------ every operation
+
+
+def test_every_public_operation_has_samples_and_a_reference():
+    public = [n for n, op in REGISTRY.items() if op.public is not None and n not in INTERNAL]
+    assert [n for n in public if REGISTRY[n].samples is None or REGISTRY[n].reference is None] == []
+
+
+@pytest.mark.parametrize("name", SAMPLED)
+def test_values(name):
+    for sample in samples(name):
+        check_values(name, sample)
+        check_values(name, sample, "float32")
+
+
+@pytest.mark.parametrize("name", [n for n in SAMPLED if REGISTRY[n].differentiable])
+def test_derivatives(name):
+    assert sum(check_derivatives(name, s) for s in samples(name)), "no sample has anything to differentiate"
+
+
+@pytest.mark.parametrize("name", [n for n in SAMPLED if REGISTRY[n].differentiable])
+def test_float32_gradients_are_those_of_float64_rounded(name):
+    for sample in samples(name):
+        if name == "astype" or "dtype" in sample.kwargs:
+            continue
+        both = []
+        for dtype in ("float32", "float64"):
+            case = Case(name, changed(changed(sample, cast("float32")), cast(dtype)))
+            xs, ys = ([v for v in vs if v.dtype == dtype] for vs in (case.leaves, case.results))
+            rng = np.random.default_rng(1)
+            gs = [gd.constant(rng.uniform(-1, 1, y.shape).astype("float32").astype(dtype)) for y in ys]
+            both.append(gd.compile(case.leaves, gd.vjp(ys, xs, gs))(*case.arrays) if xs and ys else [])
+        for a, b in zip(*both, strict=True):
+            assert a.dtype == np.float32
+            np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-4 * np.max(np.abs(b), initial=0))
+
+
+def sizes_to_name(sample):
+    """The arrays' sizes, and for operations that need some of them as ints the first alone: a batch."""
+    arrays = []
+    changed(sample, arrays.append)
+    sizes = {s for a in arrays for s in a.shape} - {1}
+    return [sizes, set(arrays[0].shape[:1]) - {1}] if arrays else []
+
+
+@pytest.mark.parametrize("name", [n for n in SAMPLED if n not in FIXED])
+def test_named_sizes(name):
+    built = 0
+    for sample in samples(name):
+        for named in filter(None, sizes_to_name(sample)):
+            try:
+                case = Case(name, sample, named)
+            except gd.ShapeError:
+                continue  # a size that the sample's other arguments tell, or that must be an int
+            built += 1
+            f = gd.compile(case.leaves, case.results)
+            compare(name, f(*case.arrays), expected(name, sample))
+            if REGISTRY[name].differentiable:
+                check_derivatives(name, sample, named)
+            if REGISTRY[name].namespace != "linalg":  # which needs matrices of a kind
+                larger = changed(sample, lambda a, n=named: np.resize(a, [s + (s in n) for s in a.shape]))
+                compare(name, f(*Case(name, larger).arrays), expected(name, larger))
+            break
+    assert built or not any(any(sizes_to_name(s)) for s in samples(name)), "no sample goes with named sizes"
+
+
+NUMERIC = [n for n in SAMPLED if REGISTRY[n].dtypes in ("numeric", "any", "integer") and n != "bitwise_left_shift"]
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+@pytest.mark.parametrize("name", NUMERIC)
+def test_integers(name, dtype):
+    for sample in samples(name):
+        sample = changed(sample, lambda a: np.rint(3 * a).astype(dtype) if a.dtype.kind == "f" else a)
+        if name == "pow":
+            sample = changed(sample, np.abs)
+        case = Case(name, sample)
+        got = gd.compile(case.leaves, case.results)(*case.arrays)
+        with np.errstate(all="ignore"):
+            compare(name, got, [np.asarray(b) for b in items(reference(name)(*sample.args, **sample.kwargs))])
+
+
+# ------------------------------------------------------------------ the checks themselves
+
+
+def scaled(rule, factor):
+    def wrong(*args):
+        return [None if g is None else g * factor for g in rule(*args)]
+
+    return wrong
+
+
+def first_sample(name):
+    return next(s for s in samples(name) if s.args[0].size > 1)
+
+
+@pytest.mark.parametrize("mode", ["vjp", "jvp"])
+@pytest.mark.parametrize("name", ["tanh", "multiply", "sum", "prod", "reshape", "take", "sort", "cumprod", "matmul"])
+def test_a_wrong_rule_is_caught(name, mode, monkeypatch):
+    check_derivatives(name, first_sample(name))
+    monkeypatch.setattr(REGISTRY[name], mode, scaled(getattr(REGISTRY[name], mode), 1.001))
+    with pytest.raises(AssertionError):
+        check_derivatives(name, first_sample(name))
+
+
+def test_a_rule_right_to_first_order_only_is_caught(monkeypatch):
+    right = REGISTRY["square"]
+
+    def vjp(node, gs, wanted, d):
+        return [gs[0] * gd.stop_gradient(node.inputs[0] * 2)]
+
+    def jvp(node, ts, d):
+        return [ts[0] * gd.stop_gradient(node.inputs[0] * 2)]
+
+    monkeypatch.setattr(right, "vjp", vjp)
+    monkeypatch.setattr(right, "jvp", jvp)
+    with pytest.raises(AssertionError, match="second order"):
+        check_derivatives("square", first_sample("square"))
+
+
+def test_a_wrong_kernel_is_caught(monkeypatch):
+    monkeypatch.setattr(REGISTRY["sin"], "kernel", Tile("tan"))
+    with pytest.raises(AssertionError):
+        check_values("sin", first_sample("sin"))
