@@ -1,0 +1,1 @@
+"""Speed and memory of graphdiff beside its peers: ``python -m benchmarks --help``."""
