@@ -44,7 +44,7 @@ def compile(  # noqa: A001
     """Compiles a graph into a function.
 
     ``inputs``: the input leaves in the order of feeding (or a ``gd.Graph``, with ``parameters`` giving the values of
-    its parameters and states by name). ``outputs``: a Tensor, or a list, tuple or dict of them, nested as you like:
+    its parameters and states by name; one output comes as an array, several as a list). ``outputs``: a Tensor, or a list, tuple or dict of them, nested as you like:
     results come in the same structure. ``updates``: ``{parameter or state: new value}``, all of them computed from the
     state as it was before the call. ``checkpoint``: None keeps every forward value for the backward pass; ``"sqrt"``,
     ``gd.Every(k)`` or a list of Tensors to keep recompute the others, bit for bit the same. ``debug="nan"``: the first
@@ -60,7 +60,8 @@ def compile(  # noqa: A001
     if isinstance(inputs, Graph):
         if outputs is not None or updates is not None:
             raise GraphError("compile: a Graph has its own outputs and updates", source=_here())
-        graph, structure = _with_values(inputs, parameters or {}), list(inputs.outputs)
+        graph = _with_values(inputs, parameters or {})
+        structure = 0 if len(graph.outputs) == 1 else list(range(len(graph.outputs)))
         name = name or graph.name
     else:
         if parameters is not None:

@@ -7,6 +7,7 @@ Must not know: the word format (runtime.lower), in what order instructions end u
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -455,8 +456,9 @@ class _TileBuilder:
             if buffer is not None:
                 views.setdefault(self.reads.index(buffer), set()).add((offset, strides))
         out = []
+        stores = Counter(s[3] for s in self.stores)
         for _, reduction, _, w, offset, strides in self.stores:
-            if reduction is None and sum(s[3] == w for s in self.stores) == 1:
+            if reduction is None and stores[w] == 1:
                 for r, seen in views.items():
                     if seen == {(offset, strides)} and self.reads[r].dtype.itemsize == self.writes[w].dtype.itemsize:
                         out.append((w, r))
