@@ -377,11 +377,17 @@ static int is_brittle(const program *p) {
     return 0;
 }
 
+static void program_free(program *p) {
+    for (int i = 0; i < p->n_operands; i++) {
+        free(p->data[i]);
+        free(p->expected[i]);
+    }
+}
+
 static int run_one(uint64_t seed) {
     program p;
     random_state = seed;
-    do random_program(&p);
-    while (is_brittle(&p));
+    for (random_program(&p); is_brittle(&p); random_program(&p)) program_free(&p);
     words w = make_words(&p);
     gd_program *g = NULL;
     gd_context *c = NULL;
@@ -404,10 +410,7 @@ static int run_one(uint64_t seed) {
         gd_program_destroy(g);
     }
     free(w.word);
-    for (int i = 0; i < p.n_operands; i++) {
-        free(p.data[i]);
-        free(p.expected[i]);
-    }
+    program_free(&p);
     return checks_failed;
 }
 
