@@ -12,7 +12,7 @@ from graphdiff.ir.graph import Graph, Value, name_scope, topological
 from graphdiff.ir.verify import verify
 from graphdiff.ops import elementwise as e
 from graphdiff.ops import movement as m
-from graphdiff.ops import nn
+from graphdiff.ops import losses, nn
 from graphdiff.ops import reduce as r
 from graphdiff.ops.leaves import input as input_
 from graphdiff.ops.leaves import parameter, state
@@ -290,7 +290,7 @@ def test_updates_follow():
 def test_the_adjoint_of_cross_entropy_is_p_minus_y():
     x, t = input_("x", ("n", 4)), input_("t", ("n",), "int64")
     for reduction, scaled in (("sum", False), ("mean", True)):
-        loss = nn.cross_entropy(x, t, reduction=reduction)
+        loss = losses.cross_entropy(x, t, reduction=reduction)
         graph, _ = simplify(Graph("g", [x, t], [loss, grad(loss, x)]))
         g = graph.outputs[1].node
         if scaled:

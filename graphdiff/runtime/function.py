@@ -22,6 +22,7 @@ from ..ops.leaves import Watcher
 from ..ops.tensor import Storage, Tensor, as_tensor, call_text, describe
 from ..schedule.checkpoint import Every
 from ..schedule.instruction import ARENA, Instruction
+from ..transforms.simplify import simplify
 from . import _core
 from .plan import Plan
 from .profile import Profile, ProfileRow
@@ -76,7 +77,7 @@ def compile(  # noqa: A001
     seen = [*graph.outputs, *(w.value for w in monitors.values())]
     # a check is computed as an output is, but nobody gets it
     whole = Graph(graph.name, graph.inputs, [*seen, *(w.value for w in checks)], graph.updates, graph.parameters)
-    simple, mapping = whole, dict[Value, Value]()
+    simple, mapping = simplify(whole)
     final = Graph(simple.name, simple.inputs, simple.outputs[: len(seen)], simple.updates, simple.parameters)
     check_values = simple.outputs[len(seen) :]
     kept = [mapping.get(v, v) for v in checkpoint] if isinstance(checkpoint, (list, tuple)) else checkpoint

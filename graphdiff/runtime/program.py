@@ -26,6 +26,7 @@ from ..schedule.instruction import Buffer, Instruction
 from ..schedule.memory import Lifetimes
 from ..schedule.order import arrange
 from ..schedule.select import select
+from ..transforms.simplify import simplify
 from . import _core
 from .lower import Nested, Template, place
 from .plan import Plan
@@ -160,6 +161,7 @@ class Program:
 
 def compile_inner(graph: Graph) -> Nested:
     """The program of a loop's or branch's body."""
+    graph, _ = simplify(graph)
     selected = select(graph, (), dict.fromkeys(graph.nodes, "forward"), compile_inner)
     return Nested(arrange(selected), (selected.inputs, selected.outputs, selected.parameters))
 
