@@ -25,7 +25,7 @@ loss = gd.mean(gd.square(h))
 outputs = [loss, *gd.grad(loss, weights)]
 X = np.random.default_rng(0).normal(size=(BATCH, WIDTH)).astype(np.float32)
 
-settings = {"keep all": None, "√n": "sqrt"} | {f"every {k}": gd.Every(k) for k in (2, 4, 8, 16, 32)}
+settings = {"keep all": None, "√n": "sqrt"} | {f"every {k}": gd.Every(k) for k in (4, 8, 16, 32)}
 reference, arenas, milliseconds = None, [], []
 for name, checkpoint in settings.items():
     f = gd.compile([x], outputs, checkpoint=checkpoint)
@@ -51,6 +51,7 @@ out.mkdir(parents=True, exist_ok=True)
 plt.plot(np.array(arenas) / 1e6, milliseconds, "o")
 for name, arena, ms in zip(settings, arenas, milliseconds, strict=True):
     plt.annotate(name, (arena / 1e6, ms), textcoords="offset points", xytext=(6, 4))
+plt.margins(x=0.15)
 plt.xlabel("arena, MB")
 plt.ylabel("gradient, ms")
 plt.savefig(out / "checkpointing.png", dpi=120)

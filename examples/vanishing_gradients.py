@@ -58,6 +58,7 @@ out.mkdir(parents=True, exist_ok=True)
 for name, flow in networks.items():
     plt.semilogy(np.arange(1, len(flow) + 1), flow, marker=".", label=name)
 plt.xlabel("layer")
+plt.xticks(range(0, 21, 5))
 plt.ylabel("mean |dL/dh|")
 plt.legend()
 plt.savefig(out / "vanishing_gradients.png", dpi=120)
