@@ -22,8 +22,8 @@ x, y, w = (gd.input(name, dtype="float64") for name in "xyw")
 # s = 5 and z = 20, so dL/dz = 2z = 40, dL/dw = 40 s = 200, and x and y each get 40 w = 160 through s.
 s = x + y
 z = s * w
-show(z**2, [x, y, w], (2, 3, 4), (400, 160, 160, 200))
+show(gd.square(z), [x, y, w], (2, 3, 4), (400, 160, 160, 200))
 
 # u = xy + y = 9 and dL/du = 18. y reaches L along two paths, whose contributions add up: 18 x + 18 = 54; x: 18 y = 54.
 u = x * y + y
-show(u**2, [x, y], (2, 3), (81, 54, 54))
+show(gd.square(u), [x, y], (2, 3), (81, 54, 54))

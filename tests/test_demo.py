@@ -40,7 +40,7 @@ def test_what_is_inside_is_shown(digits):
     assert out.count("gradients bitwise equal") == 2 and "DIFFERENT" not in out
     for k in range(1, 5):
         assert re.search(rf"\bW{k}\b", out) and re.search(rf"\bb{k}\b", out)
-    assert re.search(r"\bmatmul\.vjp\b", out) and "demo.py:" in out
+    assert len(re.findall(r"of %\d+ = \w+ by \w+\.vjp at demo\.py:\d+", out)) > 5
 
 
 def test_the_report_is_whole(digits):
@@ -99,7 +99,7 @@ def test_a_missing_package_says_which_extra_has_it(tmp_path, capsys, monkeypatch
 def test_wrong_arguments(capsys, arguments):
     with pytest.raises(SystemExit) as caught:
         main(["demo", *arguments])
-    assert caught.value.code == 2 and "usage: graphdiff demo" in capsys.readouterr().err
+    assert caught.value.code == 2 and "usage: graphdiff" in capsys.readouterr().err
 
 
 def test_ctrl_c_ends_it_with_what_it_has(start, tmp_path):

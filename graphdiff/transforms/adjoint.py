@@ -6,27 +6,27 @@ Must not know: how it is drawn (inspect) or run (runtime).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from ..errors import GraphError
 from ..ir.graph import LEAVES, Graph, Node, Source, Value, deriving, topological
-from ..ops.tensor import Tensor, describe, scalar, where_am_i
+from ..ir.text import Names, format_adjoint, is_inline, type_text
+from ..ops.tensor import Tensor, scalar, where_am_i
 from .differentiate import Tensors, _check_wrt, flatten, pullback, restore, scalar_loss, zeros_of
 
 
 class Explanation(NamedTuple):
-    """Where an adjoint node comes from."""
+    """Where an adjoint node comes from; ``text`` says it with the numbers that ``str(adj)`` gives the values."""
 
     node: Node
     forward: Node | None
     rule: str
     source: Source | None
+    text: str
 
     def __str__(self) -> str:
-        of = f"of {describe(self.forward.outputs[0])} = {self.forward.op.name}" if self.forward else "a forward node"
-        at = f" at {self.source}" if self.source else ""
-        rule = f" by {self.rule}" if self.rule else ""
-        return f"{describe(self.node.outputs[0])} = {self.node.op.name}: {of}{rule}{at}"
+        return self.text
 
 
 class Adjoint:
@@ -44,8 +44,8 @@ class Adjoint:
         self._gradients = list(gradients)
         self._adjoints = adjoints
         self.forward = [n for n in topological([loss]) if n.op.name not in LEAVES]
-        known = set(self.forward)
-        self.backward = [n for n in topological(gradients) if n.op.name not in LEAVES and n not in known]
+        self._forward = set(self.forward)
+        self.backward = [n for n in topological(gradients) if n.op.name not in LEAVES and n not in self._forward]
         self._backward = set(self.backward)
 
     def of(self, node: Node | Tensor) -> Any:
@@ -63,11 +63,41 @@ class Adjoint:
         Raises GraphError for what is not of this adjoint."""
         if isinstance(node, Value):
             node = node.node
-        if node in self._backward and node.origin is not None:
-            return Explanation(node, node.origin.node, node.origin.rule, node.origin.node.source)
-        if node in self._backward or node in self.forward:
-            return Explanation(node, None, "", node.source)
-        raise GraphError(f"{node!r} is not of this adjoint", source=where_am_i())
+        if node not in self._backward and node not in self._forward:
+            raise GraphError(f"{node!r} is not of this adjoint", source=where_am_i())
+        names, y = self._names, node.outputs[0]
+        text = f"{names.of(y)}: {type_text(y)} = {node.op.name}"
+        if node in self._forward or node.origin is None:
+            at = f" at {node.source}" if node.source else ""
+            return Explanation(node, None, "", node.source, f"{text}, a forward node{at}")
+        forward, rule = node.origin
+        at = f" at {forward.source}" if forward.source else ""
+        text += f", of {names.of(forward.outputs[0])} = {forward.op.name} by {rule}{at}"
+        return Explanation(node, forward, rule, forward.source, text)
+
+    @cached_property
+    def _halves(self) -> tuple[Graph, list[Node]]:
+        """What is printed: the forward graph, and the backward nodes with their constants."""
+        inputs = [n.outputs[0] for n in topological([self.loss, *self._gradients]) if n.op.name == "input"]
+        graph = Graph("step", inputs, [self.loss])
+        printed = set(graph.nodes)
+        stored = ("input", "parameter", "state")
+        every = topological(self._gradients)
+        return graph, [n for n in every if n.op.name not in stored and n not in printed]
+
+    @cached_property
+    def _names(self) -> Names:
+        """The numbers that ``str(self)`` gives the values."""
+        graph, backward = self._halves
+        names = Names((*graph.inputs, *graph.parameters))
+        for node in (*graph.nodes, *backward):
+            if not is_inline(node):
+                names.add(node)
+        return names
+
+    def __str__(self) -> str:
+        graph, backward = self._halves
+        return format_adjoint(graph, backward, self._leaves, self._gradients)
 
     def graph(self, name: str = "step") -> Graph:
         """Loss and gradients as one graph."""
