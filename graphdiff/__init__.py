@@ -15,6 +15,7 @@ from .ops.control import cond as cond
 from .ops.control import map_ as map
 from .ops.control import scan as scan
 from .ops.control import while_loop as while_loop
+from .ops.customize import custom as custom
 from .ops.leaves import check as check
 from .ops.leaves import input as input
 from .ops.leaves import monitor as monitor
@@ -35,6 +36,10 @@ from .transforms.differentiate import grad as grad
 from .transforms.differentiate import hvp as hvp
 from .transforms.differentiate import jvp as jvp
 from .transforms.differentiate import vjp as vjp
+from .transforms.jacobian import hessian as hessian
+from .transforms.jacobian import jacobian as jacobian
+from .transforms.substitute import substitute as substitute
+from .transforms.sparsity import SparseJacobian as SparseJacobian
 
 __version__ = "0.1.0"
 

@@ -8,6 +8,7 @@ from . import (  # noqa: F401  (declaring is importing)
     conv,
     creation,
     cumulative,
+    customize,
     decompositions,
     elementwise,
     indexing,

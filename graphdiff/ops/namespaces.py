@@ -13,6 +13,7 @@ from . import (  # noqa: F401  (declaring is importing)
     conv,
     creation,
     cumulative,
+    customize,
     decompositions,
     elementwise,
     indexing,
@@ -31,7 +32,7 @@ from .registry import REGISTRY
 
 ALSO_NN = {"tanh"}  # an activation, and an elementwise function
 # operations that rules and indexing build, without a public name of their own
-INTERNAL = {"loop", "branch", "slice", "place", "take_vjp", "take_along_vjp", "conv2d_dx", "conv2d_dw", "sum_pool2d", "sum_pool2d_vjp",
+INTERNAL = {"custom", "loop", "branch", "slice", "place", "take_vjp", "take_along_vjp", "conv2d_dx", "conv2d_dw", "sum_pool2d", "sum_pool2d_vjp",
             "recurrence"}  # fmt: skip
 
 

@@ -23,11 +23,13 @@ from ..ops.tensor import Storage, Tensor, as_tensor, call_text, describe
 from ..schedule.checkpoint import Every
 from ..schedule.instruction import ARENA, Instruction
 from ..transforms.simplify import simplify
+from ..transforms.sparsity import SparseJacobian
 from . import _core
 from .plan import Plan
 from .profile import Profile, ProfileRow
 from .program import Program
 from .save import Saved, read, write
+from .sparse import Sparse
 
 KEPT_CONTEXTS = 2  # sizes of which a function keeps an arena
 
@@ -103,6 +105,9 @@ def _here() -> str | None:
 
 def _leaves_of(structure: Any, out: list[Tensor]) -> Any:
     """The structure with each Tensor replaced by its place in ``out``. Raises GraphError for anything else."""
+    if isinstance(structure, SparseJacobian):
+        out.append(structure.data)
+        return Sparse(len(out) - 1, structure.indices, structure.indptr, structure.shape)
     if isinstance(structure, Value):
         out.append(structure)  # type: ignore[arg-type]
         return len(out) - 1
@@ -120,6 +125,8 @@ def _leaves_of(structure: Any, out: list[Tensor]) -> Any:
 def _fill(structure: Any, arrays: Sequence[np.ndarray]) -> Any:
     if isinstance(structure, int):
         return arrays[structure]
+    if isinstance(structure, Sparse):
+        return structure.matrix(arrays[structure.place])
     if isinstance(structure, dict):
         return {k: _fill(v, arrays) for k, v in structure.items()}
     return type(structure)([_fill(v, arrays) for v in structure])

@@ -1,0 +1,106 @@
+"""``gd.custom``: a body in other operations with a derivative of the user's own.
+
+The body's nodes are in the graph as they are; behind them stands a ``custom`` node, which is its first operand and has
+the user's rules. When a graph is compiled the node disappears.
+Must not know: how derivatives are put together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..errors import DTypeError, GraphError, ShapeError
+from ..ir.graph import Node
+from .opdef import custom as declare
+from .registry import Strided, View
+from .tensor import Tensor, as_tensor, call_text, describe, fail, make
+
+Rule = Callable[..., Any]
+
+
+class Rules:
+    """What a user wrote for one custom operation."""
+
+    __slots__ = ("name", "vjp", "jvp")
+
+    def __init__(self, name: str, vjp: Rule | None, jvp: Rule | None):
+        self.name, self.vjp, self.jvp = name, vjp, jvp
+
+
+def _checked(name: str, rule: str, value: Any, like: Any) -> Tensor | None:
+    """A derivative that a user's rule returned, of the shape and dtype it must have. None is zero."""
+    if value is None:
+        return None
+    value = as_tensor(value, name, like.dtype)
+    if value.shape != like.shape:
+        fail(ShapeError, name, f"its {rule} gave shape {value.shape} where {like.shape} is due", [like, value])
+    if value.dtype is not like.dtype:
+        fail(DTypeError, name, f"its {rule} gave {value.dtype.name} where {like.dtype.name} is due", [like, value])
+    return value
+
+
+def _missing(node: Node, mode: str) -> None:
+    rules: Rules = node.attrs["rules"]
+    raise GraphError(f"{rules.name} has no {mode}; give gd.custom({rules.name!r}, ..., {mode}=...)",
+                     call_text(rules.name, node.inputs[1:], {}), str(node.source) if node.source else None)  # fmt: skip
+
+
+def _vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], _d: Any) -> list[Tensor | None]:
+    rules: Rules = node.attrs["rules"]
+    if rules.vjp is None:
+        _missing(node, "vjp")
+    xs = node.inputs[1:]
+    found = rules.vjp(gs[0], node.outputs[0], *xs)  # type: ignore[misc]
+    found = list(found) if isinstance(found, (list, tuple)) else [found]
+    if len(found) != len(xs):
+        fail(GraphError, rules.name, f"its vjp gave {len(found)} cotangents for {len(xs)} operands", xs)
+    return [None, *(_checked(rules.name, "vjp", g, x) if w else None for g, x, w in zip(found, xs, wanted[1:]))]
+
+
+def _jvp(node: Node, ts: Sequence[Any], _d: Any) -> list[Tensor | None]:
+    rules: Rules = node.attrs["rules"]
+    if rules.jvp is None:
+        _missing(node, "jvp")
+    y, xs = node.outputs[0], node.inputs[1:]
+    if all(t is None for t in ts[1:]):
+        return [None]
+    from_zero = [t if t is not None else x * 0 for t, x in zip(ts[1:], xs)]  # type: ignore[operator]
+    return [_checked(rules.name, "jvp", rules.jvp(tuple(from_zero), y, *xs), y)]  # type: ignore[misc]
+
+
+_custom = declare(
+    "custom", "What gd.custom builds: its first operand, with derivatives of the user's own.",
+    infer=lambda xs, attrs: ((xs[0].shape, xs[0].dtype),), kernel=View(lambda node, at: Strided(at.offset, at.strides)),
+    public=lambda *xs: xs[0], vjp=_vjp, jvp=_jvp,
+)  # fmt: skip
+
+
+def custom(name: str, forward: Rule, vjp: Rule | None = None, jvp: Rule | None = None) -> Callable[..., Tensor]:
+    """An operation made of a body in other operations, with its own derivative.
+
+    ``forward(*xs)`` gives one Tensor; ``vjp(g, y, *xs)`` the operands' cotangents (one, or a tuple; None is zero);
+    ``jvp(ts, y, *xs)`` the result's tangent for a tuple of the operands'. With neither the body is differentiated; with
+    one of them, asking for the other is an error that names the operation. Raises GraphError, ShapeError, DTypeError.
+
+    Example::
+
+        clip_gradient = gd.custom("clip_gradient", lambda x: x, vjp=lambda g, y, x: gd.clip(g, -1, 1))
+    """
+    if not isinstance(name, str) or not name:
+        fail(GraphError, "custom", f"the name must be a non-empty string, got {name!r}")
+    for what, f in (("forward", forward), ("vjp", vjp), ("jvp", jvp)):
+        if not callable(f) and (f is not None or what == "forward"):
+            fail(GraphError, "custom", f"{what} must be a function, got {type(f).__name__}")
+    rules = Rules(name, vjp, jvp)
+
+    def operation(*xs: Any) -> Tensor:
+        operands = tuple(as_tensor(x, name) for x in xs)
+        y = as_tensor(forward(*operands), name)
+        if not isinstance(y, Tensor):
+            fail(GraphError, name, f"forward gave {describe(y)}", operands)
+        return y if vjp is None and jvp is None else make(_custom.op, (y, *operands), {"rules": rules})  # type: ignore[attr-defined]
+
+    operation.__name__ = operation.__qualname__ = name
+    operation.__doc__ = forward.__doc__
+    return operation

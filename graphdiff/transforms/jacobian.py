@@ -1,0 +1,70 @@
+"""Whole Jacobians and Hessians: all unit vectors through one vjp or jvp, as one loop node of constant size.
+
+Must not know: any operation's rules; how loops are run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import GraphError
+from ..ir.dims import Size, product
+from ..ops.control import map_
+from ..ops.creation import arange
+from ..ops.movement import permute_dims, positions, reshape
+from ..ops.tensor import Tensor, where_am_i
+from .differentiate import Tensors, _check_wrt, flatten, grad, pullback, pushforward, restore, scalar_loss, zeros_of
+from .sparsity import sparse_jacobian
+
+
+def jacobian(y: Tensor, x: Tensors, mode: str = "auto", sparse: bool = False) -> Any:
+    """The derivatives of every element of ``y`` by every element of ``x``: shape ``y.shape + x.shape``.
+
+    ``x``: a Tensor, or a list or dict of them (the result has its structure). ``mode``: "reverse" costs a vjp for each
+    element of y, "forward" a jvp for each of x, "auto" the fewer of the two (reverse where sizes are not known).
+    ``sparse=True`` gives a :class:`SparseJacobian`, which as an output of ``gd.compile`` is a ``scipy.sparse`` CSR array
+    of shape ``(y.size, x.size)``. Raises DTypeError, GraphError. Example: ``J = gd.jacobian(gd.sin(A @ x), x)``.
+    """
+    (y,) = flatten(y, "jacobian")
+    xs = flatten(x, "jacobian")
+    _check_wrt("jacobian", [y, *xs])
+    if mode not in ("auto", "forward", "reverse"):
+        raise GraphError(f'jacobian: mode is "auto", "forward" or "reverse", got {mode!r}', source=where_am_i())
+    if sparse:
+        return restore(x, [sparse_jacobian(y, v, mode) for v in xs])
+    return restore(x, [_dense(y, v, mode) for v in xs])
+
+
+def _dense(y: Tensor, x: Tensor, mode: str) -> Tensor:
+    if mode == "auto":
+        forward = isinstance(x.size, int) and isinstance(y.size, int) and x.size < y.size
+        mode = "forward" if forward else "reverse"
+    if mode == "reverse":
+        rows = map_(lambda i: _or_zeros(pullback([y], [_unit(i, y)], [x])[0][0], x), arange(y.size))
+        return reshape(rows, (*y.shape, *x.shape))
+    columns = map_(lambda i: _or_zeros(pushforward([y], [x], [_unit(i, x)])[0], y), arange(x.size))
+    last = permute_dims(columns, (*range(1, y.ndim + 1), 0))
+    return reshape(last, (*y.shape, *x.shape))
+
+
+def _or_zeros(value: Tensor | None, like: Tensor) -> Tensor:
+    return zeros_of(like) if value is None else value
+
+
+def _unit(i: Tensor, like: Tensor) -> Tensor:
+    """1 at element ``i`` of ``like`` in row-major order, 0 elsewhere."""
+    n: Size = product(like.shape)
+    return reshape((positions((n,), 0) == i).astype(like.dtype), like.shape)
+
+
+def hessian(loss: Tensor, x: Tensors, sparse: bool = False) -> Any:
+    """The second derivatives of a 0-d ``loss``: shape ``x.shape + x.shape``, forward mode over reverse mode.
+
+    For a list or dict of leaves, a list of lists (dict of dicts) of blocks. ``sparse`` as in :func:`jacobian`.
+    Example: ``H = gd.hessian(loss, x)``.
+    """
+    loss, xs = scalar_loss("hessian", loss), flatten(x, "hessian")
+    gs = flatten(grad(loss, xs), "hessian")
+    if not isinstance(x, (list, tuple, dict)):
+        return jacobian(gs[0], x, mode="forward", sparse=sparse)
+    return restore(x, [jacobian(g, x, mode="forward", sparse=sparse) for g in gs])

@@ -1,0 +1,118 @@
+"""Jacobians, Hessians, their sparse forms, and operations with derivatives of the user's own."""
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+import graphdiff as gd
+
+
+def differences(f, x, h=1e-6):
+    columns = []
+    for i in range(x.size):
+        d = np.zeros(x.size)
+        d[i] = h
+        d = d.reshape(x.shape)
+        columns.append((f(x + d) - f(x - d)) / (2 * h))
+    return np.stack(columns, -1)
+
+
+@pytest.mark.parametrize("mode", ["auto", "forward", "reverse"])
+def test_jacobians_of_every_shape(mode):
+    rng = np.random.default_rng(0)
+    x = gd.input("x", (2, 3), "float64")
+    A = rng.standard_normal((3, 4))
+    for y in (gd.sin(x @ A), gd.sum(x * x), x[:, 0] * x[:, 1], gd.sum(x, axis=0), gd.constant(np.ones(2)) * 2.0):
+        J = gd.jacobian(y, x, mode=mode)
+        assert J.shape == y.shape + x.shape
+        f, v = gd.compile([x], y), rng.standard_normal((2, 3))
+        got = gd.compile([x], J)(v)
+        assert np.allclose(got.reshape(*y.shape, 6), differences(f, v), atol=1e-7)
+
+
+def test_a_jacobian_of_named_size_and_of_a_list():
+    x, w = gd.input("x", ("n",), "float64"), gd.input("w", ("n",), "float64")
+    y = gd.sin(x) * w
+    Jx, Jw = gd.compile([x, w], gd.jacobian(y, [x, w]))(np.arange(4.0), np.full(4, 2.0))
+    assert np.allclose(Jx, np.diag(2 * np.cos(np.arange(4.0)))) and np.allclose(Jw, np.diag(np.sin(np.arange(4.0))))
+
+
+def test_hessians():
+    x = gd.input("x", (4,), "float64")
+    loss = gd.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+    v = np.random.default_rng(0).standard_normal(4)
+    g, H = gd.compile([x], [gd.grad(loss, x), gd.hessian(loss, x)])(v)
+    assert np.allclose(H, differences(gd.compile([x], gd.grad(loss, x)), v), atol=1e-4) and np.allclose(H, H.T)
+    w = gd.input("w", (2,), "float64")
+    blocks = gd.hessian(gd.sum(w) * gd.sum(x * x), [x, w])
+    assert [[b.shape for b in row] for row in blocks] == [[(4, 4), (4, 2)], [(2, 4), (2, 2)]]
+
+
+def test_sparse_jacobians_find_pattern_and_values():
+    n = 30
+    x = gd.input("x", (n,), "float64")
+    y = x[1:] * x[:-1] + gd.sin(x[1:])
+    J = gd.jacobian(y, x, sparse=True)
+    assert J.nnz == 2 * (n - 1) and J.colors == 2
+    f = gd.compile([x], [J, gd.jacobian(y, x)])
+    for seed in (0, 1):
+        v = np.random.default_rng(seed).standard_normal(n)
+        sparse, dense = f(v)
+        assert isinstance(sparse, scipy.sparse.csr_array) and sparse.shape == (n - 1, n)
+        assert np.allclose(sparse.toarray(), dense)
+
+
+@pytest.mark.parametrize("mode", ["auto", "forward", "reverse"])
+def test_sparse_patterns_through_every_kind_of_node(mode):
+    x = gd.input("x", (3, 4), "float64")
+    A = np.random.default_rng(0).standard_normal((4, 2))
+    for y in (x @ A, gd.sum(x, axis=1), gd.concat([x.T, x.T * 2]), gd.pad(x, ((1, 0), (0, 2))), gd.cumsum(x, axis=1),
+              gd.where(x > 0, x, x[::-1]), gd.nn.softmax(x, axis=0), x[1], gd.take(x, np.array([2, 0]))):  # fmt: skip
+        v = np.random.default_rng(1).standard_normal((3, 4))
+        sparse, dense = gd.compile([x], [gd.jacobian(y, x, mode=mode, sparse=True), gd.jacobian(y, x)])(v)
+        assert np.allclose(sparse.toarray(), dense.reshape(sparse.shape))
+
+
+def test_a_sparse_hessian_and_its_bad_input():
+    x = gd.input("x", (12,), "float64")
+    loss = gd.sum(gd.exp(x[1:] * x[:-1]))
+    H = gd.hessian(loss, x, sparse=True)
+    assert H.nnz == 12 + 2 * 11 and H.colors == 3
+    v = np.random.default_rng(0).standard_normal(12)
+    a, b = gd.compile([x], (H, gd.hessian(loss, x)))(v)
+    assert np.allclose(a.toarray(), b)
+    with pytest.raises(gd.ShapeError, match="sparse needs sizes"):
+        z = gd.input("z", ("n",), "float64")
+        gd.jacobian(z * z, z, sparse=True)
+    with pytest.raises(gd.GraphError, match="mode is"):
+        gd.jacobian(x, x, mode="sideways")
+    with pytest.raises(gd.DTypeError):
+        gd.jacobian(x, gd.input("i", (2,), "int64"))
+
+
+# ------------------------------------------------------------------ custom
+
+
+def test_a_custom_operation_has_its_own_derivative():
+    x, w = gd.input("x", (3,), "float64"), gd.input("w", (3,), "float64")
+    f = gd.custom("twice", lambda a, b: a * b, vjp=lambda g, y, a, b: (g * b * 10, None), jvp=lambda ts, y, a, b: ts[0] * b)
+    y = f(x, w)
+    gx, gw = gd.grad(gd.sum(y), [x, w])
+    out = gd.compile([x, w], [y, gx, gw, gd.jvp(y, x, x)])(np.arange(3.0), np.full(3, 2.0))
+    assert [o.tolist() for o in out] == [[0, 2, 4], [20, 20, 20], [0, 0, 0], [0, 2, 4]]
+    assert all(n.op.name != "custom" for n in gd.compile([x, w], [y, gx]).graph)
+
+
+def test_what_custom_refuses():
+    x = gd.input("x", (3,), "float64")
+    only = gd.custom("only_reverse", gd.sin, vjp=lambda g, y, x: g)
+    with pytest.raises(gd.GraphError, match="only_reverse has no jvp"):
+        gd.jvp(only(x), x, x)
+    plain = gd.custom("plain", gd.sin)
+    assert np.allclose(gd.compile([x], gd.grad(gd.sum(plain(x)), x))(np.zeros(3)), 1)
+    with pytest.raises(gd.ShapeError, match="its vjp gave shape"):
+        gd.grad(gd.sum(gd.custom("bad", gd.sin, vjp=lambda g, y, x: gd.sum(g))(x)), x)
+    with pytest.raises(gd.GraphError, match="2 cotangents for 1"):
+        gd.grad(gd.sum(gd.custom("bad", gd.sin, vjp=lambda g, y, x: (g, g))(x)), x)
+    with pytest.raises(gd.GraphError, match="must be a function"):
+        gd.custom("bad", 3)
