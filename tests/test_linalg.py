@@ -263,6 +263,29 @@ def test_norm_of_nothing_has_gradient_zero():
     assert np.array_equal(gradient(gd.linalg.norm, np.zeros((3, 2))), np.zeros((3, 2)))
 
 
+def cofactors(a):
+    n = len(a)
+    return np.array([[(-1) ** (i + j) * np.linalg.det(np.delete(np.delete(a, i, 0), j, 1)) for j in range(n)]
+                     for i in range(n)])  # fmt: skip
+
+
+@pytest.mark.parametrize("a", [
+    np.array([[1.0, 2], [2, 4]]), np.zeros((1, 1)), np.zeros((2, 2)), np.array([[0.0, 1], [0, 0]]), np.ones((3, 3)),
+    np.array([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]]), np.diag([0.0, 3, 4]), np.diag([0.0, 3, 0]) + np.eye(3, k=1),
+    1e6 * np.array([[2.0, 0, 1], [0, 3, 5], [2, 3, 6]])])  # fmt: skip
+def test_the_gradient_of_a_determinant_of_zero(a):
+    scale = max(np.abs(a).max(), 1) ** (len(a) - 1)
+    np.testing.assert_allclose(gradient(gd.linalg.det, a), cofactors(a), rtol=1e-6, atol=1e-6 * scale)
+    x, t = gd.input("x", a.shape, "float64"), gd.input("t", a.shape, "float64")
+    direction = numbers(*a.shape)
+    slope = gd.compile([x, t], gd.jvp(gd.linalg.det(x), x, t))(a, direction)
+    assert slope == pytest.approx((cofactors(a) * direction).sum(), rel=1e-6, abs=1e-6 * scale)
+    if len(a) == 2:  # the Hessian of x00 x11 - x01 x10
+        second = gd.compile([x, t], gd.hvp(gd.linalg.det(x), x, t))(a, direction)
+        np.testing.assert_allclose(second, [[direction[1, 1], -direction[1, 0]], [-direction[0, 1], direction[0, 0]]],
+                                   atol=1e-6)  # fmt: skip
+
+
 # --------------------------------------------------------------------------------------- one factorisation
 def test_value_and_gradient_share_one_factorisation():
     a, b = gd.input("a", (4, 4), "float64"), gd.input("b", (4,), "float64")

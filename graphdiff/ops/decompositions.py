@@ -361,12 +361,25 @@ def _infer_determinant(xs: Any, attrs: Any) -> Any:
     return ((xs[0].shape[:-2], xs[0].dtype),) * (2 if attrs["log"] else 1)
 
 
+def _without_zeros(f: Tensor) -> Tensor:
+    """The factors with zeros on the diagonal replaced by sqrt(eps) of the factors' size: those of a matrix so near by
+    that its determinant times its inverse are the cofactors also where there is no inverse. The root of eps makes the
+    errors of first and second derivatives of a singular matrix alike."""
+    size = sum_(abs_(f), axis=(-2, -1), keepdims=True)
+    small = float(np.sqrt(np.finfo(f.dtype).eps)) * where(equal(size, 0), 1, size)
+    row, column = _positions(f)
+    return where(equal(row, column), where(equal(f, 0), small, f), f)
+
+
 def _determinant_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
-    # Giles 2008, section 2.2.4: Abar = det(A)bar det(A) A^-T; the logarithm's is A^-T
+    # Giles 2008, section 2.2.4: Abar = det(A)bar det(A) A^-T, the cofactors; the logarithm's is A^-T
     a, f, pivots = node.inputs
-    g = gs[1] if node.attrs["log"] else gs[0] * node.outputs[0]
+    g = gs[-1]
     if g is None:
         return [None, None, None]
+    if not node.attrs["log"]:
+        f = _without_zeros(f)
+        g = g * make(DETERMINANT, (a, f, pivots), {"log": False})
     inverse = _factored_solve(a, (f, pivots), _eye(a), transpose=True)
     return [reshape(g, (*g.shape, 1, 1)) * inverse, None, None]
 
@@ -374,8 +387,10 @@ def _determinant_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
 def _determinant_jvp(node: Node, ts: Any, _d: Any) -> Any:
     # Giles 2008, section 2.2.4: d log|det A| = tr(A^-1 dA)
     a, f, pivots = node.inputs
-    log = sum_(diagonal(_factored_solve(a, (f, pivots), ts[0]), 0, -2, -1), axis=-1)
-    return [None, log] if node.attrs["log"] else [log * node.outputs[0]]
+    log = node.attrs["log"]
+    f = f if log else _without_zeros(f)
+    t = sum_(diagonal(_factored_solve(a, (f, pivots), ts[0]), 0, -2, -1), axis=-1)
+    return [None, t] if log else [make(DETERMINANT, (a, f, pivots), {"log": False}) * t]
 
 
 DETERMINANT = register(Op(
@@ -393,9 +408,8 @@ def _determinant(name: str, x: Any, log: bool) -> Any:
 @composite(namespace="linalg", reference=np.linalg.det, onnx="Det",
            samples=_square_samples((3, 3), (2, 4, 4), (1, 1), (0, 0), (0, 2, 2)))  # fmt: skip
 def det(x, /):  # type: ignore[no-untyped-def]
-    """The determinants of square matrices. The gradient is det(x) x^-T, and NaN where x is exactly singular.
-
-    Raises ShapeError."""
+    """The determinants of square matrices. The gradient is that of the polynomial of the elements: the cofactors, to
+    half of the digits where x is exactly singular. Raises ShapeError."""
     return _determinant("det", x, log=False)
 
 
