@@ -23,6 +23,7 @@ ROOM_OF_FILE = {"__init__": "graphdiff", "__main__": "cli"}
 # Packages that are optional at run time, by the rooms that may ask for them late. None: any package.
 OPTIONAL: dict[str, set[str] | None] = {
     "interop": None,
+    "runtime": {"scipy"},  # for results that are scipy.sparse matrices
     "inspect": {"matplotlib"},
     "train": {"matplotlib", "sklearn", "tqdm"},
     "cli": {"matplotlib", "sklearn", "tqdm"},

@@ -5,7 +5,6 @@ scipy is imported when the first such result is made: it is no dependency of any
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +25,7 @@ class Sparse:
     def matrix(self, data: np.ndarray) -> Any:
         """A ``scipy.sparse.csr_array`` over ``data``; patterns are shared between results."""
         try:
-            sparse = importlib.import_module("scipy.sparse")
+            import scipy.sparse
         except ImportError:
             raise CompileError("a sparse result needs scipy: pip install scipy") from None
-        return sparse.csr_array((data, self.indices, self.indptr), shape=self.shape)
+        return scipy.sparse.csr_array((data, self.indices, self.indptr), shape=self.shape)
