@@ -180,7 +180,8 @@ class Node:
         value_class: type[Value] = Value,
     ):
         self.op = op
-        self.inputs = inputs
+        # Values here, which the rules of operations see as the Tensors that their users made
+        self.inputs: tuple[Any, ...] = inputs
         self.attrs = attrs or _NO_ATTRS
         self.serial = next(_serial)
         self.origin = ambient.origin
@@ -188,7 +189,7 @@ class Node:
         self.source = ambient.source or user_source()
         if len(results) == 1:
             shape, dtype = results[0]
-            self.outputs: tuple[Value, ...] = (value_class(self, 0, shape, dtype),)
+            self.outputs: tuple[Any, ...] = (value_class(self, 0, shape, dtype),)
         else:
             self.outputs = tuple(value_class(self, i, s, d) for i, (s, d) in enumerate(results))
 

@@ -137,7 +137,7 @@ class Op:
     reference: Callable[..., Any] | str | None = None
     samples: Callable[[np.random.Generator], Iterable[Sample]] | None = None
     onnx: str | None = None
-    public: Callable[..., Any] | None = None
+    public: Any = None  # the function, or None for leaves
     differentiable: bool = True
     smooth: bool = True
     partials: Sequence[Any] = field(default_factory=tuple)

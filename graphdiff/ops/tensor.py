@@ -7,7 +7,7 @@ Must not know: derivatives, plans, kernels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -69,6 +69,36 @@ def call_text(name: str, inputs: Sequence[Any], attrs: dict[str, Any]) -> str:
 def fail(error: type, op: str, fact: str, inputs: Sequence[Any] = (), attrs: dict[str, Any] | None = None) -> NoReturn:
     """Raises ``error`` in the form of every graph-building error."""
     raise error(f"{op}: {fact}", call_text(op, inputs, attrs or {}), where_am_i())
+
+
+Binary = Callable[[Any, Any], "Tensor"]
+
+
+def _binary(name: str) -> tuple[Binary, Binary]:
+    """The methods of a binary operator: with the Tensor on the left, and on the right."""
+
+    def forward(self: Any, other: Any) -> Any:
+        return REGISTRY[name].public(self, other) if is_tensorable(other) else NotImplemented
+
+    def backward(self: Any, other: Any) -> Any:
+        return REGISTRY[name].public(other, self) if is_tensorable(other) else NotImplemented
+
+    return forward, backward
+
+
+def _unary(name: str) -> Callable[[Any], Tensor]:
+    def method(self: Any) -> Tensor:
+        return REGISTRY[name].public(self)
+
+    return method
+
+
+def _reduction(name: str) -> Callable[..., Tensor]:
+    def method(self: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+        return REGISTRY[name].public(self, axis=axis, keepdims=keepdims)
+
+    method.__doc__ = f"As ``gd.{name}``."
+    return method
 
 
 class Tensor(Value):
@@ -182,6 +212,28 @@ class Tensor(Value):
     def __getitem__(self, key: Any) -> Tensor:
         return _index(self, key)
 
+    # ------------------------------------------------------------------ operators and reductions
+    __add__, __radd__ = _binary("add")
+    __sub__, __rsub__ = _binary("subtract")
+    __mul__, __rmul__ = _binary("multiply")
+    __truediv__, __rtruediv__ = _binary("divide")
+    __floordiv__, __rfloordiv__ = _binary("floor_divide")
+    __mod__, __rmod__ = _binary("remainder")
+    __pow__, __rpow__ = _binary("pow")
+    __matmul__, __rmatmul__ = _binary("matmul")
+    __and__, __rand__ = _binary("bitwise_and")
+    __or__, __ror__ = _binary("bitwise_or")
+    __xor__, __rxor__ = _binary("bitwise_xor")
+    __lshift__, __rlshift__ = _binary("bitwise_left_shift")
+    __rshift__, __rrshift__ = _binary("bitwise_right_shift")
+    __eq__, __ne__ = _binary("equal")[0], _binary("not_equal")[0]  # type: ignore[assignment]
+    __lt__, __gt__ = _binary("less")[0], _binary("greater")[0]
+    __le__, __ge__ = _binary("less_equal")[0], _binary("greater_equal")[0]
+    __neg__, __pos__ = _unary("negative"), _unary("positive")
+    __abs__, __invert__ = _unary("abs"), _unary("bitwise_invert")
+    sum, mean, prod = _reduction("sum"), _reduction("mean"), _reduction("prod")
+    max, min = _reduction("max"), _reduction("min")
+
 
 _UFUNC_NAMES = {
     "absolute": "abs", "fabs": "abs", "true_divide": "divide", "power": "pow", "float_power": "pow", "mod": "remainder",
@@ -189,39 +241,6 @@ _UFUNC_NAMES = {
     "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "rint": "round", "invert": "bitwise_invert",
     "left_shift": "bitwise_left_shift", "right_shift": "bitwise_right_shift",
 }  # fmt: skip
-
-
-def _binary(name: str) -> tuple[Any, Any]:
-    def forward(self: Tensor, other: Any) -> Any:
-        return REGISTRY[name].public(self, other) if is_tensorable(other) else NotImplemented  # type: ignore[misc]
-
-    def backward(self: Tensor, other: Any) -> Any:
-        return REGISTRY[name].public(other, self) if is_tensorable(other) else NotImplemented  # type: ignore[misc]
-
-    return forward, backward
-
-
-for _method, _name in {
-    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "floordiv": "floor_divide",
-    "mod": "remainder", "pow": "pow", "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or",
-    "xor": "bitwise_xor", "lshift": "bitwise_left_shift", "rshift": "bitwise_right_shift",
-}.items():  # fmt: skip
-    _f, _r = _binary(_name)
-    setattr(Tensor, f"__{_method}__", _f)
-    setattr(Tensor, f"__r{_method}__", _r)
-for _method, _name in {
-    "eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
-}.items():  # fmt: skip
-    setattr(Tensor, f"__{_method}__", _binary(_name)[0])
-for _method, _name in {"neg": "negative", "pos": "positive", "abs": "abs", "invert": "bitwise_invert"}.items():
-    setattr(Tensor, f"__{_method}__", lambda self, _name=_name: REGISTRY[_name].public(self))
-for _name in ("sum", "mean", "prod", "max", "min"):
-
-    def _reduction(self: Tensor, axis: Any = None, keepdims: bool = False, _name: str = _name) -> Tensor:
-        return REGISTRY[_name].public(self, axis=axis, keepdims=keepdims)  # type: ignore[misc]
-
-    _reduction.__doc__ = f"As ``gd.{_name}``."
-    setattr(Tensor, _name, _reduction)
 
 
 def is_tensorable(x: Any) -> bool:
