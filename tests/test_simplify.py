@@ -16,12 +16,11 @@ from graphdiff.ops import losses, nn
 from graphdiff.ops import reduce as r
 from graphdiff.ops.leaves import input as input_
 from graphdiff.ops.leaves import parameter, state
-from graphdiff.ops.parse import parse
 from graphdiff.ops.tensor import constant, make
 from graphdiff.transforms.differentiate import grad
 from graphdiff.transforms.rules import RULES, table
 from graphdiff.transforms.simplify import PASSES, simplify
-from graphdiff.transforms.substitute import substitute, with_values
+from graphdiff.transforms.substitute import substitute
 
 X = input_("x", ("n", 4), "float64")
 Y = input_("y", ("n", 4), "float64")
@@ -391,17 +390,3 @@ def test_substitute_refuses_another_type():
         substitute(e.tanh(X), {X: F})
     with pytest.raises(GraphError, match="replacements are Tensors"):
         substitute(e.tanh(X), {X: 1.0})
-
-
-def test_text_gets_values():
-    w = parameter("W", np.full(4, 2.0))
-    graph = parse(str(Graph("g", [X], [X * w], [(w, w + 1)])))
-    bound = verify(with_values(graph, {"W": np.arange(4.0)}))
-    assert bound.parameters[0].value.tolist() == [0, 1, 2, 3] and str(bound) == str(graph)
-    feed = feeds()
-    np.testing.assert_array_equal(evaluate_graph(bound, feed)[0][0], feed["x"] * np.arange(4.0))
-    for values, error, told in (({}, GraphError, r"W: f64\[4\] has no value"), ({"V": 1}, GraphError, "'V' is no p"),
-                                ({"W": np.zeros(3)}, ShapeError, "shape"),
-                                ({"W": np.zeros(4, np.float32)}, DTypeError, "astype")):  # fmt: skip
-        with pytest.raises(error, match=told):
-            with_values(graph, values)

@@ -1,4 +1,4 @@
-"""The same nodes over other operands: how bodies of loops and branches are cut out of the graph they were written in.
+"""The same nodes over other operands: the one way in which nodes are made again.
 
 Must not know: what the operations are.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..ir.graph import LEAVES, Node, Value, inheriting, topological
-from .tensor import Tensor, make
+from ..ir.graph import LEAVES, Node, Origin, Value, inheriting, topological
+from .tensor import Tensor
 
 
 def depends_on(values: Iterable[Value], sources: Iterable[Value]) -> list[Node]:
@@ -23,15 +23,32 @@ def depends_on(values: Iterable[Value], sources: Iterable[Value]) -> list[Node]:
     return out
 
 
+def remade(node: Node, inputs: tuple[Value, ...], origin: Origin | None, attrs: dict[str, Any] | None = None) -> Node:
+    """``node`` over other operands of the same types, with its source and scope."""
+    with inheriting(node, origin):
+        return Node(node.op, inputs, node.attrs if attrs is None else attrs, [(v.shape, v.dtype) for v in node.outputs],
+                    Tensor)  # fmt: skip
+
+
+def moved_origin(node: Node, moved: Mapping[Node, Node]) -> Origin | None:
+    """The origin of ``node``, its forward node followed to what it became."""
+    origin = node.origin
+    if origin is None:
+        return None
+    forward = moved.get(origin.node)
+    return origin if forward is None else Origin(forward, origin.rule)
+
+
 def rebuild(values: Iterable[Tensor], replace: Mapping[Value, Tensor]) -> list[Tensor]:
-    """``values`` with the values in ``replace`` replaced, and every node above them made anew."""
+    """``values`` with the values in ``replace`` replaced by others of the same types, and every node above them made
+    anew; adjoint nodes among them belong to the new forward nodes."""
     new: dict[Value, Any] = dict(replace)
+    moved: dict[Node, Node] = {}
     values = list(values)
     for node in topological(values, stop=replace):
         if node.op.name in LEAVES or not any(v in new and new[v] is not v for v in node.inputs):
             continue
-        with inheriting(node, node.origin):
-            made = make(node.op, tuple(new.get(v, v) for v in node.inputs), dict(node.attrs))
-        for y, z in zip(node.outputs, made if isinstance(made, tuple) else (made,)):
+        made = moved[node] = remade(node, tuple(new.get(v, v) for v in node.inputs), moved_origin(node, moved))
+        for y, z in zip(node.outputs, made.outputs):
             new.setdefault(y, z)
     return [new.get(v, v) for v in values]

@@ -6,6 +6,7 @@ visited next), and given up for an equal node met before (``merge``). What nothi
 Invariants: a value is replaced by one of its shape and dtype; the order in which nodes were declared stays, so nodes
 up to the first change are shared with the original graph and the others made again; every new node has the source
 line, scope and forward node of the one it stands for. No recursion.
+The bodies of loops and branches are simplified each by itself.
 Must not know: what the rows do; plans.
 """
 
@@ -20,10 +21,11 @@ import numpy as np
 from ..errors import GraphError
 from ..ir.graph import LEAVES, Graph, Node, Value, ambient
 from ..ir.text import type_text
+from ..ops.rebuild import moved_origin, remade
+from ..ops.registry import Branch, Loop
 from ..ops.tensor import CONSTANT, constant
 from .fold import fold
 from .rules import Notes, table
-from .substitute import moved_origin, remade
 
 PASSES = ("fold", "rewrite", "merge", "final")
 _COMMUTATIVE = frozenset((
@@ -68,6 +70,7 @@ class _Sweep:
         unknown = set(passes) - set(PASSES)
         if unknown:
             raise GraphError(f"simplify: no pass {', '.join(sorted(unknown))}; there are {', '.join(PASSES)}")
+        self.passes = passes
         self.folds, self.merges = "fold" in passes, "merge" in passes
         self.rules = table("final" in passes) if "rewrite" in passes else {}
         self.became: dict[int, Value] = {}  # only what changed
@@ -120,11 +123,19 @@ class _Sweep:
                 changed = True
                 break
         origin = moved_origin(node, self.moved) if node.origin is not None else None
+        attrs = self.bodies(node) if isinstance(node.op.kernel, (Loop, Branch)) else node.attrs
         in_order = not became or node.serial > self.last or node.op is CONSTANT
-        if in_order and not changed and origin is node.origin:
+        if in_order and not changed and origin is node.origin and attrs is node.attrs:
             return node
         inputs = tuple(became.get(id(v), v) for v in node.inputs) if changed else node.inputs
-        return remade(node, inputs, origin)
+        return remade(node, inputs, origin, attrs)
+
+    def bodies(self, node: Node) -> dict[str, Any]:
+        """The attributes of a node with simplified inner graphs."""
+        found = {k: simplify(v, self.passes) for k, v in node.attrs.items() if isinstance(v, Graph)}
+        if not any(became for _, became in found.values()):
+            return node.attrs
+        return {**node.attrs, **{k: graph for k, (graph, _) in found.items()}}
 
     def rewrite(self, node: Node) -> Any:
         """What the first step that applies makes of a node, built in its name; else None."""
