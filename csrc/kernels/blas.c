@@ -7,6 +7,7 @@
 #include "blas.h"
 
 #include <dlfcn.h>
+#include <stdlib.h>
 #include <string.h>
 
 static gd_blas routines;
@@ -28,9 +29,23 @@ static int find_lapack(void *library) {
     return find(library, "scipy_cblas_strsm", &routines.s.trsm) && find(library, "scipy_cblas_dtrsm", &routines.d.trsm);
 }
 
+/* told before it starts its threads, which would spin for a while and never be used */
+static void *open_single_threaded(const char *path) {
+    const char *name = "OPENBLAS_NUM_THREADS", *before = getenv(name);
+    char *kept = before != NULL ? strdup(before) : NULL;
+    setenv(name, "1", 1);
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (kept != NULL)
+        setenv(name, kept, 1);
+    else
+        unsetenv(name);
+    free(kept);
+    return library;
+}
+
 int gd_blas_load(const char *path) {
     if (loaded) return GD_OK;
-    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    void *library = open_single_threaded(path);
     if (library == NULL) return GD_ERR_NO_BLAS;
     void (*set_threads)(int);
     if (!find(library, "scipy_cblas_sgemm", &routines.sgemm) || !find(library, "scipy_cblas_dgemm", &routines.dgemm) ||

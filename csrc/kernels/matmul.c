@@ -35,6 +35,12 @@ typedef struct {
     const gd_blas *blas;
 } matmul_block;
 
+static inline gd_product product_of(const matmul_block *b, int64_t m, int64_t n) {
+    const matmul_view *v = b->view;
+    return (gd_product){m, n, b->k, v[OPERAND_A].row, v[OPERAND_A].col, v[OPERAND_B].row, v[OPERAND_B].col,
+                        v[OPERAND_C].row, b->alpha, b->accumulate};
+}
+
 #ifdef GD_PREPARE
 
 enum { MAX_BATCH_DIMS = 32, FIXED_WORDS = 7 };
@@ -87,12 +93,16 @@ static int lies_for_blas(int64_t rows, int64_t cols, int64_t row, int64_t col, i
     return 0;
 }
 
-/* Small products, and outer ones, run faster in the core's own code than through a call (measured: a BLAS gains
- * from 32 x 32 x 32 on, and from about half of that where both operands lie transposed). */
+/* The core's own code against a call, as measured: ahead up to about 128 x 128 x 128 and for outer products; behind
+ * where rows are few vectors and a rest, unless tiny; and it should not need much scratch where a BLAS is there. */
 static int own_is_faster(const matmul_block *b, int64_t m, int64_t n) {
+    enum { SCRATCH = 1 << 16, VECTOR = 64 };
     double work = (double)m * (double)n * (double)b->k;
+    int64_t item = gd_item_bytes(b->dtype), width = (n == 1 ? m : n) * item;
+    gd_product p = product_of(b, m, n);
+    if (gd_product_scratch(&p, item) > SCRATCH) return 0;
     if (b->k <= 2) return 1;
-    return work <= (b->transposed[0] && b->transposed[1] ? 512 : n >= 16 ? 32768 : 1024);
+    return work <= (width % VECTOR != 0 && width < 6 * VECTOR ? 1024 : 2097152);
 }
 
 static int choose_route(const matmul_block *b, int64_t m, int64_t n) {
@@ -218,9 +228,8 @@ int gd_prepare_matmul(gd_prepare *p) {
         b->leading[1] = 0;
     b->route = is_float ? choose_route(b, b->m_step, b->n_step) : ROUTE_INTEGER;
     if (b->route == ROUTE_OWN) {
-        gd_product whole = {b->m_step, b->n_step, b->k, x[OPERAND_A].row, x[OPERAND_A].col, x[OPERAND_B].row,
-                            x[OPERAND_B].col, x[OPERAND_C].row, b->alpha, b->accumulate};
-        p->scratch = gd_product_scratch(&whole, gd_item_bytes(b->dtype));
+        gd_product block = product_of(b, b->m_step, b->n_step);
+        p->scratch = gd_product_scratch(&block, gd_item_bytes(b->dtype));
     }
     return GD_OK;
 }
@@ -307,8 +316,7 @@ int GD_ISA_NAME(gd_k_matmul)(const gd_call *call) {
     const matmul_block *b = call->block;
     const matmul_view *v = b->view;
     int64_t item = gd_item_bytes(b->dtype);
-    gd_product p = {b->m, b->n, b->k, v[OPERAND_A].row, v[OPERAND_A].col, v[OPERAND_B].row, v[OPERAND_B].col,
-                    v[OPERAND_C].row, b->alpha, b->accumulate};
+    gd_product p = product_of(b, b->m, b->n);
     int64_t units = b->entries * b->blocks, first = call->part * b->part_units;
     int64_t last = first + b->part_units < units ? first + b->part_units : units;
     for (int64_t unit = first; unit < last; unit++) {

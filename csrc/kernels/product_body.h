@@ -65,6 +65,8 @@ DEFINE_STRIP(2, 1)
 #if FULL >= 4
 DEFINE_BLOCK(4)
 DEFINE_STRIP(4, 1)
+#else
+DECLARE_VECTOR(4)
 #endif
 #if FULL >= 8
 DEFINE_BLOCK(8)
@@ -102,8 +104,8 @@ static void NAME(strips)(int64_t m, int64_t n, int64_t depth, const T *a, int64_
 static inline __attribute__((always_inline)) void NAME(dots)(const int cols, int64_t k, const T *a, const T *b,
                                                              int64_t b_col, T *c, int64_t c_col, T alpha,
                                                              int accumulate) {
-    VECTOR(FULL) sum[4];
-    T rest[4];
+    VECTOR(FULL) sum[8];
+    T rest[8];
     GD_UNROLL for (int j = 0; j < cols; j++) sum[j] = (VECTOR(FULL)){0}, rest[j] = 0;
     int64_t d = 0;
     for (; d + FULL <= k; d += FULL) {
@@ -125,6 +127,8 @@ static void NAME(dot_product)(int64_t m, int64_t n, int64_t k, const T *a, int64
                               T *c, int64_t c_row, int64_t c_col, T alpha, int accumulate) {
     for (int64_t i = 0; i < m; i++, a += a_row, c += c_row) {
         int64_t j = 0;
+        for (; j + 8 <= n; j += 8)
+            NAME(dots)(8, k, a, b + j * b_col, b_col, c + j * c_col, c_col, alpha, accumulate);
         for (; j + 4 <= n; j += 4)
             NAME(dots)(4, k, a, b + j * b_col, b_col, c + j * c_col, c_col, alpha, accumulate);
         for (; j < n; j++) NAME(dots)(1, k, a, b + j * b_col, b_col, c + j * c_col, c_col, alpha, accumulate);
@@ -133,16 +137,37 @@ static void NAME(dot_product)(int64_t m, int64_t n, int64_t k, const T *a, int64
 
 /* to[d * lanes + l] = from[l * lane_step + d * step]: a panel as the register blocks read it */
 static void NAME(pack)(int64_t lanes, int64_t depth, const T *from, int64_t lane_step, int64_t step, T *to) {
+    if (lane_step == 1 && lanes == 2 * FULL) {   /* whole strips: two vectors at a time */
+        for (int64_t d = 0; d < depth; d++, from += step, to += 2 * FULL) {
+            *(VECTOR(FULL) *)to = *(const VECTOR(FULL) *)from;
+            *(VECTOR(FULL) *)(to + FULL) = *(const VECTOR(FULL) *)(from + FULL);
+        }
+        return;
+    }
     if (lane_step == 1) {
         for (int64_t d = 0; d < depth; d++)
             memcpy(to + d * lanes, from + d * step, (size_t)lanes * sizeof(T));
         return;
     }
     int64_t l = 0;
-    for (; l + 4 <= lanes; l += 4) {   /* four reading streams for each line written */
+    for (; l + 4 <= lanes; l += 4) {   /* squares of 4 x 4, turned in registers where they lie along the depth */
         const T *f = from + l * lane_step;
         T *t = to + l;
-        for (int64_t d = 0; d < depth; d++, f += step, t += lanes) {
+        int64_t d = 0;
+        if (step == 1)
+            for (; d + 4 <= depth; d += 4, f += 4, t += 4 * lanes) {
+                VECTOR(4) r0 = *(const VECTOR(4) *)f, r1 = *(const VECTOR(4) *)(f + lane_step);
+                VECTOR(4) r2 = *(const VECTOR(4) *)(f + 2 * lane_step), r3 = *(const VECTOR(4) *)(f + 3 * lane_step);
+                VECTOR(4) low01 = __builtin_shufflevector(r0, r1, 0, 4, 1, 5);
+                VECTOR(4) low23 = __builtin_shufflevector(r2, r3, 0, 4, 1, 5);
+                VECTOR(4) high01 = __builtin_shufflevector(r0, r1, 2, 6, 3, 7);
+                VECTOR(4) high23 = __builtin_shufflevector(r2, r3, 2, 6, 3, 7);
+                *(VECTOR(4) *)t = __builtin_shufflevector(low01, low23, 0, 1, 4, 5);
+                *(VECTOR(4) *)(t + lanes) = __builtin_shufflevector(low01, low23, 2, 3, 6, 7);
+                *(VECTOR(4) *)(t + 2 * lanes) = __builtin_shufflevector(high01, high23, 0, 1, 4, 5);
+                *(VECTOR(4) *)(t + 3 * lanes) = __builtin_shufflevector(high01, high23, 2, 3, 6, 7);
+            }
+        for (; d < depth; d++, f += step, t += lanes) {
             t[0] = f[0];
             t[1] = f[lane_step];
             t[2] = f[2 * lane_step];
