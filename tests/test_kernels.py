@@ -1,14 +1,19 @@
 """The kernels for products and indexing against NumPy, on programs written by hand."""
 
 import itertools
+import os
 
 import numpy as np
 import pytest
+import scipy_openblas32
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from program_words import MICROOPS, REDUCTIONS, Words, matmul_payload, run_one
 
 from graphdiff.runtime import _core
+
+# The C tests run the core's own products; these run with the BLAS that compiled functions use.
+_core.load_blas(os.path.join(scipy_openblas32.get_lib_dir(), scipy_openblas32.get_library(fullname=True)))
 
 ISAS = []
 for name in ("v2", "v3", "v4", "plain"):
