@@ -22,6 +22,7 @@ from ..ops.leaves import Watcher
 from ..ops.tensor import Storage, Tensor, as_tensor, call_text, describe
 from ..schedule.checkpoint import Every
 from ..schedule.instruction import ARENA, Instruction
+from ..schedule.limit import parse_bytes
 from ..transforms.simplify import simplify
 from ..transforms.sparsity import SparseJacobian
 from . import _core
@@ -41,6 +42,7 @@ def compile(  # noqa: A001
     *,
     parameters: Mapping[str, Any] | None = None,
     checkpoint: Any = None,
+    memory_limit: int | str | None = None,
     debug: Any = False,
     name: str | None = None,
 ) -> Function:
@@ -50,7 +52,9 @@ def compile(  # noqa: A001
     its parameters and states by name; one output comes as an array, several as a list). ``outputs``: a Tensor, or a list, tuple or dict of them, nested as you like:
     results come in the same structure. ``updates``: ``{parameter or state: new value}``, all of them computed from the
     state as it was before the call. ``checkpoint``: None keeps every forward value for the backward pass; ``"sqrt"``,
-    ``gd.Every(k)`` or a list of Tensors to keep recompute the others, bit for bit the same. ``debug="nan"``: the first
+    ``gd.Every(k)`` or a list of Tensors to keep recompute the others, bit for bit the same. ``memory_limit``: bytes (an
+    int, or ``"64MB"``, ``"64MiB"``) that the arena as laid out does not exceed, at the least predicted time; where no
+    schedule is found, MemoryLimitError with the smallest arena - at the call if a dimension is named. ``debug="nan"``: the first
     instruction that makes a non-finite value raises NonFiniteError. ``name``: for people.
 
     Raises GraphError (foreign or repeated leaves), ShapeError and DTypeError (updates), CompileError.
@@ -73,6 +77,10 @@ def compile(  # noqa: A001
     if debug not in (False, None, "nan"):
         raise CompileError(f'compile: debug is False or "nan", got {debug!r}', source=_here())
     _check_checkpoint(checkpoint)
+    limit = None if memory_limit is None else parse_bytes(memory_limit)
+    if memory_limit is not None and limit is None:
+        raise CompileError(f'compile: memory_limit is a number of bytes or text such as "64MB", got {memory_limit!r}',
+                           source=_here())  # fmt: skip
     watchers = _watchers(graph)
     monitors = {w.text: w for w in watchers if w.kind == "monitor"}
     checks = [w for w in watchers if w.kind == "check"]
@@ -84,7 +92,7 @@ def compile(  # noqa: A001
     check_values = simple.outputs[len(seen) :]
     kept = [mapping.get(v, v) for v in checkpoint] if isinstance(checkpoint, (list, tuple)) else checkpoint
     full = _with_checks(final, check_values)
-    program = Program(full, check_values, kept, debug == "nan")
+    program = Program(full, check_values, kept, debug == "nan", limit)
     messages = {v.node: w for v, w in zip(check_values, checks)}
     return Function(program, final, structure, tuple(monitors), messages)
 
@@ -377,7 +385,7 @@ class Function(_core.Runner):
 
     def _value(self, context: Any, b: Any) -> np.ndarray:
         assert self._plan is not None
-        return context.value(self._program.template.value_id[b], b.dtype, evaluate(b.count, self._plan.sizes))
+        return context.value(self._layout.template.value_id[b], b.dtype, evaluate(b.count, self._plan.sizes))
 
     # ------------------------------------------------------------------ other ways to run
     def fork(self) -> Function:
@@ -456,7 +464,7 @@ class Function(_core.Runner):
             except _core.CoreError as e:
                 self._fail(e.status, e.instruction, e.tag, e.a, e.b, context)
         ns = np.zeros(len(self._layout.order))
-        np.add.at(ns, self._program.template.tags, total / max(1, calls))
+        np.add.at(ns, self._layout.template.tags, total / max(1, calls))
         rows = []
         for row, i, t in zip(self.plan.instructions, self._layout.order, ns):
             size = sum(evaluate(b.count, env) * b.dtype.itemsize for b in {*i.reads, *i.writes})

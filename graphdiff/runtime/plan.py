@@ -44,8 +44,11 @@ class Plan:
     def __init__(
         self, name: str, order: Sequence[Instruction], lifetimes: Lifetimes, env: Mapping[str, int],
         offsets: Sequence[int], arena_bytes: int, bound: int, scratch_bytes: int,
+        limit: int | None = None, policy: str = "",
     ):  # fmt: skip
         self.name = name
+        self.memory_limit = limit
+        self._policy = policy
         self.sizes = dict(env)
         self.scratch_bytes = scratch_bytes
         self.arena_bytes = arena_bytes + scratch_bytes
@@ -85,6 +88,8 @@ class Plan:
         repeated = sum(i.recompute for i in self._order)
         if repeated:
             text += f"; {repeated} instructions repeated for {self.recompute_flops:,} flops"
+        if self.memory_limit is not None:
+            text += f"; within the limit of {self.memory_limit:,} bytes" + (f" ({self._policy})" if self._policy else "")
         return text + "."
 
     def __str__(self) -> str:

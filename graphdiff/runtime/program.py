@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import scipy_openblas32
 
-from ..errors import CompileError, FeedError, GraphError
+from ..errors import CompileError, FeedError, GraphError, MemoryLimitError
 from ..ir.dims import Dim, Size, evaluate, names_of, substitute
 from ..ir.graph import Graph, Node, Value
 from ..ir.text import type_text
@@ -23,6 +23,7 @@ from ..ops.registry import Call, Guard, Reduce
 from ..ops.tensor import call_text
 from ..schedule.checkpoint import Every, recompute, segments
 from ..schedule.instruction import Buffer, Instruction
+from ..schedule.limit import Candidates
 from ..schedule.memory import Lifetimes
 from ..schedule.order import arrange
 from ..schedule.select import select
@@ -42,6 +43,7 @@ class Layout(NamedTuple):
     plan: Plan
     program: Any
     order: list[Instruction]
+    template: Template
 
 
 class Condition(NamedTuple):
@@ -56,18 +58,20 @@ class Condition(NamedTuple):
 class Program:
     """A compiled graph. ``layout(env)`` gives plan and core program at the sizes ``env``."""
 
-    def __init__(self, graph: Graph, checks: Sequence[Value], checkpoint: Any, debug: bool):
+    def __init__(self, graph: Graph, checks: Sequence[Value], checkpoint: Any, debug: bool, limit: int | None = None):
         self.graph = graph
+        self.limit = limit
         self.debug = debug
         self.checkpoint = checkpoint
         selected = select(graph, checks, phases(graph), compile_inner)
         self.slots = (selected.inputs, selected.outputs, selected.parameters)
         order = arrange(selected, write_through=not debug)
-        if checkpoint is not None:
-            order = recompute(order, self._kept(order, checkpoint, selected.location))
-        self.order = order
-        self.lifetimes = Lifetimes(order, inplace=not debug)
-        self.template = Template(order, self.lifetimes, self.slots)
+        kept = None if checkpoint is None else self._kept(order, checkpoint, selected.location)
+        self.pinned = kept if isinstance(checkpoint, (list, tuple)) else None
+        self.unlimited = order
+        self.order = order if kept is None else recompute(order, kept)
+        self.lifetimes = Lifetimes(self.order, inplace=not debug)
+        self.template = Template(self.order, self.lifetimes, self.slots)
         self.names = self._names()
         self.conditions = _conditions(graph)
         self._layouts: OrderedDict[tuple[int, ...], Layout] = OrderedDict()
@@ -155,8 +159,33 @@ class Program:
                                 str(c.node.source) if c.node.source else None)  # fmt: skip
         offsets, peak, bound = place(self.lifetimes, env)
         program = _core.Program(self.template.fill(env, offsets, peak), self.template.constants)
-        plan = Plan(self.graph.name, self.order, self.lifetimes, env, offsets, peak, bound, program.scratch_bytes)
-        return Layout(plan, program, self.order)
+        scratch = program.scratch_bytes
+        if self.limit is None or peak + scratch <= self.limit:
+            plan = Plan(self.graph.name, self.order, self.lifetimes, env, offsets, peak, bound, scratch, self.limit)
+            return Layout(plan, program, self.order, self.template)
+        return self._limited(env, scratch)
+
+    def _limited(self, env: dict[str, int], scratch: int) -> Layout:
+        """The cheapest layout within the byte limit. Raises MemoryLimitError."""
+        assert self.limit is not None
+        candidates = Candidates(self.unlimited, env, self.pinned, inplace=not self.debug)
+        chosen = candidates.choose(self.limit - scratch, place)
+        c = chosen.candidate
+        if not chosen.fits:
+            i = c.order[c.peak_at]
+            node = i.nodes[-1] if i.nodes else None
+            smallest = chosen.arena_bytes + scratch
+            raise MemoryLimitError(
+                f"{self.graph.name}: no schedule fits {self.limit:,} bytes; the smallest arena found is {smallest:,} bytes, "
+                f"set by {i.name} ({'recompute' if i.recompute else i.phase})",
+                call_text(node.op.name, node.inputs, {}) if node else None,
+                str(node.source) if node and node.source else None, smallest=smallest,
+            )  # fmt: skip
+        template = Template(c.order, c.lifetimes, self.slots)
+        program = _core.Program(template.fill(env, chosen.offsets, chosen.arena_bytes), template.constants)
+        plan = Plan(self.graph.name, c.order, c.lifetimes, env, chosen.offsets, chosen.arena_bytes, chosen.bound,
+                    program.scratch_bytes, self.limit, c.text)  # fmt: skip
+        return Layout(plan, program, c.order, template)
 
 
 def compile_inner(graph: Graph) -> Nested:

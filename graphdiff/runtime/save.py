@@ -46,6 +46,7 @@ def write(path: str | Path, saved: Saved) -> None:
         "monitors": list(saved.monitors),
         "checks": [w.text for w in saved.checks.values()],
         "debug": saved.program.debug,
+        "memory_limit": saved.program.limit,
         "checkpoint": _policy(saved.program, whole),
     }
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as z:
@@ -68,7 +69,7 @@ def read(path: str | Path) -> Saved:
     n = len(graph.outputs) - len(meta["checks"])
     checks = graph.outputs[n:]
     graph.outputs = graph.outputs[:n]
-    program = Program(graph, checks, policy, bool(meta["debug"]))
+    program = Program(graph, checks, policy, bool(meta["debug"]), meta["memory_limit"])
     messages = {v.node: Watcher("check", v, text, None) for v, text in zip(checks, meta["checks"])}
     return Saved(program, graph, _decode(meta["structure"]), tuple(meta["monitors"]), messages)
 

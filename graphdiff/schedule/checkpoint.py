@@ -44,9 +44,15 @@ def segments(order: Sequence[Instruction], k: int | None) -> set[Buffer]:
     return kept
 
 
-def recompute(order: Sequence[Instruction], kept: Iterable[Buffer]) -> list[Instruction]:
-    """``order`` with forward buffers that are not ``kept`` computed again where backward instructions read them."""
+def recompute(
+    order: Sequence[Instruction], kept: Iterable[Buffer], held: Iterable[Buffer] | None = None
+) -> list[Instruction]:
+    """``order`` with forward buffers that are not ``kept`` computed again where backward instructions read them.
+
+    Copies that are ``held`` (all unless given) serve until their last use; others only the instruction they were made
+    for, so the next one that needs them has them made once more: less memory for more time."""
     kept = set(kept)
+    holds = None if held is None else set(held)
     maker: dict[Buffer, Instruction] = {}
     for i in order:
         if i.phase == "forward":
@@ -58,13 +64,14 @@ def recompute(order: Sequence[Instruction], kept: Iterable[Buffer]) -> list[Inst
     out: list[Instruction] = []
     for i in order:
         if i.phase != "forward":
-            for repeat in _missing(i, maker, again, place):
-                out.append(repeat)
+            out += _missing(i, maker, again, place)
             if any(b in again for b in i.reads):
                 repeated = i.again(again)
                 repeated.recompute = i.recompute
                 repeated.writes = i.writes
                 i = repeated
+            if holds is not None:
+                again = {b: copy for b, copy in again.items() if b in holds}
         out.append(i)
     return out
 
@@ -72,7 +79,7 @@ def recompute(order: Sequence[Instruction], kept: Iterable[Buffer]) -> list[Inst
 def _missing(
     i: Instruction, maker: dict[Buffer, Instruction], again: dict[Buffer, Buffer], place: dict[Instruction, int]
 ) -> list[Instruction]:
-    """The repetitions that ``i`` needs and that have not happened yet, operands first."""
+    """The repetitions that ``i`` needs and that have no present copy, operands first."""
     needed: dict[Instruction, None] = {}
     stack = [b for b in i.reads if b in maker and b not in again]
     while stack:

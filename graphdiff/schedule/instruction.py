@@ -52,10 +52,12 @@ class Instruction:
     """One row of a plan.
 
     ``inplace``: (write, read) positions that may share memory if the read dies here; ``guard``: may fail at run time
-    for what is in its operands; ``recompute``: this is a repetition of an earlier instruction.
+    for what is in its operands; ``recompute``: this is a repetition of an earlier
+    instruction, ``first``.
     """
 
-    __slots__ = ("steps", "reads", "writes", "phase", "nodes", "flops", "inplace", "guard", "recompute", "workspace")
+    __slots__ = ("steps", "reads", "writes", "phase", "nodes", "flops", "inplace", "guard", "recompute", "workspace",
+                 "first")  # fmt: skip
 
     def __init__(
         self, steps: list[Step], reads: list[Buffer], writes: list[Buffer], phase: str, nodes: Sequence[Node],
@@ -67,6 +69,7 @@ class Instruction:
         self.flops, self.inplace, self.guard = flops, tuple(inplace), guard
         self.workspace = tuple(workspace)  # the last of ``writes``: dead after the instruction
         self.recompute = False
+        self.first = self  # the instruction this one repeats
 
     @property
     def name(self) -> str:
@@ -80,4 +83,5 @@ class Instruction:
                           self.phase, self.nodes, self.flops, self.inplace, self.guard,
                           [replace.get(b, b) for b in self.workspace])  # fmt: skip
         out.recompute = True
+        out.first = self.first
         return out

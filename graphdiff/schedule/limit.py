@@ -1,0 +1,161 @@
+"""Under a byte limit: which forward values to keep, so that the arena fits at the least predicted time.
+
+A candidate says which buffers the forward pass keeps and which recomputed copies are held until their last use. The
+candidates do not depend on the limit: a greedy path that drops, step by step, what frees most bytes at the peak for
+its cost, and two families of segments (one level and two). The cheapest one whose arena as laid out fits is taken, so
+a larger limit never costs more.
+Must not know: operations; how offsets are found (it is handed ``place``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ..ir.dims import evaluate
+from .checkpoint import forward_part, recompute, segments
+from .instruction import ARENA, Buffer, Instruction
+from .memory import Lifetimes
+
+# Nominal rates that turn work into time where nothing has been measured: only ratios matter here.
+FLOPS_PER_SECOND, BYTES_PER_SECOND, SECONDS_PER_INSTRUCTION = 3e10, 1.5e10, 1e-7
+GREEDY_STEPS = 60
+
+
+class Candidate(NamedTuple):
+    """A schedule with its predicted seconds and what no arena for it can go below."""
+
+    order: list[Instruction]
+    lifetimes: Lifetimes
+    seconds: float
+    bound: int
+    peak_at: int  # position of the instruction at the peak
+    text: str
+
+
+class Chosen(NamedTuple):
+    """``fits`` or the smallest found, with its offsets and arena."""
+
+    candidate: Candidate
+    offsets: np.ndarray
+    arena_bytes: int
+    bound: int
+    fits: bool
+
+
+Place = Callable[[Lifetimes, Mapping[str, int]], tuple[np.ndarray, int, int]]
+
+
+def seconds_of(i: Instruction, env: Mapping[str, int]) -> float:
+    """The predicted time of one instruction."""
+    moved = sum(evaluate(b.count, env) * b.dtype.itemsize for b in {*i.reads, *i.writes})
+    return max(evaluate(i.flops, env) / FLOPS_PER_SECOND, moved / BYTES_PER_SECOND) + SECONDS_PER_INSTRUCTION
+
+
+class Candidates:
+    """The candidates for one order of instructions at given sizes, made once and remembered."""
+
+    def __init__(self, order: Sequence[Instruction], env: Mapping[str, int], pinned: set[Buffer] | None, inplace: bool):
+        self.order, self.env, self.inplace = list(order), env, inplace
+        self.seconds = {i: seconds_of(i, env) for i in order}
+        self.maker = {b: i for i in forward_part(order) for b in i.writes if b.kind == ARENA}
+        late = [i for i in order if i.phase != "forward"]
+        saved = dict.fromkeys(b for i in late for b in i.reads if b in self.maker)
+        # with a list of values to keep those stay kept, and the rest is free to go from the start
+        self.pinned = pinned or set()
+        self.saved = [b for b in saved if b not in self.pinned]
+        self.list = sorted(self._all(), key=lambda c: (c.seconds, c.bound))
+
+    def _all(self) -> Iterator[Candidate]:
+        yield from self._greedy()
+        n = len(forward_part(self.order))
+        k = 2
+        while k <= n:
+            kept = segments(self.order, k) | self.pinned
+            yield self._candidate(kept, None, f"segments of {k}")
+            if k > 3:
+                inner = max(2, int(np.sqrt(k)))
+                yield self._candidate(kept, segments(self.order, inner), f"segments of {k}, again of {inner}")
+            k = max(k + 1, int(k * 1.4))
+        yield self._candidate(set(self.pinned), set(), "nothing kept")
+
+    def _candidate(self, kept: set[Buffer], held: set[Buffer] | None, text: str) -> Candidate:
+        order = recompute(self.order, kept, held)
+        lifetimes = Lifetimes(order, self.inplace)
+        live = np.zeros(len(order) + 1, np.int64)
+        sizes = lifetimes.sizes(self.env)
+        np.add.at(live, np.asarray(lifetimes.first, np.int64), sizes)
+        np.subtract.at(live, np.asarray(lifetimes.last, np.int64) + 1, sizes)
+        live = np.cumsum(live)
+        at = int(np.argmax(live))
+        seconds = sum(self.seconds[i.first] if i.recompute else self.seconds.get(i.first, 0.0) for i in order)
+        return Candidate(order, lifetimes, seconds, int(live[at]), at, text)
+
+    def _greedy(self) -> Iterator[Candidate]:
+        kept = {b for b in self.maker} | self.pinned
+        free = set(self.saved)
+        candidate = self._candidate(kept, None, "everything kept")
+        yield candidate
+        for _ in range(GREEDY_STEPS):
+            lives = candidate.lifetimes
+            at_peak = [b for b in free if b in lives.unit and
+                       lives.first[lives.unit[b]] <= candidate.peak_at <= lives.last[lives.unit[b]]]  # fmt: skip
+            if not at_peak:
+                return
+            worth = {b: evaluate(b.count, self.env) * b.dtype.itemsize / self._cost(b, kept) for b in at_peak}
+            at_peak.sort(key=lambda b: -worth[b])
+            for b in at_peak[: max(1, len(self.saved) // GREEDY_STEPS)]:
+                kept.discard(b)
+                free.discard(b)
+            candidate = self._candidate(kept, None, f"{len(self.saved) - len(free)} values dropped")
+            yield candidate
+
+    def _cost(self, b: Buffer, kept: set[Buffer]) -> float:
+        """Seconds to compute ``b`` again from what is kept."""
+        total, seen, stack = 0.0, set(), [b]
+        while stack:
+            i = self.maker[stack.pop()]
+            if i not in seen:
+                seen.add(i)
+                total += self.seconds[i]
+                stack += [r for r in i.reads if r in self.maker and r not in kept]
+        return total
+
+    def choose(self, limit: int, place: Place) -> Chosen:
+        """The cheapest candidate that fits in ``limit`` bytes as laid out, or the one with the smallest arena."""
+        smallest: Chosen | None = None
+        for c in self.list:
+            if c.bound > limit:
+                continue
+            offsets, peak, bound = place(c.lifetimes, self.env)
+            found = Chosen(c, offsets, peak, bound, peak <= limit)
+            if found.fits:
+                return found
+            if smallest is None or peak < smallest.arena_bytes:
+                smallest = found
+        for c in sorted(self.list, key=lambda c: c.bound)[:8]:
+            offsets, peak, bound = place(c.lifetimes, self.env)
+            if smallest is None or peak < smallest.arena_bytes:
+                smallest = Chosen(c, offsets, peak, bound, False)
+        assert smallest is not None
+        return smallest
+
+
+def parse_bytes(limit: object) -> int | None:
+    """A byte limit: an int, or text such as ``"64MB"`` (10^6) or ``"64MiB"`` (2^20). None where it is neither."""
+    if isinstance(limit, (int, np.integer)) and not isinstance(limit, bool):
+        return int(limit) if limit >= 0 else None
+    if isinstance(limit, str):
+        text = limit.strip().lower().replace(" ", "")
+        units = {"kib": 2**10, "mib": 2**20, "gib": 2**30, "kb": 10**3, "mb": 10**6, "gb": 10**9, "b": 1, "": 1}
+        for unit, factor in units.items():
+            number = text.removesuffix(unit)
+            if text.endswith(unit):
+                try:
+                    value = float(number) * factor
+                except ValueError:
+                    continue
+                return int(value) if 0 <= value < 2**62 else None
+    return None
