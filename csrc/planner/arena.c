@@ -113,6 +113,23 @@ static int solve(workplace *w, gd_budget *budget, int64_t *peak, int64_t *bound)
         if (p->peak > *peak) *peak = p->peak;
     }
     gd_greedy_destroy(greedy);
+    int32_t open = 0;                                    /* parts still above the goal share the budget */
+    for (int32_t k = 0; k < w->n_parts; k++) open += w->parts[k].n <= GD_SEARCH_MOST && w->parts[k].peak > goal;
+    *peak = 0;
+    for (int32_t k = 0; k < w->n_parts; k++) {
+        part *p = &w->parts[k];
+        if (p->n <= GD_SEARCH_MOST && p->peak > goal) {
+            gd_arena a = part_arena(w, p, goal > *peak ? goal : *peak);
+            gd_search *search = gd_search_create(&a);
+            if (!search) return GD_ERR_MEMORY;
+            gd_budget share = {budget->left / open--, budget->cancel};
+            budget->left -= share.left;
+            p->peak = gd_search_run(search, &a, &share, w->offsets + p->first, p->peak);
+            budget->left += share.left;
+            gd_search_destroy(search);
+        }
+        if (p->peak > *peak) *peak = p->peak;
+    }
     return GD_OK;
 }
 

@@ -28,4 +28,13 @@ void gd_greedy_destroy(gd_greedy *g);
  * one on return. Without a placement on entry one is always found, however small the budget. */
 int64_t gd_greedy_run(gd_greedy *g, const gd_arena *a, gd_budget *budget, int64_t *offsets, int64_t peak);
 
+/* Branch and bound for problems of up to GD_SEARCH_MOST buffers. The problem outlives the search. */
+#define GD_SEARCH_MOST 1024
+typedef struct gd_search gd_search;
+gd_search *gd_search_create(const gd_arena *a);
+void gd_search_destroy(gd_search *s);
+
+/* Improves the placement of the given peak in offsets until the goal or the end of the budget; the new peak. */
+int64_t gd_search_run(gd_search *s, const gd_arena *a, gd_budget *budget, int64_t *offsets, int64_t peak);
+
 #endif
