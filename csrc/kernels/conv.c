@@ -21,6 +21,7 @@ enum { N, C, H, W, O, HO, WO, KH, KW, SH, SW, TOP, LEFT, DH, DW, GROUPS, N_PARAM
 enum { SLACK = 64, MIN_LANES_BYTES = 16, VECTOR_BYTES = 8, PIECE_BYTES = 16 };
 #define BAND_BYTES 262144.0   /* of a gathered band: it stays in the second cache with its weights */
 #define LARGEST (INT64_C(1) << 30)      /* any number of elements that offsets are made of */
+#define LARGEST_BAND (INT64_C(1) << 26) /* elements gathered at once: what padding and dilation may make of an image */
 
 typedef struct {
     const int64_t *p;                   /* the payload */
@@ -104,7 +105,7 @@ static int cut_correlation(gd_prepare *p, gd_conv_correlation *b, int64_t images
     b->bands = ceiling(rows, b->band_rows);
     s->rows = b->band_rows + extra;
     int64_t elements = planes * s->rows;
-    if (elements > LARGEST || elements * s->pitch > LARGEST) return gd_prepare_fail(p, GD_ERR_SHAPE, -1, elements);
+    if (elements > LARGEST_BAND || elements * s->pitch > LARGEST_BAND) return gd_prepare_fail(p, GD_ERR_SHAPE, -1, elements);
 
     double wanted = work / 4e6 > 64 ? 64 : work / 4e6;
     b->units = images * b->groups * b->bands;
@@ -258,13 +259,13 @@ int gd_prepare_conv2d_dw(gd_prepare *p) {
     b->bands = ceiling(q[HO], b->band_rows);
     b->source.rows = (b->band_rows - 1) * q[SH] + (q[KH] - 1) * q[DH] + 1;
     int64_t image = b->source.rows * b->source.pitch;
-    if (image > LARGEST) return gd_prepare_fail(p, GD_ERR_SHAPE, -1, image);
+    if (image > LARGEST_BAND) return gd_prepare_fail(p, GD_ERR_SHAPE, -1, image);
     b->image_step = 1;
     if (b->bands == 1 && positions > 0)
         b->image_step = larger(smaller(smaller(512 / positions, (int64_t)(BAND_BYTES / (double)(image * b->channel_step))),
                                        q[N]), 1);
     int64_t columns = b->image_step * b->band_rows * q[WO], elements = b->image_step * b->channel_step;
-    if (elements * image > LARGEST || columns * b->lanes > LARGEST)
+    if (elements * image > LARGEST_BAND || columns * b->lanes > LARGEST_BAND)
         return gd_prepare_fail(p, GD_ERR_SHAPE, -1, elements);
     gd_conv_tap *taps = gd_prepare_block(p, (size_t)columns * sizeof *taps);
     if (taps == NULL) return GD_ERR_MEMORY;

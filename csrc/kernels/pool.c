@@ -47,7 +47,9 @@ static int prepare(gd_prepare *p, int image, int result, int places) {
     if (!windows_fit(w[2], w[4], w[6], w[8], w[10])) return gd_prepare_fail(p, GD_ERR_SHAPE, 5, w[4]);
     pool_block *b = gd_prepare_block(p, sizeof *b);
     if (b == NULL) return GD_ERR_MEMORY;
-    *b = (pool_block){dtype, w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8], w[9], w[10],
+    /* taps beyond the image's end reach nothing */
+    int64_t kernel_rows = w[5] < w[1] + w[9] ? w[5] : w[1] + w[9], kernel_cols = w[6] < w[2] + w[10] ? w[6] : w[2] + w[10];
+    *b = (pool_block){dtype, w[0], w[1], w[2], w[3], w[4], kernel_rows, kernel_cols, w[7], w[8], w[9], w[10],
                       gd_params_parts(gd_operand(p, image)->count, w[0])};
     p->parts = b->parts;
     p->block = b;
