@@ -102,12 +102,11 @@ def _axes_of_both(a: Tensor, b: Tensor, axes: Any) -> tuple[list[int], list[int]
         if not 0 <= axes <= min(a.ndim, b.ndim):
             fail(ShapeError, "tensordot", f"{axes} axes of {a.ndim} and {b.ndim} dimensions", [a, b])
         return list(range(a.ndim - axes, a.ndim)), list(range(axes))
-    try:
-        first, second = ([axis] if isinstance(axis, (int, np.integer)) else list(axis) for axis in axes)
-    except (TypeError, ValueError):
+    if not isinstance(axes, (tuple, list)) or len(axes) != 2:
         fail(ShapeError, "tensordot", f"axes are an int or a pair of lists, got {axes!r}", [a, b])
-    first = [axis_of("tensordot", i, a.ndim, [a, b]) for i in first]
-    second = [axis_of("tensordot", i, b.ndim, [a, b]) for i in second]
+    lists = [axis if isinstance(axis, (tuple, list)) else [axis] for axis in axes]
+    first, second = ([axis_of("tensordot", i, x.ndim, [a, b]) for i in axis]
+                     for x, axis in zip((a, b), lists, strict=True))  # fmt: skip
     if len(first) != len(second) or len(set(first)) != len(first) or len(set(second)) != len(second):
         fail(ShapeError, "tensordot", f"axes {axes!r} do not pair", [a, b])
     return first, second

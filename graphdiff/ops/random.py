@@ -34,11 +34,11 @@ def _infer_draw(_xs: Any, attrs: Any) -> Any:
 
 
 RANDOM_UNIT = register(Op(
-    "random_unit", "leaf", "Floats of [0, 1), from a key.", infer=_infer_draw, differentiable=False,
+    "random_unit", "custom", "Floats of [0, 1), from a key.", infer=_infer_draw, differentiable=False,
     kernel=Call("random", lambda node: (node.attrs["stream"],)),
 ))  # fmt: skip
 RANDOM_BELOW = register(Op(
-    "random_below", "leaf", "Integers of [0, span), from a key and a span for each or for all.", infer=_infer_draw,
+    "random_below", "custom", "Integers of [0, span), from a key and a span for each or for all.", infer=_infer_draw,
     differentiable=False, kernel=Call("random", lambda node: (node.attrs["stream"],)),
 ))  # fmt: skip
 
