@@ -86,6 +86,11 @@ def test_every_module_has_a_room():
     assert {room_of(module_name(path)) for path in sources()} <= set(ORDER)
 
 
+def test_every_folder_is_a_package():
+    """Without its __init__ a folder works in the checkout and is missing from the installed package."""
+    assert [str(path.parent) for path in sources() if not (path.parent / "__init__.py").exists()] == []
+
+
 @pytest.mark.parametrize("path", sources(), ids=module_name)
 def test_imports_run_one_way(path):
     assert violations(path.read_text(), module_name(path), path.name == "__init__.py") == []

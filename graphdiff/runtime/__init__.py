@@ -1,0 +1,1 @@
+"""Plan to running program: lower, bind, run, profile, save."""

@@ -1,0 +1,1 @@
+"""Graph to plan: select instructions, fuse, order, recompute, lay out memory."""
