@@ -81,7 +81,7 @@ def _on_diagonal(d: Tensor, else_: Any = 0) -> Tensor:
     return where(equal(positions((n, n), 0), positions((n, n), 1)), expand_dims(d, -1), else_)
 
 
-def _sum(*terms: Tensor | None) -> Tensor | None:
+def _sum(*terms: Tensor | None) -> Any:
     """The sum of what there is."""
     total = None
     for term in terms:
@@ -538,7 +538,7 @@ def _svd_checked(node: Node) -> tuple[Tensor, Tensor, Tensor]:
     if node.attrs["full_matrices"] and x.shape[-1] != x.shape[-2]:
         raise GraphError("linalg.svd: no derivative of full_matrices of a matrix that is not square; write "
                          "full_matrices=False", source=str(node.source) if node.source else None)  # fmt: skip
-    return node.outputs  # type: ignore[return-value]
+    return node.outputs
 
 
 def _svd_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
