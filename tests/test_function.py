@@ -392,3 +392,30 @@ def test_profiles_name_every_instruction(tmp_path):
     assert any("test_function.py" in r.source for r in p.rows) and "matmul" in str(p)
     p.write_trace(tmp_path / "trace.json")
     assert "traceEvents" in (tmp_path / "trace.json").read_text()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_results_do_not_depend_on_the_number_of_threads(n):
+    rng = np.random.default_rng(0)
+    x, W = gd.input("x", (300, 400)), gd.parameter("W", rng.standard_normal((400, 500)).astype(np.float32))
+    y = gd.tanh(x @ W)
+    outputs = [gd.sum(y), gd.sum(y, axis=0), gd.sum(y, axis=1), gd.nn.softmax(y), *gd.grad(gd.sum(y * y), [x, W])]
+    X = rng.standard_normal((300, 400)).astype(np.float32)
+    before = gd.get_num_threads()
+    try:
+        gd.set_num_threads(4)
+        got = gd.compile([x], outputs, threads=n)(X)
+        gd.set_num_threads(1)
+        want = gd.compile([x], outputs)(X)
+    finally:
+        gd.set_num_threads(before)
+    assert all(np.array_equal(a, b) for a, b in zip(got, want))
+
+
+def test_bad_numbers_of_threads():
+    x = gd.input("x", (2,))
+    for bad in (0, -1, 1.5, True, "2"):
+        with pytest.raises(gd.CompileError, match="threads"):
+            gd.compile([x], x, threads=bad)
+        with pytest.raises(gd.GraphError, match="set_num_threads"):
+            gd.set_num_threads(bad)

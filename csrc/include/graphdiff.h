@@ -166,11 +166,16 @@ void gd_program_destroy(gd_program *program);      /* counts references: context
 int64_t gd_program_arena_bytes(const gd_program *program);    /* planned arena */
 int64_t gd_program_scratch_bytes(const gd_program *program);  /* registers and packing, one thread */
 int64_t gd_program_instructions(const gd_program *program);
+int gd_program_parallel(const gd_program *program);           /* whether any instruction can be shared out */
 
 enum { GD_RUN_CHECK_FINITE = 1 };  /* fail at the first instruction whose float results are not finite */
 
 int gd_context_create(gd_program *program, gd_context **context);
 void gd_context_destroy(gd_context *context);
+/* At most this many threads of the pool work on a run, each with scratch of its own; as many as the pool has when the
+ * context is made. One where no instruction can be shared out. */
+int gd_context_set_threads(gd_context *context, int threads);
+int gd_context_threads(const gd_context *context);
 /* Pointer arrays have the program's numbers of slots. Feeds and results must not overlap each other or the
  * parameters. Returns GD_ERR_BUSY, having done nothing, if the context is already running. */
 int gd_context_run(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params,

@@ -1,6 +1,5 @@
 /* context.c: owns running: the arena, the scratch, the addresses of operands, and the one loop over instructions.
- * It knows what an instruction is, not what it computes. A run allocates nothing, except that the first one after
- * gd_set_threads makes room for the new threads' scratch.
+ * It knows what an instruction is, not what it computes. A run allocates nothing.
  *
  * Invariant: addresses[i] is the address of operand i for the pointers in slots[]; a run changes only those whose
  * slot's pointer changed.
@@ -48,7 +47,7 @@ int gd_context_create(gd_program *program, gd_context **context) {
     c->arena = gd_memory_zeroed((size_t)program->arena_bytes, &c->arena_base);
     /* a line between lanes, so that threads do not write to each other's */
     c->lane_bytes = ((size_t)program->scratch_bytes + 2 * GD_ALIGN - 1) / GD_ALIGN * GD_ALIGN;
-    if (c->addresses == NULL || c->slots == NULL || c->arena == NULL || scratch_allocate(c, 1) != GD_OK) {
+    if (c->addresses == NULL || c->slots == NULL || c->arena == NULL || scratch_allocate(c, program->max_parts > 1 ? gd_threads() : 1) != GD_OK) {
         gd_context_destroy(c);
         return GD_ERR_MEMORY;
     }
@@ -61,6 +60,17 @@ int gd_context_create(gd_program *program, gd_context **context) {
     *context = c;
     return GD_OK;
 }
+
+int gd_context_set_threads(gd_context *context, int threads) {
+    if (threads < 1) return GD_ERR_SHAPE;
+    if (atomic_exchange_explicit(&context->running, 1, memory_order_acquire) != 0) return GD_ERR_BUSY;
+    int lanes = context->program->max_parts > 1 ? threads : 1;
+    int status = lanes == context->lanes ? GD_OK : scratch_allocate(context, lanes);
+    atomic_store_explicit(&context->running, 0, memory_order_release);
+    return status;
+}
+
+int gd_context_threads(const gd_context *context) { return context->lanes; }
 
 void gd_context_destroy(gd_context *context) {
     if (context == NULL) return;
@@ -212,10 +222,6 @@ int gd_context_profile(gd_context *c, const void *const *inputs, void *const *ou
     if (status == GD_OK) status = bind(c, (const void *const *)outputs, g->n_outputs, g->n_inputs, fault);
     if (status == GD_OK)
         status = bind(c, (const void *const *)params, g->n_params, g->n_inputs + g->n_outputs, fault);
-    if (status == GD_OK && g->max_parts > 1) {
-        int threads = gd_threads();
-        if (threads > c->lanes) status = scratch_allocate(c, threads);
-    }
     if (status == GD_OK) status = run_all(c, flags, ns, fault);
     atomic_store_explicit(&c->running, 0, memory_order_release);
     return status;

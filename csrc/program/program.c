@@ -351,3 +351,4 @@ void gd_program_destroy(gd_program *program) {
 int64_t gd_program_arena_bytes(const gd_program *program) { return program->arena_bytes; }
 int64_t gd_program_scratch_bytes(const gd_program *program) { return program->scratch_bytes; }
 int64_t gd_program_instructions(const gd_program *program) { return program->n_instructions; }
+int gd_program_parallel(const gd_program *program) { return program->max_parts > 1; }

@@ -195,6 +195,11 @@ cdef class Program:
         return gd_program_scratch_bytes(self.handle)
 
     @property
+    def parallel(self) -> bool:
+        """Whether any instruction can be shared out to threads."""
+        return gd_program_parallel(self.handle) != 0
+
+    @property
     def instructions(self) -> int:
         return gd_program_instructions(self.handle)
 
@@ -240,16 +245,23 @@ cdef class Context:
     cdef gd_context *handle
     cdef readonly Program program
 
-    def __cinit__(self, Program program not None):
+    def __cinit__(self, Program program not None, int threads=0):
         cdef int status
         self.program = program
         with nogil:
             status = gd_context_create(program.handle, &self.handle)
+            if status == GD_OK and threads > 0:
+                status = gd_context_set_threads(self.handle, threads)
         if status != GD_OK:
             raise error(status, NULL)
 
     def __dealloc__(self):
         gd_context_destroy(self.handle)
+
+    @property
+    def threads(self) -> int:
+        """At most how many threads work on a run: each has scratch of its own."""
+        return gd_context_threads(self.handle)
 
     def run(self, inputs, outputs, params=(), int flags=0) -> None:
         """Run once on C-contiguous arrays in slot order; CoreError with the fault."""

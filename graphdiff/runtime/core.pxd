@@ -37,9 +37,12 @@ cdef extern from "graphdiff.h" nogil:
     int64_t gd_program_arena_bytes(const gd_program *program) noexcept
     int64_t gd_program_scratch_bytes(const gd_program *program) noexcept
     int64_t gd_program_instructions(const gd_program *program) noexcept
+    int gd_program_parallel(const gd_program *program) noexcept
 
     int gd_context_create(gd_program *program, gd_context **context) noexcept
     void gd_context_destroy(gd_context *context) noexcept
+    int gd_context_set_threads(gd_context *context, int threads) noexcept
+    int gd_context_threads(const gd_context *context) noexcept
     int gd_context_run(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params,
                        int flags, gd_fault *fault) noexcept
     int gd_context_profile(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params,

@@ -43,6 +43,7 @@ def compile(  # noqa: A001
     parameters: Mapping[str, Any] | None = None,
     checkpoint: Any = None,
     memory_limit: int | str | None = None,
+    threads: int | None = None,
     debug: Any = False,
     name: str | None = None,
 ) -> Function:
@@ -54,7 +55,9 @@ def compile(  # noqa: A001
     state as it was before the call. ``checkpoint``: None keeps every forward value for the backward pass; ``"sqrt"``,
     ``gd.Every(k)`` or a list of Tensors to keep recompute the others, bit for bit the same. ``memory_limit``: bytes (an
     int, or ``"64MB"``, ``"64MiB"``) that the arena as laid out does not exceed, at the least predicted time; where no
-    schedule is found, MemoryLimitError with the smallest arena - at the call if a dimension is named. ``debug="nan"``: the first
+    schedule is found, MemoryLimitError with the smallest arena - at the call if a dimension is named. ``threads``: at most how
+    many threads of the pool work on a call (all of them unless given; see ``gd.set_num_threads``); results never depend
+    on it. ``debug="nan"``: the first
     instruction that makes a non-finite value raises NonFiniteError. ``name``: for people.
 
     Raises GraphError (foreign or repeated leaves), ShapeError and DTypeError (updates), CompileError.
@@ -81,6 +84,8 @@ def compile(  # noqa: A001
     if memory_limit is not None and limit is None:
         raise CompileError(f'compile: memory_limit is a number of bytes or text such as "64MB", got {memory_limit!r}',
                            source=_here())  # fmt: skip
+    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= 1024):
+        raise CompileError(f"compile: threads is a number from 1 to 1024, got {threads!r}", source=_here())
     watchers = _watchers(graph)
     monitors = {w.text: w for w in watchers if w.kind == "monitor"}
     checks = [w for w in watchers if w.kind == "check"]
@@ -92,7 +97,7 @@ def compile(  # noqa: A001
     check_values = simple.outputs[len(seen) :]
     kept = [mapping.get(v, v) for v in checkpoint] if isinstance(checkpoint, (list, tuple)) else checkpoint
     full = _with_checks(final, check_values)
-    program = Program(full, check_values, kept, debug == "nan", limit)
+    program = Program(full, check_values, kept, debug == "nan", limit, threads)
     messages = {v.node: w for v, w in zip(check_values, checks)}
     return Function(program, final, structure, tuple(monitors), messages)
 
@@ -255,7 +260,7 @@ class Function(_core.Runner):
             while len(self._contexts) >= KEPT_CONTEXTS:
                 self._contexts.popitem(last=False)
             try:
-                context = self._contexts[key] = _core.Context(layout.program)
+                context = self._contexts[key] = _core.Context(layout.program, self._program.threads)
             except _core.CoreError as e:
                 raise CompileError(f"an arena of {layout.plan.arena_bytes:,} bytes cannot be had ({e})") from None
         self._contexts.move_to_end(key)
@@ -490,7 +495,7 @@ class Bound(_core.Bound):
         storages = [p.node.attrs["storage"].array for p in f.parameters]
         fork = f.fork()
         fork._layout, fork._plan = layout, layout.plan
-        self = super().__new__(cls, _core.Context(layout.program), feeds, [*results, *hidden], storages, fork._fail)
+        self = super().__new__(cls, _core.Context(layout.program, f._program.threads), feeds, [*results, *hidden], storages, fork._fail)
         self.out = results
         return self
 

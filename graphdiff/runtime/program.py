@@ -58,8 +58,10 @@ class Condition(NamedTuple):
 class Program:
     """A compiled graph. ``layout(env)`` gives plan and core program at the sizes ``env``."""
 
-    def __init__(self, graph: Graph, checks: Sequence[Value], checkpoint: Any, debug: bool, limit: int | None = None):
+    def __init__(self, graph: Graph, checks: Sequence[Value], checkpoint: Any, debug: bool, limit: int | None = None,
+                 threads: int | None = None):  # fmt: skip
         self.graph = graph
+        self.threads = threads or _core.threads()
         self.limit = limit
         self.debug = debug
         self.checkpoint = checkpoint
@@ -159,11 +161,15 @@ class Program:
                                 str(c.node.source) if c.node.source else None)  # fmt: skip
         offsets, peak, bound = place(self.lifetimes, env)
         program = _core.Program(self.template.fill(env, offsets, peak), self.template.constants)
-        scratch = program.scratch_bytes
+        scratch = self._scratch(program)
         if self.limit is None or peak + scratch <= self.limit:
             plan = Plan(self.graph.name, self.order, self.lifetimes, env, offsets, peak, bound, scratch, self.limit)
             return Layout(plan, program, self.order, self.template)
         return self._limited(env, scratch)
+
+    def _scratch(self, program: Any) -> int:
+        """Bytes of registers and packing: each thread that works on a run has its own."""
+        return program.scratch_bytes * (self.threads if program.parallel else 1)
 
     def _limited(self, env: dict[str, int], scratch: int) -> Layout:
         """The cheapest layout within the byte limit. Raises MemoryLimitError."""
@@ -184,7 +190,7 @@ class Program:
         template = Template(c.order, c.lifetimes, self.slots)
         program = _core.Program(template.fill(env, chosen.offsets, chosen.arena_bytes), template.constants)
         plan = Plan(self.graph.name, c.order, c.lifetimes, env, chosen.offsets, chosen.arena_bytes, chosen.bound,
-                    program.scratch_bytes, self.limit, c.text)  # fmt: skip
+                    self._scratch(program), self.limit, c.text)  # fmt: skip
         return Layout(plan, program, c.order, template)
 
 
