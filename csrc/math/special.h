@@ -17,8 +17,8 @@ static inline double special_digamma(double x) {
     double result = 0;
     if (x == 0) return -copysign(HUGE_VAL, x);
     if (x < 0) {
-        double whole = floor(x), part = x - whole;
-        if (part == 0) return NAN;   /* also at -inf: floor(-inf) - -inf is not a number either way */
+        double part = x - nearbyint(x);   /* exact, and small where x is near a pole */
+        if (part == 0) return NAN;
         if (x == -HUGE_VAL) return NAN;
         result = -pi / tan(pi * part);
         x = 1 - x;

@@ -27,6 +27,8 @@ INTEGERS = frozenset((int32, int64))
 def as_dtype(spec: object) -> np.dtype:
     """``spec`` (a NumPy dtype, type or name) as one of DTYPES. Raises DTypeError for any other."""
     try:
+        if spec is None:  # which NumPy takes for float64
+            raise TypeError
         dtype = np.dtype(spec)  # type: ignore[call-overload]
     except TypeError:
         raise DTypeError(f"dtype {spec!r} is not one of {', '.join(d.name for d in DTYPES)}") from None

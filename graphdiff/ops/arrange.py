@@ -27,9 +27,9 @@ from .movement import (
     slice,  # noqa: A004
     take,
 )
-from .opdef import axis_of, composite
+from .opdef import as_list, axis_of, composite
 from .registry import Sample
-from .tensor import Tensor, as_tensor, fail
+from .tensor import Tensor, as_tensor, fail, told
 
 
 def part(x: Tensor, axis: int, start: Size, size: Size) -> Tensor:
@@ -38,15 +38,11 @@ def part(x: Tensor, axis: int, start: Size, size: Size) -> Tensor:
     return slice(x, starts, tuple(size if i == axis else s for i, s in enumerate(x.shape)), (1,) * x.ndim)
 
 
-def _many(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (tuple, list)) else [value]
-
-
 def _distinct(name: str, x: Tensor, axes: Any) -> list[int]:
     """Axes in the order given. Raises ShapeError for a repeated one."""
-    out = [axis_of(name, a, x.ndim, [x]) for a in _many(axes)]
+    out = [axis_of(name, a, x.ndim, [x]) for a in as_list(axes)]
     if len(set(out)) != len(out):
-        fail(ShapeError, name, f"repeated axis in {tuple(_many(axes))}", [x])
+        fail(ShapeError, name, f"repeated axis in {tuple(as_list(axes))}", [x])
     return out
 
 
@@ -88,7 +84,8 @@ def roll(x, /, shift, axis=None):  # type: ignore[no-untyped-def]
     x = as_tensor(x, "roll")
     if axis is None:
         return reshape(roll(reshape(x, (x.size,)), shift, 0), x.shape)
-    axes, shifts = [axis_of("roll", a, x.ndim, [x]) for a in _many(axis)], _many(shift)
+    axes = [axis_of("roll", a, x.ndim, [x]) for a in as_list(axis)]
+    shifts = [told(as_size, "roll", k, [x]) for k in as_list(shift)]
     if len(shifts) == 1:
         shifts *= len(axes)
     if len(axes) == 1:
@@ -96,7 +93,7 @@ def roll(x, /, shift, axis=None):  # type: ignore[no-untyped-def]
     if len(axes) != len(shifts):
         fail(ShapeError, "roll", f"{len(shifts)} shifts for {len(axes)} axes", [x])
     for a, k in zip(axes, shifts, strict=True):
-        n, k = x.shape[a], as_size(k)
+        n = x.shape[a]
         if isinstance(n, Dim) or isinstance(k, Dim):  # how far round is known only at the call
             x = take(x, remainder(index((n,), -k, (1,)), maximum(size_as(n, int64), 1)), axis=a)
         elif n and k % n:
@@ -120,7 +117,7 @@ def tile(x, /, repetitions):  # type: ignore[no-untyped-def]
 
 
 def _counts(name: str, x: Tensor, repeats: Any) -> list[Size]:
-    out = [as_size(r) for r in _many(repeats)]
+    out = [told(as_size, name, r, [x]) for r in as_list(repeats)]
     for r in out:
         if isinstance(r, int) and r < 0:
             fail(ShapeError, name, f"{r} repetitions", [x])
@@ -151,6 +148,8 @@ def repeat(x, /, repeats, axis=None):  # type: ignore[no-untyped-def]
 # ------------------------------------------------------------------ padding
 def _widths(x: Tensor, pad_width: Any) -> list[tuple[Size, Size]]:
     """NumPy's forms: n, (before, after), ((before, after),) for all axes, or a pair for each."""
+    if isinstance(pad_width, np.ndarray):
+        pad_width = pad_width.tolist()
     try:
         if not isinstance(pad_width, (tuple, list)):
             pairs: list[Any] = [(pad_width, pad_width)] * x.ndim
@@ -234,10 +233,10 @@ def split(x, /, n_or_sizes, axis=0):  # type: ignore[no-untyped-def]
     x = as_tensor(x, "split")
     axis = axis_of("split", axis, x.ndim, [x])
     whole = x.shape[axis]
-    if isinstance(n_or_sizes, (tuple, list)):
-        sizes = [as_size(s) for s in n_or_sizes]
+    if isinstance(n_or_sizes, (tuple, list, np.ndarray)):
+        sizes = [told(as_size, "split", s, [x]) for s in n_or_sizes]
     else:
-        n = as_size(n_or_sizes)
+        n = told(as_size, "split", n_or_sizes, [x])
         size = exact_div(whole, n) if isinstance(n, int) and n > 0 else None
         if size is None:
             fail(ShapeError, "split", f"{whole} elements along axis {axis} do not divide into {n} equal parts", [x])

@@ -18,7 +18,7 @@ from ..ir.graph import Node
 from .elementwise import equal, multiply, where
 from .linalg import matmul
 from .movement import permute_dims, place, positions, reshape
-from .opdef import axis_of, composite, linear, operands
+from .opdef import axis_of, composite, int_of, linear, operands
 from .reduce import sum as sum_
 from .registry import Sample, Strided, View
 from .tensor import Tensor, as_tensor, fail, make
@@ -67,6 +67,7 @@ def _diagonal_transpose(node: Node, g: Tensor) -> Tensor:
 
 def _diagonal(x: Any, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     x = as_tensor(x, "diagonal")
+    offset = int_of("diagonal", "offset", offset, [x])
     axes = axis_of("diagonal", axis1, x.ndim, [x]), axis_of("diagonal", axis2, x.ndim, [x])
     if axes[0] == axes[1]:
         fail(ShapeError, "diagonal", f"axis {axis1} is given twice", [x])

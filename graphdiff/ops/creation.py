@@ -12,24 +12,26 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, ShapeError
-from ..ir.dims import Dim, Shape, Size, as_shape, as_size
+from ..ir.dims import Dim, Size, as_shape, as_size
 from ..ir.dtypes import FLOATS, as_dtype, int64
 from .elementwise import astype, equal, greater, logical_and, maximum, where
 from .movement import broadcast_to, index, size_as
 from .opdef import composite, operands
 from .registry import Sample
-from .tensor import Tensor, as_tensor, fail, scalar
+from .tensor import Tensor, as_tensor, constant, fail, scalar, told
 
 
-def _sizes(name: str, shape: Any) -> Shape:
-    try:
-        return as_shape(shape)
-    except ShapeError as e:
-        fail(ShapeError, name, e.fact)
+def _number(name: str, value: Any, dtype: Any) -> Tensor:
+    """A number or Tensor in ``dtype``, in its own for None; a number gets there without rounding on the way."""
+    x = as_tensor(value, name)
+    if dtype is None:
+        return x
+    dtype = told(as_dtype, name, dtype, [x])
+    return astype(x, dtype) if isinstance(value, Tensor) else constant(value, dtype)
 
 
 def _filled(name: str, shape: Any, value: float, dtype: Any) -> Tensor:
-    return broadcast_to(scalar(value, as_dtype(dtype)), _sizes(name, shape))
+    return broadcast_to(scalar(value, told(as_dtype, name, dtype)), told(as_shape, name, shape))
 
 
 def _shape_samples(_rng: np.random.Generator) -> Iterable[Sample]:
@@ -55,10 +57,10 @@ def ones(shape, dtype="float32"):  # type: ignore[no-untyped-def]
     + [Sample(((2, 3), rng.uniform(-1, 1, ())))])  # fmt: skip
 def full(shape, fill_value, dtype=None):  # type: ignore[no-untyped-def]
     """``fill_value`` (a number or a 0-d Tensor) at every place of ``shape``, in its own dtype unless given."""
-    value = as_tensor(fill_value, "full") if dtype is None else astype(as_tensor(fill_value, "full"), dtype)
+    value = _number("full", fill_value, dtype)
     if value.shape != ():
         fail(ShapeError, "full", f"fill_value has shape {value.shape}, not ()", [value])
-    return broadcast_to(value, _sizes("full", shape))
+    return broadcast_to(value, told(as_shape, "full", shape))
 
 
 def _like_samples(rng: np.random.Generator) -> Iterable[Sample]:
@@ -93,8 +95,8 @@ def full_like(x, /, fill_value, dtype=None):  # type: ignore[no-untyped-def]
                                                                  (0, 0, 0))])  # fmt: skip
 def eye(n_rows, n_cols=None, /, k=0, dtype="float32"):  # type: ignore[no-untyped-def]
     """Ones on diagonal ``k`` of a matrix, square unless ``n_cols`` is given, and zeros elsewhere."""
-    shape = _sizes("eye", (n_rows, n_rows if n_cols is None else n_cols))
-    return astype(equal(index(shape, as_size(k), (1, -1)), 0), dtype)
+    shape = told(as_shape, "eye", (n_rows, n_rows if n_cols is None else n_cols))
+    return astype(equal(index(shape, told(as_size, "eye", k), (1, -1)), 0), dtype)
 
 
 # ------------------------------------------------------------------ ranges
@@ -117,21 +119,21 @@ def arange(start, /, stop=None, step=1, dtype=None):  # type: ignore[no-untyped-
     if stop is None:
         start, stop = 0, start
     for number in (start, stop, step):
-        if not _is_size(number) and not isinstance(number, (float, np.floating)):
-            fail(DTypeError, "arange", f"start, stop and step are numbers, got {number!r}")
+        if not _is_size(number) and not (isinstance(number, (float, np.floating)) and np.isfinite(number)):
+            fail(DTypeError, "arange", f"start, stop and step are finite numbers, got {number!r}")
     whole = all(map(_is_size, (start, stop, step)))
     if whole:
-        start, stop, step = as_size(start), as_size(stop), as_size(step)
+        start, stop, step = (told(as_size, "arange", number) for number in (start, stop, step))
     if isinstance(step, Dim) or step == 0:
         fail(ShapeError, "arange", f"step {step!r} gives no range")
-    dtype = as_dtype(dtype or ("int64" if whole else "float32"))
+    dtype = told(as_dtype, "arange", dtype or ("int64" if whole else "float32"))
     if whole:
         n: Size = -((start - stop) // step)
         return astype(index((n if isinstance(n, Dim) else max(n, 0),), start, (step,)), dtype)
     if any(isinstance(number, str) for number in (start, stop, step)):
         fail(DTypeError, "arange", "a size known only at the call goes with integers")
     if dtype not in FLOATS:
-        fail(DTypeError, "arange", f"steps of {step!r} from {start!r} are no {dtype.name}")
+        fail(DTypeError, "arange", f"of floats it is no {dtype.name}; write .astype({dtype.name!r}) on the result")
     n = max(int(np.ceil((stop - start) / step)), 0)
     return astype(index((n,), 0, (1,)), dtype) * float(step) + float(start)
 
@@ -146,12 +148,12 @@ def linspace(start, stop, /, num=50, endpoint=True, dtype=None):  # type: ignore
     a, b = operands("linspace", (start, stop))
     if a.shape != () or b.shape != ():
         fail(ShapeError, "linspace", f"start and stop have shapes {a.shape} and {b.shape}, not ()", [a, b])
-    target = as_dtype(dtype or (a.dtype if a.dtype in FLOATS else "float32"))
+    target = told(as_dtype, "linspace", dtype or (a.dtype if a.dtype in FLOATS else "float32"))
     if target not in FLOATS:
         fail(DTypeError, "linspace", f"gives floats, not {target.name}; write .astype({target.name!r}) on the result",
              [a, b])  # fmt: skip
-    a, b = astype(a, target), astype(b, target)
-    (n,) = _sizes("linspace", (num,))
+    a, b = _number("linspace", start, target), _number("linspace", stop, target)
+    (n,) = told(as_shape, "linspace", (num,))
     i = index((n,), 0, (1,))
     last = size_as(n - 1 if endpoint else n, int64)
     line = a + astype(i, target) * ((b - a) / astype(maximum(last, 1), target))

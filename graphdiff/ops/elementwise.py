@@ -17,7 +17,7 @@ from ..ir.dtypes import FLOATS, as_dtype, bool_
 from ..ir.graph import Node
 from .opdef import booleans, composite, custom, elementwise, integers, meet, on, op, operands, sum_to
 from .registry import Sample, Tile
-from .tensor import Tensor, as_tensor, fail, make
+from .tensor import Tensor, as_tensor, fail, make, told
 
 # ------------------------------------------------------------------ arithmetic
 add = elementwise("add", "x1 + x2.", partials=(1, 1), accepts="numeric", reference=np.add, samples=on(-2, 2, 2),
@@ -276,7 +276,8 @@ def _infer_astype(xs: Any, attrs: Any) -> Any:
 
 
 def _astype(x: Any, dtype: Any, /) -> Tensor:
-    x, dtype = as_tensor(x, "astype"), as_dtype(dtype)
+    x = as_tensor(x, "astype")
+    dtype = told(as_dtype, "astype", dtype, [x])
     return x if x.dtype is dtype else make(ASTYPE, (x,), {"dtype": dtype})
 
 

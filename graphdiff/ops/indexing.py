@@ -19,9 +19,9 @@ from .arrange import part
 from .contraction import diagonal
 from .elementwise import astype, equal, greater_equal, where
 from .movement import around, as_index, checked_index, index, place, reshape, size_as, take, take_vjp
-from .opdef import composite, custom, operands
+from .opdef import composite, custom, int_of, operands
 from .registry import Call, Sample
-from .tensor import Tensor, as_tensor, fail, make, scalar
+from .tensor import Tensor, as_tensor, fail, make, scalar, told
 
 
 # ------------------------------------------------------------------ triangles and diagonals
@@ -31,7 +31,8 @@ def _triangle_samples(rng: np.random.Generator) -> Iterable[Sample]:
 
 
 def _triangle(name: str, x: Any, k: Any, sign: int) -> Tensor:
-    x, k = as_tensor(x, name), as_size(k)
+    x = as_tensor(x, name)
+    k = told(as_size, name, k, [x])
     if x.ndim < 2:
         fail(ShapeError, name, f"needs two dimensions, got {x.ndim}", [x])
     inside = greater_equal(index(x.shape[-2:], sign * k, (sign, -sign)), 0)
@@ -56,11 +57,11 @@ def triu(x, /, k=0):  # type: ignore[no-untyped-def]
 def diag(x, /, k=0):  # type: ignore[no-untyped-def]
     """Of a vector the matrix with it on diagonal ``k``; of a matrix the vector of its diagonal ``k``."""
     x = as_tensor(x, "diag")
+    k = int_of("diag", "k", k, [x])
     if x.ndim == 2:
         return diagonal(x, k)
     if x.ndim != 1:
         fail(ShapeError, "diag", f"needs one or two dimensions, got {x.ndim}", [x])
-    k = as_size(k).__index__()
     n = x.shape[0] + builtins.abs(k)
     if k:  # as long as a side; what is put behind lies on no diagonal
         x = place(x, scalar(0, x.dtype), (n,), (0,), (1,))
@@ -88,7 +89,7 @@ def gather_nd(x, indices, /, batch_dims=0):  # type: ignore[no-untyped-def]
     both go together. Negative ones count from the end, one out of range fails the call. Shape:
     indices.shape[:-1] + x.shape[batch_dims + q:]."""
     x, idx = as_tensor(x, "gather_nd"), as_index("gather_nd", indices)
-    b = as_size(batch_dims).__index__()
+    b = int_of("gather_nd", "batch_dims", batch_dims, [x, idx])
     if not 0 <= b < builtins.min(x.ndim, idx.ndim):
         fail(ShapeError, "gather_nd", f"batch_dims {b} of {x.ndim} and {idx.ndim} dimensions", [x, idx])
     q = idx.shape[-1]

@@ -15,7 +15,7 @@ from ..ir.dims import Dim, as_shape
 from ..ir.dtypes import CODE, FLOATS, as_dtype, bool_
 from ..ir.graph import Source, topological, user_source
 from .registry import Guard, Nothing, Op, register
-from .tensor import Storage, Tensor, as_tensor, fail, make
+from .tensor import Storage, Tensor, as_tensor, fail, make, told
 
 
 def _infer_leaf(_inputs: Any, attrs: dict[str, Any]) -> Any:
@@ -41,8 +41,8 @@ def input(name: str, shape: Any = (), dtype: Any = "float32") -> Tensor:  # noqa
 
     Example: ``x = gd.input("x", shape=("batch", 64))``.
     """
-    attrs = {"name": _name("input", name), "shape": as_shape(shape), "dtype": as_dtype(dtype)}
-    return make(INPUT, (), attrs)
+    attrs = {"name": _name("input", name), "shape": told(as_shape, "input", shape)}
+    return make(INPUT, (), {**attrs, "dtype": told(as_dtype, "input", dtype)})
 
 
 def parameter(
@@ -75,10 +75,10 @@ def _stored(op: Op, name: Any, value: Any, shape: Any, init: Any, dtype: Any) ->
     if value is None:
         if shape is None or init is None:
             fail(GraphError, op.name, f"{name!r} needs a value, or a shape and an init")
-        sizes = as_shape(shape)
+        sizes = told(as_shape, op.name, shape)
         if any(isinstance(s, Dim) for s in sizes):
             fail(ShapeError, op.name, f"{name!r} has storage, so its shape must be ints, got {shape}")
-        dtype = as_dtype(dtype or "float32")
+        dtype = told(as_dtype, op.name, dtype or "float32")
         array = np.asarray(init(tuple(int(s) for s in sizes), dtype))
         if array.shape != sizes:
             fail(ShapeError, op.name, f"init gave {array.shape} for {name!r} of shape {sizes}")
@@ -92,7 +92,7 @@ def _stored(op: Op, name: Any, value: Any, shape: Any, init: Any, dtype: Any) ->
         if dtype is None and not isinstance(value, (np.ndarray, np.generic)) and array.dtype.kind == "f":
             dtype = "float32"
         if dtype is not None:
-            array = array.astype(as_dtype(dtype))
+            array = array.astype(told(as_dtype, op.name, dtype))
         if array.dtype not in CODE:
             fail(DTypeError, op.name, f"{name!r} is {array.dtype}; write .astype('float32') or another of float32, "
                  "float64, int32, int64, bool")  # fmt: skip

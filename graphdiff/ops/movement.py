@@ -16,9 +16,9 @@ from ..ir.dims import Dim, Shape, Size, as_shape, as_size, broadcast, exact_div,
 from ..ir.dtypes import INTEGERS, as_dtype, int64
 from ..ir.graph import Node
 from .elementwise import astype, equal
-from .opdef import axes_of, axis_of, composite, contiguous_strides, custom, linear, on, op, operands, sum_to
+from .opdef import as_list, axes_of, axis_of, composite, contiguous_strides, custom, linear, on, op, operands, sum_to
 from .registry import Call, Guard, Index, Op, Place, Sample, Strided, View, register
-from .tensor import Tensor, as_tensor, fail, make, scalar
+from .tensor import Tensor, as_tensor, fail, make, scalar, told
 
 
 # ------------------------------------------------------------------ reshape
@@ -51,7 +51,7 @@ def _reshape_view(node: Node, view: Strided) -> Strided | None:
 
 
 def _resolve(x: Tensor, shape: Any) -> Shape:
-    sizes = [as_size(s) for s in (shape if isinstance(shape, (tuple, list)) else (shape,))]
+    sizes = [told(as_size, "reshape", s, [x]) for s in (shape if isinstance(shape, (tuple, list)) else (shape,))]
     unknown = [i for i, s in enumerate(sizes) if isinstance(s, int) and s == -1]
     if len(unknown) > 1:
         fail(ShapeError, "reshape", "more than one size is -1", [x], {"shape": tuple(sizes)})
@@ -61,7 +61,7 @@ def _resolve(x: Tensor, shape: Any) -> Shape:
         if found is None:
             fail(ShapeError, "reshape", f"{x.size} elements do not divide into {format_shape(sizes)}", [x])
         sizes[unknown[0]] = found
-    out = as_shape(sizes)
+    out = told(as_shape, "reshape", sizes, [x])
     if product(out) != x.size:
         fail(ShapeError, "reshape", f"{x.size} elements into {format_shape(out)}", [x], {"shape": out})
     return out
@@ -113,9 +113,9 @@ def _infer_permute(xs: Any, attrs: Any) -> Any:
 
 def _permute(x: Any, /, axes: Any) -> Tensor:
     x = as_tensor(x, "permute_dims")
-    order = tuple(axis_of("permute_dims", a, x.ndim, [x]) for a in axes)
+    order = tuple(axis_of("permute_dims", a, x.ndim, [x]) for a in as_list(axes))
     if sorted(order) != list(range(x.ndim)):
-        fail(ShapeError, "permute_dims", f"axes {tuple(axes)} are no order of {x.ndim} dimensions", [x])
+        fail(ShapeError, "permute_dims", f"axes {tuple(as_list(axes))} are no order of {x.ndim} dimensions", [x])
     return x if order == tuple(range(x.ndim)) else make(PERMUTE, (x,), {"axes": order})
 
 
@@ -148,7 +148,8 @@ def _broadcast_view(node: Node, view: Strided) -> Strided:
 
 
 def _broadcast_to(x: Any, /, shape: Any) -> Tensor:
-    x, out = as_tensor(x, "broadcast_to"), as_shape(shape)
+    x = as_tensor(x, "broadcast_to")
+    out = told(as_shape, "broadcast_to", shape, [x])
     if x.shape == out:
         return x
     if broadcast(x.shape, out) != out:
@@ -207,14 +208,13 @@ def _pad_places(node: Node) -> Any:
 
 
 def _pad_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
-    x, fill = node.inputs
-    a = node.attrs
+    x, a = node.inputs[0], node.attrs
     inner = slice(gs[0], a["starts"], x.shape, a["steps"])
     return [inner if wanted[0] else None, op("sum")(gs[0]) - op("sum")(inner) if wanted[1] else None]
 
 
 def _pad_jvp(node: Node, ts: Any, _d: Any) -> Any:
-    x, fill = node.inputs
+    x = node.inputs[0]
     if ts[0] is None and ts[1] is None:
         return [None]
     return [make(PAD, (broadcast_to(scalar(0, x.dtype), x.shape) if ts[0] is None else ts[0],
@@ -288,10 +288,14 @@ def _concat_jvp(node: Node, ts: Any, _d: Any) -> Any:
                    axis=node.attrs["axis"])]
 
 
+def _listed(name: str, arrays: Any) -> tuple[Any, ...]:
+    if not isinstance(arrays, (list, tuple)) or not arrays:
+        fail(ShapeError, name, f"needs a list of at least one Tensor, got {arrays!r}")
+    return tuple(arrays)
+
+
 def _concat(arrays: Any, /, axis: int = 0) -> Tensor:
-    if isinstance(arrays, Tensor) or not len(arrays):
-        fail(ShapeError, "concat", "needs a list of at least one Tensor", [])
-    xs = operands("concat", tuple(arrays))
+    xs = operands("concat", _listed("concat", arrays))
     if axis is None:
         xs, axis = tuple(reshape(x, (x.size,)) for x in xs), 0
     axis = axis_of("concat", axis, xs[0].ndim, xs)
@@ -319,10 +323,11 @@ CONCAT = concat.op  # type: ignore[attr-defined]
     Sample(([rng.uniform(-2, 2, (2, 3)) for _ in range(3)],), {"axis": a}) for a in (0, 1, -1)])  # fmt: skip
 def stack(arrays, /, axis=0):  # type: ignore[no-untyped-def]
     """Tensors of one shape along a new ``axis``."""
-    xs = [as_tensor(a, "stack") for a in arrays]
+    xs = [as_tensor(a, "stack") for a in _listed("stack", arrays)]
     for x in xs:
         if x.shape != xs[0].shape:
             fail(ShapeError, "stack", f"{format_shape(xs[0].shape)} and {format_shape(x.shape)} differ", xs)
+    axis = axis_of("stack", axis, xs[0].ndim + 1, xs)
     return concat([expand_dims(x, axis) for x in xs], axis=axis)
 
 
@@ -509,8 +514,9 @@ def checked_index(idx: Tensor, limit: Size) -> Tensor:
            samples=lambda rng: [Sample((rng.integers(0, 5, s), 5), {"dtype": "float32"}) for s in ((4,), (2, 3), ())])
 def one_hot(idx, /, n, dtype="float32"):  # type: ignore[no-untyped-def]
     """1 at each index along a new last axis of size ``n``, else 0; an index out of range fails the call."""
-    idx, n = as_index("one_hot", idx), as_size(n)
-    return astype(is_label(idx, n), as_dtype(dtype))
+    idx = as_index("one_hot", idx)
+    (n,) = told(as_shape, "one_hot", (n,), [idx])
+    return astype(is_label(idx, n), told(as_dtype, "one_hot", dtype, [idx]))
 
 
 def is_label(idx: Tensor, n: Size) -> Tensor:

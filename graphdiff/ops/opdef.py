@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, ShapeError
-from ..ir.dims import Shape, Size, broadcast
+from ..ir.dims import Dim, Shape, Size, as_size, broadcast
 from ..ir.dtypes import FLOATS, INTEGERS, bool_, promote
 from ..ir.graph import Node, ambient
 from .registry import REGISTRY, Kernel, Op, Sample, Tile, register
-from .tensor import Tensor, as_tensor, fail, make, scalar
+from .tensor import Tensor, as_tensor, fail, make, scalar, told
 
 Samples = Callable[[np.random.Generator], Iterable[Sample]]
 
@@ -341,6 +341,19 @@ def axis_of(name: str, axis: Any, ndim: int, xs: Sequence[Any] = ()) -> int:
     if not -ndim <= i < ndim:
         fail(ShapeError, name, f"axis {i} is out of range for {ndim} dimensions", xs)
     return i % ndim
+
+
+def int_of(name: str, what: str, value: Any, xs: Sequence[Any] = ()) -> int:
+    """``value`` as an int. Raises ShapeError for anything else, a size known only at the call included."""
+    size = told(as_size, name, value, xs)
+    if isinstance(size, Dim):
+        fail(ShapeError, name, f"{what} must be an int, got {size}", xs)
+    return size
+
+
+def as_list(value: Any) -> list[Any]:
+    """One thing, or the things in a tuple, list or array of one dimension."""
+    return list(value) if isinstance(value, (tuple, list, np.ndarray)) and np.ndim(value) else [value]
 
 
 def axes_of(name: str, axis: Any, ndim: int, xs: Sequence[Any] = ()) -> tuple[int, ...]:

@@ -13,10 +13,15 @@ import numpy as np
 from ..errors import ShapeError
 from ..ir.dims import Size, as_size
 from ..ir.dtypes import int64
+from ..ir.graph import Node
 from .movement import around, reshape, take_along_axis, take_along_vjp
 from .opdef import axis_of, composite, custom
 from .registry import Call, Sample
-from .tensor import Tensor, as_tensor, fail, make
+from .tensor import Tensor, as_tensor, fail, make, told
+
+
+def _length(node: Node) -> Size:
+    return node.inputs[0].shape[node.attrs["axis"]]
 
 
 # ------------------------------------------------------------------ arguments of the extremes
@@ -46,7 +51,8 @@ def _arg(name: str, kernel: str, doc: str, reference: Any, onnx: str) -> Any:
         return reshape(y, kept) if keepdims else y
 
     published = custom(name, doc, infer=infer, public=public, reference=reference, samples=_arg_samples, onnx=onnx,
-                       kernel=Call(kernel, lambda node: around(node.inputs[0], node.attrs["axis"])))  # fmt: skip
+                       kernel=Call(kernel, lambda node: around(node.inputs[0], node.attrs["axis"]),
+                                   needs=lambda node: [(_length(node) - 1, f"{name} of no elements")]))  # fmt: skip
     return published
 
 
@@ -63,11 +69,13 @@ def _infer_sort(xs: Any, attrs: Any) -> Any:
     return ((shape, x.dtype), (shape, int64))
 
 
-def _sorted(name: str, x: Any, axis: Any, descending: bool, k: Any = None) -> tuple[Tensor, Tensor]:
+def _sorted(name: str, x: Any, axis: Any, descending: bool, k: Any = ...) -> tuple[Tensor, Tensor]:
+    """Values and indices of the first ``k``, of all unless given."""
     x = as_tensor(x, name)
     axis = axis_of(name, axis, x.ndim, [x])
     n = x.shape[axis]
-    k = n if k is None else as_size(k)
+    k = n if k is ... else k
+    k = told(as_size, name, k, [x])
     if isinstance(k, int) and (k < 0 or (isinstance(n, int) and k > n)):
         fail(ShapeError, name, f"{k} of {n} elements", [x], {"k": k, "axis": axis})
     return make(SORT, (x,), {"axis": axis, "descending": bool(descending), "k": k})
@@ -98,7 +106,8 @@ sort = custom(
     jvp=lambda node, ts, d: [None if ts[0] is None else take_along_axis(ts[0], node.outputs[1],
                                                                         axis=node.attrs["axis"]), None],
     kernel=Call("sort", lambda node: (*around(node.inputs[0], node.attrs["axis"]), int(node.attrs["descending"]),
-                                      node.attrs["k"])),
+                                      node.attrs["k"]),
+                needs=lambda node: [(_length(node) - node.attrs["k"], f"first {node.attrs['k']} of fewer elements")]),
     reference=lambda x, axis=-1, descending=False: np.take_along_axis(x, _ordered(x, axis, descending), axis),
     samples=_sort_samples, dtypes="any", smooth=False,
 )  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import GraphError, ShapeError
+from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Size, product
 from ..ir.dtypes import bool_, int32, int64
 from ..ir.graph import Node
@@ -177,9 +177,15 @@ def mean(x, /, axis=None, keepdims=False):  # type: ignore[no-untyped-def]
 @composite(reference=np.var, samples=reduction_samples(empty=False))
 def var(x, /, axis=None, keepdims=False, correction=0):  # type: ignore[no-untyped-def]
     """The mean squared deviation from the mean over axes, floats only: the sum of squares divided by n - correction."""
-    x = as_tensor(x, "var")
-    check_dtype("var", (x,), "float")
-    axes = axes_of("var", axis, x.ndim, [x])
+    return _variance("var", x, axis, keepdims, correction)
+
+
+def _variance(name: str, x: Any, axis: Any, keepdims: bool, correction: Any) -> Tensor:
+    x = as_tensor(x, name)
+    check_dtype(name, (x,), "float")
+    axes = axes_of(name, axis, x.ndim, [x])
+    if not isinstance(correction, (int, float)):
+        fail(DTypeError, name, f"correction is a number, got {correction!r}", [x])
     divisor = maximum(size_as(count(x, axes), x.dtype) - correction, 0)
     return sum(square(x - mean(x, axis=axes, keepdims=True)), axis=axes, keepdims=keepdims) / divisor
 
@@ -193,7 +199,7 @@ def root(x: Tensor) -> Tensor:
 @composite(reference=np.std, samples=reduction_samples(empty=False))
 def std(x, /, axis=None, keepdims=False, correction=0):  # type: ignore[no-untyped-def]
     """The square root of :func:`var`; derivative 0 where the variance is 0."""
-    return root(var(as_tensor(x, "std"), axis=axis, keepdims=keepdims, correction=correction))
+    return root(_variance("std", x, axis, keepdims, correction))
 
 
 def _norm_reference(x: Any, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:  # noqa: A002
@@ -213,10 +219,10 @@ def norm(x, /, axis=None, keepdims=False, ord=2):  # type: ignore[no-untyped-def
     x = as_tensor(x, "norm")
     check_dtype("norm", (x,), "float")
     axes = axes_of("norm", axis, x.ndim, [x])
+    if ord != "fro" and not isinstance(ord, (int, float)):
+        fail(GraphError, "norm", f'ord is a number or "fro", got {ord!r}', [x])
     if ord in (2, "fro"):
         return root(sum(square(x), axis=axes, keepdims=keepdims))
-    if isinstance(ord, (str, Tensor)) or ord is None:
-        fail(GraphError, "norm", f'ord is a number or "fro", got {ord!r}', [x])
     if ord == math.inf:
         return max(abs(x), axis=axes, keepdims=keepdims)
     if ord == -math.inf:

@@ -71,6 +71,14 @@ def fail(error: type, op: str, fact: str, inputs: Sequence[Any] = (), attrs: dic
     raise error(f"{op}: {fact}", call_text(op, inputs, attrs or {}), where_am_i())
 
 
+def told(read: Callable[[Any], Any], op: str, spec: Any, inputs: Sequence[Any] = ()) -> Any:
+    """``read(spec)`` - a size, a shape or a dtype - with its refusal in the form of every graph-building error."""
+    try:
+        return read(spec)
+    except (ShapeError, DTypeError) as e:
+        fail(type(e), op, e.fact, inputs)
+
+
 Binary = Callable[[Any, Any], "Tensor"]
 
 
