@@ -135,6 +135,11 @@ def take_along_vjp(xs: Any, a: Any, sizes: Sizes) -> Any:
     return out
 
 
+@special
+def custom(xs: Any, a: Any, sizes: Sizes) -> Any:
+    return xs[0]  # its own body; the other operands are for its derivative
+
+
 def reduction(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda xs, a, sizes: function(xs[0], axis=a["axes"])
 

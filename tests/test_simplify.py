@@ -11,14 +11,15 @@ from graphdiff.ir import dims
 from graphdiff.ir.graph import Graph, Value, name_scope, topological
 from graphdiff.ir.verify import verify
 from graphdiff.ops import elementwise as e
-from graphdiff.ops import movement as m
 from graphdiff.ops import losses, nn
+from graphdiff.ops import movement as m
 from graphdiff.ops import reduce as r
+from graphdiff.ops.customize import custom
 from graphdiff.ops.leaves import input as input_
 from graphdiff.ops.leaves import parameter, state
 from graphdiff.ops.tensor import constant, make
 from graphdiff.transforms.differentiate import grad
-from graphdiff.transforms.rules import RULES, table
+from graphdiff.transforms.rules import RULES, Table
 from graphdiff.transforms.simplify import PASSES, simplify
 from graphdiff.transforms.substitute import substitute
 
@@ -131,6 +132,7 @@ CASES = {
     "astype_astype": [e.astype(e.astype(F, "float64"), "float32"), e.astype(e.astype(B, "float32"), "int64"),
                       e.astype(e.astype(e.astype(I, "int32"), "float64"), "int32"), raw("astype", X, dtype=X.dtype)],
     "stop_gradient_late": [e.stop_gradient(X)],
+    "custom_late": [custom("double", lambda x: x * 2, vjp=lambda g, y, x: g)(X)],
     "reduce_ones": [r.sum(COL[:1], axis=(0, 1)), r.max(COL, axis=1), raw("sum", X, axes=())],
     "reduce_reduce": [r.sum(r.sum(FIXED[None], axis=1), axis=0), r.max(r.max(X, axis=1), axis=0)],
     "reduce_view": [r.sum(m.reshape(X, (4 * N,))), r.max(m.permute_dims(FIXED, (1, 0))), r.sum(m.reshape(S, (1, 1)))],
@@ -180,7 +182,7 @@ def test_every_row_has_a_case():
 @pytest.mark.parametrize(("name", "i"), EACH)
 def test_a_row_fires_keeps_values_and_makes_its_measure_smaller(name, i):
     before, row = CASES[name][i], ROWS[name]
-    after = row.rewrite(before.node, {})
+    after = row.bound({})(before.node)
     assert after is not None, "the row does not fire"
     assert after.shape == before.shape and after.dtype is before.dtype
     close(*evaluate([before, after], feeds(), SIZES))
@@ -354,8 +356,8 @@ def test_no_recursion_over_a_long_chain():
 
 
 def test_a_wrong_row_is_caught(monkeypatch):
-    wrong = ROWS["negative_negative"]._replace(rewrite=lambda node, notes: node.inputs[0][1:])
-    monkeypatch.setitem(table.__globals__, "RULES", [wrong])
+    wrong = ROWS["negative_negative"]._replace(rewrite=lambda node: node.inputs[0][1:], on=())
+    monkeypatch.setitem(Table.__init__.__globals__, "RULES", [wrong])
     with pytest.raises(GraphError, match=r"a rewrite of negative gave f64\[5,4\] for f64\[6,4\]"):
         simplify(Graph("g", LEAVES, [-FIXED]))
 

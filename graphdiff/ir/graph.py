@@ -197,6 +197,15 @@ class Node:
     def name(self) -> str:
         return self.attrs.get("name", "") if self.op.name in LEAVES else ""
 
+    def over(self, inputs: tuple[Value, ...], origin: Origin | None, attrs: dict[str, Any] | None = None) -> Node:
+        """A new node like this over other operands of the same types, with its source and scope."""
+        node = Node.__new__(Node)
+        node.op, node.inputs, node.attrs = self.op, inputs, self.attrs if attrs is None else attrs
+        node.serial = next(_serial)
+        node.origin, node.source, node.scope = origin, self.source, self.scope
+        node.outputs = tuple([type(v)(node, v.index, v.shape, v.dtype) for v in self.outputs])
+        return node
+
     def __repr__(self) -> str:
         return f"<node {self.op.name} #{self.serial}>"
 

@@ -1,4 +1,4 @@
-"""The same nodes over other operands: the one way in which nodes are made again.
+"""The same nodes over other operands: values replaced in what is made of them.
 
 Must not know: what the operations are.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..ir.graph import LEAVES, Node, Origin, Value, inheriting, topological
+from ..ir.graph import LEAVES, Node, Origin, Value, topological
 from .tensor import Tensor
 
 
@@ -21,13 +21,6 @@ def depends_on(values: Iterable[Value], sources: Iterable[Value]) -> list[Node]:
             tainted.update(node.outputs)
             out.append(node)
     return out
-
-
-def remade(node: Node, inputs: tuple[Value, ...], origin: Origin | None, attrs: dict[str, Any] | None = None) -> Node:
-    """``node`` over other operands of the same types, with its source and scope."""
-    with inheriting(node, origin):
-        return Node(node.op, inputs, node.attrs if attrs is None else attrs, [(v.shape, v.dtype) for v in node.outputs],
-                    Tensor)  # fmt: skip
 
 
 def moved_origin(node: Node, moved: Mapping[Node, Node]) -> Origin | None:
@@ -48,7 +41,7 @@ def rebuild(values: Iterable[Tensor], replace: Mapping[Value, Tensor]) -> list[T
     for node in topological(values, stop=replace):
         if node.op.name in LEAVES or not any(v in new and new[v] is not v for v in node.inputs):
             continue
-        made = moved[node] = remade(node, tuple(new.get(v, v) for v in node.inputs), moved_origin(node, moved))
+        made = moved[node] = node.over(tuple(new.get(v, v) for v in node.inputs), moved_origin(node, moved))
         for y, z in zip(node.outputs, made.outputs):
             new.setdefault(y, z)
     return [new.get(v, v) for v in values]

@@ -21,11 +21,11 @@ import numpy as np
 from ..errors import GraphError
 from ..ir.graph import LEAVES, Graph, Node, Value, ambient
 from ..ir.text import type_text
-from ..ops.rebuild import moved_origin, remade
+from ..ops.rebuild import moved_origin
 from ..ops.registry import Branch, Loop
 from ..ops.tensor import CONSTANT, constant
 from .fold import fold
-from .rules import Notes, table
+from .rules import Table
 
 PASSES = ("fold", "rewrite", "merge", "final")
 _COMMUTATIVE = frozenset((
@@ -41,8 +41,12 @@ def simplify(graph: Graph, passes: Collection[str] = PASSES) -> tuple[Graph, dic
     hold only in a graph that is not differentiated any more (a stop_gradient is its operand).
     """
     sweep = _Sweep(passes, max((n.serial for n in graph.nodes), default=0))
-    for node in graph.nodes:
-        sweep.visit(node)
+    before = (ambient.origin, ambient.source, ambient.scope)
+    try:
+        for node in graph.nodes:
+            sweep.visit(node)
+    finally:
+        ambient.origin, ambient.source, ambient.scope = before
     became = sweep.became
     result = Graph(
         graph.name, graph.inputs, [sweep.now(v) for v in graph.outputs],
@@ -72,13 +76,12 @@ class _Sweep:
             raise GraphError(f"simplify: no pass {', '.join(sorted(unknown))}; there are {', '.join(PASSES)}")
         self.passes = passes
         self.folds, self.merges = "fold" in passes, "merge" in passes
-        self.rules = table("final" in passes) if "rewrite" in passes else {}
+        self.table = Table("final" in passes) if "rewrite" in passes else None
         self.became: dict[int, Value] = {}  # only what changed
         self.moved: dict[Node, Node] = {}  # forward nodes, for origins
         self.seen: dict[Any, Node] = {}
         self.held: list[Node] = []
         self.last = last  # serial of the youngest node that was there before
-        self.notes: Notes = {}
 
     def now(self, value: Value) -> Value:
         return self.became.get(id(value), value)
@@ -128,7 +131,7 @@ class _Sweep:
         if in_order and not changed and origin is node.origin and attrs is node.attrs:
             return node
         inputs = tuple(became.get(id(v), v) for v in node.inputs) if changed else node.inputs
-        return remade(node, inputs, origin, attrs)
+        return node.over(inputs, origin, attrs)
 
     def bodies(self, node: Node) -> dict[str, Any]:
         """The attributes of a node with simplified inner graphs."""
@@ -139,20 +142,21 @@ class _Sweep:
 
     def rewrite(self, node: Node) -> Any:
         """What the first step that applies makes of a node, built in its name; else None."""
-        before = (ambient.origin, ambient.source, ambient.scope)
-        ambient.origin, ambient.source, ambient.scope = node.origin, node.source, node.scope
-        try:
-            if self.folds:
-                array = fold(node)
-                if array is not None:
-                    return constant(array)
-            for row in self.rules.get(node.op.name, ()):
-                result = row(node, self.notes)
-                if result is not None:
-                    return result
+        inputs = node.inputs
+        folds = self.folds and inputs and inputs[0].node.op is CONSTANT
+        rows = self.table.of(node) if self.table else ()
+        if not rows and not folds:
             return None
-        finally:
-            ambient.origin, ambient.source, ambient.scope = before
+        ambient.origin, ambient.source, ambient.scope = node.origin, node.source, node.scope
+        if folds:
+            array = fold(node)
+            if array is not None:
+                return constant(array)
+        for row in rows:
+            result = row(node)
+            if result is not None:
+                return result
+        return None
 
     def merged(self, node: Node) -> Node:
         """An equal node met before, else ``node``."""

@@ -13,6 +13,6 @@ Must not know: the order in which nodes are visited, plans.
 """
 
 from . import algebra, movement  # noqa: F401  (entering is importing)
-from .table import RULES, Notes, Rule, table
+from .table import RULES, Rule, Table
 
-__all__ = ["RULES", "Notes", "Rule", "table"]
+__all__ = ["RULES", "Rule", "Table"]

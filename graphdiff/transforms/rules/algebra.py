@@ -31,33 +31,33 @@ from .table import Rewritten, full, harmless, is_one, number, of, rule, with_num
 # --------------------------------------------------------------------------------------- sums and products
 
 
-@rule("add")
+@rule("add", on="constant")
 def add_zero(node: Node) -> Rewritten:
     """x + 0 -> x. (A negative zero stays one.)"""
     found = with_number(node)
     return full(found[0], node) if found and found[1] == 0 else None
 
 
-@rule("subtract")
+@rule("subtract", on="constant")
 def subtract_zero(node: Node) -> Rewritten:
     """x - 0 -> x."""
     return full(node.inputs[0], node) if is_one(node.inputs[1], 0) else None
 
 
-@rule("multiply")
+@rule("multiply", on="constant")
 def multiply_one(node: Node) -> Rewritten:
     """x * 1 -> x."""
     found = with_number(node)
     return full(found[0], node) if found and found[1] == 1 else None
 
 
-@rule("divide")
+@rule("divide", on="constant")
 def divide_one(node: Node) -> Rewritten:
     """x / 1 -> x."""
     return full(node.inputs[0], node) if is_one(node.inputs[1]) else None
 
 
-@rule("multiply")
+@rule("multiply", on="constant")
 def multiply_minus_one(node: Node) -> Rewritten:
     """x * -1 -> -x."""
     found = with_number(node)
@@ -70,7 +70,7 @@ def multiply_self(node: Node) -> Rewritten:
     return square(node.inputs[0]) if node.inputs[0] is node.inputs[1] else None
 
 
-@rule("multiply")
+@rule("multiply", on="reciprocal")
 def multiply_reciprocal(node: Node) -> Rewritten:
     """a * (1 / b) -> a / b, unless b is the smaller: then one reciprocal serves many products."""
     for a, b in (node.inputs, reversed(node.inputs)):
@@ -80,13 +80,13 @@ def multiply_reciprocal(node: Node) -> Rewritten:
     return None
 
 
-@rule("divide")
+@rule("divide", on="constant")
 def divide_of_one(node: Node) -> Rewritten:
     """1 / x -> reciprocal(x)."""
     return full(reciprocal(node.inputs[1]), node) if is_one(node.inputs[0]) else None
 
 
-@rule("divide")
+@rule("divide", on="constant")
 def divide_power_of_two(node: Node) -> Rewritten:
     """x / c -> x * (1 / c) for a power of two c, which is exact."""
     c = number(node.inputs[1])
@@ -107,7 +107,7 @@ def _scaled(value: Value) -> tuple[Value, Any, bool] | None:
     return None
 
 
-@rule("multiply", "divide")
+@rule("multiply", "divide", on="constant")
 def scale_scale(node: Node) -> Rewritten:
     """(x * c1) * c2 -> x * (c1 * c2), and with divisions; where the product of constants is an ordinary number."""
     outer = _scaled(node.outputs[0])
@@ -126,14 +126,14 @@ def scale_scale(node: Node) -> Rewritten:
 # --------------------------------------------------------------------------------------- negations
 
 
-@rule("negative")
+@rule("negative", on="negative")
 def negative_negative(node: Node) -> Rewritten:
     """-(-x) -> x."""
     inner = of(node.inputs[0], "negative")
     return inner[0] if inner else None
 
 
-@rule("negative")
+@rule("negative", on="multiply divide")
 def negative_scale(node: Node) -> Rewritten:
     """-(x * c) -> x * -c."""
     inner = _scaled(node.inputs[0])
@@ -143,7 +143,7 @@ def negative_scale(node: Node) -> Rewritten:
     return full((divide if divided else multiply)(x, scalar(-c, c.dtype)), node)
 
 
-@rule("add")
+@rule("add", on="negative")
 def add_negative(node: Node) -> Rewritten:
     """a + -b -> a - b."""
     a, b = node.inputs
@@ -154,14 +154,14 @@ def add_negative(node: Node) -> Rewritten:
     return subtract(b, inner[0]) if inner else None
 
 
-@rule("subtract")
+@rule("subtract", on="negative")
 def subtract_negative(node: Node) -> Rewritten:
     """a - -b -> a + b."""
     inner = of(node.inputs[1], "negative")
     return add(node.inputs[0], inner[0]) if inner else None
 
 
-@rule("multiply", "divide", decreases="weight, negations")
+@rule("multiply", "divide", on="negative", decreases="weight, negations")
 def negative_late(node: Node) -> Rewritten:
     """a * -b -> -(a * b), -a * -b -> a * b, and the same for quotients; -x * c -> x * -c."""
     a: Any
@@ -179,14 +179,14 @@ def negative_late(node: Node) -> Rewritten:
     return None
 
 
-@rule("sum", decreases="elements")
+@rule("sum", on="negative", decreases="elements")
 def sum_negative(node: Node) -> Rewritten:
     """sum(-x) -> -sum(x)."""
     inner = of(node.inputs[0], "negative")
     return negative(make(node.op, inner, node.attrs)) if inner else None
 
 
-@rule("abs", "square", "cos", "cosh")
+@rule("abs", "square", "cos", "cosh", on="negative abs")
 def even_function(node: Node) -> Rewritten:
     """f(-x) and f(abs(x)) -> f(x) for even f."""
     inner = of(node.inputs[0], "negative") or of(node.inputs[0], "abs")
@@ -196,7 +196,7 @@ def even_function(node: Node) -> Rewritten:
 # --------------------------------------------------------------------------------------- powers, roots, logarithms
 
 
-@rule("pow")
+@rule("pow", on="constant")
 def power_of_number(node: Node) -> Rewritten:
     """x ** 1 -> x, x ** 2 -> square(x), x ** 3 -> x * square(x), x ** -1 -> reciprocal(x)."""
     x: Any
@@ -212,21 +212,21 @@ def power_of_number(node: Node) -> Rewritten:
     return reciprocal(x) if p == -1 and x.dtype in FLOATS else None
 
 
-@rule("sqrt")
+@rule("sqrt", on="square")
 def sqrt_square(node: Node) -> Rewritten:
     """sqrt(square(x)) -> abs(x), without overflow."""
     inner = of(node.inputs[0], "square")
     return abs(inner[0]) if inner else None
 
 
-@rule("log")
+@rule("log", on="exp")
 def log_exp(node: Node) -> Rewritten:
     """log(exp(x)) -> x, without overflow."""
     inner = of(node.inputs[0], "exp")
     return inner[0] if inner else None
 
 
-@rule("log")
+@rule("log", on="divide")
 def log_quotient_of_exp(node: Node) -> Rewritten:
     """log(exp(a) / s) -> a - log(s): the stable form of log(softmax(x))."""
     quotient = of(node.inputs[0], "divide")
@@ -236,7 +236,7 @@ def log_quotient_of_exp(node: Node) -> Rewritten:
     return subtract(inner[0], log(quotient[1])) if inner else None
 
 
-@rule("log")
+@rule("log", on="add")
 def log_one_plus(node: Node) -> Rewritten:
     """log(1 + x) -> log1p(x), accurate near 0."""
     if not of(node.inputs[0], "add"):
@@ -245,21 +245,21 @@ def log_one_plus(node: Node) -> Rewritten:
     return log1p(found[0]) if found and found[1] == 1 else None
 
 
-@rule("log1p")
+@rule("log1p", on="exp")
 def log1p_exp(node: Node) -> Rewritten:
     """log(1 + exp(x)) -> softplus(x), without overflow."""
     inner = of(node.inputs[0], "exp")
     return softplus(inner[0]) if inner else None
 
 
-@rule("log")
+@rule("log", on="sigmoid")
 def log_sigmoid(node: Node) -> Rewritten:
     """log(sigmoid(x)) -> -softplus(-x), without -inf."""
     inner = of(node.inputs[0], "sigmoid")
     return negative(softplus(negative(inner[0]))) if inner else None
 
 
-@rule("log")
+@rule("log", on="subtract")
 def log_one_minus_sigmoid(node: Node) -> Rewritten:
     """log(1 - sigmoid(x)) -> -softplus(x), without -inf."""
     inner = of(node.inputs[0], "subtract")
@@ -267,7 +267,7 @@ def log_one_minus_sigmoid(node: Node) -> Rewritten:
     return negative(softplus(x[0])) if x else None
 
 
-@rule("log1p")
+@rule("log1p", on="negative")
 def log1p_minus_sigmoid(node: Node) -> Rewritten:
     """log1p(-sigmoid(x)) -> -softplus(x), without -inf."""
     inner = of(node.inputs[0], "negative")
@@ -275,7 +275,7 @@ def log1p_minus_sigmoid(node: Node) -> Rewritten:
     return negative(softplus(x[0])) if x else None
 
 
-@rule("add")
+@rule("add", on="where")
 def softmax_less_label(node: Node) -> Rewritten:
     """where(y, -s, 0) + exp(x) * (s / t) -> s * (exp(x) / t - y): the adjoint of cross-entropy is p - y."""
     for a, b in (node.inputs, reversed(node.inputs)):
@@ -312,7 +312,7 @@ def _opposite(a: Value, b: Value) -> bool:
 # --------------------------------------------------------------------------------------- selection and logic
 
 
-@rule("where")
+@rule("where", on="constant")
 def where_known(node: Node) -> Rewritten:
     """where(True, a, b) -> a, where(False, a, b) -> b."""
     c = number(node.inputs[0])
@@ -325,7 +325,7 @@ def where_same(node: Node) -> Rewritten:
     return full(node.inputs[1], node) if node.inputs[1] is node.inputs[2] else None
 
 
-@rule("where")
+@rule("where", on="logical_not")
 def where_not(node: Node) -> Rewritten:
     """where(not c, a, b) -> where(c, b, a)."""
     c, a, b = node.inputs
@@ -333,7 +333,7 @@ def where_not(node: Node) -> Rewritten:
     return where(inner[0], b, a) if inner else None
 
 
-@rule("where")
+@rule("where", on="where")
 def where_where(node: Node) -> Rewritten:
     """where(c, where(c, a, b), d) -> where(c, a, d), and in the other branch."""
     c, a, b = node.inputs
@@ -344,7 +344,7 @@ def where_where(node: Node) -> Rewritten:
     return full(where(c, a, inner[2]), node) if inner and inner[0] is c else None
 
 
-@rule("where")
+@rule("where", on="constant")
 def where_one_zero(node: Node) -> Rewritten:
     """where(c, 1, 0) -> c in numbers."""
     c, a, b = node.inputs
@@ -359,7 +359,7 @@ def idempotent(node: Node) -> Rewritten:
     return node.inputs[0] if node.inputs[0] is node.inputs[1] else None
 
 
-@rule("logical_not")
+@rule("logical_not", on="logical_not equal")
 def not_not(node: Node) -> Rewritten:
     """not not x -> x, not (a == b) -> a != b."""
     inner = of(node.inputs[0], "logical_not")
@@ -369,7 +369,7 @@ def not_not(node: Node) -> Rewritten:
     return not_equal(*inner) if inner else None
 
 
-@rule("logical_and", "logical_or")
+@rule("logical_and", "logical_or", on="constant")
 def logic_with_known(node: Node) -> Rewritten:
     """x and True -> x, x and False -> False, x or False -> x, x or True -> True."""
     found = with_number(node)

@@ -9,7 +9,9 @@ from ...ir.graph import Node, Value
 from ...ops.elementwise import multiply
 from ...ops.movement import concat, permute_dims, reshape, size_as, slice  # noqa: A004
 from ...ops.tensor import Tensor, make, scalar
-from .table import Notes, Rewritten, full, number, of, padded, rule
+from .table import ELEMENTWISE, Notes, Rewritten, full, number, of, padded, rule
+
+MANY = 64  # operands a concat may have by flattening: more, and a growing sequence of concats would take quadratic time
 
 # --------------------------------------------------------------------------------------- broadcasts
 
@@ -26,7 +28,7 @@ def _uniform(value: Value) -> Tensor | None:
     return scalar(first, array.dtype)
 
 
-@rule("*elementwise", decreases="weight, elements")
+@rule(ELEMENTWISE, on="broadcast_to constant", decreases="weight, elements")
 def broadcast_late(node: Node) -> Rewritten:
     """f(broadcast(x), y) -> f(x, y), broadcast afterwards where y alone has not the shape."""
     cores: list[Any] | None = None
@@ -45,7 +47,7 @@ def broadcast_late(node: Node) -> Rewritten:
     return full(make(node.op, tuple(cores), node.attrs), node)
 
 
-@rule("*elementwise")
+@rule(ELEMENTWISE, on="reshape")
 def leading_ones(node: Node) -> Rewritten:
     """f(reshape(x, (1, ...)), y) -> f(x, y) where y brings the dimensions that the reshape put in front."""
     if len(node.inputs) == 1:
@@ -70,14 +72,14 @@ def broadcast_same(node: Node) -> Rewritten:
     return x if x.shape == node.outputs[0].shape else None
 
 
-@rule("broadcast_to")
+@rule("broadcast_to", on="broadcast_to")
 def broadcast_broadcast(node: Node) -> Rewritten:
     """broadcast(broadcast(x)) -> broadcast(x)."""
     inner = of(node.inputs[0], "broadcast_to")
     return full(inner[0], node) if inner else None
 
 
-@rule("broadcast_to")
+@rule("broadcast_to", on="reshape")
 def broadcast_reshape(node: Node) -> Rewritten:
     """broadcast(reshape(x, (1, ...))) -> broadcast(x) where the reshape only puts dimensions in front."""
     (x,) = node.inputs
@@ -104,14 +106,14 @@ def reshape_same(node: Node) -> Rewritten:
     return x if x.shape == node.outputs[0].shape else None
 
 
-@rule("reshape")
+@rule("reshape", on="reshape")
 def reshape_reshape(node: Node) -> Rewritten:
     """reshape(reshape(x)) -> reshape(x)."""
     inner = of(node.inputs[0], "reshape")
     return make(node.op, inner, node.attrs) if inner else None
 
 
-@rule("reshape", decreases="weight, elements")
+@rule("reshape", on="broadcast_to", decreases="weight, elements")
 def reshape_broadcast(node: Node) -> Rewritten:
     """reshape(broadcast(x)) that moves dimensions of size 1 only -> broadcast(reshape(x))."""
     inner = of(node.inputs[0], "broadcast_to")
@@ -134,7 +136,7 @@ def permute_same(node: Node) -> Rewritten:
     return node.inputs[0] if node.attrs["axes"] == tuple(range(node.inputs[0].ndim)) else None
 
 
-@rule("permute_dims")
+@rule("permute_dims", on="permute_dims")
 def permute_permute(node: Node) -> Rewritten:
     """permute(permute(x)) -> permute(x)."""
     inner = of(node.inputs[0], "permute_dims")
@@ -153,7 +155,7 @@ def slice_all(node: Node) -> Rewritten:
     return x if whole else None
 
 
-@rule("slice")
+@rule("slice", on="slice")
 def slice_slice(node: Node) -> Rewritten:
     """A slice of a slice -> one slice."""
     inner = of(node.inputs[0], "slice")
@@ -164,7 +166,7 @@ def slice_slice(node: Node) -> Rewritten:
     return slice(inner[0], starts, b["sizes"], tuple(k * m for k, m in zip(a["steps"], b["steps"])))
 
 
-@rule("slice")
+@rule("slice", on="place")
 def slice_place(node: Node) -> Rewritten:
     """The slice that a place filled -> what was placed."""
     inner, a, b = of(node.inputs[0], "place"), node.attrs, node.inputs[0].node.attrs
@@ -173,7 +175,7 @@ def slice_place(node: Node) -> Rewritten:
     return None
 
 
-@rule("slice")
+@rule("slice", on="concat")
 def slice_concat(node: Node) -> Rewritten:
     """A slice within one part of a concat -> a slice of that part."""
     inner = of(node.inputs[0], "concat")
@@ -201,34 +203,45 @@ def place_all(node: Node) -> Rewritten:
 
 @rule("concat")
 def concat_concat(node: Node) -> Rewritten:
-    """concat(concat(a, b), c) along one axis -> concat(a, b, c)."""
+    """concat(concat(a, b), c) along one axis -> concat(a, b, c), unless there are very many."""
     axis = node.attrs["axis"]
     parts: list[Any] = []
     for v in node.inputs:
         inner = of(v, "concat")
         parts += inner if inner and v.node.attrs["axis"] == axis else (v,)
-    if len(parts) == 1 or len(parts) > len(node.inputs):
+    if len(parts) == 1 or len(node.inputs) < len(parts) <= MANY:
         return concat(parts, axis=axis)
     return None
 
 
-@rule("concat")
+@rule("concat", on="slice")
 def concat_slices(node: Node) -> Rewritten:
     """concat(x[a:b], x[b:c]) -> x[a:c]."""
     axis = node.attrs["axis"]
-    for i, (v, w) in enumerate(zip(node.inputs, node.inputs[1:])):
-        x, y = of(v, "slice"), of(w, "slice")
-        if not x or not y or x[0] is not y[0]:
+    runs: list[list[Any]] = []  # operand, and for slices that can be joined: what is sliced, start, size
+    for v in node.inputs:
+        x, a = of(v, "slice"), v.node.attrs
+        if not x or any(k != 1 for k in a["steps"]):
+            runs.append([v, None])
             continue
-        a, b = v.node.attrs, w.node.attrs
-        if any(k != 1 for k in (*a["steps"], *b["steps"])) or a["starts"][axis] + a["sizes"][axis] != b["starts"][axis]:
-            continue
-        if any(s != t for j, (s, t) in enumerate(zip(a["starts"], b["starts"])) if j != axis):
-            continue
-        sizes = (*a["sizes"][:axis], a["sizes"][axis] + b["sizes"][axis], *a["sizes"][axis + 1 :])
-        joined = slice(x[0], a["starts"], sizes, a["steps"])
-        return concat([*node.inputs[:i], joined, *node.inputs[i + 2 :]], axis=axis)
-    return None
+        start, size = a["starts"][axis], a["sizes"][axis]
+        beside = (*a["starts"][:axis], *a["starts"][axis + 1 :])
+        if runs and runs[-1][1] is x[0] and runs[-1][2] + runs[-1][3] == start and runs[-1][4] == beside:
+            runs[-1][0] = None
+            runs[-1][3] = runs[-1][3] + size
+        else:
+            runs.append([v, x[0], start, size, beside])
+    if len(runs) == len(node.inputs):
+        return None
+    parts = []
+    for v, x, *rest in runs:
+        if v is None:
+            start, size, beside = rest
+            starts = (*beside[:axis], start, *beside[axis:])
+            shape = node.outputs[0].shape
+            v = slice(x, starts, (*shape[:axis], size, *shape[axis + 1 :]), (1,) * x.ndim)
+        parts.append(v)
+    return concat(parts, axis=axis)
 
 
 class _Places(NamedTuple):
@@ -239,7 +252,7 @@ class _Places(NamedTuple):
     parts: tuple[Any, ...]  # a place's node, or two _Places
 
 
-@rule("add")
+@rule("add", on="place", remembers=True)
 def places_to_concat(node: Node, notes: Notes) -> Rewritten:
     """A sum of places in zeros that together cover one axis, each part once -> concat. (Gradients of splits.)"""
     known = notes.setdefault("places_to_concat", {})
@@ -300,7 +313,7 @@ def reduce_reduce(node: Node) -> Rewritten:
     return make(node.op, inner, {"axes": tuple(sorted((*first, *(kept[a] for a in node.attrs["axes"]))))})
 
 
-@rule("sum", "max", "min", "all", "any", decreases="weight, elements")
+@rule("sum", "max", "min", "all", "any", on="reshape permute_dims", decreases="weight, elements")
 def reduce_view(node: Node) -> Rewritten:
     """A reduction of all elements of a reshape or permutation -> of its operand."""
     (x,) = node.inputs
@@ -310,7 +323,7 @@ def reduce_view(node: Node) -> Rewritten:
     return make(node.op, inner, {"axes": tuple(range(inner[0].ndim))}) if inner[0].ndim else inner[0]
 
 
-@rule("sum")
+@rule("sum", on="broadcast_to")
 def sum_broadcast(node: Node) -> Rewritten:
     """sum(broadcast(x)) over dimensions that were repeated -> x times their number."""
     inner = of(node.inputs[0], "broadcast_to")
@@ -324,7 +337,7 @@ def sum_broadcast(node: Node) -> Rewritten:
     return full(multiply(y, size_as(product(shape[a] for a in axes), x.dtype)), node)
 
 
-@rule("max", "min", "all", "any")
+@rule("max", "min", "all", "any", on="broadcast_to")
 def extreme_broadcast(node: Node) -> Rewritten:
     """max(broadcast(x)) over dimensions that were repeated -> x, where they have elements."""
     inner = of(node.inputs[0], "broadcast_to")

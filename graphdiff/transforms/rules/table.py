@@ -18,34 +18,45 @@ from ...ops.registry import REGISTRY, Tile
 from ...ops.tensor import Tensor
 
 Notes = dict[str, dict[Any, Any]]  # what rows remember during one simplification, by row
+ELEMENTWISE = "(elementwise)"  # stands for every operation on elements
 Rewritten = Any  # a Tensor of the node's shape and dtype, or None
 
 
 class Rule(NamedTuple):
-    """A row: ``rewrite(node, notes)`` for nodes of ``ops``; ``decreases`` as the head of this file explains."""
+    """A row of the table.
+
+    ``rewrite(node)``, or ``rewrite(node, notes)`` for a row that ``remembers``, is tried on nodes of ``ops`` of which
+    an operand is a result of an operation in ``on`` (of any if that is empty); ``decreases`` as the head of the package
+    explains; ``final`` rows are for graphs that are not differentiated any more.
+    """
 
     name: str
     ops: tuple[str, ...]
+    on: tuple[str, ...]
     decreases: str
-    rewrite: Callable[[Node, Notes], Rewritten]
     final: bool
+    remembers: bool
+    rewrite: Callable[..., Rewritten]
 
     @property
     def doc(self) -> str:
         return self.rewrite.__doc__ or ""
 
+    def bound(self, notes: Notes) -> Callable[[Node], Rewritten]:
+        """The row as a function of a node, with what it remembers kept in ``notes``."""
+        return (lambda node: self.rewrite(node, notes)) if self.remembers else self.rewrite
+
 
 RULES: list[Rule] = []
 
 
-def rule(*ops: str, decreases: str = "weight", final: bool = False) -> Callable[..., Any]:
-    """Enters a function in the table. ``final``: only in graphs that will not be differentiated any more."""
+def rule(
+    *ops: str, on: str = "", decreases: str = "weight", final: bool = False, remembers: bool = False
+) -> Callable[..., Any]:
+    """Enters a function in the table. ``on``: names apart by blanks."""
 
     def enter(function: Callable[..., Any]) -> Callable[..., Any]:
-        takes_notes = function.__code__.co_argcount == 2
-        rewrite = function if takes_notes else lambda node, _notes: function(node)
-        rewrite.__doc__ = function.__doc__
-        RULES.append(Rule(function.__name__.rstrip("_"), ops, decreases, rewrite, final))
+        RULES.append(Rule(function.__name__, ops, tuple(on.split()), decreases, final, remembers, function))
         return function
 
     return enter
@@ -94,14 +105,25 @@ def padded(shape: Shape, ndim: int) -> Shape:
     return (1,) * (ndim - len(shape)) + shape
 
 
-def table(final: bool) -> dict[str, list[Callable[[Node, Notes], Rewritten]]]:
-    """The rows to try for each operation, in their order."""
-    out: dict[str, list[Callable[[Node, Notes], Rewritten]]] = {}
-    for row in RULES:
-        if row.final and not final:
-            continue
-        for name in row.ops:
-            elementwise = (n for n, op in REGISTRY.items() if isinstance(op.kernel, Tile))
-            for n in elementwise if name == "*elementwise" else (name,):
-                out.setdefault(n, []).append(row.rewrite)
-    return out
+class Table:
+    """The rows to try on a node, in the order they were entered."""
+
+    def __init__(self, final: bool):
+        self.notes: Notes = {}
+        self.rows = [row for row in RULES if final or not row.final]
+        self.elementwise = {n for n, op in REGISTRY.items() if isinstance(op.kernel, Tile)}
+        self.known: dict[Any, list[Callable[[Node], Rewritten]]] = {}
+
+    def of(self, node: Node) -> list[Callable[[Node], Rewritten]]:
+        """The rows for a node, by its operation and those that made its operands."""
+        made_by: Any = [v.node.op.name for v in node.inputs]
+        key = (node.op.name, *made_by) if len(made_by) < 4 else (node.op.name, frozenset(made_by))
+        found = self.known.get(key)
+        if found is None:
+            name = node.op.name
+            found = self.known[key] = [
+                row.bound(self.notes) for row in self.rows
+                if (name in row.ops or (row.ops == (ELEMENTWISE,) and name in self.elementwise))
+                and (not row.on or not set(made_by).isdisjoint(row.on))
+            ]  # fmt: skip
+        return found
