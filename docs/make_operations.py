@@ -1,0 +1,223 @@
+"""Writes docs/operations.md, the reference of all operations, from their declarations.
+
+    python docs/make_operations.py
+
+Everything on the page is read off the registry or found by building graphs: dtypes by trying them on a sample,
+derivatives by tracing rules on named operands. Invariant: the same registry gives the same bytes.
+Must not know: any particular operation.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import graphdiff as gd
+from graphdiff.ir.dtypes import FLOATS
+from graphdiff.ir.graph import Node, Value, topological
+from graphdiff.ir.text import type_text
+from graphdiff.ops.namespaces import INTERNAL
+from graphdiff.ops.registry import REGISTRY, Op, Sample
+
+PAGE = Path(__file__).with_name("operations.md")
+CONTROL = (gd.scan, gd.while_loop, gd.cond, gd.map, gd.custom)
+SHORT = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64", "bool": "bool"}
+HEADINGS = {"": "Operations of `gd`", "linalg": "`gd.linalg`", "nn": "`gd.nn`", "random": "`gd.random`"}
+LONGEST = 160  # characters of a derivative that is written out
+
+HEAD = """# Operations
+
+Made by `python docs/make_operations.py` from the declarations in `graphdiff/ops`; a test keeps it current.
+
+*dtypes* are those that the operands which may be floats may have (the others, such as indices, stay as they are).
+Elementwise operations broadcast as in NumPy, dtypes promote as in the array API standard, Python numbers are weak.
+*Types* show operands and results of samples from the declaration. Of a derivative, y is the result, g the cotangent
+of y and t a tangent; where operations are listed, those are what the derivative's graph is made of for the first
+sample. Every derivative is a graph of these same operations, so it can be differentiated again.
+"""
+
+# ------------------------------------------------------------------ expressions as people write them
+_BINARY = {"add": ("+", 1), "subtract": ("-", 1), "multiply": ("*", 2), "divide": ("/", 2), "pow": ("**", 4),
+           "greater": (">", 0), "greater_equal": (">=", 0), "less": ("<", 0), "less_equal": ("<=", 0),
+           "equal": ("==", 0), "not_equal": ("!=", 0)}  # fmt: skip
+
+
+def infix(value: Value, names: dict[Value, str], level: int = 0) -> str:
+    """A 0-d expression over named values, with parentheses where ``level`` of the place needs them."""
+    if value in names:
+        return names[value]
+    node: Node = value.node
+    if node.op.name == "constant":
+        return f"{float(node.attrs['value']):.6g}"
+    if node.op.name in _BINARY:
+        sign, own = _BINARY[node.op.name]
+        left, right = (infix(v, names, own + k) for k, v in enumerate(node.inputs))
+        text = f"{left} {sign} {right}"
+    elif node.op.name == "negative":
+        own, text = 3, f"-{infix(node.inputs[0], names, 3)}"
+    elif node.op.name == "reciprocal":
+        own, text = 2, f"1 / {infix(node.inputs[0], names, 3)}"
+    elif node.op.name == "astype":
+        return infix(node.inputs[0], names, level) if level == 0 else f"({infix(node.inputs[0], names)})"
+    else:
+        short = node.op.name.rpartition(".")[2]
+        return f"{short}({', '.join(infix(v, names) for v in node.inputs)})"
+    return f"({text})" if own < level else text
+
+
+def elementwise_derivative(op: Op) -> list[str]:
+    """One line for each operand."""
+    labels = ["x"] if op.arity == 1 else [f"x{i + 1}" for i in range(op.arity)]
+    xs = [gd.input(k, (), "float64") for k in labels]
+    y = op.public(*xs)
+    names = {**dict(zip(xs, labels)), y: "y"}
+    lines = []
+    for label, partial in zip(labels, op.partials):
+        found = partial(y, *xs) if callable(partial) else partial
+        if found is None:
+            text = "0"
+        elif isinstance(found, int):
+            text = str(found)
+        else:
+            text = infix(found, names)
+            if found.dtype == bool:
+                text = f"1 where {text}, else 0"
+            if len(text) > LONGEST:
+                text = f"a graph of {len(topological([found], stop=[*xs, y]))} operations, by the series named above"
+        lines.append(f"dy/d{label} = {text}")
+    return lines
+
+
+# ------------------------------------------------------------------ what samples tell
+
+
+def applied(op: Op, sample: Sample, dtype: Any = None) -> tuple[list[gd.Tensor], list[gd.Tensor]]:
+    """Inputs for a sample's arrays (the float ones in ``dtype``) and the operation's results on them."""
+    leaves: list[gd.Tensor] = []
+
+    def lift(a: Any) -> Any:
+        if isinstance(a, list):
+            return [lift(e) for e in a]
+        if not isinstance(a, np.ndarray):
+            return a
+        leaves.append(gd.input(f"x{len(leaves)}", a.shape, dtype if dtype and a.dtype.kind == "f" else a.dtype))
+        return leaves[-1]
+
+    result = op.public(*map(lift, sample.args), **{k: lift(v) for k, v in sample.kwargs.items()})
+    return leaves, list(result) if isinstance(result, (list, tuple)) else [result]
+
+
+def accepted(op: Op, sample: Sample) -> str | None:
+    """The dtypes that may stand where the sample has floats; None where it has none."""
+    if not any(getattr(a, "dtype", np.dtype(int)).kind == "f" for a in _arrays(sample)):
+        return None
+    good = []
+    for dtype, short in SHORT.items():
+        try:
+            applied(op, sample, dtype)
+            good.append(short)
+        except gd.DTypeError:
+            pass
+    return ", ".join(good)
+
+
+def _arrays(sample: Sample) -> Iterable[np.ndarray]:
+    for a in (*sample.args, *sample.kwargs.values()):
+        yield from (e for e in (a if isinstance(a, list) else [a]) if isinstance(e, np.ndarray))
+
+
+def types(op: Op, sample: Sample) -> str:
+    """Operands and results of a sample: ``f64[3,4], axis=0 → f64[4]``."""
+
+    def text(a: Any) -> str:
+        if isinstance(a, list) and any(isinstance(e, np.ndarray) for e in a):
+            return f"[{', '.join(map(text, a))}]"
+        return f"{SHORT[a.dtype.name]}[{','.join(map(str, a.shape))}]" if isinstance(a, np.ndarray) else repr(a)
+
+    parts = [*map(text, sample.args), *(f"{k}={text(v)}" for k, v in sample.kwargs.items())]
+    results = applied(op, sample)[1]
+    return f"`{', '.join(parts)}` → `{', '.join(map(type_text, results))}`"
+
+
+def _names(values: Iterable[Value], stop: Iterable[Value]) -> str:
+    nodes = [n.op.name for n in topological(values, stop=stop) if n.op.kind != "leaf"]
+    return ", ".join(f"`{n}`" for n in dict.fromkeys(nodes)) or "nothing"
+
+
+def derivative(op: Op, samples: list[Sample]) -> list[str]:
+    if not op.differentiable:
+        return ["Not differentiable: the derivative is zero."]
+    if op.kind == "elementwise":
+        return [f"`{line}`" for line in elementwise_derivative(op)]
+    for sample in samples:
+        leaves, results = applied(op, sample)
+        ys = [y for y in results if y.dtype in FLOATS]
+        xs = [x for x in leaves if x.dtype in FLOATS]
+        if xs and ys:
+            break
+    else:
+        return ["By its body."]
+    gs = [gd.input(f"g{i}", y.shape, y.dtype) for i, y in enumerate(ys)]
+    ts = [gd.input(f"t{i}", x.shape, x.dtype) for i, x in enumerate(xs)]
+    lines = {"linear": ["Linear: the tangent is the operation on t, the cotangent its transpose on g."],
+             "bilinear": ["Linear in each operand: the tangent is a sum of the operation on (t1, x2) and (x1, t2), the "
+                          "cotangents are the two transposes."],
+             "composite": [f"By its body: {_names(ys, leaves)}."],
+             "custom": ["By rules of its own."]}[op.kind]  # fmt: skip
+    known = [*leaves, *gs, *ts, *ys]
+    lines.append(f"Reverse: {_names(gd.vjp(ys, xs, gs), known)}. Forward: {_names(gd.jvp(ys, xs, ts), known)}.")
+    return lines
+
+
+# ------------------------------------------------------------------ the page
+
+
+def signature(function: Any) -> str:
+    """The parameters with their defaults, without annotations."""
+    whole = inspect.signature(function)
+    bare = [p.replace(annotation=inspect.Parameter.empty) for p in whole.parameters.values()]
+    return str(whole.replace(parameters=bare, return_annotation=inspect.Signature.empty))
+
+
+def entry(op: Op) -> str:
+    samples = list(op.samples(np.random.default_rng(0)))
+    path = "gd." + op.name if "." in op.name or not op.namespace else f"gd.{op.namespace}.{op.name}"
+    lines = [f"### `{path}{signature(op.public)}`", "", " ".join(op.doc.split()), ""]
+    dtypes = accepted(op, samples[0])
+    if dtypes is not None:
+        lines.append(f"- dtypes: {dtypes}")
+    if op.kind != "elementwise":
+        lines.append(f"- Types: {'; '.join(dict.fromkeys(types(op, s) for s in samples[:2]))}")
+    lines += [f"- {line}" for line in derivative(op, samples)]
+    if not op.smooth:
+        lines.append("- Has kinks: there the derivative is the one stated above.")
+    if op.onnx:
+        lines.append(f"- ONNX: {op.onnx}")
+    return "\n".join(lines)
+
+
+def page() -> str:
+    """The whole text."""
+    public = [op for name, op in sorted(REGISTRY.items()) if op.public is not None and name not in INTERNAL]
+    parts = [HEAD]
+    for namespace, heading in HEADINGS.items():
+        members = [op for op in public if op.namespace == namespace]
+        parts.append(f"## {heading} ({len(members)})\n")
+        parts += [entry(op) + "\n" for op in members]
+    parts.append("## Control flow and custom derivatives\n")
+    for function in CONTROL:
+        name = function.__name__.rstrip("_")
+        parts.append(f"### `gd.{name}{signature(function)}`\n\n{inspect.getdoc(function)}\n")
+    parts.append("## What they are made of\n\nOperations that graphs show, without a public name of their own.\n")
+    parts.append("\n".join(f"- `{n}`: {' '.join(REGISTRY[n].doc.split())}" for n in sorted(INTERNAL)) + "\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    text = page()
+    PAGE.write_text(text, encoding="utf-8")
+    print(PAGE.name, text.count("\n### "), "operations")
