@@ -140,6 +140,88 @@ def custom(xs: Any, a: Any, sizes: Sizes) -> Any:
     return xs[0]  # its own body; the other operands are for its derivative
 
 
+def windows(x: Any, kernel: Any, stride: Any, before: Any, dilation: Any, count: Any, fill: Any) -> Any:
+    """Every window's taps: x (N, C, H, W) as (N, C, kernel rows, cols, windows rows, cols)."""
+    at = [np.arange(count[k]) * stride[k] + (np.arange(kernel[k]) * dilation[k])[:, None] - before[k] for k in (0, 1)]
+    inside = [(i >= 0) & (i < n) for i, n in zip(at, x.shape[2:])]
+    rows, cols = (np.clip(i, 0, n - 1) for i, n in zip(at, x.shape[2:]))
+    taken = x[:, :, rows[:, None, :, None], cols[None, :, None, :]]
+    return np.where(inside[0][:, None, :, None] & inside[1][None, :, None, :], taken, np.asarray(fill, x.dtype))
+
+
+def from_windows(cols: Any, size: Any, stride: Any, before: Any, dilation: Any) -> Any:
+    """The transpose of windows with fill 0: an image of ``size``."""
+    n, c, kh, kw, ho, wo = cols.shape
+    out = np.zeros((n, c, *size), cols.dtype)
+    for i, j, r, s in np.ndindex(kh, kw, ho, wo):
+        y, x = (stride[k] * (r, s)[k] + dilation[k] * (i, j)[k] - before[k] for k in (0, 1))
+        if 0 <= y < size[0] and 0 <= x < size[1]:
+            out[:, :, y, x] += cols[:, :, i, j, r, s]
+    return out
+
+
+def grouped(x: Any, groups: int, axis: int) -> Any:
+    return x.reshape(*x.shape[:axis], groups, x.shape[axis] // groups, *x.shape[axis + 1 :])
+
+
+def conv_windows(x: Any, a: Any, kernel: Any, count: Any) -> Any:
+    cols = windows(x, kernel, a["stride"], a["padding"][::2], a["dilation"], count, 0)
+    return grouped(cols, a["groups"], 1)
+
+
+@special
+def conv2d(xs: Any, a: Any, sizes: Sizes) -> Any:
+    (x, w), k = xs, xs[1].shape[2:]
+    ends = [(x.shape[2 + i] + a["padding"][2 * i] + a["padding"][2 * i + 1] - a["dilation"][i] * (k[i] - 1) - 1)
+            // a["stride"][i] + 1 for i in (0, 1)]  # fmt: skip
+    y = np.einsum("ngcijrs,gocij->ngors", conv_windows(x, a, k, ends), grouped(w, a["groups"], 0))
+    return y.reshape(x.shape[0], w.shape[0], *ends)
+
+
+@special
+def conv2d_dx(xs: Any, a: Any, sizes: Sizes) -> Any:
+    g, w = xs
+    cols = np.einsum("ngors,gocij->ngcijrs", grouped(g, a["groups"], 1), grouped(w, a["groups"], 0))
+    cols = cols.reshape(g.shape[0], w.shape[1] * a["groups"], *cols.shape[3:])
+    return from_windows(cols, ints(a["size"], sizes), a["stride"], a["padding"][::2], a["dilation"])
+
+
+@special
+def conv2d_dw(xs: Any, a: Any, sizes: Sizes) -> Any:
+    x, g = xs
+    cols = conv_windows(x, a, a["kernel"], g.shape[2:])
+    dw = np.einsum("ngcijrs,ngors->gocij", cols, grouped(g, a["groups"], 1))
+    return dw.reshape(g.shape[1], x.shape[1] // a["groups"], *a["kernel"])
+
+
+def pool_windows(x: Any, a: Any, fill: Any) -> Any:
+    count = [(x.shape[2 + i] + 2 * a["padding"][i] - a["kernel"][i]) // a["stride"][i] + 1 for i in (0, 1)]
+    return windows(x, a["kernel"], a["stride"], a["padding"], (1, 1), count, fill)
+
+
+@special
+def max_pool2d(xs: Any, a: Any, sizes: Sizes) -> Any:
+    (x,) = xs
+    places = np.arange(x.shape[2] * x.shape[3]).reshape(1, 1, *x.shape[2:])
+    cols, at = (np.moveaxis(pool_windows(v, a, fill), (2, 3), (-2, -1)) for v, fill in ((x, -np.inf), (places, -1)))
+    cols, at = (v.reshape(*v.shape[:4], v.shape[4] * v.shape[5]) for v in (cols, at))
+    best = np.argmax(cols, axis=-1)  # the first; NaN counts as the largest
+    at = np.take_along_axis(np.broadcast_to(at, cols.shape), best[..., None], -1)[..., 0]
+    return np.take_along_axis(cols, best[..., None], -1)[..., 0], at.astype(np.int32)
+
+
+@special
+def sum_pool2d(xs: Any, a: Any, sizes: Sizes) -> Any:
+    return pool_windows(xs[0], a, 0).sum((2, 3))
+
+
+@special
+def sum_pool2d_vjp(xs: Any, a: Any, sizes: Sizes) -> Any:
+    shape = (*xs[0].shape[:2], *a["kernel"], *xs[0].shape[2:])
+    cols = np.broadcast_to(xs[0][:, :, None, None], shape)
+    return from_windows(cols, ints(a["size"], sizes), a["stride"], a["padding"], (1, 1))
+
+
 def reduction(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda xs, a, sizes: function(xs[0], axis=a["axes"])
 
