@@ -36,7 +36,7 @@ def pair_of(name: str, what: str, value: Any, least: int, xs: Sequence[Any], n: 
     return tuple(int(i) for i in items)
 
 
-def _padding_of(name: str, padding: Any, kernel: Sequence[Size], stride: Sequence[int], dilation: Sequence[int],
+def _padding_of(name: str, padding: Any, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int],
                 xs: Sequence[Any]) -> tuple[int, ...]:  # fmt: skip
     """Padding as given by the user, as (low, high) of each dimension one after the other."""
     if isinstance(padding, str):
@@ -301,7 +301,7 @@ def _transposed_samples(rng: np.random.Generator) -> Any:
         ((1, 4, 3, 3), (4, 2, 2, 3), {"stride": (2, 3), "groups": 2, "dilation": (1, 2)}),
         ((1, 2, 3, 4), (2, 1, 3, 2), {"dilation": (2, 3), "output_padding": (1, 2), "padding": (2, 0)}),
     ):  # fmt: skip
-        out = w[1] * kwargs.get("groups", 1)  # type: ignore[attr-defined, operator]
+        out = w[1] * kwargs.get("groups", 1)  # type: ignore[operator]
         yield Sample((rng.uniform(-1, 1, x), rng.uniform(-1, 1, w), rng.uniform(-1, 1, out)), kwargs)
 
 
