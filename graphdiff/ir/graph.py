@@ -9,6 +9,7 @@ Must not know: which operations exist (``op`` is any object with a ``name``), de
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import sys
@@ -111,6 +112,21 @@ class inheriting:
 
     def __exit__(self, *exc: object) -> None:
         ambient.origin, ambient.source, ambient.scope = self._before
+
+
+class collector_paused:
+    """Cyclic garbage collection is off inside: passes make millions of objects that all live, and looking through
+    them again and again would make linear work grow faster."""
+
+    __slots__ = ("_was",)
+
+    def __enter__(self) -> None:
+        self._was = gc.isenabled()
+        gc.disable()
+
+    def __exit__(self, *exc: object) -> None:
+        if self._was:
+            gc.enable()
 
 
 _inside: dict[str, bool] = {}

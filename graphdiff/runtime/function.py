@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import CompileError, DTypeError, FeedError, GraphdiffError, GraphError, NonFiniteError, ShapeError
 from ..ir.dims import evaluate
-from ..ir.graph import Graph, Node, Value, topological, user_source
+from ..ir.graph import Graph, Node, Value, collector_paused, topological, user_source
 from ..ir.text import type_text
 from ..ops.leaves import Watcher
 from ..ops.tensor import Storage, Tensor, as_tensor, call_text, describe
@@ -67,6 +67,14 @@ def compile(  # noqa: A001
         step = gd.compile([x, t], loss, updates={W: W - 0.1 * gd.grad(loss, W)})
         loss_value = step(x_batch, t_batch)
     """
+    with collector_paused():
+        return _compile(inputs, outputs, updates, parameters, checkpoint, memory_limit, threads, debug, name)
+
+
+def _compile(
+    inputs: Any, outputs: Any, updates: Any, parameters: Any, checkpoint: Any, memory_limit: Any, threads: Any, debug: Any,
+    name: str | None,
+) -> Function:  # fmt: skip
     if isinstance(inputs, Graph):
         if outputs is not None or updates is not None:
             raise GraphError("compile: a Graph has its own outputs and updates", source=_here())

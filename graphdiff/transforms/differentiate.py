@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dtypes import FLOATS
-from ..ir.graph import Node, Value, deriving, topological
+from ..ir.graph import Node, Value, collector_paused, deriving, topological
 from ..ops.elementwise import add
 from ..ops.movement import broadcast_to
 from ..ops.tensor import Tensor, as_tensor, describe, fail, scalar, where_am_i
@@ -41,6 +41,13 @@ def pullback(
     outputs: Sequence[Tensor], cotangents: Sequence[Tensor | None], wrt: Sequence[Tensor]
 ) -> tuple[list[Tensor | None], dict[Value, Tensor]]:
     """Cotangents of ``wrt`` (None: no dependence), and the adjoint of every value that has one."""
+    with collector_paused():
+        return _pullback(outputs, cotangents, wrt)
+
+
+def _pullback(
+    outputs: Sequence[Tensor], cotangents: Sequence[Tensor | None], wrt: Sequence[Tensor]
+) -> tuple[list[Tensor | None], dict[Value, Tensor]]:
     nodes = topological(outputs)
     active = _active(nodes, wrt)
     contributions: dict[Value, list[Tensor]] = {}
