@@ -101,11 +101,11 @@ def eye(n_rows, n_cols=None, /, k=0, dtype="float32"):  # type: ignore[no-untype
 
 # ------------------------------------------------------------------ ranges
 def _arange_samples(_rng: np.random.Generator) -> Iterable[Sample]:
-    for args in ((5,), (2, 7), (1, 8, 3), (5, 0, -2), (0,), (3, 1), (4, 4, -1)):
-        yield Sample(args)
-        yield Sample(args, {"dtype": "float32"})
-    for args in ((0.0, 1.0, 0.25), (1.0, -1.0, -0.5), (2.5,), (1.0, 0.0)):
-        yield Sample(args, {"dtype": "float32"})
+    for whole in ((5,), (2, 7), (1, 8, 3), (5, 0, -2), (0,), (3, 1), (4, 4, -1)):
+        yield Sample(whole)
+        yield Sample(whole, {"dtype": "float32"})
+    for broken in ((0.0, 1.0, 0.25), (1.0, -1.0, -0.5), (2.5,), (1.0, 0.0)):
+        yield Sample(broken, {"dtype": "float32"})
 
 
 def _is_size(x: Any) -> bool:

@@ -268,8 +268,9 @@ def _infer_concat(xs: Any, attrs: Any) -> Any:
 
 
 def _concat_starts(node: Node) -> list[tuple[Size, ...]]:
-    axis, at = node.attrs["axis"], 0
-    out = []
+    axis = node.attrs["axis"]
+    at: Size = 0
+    out: list[tuple[Size, ...]] = []
     for x in node.inputs:
         out.append(tuple(at if i == axis else 0 for i in range(x.ndim)))
         at = at + x.shape[axis]

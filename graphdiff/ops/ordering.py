@@ -47,12 +47,13 @@ def _arg(name: str, kernel: str, doc: str, reference: Any, onnx: str) -> Any:
             kept = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
         if x.shape[axis] == 0:
             fail(ShapeError, name, "no elements along the axis and no index to give for none", [x], {"axis": axis})
-        y = make(published.op, (x,), {"axis": axis})
+        y = make(declared, (x,), {"axis": axis})
         return reshape(y, kept) if keepdims else y
 
     published = custom(name, doc, infer=infer, public=public, reference=reference, samples=_arg_samples, onnx=onnx,
                        kernel=Call(kernel, lambda node: around(node.inputs[0], node.attrs["axis"]),
                                    needs=lambda node: [(_length(node) - 1, f"{name} of no elements")]))  # fmt: skip
+    declared = published.op  # type: ignore[attr-defined]
     return published
 
 

@@ -85,7 +85,7 @@ def _reduction(
 
     published = custom(name, doc, infer=infer, kernel=Reduce(name), public=public, vjp=vjp, jvp=jvp,
                        reference=reference, samples=samples, onnx=onnx, dtypes=accepts, smooth=smooth)  # fmt: skip
-    declared = published.op
+    declared = published.op  # type: ignore[attr-defined]
     return published
 
 
