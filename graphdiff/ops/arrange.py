@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import GraphError, ShapeError
 from ..ir.dims import Dim, Size, as_size, exact_div
-from ..ir.dtypes import int64
+from ..ir.dtypes import bool_, int64
 from .elementwise import less, maximum, minimum, remainder, where
 from .movement import (
     broadcast_to,
@@ -189,6 +189,7 @@ def _pad_samples(rng: np.random.Generator) -> Iterable[Sample]:
     yield Sample((rng.uniform(-2, 2, (2, 3)), 1), {"constant_values": 1.5})
     yield Sample((rng.uniform(-2, 2, (0, 3)), 1))
     yield Sample((rng.uniform(-2, 2, (1, 2)), 2), {"mode": "reflect"})
+    yield Sample((rng.integers(0, 2, (2, 3)).astype(bool), 1))
 
 
 @composite(reference=np.pad, samples=_pad_samples, onnx="Pad")
@@ -199,6 +200,8 @@ def pad(x, /, pad_width, mode="constant", constant_values=0):  # type: ignore[no
     x = as_tensor(x, "pad")
     widths = _widths(x, pad_width)
     if mode == "constant":
+        if x.dtype is bool_ and not isinstance(constant_values, Tensor):
+            constant_values = bool(constant_values)  # as NumPy: 0 is False
         fill = as_tensor(constant_values, "pad", x.dtype)
         if fill.shape != () or fill.dtype is not x.dtype:
             fail(ShapeError, "pad", f"constant_values must be one {x.dtype.name} number", [x, fill])
