@@ -1,0 +1,553 @@
+"""Random graphs from the whole registry, computed and differentiated in every way there is; all must agree.
+
+    python tests/fuzz_graphs.py --graphs 2000 --seed 0         # says what disagreed, exit code 1
+    python tests/fuzz_graphs.py --seed 0 --only 17             # one of them again, with its listing
+
+A graph is drawn together with the NumPy program that computes the same: each step applies an operation's public
+function to Tensors and its declared reference to arrays. Operands are values drawn before, brought to the shape and
+range of one of the operation's samples. Compared are: results with NumPy; forward with reverse derivatives, and both
+with centred differences of the NumPy program (differences that say there is a kink are left out and counted); the
+compiled function with one neither simplified nor fused; and, bit for bit, with one that recomputes. Every fourth graph
+is of float32, without differences.
+Invariant: (seed, number) draws the same graph on every machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import sys
+import time
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+import graphdiff as gd
+from graphdiff.ops.namespaces import INTERNAL
+from graphdiff.ops.registry import REGISTRY
+from graphdiff.runtime import function as runtime_function
+from graphdiff.schedule import fuse
+
+NODES = 60
+LARGEST = 1e3  # values beyond are not built upon: differences would be noise
+TOLERANCE = {"float64": 1e-9, "float32": 1e-3}  # of the largest element
+ROUNDING = {"float64": 1e-13, "float32": 1e-6}
+STEP = 1e-4
+SYMMETRIC = {"linalg.cholesky", "linalg.eigh", "linalg.eigvalsh"}  # these take the symmetric part, NumPy a triangle
+
+
+class Disagreement(AssertionError):
+    """Two ways of computing one graph that differ."""
+
+
+# ------------------------------------------------------------------ a graph and its NumPy program
+
+
+class Step:
+    """An operation in both worlds. ``frozen``: differences hold its result at the base point (stop_gradient)."""
+
+    def __init__(self, label: str, function: Any, inputs: list[int], first: int, count: int, frozen: bool):
+        self.label, self.function, self.inputs, self.first, self.count, self.frozen = (
+            label, function, inputs, first, count, frozen)  # fmt: skip
+
+
+class Drawn:
+    """Values by slot: a Tensor and its array at the base point each."""
+
+    def __init__(self, dtype: str) -> None:
+        self.dtype = dtype
+        self.tensors: list[gd.Tensor] = []
+        self.arrays: list[np.ndarray] = []
+        self.steps: list[Step] = []
+        self.leaves: list[int] = []
+        self.used: set[int] = set()
+
+    def leaf(self, array: np.ndarray) -> int:
+        self.tensors.append(gd.input(f"x{len(self.leaves)}", array.shape, array.dtype))
+        self.arrays.append(array)
+        self.leaves.append(len(self.arrays) - 1)
+        return self.leaves[-1]
+
+    def emit(self, label: str, on_tensors: Any, on_arrays: Any, inputs: list[int], frozen: bool = False) -> list[int]:
+        """The slots of the results; none where NumPy's are not finite, too large to build upon, or an index of the
+        operands is out of range."""
+        try:
+            with np.errstate(all="ignore"):
+                arrays = [np.asarray(a) for a in _flat(on_arrays(*(self.arrays[i] for i in inputs)))]
+        except IndexError:
+            return []
+        if any(a.dtype.kind == "f" and not np.all(np.abs(a) <= LARGEST) for a in arrays):
+            return []
+        tensors = _flat(on_tensors(*(self.tensors[i] for i in inputs)))
+        for t, a in zip(tensors, arrays, strict=True):
+            if t.shape != a.shape or (t.dtype != a.dtype and not t.dtype.kind == a.dtype.kind == "f"):
+                raise Disagreement(f"{label} gives {t!r}, NumPy {a.dtype}{a.shape}")
+        first = len(self.arrays)
+        self.tensors += tensors
+        self.arrays += [a.astype(t.dtype, copy=False) for a, t in zip(arrays, tensors)]
+        self.used.update(inputs)
+        self.steps.append(Step(label, on_arrays, inputs, first, len(arrays), frozen))
+        return list(range(first, len(self.arrays)))
+
+    def run(self, feed: list[np.ndarray], wanted: list[int]) -> list[np.ndarray]:
+        """The wanted slots by NumPy."""
+        values = dict(zip(self.leaves, feed))
+        with np.errstate(all="ignore"):
+            for s in self.steps:
+                out = self.arrays[s.first : s.first + s.count]
+                if not s.frozen:
+                    out = [np.asarray(a) for a in _flat(s.function(*(values[i] for i in s.inputs)))]
+                for i, a in zip(range(s.first, s.first + s.count), out, strict=True):
+                    values[i] = a.astype(self.arrays[i].dtype, copy=False)
+        return [values[i] for i in wanted]
+
+    def listing(self, wanted: list[int]) -> str:
+        needed, lines = set(wanted), []
+        for s in reversed(self.steps):
+            out = range(s.first, s.first + s.count)
+            if needed.intersection(out):
+                needed.update(s.inputs)
+                types = ", ".join(f"v{i}: {self.arrays[i].dtype}{list(self.arrays[i].shape)}" for i in out)
+                lines.append(f"  {types} = {s.label}({', '.join(f'v{i}' for i in s.inputs)})")
+        leaves = [f"  v{i}: {self.arrays[i].dtype}{list(self.arrays[i].shape)} fed" for i in self.leaves if i in needed]
+        return "\n".join([*leaves, *reversed(lines)])
+
+
+def _flat(result: Any) -> list[Any]:
+    return list(result) if isinstance(result, (list, tuple)) else [result]
+
+
+# ------------------------------------------------------------------ drawing
+
+
+def reference_of(op: Any) -> Any:
+    if isinstance(op.reference, str):
+        module, _, name = op.reference.rpartition(".")
+        return getattr(importlib.import_module(module), name)
+    return op.reference
+
+
+def _small(sample: Any) -> bool:
+    return all(a.size <= 120 for a in _arrays_in(sample))
+
+
+def _arrays_in(sample: Any) -> list[np.ndarray]:
+    out: list[np.ndarray] = []
+    for a in (*sample.args, *sample.kwargs.values()):
+        out += [e for e in (a if isinstance(a, list) else [a]) if isinstance(e, np.ndarray)]
+    return out
+
+
+OPS = {name: [s for s in op.samples(np.random.default_rng(0)) if _small(s)] for name, op in sorted(REGISTRY.items())
+       if op.samples is not None and op.public is not None and name not in INTERNAL}  # fmt: skip
+
+
+def sigmoid(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
+
+
+class Artist:
+    """Draws one graph."""
+
+    def __init__(self, rng: np.random.Generator, dtype: str):
+        self.rng, self.drawn = rng, Drawn(dtype)
+
+    def choose(self, things: Any) -> Any:
+        return things[int(self.rng.integers(len(things)))]
+
+    def draw(self, nodes: int) -> Drawn:
+        for shape in ((3, 4), (self.choose((1, 2, 4, 5)), 3), (), (6,)):
+            self.drawn.leaf(self.rng.uniform(-2, 2, shape).astype(self.drawn.dtype))
+        self.drawn.leaf(self.rng.integers(-3, 4, (3, 4)))
+        extra = [self.control, self.view, self.derived]
+        while len(self.drawn.steps) < nodes:
+            if self.rng.random() < 0.2:
+                self.choose(extra)()
+            else:
+                self.operation(self.choose(list(OPS)))
+        return self.drawn
+
+    def pick(self, kind: str) -> int | None:
+        """A slot whose dtype is of a kind; late ones are likelier, so graphs are deep."""
+        slots = [i for i, a in enumerate(self.drawn.arrays) if a.dtype.kind == kind and a.size]
+        return slots[-1 - int(len(slots) * self.rng.random() ** 2)] if slots else None
+
+    def emit(self, label: str, on_tensors: Any, on_arrays: Any, *inputs: int) -> int | None:
+        found = self.drawn.emit(label, on_tensors, on_arrays, list(inputs))
+        return found[0] if found else None
+
+    def fit(self, slot: int, shape: tuple[int, ...]) -> int | None:
+        """A slot's elements as another shape, from the start again where there are too few."""
+        a, n = self.drawn.arrays[slot], int(np.prod(shape))
+        if a.shape == shape:
+            return slot
+        times = -(-n // a.size) if n else 1
+        return self.emit(
+            f"fit to {shape}", lambda x: gd.reshape(gd.tile(gd.reshape(x, (a.size,)), times)[:n], shape),
+            lambda x: np.tile(x.reshape(-1), times)[:n].reshape(shape), slot,
+        )  # fmt: skip
+
+    def operand(self, sample: np.ndarray, near: bool, symmetric: bool) -> int | None:
+        """A value of the sample's type: a value drawn before, brought into the sample's range (``near``: close to
+        the sample itself, for matrices of a kind), or the sample as it is."""
+        kind = sample.dtype.kind
+        sample = sample.astype(self.drawn.dtype) if kind == "f" else sample
+        slot = self.pick(kind) if sample.size and self.rng.random() < 0.95 else None
+        if slot is not None and sample.dtype != self.drawn.arrays[slot].dtype:
+            slot = None
+        if slot is not None:
+            slot = self.fit(slot, sample.shape)
+        if slot is None:
+            return self.emit("constant", lambda: gd.constant(sample), lambda: sample)
+        a, low, high = self.drawn.arrays[slot], sample.min(), sample.max()
+        if kind == "b":
+            return slot
+        if kind == "i":
+            width = int(high - low) + 1
+            return self.emit("into range", lambda x: gd.remainder(x, width) + int(low), lambda x: x % width + low, slot)
+        if symmetric:
+            return self.emit("near, symmetric", lambda x: gd.constant(sample) + 0.05 * gd.tanh(x + x.mT),
+                             lambda x: sample + 0.05 * np.tanh(x + x.mT), slot)  # fmt: skip
+        if near:
+            return self.emit("near", lambda x: gd.constant(sample) + 0.05 * gd.tanh(x),
+                             lambda x: sample + 0.05 * np.tanh(x), slot)  # fmt: skip
+        if a.min() >= low and a.max() <= high:
+            return slot
+        low, high = float(low), float(high)
+        return self.emit("into range", lambda x: low + (high - low) * gd.nn.sigmoid(x),
+                         lambda x: low + (high - low) * sigmoid(x), slot)  # fmt: skip
+
+    def operation(self, name: str) -> None:
+        """One of the registry, with a sample's static arguments."""
+        op = REGISTRY[name]
+        if not OPS[name]:
+            return
+        sample = self.choose(OPS[name])
+        slots: list[int] = []
+        near, symmetric = op.namespace == "linalg", name in SYMMETRIC
+
+        def swap(a: Any) -> Any:
+            if isinstance(a, list) and any(isinstance(e, np.ndarray) for e in a):
+                return [swap(e) for e in a]
+            if not isinstance(a, np.ndarray):
+                return self.drawn.dtype if isinstance(a, str) and a in TOLERANCE else a
+            slot = self.operand(a, near, symmetric)
+            if slot is None:
+                raise LookupError
+            slots.append(slot)
+            return _Slot(len(slots) - 1)
+
+        try:
+            args = [swap(a) for a in sample.args]
+            kwargs = {k: swap(a) for k, a in sample.kwargs.items()}
+        except LookupError:
+            return
+        reference, absolute = reference_of(op), name in ("linalg.eigh", "linalg.svd")
+
+        def call(f: Any, values: Any, magnitude: Any) -> Any:
+            out = f(*(_filled(a, values) for a in args), **{k: _filled(a, values) for k, a in kwargs.items()})
+            return [magnitude(v) for v in _flat(out)] if absolute else out  # signs of vectors are LAPACK's choice
+
+        static = [*(repr(a) for a in args if not _has_slot(a)), *(f"{k}={v!r}" for k, v in kwargs.items())]
+        self.drawn.emit(
+            f"{name}[{', '.join(static)}]",
+            lambda *xs: call(op.public, xs, gd.abs), lambda *xs: call(reference, xs, np.abs), slots,
+            frozen=name == "stop_gradient",
+        )  # fmt: skip
+
+    def view(self) -> None:
+        """Basic indexing with ints, steps either way, new axes and an ellipsis; or rows by an integer Tensor."""
+        slot = self.pick(self.choose("fib"))
+        if slot is None or self.drawn.arrays[slot].ndim == 0:
+            return
+        shape = self.drawn.arrays[slot].shape
+        if self.rng.random() < 0.3:
+            idx = self.rng.integers(-shape[0], shape[0], self.choose(((2,), (2, 2), ())))
+            self.emit(f"rows {idx.tolist()}", lambda x: x[gd.constant(idx)], lambda x: x[idx], slot)
+            return
+        key: list[Any] = []
+        for n in shape:
+            kind = self.rng.random()
+            if kind < 0.15:
+                key.append(int(self.rng.integers(-n, n)))
+            elif kind < 0.6:
+                key.append(slice(*(self.choose((None, int(self.rng.integers(-n, n + 1)))) for _ in range(2)),
+                                 self.choose((None, 1, 2, -1, -2))))  # fmt: skip
+            else:
+                key.append(slice(None))
+        if self.rng.random() < 0.3:
+            key.insert(int(self.rng.integers(len(key) + 1)), None)
+        if self.rng.random() < 0.3:
+            key[-1] = Ellipsis
+        where = tuple(key)
+        self.emit(f"index {where}", lambda x: x[where], lambda x: x[where], slot)
+
+    def derived(self) -> None:
+        """A derivative as a value: differentiated again it is second order. Its NumPy side is by hand."""
+        slot = self.pick("f")
+        assert slot is not None
+        if self.rng.random() < 0.5:
+            self.emit("grad of sum(sin x)", lambda x: gd.grad(gd.sum(gd.sin(x)), x), np.cos, slot)
+        else:
+            self.emit("jvp of x tanh x along cos x", lambda x: gd.jvp(x * gd.tanh(x), x, gd.cos(x)),
+                      lambda x: np.cos(x) * (np.tanh(x) + x / np.cosh(x) ** 2), slot)  # fmt: skip
+
+    # -------------------------------------------------------------- control flow
+    def control(self) -> None:
+        rows, start = self.pick("f"), self.pick("f")
+        assert rows is not None and start is not None
+        a = self.drawn.arrays[rows]
+        kind = self.choose(("scan", "map", "while", "cond", "nested"))
+        if kind in ("scan", "map", "nested") and a.ndim == 0:
+            return
+        f = self.choose(BODIES)
+        if kind == "map":
+            self.emit("map", lambda x: gd.map(lambda r: f(gd, r, r, 0.5), x),
+                      lambda x: np.stack([f(np, r, r, 0.5) for r in x]) if len(x) else x, rows)  # fmt: skip
+            return
+        captured = self.pick("f")
+        assert captured is not None
+        w = self.fit(captured, ())
+        if w is None:
+            return
+        if kind == "while":
+            limit, most = float(self.rng.uniform(0.5, 3)), int(self.rng.integers(0, 6))
+            self.emit(f"while_loop max {most}", lambda c, k: gd.while_loop(
+                lambda v: gd.sum(gd.abs(v)) < limit * 4, lambda v: f(gd, v, v, k), c, most),
+                lambda c, k: python_while(lambda v: np.sum(np.abs(v)) < limit * 4, lambda v: f(np, v, v, k), c, most),
+                start, w)  # fmt: skip
+            return
+        if kind == "cond":
+            g = self.choose(BODIES)
+            self.emit("cond", lambda p, c, k: gd.cond(p > 0.1, lambda v: f(gd, v, v, k), lambda v: g(gd, v, v, k), c),
+                      lambda p, c, k: f(np, c, c, k) if p > 0.1 else g(np, c, c, k), w, start, w)  # fmt: skip
+            return
+        carry = self.fit(start, a.shape[1:])
+        reverse = bool(self.rng.integers(2))
+        if carry is None:
+            return
+        if kind == "scan":
+            def step(m: Any, k: Any) -> Any:
+                return lambda c, x: (f(m, c, x, k), m.sin(c) * x)
+        else:
+            def step(m: Any, k: Any) -> Any:
+                scan = gd.scan if m is gd else python_scan
+                return lambda c, x: scan(lambda d, i: (f(m, d, x, k), m.cos(d)), c, m.stack([x, c * 0.5]))
+        self.drawn.emit(
+            f"{kind} reverse={reverse}", lambda c, x, k: _two(gd.scan(step(gd, k), c, x, reverse=reverse)),
+            lambda c, x, k: _two(python_scan(step(np, k), c, x, reverse)), [carry, rows, w])  # fmt: skip
+
+
+def _two(pair: Any) -> list[Any]:
+    return [pair[0], pair[1]]
+
+
+def python_scan(step: Any, carry: Any, xs: Any, reverse: bool = False) -> Any:
+    ys = []
+    for x in xs[::-1] if reverse else xs:
+        carry, y = step(carry, x)
+        ys.append(y)
+    return carry, np.stack(ys[::-1] if reverse else ys)
+
+
+def python_while(cond: Any, body: Any, value: Any, most: int) -> Any:
+    for _ in range(most):
+        if not cond(value):
+            break
+        value = body(value)
+    return value
+
+
+BODIES = (
+    lambda m, c, x, k: m.tanh(c * k + x),
+    lambda m, c, x, k: m.sin(c) + x * k,
+    lambda m, c, x, k: m.maximum(c, x * 0.9) * 0.8,
+    lambda m, c, x, k: c + m.mean(m.square(x)) * 0.1,
+    lambda m, c, x, k: m.where(c > x, c * 0.5, m.exp(-m.abs(x)) + k),
+    lambda m, c, x, k: m.sqrt(c * c + x * x + 0.1),
+)
+
+
+class _Slot:
+    """Where an operand goes among static arguments."""
+
+    def __init__(self, place: int):
+        self.place = place
+
+    def __repr__(self) -> str:
+        return "·"
+
+
+def _has_slot(a: Any) -> bool:
+    return isinstance(a, _Slot) or (isinstance(a, list) and any(isinstance(e, _Slot) for e in a))
+
+
+def _filled(a: Any, values: Any) -> Any:
+    if isinstance(a, _Slot):
+        return values[a.place]
+    return [_filled(e, values) for e in a] if isinstance(a, list) and _has_slot(a) else a
+
+
+# ------------------------------------------------------------------ comparing
+
+
+def unlike(got: list[np.ndarray], wanted: list[np.ndarray]) -> str | None:
+    """Where two lists of arrays differ beyond rounding, or None."""
+    for k, (a, b) in enumerate(zip(got, wanted, strict=True)):
+        if a.dtype.kind != "f":
+            if not np.array_equal(a, b):
+                return f"result {k}: {a.ravel()[:6]} and {b.ravel()[:6]}"
+            continue
+        size = np.max(np.abs(b[np.isfinite(b)]), initial=1)
+        if not np.allclose(a, b, rtol=0, atol=TOLERANCE[a.dtype.name] * size, equal_nan=True):
+            return f"result {k}: differs by {np.max(np.abs(a - b)):.3g} of {size:.3g}"
+    return None
+
+
+@contextlib.contextmanager
+def plain() -> Any:
+    """Functions compiled inside are neither simplified nor fused."""
+    simplify, limit = runtime_function.simplify, fuse.GROUP_LIMIT
+    runtime_function.simplify, fuse.GROUP_LIMIT = (lambda graph: (graph, {})), 1
+    try:
+        yield
+    finally:
+        runtime_function.simplify, fuse.GROUP_LIMIT = simplify, limit
+
+
+def against_differences(
+    drawn: Drawn, floats: list[int], weights: list[np.ndarray], at: list[int], direction: list[np.ndarray], got: float,
+    size: float, counts: Counter[str],
+) -> str | None:  # fmt: skip
+    """How a directional derivative differs from differences of the NumPy program; None also where these see a kink."""
+    feed = [drawn.arrays[i] for i in drawn.leaves]
+
+    def along(h: float) -> float:
+        moved = list(feed)
+        for k, d in zip(at, direction):
+            moved[k] = moved[k] + h * d
+        return sum(float(np.sum(a * w)) for a, w in zip(drawn.run(moved, floats), weights))
+
+    right, left, near, far, middle = along(STEP), along(-STEP), along(STEP / 2), along(-STEP / 2), along(0)
+    wide, narrow = (right - left) / (2 * STEP), (near - far) / STEP
+    sides, scale = abs((right - middle) - (middle - left)) / STEP, 1 + abs(wide) + abs(narrow)
+    if not abs(wide - narrow) <= 1e-4 * scale or sides > 0.02 * scale:
+        counts["kinks"] += 1
+        return None
+    expected = (4 * narrow - wide) / 3
+    if not abs(expected - got) <= 1e-6 * size + 2 * abs(wide - narrow):
+        return f"{expected!r} and {got!r}"
+    counts["derivatives compared"] += 1
+    return None
+
+
+def check(drawn: Drawn, wanted: list[int], rng: np.random.Generator, counts: Counter[str]) -> None:
+    """Raises Disagreement where two ways of computing the ``wanted`` slots, or their derivatives, differ."""
+    leaves = [drawn.tensors[i] for i in drawn.leaves]
+    feed = [drawn.arrays[i] for i in drawn.leaves]
+    ys = [drawn.tensors[i] for i in wanted]
+    at = [k for k, x in enumerate(leaves) if x.dtype == drawn.dtype]
+    xs = [leaves[k] for k in at]
+    floats = [i for i in wanted if drawn.arrays[i].dtype == drawn.dtype]
+    weights = [rng.uniform(-1, 1, drawn.arrays[i].shape).astype(drawn.dtype) for i in floats]
+    direction = [rng.uniform(-1, 1, x.shape).astype(drawn.dtype) for x in xs]
+    loss = gd.zeros((), drawn.dtype)
+    for i, w in zip(floats, weights):
+        loss = loss + gd.sum(drawn.tensors[i] * w)
+    outputs = [ys, [gd.grad(loss, xs), gd.jvp(loss, xs, [gd.constant(d) for d in direction])]]
+    f = gd.compile(leaves, outputs)
+    values, (gradient, forward) = f(*feed)
+
+    def shaky(found: str) -> bool:
+        """Whether rounding of the feed alone changes as much: a comparison or a rounding that decides nearby."""
+        noise = ROUNDING[drawn.dtype]
+        moved = [(a * (1 + noise * rng.standard_normal(a.shape))).astype(a.dtype) if a.dtype.kind == "f" else a
+                 for a in feed]  # fmt: skip
+        again, (g, j) = f(*moved)
+        counts["undecided: " + found] += 1
+        return unlike(again, values) is not None or unlike([*g, j], [*gradient, forward]) is not None
+
+    def disagree(what: str, found: str | None) -> None:
+        if found is not None and not shaky(what):
+            raise Disagreement(f"{what}: {found}")
+
+    disagree("NumPy", unlike(values, drawn.run(feed, wanted)))
+    reverse = sum(float(np.sum(g * d)) for g, d in zip(gradient, direction))
+    size = 1 + sum(float(np.sum(np.abs(g * d))) for g, d in zip(gradient, direction))
+    if np.isfinite(size) and not abs(reverse - forward) <= TOLERANCE[drawn.dtype] * size:
+        disagree("reverse and forward", f"{reverse!r} and {float(forward)!r}")
+
+    if drawn.dtype == "float64":
+        found = against_differences(drawn, floats, weights, at, direction, float(forward), size, counts)
+        disagree("differences", found)
+    with plain():
+        values2, (gradient2, forward2) = gd.compile(leaves, outputs)(*feed)
+    disagree("neither simplified nor fused", unlike([*values2, *gradient2, forward2], [*values, *gradient, forward]))
+    option = "sqrt" if rng.random() < 0.5 else gd.Every(int(rng.integers(1, 8)))
+    values3, (gradient3, forward3) = gd.compile(leaves, outputs, checkpoint=option)(*feed)
+    for a, b in zip([*values, *gradient, forward], [*values3, *gradient3, forward3]):
+        if a.tobytes() != b.tobytes():
+            raise Disagreement(f"checkpoint={option}: not the same bits")
+
+
+def fuzz(seed: int, number: int, counts: Counter[str]) -> None:
+    """Draws and checks one graph. Raises Disagreement, naming the first step that disagrees when checked alone."""
+    rng = np.random.default_rng([seed, number])
+    artist = Artist(rng, "float32" if number % 4 == 3 else "float64")
+    nodes = int(rng.integers(3, NODES + 1))
+    try:
+        drawn = artist.draw(nodes)
+    except Exception as e:
+        raise Disagreement(f"graph {number}: while it is built: {type(e).__name__}: {e}\n"
+                           + artist.drawn.listing(list(range(len(artist.drawn.arrays))))) from e  # fmt: skip
+    made = range(len(drawn.leaves), len(drawn.arrays))
+    wanted = [i for i in made if i not in drawn.used]
+    counts["graphs"] += 1
+    counts["nodes"] += len(drawn.steps)
+    for s in drawn.steps:
+        counts["op " + s.label.partition("[")[0].partition(" ")[0]] += 1
+    try:
+        check(drawn, wanted, np.random.default_rng([seed, number, 1]), counts)
+    except Exception as e:
+        blamed, text = wanted, f"{type(e).__name__}: {e}"
+        for i in made:
+            try:
+                check(drawn, [i], np.random.default_rng([seed, number, 1]), Counter())
+            except Exception as own:
+                blamed, text = [i], f"{type(own).__name__}: {own}"
+                break
+        raise Disagreement(f"graph {number}: {text}\n{drawn.listing(blamed)}") from e
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--graphs", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0, help="number of the first graph")
+    parser.add_argument("--only", type=int, help="this graph alone")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long")
+    options = parser.parse_args()
+    numbers = range(options.first, options.first + options.graphs) if options.only is None else [options.only]
+    counts: Counter[str] = Counter()
+    failures, start = 0, time.monotonic()
+    for number in numbers:
+        if time.monotonic() - start > options.seconds:
+            break
+        try:
+            fuzz(options.seed, number, counts)
+        except Disagreement as e:
+            failures += 1
+            print(e, flush=True)
+    ops = {k: v for k, v in counts.items() if k.startswith("op ")}
+    for key in sorted(counts.keys() - ops.keys()):
+        print(f"{key}: {counts[key]}")
+    missing = sorted(set(OPS) - {k[3:] for k in ops})
+    print(f"operations used: {len(OPS) - len(missing)} of {len(OPS)}; not: {', '.join(missing) or 'none'}")
+    print(f"disagreements: {failures} in {time.monotonic() - start:.0f} s")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
