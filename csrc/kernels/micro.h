@@ -53,6 +53,51 @@
             out[i] = (result)(expression);                                                                       \
         }                                                                                                        \
     }
+/* functions that are called, one element at a time */
+#define GD_CALL_1(name, expression)                                                                              \
+    GD_MICRO_DECLARE(name) {                                                                                     \
+        GD_T *out = out_;                                                                                        \
+        const GD_T *a = a_;                                                                                      \
+        (void)b_, (void)c_;                                                                                      \
+        for (int64_t i = 0; i < n; i++) {                                                                        \
+            const GD_T x = a[i];                                                                                 \
+            out[i] = (expression);                                                                               \
+        }                                                                                                        \
+    }
+#define GD_CALL_2(name, expression)                                                                              \
+    GD_MICRO_DECLARE(name) {                                                                                     \
+        GD_T *out = out_;                                                                                        \
+        const GD_T *a = a_, *b = b_;                                                                             \
+        (void)c_;                                                                                                \
+        for (int64_t i = 0; i < n; i++) {                                                                        \
+            const GD_T x = a[i], y = b[i];                                                                       \
+            out[i] = (expression);                                                                               \
+        }                                                                                                        \
+    }
+/* `inside` holds where `condition` does, `outside` elsewhere: element by element, so that no element's result
+ * depends on its neighbours, but in vectors where all are inside */
+#define GD_GUARDED(name, condition, inside, outside)                                                             \
+    GD_MICRO_DECLARE(name) {                                                                                     \
+        GD_T *out = out_;                                                                                        \
+        const GD_T *a = a_;                                                                                      \
+        (void)b_, (void)c_;                                                                                      \
+        int all = 1;                                                                                             \
+        for (int64_t i = 0; i < n; i++) {                                                                        \
+            const GD_T x = a[i];                                                                                 \
+            all &= (condition);                                                                                  \
+        }                                                                                                        \
+        if (all) {                                                                                               \
+            GD_LOOP for (int64_t i = 0; i < n; i++) {                                                            \
+                const GD_T x = a[i];                                                                             \
+                out[i] = (inside);                                                                               \
+            }                                                                                                    \
+        } else {                                                                                                 \
+            for (int64_t i = 0; i < n; i++) {                                                                    \
+                const GD_T x = a[i];                                                                             \
+                out[i] = (condition) ? (inside) : (outside);                                                     \
+            }                                                                                                    \
+        }                                                                                                        \
+    }
 #define GD_UNARY(name, expression) GD_BODY_1(name, GD_T, expression)
 #define GD_BINARY(name, expression) GD_BODY_2(name, GD_T, expression)
 #define GD_TEST_1(name, expression) GD_BODY_1(name, uint8_t, expression)

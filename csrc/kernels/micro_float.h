@@ -1,5 +1,5 @@
 /* micro_float.h: the micro-operations of floats, for GD_T float or double (see micro.h). Semantics are NumPy's.
- * F(name) gives the C library's function for the type; functions of math/ are called m_<name>.
+ * F(name) gives the C library's function for the type, M(name) that of math/.
  */
 #include "micro.h"
 
@@ -21,9 +21,9 @@ static inline GD_T float_floor_divide(GD_T x, GD_T y) {
 }
 
 static inline GD_T float_logaddexp(GD_T x, GD_T y) {
-    if (x == y) return x + (GD_T)0.693147180559945309417232121458;   /* infinities of one sign too */
     GD_T high = x > y ? x : y, low = x > y ? y : x;
-    return x != x || y != y ? x + y : high + F(log1p)(F(exp)(low - high));
+    GD_T gap = x == y ? 0 : low - high;         /* infinities of one sign have no difference */
+    return x != x || y != y ? x + y : high + M(log1p)(M(exp)(gap));
 }
 
 GD_UNARY(copy, x)
@@ -31,14 +31,14 @@ GD_BINARY(add, x + y)
 GD_BINARY(subtract, x - y)
 GD_BINARY(multiply, x * y)
 GD_BINARY(divide, x / y)
-GD_BINARY(floor_divide, float_floor_divide(x, y))
-GD_BINARY(remainder, float_remainder(x, y))
-GD_BINARY(pow, F(pow)(x, y))
+GD_CALL_2(floor_divide, float_floor_divide(x, y))
+GD_CALL_2(remainder, float_remainder(x, y))
+GD_POW
 GD_BINARY(maximum, ((x >= y) | (x != x)) ? x : y)
 GD_BINARY(minimum, ((x <= y) | (x != x)) ? x : y)
-GD_BINARY(atan2, F(atan2)(x, y))
+GD_BINARY(atan2, M(atan2)(x, y))
 GD_BINARY(copysign, F(__builtin_copysign)(x, y))
-GD_BINARY(hypot, F(hypot)(x, y))
+GD_BINARY(hypot, M(hypot)(x, y))
 GD_BINARY(logaddexp, float_logaddexp(x, y))
 GD_TEST_2(equal, x == y)
 GD_TEST_2(not_equal, x != y)
@@ -63,28 +63,28 @@ GD_UNARY(trunc, F(__builtin_trunc)(x))
 GD_TEST_1(isnan, x != x)
 GD_TEST_1(isinf, F(__builtin_fabs)(x) == (GD_T)__builtin_inf())
 GD_TEST_1(isfinite, F(__builtin_fabs)(x) < (GD_T)__builtin_inf())
-GD_UNARY(exp, m_exp(x))
-GD_UNARY(expm1, m_expm1(x))
-GD_UNARY(log, m_log(x))
-GD_UNARY(log1p, m_log1p(x))
-GD_UNARY(log2, m_log2(x))
-GD_UNARY(log10, m_log10(x))
-GD_UNARY(sin, m_sin(x))
-GD_UNARY(cos, m_cos(x))
-GD_UNARY(tan, m_tan(x))
-GD_UNARY(asin, m_asin(x))
-GD_UNARY(acos, m_acos(x))
-GD_UNARY(atan, m_atan(x))
-GD_UNARY(sinh, m_sinh(x))
-GD_UNARY(cosh, m_cosh(x))
-GD_UNARY(tanh, m_tanh(x))
-GD_UNARY(asinh, m_asinh(x))
-GD_UNARY(acosh, m_acosh(x))
-GD_UNARY(atanh, m_atanh(x))
-GD_UNARY(erf, m_erf(x))
-GD_UNARY(erfc, m_erfc(x))
-GD_UNARY(erfinv, m_erfinv(x))
-GD_UNARY(lgamma, m_lgamma(x))
-GD_UNARY(digamma, m_digamma(x))
-GD_UNARY(sigmoid, m_sigmoid(x))
-GD_UNARY(softplus, m_softplus(x))
+GD_UNARY(exp, M(exp)(x))
+GD_UNARY(expm1, M(expm1)(x))
+GD_UNARY(log, M(log)(x))
+GD_UNARY(log1p, M(log1p)(x))
+GD_UNARY(log2, M(log2)(x))
+GD_UNARY(log10, M(log10)(x))
+GD_GUARDED(sin, F(__builtin_fabs)(x) <= (GD_T)TRIG_LIMIT, M(sin)(x), (GD_T)sin((double)x))
+GD_GUARDED(cos, F(__builtin_fabs)(x) <= (GD_T)TRIG_LIMIT, M(cos)(x), (GD_T)cos((double)x))
+GD_GUARDED(tan, F(__builtin_fabs)(x) <= (GD_T)TRIG_LIMIT, M(tan)(x), (GD_T)tan((double)x))
+GD_UNARY(asin, M(asin)(x))
+GD_UNARY(acos, M(acos)(x))
+GD_UNARY(atan, M(atan)(x))
+GD_UNARY(sinh, M(sinh)(x))
+GD_UNARY(cosh, M(cosh)(x))
+GD_UNARY(tanh, M(tanh)(x))
+GD_UNARY(asinh, M(asinh)(x))
+GD_UNARY(acosh, M(acosh)(x))
+GD_UNARY(atanh, M(atanh)(x))
+GD_UNARY(erf, M(erf)(x))
+GD_UNARY(erfc, M(erfc)(x))
+GD_CALL_1(erfinv, (GD_T)special_erfinv((double)x))
+GD_CALL_1(lgamma, (GD_T)special_lgamma((double)x))
+GD_CALL_1(digamma, (GD_T)special_digamma((double)x))
+GD_UNARY(sigmoid, M(sigmoid)(x))
+GD_UNARY(softplus, M(softplus)(x))

@@ -1,0 +1,183 @@
+/* f32.h: elementary functions of float32 (see real.h). Those that models spend their time in are made for float32;
+ * the rest round the double's result once. Signed zeros, infinities and NaN as in C's library.
+ */
+#ifndef GD_F32_H
+#define GD_F32_H
+#include "f64.h"
+
+#define LN2_HIGH_32 0x1.62e4p-1f
+#define LN2_LOW_32 0x1.7f7d1cp-20f
+#define LOG2_E_32 0x1.715476p+0f
+#define ROUND_32 0x1.8p23f
+
+/* ---- exponentials ---- */
+
+static inline float exp32_reduce(float x, float *scaled) {
+    *scaled = fma32(x, LOG2_E_32, ROUND_32);
+    float n = *scaled - ROUND_32;
+    return fma32(n, -LN2_LOW_32, fma32(n, -LN2_HIGH_32, x));
+}
+
+/* e^r - 1 for |r| <= ln2/2 */
+static inline float exp32_core(float r) {
+    float q = GD_POLY5(fma32, r, 0x1.fffffcp-2f, 0x1.55548ap-3f, 0x1.55584ep-5f, 0x1.123f2ep-7f, 0x1.6ad12p-10f);
+    return fma32(r * r, q, r);
+}
+
+/* e^x for -87 <= x <= 88 */
+static inline float exp32_inside(float x) {
+    float scaled, r = exp32_reduce(x, &scaled);
+    return (1 + exp32_core(r)) * float32((bits32(scaled) - bits32(ROUND_32) + 127) << 23);
+}
+
+/* e^x * 2^k over the whole range, a result below the normal numbers being rounded once more */
+static inline float exp32_times(float x, int k) {
+    float scaled;
+    x = x > 92 ? 92 : x;
+    x = x < -107 ? -107 : x;
+    float r = exp32_reduce(x, &scaled);
+    uint32_t n = bits32(scaled) - bits32(ROUND_32) + 256 + (uint32_t)k, half = n >> 1;
+    return (1 + exp32_core(r)) * float32((half - 1) << 23) * float32((n - half - 1) << 23);
+}
+
+/* e^x; 1.0 ulp */
+static inline float m32_exp(float x) { return exp32_times(x, 0); }
+
+/* e^x - 1; 1.5 ulp */
+static inline float m32_expm1(float x) {
+    float scaled, low = x < -20 ? -20 : x;
+    low = low > 92 ? 92 : low;
+    float r = exp32_reduce(low, &scaled), p = exp32_core(r);
+    uint32_t n = bits32(scaled) - bits32(ROUND_32);
+    float half = float32((n + 126) << 23);   /* 2^(n-1): 2^n itself may overflow before the result does */
+    float y = 2 * fma32(p, half, half - 0.5f);
+    y = x > 89 ? __builtin_inff() : y;
+    return __builtin_fabsf(x) < 0x1p-30f ? x : y;   /* keeps -0 */
+}
+
+/* ---- logarithms ---- */
+
+/* log(1+f) - f for 1 + f in [sqrt(1/2), sqrt(2)) */
+static inline float log32_rest(float f) {
+    float p = GD_POLY8(fma32, f, 0x1.555554p-2f, -0x1.000228p-2f, 0x1.99a036p-3f, -0x1.547226p-3f, 0x1.22d5dep-3f,
+                       -0x1.0d81aap-3f, 0x1.057794p-3f, -0x1.39104cp-4f);
+    float z = f * f;
+    return fma32(f * z, p, -0.5f * z);
+}
+
+/* log x; 0.85 ulp */
+static inline float m32_log(float x) {
+    int small = x < 0x1p-126f;
+    uint32_t b = bits32(small ? x * 0x1p25f : x) + (0x3f800000 - 0x3f3504f3);
+    float e = (float)((int32_t)(b >> 23) - (small ? 152 : 127));
+    float f = float32((b & 0x007fffff) + 0x3f3504f3) - 1;
+    float y = fma32(e, LN2_HIGH_32, f + fma32(e, LN2_LOW_32, log32_rest(f)));
+    y = x < __builtin_inff() ? y : x;
+    return x > 0 ? y : x == 0 ? -__builtin_inff() : __builtin_nanf("");
+}
+
+/* log(1 + x), 1 + x = 2^e (1 + f); 1.4 ulp */
+static inline float m32_log1p(float x) {
+    uint32_t b = bits32(1 + x) + (0x3f800000 - 0x3f3504f3);
+    float e = (float)((int32_t)(b >> 23) - 127);
+    float s = float32((256 - (b >> 23)) << 23);   /* 2^(2-e): 2^-e itself may be below the normal numbers */
+    float f = fma32(0.25f * x, s, 0.25f * s - 1);
+    float y = fma32(e, LN2_HIGH_32, f + fma32(e, LN2_LOW_32, log32_rest(f)));
+    y = x < __builtin_inff() ? y : x;
+    y = x > -1 ? y : x == -1 ? -__builtin_inff() : __builtin_nanf("");
+    return __builtin_fabsf(x) < 0x1p-30f ? x : y;
+}
+
+/* ---- activations ---- */
+
+/* 1.4 ulp */
+static inline float m32_tanh(float x) {
+    float a = __builtin_fabsf(x), z = x * x;
+    float near = fma32(a * z, GD_POLY5(fma32, z, -0x1.55554cp-2f, 0x1.110d6ap-3f, -0x1.b931f8p-5f, 0x1.59822ep-6f,
+                                       -0x1.9c921ap-8f), a);
+    float far = 1 - 2 / (exp32_inside(a > 10 ? 20 : 2 * a) + 1);
+    return __builtin_copysignf(a < 0.55f ? near : far, x);
+}
+
+/* 1 / (1 + e^-x); 2.2 ulp */
+static inline float m32_sigmoid(float x) {
+    float e = m32_exp(-__builtin_fabsf(x));
+    return (x < 0 ? e : 1) / (1 + e);
+}
+
+/* log(1 + e^x); 1.6 ulp */
+static inline float m32_softplus(float x) { return (x > 0 ? x : 0) + m32_log1p(m32_exp(-__builtin_fabsf(x))); }
+
+/* for |x| >= 0.92, 1 - e^-Q(|x|); 1.1 ulp */
+static inline float m32_erf(float x) {
+    float a = __builtin_fabsf(x), z = x * x, t = a > 4 ? 4 : a;
+    float near = fma32(x, GD_POLY7(fma32, z, 0x1.06eba8p-3f, -0x1.81274p-2f, 0x1.ce2d64p-4f, -0x1.b80122p-6f,
+                                   0x1.544a7p-8f, -0x1.a60d7ap-11f, 0x1.4f72e6p-14f), x);
+    float q = GD_POLY8(fma32, t, -0x1.6e55f6p-13f, 0x1.2127e4p+0f, 0x1.44460ap-1f, 0x1.bb840cp-4f, -0x1.9b8f34p-6f,
+                       0x1.115c8cp-8f, -0x1.c79a6cp-12f, 0x1.6200bep-16f);
+    float far = __builtin_copysignf(1 - exp32_inside(-q), x);
+    return a < 0.92f ? near : far;
+}
+
+/* ---- trigonometry, in double ---- */
+
+static inline double sin32_core(double r) {
+    double z = r * r;
+    return r == 0 ? r : fma64(r * z, GD_POLY4(fma64, z, -0x1.5555554cb21p-3, 0x1.1111089008d1ep-7,
+                                              -0x1.a00f985745911p-13, 0x1.6cd7086f389fap-19), r);
+}
+
+static inline double cos32_core(double r) {
+    double z = r * r;
+    return fma64(z * z, GD_POLY3(fma64, z, 0x1.55554aac6ae9dp-5, -0x1.6c0c86ddf3fa5p-10, 0x1.9a00e58cc1a46p-16),
+                 fma64(z, -0.5, 1));
+}
+
+/* |x| <= TRIG_LIMIT; 0.51 ulp */
+static inline float m32_sin(float x) {
+    uint64_t n;
+    double r = trig64_reduce((double)x, &n), s = sin32_core(r), c = cos32_core(r);
+    return (float)float64(bits64(n & 1 ? c : s) ^ (n & 2) << 62);
+}
+
+/* |x| <= TRIG_LIMIT; 0.51 ulp */
+static inline float m32_cos(float x) {
+    uint64_t n;
+    double r = trig64_reduce((double)x, &n), s = sin32_core(r), c = cos32_core(r);
+    return (float)float64(bits64(n & 1 ? s : c) ^ ((n + 1) & 2) << 62);
+}
+
+/* ---- the double's result, rounded: 0.501 ulp each ---- */
+
+static inline float m32_log2(float x) { return (float)m64_log2((double)x); }
+static inline float m32_log10(float x) { return (float)m64_log10((double)x); }
+static inline float m32_tan(float x) { return (float)m64_tan((double)x); }
+static inline float m32_asin(float x) { return (float)m64_asin((double)x); }
+static inline float m32_acos(float x) { return (float)m64_acos((double)x); }
+static inline float m32_atan(float x) { return (float)m64_atan((double)x); }
+static inline float m32_sinh(float x) { return (float)m64_sinh((double)x); }
+static inline float m32_cosh(float x) { return (float)m64_cosh((double)x); }
+static inline float m32_asinh(float x) { return (float)m64_asinh((double)x); }
+static inline float m32_acosh(float x) { return (float)m64_acosh((double)x); }
+static inline float m32_atanh(float x) { return (float)m64_atanh((double)x); }
+static inline float m32_erfc(float x) { return (float)m64_erfc((double)x); }
+static inline float m32_atan2(float y, float x) { return (float)m64_atan2((double)y, (double)x); }
+static inline float m32_hypot(float x, float y) {
+    double a = (double)x, b = (double)y;
+    float r = (float)__builtin_sqrt(a * a + b * b);   /* squares of floats neither overflow nor vanish in double */
+    return __builtin_fabsf(x) == __builtin_inff() || __builtin_fabsf(y) == __builtin_inff() ? __builtin_inff() : r;
+}
+
+/* x^y = e^(y log|x|), in double, then the cases that C's pow tells apart */
+static inline float m32_pow(float x, float y) {
+    double a = (double)__builtin_fabsf(x), b = (double)y;
+    double r = m64_exp(b * m64_log(a)), whole = __builtin_rint(b), half = 0.5 * b;
+    int odd = whole == b && half != __builtin_rint(half);
+    r = odd & (bits32(x) >> 31 != 0) ? -r : r;
+    r = x < 0 && a < __builtin_inf() && whole != b ? __builtin_nan("") : r;
+    r = a == 1 && __builtin_fabs(b) == __builtin_inf() ? 1 : r;
+    r = x == 1 || b == 0 ? 1 : r;
+    return (float)r;
+}
+
+#endif

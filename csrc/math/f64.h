@@ -1,0 +1,341 @@
+/* f64.h: elementary functions of float64 (see real.h). Signed zeros, infinities and NaN as in C's library. */
+#ifndef GD_F64_H
+#define GD_F64_H
+#include "real.h"
+
+#define LN2_HIGH 0x1.62e42feep-1              /* 32 bits: times an exponent it is exact */
+#define LN2_LOW 0x1.a39ef35793c76p-33
+#define LOG2_E 0x1.71547652b82fep+0
+#define LN2 0x1.62e42fefa39efp-1
+#define PI_2 0x1.921fb54442d18p+0             /* pi/2 and what its double lacks */
+#define PI_2_REST 0x1.1a62633145c07p-54
+#define ROUND_64 0x1.8p52                     /* added and taken off again it rounds to an integer */
+
+/* ---- exponentials ---- */
+
+/* x = n ln2 + r with |r| <= ln2/2; *scaled: 1.5 2^52 + n, whose low bits are n */
+static inline double exp64_reduce(double x, double *scaled) {
+    *scaled = fma64(x, LOG2_E, ROUND_64);
+    double n = *scaled - ROUND_64;
+    return fma64(n, -LN2_LOW, fma64(n, -LN2_HIGH, x));
+}
+
+/* e^r - 1 for |r| <= ln2/2 */
+static inline double exp64_core(double r) {
+    double q = GD_POLY11(fma64, r, 0x1.0000000000000p-1, 0x1.555555555555dp-3, 0x1.555555555556cp-5,
+                         0x1.111111110e54dp-7, 0x1.6c16c16c0a4ecp-10, 0x1.a01a01b5f1af5p-13, 0x1.a01a01e83c557p-16,
+                         0x1.71ddeab6c902cp-19, 0x1.27e44bc5a9c5cp-22, 0x1.af74334d527b4p-26, 0x1.204e1a740b6f8p-29);
+    return fma64(r * r, q, r);
+}
+
+/* p * 2^(n + k) for n as exp64_reduce gives it, over the whole range: in two factors, so that a result below the
+ * normal numbers rounds once */
+static inline double exp64_scale(double p, double scaled, int k) {
+    uint64_t n = bits64(scaled) - bits64(ROUND_64) + 2048 + (uint64_t)(int64_t)k, half = n >> 1;
+    return p * float64((half - 1) << 52) * float64((n - half - 1) << 52);
+}
+
+static inline double exp64_times(double x, int k) {
+    double scaled;
+    x = x > 720 ? 720 : x;
+    x = x < -760 ? -760 : x;
+    double r = exp64_reduce(x, &scaled);
+    return exp64_scale(1 + exp64_core(r), scaled, k);
+}
+
+/* e^x; 0.95 ulp */
+static inline double m64_exp(double x) { return exp64_times(x, 0); }
+
+/* e^x - 1; 1.9 ulp */
+static inline double m64_expm1(double x) {
+    double scaled, low = x < -40 ? -40 : x;
+    low = low > 720 ? 720 : low;
+    double r = exp64_reduce(low, &scaled), p = exp64_core(r);
+    uint64_t n = bits64(scaled) - bits64(ROUND_64);
+    double half = float64((n + 1022) << 52);   /* 2^(n-1): 2^n itself may overflow before the result does */
+    double y = 2 * fma64(p, half, half - 0.5);
+    y = x > 710 ? __builtin_inf() : y;
+    return __builtin_fabs(x) < 0x1p-60 ? x : y;   /* keeps -0 */
+}
+
+/* ---- logarithms ---- */
+
+/* x > 0, finite: x = 2^e (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)) */
+static inline double log64_reduce(double x, double *e) {
+    int small = x < 0x1p-1022;
+    x = small ? x * 0x1p54 : x;
+    uint64_t b = bits64(x) + (0x3ff0000000000000 - 0x3fe6a09e667f3bcd);
+    *e = float64(b >> 52 | 0x4330000000000000) - (0x1p52 + 1023) - (small ? 54 : 0);
+    return float64((b & 0x000fffffffffffff) + 0x3fe6a09e667f3bcd) - 1;
+}
+
+/* with s = f/(2+f): log(1+f) = 2 atanh(s) = f - (f^2/2 - s (f^2/2 + R(s^2))); returns what f lacks */
+static inline double log64_rest(double f) {
+    double s = f / (2 + f), z = s * s, half = 0.5 * f * f;
+    double r = GD_POLY7(fma64, z, 0x1.5555555555593p-1, 0x1.999999997f9f6p-2, 0x1.249249422a7b3p-2,
+                        0x1.c71c51d79302fp-3, 0x1.746649beb169bp-3, 0x1.39a093c6bff55p-3, 0x1.2f119360e880cp-3);
+    return half - s * fma64(z, r, half);
+}
+
+static inline double log64_special(double x, double y) {
+    y = x < __builtin_inf() ? y : x;
+    return x > 0 ? y : x == 0 ? -__builtin_inf() : __builtin_nan("");
+}
+
+/* log x; 0.85 ulp */
+static inline double m64_log(double x) {
+    double e, f = log64_reduce(x, &e), rest = log64_rest(f);
+    return log64_special(x, fma64(e, LN2_HIGH, f - fma64(e, -LN2_LOW, rest)));
+}
+
+/* log2 x; 1.6 ulp */
+static inline double m64_log2(double x) {
+    double e, f = log64_reduce(x, &e), y = f - log64_rest(f);
+    return log64_special(x, e + fma64(y, 0x1.777d0ffda0d24p-56, y * LOG2_E));
+}
+
+/* log10 x; 1.7 ulp */
+static inline double m64_log10(double x) {
+    double e, f = log64_reduce(x, &e), y = f - log64_rest(f);
+    double low = fma64(e, 0x1.9fef311f12b36p-42, y * 0x1.bcb7b1526e50ep-2);
+    return log64_special(x, fma64(e, 0x1.34413509f6p-2, low));
+}
+
+/* log(1 + x), 1 + x = 2^e (1 + f); 1.2 ulp */
+static inline double m64_log1p(double x) {
+    uint64_t b = bits64(1 + x) + (0x3ff0000000000000 - 0x3fe6a09e667f3bcd);
+    double e = float64(b >> 52 | 0x4330000000000000) - (0x1p52 + 1023);
+    double s = float64((2048 - (b >> 52)) << 52);      /* 2^(2-e): 2^-e itself may be below the normal numbers */
+    double f = fma64(0.25 * x, s, 0.25 * s - 1), rest = log64_rest(f);
+    double y = fma64(e, LN2_HIGH, f - fma64(e, -LN2_LOW, rest));
+    y = x < __builtin_inf() ? y : x;
+    y = x > -1 ? y : x == -1 ? -__builtin_inf() : __builtin_nan("");
+    return __builtin_fabs(x) < 0x1p-60 ? x : y;
+}
+
+/* ---- hyperbolic functions and their kin ---- */
+
+/* 1.5 ulp */
+static inline double m64_tanh(double x) {
+    double a = __builtin_fabs(x), z = x * x;
+    double near = fma64(a * z, GD_POLY11(fma64, z, -0x1.555555555554fp-2, 0x1.1111111110789p-3, -0x1.ba1ba1b97bf07p-5,
+                                         0x1.664f4859019f8p-6, -0x1.226e2f03e94eep-7, 0x1.d6d2989f9936dp-9,
+                                         -0x1.7d8fa931347adp-10, 0x1.34822f4ff6b9fp-11, -0x1.e95f413d31ee6p-13,
+                                         0x1.5d41789e9c804p-14, -0x1.468afec3a4b1dp-16), a);
+    double scaled, r = exp64_reduce(a > 20 ? 40 : 2 * a, &scaled);
+    double e = (1 + exp64_core(r)) * float64((bits64(scaled) - bits64(ROUND_64) + 1023) << 52);
+    return __builtin_copysign(a < 0.55 ? near : 1 - 2 / (e + 1), x);
+}
+
+/* 1 / (1 + e^-x); 2.3 ulp */
+static inline double m64_sigmoid(double x) {
+    double e = m64_exp(-__builtin_fabs(x));
+    return (x < 0 ? e : 1) / (1 + e);
+}
+
+/* log(1 + e^x); 1.7 ulp */
+static inline double m64_softplus(double x) {
+    return (x > 0 ? x : 0) + m64_log1p(m64_exp(-__builtin_fabs(x)));
+}
+
+/* 2.3 ulp */
+static inline double m64_sinh(double x) {
+    double a = __builtin_fabs(x), e = m64_expm1(a > 40 ? 40 : a);
+    double y = a > 40 ? exp64_times(a, -1) : 0.5 * (e + e / (e + 1));
+    return __builtin_copysign(y, x);
+}
+
+/* 1.4 ulp */
+static inline double m64_cosh(double x) {
+    double half = exp64_times(__builtin_fabs(x), -1);
+    return half + 0.25 / half;
+}
+
+/* where the square would lose the 1, log(2a); 1.8 ulp */
+static inline double m64_asinh(double x) {
+    double a = __builtin_fabs(x), z = a * a;
+    int large = a > 0x1p28;
+    double y = m64_log1p(large ? a - 1 : a + z / (1 + __builtin_sqrt(1 + z)));
+    return __builtin_copysign(large ? y + LN2 : y, x);
+}
+
+/* 2.0 ulp */
+static inline double m64_acosh(double x) {
+    double t = x - 1;
+    int large = x > 0x1p28;
+    double y = m64_log1p(large ? t : t + __builtin_sqrt(fma64(t, t, 2 * t)));
+    y = large ? y + LN2 : y;
+    return x < 1 ? __builtin_nan("") : y;
+}
+
+/* 1.8 ulp */
+static inline double m64_atanh(double x) {
+    double a = __builtin_fabs(x);
+    return __builtin_copysign(0.5 * m64_log1p(2 * a / (1 - a)), x);
+}
+
+/* ---- the error function ---- */
+
+/* erfc x for x >= 1/2: e^(-x^2) / (1 + 2x) * P(u), u = (x-4)/(x+4). x^2 is taken in two parts, as its rounding alone
+ * would cost hundreds of ulp. */
+static inline double erfc64_tail(double x) {
+    x = x > 28 ? 28 : x;
+    double u = (x - 4) / (x + 4);
+    double p = GD_POLY22(fma64, u, 0x1.3ba5916e9fd7fp+0, -0x1.1df1ad154a28ep-3, 0x1.f7f5df66fd534p-7,
+                         0x1.16ecefcfa5310p-4, -0x1.9ddb23c3e7adbp-4, 0x1.7fee004e13bb0p-4, -0x1.0fb06dfe6e761p-4,
+                         0x1.3079edf648e63p-5, -0x1.0962387d05ad5p-6, 0x1.49c6729b80dbfp-8, -0x1.8d4aa20531536p-11,
+                         -0x1.a1df391b92b03p-13, 0x1.3be0e0193f193p-13, -0x1.995650130a004p-16, -0x1.78a55d4c27ae7p-17,
+                         0x1.7f03400ba2cadp-18, 0x1.41f95c3aac69cp-22, -0x1.b8a5d79660f05p-21, 0x1.1ebb36d3ee073p-24,
+                         0x1.c00203cc917fbp-24, -0x1.a0a9ff6a34aefp-27, -0x1.5880ad05c501cp-27);
+    double high = float64(bits64(x) & 0xfffffffff8000000), d = (x - high) * (x + high);
+    double scaled, r = exp64_reduce(-high * high, &scaled) - d;
+    return exp64_scale(p / (1 + 2 * x), scaled, 0) * (1 + exp64_core(r));
+}
+
+/* |x| < 1 */
+static inline double erf64_near(double x) {
+    double z = x * x;
+    return fma64(x, GD_POLY13(fma64, z, 0x1.06eba8214db69p-3, -0x1.812746b037a2bp-2, 0x1.ce2f21a0461d0p-4,
+                              -0x1.b82ce31394e41p-6, 0x1.565bcd39910e0p-8, -0x1.c02dbc34c8ef6p-11,
+                              0x1.f9a4246c35a8dp-14, -0x1.f4e67fe90c8afp-17, 0x1.baf8022146ad6p-20,
+                              -0x1.6900dd5cf66d9p-23, 0x1.3459b1a94bd80p-26, -0x1.55f54fcf99b5fp-29,
+                              0x1.4c8bd27629832p-32), x);
+}
+
+/* 1.1 ulp */
+static inline double m64_erf(double x) {
+    double a = __builtin_fabs(x);
+    return __builtin_copysign(a < 0.95 ? erf64_near(a) : 1 - erfc64_tail(a), x);
+}
+
+/* 3.0 ulp */
+static inline double m64_erfc(double x) {
+    double a = __builtin_fabs(x), tail = erfc64_tail(a), near = 1 - erf64_near(x);
+    double y = x < 0 ? 2 - tail : tail;
+    return a < 0.5 ? near : y;
+}
+
+/* ---- trigonometry ---- */
+
+/* sin, cos and tan hold to this: beyond, n times the parts of pi/2 is no longer exact, and the library serves */
+#define TRIG_LIMIT 0x1p19
+
+/* x = n pi/2 + r, |r| <= pi/4; returns r, and n's low bits in *n */
+static inline double trig64_reduce(double x, uint64_t *n) {
+    double t = fma64(x, 0x1.45f306dc9c883p-1, ROUND_64), k = t - ROUND_64;
+    *n = bits64(t);
+    double r = x - k * 0x1.921fb544p+0;         /* 33 bits each: the products are exact */
+    r = r - k * 0x1.0b4611a6p-34;
+    return r - k * 0x1.3198a2e037073p-69;
+}
+
+static inline double sin64_core(double r) {
+    double z = r * r;
+    return r == 0 ? r : fma64(r * z, GD_POLY6(fma64, z, -0x1.5555555555549p-3, 0x1.111111110f89cp-7, -0x1.a01a019c141b9p-13,
+                                 0x1.71de3578ee600p-19, -0x1.ae5e66a57949bp-26, 0x1.5d9301a04f3acp-33), r);
+}
+
+static inline double cos64_core(double r) {
+    double z = r * r, half = 0.5 * z, w = 1 - half;
+    double p = GD_POLY6(fma64, z, 0x1.555555555554cp-5, -0x1.6c16c16c15217p-10, 0x1.a01a019cbe09ep-16,
+                        -0x1.27e4f8116bc7bp-22, 0x1.1ee9f0442c0ddp-29, -0x1.8fb090ce4ff6dp-37);
+    return w + fma64(z * z, p, (1 - w) - half);
+}
+
+/* |x| <= TRIG_LIMIT; 1.6 ulp */
+static inline double m64_sin(double x) {
+    uint64_t n;
+    double r = trig64_reduce(x, &n), s = sin64_core(r), c = cos64_core(r);
+    return float64(bits64(n & 1 ? c : s) ^ (n & 2) << 62);
+}
+
+/* |x| <= TRIG_LIMIT; 1.6 ulp */
+static inline double m64_cos(double x) {
+    uint64_t n;
+    double r = trig64_reduce(x, &n), s = sin64_core(r), c = cos64_core(r);
+    return float64(bits64(n & 1 ? s : c) ^ ((n + 1) & 2) << 62);
+}
+
+/* |x| <= TRIG_LIMIT; 2.7 ulp */
+static inline double m64_tan(double x) {
+    uint64_t n;
+    double r = trig64_reduce(x, &n), s = sin64_core(r), c = cos64_core(r);
+    double y = (n & 1 ? c : s) / (n & 1 ? s : c);
+    return n & 1 ? -y : y;
+}
+
+/* asin x for |x| <= 1/2 */
+static inline double asin64_core(double x) {
+    double z = x * x;
+    return fma64(x * z, GD_POLY13(fma64, z, 0x1.5555555555578p-3, 0x1.333333332df20p-4, 0x1.6db6db722aaabp-5,
+                                  0x1.f1c71a8bf3270p-6, 0x1.6e8bdfdba8279p-6, 0x1.1c49dedb09e23p-6,
+                                  0x1.ca212e39b0f21p-7, 0x1.75784e0af26f4p-7, 0x1.618642bacf7b5p-7,
+                                  0x1.e1a2296f6db74p-9, 0x1.64eb7bcd3ce06p-6, -0x1.59d5600ee1fa6p-6,
+                                  0x1.0bd9aa5e8cfa5p-5), x);
+}
+
+/* asin x = pi/2 - 2 asin(sqrt((1-x)/2)); 2.2 ulp */
+static inline double m64_asin(double x) {
+    double a = __builtin_fabs(x);
+    int large = a > 0.5;
+    double t = asin64_core(large ? __builtin_sqrt(0.5 - 0.5 * a) : a);
+    return __builtin_copysign(large ? PI_2 - fma64(2, t, -PI_2_REST) : t, x);
+}
+
+/* 1.2 ulp */
+static inline double m64_acos(double x) {
+    double a = __builtin_fabs(x);
+    int large = a > 0.5;
+    double t = asin64_core(large ? __builtin_sqrt(0.5 - 0.5 * a) : x);
+    double far = x > 0 ? 2 * t : 2 * PI_2 - fma64(2, t, -2 * PI_2_REST);
+    return large ? far : PI_2 - (t - PI_2_REST);
+}
+
+/* atan(p/q) for 0 <= p <= q: above tan(pi/8), pi/4 + atan((p-q)/(p+q)) */
+static inline double atan64_core(double p, double q) {
+    int large = p > q * 0x1.a827999fcef32p-2;
+    double t = (large ? p - q : p) / (large ? p + q : q), z = t * t;
+    double rest = t * z * GD_POLY12(fma64, z, -0x1.5555555555554p-2, 0x1.9999999999583p-3, -0x1.249249246f497p-3,
+                                    0x1.c71c71b44e2b6p-4, -0x1.745d144e69ca2p-4, 0x1.3b1364bf43842p-4,
+                                    -0x1.110be857f15d1p-4, 0x1.e16779d9903f6p-5, -0x1.ab3a3962056b1p-5,
+                                    0x1.6fddb2acf09aap-5, -0x1.0fc433f3a3c49p-5, 0x1.e806e12bfe5c2p-7);
+    return large ? 0.5 * PI_2 + (t + (rest + 0.5 * PI_2_REST)) : t + rest;
+}
+
+/* 1.5 ulp */
+static inline double m64_atan(double x) {
+    double a = __builtin_fabs(x);
+    int large = a > 1;
+    double y = atan64_core(large ? 1 : a, large ? a : 1);
+    return __builtin_copysign(large ? PI_2 - (y - PI_2_REST) : y, x);
+}
+
+/* 1.5 ulp */
+static inline double m64_atan2(double y, double x) {
+    double a = __builtin_fabs(y), b = __builtin_fabs(x);
+    int steep = a > b;
+    double p = steep ? b : a, q = steep ? a : b;
+    int both = p == __builtin_inf();           /* both infinite: 45 degrees */
+    p = both ? 1 : p;
+    q = both ? 1 : q;
+    p = q == 0 ? 0 : p;
+    q = q == 0 ? 1 : q;                        /* both zero: along the axis that x's sign names */
+    double scale = q > 0x1p1020 ? 0x1p-4 : q < 0x1p-1000 ? 0x1p54 : 1;   /* so that p + q, and p/q, stay in range */
+    double t = atan64_core(p * scale, q * scale);
+    t = steep ? PI_2 - (t - PI_2_REST) : t;
+    t = bits64(x) >> 63 ? 2 * PI_2 - (t - 2 * PI_2_REST) : t;
+    t = __builtin_copysign(t, y);
+    return x != x || y != y ? x + y : t;
+}
+
+/* 2.1 ulp */
+static inline double m64_hypot(double x, double y) {
+    double a = __builtin_fabs(x), b = __builtin_fabs(y);
+    double large = a > b ? a : b, small = a > b ? b : a, t = small / large;
+    double r = large * __builtin_sqrt(fma64(t, t, 1));
+    r = large == 0 ? 0 : r;
+    r = x != x || y != y ? x + y : r;
+    return a == __builtin_inf() || b == __builtin_inf() ? __builtin_inf() : r;
+}
+
+#endif
