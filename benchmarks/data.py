@@ -6,6 +6,7 @@ Must not know: any engine.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def xor() -> Data:
 def mlp(sizes: tuple[int, ...] = (784, 256, 128, 10), batch: int = 64) -> Data:
     rng = np.random.default_rng(2)
     params: list[np.ndarray] = []
-    for i, o in zip(sizes, sizes[1:]):
+    for i, o in pairwise(sizes):
         params += [_he(rng, i, o), _zeros(o)]
     x = rng.standard_normal((batch, sizes[0])).astype(np.float32)
     return {"x": x, "y": rng.integers(0, sizes[-1], batch), "params": params}
@@ -52,13 +53,16 @@ def cnn(batch: int = 32, c1: int = 32, c2: int = 64, size: int = 28) -> Data:
         return (rng.standard_normal((o, i, 3, 3)) * math.sqrt(2 / (9 * i))).astype(np.float32)
 
     flat = c2 * (size // 4) ** 2
-    params = [kernel(c1, 1), _zeros(c1), kernel(c2, c1), _zeros(c2), _he(rng, flat, 128), _zeros(128), _he(rng, 128, 10),
+    params = [kernel(c1, 1), _zeros(c1), kernel(c2, c1), _zeros(c2), _he(rng, flat, 128), _zeros(128),
+              _he(rng, 128, 10),
               _zeros(10)]  # fmt: skip
     x = rng.standard_normal((batch, 1, size, size)).astype(np.float32)
     return {"x": x, "y": rng.integers(0, 10, batch), "params": params}
 
 
-def gpt(layers: int = 4, width: int = 128, heads: int = 4, length: int = 64, batch: int = 16, vocabulary: int = 65) -> Data:
+def gpt(
+    layers: int = 4, width: int = 128, heads: int = 4, length: int = 64, batch: int = 16, vocabulary: int = 65
+) -> Data:
     rng = np.random.default_rng(5)
 
     def normal(*shape: int) -> np.ndarray:

@@ -40,8 +40,8 @@ from .transforms.differentiate import jvp as jvp
 from .transforms.differentiate import vjp as vjp
 from .transforms.jacobian import hessian as hessian
 from .transforms.jacobian import jacobian as jacobian
-from .transforms.substitute import substitute as substitute
 from .transforms.sparsity import SparseJacobian as SparseJacobian
+from .transforms.substitute import substitute as substitute
 
 __version__ = "0.1.0"
 

@@ -5,7 +5,7 @@ from typing import Any
 from .ops import namespaces as _namespaces
 
 globals().update(_namespaces.functions("linalg"))
-__all__ = sorted(_namespaces.functions("linalg"))  # noqa: PLE0605
+__all__ = sorted(_namespaces.functions("linalg"))
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 from .ops import namespaces as _namespaces
 
 globals().update(_namespaces.functions("random"))
-__all__ = sorted(_namespaces.functions("random"))  # noqa: PLE0605
+__all__ = sorted(_namespaces.functions("random"))
 
 
 def __getattr__(name: str) -> Any:

@@ -89,8 +89,8 @@ def check_grad(
             raise GraphError(f'check_grad: modes are "vjp" and "jvp", got {mode!r}', source=where_am_i())
     for x in leaves:
         if x.node.op.name not in ("input", "parameter", "state"):
-            raise GraphError("check_grad: wrt are inputs, parameters or states", call_text(x.node.op.name, x.node.inputs, {}),
-                             where_am_i())  # fmt: skip
+            raise GraphError("check_grad: wrt are inputs, parameters or states",
+                             call_text(x.node.op.name, x.node.inputs, {}), where_am_i())  # fmt: skip
     point = _Point([loss], leaves, feed or {})
     report = Report()
     rng = np.random.default_rng(seed)
@@ -119,7 +119,8 @@ def _compare(x: Tensor, mode: str, order: int, got: np.ndarray, expected: np.nda
     scale = max(1.0, float(np.max(np.abs(expected[ok]), initial=0.0)))
     difference = np.abs(got - expected)[ok]
     error = float(np.max(np.where(np.isnan(difference), np.inf, difference), initial=0.0)) / scale
-    return Comparison(x.name or "value", mode, order, int(got.size), int(kinks.sum()), error, _tolerance(x.dtype, order))
+    tolerance = _tolerance(x.dtype, order)
+    return Comparison(x.name or "value", mode, order, int(got.size), int(kinks.sum()), error, tolerance)
 
 
 def _directions(value: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -41,7 +41,7 @@ def test_hessians():
     x = gd.input("x", (4,), "float64")
     loss = gd.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
     v = np.random.default_rng(0).standard_normal(4)
-    g, H = gd.compile([x], [gd.grad(loss, x), gd.hessian(loss, x)])(v)
+    _, H = gd.compile([x], [gd.grad(loss, x), gd.hessian(loss, x)])(v)
     assert np.allclose(H, differences(gd.compile([x], gd.grad(loss, x)), v), atol=1e-4) and np.allclose(H, H.T)
     w = gd.input("w", (2,), "float64")
     blocks = gd.hessian(gd.sum(w) * gd.sum(x * x), [x, w])
@@ -95,7 +95,8 @@ def test_a_sparse_hessian_and_its_bad_input():
 
 def test_a_custom_operation_has_its_own_derivative():
     x, w = gd.input("x", (3,), "float64"), gd.input("w", (3,), "float64")
-    f = gd.custom("twice", lambda a, b: a * b, vjp=lambda g, y, a, b: (g * b * 10, None), jvp=lambda ts, y, a, b: ts[0] * b)
+    f = gd.custom("twice", lambda a, b: a * b, vjp=lambda g, y, a, b: (g * b * 10, None),
+                  jvp=lambda ts, y, a, b: ts[0] * b)  # fmt: skip
     y = f(x, w)
     gx, gw = gd.grad(gd.sum(y), [x, w])
     out = gd.compile([x, w], [y, gx, gw, gd.jvp(y, x, x)])(np.arange(3.0), np.full(3, 2.0))

@@ -13,8 +13,8 @@ from graphdiff.ir.verify import verify
 from graphdiff.ops.elementwise import add, equal, multiply, tanh, where
 from graphdiff.ops.leaves import input as input_
 from graphdiff.ops.leaves import parameter, state
-from graphdiff.ops.movement import broadcast_to, concat, place, reshape
 from graphdiff.ops.losses import cross_entropy
+from graphdiff.ops.movement import broadcast_to, concat, place, reshape
 from graphdiff.ops.parse import parse
 from graphdiff.ops.reduce import sum as sum_
 from graphdiff.ops.tensor import constant

@@ -14,7 +14,7 @@ import keyword
 import operator
 from collections.abc import Iterable, Mapping
 from math import gcd
-from typing import Any, Union
+from typing import Any
 
 from ..errors import ShapeError
 
@@ -87,7 +87,7 @@ class Dim(str):
         return (as_size, (str(self),))
 
 
-Size = Union[int, Dim]
+Size = int | Dim
 Shape = tuple[Size, ...]
 
 
@@ -230,8 +230,8 @@ def floor_div(a: Size, b: Size) -> Size:
         common = gcd(b, *_terms(a).values())
         if common > 1:
             return floor_div(exact_div(a, common), b // common)  # type: ignore[arg-type]
-    wrap = (lambda s: f"({s})" if isinstance(s, Dim) and not s.isidentifier() else str(s))
-    text = f"({wrap(a)}//{wrap(b)})"
+    text = "//".join(f"({s})" if isinstance(s, Dim) and not s.isidentifier() else str(s) for s in (a, b))
+    text = f"({text})"
     if isinstance(a, Dim):
         _FLOORS[text] = (a, b)
     else:

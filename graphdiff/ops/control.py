@@ -65,7 +65,9 @@ def _types(values: Sequence[Value]) -> list[tuple[Shape, np.dtype]]:
     return [(v.shape, v.dtype) for v in values]
 
 
-def _same_types(what: str, name: str, before: Sequence[Tensor], after: Sequence[Tensor], tree: Tree, other: Tree) -> None:
+def _same_types(
+    what: str, name: str, before: Sequence[Tensor], after: Sequence[Tensor], tree: Tree, other: Tree
+) -> None:
     if tree != other:
         fail(GraphError, what, f"{name} has structure {tree} and then {other}", [*before])
     for i, (a, b) in enumerate(zip(before, after)):
@@ -90,8 +92,10 @@ def _infer_loop(xs: Sequence[Value], attrs: dict[str, Any]) -> Any:
             *(((length, *c.shape), c.dtype) for c in out[:n]), ((), int64))
 
 
-def make_loop(body: Graph, carries: Sequence[Tensor], xs: Sequence[Tensor], captured: Sequence[Tensor], length: Size,
-              reverse: bool, condition: Graph | None = None, count: Tensor | None = None) -> tuple[Tensor, ...]:  # fmt: skip
+def make_loop(
+    body: Graph, carries: Sequence[Tensor], xs: Sequence[Tensor], captured: Sequence[Tensor], length: Size, reverse: bool,
+    condition: Graph | None = None, count: Tensor | None = None,
+) -> tuple[Tensor, ...]:  # fmt: skip
     """A loop node's results."""
     attrs = {"body": body, "condition": condition, "n_carry": len(carries), "n_xs": len(xs), "length": length,
              "reverse": reverse, "counted": count is not None}  # fmt: skip
@@ -126,12 +130,12 @@ def _rows(x: Value) -> tuple[Shape, np.dtype]:
 def _loop_jvp(node: Node, ts: Sequence[Any], d: Any) -> list[Tensor | None]:
     p = _Parts(node)
     inputs = p.body.inputs
-    every = [v for v in (*p.carries, *p.xs, *p.captured)]
+    every = [*p.carries, *p.xs, *p.captured]
     moving = [v.dtype in FLOATS for v in every]
     # all floating carries get tangents; of the rest those that have one
     active = [m and (i < p.n or ts[i] is not None) for i, m in enumerate(moving)]
-    tangent_args = {i: t for i, t in zip([i for i, a in enumerate(active) if a], _arguments(
-        "tangent", [(inputs[i].shape, inputs[i].dtype) for i, a in enumerate(active) if a]))}
+    ids = [i for i, a in enumerate(active) if a]
+    tangent_args = dict(zip(ids, _arguments("tangent", [(inputs[i].shape, inputs[i].dtype) for i in ids])))
     args = _arguments("primal", _types(inputs))
     values = rebuild(p.body.outputs, dict(zip(inputs, args)))
     moved = d.pushforward(values, [args[i] for i in tangent_args], list(tangent_args.values()))
@@ -153,7 +157,8 @@ def _loop_jvp(node: Node, ts: Sequence[Any], d: Any) -> list[Tensor | None]:
             p.condition.inputs, [*args[:n], *args[n + p.m :]]))))  # fmt: skip
     out = make_loop(
         body, [*p.carries, *(ts[i] if ts[i] is not None else _zeros(p.carries[i]) for i in carry_ids)],
-        [*p.xs, *(ts[i] for i in x_ids)], [*p.captured, *(ts[i] for i in c_ids)], p.length, p.reverse, condition, p.count,
+        [*p.xs, *(ts[i] for i in x_ids)], [*p.captured, *(ts[i] for i in c_ids)], p.length, p.reverse, condition,
+        p.count,
     )  # fmt: skip
     k, ny = len(new_carries), len(new_ys)
     results: list[Tensor | None] = [None] * len(node.outputs)
@@ -228,8 +233,8 @@ LOOP = loop.op  # type: ignore[attr-defined]
 def scan(step: Callable[..., Any], init: Any, xs: Any, length: Any = None, reverse: bool = False) -> Any:
     """A loop that carries a state and maps over the first axis of ``xs``: ``(carry, y) = step(carry, x)`` for each row.
 
-    ``init``, ``xs`` and what ``step`` returns are Tensors, or nests of tuples, lists, dicts and None; ``xs`` may be None
-    with a ``length`` (an int or a size). The carry keeps structure, shapes and dtypes. Returns ``(carry, ys)`` with the
+    ``init``, ``xs`` and what ``step`` returns are Tensors, or nests of tuples, lists, dicts and None; ``xs`` may be
+    None with a ``length`` (an int or a size). The carry keeps structure, shapes and dtypes. Returns ``(carry, ys)`` with the
     rows of ``ys`` stacked, as in JAX; ``reverse`` runs from the last row to the first. One node however long it runs,
     differentiable to any order. Raises ShapeError, DTypeError, GraphError.
 

@@ -13,7 +13,7 @@ from ..errors import ShapeError
 from ..ir.dtypes import bool_, int32, int64
 from ..ir.graph import Node
 from .elementwise import add, astype
-from .movement import around, place, reshape, slice  # noqa: A004
+from .movement import around, place, reshape, slice
 from .opdef import axis_of, check_dtype, custom, linear, operands
 from .registry import Call, Sample
 from .tensor import Tensor, as_tensor, fail, make

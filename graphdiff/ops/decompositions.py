@@ -624,7 +624,7 @@ def _norm_samples(rng: np.random.Generator) -> Any:
 
 
 @composite(namespace="linalg", reference=np.linalg.norm, samples=_norm_samples, smooth=False)
-def norm(x, /, ord=None, axis=None, keepdims=False):  # type: ignore[no-untyped-def]  # noqa: A002
+def norm(x, /, ord=None, axis=None, keepdims=False):  # type: ignore[no-untyped-def]
     """The norm of vectors (``axis`` an int) or matrices (two axes), with NumPy's meaning of all arguments.
 
     Without ``axis``: of all elements, or with ``ord`` of the vector or matrix that x is. Vectors: any number, 2 unless

@@ -55,10 +55,10 @@ def _power_base(a: Tensor, b: Tensor) -> Tensor:
     return where(equal(b, 0), 0, b * _power(a, where(equal(b, 0), 1, b - 1)))
 
 
-pow = _power  # noqa: A001
+pow = _power
 negative = elementwise("negative", "-x.", partials=(-1,), accepts="numeric", reference=np.negative, samples=on(-2, 2),
                        onnx="Neg")
-abs = elementwise("abs", "|x|; derivative 0 at 0.", partials=(lambda y, x: sign(x),), accepts="numeric",  # noqa: A001
+abs = elementwise("abs", "|x|; derivative 0 at 0.", partials=(lambda y, x: sign(x),), accepts="numeric",
                   reference=np.abs, samples=on(-2, 2), onnx="Abs", smooth=False)
 sign = elementwise("sign", "-1, 0 or 1; NaN of NaN.", accepts="numeric", reference=np.sign, samples=on(-2, 2),
                    onnx="Sign")
@@ -171,7 +171,7 @@ ceil = elementwise("ceil", "The least integer not below x, as a float.", referen
                    onnx="Ceil")
 floor = elementwise("floor", "The greatest integer not above x, as a float.", reference=np.floor, samples=on(-3, 3),
                     onnx="Floor")
-round = elementwise("round", "The nearest integer, halves to even, as a float.", reference=np.round,  # noqa: A001
+round = elementwise("round", "The nearest integer, halves to even, as a float.", reference=np.round,
                     samples=on(-3, 3), onnx="Round")
 trunc = elementwise("trunc", "x without its fraction, as a float.", reference=np.trunc, samples=on(-3, 3))
 copysign = elementwise("copysign", "|x1| with the sign of x2.",
@@ -321,7 +321,7 @@ def positive(x: Any, /) -> Tensor:
 @composite(reference=np.clip, samples=lambda rng: [Sample((rng.uniform(-2, 2, (3, 4)), -1.0, 1.0)),
                                                    Sample((rng.uniform(-2, 2, (5,)), None, 0.5))], smooth=False,
            onnx="Clip")
-def clip(x: Any, /, min: Any = None, max: Any = None) -> Tensor:  # noqa: A002
+def clip(x: Any, /, min: Any = None, max: Any = None) -> Tensor:
     """x limited to [min, max]; None leaves a side open."""
     x = as_tensor(x, "clip")
     if min is not None:

@@ -33,7 +33,7 @@ def _name(kind: str, name: Any) -> str:
     return name
 
 
-def input(name: str, shape: Any = (), dtype: Any = "float32") -> Tensor:  # noqa: A001
+def input(name: str, shape: Any = (), dtype: Any = "float32") -> Tensor:
     """A value fed at each call of a compiled function.
 
     ``shape``: ints and names; a name is one size everywhere and becomes known at the call. ``dtype``: float32 unless

@@ -303,7 +303,7 @@ def composite(
     name: str | None = None, *, namespace: str = "", differentiable: bool = True, **more: Any
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorates a body in other operations; the body's docstring is the operation's doc and its nodes carry the
-    operation's name as their scope. ``name`` is the body's unless given; ``namespace`` is "nn", "linalg" or "random"."""
+    operation's name as their scope. ``name`` is the body's unless given; ``namespace``: "nn", "linalg" or "random"."""
 
     def declare(body: Callable[..., Any]) -> Callable[..., Any]:
         short = name or body.__name__.rstrip("_")
@@ -380,7 +380,7 @@ def contiguous_strides(shape: Sequence[Size]) -> tuple[Size, ...]:
     return tuple(reversed(out))
 
 
-# --------------------------------------------------------------------------------------- samples that declarations share
+# ---------------------------------------------------------------------------- samples that declarations share
 
 
 def on(low: float, high: float, n: int = 1, shapes: Sequence[Sequence[Shape]] | None = None) -> Samples:

@@ -28,7 +28,8 @@ class Optimizer:
                              source=where_am_i())  # fmt: skip
         for key, value in settings.items():
             if not value >= 0:
-                raise GraphError(f"{type(self).__name__}: {key} must not be negative, got {value!r}", source=where_am_i())
+                raise GraphError(f"{type(self).__name__}: {key} must not be negative, got {value!r}",
+                                 source=where_am_i())  # fmt: skip
         self.lr = lr
         self.states: list[Tensor] = []
 

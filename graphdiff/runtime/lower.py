@@ -80,8 +80,8 @@ class Template:
                 words[start + 1] = len(words) - start
                 self.tags.append(position)
         inputs, outputs, parameters = slots
-        words[:10] = [_core.MAGIC, _core.FORMAT, len(words), len(self.buffers), len(self.tags), len(inputs), len(outputs),
-                      len(parameters), 0, len(self.constants)]  # fmt: skip
+        words[:10] = [_core.MAGIC, _core.FORMAT, len(words), len(self.buffers), len(self.tags), len(inputs),
+                      len(outputs), len(parameters), 0, len(self.constants)]  # fmt: skip
         self.words = np.array(words, np.int64)
         self._arena_words = np.array([w for w, _ in self._arena], np.int64)
         self._arena_units = np.array([u for _, u in self._arena], np.int64)

@@ -89,7 +89,8 @@ class Plan:
         if repeated:
             text += f"; {repeated} instructions repeated for {self.recompute_flops:,} flops"
         if self.memory_limit is not None:
-            text += f"; within the limit of {self.memory_limit:,} bytes" + (f" ({self._policy})" if self._policy else "")
+            policy = f" ({self._policy})" if self._policy else ""
+            text += f"; within the limit of {self.memory_limit:,} bytes{policy}"
         return text + "."
 
     def __str__(self) -> str:

@@ -49,15 +49,16 @@ class Profile:
                  f"{'#':>5}  {'phase':<9}  {'us':>10}  {'%':>5}  {'Gflop/s':>8}  {'GB/s':>7}  operation"]  # fmt: skip
         for r in sorted(self.rows, key=lambda r: -r.ns):
             at = f"  # {r.source}" if r.source else ""
-            lines.append(f"{r.index:>5}  {r.phase:<9}  {r.ns / 1000:>10.2f}  {100 * r.ns / total:>5.1f}  {r.gflops:>8.2f}  "
-                         f"{r.gbytes:>7.2f}  {r.name}{at}")  # fmt: skip
+            lines.append(f"{r.index:>5}  {r.phase:<9}  {r.ns / 1000:>10.2f}  {100 * r.ns / total:>5.1f}  "
+                         f"{r.gflops:>8.2f}  {r.gbytes:>7.2f}  {r.name}{at}")  # fmt: skip
         return "\n".join(lines)
 
     def write_trace(self, path: str | Path) -> None:
         """Writes a trace that chrome://tracing and Perfetto open."""
         events, at = [], 0.0
         for r in self.rows:
+            args = {"source": r.source, "flops": r.flops, "bytes": r.bytes}
             events.append({"name": r.name, "cat": r.phase, "ph": "X", "pid": 0, "tid": 0, "ts": at / 1000,
-                           "dur": r.ns / 1000, "args": {"source": r.source, "flops": r.flops, "bytes": r.bytes}})  # fmt: skip
+                           "dur": r.ns / 1000, "args": args})  # fmt: skip
             at += r.ns
         Path(path).write_text(json.dumps({"traceEvents": events}))

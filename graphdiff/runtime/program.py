@@ -115,7 +115,9 @@ class Program:
                 if isinstance(want, Dim):
                     if want.isidentifier():
                         if env.setdefault(want, got) != got:
-                            raise FeedError(f"{want} is {env[want]} in {setter[want]} and {got} in {v.name} (axis {axis})")
+                            raise FeedError(
+                                f"{want} is {env[want]} in {setter[want]} and {got} in {v.name} (axis {axis})"
+                            )
                         setter.setdefault(want, v.name)
                     else:
                         open_.append((v, axis, want, got))
@@ -182,8 +184,8 @@ class Program:
             node = i.nodes[-1] if i.nodes else None
             smallest = chosen.arena_bytes + scratch
             raise MemoryLimitError(
-                f"{self.graph.name}: no schedule fits {self.limit:,} bytes; the smallest arena found is {smallest:,} bytes, "
-                f"set by {i.name} ({'recompute' if i.recompute else i.phase})",
+                f"{self.graph.name}: no schedule fits {self.limit:,} bytes; the smallest arena found is "
+                f"{smallest:,} bytes, set by {i.name} ({'recompute' if i.recompute else i.phase})",
                 call_text(node.op.name, node.inputs, {}) if node else None,
                 str(node.source) if node and node.source else None, smallest=smallest,
             )  # fmt: skip
@@ -256,7 +258,8 @@ def _conditions(graph: Graph) -> list[Condition]:
                 if any(isinstance(s, Dim) for s in (start, n, whole)):
                     last = start + (n - 1) * step
                     low, high = (start, last) if step > 0 else (last, start)
-                    for size, text in ((low, "starts before the first element"), (whole - 1 - high, "reaches past the end")):
+                    ends = ((low, "starts before the first element"), (whole - 1 - high, "reaches past the end"))
+                    for size, text in ends:
                         if isinstance(size, Dim):
                             out.append(Condition(size, 0, f"a slice of a dimension of {whole} {text}", node))
                         elif size < 0 and n != 0:

@@ -32,7 +32,7 @@ def forward_part(order: Sequence[Instruction]) -> list[Instruction]:
 
 
 def segments(order: Sequence[Instruction], k: int | None) -> set[Buffer]:
-    """The buffers kept when the forward part is cut every ``k`` instructions (None: the square root of their number)."""
+    """The buffers kept when the forward part is cut every ``k`` instructions (None: the root of their number)."""
     forward = forward_part(order)
     k = k or max(1, math.isqrt(max(len(forward) - 1, 0)) + 1)
     place = {b: n // k for n, i in enumerate(forward) for b in i.writes}

@@ -76,7 +76,7 @@ def group(nodes: list[Node], kept: Iterable[Value], phases: dict[Node, str]) -> 
 
 
 def _trees(nodes: list[Node], users: Users, forced: set[Node], phases: dict[Node, str]) -> dict[Node, Group]:
-    """Consumer by consumer, from the end: nodes join the one group that reads them. A group's first node is its root."""
+    """Consumer by consumer, from the end: nodes join the one group that reads them. A group's first is its root."""
     group_of: dict[Node, Group] = {}
     for node in reversed(nodes):
         if is_free(node):

@@ -94,7 +94,7 @@ class Candidates:
         return Candidate(order, lifetimes, seconds, int(live[at]), at, text)
 
     def _greedy(self) -> Iterator[Candidate]:
-        kept = {b for b in self.maker} | self.pinned
+        kept = set(self.maker) | self.pinned
         free = set(self.saved)
         candidate = self._candidate(kept, None, "everything kept")
         yield candidate

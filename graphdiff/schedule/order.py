@@ -23,7 +23,9 @@ def arrange(selected: Selected, write_through: bool = True) -> list[Instruction]
     goal: dict[Buffer, Buffer] = {}  # computed value -> the parameter it can be written straight into
     for commit in selected.commits:
         value, target = commit.reads[0] if commit.reads else None, commit.writes[0]
-        if write_through and value is not None and commit.inplace and _can_write_through(value, target, producer.get(value), reads):
+        if not write_through or value is None or not commit.inplace:
+            continue
+        if _can_write_through(value, target, producer.get(value), reads):
             goal[value] = target
     direct = _direct(body, goal)
     written = {b for i in direct for b in i.writes}

@@ -173,7 +173,8 @@ class _Selector:
         """``value`` as a whole buffer in row-major order, copied if it is not."""
         at = self._of(value)
         strides = contiguous_strides(value.shape)
-        if at.buffer is not None and at.offset == 0 and at.strides == strides and at.buffer.count == product(value.shape):
+        row_major = at.offset == 0 and at.strides == strides
+        if at.buffer is not None and row_major and at.buffer.count == product(value.shape):
             return at
         found = self.contiguous.get(value)
         if found is None:
@@ -400,7 +401,8 @@ class _TileBuilder:
         shape = self.shape if shape is None else shape
         extra = len(self.shape) - len(shape)
         strides = (0,) * extra + tuple(
-            0 if s == 1 and self.shape[i + extra] != 1 else st for i, (s, st) in enumerate(zip(shape, at.strides)))  # fmt: skip
+            0 if s == 1 and whole != 1 else st for s, whole, st in zip(shape, self.shape[extra:], at.strides)
+        )
         key = (id(at.buffer), at.offset, strides)
         n = self.loads.get(key)
         if n is None:

@@ -22,8 +22,8 @@ def jacobian(y: Tensor, x: Tensors, mode: str = "auto", sparse: bool = False) ->
 
     ``x``: a Tensor, or a list or dict of them (the result has its structure). ``mode``: "reverse" costs a vjp for each
     element of y, "forward" a jvp for each of x, "auto" the fewer of the two (reverse where sizes are not known).
-    ``sparse=True`` gives a :class:`SparseJacobian`, which as an output of ``gd.compile`` is a ``scipy.sparse`` CSR array
-    of shape ``(y.size, x.size)``. Raises DTypeError, GraphError. Example: ``J = gd.jacobian(gd.sin(A @ x), x)``.
+    ``sparse=True`` gives a :class:`SparseJacobian`, which as an output of ``gd.compile`` is a ``scipy.sparse`` CSR
+    array of shape ``(y.size, x.size)``. Raises DTypeError, GraphError. Example: ``J = gd.jacobian(gd.sin(A @ x), x)``.
     """
     (y,) = flatten(y, "jacobian")
     xs = flatten(x, "jacobian")

@@ -202,7 +202,7 @@ def _product(node: Node, known: dict[Value, Pattern]) -> list[Pattern]:
     """Element (i, j) depends on row i of the first and column j of the second operand."""
     a, b = node.inputs
     shape = _shape(node.outputs[0])
-    *batch, m, n = shape
+    batch = shape[:-2]
     parts: list[list[frozenset[int]]] = []
     for v, axis in ((a, -1), (b, -2)):
         if v in known:

@@ -10,7 +10,7 @@ import numpy as np
 from ...ir.dtypes import FLOATS, INTEGERS, bool_
 from ...ir.graph import Node, Value
 from ...ops.elementwise import (
-    abs,  # noqa: A004
+    abs,
     add,
     astype,
     divide,
