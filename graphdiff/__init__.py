@@ -12,7 +12,7 @@ from .ir.graph import Graph as Graph
 from .ir.graph import name_scope as name_scope
 from .ops import namespaces as _namespaces
 from .ops.control import cond as cond
-from .ops.control import map_ as map
+from .ops.control import map_ as map  # noqa: F401
 from .ops.control import scan as scan
 from .ops.control import while_loop as while_loop
 from .ops.customize import custom as custom

@@ -16,7 +16,7 @@ def on_small_stack(work):
     def run():
         try:
             work()
-        except BaseException as e:  # noqa: BLE001 (handed to the thread that waits)
+        except BaseException as e:
             failure.append(e)
 
     before = threading.stack_size(512 * 1024)

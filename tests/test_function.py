@@ -130,7 +130,7 @@ def test_one_function_serves_every_size():
 
 
 def test_plans_by_size():
-    x, t, _, loss = mlp()
+    x, t, params, loss = mlp()
     f = gd.compile([x, t], [loss, *gd.grad(loss, params)])
     with pytest.raises(gd.CompileError, match=r"f\.plan_for\(batch=…\)"):
         f.plan  # noqa: B018
@@ -191,7 +191,7 @@ def test_a_size_of_zero():
     ],
 )
 def test_wrong_feeds_are_told_before_anything_runs(args, kwargs, text):
-    x, t, params, loss = mlp()
+    x, t, _, loss = mlp()
     n = gd.state("n", np.int64(0))
     f = gd.compile([x, t], loss, updates={n: n + 1})
     with pytest.raises(gd.FeedError, match=text) as e:

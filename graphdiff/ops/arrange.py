@@ -24,7 +24,7 @@ from .movement import (
     place,
     reshape,
     size_as,
-    slice,  # noqa: A004
+    slice,
     take,
 )
 from .opdef import as_list, axis_of, composite

@@ -93,8 +93,8 @@ def _infer_loop(xs: Sequence[Value], attrs: dict[str, Any]) -> Any:
 
 
 def make_loop(
-    body: Graph, carries: Sequence[Tensor], xs: Sequence[Tensor], captured: Sequence[Tensor], length: Size, reverse: bool,
-    condition: Graph | None = None, count: Tensor | None = None,
+    body: Graph, carries: Sequence[Tensor], xs: Sequence[Tensor], captured: Sequence[Tensor], length: Size,
+    reverse: bool, condition: Graph | None = None, count: Tensor | None = None,
 ) -> tuple[Tensor, ...]:  # fmt: skip
     """A loop node's results."""
     attrs = {"body": body, "condition": condition, "n_carry": len(carries), "n_xs": len(xs), "length": length,
@@ -234,9 +234,9 @@ def scan(step: Callable[..., Any], init: Any, xs: Any, length: Any = None, rever
     """A loop that carries a state and maps over the first axis of ``xs``: ``(carry, y) = step(carry, x)`` for each row.
 
     ``init``, ``xs`` and what ``step`` returns are Tensors, or nests of tuples, lists, dicts and None; ``xs`` may be
-    None with a ``length`` (an int or a size). The carry keeps structure, shapes and dtypes. Returns ``(carry, ys)`` with the
-    rows of ``ys`` stacked, as in JAX; ``reverse`` runs from the last row to the first. One node however long it runs,
-    differentiable to any order. Raises ShapeError, DTypeError, GraphError.
+    None with a ``length`` (an int or a size). The carry keeps structure, shapes and dtypes. Returns ``(carry, ys)``
+    with the rows of ``ys`` stacked, as in JAX; ``reverse`` runs from the last row to the first. One node however long
+    it runs, differentiable to any order. Raises ShapeError, DTypeError, GraphError.
 
     Example::
 

@@ -51,7 +51,7 @@ def numpy_reduced(x: Any, reduction: str) -> Any:
 
 @composite(namespace="nn", samples=_pair_samples(-2, 2),
            reference=lambda x, t, reduction="mean": numpy_reduced((x - t) ** 2, reduction))  # fmt: skip
-def mse(input, target, reduction="mean"):  # type: ignore[no-untyped-def]  # noqa: A002
+def mse(input, target, reduction="mean"):  # type: ignore[no-untyped-def]
     """The squared error."""
     x, t = operands("mse", (input, target), "float")
     _same_shape("mse", x, t)
@@ -60,7 +60,7 @@ def mse(input, target, reduction="mean"):  # type: ignore[no-untyped-def]  # noq
 
 @composite(namespace="nn", samples=_pair_samples(0.1, 0.9),
            reference=lambda p, t, reduction="mean": numpy_reduced(-t * np.log(p) - (1 - t) * np.log(1 - p), reduction))
-def binary_cross_entropy(input, target, reduction="mean"):  # type: ignore[no-untyped-def]  # noqa: A002
+def binary_cross_entropy(input, target, reduction="mean"):  # type: ignore[no-untyped-def]
     """-t log(p) - (1 - t) log(1 - p) of probabilities; logarithms are held above -100, as in torch."""
     p, t = operands("binary_cross_entropy", (input, target), "float")
     _same_shape("binary_cross_entropy", p, t)
@@ -70,7 +70,7 @@ def binary_cross_entropy(input, target, reduction="mean"):  # type: ignore[no-un
 
 @composite(namespace="nn", samples=_pair_samples(-2, 2), reference=lambda x, t, reduction="mean": numpy_reduced(
     np.logaddexp(0, x) - x * t, reduction))  # fmt: skip
-def binary_cross_entropy_with_logits(input, target, reduction="mean"):  # type: ignore[no-untyped-def]  # noqa: A002
+def binary_cross_entropy_with_logits(input, target, reduction="mean"):  # type: ignore[no-untyped-def]
     """The binary cross-entropy of sigmoid(input), without overflow."""
     x, t = operands("binary_cross_entropy_with_logits", (input, target), "float")
     _same_shape("binary_cross_entropy_with_logits", x, t)
@@ -79,7 +79,7 @@ def binary_cross_entropy_with_logits(input, target, reduction="mean"):  # type: 
 
 @composite(namespace="nn", samples=_pair_samples(-2, 2), smooth=False,
            reference=lambda x, t, reduction="mean": numpy_reduced(np.abs(x - t), reduction))  # fmt: skip
-def l1(input, target, reduction="mean"):  # type: ignore[no-untyped-def]  # noqa: A002
+def l1(input, target, reduction="mean"):  # type: ignore[no-untyped-def]
     """The absolute error; derivative 0 where it is 0."""
     x, t = operands("l1", (input, target), "float")
     _same_shape("l1", x, t)
@@ -98,7 +98,7 @@ def _huber_samples(rng: np.random.Generator) -> Any:
 
 
 @composite(namespace="nn", samples=_huber_samples, reference=_huber_reference, smooth=False)
-def huber(input, target, reduction="mean", delta=1.0):  # type: ignore[no-untyped-def]  # noqa: A002
+def huber(input, target, reduction="mean", delta=1.0):  # type: ignore[no-untyped-def]
     """Half the squared error where it is below delta, else delta * (|error| - delta / 2) (Huber 1964)."""
     x, t = operands("huber", (input, target), "float")
     _same_shape("huber", x, t)
@@ -182,7 +182,7 @@ def _kl_samples(rng: np.random.Generator) -> Any:
 
 
 @composite(namespace="nn", reference=_kl_reference, samples=_kl_samples)
-def kl_div(input, target, reduction="mean", log_target=False):  # type: ignore[no-untyped-def]  # noqa: A002
+def kl_div(input, target, reduction="mean", log_target=False):  # type: ignore[no-untyped-def]
     """target * (log(target) - input) by element, for log-probabilities ``input``; 0 where the target is 0.
     "mean" is over all elements. ``log_target``: the target is given as its logarithm."""
     x, t = operands("kl_div", (input, target), "float")

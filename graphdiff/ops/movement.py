@@ -190,7 +190,7 @@ def _slice(x: Any, /, starts: Any, sizes: Any, steps: Any) -> Tensor:
     return make(SLICE, (x,), {"starts": tuple(starts), "sizes": tuple(sizes), "steps": tuple(steps)})
 
 
-slice = linear(  # noqa: A001
+slice = linear(
     "slice", "Every ``steps``-th element from ``starts``, ``sizes`` of them; what x[a:b:c] builds.",
     infer=_infer_slice, transpose=_slice_transpose, kernel=View(_slice_view), public=_slice,
     reference=lambda x, starts, sizes, steps: x[tuple(

@@ -18,14 +18,14 @@ from ..ir.dtypes import bool_, int32, int64
 from ..ir.graph import Node
 from .cumulative import product_of_others
 from .elementwise import (
-    abs,  # noqa: A004
+    abs,
     astype,
     equal,
     exp,
     log,
     maximum,
     not_equal,
-    pow,  # noqa: A004
+    pow,
     sqrt,
     square,
     where,
@@ -95,7 +95,7 @@ def _spread(node: Node, g: Tensor) -> Tensor:
     return broadcast_to(_expand(g, x, node.attrs["axes"]), x.shape)
 
 
-sum = _reduction(  # noqa: A001
+sum = _reduction(
     "sum", "The sum over axes; of int32 and bool in int64.",
     lambda node, gs, wanted, d: [_spread(node, gs[0]) if wanted[0] else None],
     lambda node, ts, d: [None if ts[0] is None else make(node.op, (ts[0],), node.attrs)],
@@ -149,13 +149,13 @@ def _extreme(name: str, doc: str, reference: Any, onnx: str) -> Any:
     )  # fmt: skip
 
 
-max = _extreme("max", "The largest over axes; NaN wins. Ties share the gradient equally.", np.max,  # noqa: A001
+max = _extreme("max", "The largest over axes; NaN wins. Ties share the gradient equally.", np.max,
                "ReduceMax")
-min = _extreme("min", "The smallest over axes; NaN wins. Ties share the gradient equally.", np.min,  # noqa: A001
+min = _extreme("min", "The smallest over axes; NaN wins. Ties share the gradient equally.", np.min,
                "ReduceMin")
-all = _reduction("all", "Whether all elements over axes are true (nonzero).", None, None, accepts="bool",  # noqa: A001
+all = _reduction("all", "Whether all elements over axes are true (nonzero).", None, None, accepts="bool",
                  reference=np.all, samples=reduction_samples())
-any = _reduction("any", "Whether any element over axes is true (nonzero).", None, None, accepts="bool",  # noqa: A001
+any = _reduction("any", "Whether any element over axes is true (nonzero).", None, None, accepts="bool",
                  reference=np.any, samples=reduction_samples())
 
 
@@ -202,7 +202,7 @@ def std(x, /, axis=None, keepdims=False, correction=0):  # type: ignore[no-untyp
     return root(_variance("std", x, axis, keepdims, correction))
 
 
-def _norm_reference(x: Any, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:  # noqa: A002
+def _norm_reference(x: Any, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     return np.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=2 if ord == "fro" else ord)
 
 
@@ -213,7 +213,7 @@ def _norm_samples(rng: np.random.Generator) -> Iterable[Sample]:
 
 
 @composite(reference=_norm_reference, samples=_norm_samples, smooth=False, onnx="ReduceL2")
-def norm(x, /, axis=None, keepdims=False, ord=2):  # type: ignore[no-untyped-def]  # noqa: A002
+def norm(x, /, axis=None, keepdims=False, ord=2):  # type: ignore[no-untyped-def]
     """The vector norm over axes, floats only: (sum |x|**ord)**(1/ord), the largest |x| for ord inf, the least for
     -inf, the number of nonzero elements for 0; "fro" is 2. Derivative 0 at the zero vector."""
     x = as_tensor(x, "norm")

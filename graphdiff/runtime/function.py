@@ -35,7 +35,7 @@ from .sparse import Sparse
 KEPT_CONTEXTS = 2  # sizes of which a function keeps an arena
 
 
-def compile(  # noqa: A001
+def compile(
     inputs: Any,
     outputs: Any = None,
     updates: Mapping[Tensor, Any] | None = None,
@@ -50,15 +50,15 @@ def compile(  # noqa: A001
     """Compiles a graph into a function.
 
     ``inputs``: the input leaves in the order of feeding (or a ``gd.Graph``, with ``parameters`` giving the values of
-    its parameters and states by name; one output comes as an array, several as a list). ``outputs``: a Tensor, or a list, tuple or dict of them, nested as you like:
-    results come in the same structure. ``updates``: ``{parameter or state: new value}``, all of them computed from the
-    state as it was before the call. ``checkpoint``: None keeps every forward value for the backward pass; ``"sqrt"``,
-    ``gd.Every(k)`` or a list of Tensors to keep recompute the others, bit for bit the same. ``memory_limit``: bytes (an
-    int, or ``"64MB"``, ``"64MiB"``) that the arena as laid out does not exceed, at the least predicted time; where no
-    schedule is found, MemoryLimitError with the smallest arena - at the call if a dimension is named. ``threads``: at most how
-    many threads of the pool work on a call (all of them unless given; see ``gd.set_num_threads``); results never depend
-    on it. ``debug="nan"``: the first
-    instruction that makes a non-finite value raises NonFiniteError. ``name``: for people.
+    its parameters and states by name; one output comes as an array, several as a list). ``outputs``: a Tensor, or a
+    list, tuple or dict of them, nested as you like: results come in the same structure. ``updates``: ``{parameter or
+    state: new value}``, all of them computed from the state as it was before the call. ``checkpoint``: None keeps every
+    forward value for the backward pass; ``"sqrt"``, ``gd.Every(k)`` or a list of Tensors to keep recompute the others,
+    bit for bit the same. ``memory_limit``: bytes (an int, or ``"64MB"``, ``"64MiB"``) that the arena as laid out does
+    not exceed, at the least predicted time; where no schedule is found, MemoryLimitError with the smallest arena - at
+    the call if a dimension is named. ``threads``: at most how many threads of the pool work on a call (all of them
+    unless given; see ``gd.set_num_threads``); results never depend on it. ``debug="nan"``: the first instruction that
+    makes a non-finite value raises NonFiniteError. ``name``: for people.
 
     Raises GraphError (foreign or repeated leaves), ShapeError and DTypeError (updates), CompileError.
 
@@ -72,8 +72,8 @@ def compile(  # noqa: A001
 
 
 def _compile(
-    inputs: Any, outputs: Any, updates: Any, parameters: Any, checkpoint: Any, memory_limit: Any, threads: Any, debug: Any,
-    name: str | None,
+    inputs: Any, outputs: Any, updates: Any, parameters: Any, checkpoint: Any, memory_limit: Any, threads: Any,
+    debug: Any, name: str | None,
 ) -> Function:  # fmt: skip
     if isinstance(inputs, Graph):
         if outputs is not None or updates is not None:
@@ -191,7 +191,9 @@ def _with_values(graph: Graph, values: Mapping[str, Any]) -> Graph:
             array = np.asarray(values[p.name])
             if storage is None:
                 if array.shape != p.shape or array.dtype != p.dtype:
-                    raise ShapeError(f"compile: parameter {p.name!r} is {type_text(p)}, got {array.dtype} {array.shape}")
+                    raise ShapeError(
+                        f"compile: parameter {p.name!r} is {type_text(p)}, got {array.dtype} {array.shape}"
+                    )
                 p.node.attrs["storage"] = Storage(array)
             else:
                 storage.assign(array, p)
@@ -285,7 +287,8 @@ class Function(_core.Runner):
         """The plan in use. Where a dimension is named: that of the last call; before one, see :meth:`plan_for`."""
         if self._plan is None:
             names = ", ".join(f"{n}=…" for n in self._program.names)
-            raise CompileError(f"{self.name}: the plan depends on named sizes; write f.plan_for({names})", source=_here())
+            raise CompileError(f"{self.name}: the plan depends on named sizes; write f.plan_for({names})",
+                               source=_here())  # fmt: skip
         return self._plan
 
     def plan_for(self, **sizes: int) -> Plan:
@@ -293,7 +296,8 @@ class Function(_core.Runner):
         names = self._program.names
         for n in names:
             if n not in sizes:
-                raise FeedError(f"plan_for: the size {n} is missing (named dimensions: {', '.join(names)})", source=_here())
+                raise FeedError(f"plan_for: the size {n} is missing (named dimensions: {', '.join(names)})",
+                                source=_here())  # fmt: skip
         for n, size in sizes.items():
             if n not in names:
                 raise FeedError(f"plan_for: no dimension is called {n!r} (there are: {', '.join(names) or 'none'})",
@@ -328,7 +332,8 @@ class Function(_core.Runner):
         names = {v.name for v in inputs}
         for key, a in kwargs.items():
             if key not in names:
-                raise self._feed_error(f"{self.name} has no input {key!r}; it has {', '.join(v.name for v in inputs) or 'none'}")
+                known = ", ".join(v.name for v in inputs) or "none"
+                raise self._feed_error(f"{self.name} has no input {key!r}; it has {known}")
             if key in given:
                 raise self._feed_error(f"input {key!r} is given by position and by name")
             given[key] = a
@@ -370,19 +375,22 @@ class Function(_core.Runner):
 
     def _fail(self, status: str, instruction: int, tag: int, a: int, b: int, context: Any) -> None:
         if status == "ERR_BUSY":
-            raise CompileError(f"{self.name} is running on another thread; give each thread its own f.fork()", source=_here())
+            raise CompileError(f"{self.name} is running on another thread; give each thread its own f.fork()",
+                               source=_here())  # fmt: skip
         i = self._layout.order[tag] if 0 <= tag < len(self._layout.order) else None
         node = i.nodes[-1] if i is not None and i.nodes else None
         operation = call_text(node.op.name, node.inputs, {}) if node is not None else None
         source = str(node.source) if node is not None and node.source else None
         if status == "ERR_INDEX":
-            raise FeedError(f"{node.op.name if node else 'index'}: index {a} is out of range for size {b}", operation, source)
+            what = node.op.name if node else "index"
+            raise FeedError(f"{what}: index {a} is out of range for size {b}", operation, source)
         if status == "ERR_CHECK":
             w = self._messages.get(node)  # type: ignore[arg-type]
             raise FeedError(w.text if w else "a check failed", operation, str(w.source) if w and w.source else source)
         if status == "ERR_NONFINITE" and i is not None:
             raise NonFiniteError(self._nonfinite(i, a, context), operation, source)
-        raise GraphdiffError(f"{_core.STATUS.get(status, status)} (instruction {instruction}, {a}, {b})", operation, source)
+        told = _core.STATUS.get(status, status)
+        raise GraphdiffError(f"{told} (instruction {instruction}, {a}, {b})", operation, source)
 
     def _nonfinite(self, i: Instruction, write: int, context: Any) -> str:
         phase = "recompute" if i.recompute else i.phase
@@ -503,7 +511,8 @@ class Bound(_core.Bound):
         storages = [p.node.attrs["storage"].array for p in f.parameters]
         fork = f.fork()
         fork._layout, fork._plan = layout, layout.plan
-        self = super().__new__(cls, _core.Context(layout.program, f._program.threads), feeds, [*results, *hidden], storages, fork._fail)
+        context = _core.Context(layout.program, f._program.threads)
+        self = super().__new__(cls, context, feeds, [*results, *hidden], storages, fork._fail)
         self.out = results
         return self
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dtypes import FLOATS
 from ..ir.graph import Node, Value, collector_paused, deriving, topological
@@ -204,7 +203,8 @@ def scalar_loss(what: str, loss: Any) -> Tensor:
     if not isinstance(loss, Tensor):
         raise GraphError(f"{what}: the loss is no Tensor but {type(loss).__name__}", source=where_am_i())
     if loss.shape != ():
-        fail(ShapeError, what, f"the loss has shape {loss.shape}, not (); sum it, or use gd.vjp with a cotangent", [loss])
+        fail(ShapeError, what, f"the loss has shape {loss.shape}, not (); sum it, or use gd.vjp with a cotangent",
+             [loss])  # fmt: skip
     if loss.dtype not in FLOATS:
         fail(DTypeError, what, f"the loss is {loss.dtype.name}, not floating; write .astype('float32')", [loss])
     return loss
