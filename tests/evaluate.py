@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import scipy.linalg
 
 from graphdiff.errors import FeedError
 from graphdiff.ir import dims
 from graphdiff.ir.graph import Graph, Node, Value, topological
+from graphdiff.ops import random
 from graphdiff.ops.registry import Tile
 
 SPECIAL: dict[str, Callable[..., Any]] = {}
@@ -140,6 +142,42 @@ def custom(xs: Any, a: Any, sizes: Sizes) -> Any:
     return xs[0]  # its own body; the other operands are for its derivative
 
 
+@special
+def diagonal(xs: Any, a: Any, sizes: Sizes) -> Any:
+    return np.diagonal(xs[0], a["offset"], *a["axes"])
+
+
+@special
+def sort(xs: Any, a: Any, sizes: Sizes) -> Any:
+    (x,), axis = xs, a["axis"]
+    order = np.argsort(-x.astype(float) if a["descending"] else x, axis=axis, kind="stable")
+    if a["descending"]:  # NaN is the largest, so it comes first
+        first = ~np.isnan(np.take_along_axis(x, order, axis))
+        order = np.take_along_axis(order, np.argsort(first, axis=axis, kind="stable"), axis)
+    idx = np.take(order, np.arange(dims.evaluate(a["k"], sizes)), axis)
+    return np.take_along_axis(x, idx, axis), idx
+
+
+@special
+def scatter_add(xs: Any, a: Any, sizes: Sizes) -> Any:
+    x, idx, updates = xs
+    out = x.copy()
+    np.add.at(out, counted(idx, len(x)), updates)
+    return out
+
+
+def reduction(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda xs, a, sizes: function(xs[0], axis=a["axes"])
+
+
+for _name, _function in (("sum", np.sum), ("prod", np.prod), ("max", np.max), ("min", np.min), ("all", np.all),
+                         ("any", np.any)):  # fmt: skip
+    SPECIAL[_name] = reduction(_function)
+
+
+# --------------------------------------------------------------------------------------- windows of images
+
+
 def windows(x: Any, kernel: Any, stride: Any, before: Any, dilation: Any, count: Any, fill: Any) -> Any:
     """Every window's taps: x (N, C, H, W) as (N, C, kernel rows, cols, windows rows, cols)."""
     at = [np.arange(count[k]) * stride[k] + (np.arange(kernel[k]) * dilation[k])[:, None] - before[k] for k in (0, 1)]
@@ -222,22 +260,93 @@ def sum_pool2d_vjp(xs: Any, a: Any, sizes: Sizes) -> Any:
     return from_windows(cols, ints(a["size"], sizes), a["stride"], a["padding"], (1, 1))
 
 
-def reduction(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda xs, a, sizes: function(xs[0], axis=a["axes"])
+# --------------------------------------------------------------------------------------- factorisations, random numbers
 
 
-for _name, _function in (("sum", np.sum), ("prod", np.prod), ("max", np.max), ("min", np.min), ("all", np.all),
-                         ("any", np.any)):  # fmt: skip
-    SPECIAL[_name] = reduction(_function)
+@special
+def lu(xs: Any, a: Any, sizes: Sizes) -> Any:
+    factors = [scipy.linalg.lu_factor(x) for x in xs[0].reshape(-1, *xs[0].shape[-2:])] if xs[0].size else []
+    f = np.array([f for f, _ in factors], xs[0].dtype).reshape(xs[0].shape)
+    return f, np.array([p for _, p in factors], np.int32).reshape(xs[0].shape[:-1])
+
+
+@special
+def lu_solve(xs: Any, a: Any, sizes: Sizes) -> Any:
+    matrix, _, _, b = xs
+    matrix = np.swapaxes(matrix, -1, -2) if a["transpose"] else matrix
+    try:
+        return np.linalg.solve(matrix, b).astype(b.dtype)
+    except np.linalg.LinAlgError:
+        return np.full_like(b, np.nan)
+
+
+@special
+def determinant(xs: Any, a: Any, sizes: Sizes) -> Any:
+    return tuple(np.linalg.slogdet(xs[0])) if a["log"] else np.linalg.det(xs[0]).astype(xs[0].dtype)
+
+
+@special
+def random_unit(xs: Any, a: Any, sizes: Sizes) -> Any:
+    return random._unit_reference(xs[0], ints(a["shape"], sizes), a["dtype"], a["stream"])
+
+
+@special
+def random_below(xs: Any, a: Any, sizes: Sizes) -> Any:
+    (key, span), shape = xs, ints(a["shape"], sizes)
+    n = int(np.prod(shape, dtype=int))
+    bits = random._words(key, -(-n // 2), a["stream"]).reshape(-1).view("<u8")[:n].tolist()
+    spans = np.broadcast_to(span, shape).reshape(-1).tolist()
+    # the rejection of a few numbers in 2**64 / span is left out
+    return np.array([max(u * s >> 64, 0) for u, s in zip(bits, spans, strict=True)], np.int64).reshape(shape)
+
+
+# --------------------------------------------------------------------------------------- loops and branches
+
+
+def run_body(graph: Graph, arguments: Sequence[Any], sizes: Sizes) -> list[Any]:
+    return evaluate(graph.outputs, {v.name: x for v, x in zip(graph.inputs, arguments, strict=True)}, sizes)
+
+
+@special
+def loop(xs: Any, a: Any, sizes: Sizes) -> Any:
+    operands, body, condition = list(xs), a["body"], a["condition"]
+    length = dims.evaluate(a["length"], sizes)
+    limit = min(length, int(operands.pop())) if a["counted"] else length
+    n, m = a["n_carry"], a["n_xs"]
+    carries, rows, captured = operands[:n], operands[n : n + m], operands[n + m :]
+    ys = [np.zeros((length, *ints(y.shape, sizes)), y.dtype) for y in body.outputs[n:]]
+    history = [np.zeros((length, *c.shape), c.dtype) for c in carries]
+    steps = 0
+    while steps < limit and (condition is None or run_body(condition, [*carries, *captured], sizes)[0]):
+        t = limit - 1 - steps if a["reverse"] else steps
+        for h, c in zip(history, carries):
+            h[t] = c
+        out = run_body(body, [*carries, *(r[t] for r in rows), *captured], sizes)
+        carries = out[:n]
+        for y, value in zip(ys, out[n:]):
+            y[t] = value
+        steps += 1
+    return (*carries, *ys, *history, np.asarray(steps, np.int64))
+
+
+@special
+def branch(xs: Any, a: Any, sizes: Sizes) -> Any:
+    return tuple(run_body(a["if_true"] if xs[0] else a["if_false"], xs[1:], sizes))
+
+
+# --------------------------------------------------------------------------------------- whole graphs
+
+BY_NAME = {"matmul", "recurrence", "cumsum", "cumprod", "argmax", "argmin", "linalg.cholesky",
+           "linalg.solve_triangular", "linalg.qr", "linalg.eigh", "linalg.svd"}  # fmt: skip
 
 
 def reference_of(node: Node) -> Callable[..., Any]:
-    """The NumPy function of an operation whose reference takes its operands and attributes as they are."""
+    """The NumPy or SciPy function of an operation, which takes its operands, and attributes by name."""
     reference = node.op.reference
     if isinstance(reference, str):
         module, _, name = reference.rpartition(".")
         return getattr(importlib.import_module(module), name)
-    if reference is None or not (isinstance(node.op.kernel, Tile) or node.op.name == "matmul"):
+    if reference is None or not (isinstance(node.op.kernel, Tile) or node.op.name in BY_NAME):
         raise LookupError(f"tests/evaluate.py does not know the primitive {node.op.name!r}: add it to SPECIAL")
     return reference
 
@@ -245,7 +354,7 @@ def reference_of(node: Node) -> Callable[..., Any]:
 def compute(node: Node, xs: Sequence[Any], sizes: Sizes) -> tuple[Any, ...]:
     """The results of one node, checked to be of the types the graph states."""
     known = SPECIAL.get(node.op.name)
-    out = known(xs, node.attrs, sizes) if known else reference_of(node)(*xs, *node.attrs.values())
+    out = known(xs, node.attrs, sizes) if known else reference_of(node)(*xs, **node.attrs)
     results = tuple(map(np.asarray, out if isinstance(out, tuple) else (out,)))
     for value, array in zip(node.outputs, results, strict=True):
         assert array.dtype == value.dtype, f"{node.op.name} gives {array.dtype}, the graph says {value.dtype}"
@@ -290,6 +399,8 @@ def evaluate(values: Sequence[Value], feed: Mapping[str, Any], sizes: Sizes | No
 
 def evaluate_graph(graph: Graph, feed: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
     """The outputs of a graph, and what its updates would write, by name."""
-    out = evaluate([*graph.outputs, *(v for _, v in graph.updates)], feed)
+    leaves = [v.node for v in graph.inputs]
+    sizes = sizes_of(leaves, {n: leaf_array(n, feed) for n in leaves})
+    out = evaluate([*graph.outputs, *(v for _, v in graph.updates)], feed, sizes)
     n = len(graph.outputs)
     return out[:n], {p.name: a for (p, _), a in zip(graph.updates, out[n:])}

@@ -2,9 +2,11 @@
 
 import threading
 
+import hypothesis
 import numpy as np
 import pytest
 from evaluate import evaluate, evaluate_graph
+from graphs import SAMPLED, of_operation, random_graphs
 
 from graphdiff.errors import DTypeError, GraphError, ShapeError
 from graphdiff.ir import dims
@@ -283,6 +285,52 @@ def test_updates_follow():
     graph = Graph("g", [X], [], [(n, n + 0 + 1), (w, w * 1)])
     after, _ = simplify(graph)
     assert str(after).endswith("update n = %0\n  update w = w") and after.parameters == graph.parameters
+
+
+# --------------------------------------------------------------------------------------- many graphs
+
+
+def same(a, b):
+    """Equal but for rounding, and in what is not finite."""
+    assert a.shape == b.shape and a.dtype == b.dtype
+    if a.dtype.kind != "f":
+        np.testing.assert_array_equal(a, b)
+        return
+    eps = np.finfo(a.dtype).eps
+    scale = np.max(np.abs(a), where=np.isfinite(a), initial=0)
+    np.testing.assert_allclose(a, b, rtol=1e4 * eps, atol=100 * eps * float(scale))
+
+
+@pytest.mark.parametrize("name", SAMPLED)
+def test_every_operation_and_its_gradients_compute_the_same_when_simplified(name):
+    for graph, feed in of_operation(name):
+        after, _ = simplify(graph)
+        verify(after)
+        for a, b in zip(evaluate_graph(graph, feed)[0], evaluate_graph(after, feed)[0], strict=True):
+            same(a, b)
+        _again, nothing = simplify(after)
+        assert not nothing, "a second sweep finds more"
+
+
+@hypothesis.settings(max_examples=300)
+@hypothesis.given(random_graphs())
+def test_random_graphs_compute_the_same_when_simplified(pair):
+    graph, feed = pair
+    after, _ = simplify(graph)
+    verify(after)
+    assert len(after) <= len(graph) + 5
+    for a, b in zip(evaluate_graph(graph, feed)[0], evaluate_graph(after, feed)[0], strict=True):
+        assert a.shape == b.shape and a.dtype == b.dtype
+        hypothesis.assume(np.isfinite(a).all())
+        same(a, b)
+
+
+@hypothesis.given(random_graphs())
+def test_merging_alone_changes_no_bit(pair):
+    graph, feed = pair
+    after, _ = simplify(graph, passes=["merge"])
+    for a, b in zip(evaluate_graph(graph, feed)[0], evaluate_graph(after, feed)[0], strict=True):
+        assert a.tobytes() == b.tobytes() or np.isnan(a).any()
 
 
 # --------------------------------------------------------------------------------------- gradients

@@ -56,12 +56,13 @@ def simplify(graph: Graph, passes: Collection[str] = PASSES) -> tuple[Graph, dic
 
 
 def _made_since(serial: int, value: Value) -> list[Node]:
-    """The nodes under ``value`` that are younger than ``serial``, operands first."""
+    """The nodes under ``value`` that are younger than ``serial``, operands first, and the constants they use, which
+    may have been made for another graph."""
     found: set[Node] = set()
     stack = [value.node]
     while stack:
         node = stack.pop()
-        if node.serial > serial and node not in found:
+        if (node.serial > serial or node.op is CONSTANT) and node not in found:
             found.add(node)
             stack.extend(v.node for v in node.inputs)
     return sorted(found, key=lambda n: n.serial)
