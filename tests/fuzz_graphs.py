@@ -170,8 +170,9 @@ class Artist:
         return self.drawn
 
     def pick(self, kind: str) -> int | None:
-        """A slot whose dtype is of a kind; late ones are likelier, so graphs are deep."""
-        slots = [i for i, a in enumerate(self.drawn.arrays) if a.dtype.kind == kind and a.size]
+        """A slot whose dtype is the graph's of a kind; late ones are likelier, so graphs are deep."""
+        dtype = {"f": self.drawn.dtype, "i": "int64", "b": "bool"}[kind]
+        slots = [i for i, a in enumerate(self.drawn.arrays) if a.dtype == dtype and a.size]
         return slots[-1 - int(len(slots) * self.rng.random() ** 2)] if slots else None
 
     def emit(self, label: str, on_tensors: Any, on_arrays: Any, *inputs: int) -> int | None:

@@ -73,6 +73,23 @@ def test_sparse_patterns_through_every_kind_of_node(mode):
         assert np.allclose(sparse.toarray(), dense.reshape(sparse.shape))
 
 
+def test_a_gather_by_constants_is_as_sparse_as_its_indices():
+    x = gd.input("x", (4, 3), "float64")
+    idx = np.array([[2, 0], [-1, 2]])
+    v = np.random.default_rng(0).standard_normal((4, 3))
+    for axis, taken in ((0, idx), (1, idx % 3)):
+        y = gd.square(gd.take(x, taken, axis=axis))
+        J = gd.jacobian(y, x, sparse=True)
+        assert J.nnz == y.size and J.colors == 1
+        a, b = gd.compile([x], (J, gd.jacobian(y, x)))(v)
+        assert np.allclose(a.toarray(), b.reshape(J.shape))
+        H = gd.hessian(gd.sum(y * y[::-1]), x, sparse=True)
+        a, b = gd.compile([x], (H, gd.hessian(gd.sum(y * y[::-1]), x)))(v)
+        assert np.allclose(a.toarray(), b.reshape(H.shape)) and H.nnz < 144 / 2
+    i = gd.input("i", (2,), "int64")
+    assert gd.jacobian(gd.take(x, i, axis=0), x, sparse=True).nnz == 6 * 12
+
+
 def test_a_sparse_hessian_and_its_bad_input():
     x = gd.input("x", (12,), "float64")
     loss = gd.sum(gd.exp(x[1:] * x[:-1]))

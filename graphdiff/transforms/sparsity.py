@@ -2,9 +2,10 @@
 
 The pattern is found by carrying, for each value, the set of elements of ``x`` that each of its elements depends on,
 through every node: elementwise operations join the sets of corresponding elements, reductions those along axes,
-operations that move elements move the sets, and whatever else is taken to join all sets of its operands. Columns that
-share no row get one colour (greedy, largest degree first; Curtis, Powell and Reid 1974, Coleman and Moré 1983) and are
-found together by one jvp of the sum of their unit vectors - or rows, by one vjp, where those need fewer colours.
+operations that move elements move the sets (take where its indices are constants), and whatever else is taken to join
+all sets of its operands. Columns that share no row get one colour (greedy, largest degree first; Curtis, Powell and
+Reid 1974, Coleman and Moré 1983) and are found together by one jvp of the sum of their unit vectors - or rows, by one
+vjp, where those need fewer colours.
 Invariant: the pattern holds at every point; it depends on shapes, which must be known.
 Must not know: values; how scipy holds a matrix.
 """
@@ -127,7 +128,7 @@ def pattern(y: Tensor, x: Tensor) -> Pattern:
             if any(isinstance(s, Dim) for s in v.shape):
                 raise GraphError(f"jacobian: sparse needs sizes that are known, {describe(v)} has names",
                                  source=where_am_i())  # fmt: skip
-        rule = _RULES.get(type(node.op.kernel), _joined)
+        rule = _GATHERS.get(node.op.name) or _RULES.get(type(node.op.kernel), _joined)
         known.update(zip(node.outputs, rule(node, known)))
     return known.get(y, [_NONE] * _count(y))
 
@@ -217,6 +218,30 @@ def _product(node: Node, known: dict[Value, Pattern]) -> list[Pattern]:
     return [parts[0] if len(parts) == 1 else [_union(s) for s in zip(*parts)]]
 
 
+def _gathered(node: Node, known: dict[Value, Pattern]) -> list[Pattern]:
+    """take by constant indices moves elements; by others, known only at the call, it joins all."""
+    v, idx = node.inputs
+    if v not in known or idx.node.op.name != "constant":
+        return _joined(node, known)
+    places = np.arange(_count(v)).reshape(_shape(v))
+    places = np.take(places, idx.node.attrs["value"], axis=node.attrs["axis"], mode="wrap")
+    return [[known[v][i] for i in places.ravel()]]
+
+
+def _scattered(node: Node, known: dict[Value, Pattern]) -> list[Pattern]:
+    """The transpose of :func:`_gathered`."""
+    (v, idx), y = node.inputs, node.outputs[0]
+    if v not in known or idx.node.op.name != "constant":
+        return _joined(node, known)
+    targets = np.arange(_count(y)).reshape(_shape(y))
+    targets = np.take(targets, idx.node.attrs["value"], axis=node.attrs["axis"], mode="wrap")
+    out: list[set[int]] = [set() for _ in range(_count(y))]
+    for k, target in enumerate(targets.ravel()):
+        out[target] |= known[v][k]
+    return [[frozenset(s) for s in out]]
+
+
+_GATHERS = {"take": _gathered, "take_vjp": _scattered}
 _RULES: dict[type, Callable[[Node, dict[Value, Pattern]], list[Pattern]]] = {
     Tile: _elementwise, Reduce: _reduced, View: _moved, Place: _placed, Matmul: _product,
 }  # fmt: skip
