@@ -1,44 +1,80 @@
-"""Random graphs: compiled functions against NumPy, and against themselves with recomputation."""
+"""Random graphs (tests/fuzz_graphs.py): a few hundred here, thousands by .ci/run; and that they find what is broken."""
 
-import hypothesis
-import numpy as np
-from evaluate import evaluate_graph
-from graphs import random_graphs
+from collections import Counter
+
+import fuzz_graphs
+import pytest
 
 import graphdiff as gd
+from graphdiff.ops.registry import REGISTRY, Tile
+from graphdiff.runtime import function
 
 
-def results(f, feed):
-    out = f(**feed)
-    return out if isinstance(out, list) else [out]
+def fuzz(numbers):
+    counts = Counter()
+    for number in numbers:
+        fuzz_graphs.fuzz(0, number, counts)
+    return counts
 
 
-@hypothesis.settings(max_examples=300)
-@hypothesis.given(random_graphs(16))
-def test_a_compiled_graph_computes_what_numpy_does(pair):
-    graph, feed = pair
-    expected, _ = evaluate_graph(graph, feed)
-    for a, b in zip(expected, results(gd.compile(graph), feed), strict=True):
-        assert a.shape == b.shape and a.dtype == b.dtype
-        hypothesis.assume(np.isfinite(a).all())
-        eps, scale = np.finfo(a.dtype).eps, np.max(np.abs(a), initial=0)
-        np.testing.assert_allclose(b, a, rtol=1e4 * eps, atol=100 * eps * float(scale))
+@pytest.mark.parametrize("block", range(8))
+def test_all_ways_of_computing_agree(block):
+    counts = fuzz(range(25 * block, 25 * block + 25))
+    assert counts["graphs"] == 25 and counts["nodes"] > 25 * 10
+    assert counts["derivatives compared"] >= 12, counts  # most graphs are smooth where they are drawn
 
 
-@hypothesis.settings(max_examples=100)
-@hypothesis.given(random_graphs(16))
-def test_recomputation_changes_no_bit(pair):
-    graph, feed = pair
-    kept = results(gd.compile(graph), feed)
-    for checkpoint in ("sqrt", gd.Every(2)):
-        again = results(gd.compile(graph, checkpoint=checkpoint), feed)
-        assert [a.tobytes() for a in again] == [a.tobytes() for a in kept]
+def test_the_whole_registry_is_drawn_from():
+    public = {n for n, op in REGISTRY.items() if op.public is not None and n not in fuzz_graphs.INTERNAL}
+    assert set(fuzz_graphs.OPS) == public and all(fuzz_graphs.OPS.values())
 
 
-@hypothesis.settings(max_examples=100)
-@hypothesis.given(random_graphs(16))
-def test_text_compiles_to_the_same_bits(pair):
-    graph, feed = pair
-    f = gd.compile(graph)
-    again = gd.compile(gd.parse(str(f.graph)))
-    assert [a.tobytes() for a in results(again, feed)] == [a.tobytes() for a in results(f, feed)]
+def test_the_same_numbers_draw_the_same_graph():
+    def listing():
+        drawn = fuzz_graphs.Artist(fuzz_graphs.np.random.default_rng([0, 5]), "float64").draw(20)
+        return drawn.listing(list(range(len(drawn.arrays))))
+
+    assert listing() == listing()
+
+
+# ------------------------------------------------------------------ what is broken is found, and named
+
+
+def only(monkeypatch, *names):
+    monkeypatch.setattr(fuzz_graphs, "OPS", {n: fuzz_graphs.OPS[n] for n in names})
+
+
+@pytest.mark.parametrize("mode, told", [("vjp", "reverse and forward"), ("jvp", "reverse and forward")])
+def test_a_wrong_rule(monkeypatch, mode, told):
+    only(monkeypatch, "tanh", "add", "multiply")
+    op = REGISTRY["tanh"]
+    rule = getattr(op, mode)
+    monkeypatch.setattr(op, mode, lambda *args: [None if g is None else g * 1.001 for g in rule(*args)])
+    with pytest.raises(fuzz_graphs.Disagreement, match=told):
+        fuzz(range(20))
+
+
+def test_rules_wrong_alike(monkeypatch):
+    only(monkeypatch, "tanh", "add", "multiply")
+    monkeypatch.setattr(REGISTRY["tanh"], "vjp", lambda node, gs, wanted, d: [gs[0] * 0.5])
+    monkeypatch.setattr(REGISTRY["tanh"], "jvp", lambda node, ts, d: [None if ts[0] is None else ts[0] * 0.5])
+    with pytest.raises(fuzz_graphs.Disagreement, match="differences"):
+        fuzz(range(20))
+
+
+def test_a_wrong_kernel(monkeypatch):
+    only(monkeypatch, "sin", "add", "multiply")
+    monkeypatch.setattr(REGISTRY["sin"], "kernel", Tile("tanh"))
+    with pytest.raises(fuzz_graphs.Disagreement, match=r"(?s)NumPy.*= sin\["):
+        fuzz(range(20))
+
+
+def test_a_wrong_rewrite(monkeypatch):
+    right = function.simplify
+
+    def wrong(graph):
+        return right(gd.Graph(graph.name, graph.inputs, [v * 2 if v.dtype.kind == "f" else v for v in graph.outputs]))
+
+    monkeypatch.setattr(function, "simplify", wrong)
+    with pytest.raises(fuzz_graphs.Disagreement, match=r"NumPy|neither simplified nor fused"):
+        fuzz(range(3))

@@ -270,6 +270,15 @@ def test_random_graphs_read_back_and_compute_the_same(pair):
         np.testing.assert_array_equal(a, b)
 
 
+@hypothesis.given(random_graphs())
+def test_text_compiles_to_the_same_bits(pair):
+    graph, feed = pair
+    f = gd.compile(graph)
+    first, again = f(**feed), gd.compile(gd.parse(str(f.graph)))(**feed)
+    for a, b in zip(first if isinstance(first, list) else [first], again if isinstance(again, list) else [again]):
+        assert a.tobytes() == b.tobytes()
+
+
 def test_loops_and_branches_read_back_with_their_bodies():
     x, w = gd.input("x", ("n", 3)), gd.parameter("W", np.eye(3, dtype=np.float32))
 
