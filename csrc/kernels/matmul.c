@@ -46,7 +46,7 @@ static inline gd_product product_of(const matmul_block *b, int64_t m, int64_t n)
 enum { MAX_BATCH_DIMS = 32, FIXED_WORDS = 7 };
 
 static const struct { int arity; char result; } micros[] = {
-#define X(name, arity, kinds, result) {arity, #result[0]},
+#define X(name, arity, kinds, result, scalars) {arity, #result[0]},
 #include "microop.def"
 #undef X
 };

@@ -16,14 +16,14 @@
 #define GD_LOOP _Pragma("GCC ivdep")
 #endif
 
-#define GD_MICRO__(name, dtype) GD_ISA_NAME(gd_m_##name##_##dtype)
-#define GD_MICRO_(name, dtype) GD_MICRO__(name, dtype)
-#define GD_MICRO_DECLARE(name)                                                                                   \
-    void GD_MICRO_(name, GD_D)(void *, const void *, const void *, const void *, int64_t);                       \
-    void GD_MICRO_(name, GD_D)(void *out_, const void *a_, const void *b_, const void *c_, int64_t n)
+#define GD_MICRO__(form, name, dtype) GD_ISA_NAME(gd_m##form##_##name##_##dtype)
+#define GD_MICRO_(form, name, dtype) GD_MICRO__(form, name, dtype)
+#define GD_MICRO_DECLARE(form, name)                                                                             \
+    void GD_MICRO_(form, name, GD_D)(void *, const void *, const void *, const void *, int64_t);                 \
+    void GD_MICRO_(form, name, GD_D)(void *out_, const void *a_, const void *b_, const void *c_, int64_t n)
 
 #define GD_BODY_1(name, result, expression)                                                                      \
-    GD_MICRO_DECLARE(name) {                                                                                     \
+    GD_MICRO_DECLARE(0, name) {                                                                                  \
         result *out = out_;                                                                                      \
         const GD_T *a = a_;                                                                                      \
         (void)b_, (void)c_;                                                                                      \
@@ -32,30 +32,53 @@
             out[i] = (result)(expression);                                                                       \
         }                                                                                                        \
     }
+
+/* the bits of form say which operands are one number for all elements */
+#define GD_FORM_2(form, name, result, expression)                                                                \
+    GD_MICRO_DECLARE(form, name) {                                                                               \
+        result *out = out_;                                                                                      \
+        const GD_T *a = a_, *b = b_, x0 = a[0], y0 = b[0];                                                       \
+        (void)c_, (void)x0, (void)y0;                                                                            \
+        GD_LOOP for (int64_t i = 0; i < n; i++) {                                                                \
+            const GD_T x = (form)&1 ? x0 : a[i], y = (form)&2 ? y0 : b[i];                                       \
+            out[i] = (result)(expression);                                                                       \
+        }                                                                                                        \
+    }
+#define GD_FORM_3(form, name, first, result, expression)                                                         \
+    GD_MICRO_DECLARE(form, name) {                                                                               \
+        result *out = out_;                                                                                      \
+        const first *a = a_, x0 = a[0];                                                                          \
+        const GD_T *b = b_, *c = c_, y0 = b[0], z0 = c[0];                                                       \
+        (void)x0, (void)y0, (void)z0;                                                                            \
+        GD_LOOP for (int64_t i = 0; i < n; i++) {                                                                \
+            const first x = (form)&1 ? x0 : a[i];                                                                \
+            const GD_T y = (form)&2 ? y0 : b[i], z = (form)&4 ? z0 : c[i];                                       \
+            out[i] = (result)(expression);                                                                       \
+        }                                                                                                        \
+    }
 #define GD_BODY_2(name, result, expression)                                                                      \
-    GD_MICRO_DECLARE(name) {                                                                                     \
-        result *out = out_;                                                                                      \
-        const GD_T *a = a_, *b = b_;                                                                             \
-        (void)c_;                                                                                                \
-        GD_LOOP for (int64_t i = 0; i < n; i++) {                                                                \
-            const GD_T x = a[i], y = b[i];                                                                       \
-            out[i] = (result)(expression);                                                                       \
-        }                                                                                                        \
-    }
+    GD_FORM_2(0, name, result, expression)                                                                       \
+    GD_FORM_2(1, name, result, expression)                                                                       \
+    GD_FORM_2(2, name, result, expression)
 #define GD_BODY_3(name, first, result, expression)                                                               \
-    GD_MICRO_DECLARE(name) {                                                                                     \
-        result *out = out_;                                                                                      \
-        const first *a = a_;                                                                                     \
-        const GD_T *b = b_, *c = c_;                                                                             \
-        GD_LOOP for (int64_t i = 0; i < n; i++) {                                                                \
-            const first x = a[i];                                                                                \
-            const GD_T y = b[i], z = c[i];                                                                       \
-            out[i] = (result)(expression);                                                                       \
-        }                                                                                                        \
-    }
+    GD_FORM_3(0, name, first, result, expression)                                                                \
+    GD_FORM_3(1, name, first, result, expression)                                                                \
+    GD_FORM_3(2, name, first, result, expression)                                                                \
+    GD_FORM_3(3, name, first, result, expression)                                                                \
+    GD_FORM_3(4, name, first, result, expression)                                                                \
+    GD_FORM_3(5, name, first, result, expression)                                                                \
+    GD_FORM_3(6, name, first, result, expression)
+#define GD_UNARY(name, expression) GD_BODY_1(name, GD_T, expression)
+#define GD_BINARY(name, expression) GD_BODY_2(name, GD_T, expression)
+#define GD_TEST_1(name, expression) GD_BODY_1(name, uint8_t, expression)
+#define GD_TEST_2(name, expression) GD_BODY_2(name, uint8_t, expression)
+
+/* two operands, no scalar forms */
+#define GD_PAIR(name, expression) GD_FORM_2(0, name, GD_T, expression)
+
 /* functions that are called, one element at a time */
 #define GD_CALL_1(name, expression)                                                                              \
-    GD_MICRO_DECLARE(name) {                                                                                     \
+    GD_MICRO_DECLARE(0, name) {                                                                                     \
         GD_T *out = out_;                                                                                        \
         const GD_T *a = a_;                                                                                      \
         (void)b_, (void)c_;                                                                                      \
@@ -65,7 +88,7 @@
         }                                                                                                        \
     }
 #define GD_CALL_2(name, expression)                                                                              \
-    GD_MICRO_DECLARE(name) {                                                                                     \
+    GD_MICRO_DECLARE(0, name) {                                                                                     \
         GD_T *out = out_;                                                                                        \
         const GD_T *a = a_, *b = b_;                                                                             \
         (void)c_;                                                                                                \
@@ -77,7 +100,7 @@
 /* `inside` holds where `condition` does, `outside` elsewhere: element by element, so that no element's result
  * depends on its neighbours, but in vectors where all are inside */
 #define GD_GUARDED(name, condition, inside, outside)                                                             \
-    GD_MICRO_DECLARE(name) {                                                                                     \
+    GD_MICRO_DECLARE(0, name) {                                                                                     \
         GD_T *out = out_;                                                                                        \
         const GD_T *a = a_;                                                                                      \
         (void)b_, (void)c_;                                                                                      \
@@ -98,9 +121,5 @@
             }                                                                                                    \
         }                                                                                                        \
     }
-#define GD_UNARY(name, expression) GD_BODY_1(name, GD_T, expression)
-#define GD_BINARY(name, expression) GD_BODY_2(name, GD_T, expression)
-#define GD_TEST_1(name, expression) GD_BODY_1(name, uint8_t, expression)
-#define GD_TEST_2(name, expression) GD_BODY_2(name, uint8_t, expression)
 
 #endif

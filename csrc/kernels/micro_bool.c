@@ -7,9 +7,9 @@
 GD_UNARY(copy, x)
 GD_TEST_2(equal, (x != 0) == (y != 0))
 GD_TEST_2(not_equal, (x != 0) != (y != 0))
-GD_BINARY(logical_and, (x != 0) & (y != 0))
-GD_BINARY(logical_or, (x != 0) | (y != 0))
-GD_BINARY(logical_xor, (x != 0) ^ (y != 0))
+GD_PAIR(logical_and, (x != 0) & (y != 0))
+GD_PAIR(logical_or, (x != 0) | (y != 0))
+GD_PAIR(logical_xor, (x != 0) ^ (y != 0))
 GD_UNARY(logical_not, x == 0)
 GD_BODY_3(where, uint8_t, GD_T, x ? y : z)
 #endif

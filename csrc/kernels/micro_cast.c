@@ -10,8 +10,8 @@
 #define LOW_64 (-9223372036854775808.0f)
 
 #define CAST(to_type, to, expression)                                                                            \
-    void GD_MICRO_(GD_CAST_NAME, to)(void *, const void *, const void *, const void *, int64_t);                 \
-    void GD_MICRO_(GD_CAST_NAME, to)(void *out_, const void *a_, const void *b_, const void *c_, int64_t n) {    \
+    void GD_MICRO_(0, GD_CAST_NAME, to)(void *, const void *, const void *, const void *, int64_t);                 \
+    void GD_MICRO_(0, GD_CAST_NAME, to)(void *out_, const void *a_, const void *b_, const void *c_, int64_t n) {    \
         to_type *out = out_;                                                                                     \
         const GD_T *a = a_;                                                                                      \
         (void)b_, (void)c_;                                                                                      \

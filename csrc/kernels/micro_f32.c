@@ -7,6 +7,6 @@
 #define GD_D f32
 #define F(name) name##f
 #define M(name) m32_##name
-#define GD_POW GD_BINARY(pow, m32_pow(x, y))
+#define GD_POW GD_PAIR(pow, m32_pow(x, y))
 #include "micro_float.h"
 #endif

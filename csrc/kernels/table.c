@@ -6,8 +6,8 @@
 
 #define GD_STRING_(x) #x
 #define GD_STRING(x) GD_STRING_(x)
-#define GD_MICRO(name, dtype) GD_ISA_NAME(gd_m_##name##_##dtype)
-#define GD_CAST(from, to) GD_ISA_NAME(gd_m_cast_##from##_##to)
+#define GD_MICRO(form, name, dtype) GD_ISA_NAME(gd_m##form##_##name##_##dtype)
+#define GD_CAST(from, to) GD_ISA_NAME(gd_m0_cast_##from##_##to)
 #define GD_FOLD(name, dtype) GD_ISA_NAME(gd_fold_##name##_##dtype)
 
 /* expand EACH(name, dtype, GD_DTYPE) for the dtypes of a kind */
@@ -27,13 +27,25 @@
 #include "../program/kernels.def"
 #undef X
 
-#define DECLARE(name, dtype, number) void GD_MICRO(name, dtype)(void *, const void *, const void *, const void *, int64_t);
-#define X(name, arity, kinds, result) GD_RESULT_##result(DECLARE, kinds, name)
+#define SIGNATURE (void *, const void *, const void *, const void *, int64_t)
+#define DECLARE(name, dtype, number) void GD_MICRO(0, name, dtype) SIGNATURE;
+#define X(name, arity, kinds, result, scalars) GD_RESULT_##result(DECLARE, kinds, name)
 #include "microop.def"
 #undef X
 #undef DECLARE
 
-#define DECLARE(from, to, number) void GD_CAST(from, to)(void *, const void *, const void *, const void *, int64_t);
+/* the scalar forms: of two operands either, of three any but all */
+#define DECLARE_0(name, dtype, number)
+#define DECLARE_2(name, dtype, number) void GD_MICRO(1, name, dtype) SIGNATURE; void GD_MICRO(2, name, dtype) SIGNATURE;
+#define DECLARE_3(name, dtype, number)                                                              \
+    DECLARE_2(name, dtype, number)                                                                  \
+    void GD_MICRO(3, name, dtype) SIGNATURE; void GD_MICRO(4, name, dtype) SIGNATURE;               \
+    void GD_MICRO(5, name, dtype) SIGNATURE; void GD_MICRO(6, name, dtype) SIGNATURE;
+#define X(name, arity, kinds, result, scalars) GD_RESULT_##result(DECLARE_##scalars, kinds, name)
+#include "microop.def"
+#undef X
+
+#define DECLARE(from, to, number) void GD_CAST(from, to) SIGNATURE;
 GD_KIND_A(DECLARE, f32) GD_KIND_A(DECLARE, f64) GD_KIND_A(DECLARE, i32) GD_KIND_A(DECLARE, i64) GD_KIND_A(DECLARE, b8)
 #undef DECLARE
 
@@ -54,11 +66,24 @@ const gd_isa_table GD_ISA_NAME(gd_isa_table) = {
         },
     .micro =
         {
-#define ENTRY(name, dtype, number) [GD_MICRO_##name][number] = GD_MICRO(name, dtype),
-#define X(name, arity, kinds, result) GD_RESULT_##result(ENTRY, kinds, name)
+#define ENTRY(name, dtype, number) [GD_MICRO_##name][number] = GD_MICRO(0, name, dtype),
+#define X(name, arity, kinds, result, scalars) GD_RESULT_##result(ENTRY, kinds, name)
 #include "microop.def"
 #undef X
 #undef ENTRY
+        },
+    .scalar =
+        {
+#define ENTRY_0(name, dtype, number)
+#define ENTRY_2(name, dtype, number)                                                                \
+    [GD_MICRO_##name][number][1] = GD_MICRO(1, name, dtype), [GD_MICRO_##name][number][2] = GD_MICRO(2, name, dtype),
+#define ENTRY_3(name, dtype, number)                                                                \
+    ENTRY_2(name, dtype, number)                                                                    \
+    [GD_MICRO_##name][number][3] = GD_MICRO(3, name, dtype), [GD_MICRO_##name][number][4] = GD_MICRO(4, name, dtype),   \
+    [GD_MICRO_##name][number][5] = GD_MICRO(5, name, dtype), [GD_MICRO_##name][number][6] = GD_MICRO(6, name, dtype),
+#define X(name, arity, kinds, result, scalars) GD_RESULT_##result(ENTRY_##scalars, kinds, name)
+#include "microop.def"
+#undef X
         },
     .cast =
         {

@@ -194,6 +194,20 @@ static void run_other(const walk *w, const gd_tile_step *s) {
     const gd_tile_pass *pass = w->pass;
     char *out = address(w, s->out), *a = address(w, s->a);
     switch (s->kind) {
+    case GD_STEP_MICRO_ROWS: {
+        const char *b = address(w, s->b), *c = address(w, s->c);
+        int64_t n = pass->per_k, step[3];
+        for (int i = 0; i < 3; i++) step[i] = s->row_bytes[i] + s->tile_bytes[i] * n;
+        for (int64_t i = 0; i < w->k; i++, out += n * s->item, a += step[0], b += step[1], c += step[2])
+            ((gd_micro_fn)s->fn)(out, a, b, c, n);
+        break;
+    }
+    case GD_STEP_LOAD_ONCE:
+        if (w->at[s->a] == w->at[s->index] && w->at[s->b] >= (uint64_t)w->k) break;
+        w->at[s->a] = w->at[s->index];
+        w->at[s->b] = (uint64_t)w->k;
+        gather(out, address(w, s->index), &pass->views[s->index].shape, w->k, s->item);
+        break;
     case GD_STEP_LOAD: gather(out, address(w, s->index), &pass->views[s->index].shape, w->k, s->item); break;
     case GD_STEP_IOTA: iota((int64_t *)(void *)out, w->at[s->index], &pass->views[s->index].shape, w->k); break;
     case GD_STEP_STORE: scatter(address(w, s->index), a, &pass->views[s->index].shape, w->k, s->item); break;
@@ -250,8 +264,10 @@ static void run_pass(const gd_call *call, const gd_tile_pass *pass, int64_t from
         uint64_t base = view->operand < 0 ? 0 : (uint64_t)(uintptr_t)call->operands[view->operand];
         w.at[v] = base + (uint64_t)view->offset;
     }
-    for (int e = pass->n_views; e < pass->n_entries; e++)
-        w.at[e] = (uint64_t)(uintptr_t)(pass->fixed[e] != NULL ? pass->fixed[e] : w.scratch + pass->place[e]);
+    for (int e = pass->n_views; e < pass->n_entries; e++) {
+        if (pass->fixed[e] != NULL) w.at[e] = (uint64_t)(uintptr_t)pass->fixed[e];
+        else w.at[e] = pass->place[e] < 0 ? 0 : (uint64_t)(uintptr_t)(w.scratch + pass->place[e]);
+    }
     for (int l = 0; l < pass->n_loops; l++) w.index[l] = 0;
     int64_t turn = from;
     for (int l = pass->n_outer - 1; turn > 0 && l >= 0; l--) {

@@ -35,7 +35,9 @@ typedef struct {
 
 typedef enum {
     GD_STEP_MICRO,              /* out = fn(a, b, c) */
+    GD_STEP_MICRO_ROWS,         /* the same step by step, where an operand has one value for each step */
     GD_STEP_LOAD,               /* out = view `index`, gathered */
+    GD_STEP_LOAD_ONCE,          /* the same, unless entries a and b say that it is there from the tile before */
     GD_STEP_IOTA,               /* out = the values of view `index` */
     GD_STEP_STORE,              /* view `index` = a, scattered */
     GD_STEP_SPREAD_ONE,         /* out = a everywhere */
@@ -47,6 +49,8 @@ typedef enum {
 typedef struct {
     void (*fn)(void);           /* gd_micro_fn, gd_fold_fn or none */
     uint8_t kind, width, item;
+    uint8_t row_bytes[3];       /* MICRO_ROWS: the item where the operand is GD_WIDTH_ROW; */
+    uint8_t tile_bytes[3];      /* the item where it is GD_WIDTH_TILE; 0 and 0: the same for all steps */
     uint16_t out, a, b, c;      /* entries of the address table */
     int32_t index;
 } gd_tile_step;
@@ -92,7 +96,7 @@ typedef struct {
     gd_tile_view *views;
     int64_t *loop_stride;       /* [loops][views] */
     const void **fixed;         /* [entries] a constant's address, or NULL */
-    int64_t *place;             /* [entries] else the scratch offset */
+    int64_t *place;             /* [entries] else the scratch offset; -1: not an address, 0 when a run starts */
     int64_t table;              /* scratch offset of the address table */
     gd_tile_stage *stages;
     gd_tile_reduction *reductions;

@@ -40,7 +40,7 @@ typedef struct {
     int32_t n_entries, room_entries;
     int64_t *place;             /* [entries] */
     const void **fixed;
-    int8_t *entry_width;        /* of registers, which are entries from first_register on */
+    int8_t *entry_width;        /* of registers that are given back: width + 1; among entries from first_register on */
     int32_t first_register, room_views;
     int32_t *free[GD_WIDTH_COUNT];       /* entries of registers that no value lives in */
     int32_t n_free[GD_WIDTH_COUNT];
@@ -82,6 +82,9 @@ gd_shape gd_tile_shape(gd_tile_builder *b, const gd_source_view *v, int item, in
 
 /* a new entry of the address table: a fixed address, or room in the scratch */
 int32_t gd_tile_entry(gd_tile_builder *b, const void *fixed, int64_t bytes);
+
+/* a new entry that is no address: 0 when a run starts */
+int32_t gd_tile_note(gd_tile_builder *b);
 
 /* fills pass->stages[stage]; `last`: it is the pass's last */
 void gd_tile_stage_build(gd_tile_builder *b, int stage, int last);

@@ -31,6 +31,12 @@ int32_t gd_tile_entry(builder *b, const void *fixed, int64_t bytes) {
     return b->n_entries++;
 }
 
+int32_t gd_tile_note(builder *b) {
+    int32_t entry = gd_tile_entry(b, NULL, 0);
+    if (b->status == GD_OK) b->place[entry] = -1;
+    return entry;
+}
+
 /* ---- the tile and the loops ---- */
 
 static void choose_tile(builder *b) {
@@ -210,6 +216,7 @@ static void build_pass(builder *b, gd_tile_pass *pass, uint32_t reduced) {
         b->store_view[j] = b->in_pass[j] ? add_view(b, &s->stores[j].view, GD_WIDTH_TILE) : -1;
 
     b->scratch = 0;
+    memset(b->entry_width, 0, (size_t)b->room_entries);
     b->n_entries = n_views;
     const int64_t *constants = b->constants;
     for (int i = 0; i < s->n_consts; i++) gd_tile_entry(b, &constants[i], 0);
@@ -307,7 +314,7 @@ static void *make_tables(builder *b) {
     const gd_tile_source *s = b->s;
     size_t regs = (size_t)s->n_regs, loads = (size_t)s->n_loads, ops = (size_t)s->n_ops, stores = (size_t)s->n_stores;
     size_t values = 3 * regs + loads + 1, drafts = 3 * regs + 2 * loads + 2 * stores + ops + 1;
-    size_t entries = values + loads + stores + (size_t)s->n_consts + ops;
+    size_t entries = values + 3 * loads + stores + (size_t)s->n_consts + ops;   /* two notes a load */
     size_t words64 = 2 * entries, words32 = loads + stores + ops + regs + 3 * regs + GD_WIDTH_COUNT * values;
     size_t bytes = drafts * sizeof *b->drafts + words64 * 8 + values * sizeof *b->values + words32 * 4 + 3 * regs +
                    stores + entries;

@@ -15,7 +15,7 @@ static const struct {
     int8_t arity;
     char kinds, result;
 } micros[GD_MICRO_COUNT] = {
-#define X(name, arity, kinds, result) {arity, #kinds[0], #result[0]},
+#define X(name, arity, kinds, result, scalars) {arity, #kinds[0], #result[0]},
 #include "microop.def"
 #undef X
 };

@@ -34,6 +34,17 @@ static void new_draft(builder *b, gd_tile_step step, int32_t out, int n_args, co
     b->n_drafts++;
 }
 
+static int64_t register_bytes(const builder *b, int width) {
+    int64_t item = 1;
+    if (width == GD_WIDTH_ONE) return 8;
+    if (width == GD_WIDTH_ROW) return b->k * 8;
+    for (int i = 0; i < b->s->n_regs; i++) {
+        int64_t bytes = gd_item_bytes(b->s->dtype[i]);
+        if (bytes > item) item = bytes;
+    }
+    return b->k * b->per_k * item;
+}
+
 static int view_is_direct(const builder *b, const gd_source_view *v, int width) {
     int64_t step = 1;
     if (v->operand < 0) return 0;
@@ -51,9 +62,17 @@ static int32_t draft_load(builder *b, int load, int copy) {
     int width = b->width[load], item = (int)gd_item_bytes(v->dtype);
     int32_t view = b->load_view[load];
     if (!copy && view_is_direct(b, v, width)) return new_value(b, item, width, view);
-    int32_t out = new_value(b, item, width, -1);
     gd_tile_step step = {.kind = v->operand < 0 ? GD_STEP_IOTA : GD_STEP_LOAD, .width = (uint8_t)width,
                          .item = (uint8_t)item, .index = view};
+    int32_t entry = -1;
+    if (!copy && step.kind == GD_STEP_LOAD && width == GD_WIDTH_TILE && v->stride[b->t] == 0) {
+        /* the same for every step, and likely for the next tile: a register of its own keeps it */
+        step.kind = GD_STEP_LOAD_ONCE;
+        step.a = (uint16_t)gd_tile_note(b);
+        step.b = (uint16_t)gd_tile_note(b);
+        entry = gd_tile_entry(b, NULL, register_bytes(b, width));
+    }
+    int32_t out = new_value(b, item, width, entry);
     new_draft(b, step, out, 0, NULL);
     return out;
 }
@@ -88,19 +107,48 @@ static int row_reduction(int micro) {
     return reductions[micro - GD_MICRO_row_sum];
 }
 
-static void draft_op(builder *b, int index) {
-    const gd_tile_source *s = b->s;
-    const gd_source_op *op = &s->ops[index];
-    int32_t reg = gd_tile_reg_of_op(s, index), args[3];
-    int is_row = gd_is_row_op(op->micro), width = b->width[reg], n = 0;
-    for (; n < 3 && op->arg[n] >= 0; n++) args[n] = want(b, op->arg[n], is_row ? GD_WIDTH_TILE : width);
-    gd_tile_step step = {.kind = is_row ? GD_STEP_FOLD_ROW : GD_STEP_MICRO, .width = (uint8_t)width,
-                         .item = (uint8_t)gd_item_bytes(op->dtype)};
-    if (is_row) step.fn = (void (*)(void))b->isa->fold[row_reduction(op->micro)][op->dtype];
-    else if (op->micro == GD_MICRO_cast) step.fn = (void (*)(void))b->isa->cast[op->compute][op->dtype];
+/* The operands that an elementwise step can take narrower than its result, as bits: all that are, if there is a body
+ * for it, else the largest part of them. */
+static int narrow_operands(const builder *b, const gd_source_op *op, int width) {
+    int narrow = 0, best = 0;
+    for (int i = 0; i < 3 && op->arg[i] >= 0; i++)
+        if (b->width[op->arg[i]] < width) narrow |= 1 << i;
+    if (width == GD_WIDTH_ONE || op->micro == GD_MICRO_cast) return 0;
+    for (int form = narrow; form > 0; form = (form - 1) & narrow)
+        if (b->isa->scalar[op->micro][op->compute][form] != NULL &&
+            __builtin_popcount((unsigned)form) > __builtin_popcount((unsigned)best))
+            best = form;
+    return best;
+}
+
+static void draft_elementwise(builder *b, int index) {
+    const gd_source_op *op = &b->s->ops[index];
+    int32_t reg = gd_tile_reg_of_op(b->s, index), args[3];
+    int width = b->width[reg], n = 0, narrow = narrow_operands(b, op, width);
+    gd_tile_step step = {.kind = GD_STEP_MICRO, .width = (uint8_t)width, .item = (uint8_t)gd_item_bytes(op->dtype)};
+    for (; n < 3 && op->arg[n] >= 0; n++) {
+        int own = narrow >> n & 1 ? b->width[op->arg[n]] : width;
+        uint8_t item = (uint8_t)gd_item_bytes(b->s->dtype[op->arg[n]]);
+        args[n] = want(b, op->arg[n], own);
+        step.row_bytes[n] = own == GD_WIDTH_ROW ? item : 0;
+        step.tile_bytes[n] = own == GD_WIDTH_TILE ? item : 0;
+        if (own == GD_WIDTH_ROW && width == GD_WIDTH_TILE) step.kind = GD_STEP_MICRO_ROWS;
+    }
+    if (op->micro == GD_MICRO_cast) step.fn = (void (*)(void))b->isa->cast[op->compute][op->dtype];
+    else if (narrow) step.fn = (void (*)(void))b->isa->scalar[op->micro][op->compute][narrow];
     else step.fn = (void (*)(void))b->isa->micro[op->micro][op->compute];
     int32_t out = b->at_width[width][reg] = new_value(b, step.item, width, -1);
     new_draft(b, step, out, n, args);
+}
+
+/* a reduction over rows that lie in a tile */
+static void draft_row(builder *b, int index) {
+    const gd_source_op *op = &b->s->ops[index];
+    int32_t reg = gd_tile_reg_of_op(b->s, index), from = want(b, op->arg[0], GD_WIDTH_TILE);
+    gd_tile_step step = {.fn = (void (*)(void))b->isa->fold[row_reduction(op->micro)][op->dtype],
+                         .kind = GD_STEP_FOLD_ROW, .width = GD_WIDTH_ROW, .item = (uint8_t)gd_item_bytes(op->dtype)};
+    int32_t out = b->at_width[GD_WIDTH_ROW][reg] = new_value(b, step.item, GD_WIDTH_ROW, -1);
+    new_draft(b, step, out, 1, &from);
 }
 
 /* ---- reductions ---- */
@@ -264,15 +312,9 @@ static void draft_stores(builder *b) {
 
 static int32_t take_entry(builder *b, int width) {
     if (b->n_free[width] > 0) return b->free[width][--b->n_free[width]];
-    int64_t item = 8;
-    if (width == GD_WIDTH_ONE) return gd_tile_entry(b, NULL, item);
-    if (width == GD_WIDTH_ROW) return gd_tile_entry(b, NULL, b->k * item);
-    item = 1;
-    for (int i = 0; i < b->s->n_regs; i++) {
-        int64_t bytes = gd_item_bytes(b->s->dtype[i]);
-        if (bytes > item) item = bytes;
-    }
-    return gd_tile_entry(b, NULL, b->k * b->per_k * item);
+    int32_t entry = gd_tile_entry(b, NULL, register_bytes(b, width));
+    b->entry_width[entry] = (int8_t)(width + 1);
+    return entry;
 }
 
 static void give_back(builder *b, int32_t v) {
@@ -282,7 +324,7 @@ static void give_back(builder *b, int32_t v) {
 
 /* an operand whose last use this is may be overwritten by the result, element by element */
 static int can_overwrite(const builder *b, const draft *d, int32_t v) {
-    return d->step.kind == GD_STEP_MICRO && b->values[v].item == b->values[d->out].item &&
+    return (d->step.kind == GD_STEP_MICRO || d->step.kind == GD_STEP_MICRO_ROWS) && b->values[v].item == b->values[d->out].item &&
            b->values[v].width == b->values[d->out].width;
 }
 
@@ -291,8 +333,8 @@ static void allocate_registers(builder *b, gd_tile_stage *stage) {
     stage->steps = gd_tile_keep(b, (size_t)b->n_drafts * sizeof *stage->steps);
     for (int w = 0; w < GD_WIDTH_COUNT; w++) b->n_free[w] = 0;
     for (int e = b->first_register; e < b->n_entries; e++) {   /* all that earlier stages made */
-        int w = b->entry_width[e];
-        b->free[w][b->n_free[w]++] = e;
+        int w = b->entry_width[e] - 1;
+        if (w >= 0) b->free[w][b->n_free[w]++] = e;
     }
     for (int i = 0; i < b->n_drafts && b->status == GD_OK; i++) {
         draft *d = &b->drafts[i];
@@ -311,18 +353,15 @@ static void allocate_registers(builder *b, gd_tile_stage *stage) {
                 give_back(b, ending[k]);
                 ending[k--] = ending[--n_ending];
             }
-        if (d->out >= 0 && b->values[d->out].entry < 0) {
-            int width = b->values[d->out].width;
-            b->values[d->out].entry = take_entry(b, width);
-            b->entry_width[b->values[d->out].entry] = (int8_t)width;
-        }
+        if (d->out >= 0 && b->values[d->out].entry < 0)
+            b->values[d->out].entry = take_entry(b, b->values[d->out].width);
         for (int k = 0; k < n_ending; k++) give_back(b, ending[k]);
         if (d->out >= 0 && b->values[d->out].last < 0) give_back(b, d->out);   /* read by nobody */
         gd_tile_step step = d->step;
         if (d->out >= 0) step.out = (uint16_t)b->values[d->out].entry;
-        step.a = entries[0];
-        step.b = entries[1];
-        step.c = entries[2];
+        if (d->n_args > 0) step.a = entries[0];
+        if (d->n_args > 1) step.b = entries[1];
+        if (d->n_args > 2) step.c = entries[2];
         stage->steps[stage->n_steps++] = step;
     }
 }
@@ -370,8 +409,11 @@ void gd_tile_stage_build(builder *b, int stage, int last) {
     b->n_values = b->n_drafts = 0;
     choose_wanted(b, stage, last);
     if (last) draft_copies(b);
-    for (int i = 0; i < s->n_ops; i++)
-        if (b->wanted[gd_tile_reg_of_op(s, i)] && !(b->staged && gd_is_row_op(s->ops[i].micro))) draft_op(b, i);
+    for (int i = 0; i < s->n_ops; i++) {
+        if (!b->wanted[gd_tile_reg_of_op(s, i)]) continue;
+        if (!gd_is_row_op(s->ops[i].micro)) draft_elementwise(b, i);
+        else if (!b->staged) draft_row(b, i);
+    }
 
     built->first_row = pass->n_reductions;
     for (int i = 0; i < s->n_ops; i++) {

@@ -96,7 +96,7 @@ static const char *const kernel_names[] = {
 #undef X
 };
 static const char *const micro_names[] = {
-#define X(name, arity, kinds, result) #name,
+#define X(name, arity, kinds, result, scalars) #name,
 #include "../kernels/microop.def"
 #undef X
 };
