@@ -215,7 +215,7 @@ def _centred(f: Any, h: float) -> tuple[np.ndarray, np.ndarray]:
 def _blame(loss: Tensor, point: _Point, report: Report) -> None:
     """Raises GradientMismatch naming the first node whose own rule disagrees with its own differences."""
     nodes = [n for n in topological([loss]) if n.op.name not in LEAVES and n.op.differentiable]
-    values = {}
+    values: dict[Value, np.ndarray] = {}
     wanted = list(dict.fromkeys(v for n in nodes for v in n.inputs))
     arrays = compile_(point.inputs, wanted)(*point.feeds) if wanted else []
     values.update(zip(wanted, arrays))

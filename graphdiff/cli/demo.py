@@ -123,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
     return 130 if history.interrupted else 0
 
 
-def _training_step(net: Network, total: int) -> Callable[..., Any]:
+def _training_step(net: Network, total: int) -> gd.Function:
     """The compiled step: loss and mean |gradient| of each weight out, Adam's updates in place.
 
     The learning rate falls linearly to nothing, as an expression of a counter that the step itself advances.

@@ -54,7 +54,7 @@ class Dim(str):
                 out[mono] = out.get(mono, 0) + ca * cb
         return _make(out)
 
-    __rmul__ = __mul__
+    __rmul__ = __mul__  # type: ignore[assignment]
 
     def __floordiv__(self, other: Any) -> Size:
         return floor_div(self, as_size(other))
@@ -73,7 +73,7 @@ class Dim(str):
             raise ShapeError(f"the size {self} is known only at the call and cannot be compared with {other}")
         return NotImplemented
 
-    __lt__ = __le__ = __gt__ = __ge__ = _unordered  # type: ignore[assignment]
+    __lt__ = __le__ = __gt__ = __ge__ = _unordered
 
     def __int__(self) -> int:
         raise ShapeError(f"the size {self} is known only at the call and has no value here")

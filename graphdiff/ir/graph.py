@@ -266,8 +266,9 @@ class Graph:
         parameters: Sequence[Value] = (),
     ):
         self.name = name
-        self.inputs = tuple(inputs)
-        self.outputs = tuple(outputs)
+        # Values here, as a node's, which are Tensors wherever a rule or a user made them
+        self.inputs: tuple[Any, ...] = tuple(inputs)
+        self.outputs: tuple[Any, ...] = tuple(outputs)
         self.updates = tuple(updates)
         every = topological([*self.outputs, *(v for _, v in self.updates)], stop=self.inputs)
         held = dict.fromkeys(parameters)

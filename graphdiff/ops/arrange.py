@@ -109,7 +109,8 @@ def tile(x, /, repetitions):  # type: ignore[no-untyped-def]
     """x laid side by side, ``repetitions`` (an int, or one for each dimension from the last) times."""
     x = as_tensor(x, "tile")
     times = _counts("tile", x, repetitions)
-    times = [*(1,) * (x.ndim - len(times)), *times]
+    ones: list[Size] = [1] * (x.ndim - len(times))
+    times = ones + times
     x = reshape(x, (*(1,) * (len(times) - x.ndim), *x.shape))
     apart = tuple(s for size in x.shape for s in (1, size))
     whole = tuple(s for size, r in zip(x.shape, times, strict=True) for s in (r, size))
@@ -139,7 +140,7 @@ def repeat(x, /, repeats, axis=None):  # type: ignore[no-untyped-def]
     if len(counts) != 1:
         if len(counts) != n or any(isinstance(r, Dim) for r in counts):
             fail(ShapeError, "repeat", f"{len(counts)} repetitions for {n} elements", [x])
-        return take(x, np.repeat(np.arange(n), np.array(counts, int)), axis=axis)
+        return take(x, np.repeat(np.arange(int(n)), np.array(counts, int)), axis=axis)
     wide = expand_dims(x, axis + 1)
     wide = broadcast_to(wide, (*x.shape[: axis + 1], counts[0], *x.shape[axis + 1 :]))
     return reshape(wide, (*x.shape[:axis], n * counts[0], *x.shape[axis + 1 :]))

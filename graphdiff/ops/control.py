@@ -52,7 +52,7 @@ def _close(name: str, arguments: Sequence[Sequence[Tensor]], results: Sequence[S
         inside.append(own)
         for v in (*(v for n in nodes for v in n.inputs), *values):
             if v not in own and v not in captured and not (v.node.op.name == "constant" and v.shape == ()):
-                captured[v] = v  # type: ignore[assignment]
+                captured[v] = v
     graphs = []
     for args, values in zip(arguments, results):
         stand_ins = _arguments("captured", [(v.shape, v.dtype) for v in captured])

@@ -104,8 +104,8 @@ def _arange_samples(_rng: np.random.Generator) -> Iterable[Sample]:
     for whole in ((5,), (2, 7), (1, 8, 3), (5, 0, -2), (0,), (3, 1), (4, 4, -1)):
         yield Sample(whole)
         yield Sample(whole, {"dtype": "float32"})
-    for broken in ((0.0, 1.0, 0.25), (1.0, -1.0, -0.5), (2.5,), (1.0, 0.0)):
-        yield Sample(broken, {"dtype": "float32"})
+    for fraction in ((0.0, 1.0, 0.25), (1.0, -1.0, -0.5), (2.5,), (1.0, 0.0)):
+        yield Sample(fraction, {"dtype": "float32"})
 
 
 def _is_size(x: Any) -> bool:

@@ -65,7 +65,7 @@ def _jvp(node: Node, ts: Sequence[Any], _d: Any) -> list[Tensor | None]:
     y, xs = node.outputs[0], node.inputs[1:]
     if all(t is None for t in ts[1:]):
         return [None]
-    from_zero = [t if t is not None else x * 0 for t, x in zip(ts[1:], xs)]  # type: ignore[operator]
+    from_zero = [t if t is not None else x * 0 for t, x in zip(ts[1:], xs)]
     return [_checked(rules.name, "jvp", rules.jvp(tuple(from_zero), y, *xs), y)]  # type: ignore[misc]
 
 

@@ -216,7 +216,7 @@ def _bitwise(name: str, doc: str, reference: Any, logical: Any) -> Any:
         return logical(*xs) if xs[0].dtype is bool_ else bits(*xs)
 
     public.__name__, public.__doc__, public.op = name, doc, bits.op  # type: ignore[attr-defined]
-    bits.op.public = public
+    bits.op.public = public  # type: ignore[attr-defined]
     return public
 
 

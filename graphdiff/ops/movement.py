@@ -272,7 +272,7 @@ def _concat_starts(node: Node) -> list[tuple[Size, ...]]:
     at: Size = 0
     out: list[tuple[Size, ...]] = []
     for x in node.inputs:
-        out.append(tuple(at if i == axis else 0 for i in range(x.ndim)))
+        out.append((*(0,) * axis, at, *(0,) * (x.ndim - axis - 1)))
         at = at + x.shape[axis]
     return out
 

@@ -136,7 +136,7 @@ class Tensor(Value):
         self.__array__()
         return 0.0
 
-    __int__ = __index__ = __complex__ = __float__  # type: ignore[assignment]
+    __int__ = __index__ = __complex__ = __float__
 
     def __len__(self) -> int:
         if not self.shape:
@@ -215,7 +215,7 @@ class Tensor(Value):
             what = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else "") + (
                 f" with {', '.join(kwargs)}" if kwargs else "")  # fmt: skip
             raise GraphError(f"{what} has no graphdiff operation; see the gd functions", source=where_am_i())
-        return op.public(*inputs)  # type: ignore[misc]
+        return op.public(*inputs)
 
     def __getitem__(self, key: Any) -> Tensor:
         return _index(self, key)
@@ -392,7 +392,7 @@ def _index(x: Tensor, key: Any) -> Tensor:
         index = as_tensor(key, "getitem")
         if index.dtype is bool_:
             fail(DTypeError, "getitem", "a boolean mask gives a shape known only at run time; use gd.where", [x, index])
-        return REGISTRY["take"].public(x, index, axis=0)  # type: ignore[misc]
+        return REGISTRY["take"].public(x, index, axis=0)
     keys = key if isinstance(key, tuple) else (key,)
     if any(k is not None and k is not Ellipsis and not isinstance(k, slice) and not _is_int(k) and
            not isinstance(k, Dim) for k in keys):  # fmt: skip
@@ -425,8 +425,8 @@ def _index(x: Tensor, key: Any) -> Tensor:
         sizes.append(size)
         steps.append(step)
     if tuple(sizes) != x.shape or any(s != 1 for s in steps):
-        x = REGISTRY["slice"].public(x, tuple(starts), tuple(sizes), tuple(steps))  # type: ignore[misc]
-    return x if tuple(shape) == x.shape else REGISTRY["reshape"].public(x, tuple(shape))  # type: ignore[misc]
+        x = REGISTRY["slice"].public(x, tuple(starts), tuple(sizes), tuple(steps))
+    return x if tuple(shape) == x.shape else REGISTRY["reshape"].public(x, tuple(shape))
 
 
 def _position(x: Tensor, k: Any, n: Size) -> Size:
@@ -440,7 +440,7 @@ def _slice_bounds(x: Tensor, k: slice, n: Size) -> tuple[Size, Size, int]:
     step = 1 if k.step is None else int(k.step)
     if step == 0:
         fail(ShapeError, "getitem", "a slice's step cannot be 0", [x])
-    bounds = [None if b is None else as_size(b) for b in (k.start, k.stop)]
+    bounds: list[Any] = [None if b is None else as_size(b) for b in (k.start, k.stop)]
     if isinstance(n, int) and all(b is None or isinstance(b, int) for b in bounds):
         r = range(n)[slice(*bounds, step)]
         return (r.start if len(r) else 0), len(r), step

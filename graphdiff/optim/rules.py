@@ -23,14 +23,14 @@ class Optimizer:
     """What all rules share: pairing parameters with gradients, and their states."""
 
     def __init__(self, lr: Any, **settings: float):
-        if not isinstance(lr, Tensor) and not (np.isscalar(lr) and np.isfinite(lr) and lr >= 0):  # type: ignore[arg-type, operator]
+        if not isinstance(lr, Tensor) and not (np.isscalar(lr) and np.isfinite(lr) and lr >= 0):  # type: ignore[operator]
             raise GraphError(f"{type(self).__name__}: lr must be a non-negative number or a Tensor, got {lr!r}",
                              source=where_am_i())  # fmt: skip
         for key, value in settings.items():
             if not value >= 0:
                 raise GraphError(f"{type(self).__name__}: {key} must not be negative, got {value!r}",
                                  source=where_am_i())  # fmt: skip
-        self.lr = lr
+        self.lr: Any = lr
         self.states: list[Tensor] = []
 
     def updates(self, params: Any, grads: Any) -> dict[Tensor, Tensor]:

@@ -1,7 +1,7 @@
 """Types of the compiled extension; what each thing does is told in _core.pyx."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +49,7 @@ class Program:
 
 class Context:
     program: Program
-    def __init__(self, program: Program) -> None: ...
+    def __init__(self, program: Program, threads: int = 0) -> None: ...
     def run(
         self,
         inputs: Sequence[npt.NDArray[Any]],
@@ -87,14 +87,14 @@ class Runner:
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
 class Bound:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         context: Context,
         inputs: Sequence[npt.NDArray[Any]],
         outputs: Sequence[npt.NDArray[Any]],
         params: Sequence[npt.NDArray[Any]],
         fail: Callable[[str, int, int, int, int, Context], None],
-    ) -> None: ...
+    ) -> Self: ...
     def __call__(self) -> None: ...
     @property
     def address(self) -> tuple[int, int]: ...

@@ -477,6 +477,7 @@ class Function(_core.Runner):
         Each call is a real one: updates happen. Raises FeedError as a call does."""
         arrays = self._prepare_call(args, kwargs)
         env, context = self.plan.sizes, self._context
+        assert context is not None  # the call above made it
         outputs = [np.empty(self._shape(v, env), v.dtype) for v in self.graph.outputs]
         total = np.zeros(context.program.instructions, np.int64)
         for _ in range(max(1, calls)):
@@ -505,6 +506,8 @@ def load(path: str | Path) -> Function:
 
 class Bound(_core.Bound):
     """A call on fixed buffers; ``b()`` runs it, ``b.address`` is for C, ``b.out`` the result arrays."""
+
+    out: list[np.ndarray]
 
     def __new__(cls, f: Function, layout: Any, feeds: list[np.ndarray], results: list[np.ndarray],
                 hidden: list[np.ndarray]) -> Bound:  # fmt: skip

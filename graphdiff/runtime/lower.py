@@ -104,9 +104,9 @@ class Template:
         if len(self._arena_words):
             words[self._arena_words] = offsets[self._arena_units]
         words[8] = arena_bytes
-        for at, nested in self._nested:
+        for start, nested in self._nested:
             inner = nested.words(env)
-            words[at : at + len(inner)] = inner
+            words[start : start + len(inner)] = inner
         return words
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from ..ir.dims import evaluate
 from ..schedule.instruction import ARENA, Buffer, Instruction
 from ..schedule.memory import Lifetimes
@@ -24,7 +26,7 @@ class BufferRow(NamedTuple):
 class Row(NamedTuple):
     """One instruction of a plan. ``phase``: forward, backward, recompute or update; ``writes``: arena storage."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # not tuple's
     phase: str
     name: str
     writes: tuple[BufferRow, ...]
@@ -43,7 +45,7 @@ class Plan:
 
     def __init__(
         self, name: str, order: Sequence[Instruction], lifetimes: Lifetimes, env: Mapping[str, int],
-        offsets: Sequence[int], arena_bytes: int, bound: int, scratch_bytes: int,
+        offsets: Sequence[int] | np.ndarray, arena_bytes: int, bound: int, scratch_bytes: int,
         limit: int | None = None, policy: str = "",
     ):  # fmt: skip
         self.name = name

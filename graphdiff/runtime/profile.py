@@ -14,7 +14,7 @@ from typing import NamedTuple
 class ProfileRow(NamedTuple):
     """One instruction: ``ns`` per call, ``flops``, ``bytes`` read and written, the user's ``source`` line."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # not tuple's
     phase: str
     name: str
     source: str

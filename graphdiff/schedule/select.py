@@ -228,7 +228,7 @@ class _Selector:
                 r = registers[v] = tile.load(self._of(v), v.dtype, v.shape)
             return r
 
-        stores = []
+        stores: list[tuple[int, Value, str | None]] = []
         for node in g.nodes:
             y = node.outputs[0]
             kernel = node.op.kernel
@@ -277,7 +277,7 @@ class _Selector:
 
     def _call(self, node: Node) -> None:
         kernel = node.op.kernel
-        reads = [self._whole(v).buffer for v in node.inputs]
+        reads: list[Any] = [self._whole(v).buffer for v in node.inputs]
         if kernel.reads is not None:
             reads = [reads[i] for i in kernel.reads]
         writes = [self._result(y) for y in node.outputs]
@@ -288,7 +288,7 @@ class _Selector:
         n = len(reads)
         step = Step(kernel.kernel, tuple(range(n)), tuple(range(n, n + len(writes) + len(workspace))),
                     [len(params), *params])  # fmt: skip
-        flops = kernel.flops(node) if kernel.flops is not None else sum((b.count for b in reads), start=0)  # type: ignore[misc]
+        flops = kernel.flops(node) if kernel.flops is not None else sum((b.count for b in reads), start=0)
         self._emit(node, [step], reads, [*writes, *workspace], flops=flops, guard=kernel.guard, workspace=workspace)  # type: ignore[arg-type]
 
     def _guard(self, node: Node) -> None:
