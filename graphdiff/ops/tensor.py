@@ -442,7 +442,7 @@ def _slice_bounds(x: Tensor, k: slice, n: Size) -> tuple[Size, Size, int]:
         fail(ShapeError, "getitem", "a slice's step cannot be 0", [x])
     bounds: list[Any] = [None if b is None else as_size(b) for b in (k.start, k.stop)]
     if isinstance(n, int) and all(b is None or isinstance(b, int) for b in bounds):
-        r = range(n)[slice(*bounds, step)]
+        r = range(n)[bounds[0] : bounds[1] : step]
         return (r.start if len(r) else 0), len(r), step
     # A size known only at the call: bounds are taken as they stand and checked when the size is known.
     first: Size = 0 if step > 0 else n - 1

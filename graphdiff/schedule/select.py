@@ -289,7 +289,7 @@ class _Selector:
         step = Step(kernel.kernel, tuple(range(n)), tuple(range(n, n + len(writes) + len(workspace))),
                     [len(params), *params])  # fmt: skip
         flops = kernel.flops(node) if kernel.flops is not None else sum((b.count for b in reads), start=0)
-        self._emit(node, [step], reads, [*writes, *workspace], flops=flops, guard=kernel.guard, workspace=workspace)  # type: ignore[arg-type]
+        self._emit(node, [step], reads, [*writes, *workspace], flops=flops, guard=kernel.guard, workspace=workspace)
 
     def _guard(self, node: Node) -> None:
         at = self._whole(node.inputs[0])
