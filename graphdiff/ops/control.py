@@ -1,7 +1,8 @@
 """Declarations of control flow: loops and branches, each one node with inner graphs.
 
-``scan``, ``while_loop`` and ``map`` make a ``loop`` node, ``cond`` a ``branch`` node. What a body uses from outside and
-does not change is computed once, outside: only nodes that depend on the body's own arguments are inside it.
+``scan``, ``while_loop`` and ``map`` make a ``loop`` node, ``cond`` a ``branch`` node. What a loop's body uses and does
+not change is computed once, outside: only nodes that depend on the body's own arguments are inside it. In a branch is
+all that its function makes, so that nothing of the other one runs.
 A loop's derivative by forward mode is a loop with doubled carries; by reverse mode a loop the other way round that
 takes the history of the carries and adds up the cotangents of what was captured. Both are loops again, so every
 order follows.
@@ -18,7 +19,7 @@ import numpy as np
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Shape, Size, as_size
 from ..ir.dtypes import FLOATS, bool_, int64
-from ..ir.graph import Graph, Node, Value, ambient
+from ..ir.graph import LEAVES, Graph, Node, Value, ambient, topological
 from .leaves import input as placeholder
 from .opdef import custom, op
 from .rebuild import depends_on, rebuild
@@ -38,18 +39,15 @@ def _arguments(prefix: str, like: Sequence[tuple[Shape, np.dtype]]) -> list[Tens
         ambient.origin = before
 
 
-def _close(name: str, arguments: Sequence[Sequence[Tensor]], results: Sequence[Sequence[Tensor]]) -> tuple[
-    list[Graph], list[Tensor]
-]:  # fmt: skip
+def _close(name: str, arguments: Sequence[Sequence[Tensor]], results: Sequence[Sequence[Tensor]],
+           inside: Sequence[list[Node]]) -> tuple[list[Graph], list[Tensor]]:  # fmt: skip
     """Graphs over (their arguments, then everything captured by any of them), and what is captured.
 
-    0-d constants stay inside; other values from outside, however they were made, become arguments."""
+    ``inside``: the nodes of each. 0-d constants stay inside; other values from outside, however they were made, become
+    arguments."""
     captured: dict[Value, Tensor] = {}
-    inside = []
-    for args, values in zip(arguments, results):
-        nodes = depends_on(values, args)
+    for args, values, nodes in zip(arguments, results, inside, strict=True):
         own = {y for n in nodes for y in n.outputs} | set(args)
-        inside.append(own)
         for v in (*(v for n in nodes for v in n.inputs), *values):
             if v not in own and v not in captured and not (v.node.op.name == "constant" and v.shape == ()):
                 captured[v] = v
@@ -252,7 +250,8 @@ def scan(step: Callable[..., Any], init: Any, xs: Any, length: Any = None, rever
     after, after_tree = flatten("scan", result[0])
     ys, y_tree = flatten("scan", result[1])
     _same_types("scan", "carry", carries, after, carry_tree, after_tree)
-    (body,), captured = _close("body", [[*carry_args, *row_args]], [[*after, *ys]])
+    args = [*carry_args, *row_args]
+    (body,), captured = _close("body", [args], [[*after, *ys]], [depends_on([*after, *ys], args)])
     out = make_loop(body, carries, rows, captured, size, bool(reverse))
     n = len(carries)
     return carry_tree.build(out[:n]), y_tree.build(out[n : n + len(ys)])
@@ -299,7 +298,8 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
     preds, _ = flatten("while_loop", cond(tree.build(cond_args)))
     if len(preds) != 1 or preds[0].shape != () or preds[0].dtype is not bool_:
         fail(DTypeError, "while_loop", "cond must give one 0-d bool Tensor; write a comparison, or gd.all", preds)
-    (inner, condition), captured = _close("body", [args, cond_args], [after, preds])
+    inside = [depends_on(after, args), depends_on(preds, cond_args)]
+    (inner, condition), captured = _close("body", [args, cond_args], [after, preds], inside)
     out = make_loop(inner, carries, [], captured, size, False, condition)
     return tree.build(out[: len(carries)])
 
@@ -375,11 +375,18 @@ def cond(pred: Any, if_true: Callable[..., Any], if_false: Callable[..., Any], *
     if len(preds) != 1 or preds[0].shape != () or preds[0].dtype is not bool_:
         fail(DTypeError, "cond", "the predicate must be one 0-d bool Tensor; write a comparison, or gd.all", preds)
     leaves, tree = flatten("cond", operands)
-    args = [_arguments("x", _types(leaves)) for _ in range(2)]
-    results = [flatten("cond", f(*tree.build(a))) for f, a in zip((if_true, if_false), args)]
+    args, results, inside = [], [], []
+    for f in (if_true, if_false):
+        # what f makes belongs to its branch, also where it depends on no operand; all older nodes are outside
+        (mark, *mine) = _arguments("x", [((), bool_), *_types(leaves)])
+        found, found_tree = flatten("cond", f(*tree.build(mine)))
+        args.append(mine)
+        results.append((found, found_tree))
+        own = (n for n in topological(found, stop=mine) if n.op.name not in LEAVES)
+        inside.append([n for n in own if n.serial > mark.node.serial])
     (yes, yes_tree), (no, no_tree) = results
     _same_types("cond", "result", yes, no, yes_tree, no_tree)
-    bodies, captured = _close("branch", args, [yes, no])
+    bodies, captured = _close("branch", args, [yes, no], inside)
     if not yes:
         return yes_tree.build([])
     return yes_tree.build(_make_branch(preds[0], [*leaves, *captured], bodies))
