@@ -60,7 +60,8 @@ def gpt(p: Any, x: Any, y: Any, data: Data) -> Any:
     for layer in range(data["layers"]):
         q = p[2 + 12 * layer : 14 + 12 * layer]
         a = layer_norm(h, q[0], q[1]) @ q[2] + q[3]
-        query, key, value = (t.reshape(batch, length, heads, d // heads).transpose(0, 2, 1, 3) for t in jnp.split(a, 3, 2))
+        by_head = (t.reshape(batch, length, heads, d // heads) for t in jnp.split(a, 3, 2))
+        query, key, value = (t.transpose(0, 2, 1, 3) for t in by_head)
         scores = query @ key.transpose(0, 1, 3, 2) / np.float32(math.sqrt(d // heads))
         a = jax.nn.softmax(jnp.where(mask, scores, np.float32(-1e9))) @ value
         h = h + a.transpose(0, 2, 1, 3).reshape(batch, length, d) @ q[4] + q[5]
