@@ -16,14 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DTypeError, ShapeError
+from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Shape, as_shape, broadcast, format_shape
 from ..ir.dtypes import FLOATS, INTEGERS, as_dtype, float32, int32, int64
 from .elementwise import astype, cos, less, log1p, sqrt
 from .movement import broadcast_to
 from .opdef import composite, operands
 from .registry import Call, Op, Sample, register
-from .tensor import Tensor, as_tensor, fail, make, scalar
+from .tensor import Tensor, as_tensor, fail, make, scalar, told
 
 # the last word of the counter: part of the stream layout, so numbers are never reused
 UNIFORM, NORMAL, BERNOULLI, RANDINT = range(4)
@@ -65,7 +65,7 @@ def _fits(name: str, xs: list[Tensor], shape: Shape) -> None:
 
 
 def _floats(name: str, dtype: Any) -> np.dtype:
-    dtype = as_dtype(dtype)
+    dtype = told(as_dtype, name, dtype)
     if dtype not in FLOATS:
         fail(DTypeError, name, f"dtype is {dtype.name}; it draws float32 or float64")
     return dtype
@@ -133,7 +133,7 @@ def uniform(key, shape, low=0.0, high=1.0, dtype="float32"):  # type: ignore[no-
     ``key``: a 0-d integer Tensor (a ``gd.state`` advanced by an update) or an int; ``low``, ``high``: numbers or
     Tensors that broadcast to ``shape``, differentiable. Rounding may give ``high`` itself where low is not 0.
     Raises ShapeError, DTypeError. Example: ``noise = gd.random.uniform(key, x.shape, -1, 1)``."""
-    shape, dtype, key = as_shape(shape), _floats("uniform", dtype), as_key("uniform", key)
+    shape, dtype, key = told(as_shape, "uniform", shape), _floats("uniform", dtype), as_key("uniform", key)
     u = _unit(key, shape, dtype, UNIFORM)
     if isinstance(low, (int, float)) and isinstance(high, (int, float)) and low == 0 and high == 1:
         return u
@@ -153,7 +153,7 @@ def normal(key, shape, dtype="float32"):  # type: ignore[no-untyped-def]
 
     Element i is made of elements 2i and 2i + 1 of the stream; no number is beyond 5.77 (float32) or 8.58 (float64).
     Raises ShapeError, DTypeError. Example: ``w = mean + std * gd.random.normal(key, (64, 10))``."""
-    shape, dtype, key = as_shape(shape), _floats("normal", dtype), as_key("normal", key)
+    shape, dtype, key = told(as_shape, "normal", shape), _floats("normal", dtype), as_key("normal", key)
     u = _unit(key, (*shape, 2), dtype, NORMAL)
     return sqrt(-2 * log1p(-u[..., 0])) * cos((2 * math.pi) * u[..., 1])
 
@@ -164,9 +164,11 @@ def normal(key, shape, dtype="float32"):  # type: ignore[no-untyped-def]
 def bernoulli(key, p, shape):  # type: ignore[no-untyped-def]
     """True with probability ``p``, bool; ``p`` is a number or a Tensor that broadcasts to ``shape``.
 
-    1 is always and 0 never true; no derivative by p. Raises ShapeError, DTypeError.
-    Example: ``keep = gd.random.bernoulli(key, 0.9, x.shape)``."""
-    shape, key = as_shape(shape), as_key("bernoulli", key)
+    1 is always and 0 never true; no derivative by p. Raises ShapeError, DTypeError, GraphError (a number that is no
+    probability). Example: ``keep = gd.random.bernoulli(key, 0.9, x.shape)``."""
+    shape, key = told(as_shape, "bernoulli", shape), as_key("bernoulli", key)
+    if isinstance(p, (int, float)) and not 0 <= p <= 1:
+        fail(GraphError, "bernoulli", f"p is a probability, got {p}", [key])
     (p,) = operands("bernoulli", (p if isinstance(p, (Tensor, np.ndarray, np.generic)) else float(p),), "float")
     _fits("bernoulli", [p], shape)
     return less(_unit(key, shape, p.dtype, BERNOULLI), p)
@@ -182,7 +184,8 @@ def randint(key, shape, low, high, dtype="int64"):  # type: ignore[no-untyped-de
     ``low``, ``high``: ints or integer Tensors that broadcast to ``shape``, less than 2^63 apart; where a Tensor
     ``high`` is not above ``low`` the result is ``low``. Raises ShapeError, also where high <= low is known, and
     DTypeError. Example: ``rows = gd.random.randint(key, ("batch",), 0, 60000)``."""
-    shape, dtype, key = as_shape(shape), as_dtype(dtype), as_key("randint", key)
+    shape, key = told(as_shape, "randint", shape), as_key("randint", key)
+    dtype = told(as_dtype, "randint", dtype, [key])
     if dtype not in INTEGERS:
         fail(DTypeError, "randint", f"dtype is {dtype.name}; it draws int32 or int64")
     if type(low) is int and type(high) is int:
