@@ -145,8 +145,10 @@ def build(name: str, data: Data) -> Any:
             return float(loss)
 
         return evaluate
-    zeros = [jnp.zeros_like(p) for p in params]
-    state: Any = (zeros, zeros, jnp.zeros((), jnp.int32)) if name in ("mlp", "gpt") else zeros
+    def zeros() -> list[Any]:  # each its own buffers: they are donated
+        return [jnp.zeros_like(p) for p in params]
+
+    state: Any = (zeros(), zeros(), jnp.zeros((), jnp.int32)) if name in ("mlp", "gpt") else zeros()
     x, y = jnp.asarray(data["x"]), jnp.asarray(data["y"])
 
     @functools.partial(jax.jit, donate_argnums=(0, 1))

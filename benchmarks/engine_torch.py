@@ -114,7 +114,7 @@ def build(name: str, data: Data, threads: int = 1, compiled: bool = False) -> An
                 p.grad = None
             loss = forward(params, data)
             loss.backward()
-            return float(loss)
+            return loss.item()
 
         return evaluate
     x, y = torch.from_numpy(data["x"]), torch.from_numpy(data["y"])
@@ -127,6 +127,6 @@ def build(name: str, data: Data, threads: int = 1, compiled: bool = False) -> An
         if name in CLIP:
             torch.nn.utils.clip_grad_norm_(params, CLIP[name])
         rule.step()
-        return float(loss)
+        return loss.item()
 
     return step
