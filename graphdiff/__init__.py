@@ -3,6 +3,7 @@
 from typing import Any
 
 from . import init as init
+from . import inspect as inspect
 from . import linalg as linalg
 from . import nn as nn
 from . import optim as optim

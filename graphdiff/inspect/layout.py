@@ -1,0 +1,127 @@
+"""Where boxes stand: forward on the left from top to bottom, its adjoint on the right, opposite what it is of.
+
+A forward box lies in the layer of its longest path from a leaf. A layer is a band of rows, high enough for the adjoint
+boxes of its nodes, which depend on each other from the bottom of the band to its top: time runs down on the left and
+up on the right. Within a row boxes stand by the mean place of what they are connected to (Sugiyama's barycentre
+heuristic, two sweeps). Linear in boxes and edges, up to the sorting of rows.
+Must not know: what boxes mean, or how they are drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+WIDTH, HEIGHT = 148, 40  # of a box, in the units of the drawing
+GAP_X, GAP_Y = 20, 30
+MIDDLE = 120  # between the halves
+LONGEST_ROW = 24  # boxes; a longer one continues below
+
+
+class Item(NamedTuple):
+    """What is laid out: operands by number (smaller than its own), the half it belongs to, what it stands opposite."""
+
+    inputs: Sequence[int]
+    right: bool = False
+    partner: int | None = None
+
+
+class Layout(NamedTuple):
+    """Upper left corners by number, and the size of the whole."""
+
+    x: list[float]
+    y: list[float]
+    width: float
+    height: float
+
+
+def lay_out(items: Sequence[Item]) -> Layout:
+    """Places for ``items``, which stand in topological order."""
+    band = _bands(items)
+    inside = _rows_inside(items, band)
+    rows: dict[tuple[int, bool, int], list[int]] = {}
+    for n, item in enumerate(items):
+        rows.setdefault((band[n], item.right, inside[n]), []).append(n)
+    place = _barycentres(items, rows)
+    heights: dict[int, int] = {}
+    lines: dict[tuple[int, bool], list[list[int]]] = {}
+    for (b, right, _), row in sorted(rows.items(), key=lambda r: (r[0][0], r[0][1], r[0][2])):
+        row.sort(key=place.__getitem__)
+        cut = [row[k : k + LONGEST_ROW] for k in range(0, len(row), LONGEST_ROW)]
+        lines.setdefault((b, right), []).extend(cut)
+        heights[b] = max(heights.get(b, 0), len(lines[b, right]))
+    return _corners(items, heights, lines)
+
+
+def _bands(items: Sequence[Item]) -> list[int]:
+    """The layer of each item: the longest path on the left, the partner's (or the operands') on the right."""
+    band = [0] * len(items)
+    users: list[list[int]] = [[] for _ in items]
+    for n, item in enumerate(items):
+        if item.right and item.partner is not None:
+            band[n] = band[item.partner]
+        elif item.right:
+            mine = [band[i] for i in item.inputs if items[i].right]
+            band[n] = min(mine) if mine else max((band[i] for i in item.inputs), default=0)
+        else:
+            band[n] = max((band[i] + 1 for i in item.inputs), default=0)
+        for i in item.inputs:
+            users[i].append(n)
+    for n, item in enumerate(items):  # a leaf stands just above its first use
+        if not item.inputs and not item.right:
+            first = min((band[u] for u in users[n] if not items[u].right), default=1)
+            band[n] = max(0, first - 1)
+    return band
+
+
+def _rows_inside(items: Sequence[Item], band: Sequence[int]) -> list[int]:
+    """The row of each item in its band; on the right operands stand below their users."""
+    depth = [0] * len(items)
+    for n, item in enumerate(items):
+        if item.right:
+            depth[n] = max((depth[i] - 1 for i in item.inputs if items[i].right and band[i] == band[n]), default=0)
+    return depth
+
+
+def _barycentres(items: Sequence[Item], rows: dict[tuple[int, bool, int], list[int]]) -> list[float]:
+    """A place in its row for each item, 0 in the middle."""
+    near: list[list[int]] = [[] for _ in items]
+    for n, item in enumerate(items):
+        for i in item.inputs:
+            if items[i].right == item.right:
+                near[n].append(i)
+                near[i].append(n)
+    place = [0.0] * len(items)
+    order = sorted(rows.items(), key=lambda r: r[0])
+    for _, row in order:
+        for k, n in enumerate(row):
+            place[n] = k - (len(row) - 1) / 2
+    for sweep in (order, order[::-1]):
+        for _, row in sweep:
+            if len(row) > 1:
+                mean = {n: sum(place[i] for i in near[n]) / len(near[n]) if near[n] else place[n] for n in row}
+                row.sort(key=mean.__getitem__)
+                for k, n in enumerate(row):
+                    place[n] = k - (len(row) - 1) / 2
+    return place
+
+
+def _corners(items: Sequence[Item], heights: dict[int, int], lines: dict[tuple[int, bool], list[list[int]]]) -> Layout:
+    widest = {right: max((len(line) for (_, r), ls in lines.items() if r == right for line in ls), default=0)
+              for right in (False, True)}  # fmt: skip
+    left_width = widest[False] * (WIDTH + GAP_X)
+    right_width = widest[True] * (WIDTH + GAP_X)
+    centre = {False: GAP_X + left_width / 2, True: GAP_X + left_width + (MIDDLE if left_width else 0) + right_width / 2}
+    x, y = [0.0] * len(items), [0.0] * len(items)
+    top = float(GAP_Y)
+    for b in sorted(heights):
+        for right in (False, True):
+            mine = lines.get((b, right), ())
+            start = top + (heights[b] - len(mine)) / 2 * (HEIGHT + GAP_Y)
+            for k, line in enumerate(mine):
+                for j, n in enumerate(line):
+                    x[n] = centre[right] + (j - len(line) / 2) * (WIDTH + GAP_X) + GAP_X / 2
+                    y[n] = start + k * (HEIGHT + GAP_Y)
+        top += heights[b] * (HEIGHT + GAP_Y)
+    right_edge = centre[True] + right_width / 2 if right_width else GAP_X + left_width
+    return Layout(x, y, right_edge + GAP_X, top)
