@@ -1,6 +1,10 @@
 """The text of a graph prints what it should, reads back to what it was, and refuses what is no graph."""
 
+import itertools
+import math
 import pathlib
+import random
+import re
 
 import hypothesis
 import numpy as np
@@ -15,12 +19,14 @@ from graphdiff.ir.graph import Graph, name_scope
 from graphdiff.ir.text import format_adjoint, literal
 from graphdiff.ir.verify import verify
 from graphdiff.ops.elementwise import add, equal, multiply, tanh, where
+from graphdiff.ops.laws import LAWS, law_of
 from graphdiff.ops.leaves import input as input_
 from graphdiff.ops.leaves import parameter, state
 from graphdiff.ops.losses import cross_entropy
 from graphdiff.ops.movement import broadcast_to, concat, place, reshape
 from graphdiff.ops.parse import parse
 from graphdiff.ops.reduce import sum as sum_
+from graphdiff.ops.registry import REGISTRY
 from graphdiff.ops.tensor import constant
 from graphdiff.transforms.differentiate import grad
 
@@ -181,14 +187,23 @@ BAD = [
     ("multiply(x", "multiply(%0", 3, "%0 is used but no line above makes it"),
     ("multiply(x", "multiply(y", 3, "y is no input, parameter or state"),
     ("multiply(x, 2.0)", "multiply(x)", 3, "multiply takes 2 operands, not 1"),
-    ("multiply(x, 2.0)", "multiply(x, 2.0:f64)", 3, "one dtype"),
-    ("multiply(x, 2.0)", "multiply(x, True)", 3, "one dtype"),
+    ("multiply(x, 2.0)", "multiply(x, 2.0:f64)", 3, "multiply does not take operands of float32, float64"),
+    ("multiply(x, 2.0)", "multiply(x, True)", 3, "multiply does not take operands of float32, bool"),
     ("multiply(x, 2.0)", "multiply(x, 2.0:f16)", 3, "f16 is no dtype"),
     ("multiply(x, 2.0)", "multiply(x, 1e60)", 3, "1e60 is no float32"),
     ("multiply(x, 2.0)", "multiply(x, W)", 3, "shapes do not broadcast: n meets 3"),
     ("multiply(x, 2.0)", "multiply(x, 2.0", 3, "this is no node"),
     ("multiply(x, 2.0)", "multiply(x, [)", 3, "brackets do not match"),
-    ("multiply(x, 2.0)", "reshape(x)", 3, "reshape does not take these operands"),
+    ("multiply(x, 2.0)", "reshape(x)", 3, "reshape needs shape"),
+    ("multiply(x, 2.0)", "reshape(x, shape=(3,))", 3, "reshape does not take these operands and attributes together"),
+    ("multiply(x, 2.0)", "reshape(x, shape=(2.5,))", 3, "reshape cannot have this shape"),
+    ("multiply(x, 2.0)", "reshape(x, shape=(n,), axis=1)", 3, "reshape has no axis"),
+    ("multiply(x, 2.0)", "sum(x, axes=(0:i64,))", 3, "attributes have no dtype: 0:i64"),
+    ("multiply(x, 2.0)", f"sum(x, axes=({10**30},))", 3, "is too large a number"),
+    ("multiply(x, 2.0)", "tanh(x, axis=1)", 3, "tanh has no axis"),
+    ("multiply(x, 2.0)", "sum(x, axes=(1,))", 3, "sum does not take"),
+    ("multiply(x, 2.0)", "slice(W, starts=(1,), sizes=(3,), steps=(1,))", 3, "slice does not take"),
+    ("multiply(x, 2.0)", "custom(x, x)", 3, "custom cannot be read from text"),
     ("multiply(x, 2.0)", "reshape(x, shape=(n,), shape=(n,))", 3, "shape is given twice"),
     ("multiply(x, 2.0)", "input(name=\"x\", shape=(n,), dtype=f32)", 3, "there is no operation 'input'"),
     ("%0: f32[n]", "%0: f32[m]", 3, "multiply gives f32[n], not f32[m]"),
@@ -221,6 +236,65 @@ def test_what_is_no_graph_is_told_with_its_line(old, new, line, told):
     with pytest.raises(GraphError) as error:
         parse(bad)
     assert error.value.fact.startswith(f"line {line}: ") and told in error.value.fact
+
+
+def test_every_primitive_has_a_law():
+    leaves = {"input", "parameter", "state", "constant", "custom"}
+    primitives = [op for op in REGISTRY.values() if op.kind != "composite" and op.name not in leaves]
+    assert [op.name for op in primitives if law_of(op) is None] == []
+    assert set(LAWS) <= {op.name for op in primitives}
+
+
+def damaged(text: str, rng: random.Random) -> str:
+    """The text with a number, an operand or a dtype replaced by another, or an attribute left out."""
+    lines = text.split("\n")
+    k = rng.randrange(len(lines))
+    line = lines[k] = lines[k].split("  #")[0]
+    pattern, others = rng.choice([
+        (r"(?<![\w%.])-?\d+(?![\w.])", ["0", "1", "-1", "7", "1000000", "1000000000000000000000"]),
+        (r"%\d+|\bx\d\b", re.findall(r"%\d+|\bx\d\b", text)),
+        (r"\b(f32|f64|i32|i64|bool|True|False)\b", ["f32", "f64", "i64", "bool", "True", "None"]),
+        (r", \w+=(\([^)]*\)|\w+)(?=[,)])", [""]),
+    ])  # fmt: skip
+    found = list(re.finditer(pattern, line))
+    if found and others:
+        at = rng.choice(found)
+        lines[k] = line[: at.start()] + rng.choice(others) + line[at.end() :]
+    return "\n".join(lines)
+
+
+def types_follow(text: str) -> Graph:
+    """The graph of a text whose written types are set right, so that damage goes as deep as it can."""
+    for _ in range(50):
+        try:
+            return parse(text)
+        except GraphError as error:
+            m = re.match(r"line (\d+): \S+ (?:gives|returns) (.*), (?:not|its header says) (.*)", error.fact)
+            lines = text.split("\n")
+            k = int(m[1]) - 1 if m and "gives" in error.fact else 0
+            if m is None or m[3] not in lines[k]:
+                raise
+            before, _, after = lines[k].rpartition(m[3]) if k == 0 else lines[k].partition(m[3])
+            lines[k] = before + m[2] + after
+            text = "\n".join(lines)
+    raise GraphError("the types do not settle")
+
+
+@pytest.mark.parametrize("name", SAMPLED)
+def test_damaged_text_is_refused_or_compiles(name):
+    rng = random.Random(name)
+    for graph, _ in itertools.islice(of_operation(name), 4):
+        for _ in range(6):
+            try:
+                damaged_graph = types_follow(damaged(str(graph), rng))
+                if all(size_at_most(v, 10**6) for n in damaged_graph.nodes for v in n.outputs):
+                    gd.compile(damaged_graph)
+            except gd.GraphdiffError:
+                pass
+
+
+def size_at_most(value, limit):
+    return math.prod(s for s in value.shape if isinstance(s, int)) <= limit
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# only a comment", "\x00", "graph", "body @0 f() -> ():\n  return"])

@@ -2,7 +2,7 @@
 
 Line by line: a value is known once its line has been read, so what is read is acyclic. Nodes are rebuilt from their
 operation's own type rule, not its public function, so that the text comes back as it was; the types written are
-checked against the rule, and so is what public functions would have made sure of. Source lines, scopes and forward
+checked against the rule, and each node is held to its law (:mod:`graphdiff.ops.laws`). Source lines, scopes and forward
 nodes are taken from comments where they have the printer's form; a comment that has not is skipped.
 Must not know: plans; how values are given to parameters.
 """
@@ -17,14 +17,14 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ..errors import DTypeError, GraphdiffError, GraphError
+from ..errors import GraphdiffError, GraphError
 from ..ir.dims import Dim, Shape, as_shape, as_size, product
 from ..ir.dtypes import FLOATS, FROM_SHORT, bool_
 from ..ir.graph import Graph, Origin, Source, Value, ambient
 from ..ir.text import RESERVED, STORED, implied_dtype, name_text, type_text, typed, types_text
+from .laws import broken
 from .leaves import input as input_leaf
 from .leaves import unvalued
-from .opdef import check_dtype
 from .registry import REGISTRY
 from .tensor import CONSTANT, Tensor, constant, make
 
@@ -213,13 +213,12 @@ class _Reader:
         else:
             operands, attrs = self.arguments(frame, values, arguments)
             try:
-                if op.arity is not None:
-                    self.elementwise(op, operands)
-                made = make(op, operands, attrs)
+                fault = broken(op, operands, attrs)
+                made = None if fault else make(op, operands, attrs)
             except GraphdiffError as error:
-                self.fail(error.fact)
-            except Exception as error:  # a type rule relies on what public functions check
-                self.fail(f"{name} does not take these operands and attributes ({error or type(error).__name__})")
+                fault = error.fact
+            if fault:
+                self.fail(fault)
         results = made if isinstance(made, tuple) else (made,)
         if types_text(results) != self.types_form(types):
             self.fail(f"{name} gives {types_text(results)}, not {types}")
@@ -230,13 +229,6 @@ class _Reader:
             if key in values:
                 self.fail(f"{key} is defined twice")
             values[key] = value
-
-    def elementwise(self, op: Any, operands: tuple[Tensor, ...]) -> None:
-        if len(operands) != op.arity:
-            self.fail(f"{op.name} takes {op.arity} operands, not {len(operands)}")
-        if any(v.dtype is not operands[0].dtype for v in operands):
-            raise DTypeError(f"{op.name} takes operands of one dtype")
-        check_dtype(op.name, operands, op.dtypes)
 
     def behind(self, values: dict[str, Tensor], comment: str) -> None:
         """Where a node comes from, as far as its comment tells."""
@@ -413,11 +405,17 @@ class _Reader:
                     items.pop()
                 return tuple(self.attribute(frame, t, depth + 1) for t in items)
         try:
-            if _INT.match(text):
-                return int(text)
-            return float(text) if _LITERAL.match(text) else as_size(text)
-        except ValueError as error:  # a ShapeError is one too
-            self.fail(getattr(error, "fact", f"{text[:20]}... is too long a number"))
+            if not _LITERAL.match(text):
+                return as_size(text)
+        except GraphdiffError as error:
+            self.fail(error.fact)
+        if ":" in text:
+            self.fail(f"attributes have no dtype: {text}")
+        if not _INT.match(text):
+            return float(text)
+        if len(text) > 19:
+            self.fail(f"{text[:19]}... is too large a number")
+        return int(text)
 
     @staticmethod
     def encloses(text: str) -> bool:

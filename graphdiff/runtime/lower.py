@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import CompileError
 from ..ir.dims import Dim, Size, evaluate
 from ..schedule.instruction import ARENA, CONST, INPUT, OUTPUT, PARAM, Buffer, Instruction
 from ..schedule.memory import ALIGN, Lifetimes
@@ -82,7 +83,10 @@ class Template:
         inputs, outputs, parameters = slots
         words[:10] = [_core.MAGIC, _core.FORMAT, len(words), len(self.buffers), len(self.tags), len(inputs),
                       len(outputs), len(parameters), 0, len(self.constants)]  # fmt: skip
-        self.words = np.array(words, np.int64)
+        try:
+            self.words = np.array(words, np.int64)
+        except OverflowError:
+            raise CompileError(f"a size or offset of {max(words, key=abs)} does not fit into 64 bits") from None
         self._arena_words = np.array([w for w, _ in self._arena], np.int64)
         self._arena_units = np.array([u for _, u in self._arena], np.int64)
         self._open_words = [(dim, np.array(at, np.int64)) for dim, at in self._open.items()]
