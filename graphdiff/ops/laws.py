@@ -8,6 +8,7 @@ Must not know: how text is read.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ class Law(NamedTuple):
     """``operands``: a dtype class each ("*" at the end: the last any number of times); ``attrs``: a check of each
     value; ``holds`` of operands and attributes that pass these."""
 
-    operands: str
+    operands: tuple[str, ...]
     attrs: dict[str, Callable[[Any], bool]]
     holds: Callable[[Values, Attrs], Any]
 
@@ -36,13 +37,14 @@ LAWS: dict[str, Law] = {}
 def law(names: str, operands: str, holds: Callable[[Values, Attrs], Any] = lambda xs, a: True,
         **attrs: Callable[[Any], bool]) -> None:  # fmt: skip
     for name in names.split():
-        LAWS[name] = Law(operands, attrs, holds)
+        LAWS[name] = Law(tuple(operands.split()), attrs, holds)
 
 
+@functools.cache
 def law_of(op: Op) -> Law | None:
     """The law of a primitive; None for one that has values no text can hold."""
     if op.arity is not None:
-        return Law(" ".join([_ACCEPTS[op.dtypes]] * op.arity), {}, lambda xs, a: True)
+        return Law((_ACCEPTS[op.dtypes],) * op.arity, {}, lambda xs, a: True)
     return LAWS.get(op.name)
 
 
@@ -51,14 +53,16 @@ def broken(op: Op, xs: Values, attrs: Attrs) -> str | None:
     name, found = op.name, law_of(op)
     if found is None:
         return f"{name} cannot be read from text"
-    classes = found.operands.split()
+    classes = found.operands
     if classes and classes[-1] == "*":
-        classes = classes[:-2] + [classes[-2]] * max(len(xs) - len(classes) + 2, 0)
+        classes = classes[:-2] + (classes[-2],) * max(len(xs) - len(classes) + 2, 0)
     if len(classes) != len(xs):
         return f"{name} takes {len(classes)} operands, not {len(xs)}"
-    first = next((v.dtype for v, c in zip(xs, classes) if c in _ALIKE), None)
+    common = None
     for v, c in zip(xs, classes):
-        if v.dtype not in _CLASSES[c] or (c in _ALIKE and v.dtype is not first):
+        if c in _ALIKE:
+            common = common or v.dtype
+        if v.dtype not in _CLASSES[c] or (c in _ALIKE and v.dtype is not common):
             return f"{name} does not take operands of {', '.join(x.dtype.name for x in xs)}"
     for key, check in found.attrs.items():
         if key not in attrs:

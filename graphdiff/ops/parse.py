@@ -88,6 +88,7 @@ class _Reader:
         self.number = 0
         self.types: dict[str, tuple[Shape, np.dtype]] = {}
         self.forms: dict[str, str] = {}
+        self.numbers: dict[tuple[str, np.dtype | None], Tensor] = {}
 
     def fail(self, fact: str) -> NoReturn:
         line = self.lines[self.number - 1].strip() if self.number else ""
@@ -121,6 +122,9 @@ class _Reader:
         return self.close(frames[0])[1]
 
     def split_comment(self, line: str) -> tuple[str, str]:
+        head, found, behind = line.partition("  # ")
+        if found and '"' not in line and "#" not in head:
+            return head.rstrip(), behind
         if "#" in line:
             for m in _COMMENT.finditer(line):
                 if m[0] == "#":
@@ -305,25 +309,31 @@ class _Reader:
         operands: list[Tensor | str] = []
         attrs: dict[str, Any] = {}
         for item in self.split(text):
-            attr = _ATTR.match(item)
+            attr = _ATTR.match(item) if "=" in item else None
             if attr is not None:
                 if attr[1] in attrs:
                     self.fail(f"{attr[1]} is given twice")
                 attrs[attr[1]] = self.attribute(frame, attr[2])
             elif attrs:
                 self.fail("operands stand before attributes")
+            elif item in values:
+                operands.append(values[item])
             else:
                 operands.append(item if _LITERAL.match(item) else self.operand(values, item, None))
-        implied = implied_dtype(v for v in operands if isinstance(v, Value))
-        return tuple(v if isinstance(v, Value) else self.operand(values, v, implied) for v in operands), attrs
+        implied = implied_dtype([v for v in operands if isinstance(v, Value)])
+        return tuple([v if isinstance(v, Value) else self.operand(values, v, implied) for v in operands]), attrs
 
     def operand(self, values: dict[str, Tensor], text: str, implied: np.dtype | None) -> Tensor:
         found = values.get(text)
         if found is not None:
             return found
+        number = self.numbers.get((text, implied))
+        if number is not None:
+            return number
         m = _LITERAL.match(text)
         if m is not None:
-            return constant(self.number_of(m, implied))
+            number = self.numbers[text, implied] = constant(self.number_of(m, implied))
+            return number
         if text.startswith("%"):
             self.fail(f"{text} is used but no line above makes it")
         found = values.get(name_text(self.name(text)))
