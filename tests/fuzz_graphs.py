@@ -6,9 +6,10 @@
 A graph is drawn together with the NumPy program that computes the same: each step applies an operation's public
 function to Tensors and its declared reference to arrays. Operands are values drawn before, brought to the shape and
 range of one of the operation's samples. Compared are: results with NumPy; forward with reverse derivatives, and both
-with centred differences of the NumPy program (differences that say there is a kink are left out and counted); the
-compiled function with one neither simplified nor fused; and, bit for bit, with one that recomputes. Every fourth graph
-is of float32, without differences.
+with centred differences of the NumPy program (differences that say there is a kink are left out and counted); of some
+the Hessian times a vector by either order of modes; the compiled function with one neither simplified nor fused; and,
+bit for bit, with one that recomputes. Every fourth graph is of float32, without differences; of every fifth the sizes
+are known only at the call, and every fifth has values of thousands of elements.
 Invariant: (seed, number) draws the same graph on every machine.
 """
 
@@ -25,6 +26,7 @@ from typing import Any
 import numpy as np
 
 import graphdiff as gd
+from graphdiff.ir.dims import evaluate
 from graphdiff.ops.namespaces import INTERNAL
 from graphdiff.ops.registry import REGISTRY
 from graphdiff.runtime import function as runtime_function
@@ -63,9 +65,13 @@ class Drawn:
         self.steps: list[Step] = []
         self.leaves: list[int] = []
         self.used: set[int] = set()
+        self.sizes: dict[str, int] = {}
 
-    def leaf(self, array: np.ndarray) -> int:
-        self.tensors.append(gd.input(f"x{len(self.leaves)}", array.shape, array.dtype))
+    def leaf(self, array: np.ndarray, named: bool = False) -> int:
+        """An input; ``named``: of sizes that are known only at the call, equal ones of one name."""
+        shape = tuple(f"n{n}" if named and n != 1 else n for n in array.shape)
+        self.sizes.update({f"n{n}": n for n in array.shape})
+        self.tensors.append(gd.input(f"x{len(self.leaves)}", shape, array.dtype))
         self.arrays.append(array)
         self.leaves.append(len(self.arrays) - 1)
         return self.leaves[-1]
@@ -82,7 +88,8 @@ class Drawn:
             return []
         tensors = _flat(on_tensors(*(self.tensors[i] for i in inputs)))
         for t, a in zip(tensors, arrays, strict=True):
-            if t.shape != a.shape or (t.dtype != a.dtype and not t.dtype.kind == a.dtype.kind == "f"):
+            same_kind = t.dtype == a.dtype or t.dtype.kind == a.dtype.kind == "f"
+            if tuple(evaluate(n, self.sizes) for n in t.shape) != a.shape or not same_kind:
                 raise Disagreement(f"{label} gives {t!r}, NumPy {a.dtype}{a.shape}")
         first = len(self.arrays)
         self.tensors += tensors
@@ -144,6 +151,20 @@ OPS = {name: [s for s in op.samples(np.random.default_rng(0)) if _small(s)] for 
        if op.samples is not None and op.public is not None and name not in INTERNAL}  # fmt: skip
 
 
+ELEMENTWISE = [n for n, drawn_from in OPS.items()
+               if REGISTRY[n].kind == "elementwise" and drawn_from[0].args[0].dtype.kind == "f"]  # fmt: skip
+REDUCTIONS = ("sum", "mean", "max", "min", "logsumexp", "norm", "var", "std")
+ALONG = ("nn.softmax", "nn.log_softmax", "cumsum", "sort", "flip")
+
+
+def _meet(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    """Whether two shapes broadcast to something not much larger."""
+    try:
+        return np.prod(np.broadcast_shapes(a, b)) <= 20_000
+    except ValueError:
+        return False
+
+
 def sigmoid(x: Any) -> Any:
     return 1 / (1 + np.exp(-x))
 
@@ -157,17 +178,57 @@ class Artist:
     def choose(self, things: Any) -> Any:
         return things[int(self.rng.integers(len(things)))]
 
-    def draw(self, nodes: int) -> Drawn:
-        for shape in ((3, 4), (self.choose((1, 2, 4, 5)), 3), (), (6,)):
-            self.drawn.leaf(self.rng.uniform(-2, 2, shape).astype(self.drawn.dtype))
+    def draw(self, nodes: int, style: str = "small") -> Drawn:
+        """A graph of about so many nodes. ``style``: "small", "large" values, or sizes that are "named"."""
+        shapes = {"small": ((3, 4), (self.choose((1, 2, 4, 5)), 3), (), (6,)),
+                  "large": ((37, 61), (61,), (37, 1), (self.choose((2, 9)), 3, 70), (1500,)),
+                  "named": ((3, 4), (self.choose((1, 2, 50)), 4), (), (4,), (3, 1))}[style]  # fmt: skip
+        for shape in shapes:
+            self.drawn.leaf(self.rng.uniform(-2, 2, shape).astype(self.drawn.dtype), style == "named")
         self.drawn.leaf(self.rng.integers(-3, 4, (3, 4)))
-        extra = [self.control, self.view, self.derived]
+        extra = [self.control, self.view, self.derived] if style != "named" else [self.derived]
+        directly = {"small": 0.2, "large": 0.6, "named": 1.0}[style]
         while len(self.drawn.steps) < nodes:
             if self.rng.random() < 0.2:
                 self.choose(extra)()
+            elif self.rng.random() < directly:
+                self.direct()
             else:
                 self.operation(self.choose(list(OPS)))
         return self.drawn
+
+    def direct(self) -> None:
+        """An operation on values as they are: elementwise with broadcasting, along an axis, or a product."""
+        slot = self.pick("f")
+        assert slot is not None
+        a, kind = self.drawn.arrays[slot], self.rng.random()
+        if kind < 0.6:
+            name = self.choose(ELEMENTWISE)
+            slots = [slot]
+            if REGISTRY[name].arity == 2:
+                near = [i for i, b in enumerate(self.drawn.arrays) if b.dtype == a.dtype and _meet(a.shape, b.shape)]
+                slots.insert(int(self.rng.integers(2)), self.choose(near))
+            found = [self.ranged(i, sample) for i, sample in zip(slots, OPS[name][0].args)]
+            if None not in found:
+                self.emit(f"{name}[]", REGISTRY[name].public, reference_of(REGISTRY[name]), *found)
+        elif a.ndim == 0:
+            return
+        elif kind < 0.8:
+            axis = self.choose((None, *range(-a.ndim, a.ndim), tuple(range(a.ndim))))
+            name, options = self.choose(REDUCTIONS), {"axis": axis, "keepdims": bool(self.rng.integers(2))}
+            op = REGISTRY[name]
+            self.emit(f"{name}[{options}]", lambda x: op.public(x, **options),
+                      lambda x: reference_of(op)(x, **options), slot)  # fmt: skip
+        elif kind < 0.9:
+            op, axis = REGISTRY[self.choose(ALONG)], int(self.rng.integers(-a.ndim, a.ndim))
+            self.emit(f"{op.name}[axis={axis}]", lambda x: op.public(x, axis=axis),
+                      lambda x: reference_of(op)(x, axis=axis), slot)  # fmt: skip
+        elif kind < 0.95:
+            order = tuple(int(k) for k in self.rng.permutation(a.ndim))
+            self.emit(f"permute_dims[{order}]", lambda x: gd.permute_dims(x, order), lambda x: x.transpose(order), slot)
+        elif a.ndim >= 2:
+            self.emit("matmul[of x.mT, x]", lambda x: gd.matmul(x.mT, x) * (1 / max(a.shape[-2], 1)),
+                      lambda x: x.mT @ x * (1 / max(a.shape[-2], 1)), slot)  # fmt: skip
 
     def pick(self, kind: str) -> int | None:
         """A slot whose dtype is the graph's of a kind; late ones are likelier, so graphs are deep."""
@@ -202,7 +263,7 @@ class Artist:
             slot = self.fit(slot, sample.shape)
         if slot is None:
             return self.emit("constant", lambda: gd.constant(sample), lambda: sample)
-        a, low, high = self.drawn.arrays[slot], sample.min(), sample.max()
+        low, high = sample.min(), sample.max()
         if kind == "b":
             return slot
         if kind == "i":
@@ -214,9 +275,13 @@ class Artist:
         if near:
             return self.emit("near", lambda x: gd.constant(sample) + 0.05 * gd.tanh(x),
                              lambda x: sample + 0.05 * np.tanh(x), slot)  # fmt: skip
-        if a.min() >= low and a.max() <= high:
+        return self.ranged(slot, sample)
+
+    def ranged(self, slot: int, sample: np.ndarray) -> int | None:
+        """A floating slot brought into the range of a sample."""
+        a, low, high = self.drawn.arrays[slot], float(sample.min()), float(sample.max())
+        if np.min(a, initial=high) >= low and np.max(a, initial=low) <= high:
             return slot
-        low, high = float(low), float(high)
         return self.emit("into range", lambda x: low + (high - low) * gd.nn.sigmoid(x),
                          lambda x: low + (high - low) * sigmoid(x), slot)  # fmt: skip
 
@@ -453,11 +518,14 @@ def check(drawn: Drawn, wanted: list[int], rng: np.random.Generator, counts: Cou
     xs = [leaves[k] for k in at]
     floats = [i for i in wanted if drawn.arrays[i].dtype == drawn.dtype]
     weights = [rng.uniform(-1, 1, drawn.arrays[i].shape).astype(drawn.dtype) for i in floats]
-    direction = [rng.uniform(-1, 1, x.shape).astype(drawn.dtype) for x in xs]
+    direction = [rng.uniform(-1, 1, feed[k].shape).astype(drawn.dtype) for k in at]
+    weighing = [gd.input(f"w{k}", drawn.tensors[i].shape, drawn.dtype) for k, i in enumerate(floats)]
+    towards = [gd.input(f"d{k}", x.shape, drawn.dtype) for k, x in enumerate(xs)]
+    leaves, feed = [*leaves, *weighing, *towards], [*feed, *weights, *direction]
     loss = gd.zeros((), drawn.dtype)
-    for i, w in zip(floats, weights):
+    for i, w in zip(floats, weighing):
         loss = loss + gd.sum(drawn.tensors[i] * w)
-    outputs = [ys, [gd.grad(loss, xs), gd.jvp(loss, xs, [gd.constant(d) for d in direction])]]
+    outputs = [ys, [gd.grad(loss, xs), gd.jvp(loss, xs, towards)]]
     f = gd.compile(leaves, outputs)
     values, (gradient, forward) = f(*feed)
 
@@ -467,14 +535,15 @@ def check(drawn: Drawn, wanted: list[int], rng: np.random.Generator, counts: Cou
         moved = [(a * (1 + noise * rng.standard_normal(a.shape))).astype(a.dtype) if a.dtype.kind == "f" else a
                  for a in feed]  # fmt: skip
         again, (g, j) = f(*moved)
-        counts["undecided: " + found] += 1
-        return unlike(again, values) is not None or unlike([*g, j], [*gradient, forward]) is not None
+        moves = unlike(again, values) is not None or unlike([*g, j], [*gradient, forward]) is not None
+        counts["left out, undecided: " + found] += moves
+        return moves
 
     def disagree(what: str, found: str | None) -> None:
         if found is not None and not shaky(what):
             raise Disagreement(f"{what}: {found}")
 
-    disagree("NumPy", unlike(values, drawn.run(feed, wanted)))
+    disagree("NumPy", unlike(values, drawn.run(feed[: len(drawn.leaves)], wanted)))
     reverse = sum(float(np.sum(g * d)) for g, d in zip(gradient, direction))
     size = 1 + sum(float(np.sum(np.abs(g * d))) for g, d in zip(gradient, direction))
     if np.isfinite(size) and not abs(reverse - forward) <= TOLERANCE[drawn.dtype] * size:
@@ -483,6 +552,11 @@ def check(drawn: Drawn, wanted: list[int], rng: np.random.Generator, counts: Cou
     if drawn.dtype == "float64":
         found = against_differences(drawn, floats, weights, at, direction, float(forward), size, counts)
         disagree("differences", found)
+        if rng.random() < 0.3:
+            counts["second order compared"] += 1
+            # the Hessian times the direction: reverse over forward, and forward over reverse
+            over, under = gd.compile(leaves, [gd.grad(outputs[1][1], xs), gd.jvp(outputs[1][0], xs, towards)])(*feed)
+            disagree("the two orders of differentiation", unlike(over, under))
     with plain():
         values2, (gradient2, forward2) = gd.compile(leaves, outputs)(*feed)
     disagree("neither simplified nor fused", unlike([*values2, *gradient2, forward2], [*values, *gradient, forward]))
@@ -499,7 +573,7 @@ def fuzz(seed: int, number: int, counts: Counter[str]) -> None:
     artist = Artist(rng, "float32" if number % 4 == 3 else "float64")
     nodes = int(rng.integers(3, NODES + 1))
     try:
-        drawn = artist.draw(nodes)
+        drawn = artist.draw(nodes, ("small", "large", "small", "small", "named")[number % 5])
     except Exception as e:
         raise Disagreement(f"graph {number}: while it is built: {type(e).__name__}: {e}\n"
                            + artist.drawn.listing(list(range(len(artist.drawn.arrays))))) from e  # fmt: skip
