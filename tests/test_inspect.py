@@ -1,5 +1,6 @@
 """Looking into graphs: what drawings, pages, diffs and the command line show, and that nothing in them runs."""
 
+import json
 import re
 import xml.etree.ElementTree as ET
 from itertools import pairwise
@@ -99,3 +100,115 @@ def test_boxes_do_not_overlap_and_adjoints_face_their_nodes():
 def test_a_long_chain_is_laid_out():
     at = lay_out([Item([n - 1] if n else []) for n in range(50_000)])
     assert at.y == sorted(at.y) and len(set(at.y)) == 50_000
+
+
+# ---------------------------------------------------------------------------------------------- pages
+
+
+def data_of(path):
+    """The JSON of a page, and the page."""
+    page = path.read_text(encoding="utf-8")
+    found = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert len(found) == 1
+    return json.loads(found[0]), page
+
+
+def test_a_page_is_one_file_of_its_own(net, tmp_path):
+    adj = gd.adjoint(net[3], [net[1]])
+    adj.to_html(tmp_path / "a.html")
+    data, page = data_of(tmp_path / "a.html")
+    assert len(page.encode()) < 200_000
+    assert not re.search(r'\b(src|href)\s*=|@import|url\(|fetch\(|XMLHttpRequest|import\(', page)
+    assert set(re.findall(r"https?://[\w./]+", page)) == {"http://www.w3.org/2000/svg"}  # a name, not a place
+    assert "default-src 'none'" in page and data["values"] is None and data["plan"] is None
+    boxes = data["boxes"]
+    assert [boxes["texts"][k] for k in boxes["op"]].count("matmul") == 2
+    assert all(i < n for n, inputs in enumerate(boxes["inputs"]) for i in inputs)
+    printed = str(adj)
+    for name, call in zip(boxes["name"], boxes["call"]):
+        assert name in ("x", "W") or re.search(rf"{re.escape(name)}: \S+ = {re.escape(call[:-1])}", printed), name
+
+
+def test_recorded_values_are_those_of_numpy(net, tmp_path):
+    x, W, _, loss = net
+    x0 = np.random.default_rng(0).normal(size=(4, 3))
+    before = W.value.copy()
+    gd.adjoint(loss, [W]).to_html(tmp_path / "a.html", feed={x: x0})
+    data, _ = data_of(tmp_path / "a.html")
+    h = np.tanh(x0 @ before)
+    expected = x0.T @ (2 * h * (1 - h * h))
+    (gradient,) = [n for role, n in data["roles"] if role == "gradient of W"]
+    (value,) = data["values"][gradient]
+    assert value["shape"] == [3, 2]
+    np.testing.assert_allclose(np.reshape(value["data"], (3, 2)), expected, rtol=1e-6)
+    np.testing.assert_allclose(data["values"][data["boxes"]["name"].index("x")][0]["data"], x0.ravel(), rtol=1e-6)
+    plan = data["plan"]
+    assert max(plan["timeline"]) <= plan["arena"] and all(b[3] + b[4] <= plan["arena"] for b in plan["blocks"])
+
+
+def test_the_page_of_a_function_updates_nothing(net, tmp_path):
+    x, W, _, loss = net
+    f = gd.compile([x], loss, updates={W: W - gd.grad(loss, W)}, name="step")
+    before = W.value.copy()
+    f.to_html(tmp_path / "f.html", np.ones((2, 3)))
+    assert (W.value == before).all()
+    data, _ = data_of(tmp_path / "f.html")
+    assert data["title"] == "step" and ["update of W", data["roles"][-1][1]] == data["roles"][-1]
+    assert set(data["boxes"]["texts"]) >= {"matmul", "tanh", "layer"}
+    with pytest.raises(gd.FeedError):
+        f.to_html(tmp_path / "f.html", np.ones((2, 4)))
+
+
+def test_large_arrays_are_summarised(tmp_path):
+    x = gd.input("x", shape=("n",), dtype="float64")
+    x0 = np.linspace(-1, 1, 5001)
+    x0[0] = np.nan
+    gd.sum(x * 2).to_html(tmp_path / "g.html", feed={"x": x0})
+    data, _ = data_of(tmp_path / "g.html")
+    (value,) = data["values"][data["boxes"]["name"].index("x")]
+    assert "data" not in value and sum(value["bins"]) == value["finite"] == 5000 and value["zeros"] == 1
+    np.testing.assert_allclose(value["stats"][1], 1.0)
+    assert data["values"][data["roles"][0][1]][0]["data"] == ["nan"]
+
+
+def test_hostile_names_stay_text(tmp_path):
+    x, loss = hostile()
+    gd.adjoint(loss, x).to_html(tmp_path / "h.html", feed={x: np.zeros(2)})
+    data, page = data_of(tmp_path / "h.html")
+    assert page.count("<script") == page.count("</script") == 2 and "alert(\"1\")" not in page
+    assert json.loads(data["boxes"]["name"][0]) == HOSTILE and HOSTILE in data["boxes"]["texts"]
+
+
+def test_what_a_page_cannot_be_made_of(net, tmp_path):
+    _, W, _, loss = net
+    adj = gd.adjoint(loss, [W])
+    with pytest.raises(OSError):
+        adj.to_html(tmp_path / "missing" / "a.html")
+    with pytest.raises(gd.FeedError, match="no input is called 'z'"):
+        adj.to_html(tmp_path / "a.html", feed={"z": 1.0})
+    with pytest.raises(gd.FeedError, match="misses input 'x'"):
+        adj.to_html(tmp_path / "a.html", feed={})
+
+
+def test_scopes_close(tmp_path):
+    h = x = gd.input("x", shape=(3,))
+    for k in range(5):
+        with gd.name_scope(f"block{k}"):
+            h = gd.tanh(h * x) + 1.0
+    gd.adjoint(gd.sum(h), x).to_html(tmp_path / "s.html")
+    data, _ = data_of(tmp_path / "s.html")
+    closed, whole = data["views"]
+    assert len(whole["x"]) == len(data["boxes"]["name"]) > len(closed["x"])
+    assert closed["scope"].count("block3") >= 2  # forward and backward
+    assert all(i < k for k, inputs in enumerate(closed["inputs"]) for i in inputs)
+
+
+def test_the_timeline_of_a_plan(net):
+    x, W, _, loss = net
+    f = gd.compile([x], gd.grad(loss, W))
+    plan = f.plan_for(batch=7)
+    live = plan.timeline()
+    assert live.shape == (len(plan.instructions),)
+    assert live.max() + plan.scratch_bytes == plan.lower_bound_bytes
+    for b in plan.blocks():
+        assert (live[b.first : b.last + 1] >= b.bytes).all()

@@ -1,7 +1,7 @@
 """Looking into graphs, adjoints, functions and plans: pictures, pages and statistics.
 
-The methods that people call on those values - ``to_dot``, ``to_svg`` - are given to their classes in this one
-place, when the package is imported: the classes stand before this room, which imports them and not the other way round.
+The methods that people call on those values - ``to_dot``, ``to_svg``, ``to_html``, ``plot`` - are given to their
+classes in this one place, when the package is imported: the classes stand before this room and may not import it.
 """
 
 from __future__ import annotations
@@ -9,15 +9,24 @@ from __future__ import annotations
 from typing import Any
 
 from ..ir.graph import Graph
+from ..ops.tensor import Tensor
 from ..runtime.function import Function
+from ..runtime.plan import Plan
 from ..transforms.adjoint import Adjoint
+from .diff import Difference as Difference
+from .diff import diff as diff
 from .dot import to_dot as to_dot
 from .dot import to_svg as to_svg
+from .html import adjoint_to_html, function_to_html, graph_to_html
+from .notebook import plan_html, repr_html
+from .plot import plot_plan
 
 METHODS: dict[type, dict[str, Any]] = {
-    Graph: {"to_dot": to_dot, "to_svg": to_svg},
-    Adjoint: {"to_dot": to_dot, "to_svg": to_svg},
-    Function: {"to_dot": to_dot, "to_svg": to_svg},
+    Graph: {"to_dot": to_dot, "to_svg": to_svg, "to_html": graph_to_html, "_repr_html_": repr_html},
+    Tensor: {"to_dot": to_dot, "to_svg": to_svg, "to_html": graph_to_html, "_repr_html_": repr_html},
+    Adjoint: {"to_dot": to_dot, "to_svg": to_svg, "to_html": adjoint_to_html, "_repr_html_": repr_html},
+    Function: {"to_dot": to_dot, "to_svg": to_svg, "to_html": function_to_html, "_repr_html_": repr_html},
+    Plan: {"plot": plot_plan, "_repr_html_": plan_html},
 }
 
 for _class, _methods in METHODS.items():

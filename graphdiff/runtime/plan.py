@@ -23,6 +23,20 @@ class BufferRow(NamedTuple):
     bytes: int
 
 
+class Block(NamedTuple):
+    """Storage in the arena over time: ``bytes`` at ``offset``, from instruction ``first`` to ``last``, both included.
+
+    ``phase``: of the instruction that fills it first; ``serial``: of the node whose value it is, -1 for scratch."""
+
+    label: str
+    first: int
+    last: int
+    offset: int
+    bytes: int
+    phase: str
+    serial: int
+
+
 class Row(NamedTuple):
     """One instruction of a plan. ``phase``: forward, backward, recompute or update; ``writes``: arena storage."""
 
@@ -77,6 +91,26 @@ class Plan:
     def _buffer(self, b: Buffer) -> BufferRow:
         u = self._lifetimes.unit[b]
         return BufferRow(b.label, int(self._offsets[u]), evaluate(b.count, self.sizes) * b.dtype.itemsize)
+
+    def blocks(self) -> tuple[Block, ...]:
+        """What lies in the arena, where and how long; buffers that share storage in place are one block."""
+        sizes = self._lifetimes.sizes(self.sizes)
+        out = []
+        for u, b in enumerate(self._lifetimes.members):
+            first = self._lifetimes.first[u]
+            i = self._order[first]
+            out.append(Block(b.label, first, self._lifetimes.last[u], int(self._offsets[u]), int(sizes[u]),
+                             "recompute" if i.recompute else i.phase, b.node.serial if b.node else -1))  # fmt: skip
+        return tuple(out)
+
+    def timeline(self) -> np.ndarray:
+        """Bytes alive during each instruction, int64: its greatest is the lower bound of the arena, scratch apart.
+
+        Example: ``peak = f.plan.timeline().argmax()`` is the instruction that sets the memory."""
+        change = np.zeros(len(self._order) + 1, np.int64)
+        np.add.at(change, np.asarray(self._lifetimes.first, np.int64), sizes := self._lifetimes.sizes(self.sizes))
+        np.subtract.at(change, np.asarray(self._lifetimes.last, np.int64) + 1, sizes)
+        return np.cumsum(change[:-1])
 
     def summary(self) -> str:
         """Peak, bound, gap, and what is repeated, in words."""

@@ -1,0 +1,84 @@
+"""What every value of a graph is at one feed, and how much of it a page shows.
+
+Values are had by compiling all of them as outputs, so they are what a run computes; updates are left out, so
+parameters and states stay as they are. Small arrays are kept as numbers, larger ones as range, mean, norm and
+histogram.
+Must not know: boxes, pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import FeedError
+from ..ir.graph import Graph, Node, Value
+from ..ops.tensor import where_am_i
+from ..runtime.function import compile as compile_
+
+NUMBERS = 1024  # elements of an array that are kept one by one
+ALL_NUMBERS = 50_000  # elements kept in one page
+BINS = 16
+
+
+def named(feed: Mapping[Any, Any], inputs: Sequence[Value]) -> dict[str, Any]:
+    """A feed by Tensors or names as one by names. Raises FeedError for an unknown or missing input."""
+    by_name = {(k.name if isinstance(k, Value) else str(k)): a for k, a in feed.items()}
+    known = [v.name for v in inputs]
+    for name in by_name:
+        if name not in known:
+            raise FeedError(f"no input is called {name!r} (there are: {', '.join(known) or 'none'})",
+                            source=where_am_i())  # fmt: skip
+    for name in known:
+        if name not in by_name:
+            raise FeedError(f"the feed misses input {name!r}", source=where_am_i())
+    return by_name
+
+
+def record(graph: Graph, nodes: Sequence[Node], feed: Mapping[str, Any]) -> dict[Value, np.ndarray]:
+    """The value of every result of ``nodes`` and of every leaf at ``feed``. Raises FeedError as a call does."""
+    leaves = {v.node for v in (*graph.inputs, *graph.parameters)}
+    values = [v for n in nodes if n not in leaves for v in n.outputs]
+    everything = Graph(graph.name, graph.inputs, values, (), graph.parameters)
+    results = compile_(everything)(**feed)
+    found = dict(zip(values, [results] if len(values) == 1 else results))
+    found.update((p, np.array(p.node.attrs["storage"].array)) for p in graph.parameters)
+    found.update((v, np.asarray(feed[v.name], v.dtype)) for v in graph.inputs)
+    return found
+
+
+class Digest:
+    """Makes arrays into JSON, keeping elements as long as the page has room for them."""
+
+    def __init__(self) -> None:
+        self._left = ALL_NUMBERS
+
+    def __call__(self, array: np.ndarray) -> dict[str, Any]:
+        """``shape`` and ``dtype``; ``data``: elements in C order, where kept; else ``stats`` and ``bins``."""
+        out: dict[str, Any] = {"shape": list(array.shape), "dtype": array.dtype.name}
+        if array.size <= min(NUMBERS, self._left):
+            self._left -= array.size
+            out["data"] = [_number(v) for v in array.ravel()]
+            return out
+        wide = array.astype(np.float64).ravel()
+        finite = wide[np.isfinite(wide)]
+        out["finite"], out["size"] = int(finite.size), int(wide.size)
+        if finite.size:
+            low, high = float(finite.min()), float(finite.max())
+            with np.errstate(over="ignore"):
+                stats = (low, high, float(finite.mean()), float(np.sqrt(np.square(finite).sum())))
+            out["stats"] = [_number(np.float64(s)) for s in stats]
+            out["zeros"] = int(finite.size - np.count_nonzero(finite))
+            if np.isfinite(high - low):
+                edges = (low, high) if high > low else (low - 0.5, high + 0.5)
+                out["bins"] = np.histogram(finite, BINS, edges)[0].tolist()
+        return out
+
+
+def _number(v: Any) -> Any:
+    """An element as JSON: seven digits are more than a page shows, and JSON has no NaN."""
+    if v.dtype.kind != "f":
+        return v.item()
+    return float(f"{v:.7g}") if np.isfinite(v) else str(v)
