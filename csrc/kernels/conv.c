@@ -19,7 +19,7 @@
 
 enum { N, C, H, W, O, HO, WO, KH, KW, SH, SW, TOP, LEFT, DH, DW, GROUPS, N_PARAMS };
 enum { SLACK = 64, MIN_LANES_BYTES = 16, VECTOR_BYTES = 8, PIECE_BYTES = 16 };
-#define BAND_BYTES 262144.0   /* of a gathered band: it stays in the second cache with its weights */
+#define BAND_BYTES 262144.0             /* of a gathered band: it stays in the second cache with its weights */
 #define LARGEST (INT64_C(1) << 30)      /* any number of elements that offsets are made of */
 #define LARGEST_BAND (INT64_C(1) << 26) /* elements gathered at once: what padding and dilation may make of an image */
 
@@ -107,14 +107,12 @@ static int cut_correlation(gd_prepare *p, gd_conv_correlation *b, int64_t images
     int64_t elements = planes * s->rows;
     if (elements > LARGEST_BAND || elements * s->pitch > LARGEST_BAND) return gd_prepare_fail(p, GD_ERR_SHAPE, -1, elements);
 
-    double wanted = work / 4e6 > 64 ? 64 : work / 4e6;
+    int64_t wanted = work > 64 * 4e6 ? 64 : larger((int64_t)(work / 4e6), 1);
     b->units = images * b->groups * b->bands;
-    b->part_units = larger((int64_t)((double)b->units / larger((int64_t)wanted, 1)), 1);
-    b->channel_step = b->target_channels;
-    if ((double)b->units < wanted) {
-        int64_t blocks = smaller(ceiling((int64_t)wanted, b->units), ceiling(b->target_channels, 16));
-        b->channel_step = ceiling(ceiling(b->target_channels, blocks), 8) * 8;
-    }
+    b->part_units = larger(b->units / wanted, 1);
+    /* parts that share a band gather it each, so only where there are few */
+    int64_t blocks = larger(smaller(smaller(wanted, 16) / b->units, b->target_channels / 16), 1);
+    b->channel_step = ceiling(ceiling(b->target_channels, blocks), 8) * 8;
     b->channel_blocks = ceiling(b->target_channels, b->channel_step);
     p->parts = ceiling(b->units, b->part_units) * b->channel_blocks;
 
@@ -358,10 +356,14 @@ static int64_t list_vectors(const gd_conv_correlation *b, const gd_conv_phase *p
 
 #define T float
 #define S f32
+#define LOWER(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#define UPPER(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
 #include "conv_body.h"
 
 #define T double
 #define S f64
+#define LOWER(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#define UPPER(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
 #include "conv_body.h"
 
 static int correlate(const gd_call *call) {

@@ -1,6 +1,7 @@
 /* conv_body.h: the products of a convolution for one element type; conv.c includes it once for each.
  *
- * Expects T (the type), S (its suffix), BYTES, ROWS and VECTORS (the register blocks of the instruction set).
+ * Expects T (the type), S (its suffix), LOWER and UPPER (the lower and upper halves of two vectors of 32 bytes,
+ * interleaved), BYTES, ROWS and VECTORS (the register blocks of the instruction set).
  */
 #define NAME_(stem, s) stem##_##s
 #define NAME2(stem, s) NAME_(stem, s)
@@ -67,32 +68,51 @@ static inline int NAME(block_vectors)(int64_t left) {
     return left <= VECTORS ? (int)left : (int)((left + (left + VECTORS - 1) / VECTORS - 1) / ((left + VECTORS - 1) / VECTORS));
 }
 
-/* `channels` channels of an image from row q0 of the band on; the next channel of the band lies `step` further */
+/* n elements, few of them: a call to memcpy would cost more than the copy */
+static inline void NAME(copy)(T *to, const T *from, int64_t n) {
+    if (n >= LANES) {
+        int64_t i = 0;
+        for (; i + LANES < n; i += LANES) *(VECTOR *)(to + i) = *(const VECTOR *)(from + i);
+        *(VECTOR *)(to + n - LANES) = *(const VECTOR *)(from + n - LANES);
+        return;
+    }
+    UNROLL for (int64_t part = LANES / 2; part > 0; part /= 2)
+        if (n & part) {
+            memcpy(to, from, (size_t)part * sizeof(T));
+            to += part;
+            from += part;
+        }
+}
+
+/* `channels` channels of an image from row q0 of the band on; the next channel of the band lies `step` further. The
+ * columns beside the image are left as they are: they are zeros from the start of the part. */
 static void NAME(gather)(const gd_conv_source *s, const T *image, int64_t channels, int64_t plane, int64_t q0, T *band,
                          int64_t step) {
-    for (int64_t c = 0; c < channels; c++, image += plane, band += step) {
-        T *line = band;
-        for (int64_t f = 0; f < s->n_row_phases; f++)
-            for (int64_t h = 0; h < s->n_col_phases; h++) {
-                /* columns x = j * split_x + shift for j in low..high-1 lie in the image */
-                int64_t split = s->split_x, shift = s->col_phases[h] - s->left;
-                int64_t low = shift < 0 ? (-shift + split - 1) / split : 0;
-                int64_t high = s->width > shift ? (s->width - shift + split - 1) / split : 0;
-                if (high > s->pitch) high = s->pitch;
-                for (int64_t i = 0; i < s->rows; i++, line += s->pitch) {
-                    int64_t y = (q0 + i) * s->split_y + s->row_phases[f] - s->top;
-                    if (y < 0 || y >= s->height || low >= high) {
-                        memset(line, 0, (size_t)s->pitch * sizeof(T));
-                        continue;
-                    }
-                    const T *from = image + y * s->width + shift;
-                    for (int64_t j = 0; j < low; j++) line[j] = 0;
-                    if (split == 1) memcpy(line + low, from + low, (size_t)(high - low) * sizeof(T));
+    for (int64_t f = 0; f < s->n_row_phases; f++) {
+        /* rows i of the band in first..last-1 lie in the image */
+        int64_t y0 = q0 * s->split_y + s->row_phases[f] - s->top, first = y0 < 0 ? (-y0 + s->split_y - 1) / s->split_y : 0;
+        int64_t last = s->height > y0 ? (s->height - y0 + s->split_y - 1) / s->split_y : 0;
+        if (last > s->rows) last = s->rows;
+        if (first > last) first = last;
+        for (int64_t h = 0; h < s->n_col_phases; h++) {
+            /* and columns j in low..high-1 */
+            int64_t split = s->split_x, x0 = s->col_phases[h] - s->left, low = x0 < 0 ? (-x0 + split - 1) / split : 0;
+            int64_t high = s->width > x0 ? (s->width - x0 + split - 1) / split : 0, phase = f * s->n_col_phases + h;
+            if (high > s->pitch) high = s->pitch;
+            for (int64_t c = 0; c < channels; c++) {
+                T *lines = band + c * step + phase * s->rows * s->pitch;
+                if (first > 0) memset(lines, 0, (size_t)(first * s->pitch) * sizeof(T));
+                if (last < s->rows)
+                    memset(lines + last * s->pitch, 0, (size_t)((s->rows - last) * s->pitch) * sizeof(T));
+                if (low >= high) continue;
+                const T *from = image + c * plane + (first * s->split_y + y0) * s->width + low * split + x0;
+                T *line = lines + first * s->pitch + low;
+                for (int64_t i = first; i < last; i++, line += s->pitch, from += s->split_y * s->width)
+                    if (split == 1) NAME(copy)(line, from, high - low);
                     else
-                        for (int64_t j = low; j < high; j++) line[j] = from[j * split];
-                    for (int64_t j = high; j < s->pitch; j++) line[j] = 0;
-                }
+                        for (int64_t j = 0; j < high - low; j++) line[j] = from[j * split];
             }
+        }
     }
 }
 
@@ -104,7 +124,7 @@ static inline void NAME(scatter)(const T *tile, int vecs, const conv_vector *vec
             const conv_piece *piece = &pieces[k];
             const T *from = tile + piece->lane;
             T *to = plane + piece->to;
-            if (piece->count == LANES && step == 1) *(VECTOR *)to = *(const VECTOR *)from;
+            if (step == 1) NAME(copy)(to, from, piece->count);
             else
                 for (int32_t i = 0; i < piece->count; i++) to[i * step] = from[i];
         }
@@ -113,12 +133,14 @@ static inline void NAME(scatter)(const T *tile, int vecs, const conv_vector *vec
 static void NAME(correlate)(const gd_conv_correlation *b, const gd_call *call) {
     const gd_conv_source *s = &b->source;
     T *band = call->scratch, tile[ROWS * WIDTH];
+    int64_t n = 0, listed = -1, step = s->n_row_phases * s->n_col_phases * s->rows * s->pitch;
     conv_vector *vectors = (conv_vector *)((char *)call->scratch + b->vectors_at);
     conv_piece *pieces = (conv_piece *)((char *)call->scratch + b->pieces_at);
     int64_t first = call->part % b->channel_blocks * b->channel_step;
     int64_t last = first + b->channel_step < b->target_channels ? first + b->channel_step : b->target_channels;
     int64_t unit = call->part / b->channel_blocks * b->part_units;
     int64_t end = unit + b->part_units < b->units ? unit + b->part_units : b->units;
+    memset(band, 0, (size_t)(b->source_channels * step) * sizeof(T));
     for (; unit < end; unit++) {
         int64_t entry = unit / b->bands, group = entry % b->groups;     /* entry: image and group */
         int64_t q0 = b->row_low + unit % b->bands * b->band_rows;
@@ -126,12 +148,14 @@ static void NAME(correlate)(const gd_conv_correlation *b, const gd_call *call) {
         const T *image = (const T *)call->operands[0] + entry * b->source_channels * b->source_plane;
         const T *weight = (const T *)call->operands[1] + group * b->weight_group;
         T *target = (T *)call->operands[2] + entry * b->target_channels * b->target_plane;
-        NAME(gather)(s, image, b->source_channels, b->source_plane, q0, band,
-                     s->n_row_phases * s->n_col_phases * s->rows * s->pitch);
+        NAME(gather)(s, image, b->source_channels, b->source_plane, q0, band, step);
         for (const gd_conv_phase *phase = b->phases; phase < b->phases + b->n_phases; phase++) {
-            int64_t row_low = q0 > phase->row_low ? q0 : phase->row_low;
-            int64_t row_high = q1 < phase->row_high ? q1 : phase->row_high;
-            int64_t n = list_vectors(b, phase, q0, row_low, row_high, LANES, vectors, pieces);
+            if (b->n_phases > 1 || listed != q0) {
+                int64_t row_low = q0 > phase->row_low ? q0 : phase->row_low;
+                int64_t row_high = q1 < phase->row_high ? q1 : phase->row_high;
+                n = list_vectors(b, phase, q0, row_low, row_high, LANES, vectors, pieces);
+                listed = q0;
+            }
             for (int64_t c = first; c < last;) {
                 int which, rows = NAME(block_rows)(last - c, &which);
                 const T *a[ROWS];
@@ -152,19 +176,34 @@ static void NAME(correlate)(const gd_conv_correlation *b, const gd_call *call) {
     }
 }
 
+/* TILE x TILE elements: interleaving the rows of two halves turns the bits of (row, column) round by one, and after
+ * log2(TILE) turns rows and columns have changed places */
+#define TILE ((int)(32 / sizeof(T)))
+typedef T NAME(tile_vector) __attribute__((vector_size(32), aligned(sizeof(T)), may_alias));
+static inline __attribute__((always_inline)) void NAME(transpose_tile)(const T *from, int64_t from_row, T *to,
+                                                                       int64_t to_row) {
+    NAME(tile_vector) x[TILE], y[TILE];
+    UNROLL for (int r = 0; r < TILE; r++) x[r] = *(const NAME(tile_vector) *)(from + r * from_row);
+    UNROLL for (int turn = 1; turn < TILE; turn *= 2) {
+        UNROLL for (int r = 0; r < TILE / 2; r++) {
+            y[2 * r] = LOWER(x[r], x[r + TILE / 2]);
+            y[2 * r + 1] = UPPER(x[r], x[r + TILE / 2]);
+        }
+        UNROLL for (int r = 0; r < TILE; r++) x[r] = y[r];
+    }
+    UNROLL for (int r = 0; r < TILE; r++) *(NAME(tile_vector) *)(to + r * to_row) = x[r];
+}
+
 /* to[p * lanes + c] = from[c * plane + p] */
 static void NAME(transpose)(const T *from, int64_t channels, int64_t plane, int64_t positions, T *to, int64_t lanes) {
     int64_t c = 0;
-    for (; c + 4 <= channels; c += 4, from += 4 * plane)
-        for (int64_t p = 0; p < positions; p++) {
-            T *t = to + p * lanes + c;
-            t[0] = from[p];
-            t[1] = from[p + plane];
-            t[2] = from[p + 2 * plane];
-            t[3] = from[p + 3 * plane];
+    for (; c + TILE <= channels && positions >= TILE; c += TILE)
+        for (int64_t next = 0; next < positions; next += TILE) {
+            int64_t p = next + TILE <= positions ? next : positions - TILE;   /* the last goes back over some */
+            NAME(transpose_tile)(from + c * plane + p, plane, to + p * lanes + c, lanes);
         }
-    for (; c < channels; c++, from += plane)
-        for (int64_t p = 0; p < positions; p++) to[p * lanes + c] = from[p];
+    for (; c < channels; c++)
+        for (int64_t p = 0; p < positions; p++) to[p * lanes + c] = from[c * plane + p];
 }
 
 static void NAME(weight)(const gd_conv_weight *b, const gd_call *call) {
@@ -178,6 +217,7 @@ static void NAME(weight)(const gd_conv_weight *b, const gd_call *call) {
     int64_t kernel = b->kernel_rows * b->kernel_cols, n_rows = channels * kernel, n_vectors = (n_results + LANES - 1) / LANES;
     int64_t image_elements = s->rows * s->pitch, band_step = b->image_step * image_elements;
     memset(sums, 0, (size_t)(n_rows * b->lanes) * sizeof(T));
+    memset(band, 0, (size_t)(channels * band_step) * sizeof(T));
     for (int64_t n = 0; n < b->images; n += b->image_step)
         for (int64_t y = 0; y < b->result_rows; y += b->band_rows) {
             int64_t images = b->images - n < b->image_step ? b->images - n : b->image_step;
@@ -222,6 +262,9 @@ static void NAME(weight)(const gd_conv_weight *b, const gd_call *call) {
 }
 
 #undef DEFINE_BLOCK
+#undef TILE
+#undef LOWER
+#undef UPPER
 #undef VECTOR
 #undef WIDTH
 #undef LANES

@@ -9,7 +9,6 @@
  * Owns: the payload's checks. Invariants: a window has an element of the image in it; parts are whole planes, and
  * sums run over a window's taps row by row, so no result depends on threads.
  */
-#include <math.h>
 #include <string.h>
 
 #include "../program/kernel.h"
@@ -62,106 +61,39 @@ int gd_prepare_sum_pool2d_vjp(gd_prepare *p) { return prepare(p, 1, 0, -1); }
 
 #else
 
-/* the windows low..high-1 whose tap `tap` lies in the image: their element is window * stride + tap - before */
-typedef struct {
-    int64_t low, high;
-} windows;
+enum { POOL_MAX, POOL_SUM };
 
-static windows reach(int64_t size, int64_t n, int64_t stride, int64_t before, int64_t tap) {
-    int64_t shift = tap - before;
-    int64_t low = shift < 0 ? (-shift + stride - 1) / stride : 0;
-    int64_t high = size > shift ? (size - shift + stride - 1) / stride : 0;
-    return (windows){low, high < n ? high : n};
-}
+#define T float
+#define INT int32_t
+#define S f32
+#include "pool_body.h"
 
-/* f(line of the image, element of a window's tap) over the taps of row r, the common strides spelled out so that the
- * loop over windows becomes vector code */
-#define FOR_STRIDE(loop) \
-    if (b->col_stride == 1) loop(1) else if (b->col_stride == 2) loop(2) else loop(b->col_stride)
+#define T double
+#define INT int64_t
+#define S f64
+#include "pool_body.h"
 
-#define EACH_TAP(r)                                                                                           \
-    for (int64_t i = 0, h = (r) * b->row_stride - b->top; i < b->kernel_rows; i++, h++)                       \
-        for (int64_t j = 0; h >= 0 && h < b->height && j < b->kernel_cols; j++)
-
-#define DEFINE_POOL(T, S)                                                                                     \
-    static void max_##S(const pool_block *b, const T *x, T *restrict y, int32_t *restrict at) {               \
-        for (int64_t r = 0; r < b->rows; r++, y += b->cols, at += b->cols) {                                  \
-            int64_t first = r * b->row_stride > b->top ? (r * b->row_stride - b->top) * b->width : 0;         \
-            for (int64_t c = 0; c < b->cols; c++) {                                                           \
-                int64_t left = c * b->col_stride - b->left;                                                   \
-                y[c] = -(T)INFINITY;                                                                          \
-                at[c] = (int32_t)(first + (left > 0 ? left : 0));                                             \
-            }                                                                                                 \
-            EACH_TAP(r) {                                                                                     \
-                windows w = reach(b->width, b->cols, b->col_stride, b->left, j);                              \
-                int32_t place = (int32_t)(h * b->width + j - b->left);                                        \
-                const T *from = x + place;                                                                    \
-                FOR_STRIDE(MAX_LOOP)                                                                          \
-            }                                                                                                 \
-        }                                                                                                     \
-    }                                                                                                         \
-    static void sum_##S(const pool_block *b, const T *x, T *restrict y) {                                     \
-        for (int64_t r = 0; r < b->rows; r++, y += b->cols) {                                                 \
-            for (int64_t c = 0; c < b->cols; c++) y[c] = 0;                                                   \
-            EACH_TAP(r) {                                                                                     \
-                windows w = reach(b->width, b->cols, b->col_stride, b->left, j);                              \
-                const T *from = x + h * b->width + j - b->left;                                               \
-                FOR_STRIDE(SUM_LOOP)                                                                          \
-            }                                                                                                 \
-        }                                                                                                     \
-    }                                                                                                         \
-    static void spread_##S(const pool_block *b, const T *restrict g, T *restrict x) {                         \
-        memset(x, 0, (size_t)(b->height * b->width) * sizeof(T));                                             \
-        for (int64_t r = 0; r < b->rows; r++, g += b->cols)                                                   \
-            EACH_TAP(r) {                                                                                     \
-                windows w = reach(b->width, b->cols, b->col_stride, b->left, j);                              \
-                T *to = x + h * b->width + j - b->left;                                                       \
-                FOR_STRIDE(SPREAD_LOOP)                                                                       \
-            }                                                                                                 \
+/* what one part does of each kernel: image and result are the operands' elements of one plane */
+#define DEFINE_KERNEL(name, in, out, f32, f64)                                                               \
+    int GD_ISA_NAME(gd_k_##name)(const gd_call *call) {                                                      \
+        const pool_block *b = call->block;                                                                   \
+        int64_t image = b->height * b->width, result = b->rows * b->cols;                                    \
+        int64_t end = gd_params_start(b->planes, call->part + 1, b->parts);                                  \
+        for (int64_t i = gd_params_start(b->planes, call->part, b->parts); i < end; i++) {                   \
+            if (b->dtype == GD_F32) {                                                                        \
+                const float *from = (const float *)call->operands[0] + i * (in);                             \
+                float *to = (float *)call->operands[1] + i * (out);                                          \
+                f32;                                                                                         \
+            } else {                                                                                         \
+                const double *from = (const double *)call->operands[0] + i * (in);                           \
+                double *to = (double *)call->operands[1] + i * (out);                                        \
+                f64;                                                                                         \
+            }                                                                                                \
+        }                                                                                                    \
+        return GD_OK;                                                                                        \
     }
-
-#define MAX_LOOP(step)                                                                                        \
-    for (int64_t c = w.low; c < w.high; c++) {                                                                \
-        int better = (from[c * (step)] > y[c]) | ((from[c * (step)] != from[c * (step)]) & (y[c] == y[c]));   \
-        y[c] = better ? from[c * (step)] : y[c];                                                              \
-        at[c] = better ? place + (int32_t)(c * (step)) : at[c];                                               \
-    }
-#define SUM_LOOP(step) \
-    for (int64_t c = w.low; c < w.high; c++) y[c] += from[c * (step)];
-#define SPREAD_LOOP(step) \
-    for (int64_t c = w.low; c < w.high; c++) to[c * (step)] += g[c];
-
-DEFINE_POOL(float, f32)
-DEFINE_POOL(double, f64)
-
-enum { POOL_MAX, POOL_SUM, POOL_SPREAD };
-
-static inline int run(const gd_call *call, int kind) {
-    const pool_block *b = call->block;
-    int64_t image = b->height * b->width, result = b->rows * b->cols;
-    int64_t end = gd_params_start(b->planes, call->part + 1, b->parts);
-    for (int64_t i = gd_params_start(b->planes, call->part, b->parts); i < end; i++) {
-        int64_t in = i * (kind == POOL_SPREAD ? result : image), out = i * (kind == POOL_SPREAD ? image : result);
-        if (b->dtype == GD_F32) {
-            const float *x = (const float *)call->operands[0] + in;
-            float *y = (float *)call->operands[1] + out;
-            if (kind == POOL_MAX) max_f32(b, x, y, (int32_t *)call->operands[2] + out);
-            else if (kind == POOL_SUM) sum_f32(b, x, y);
-            else spread_f32(b, x, y);
-        } else {
-            const double *x = (const double *)call->operands[0] + in;
-            double *y = (double *)call->operands[1] + out;
-            if (kind == POOL_MAX) max_f64(b, x, y, (int32_t *)call->operands[2] + out);
-            else if (kind == POOL_SUM) sum_f64(b, x, y);
-            else spread_f64(b, x, y);
-        }
-    }
-    return GD_OK;
-}
-
-int GD_ISA_NAME(gd_k_max_pool2d)(const gd_call *call) { return run(call, POOL_MAX); }
-
-int GD_ISA_NAME(gd_k_sum_pool2d)(const gd_call *call) { return run(call, POOL_SUM); }
-
-int GD_ISA_NAME(gd_k_sum_pool2d_vjp)(const gd_call *call) { return run(call, POOL_SPREAD); }
+#define PLACES ((int32_t *)call->operands[2] + i * result)
+DEFINE_KERNEL(max_pool2d, image, result, max_f32(b, from, to, PLACES), max_f64(b, from, to, PLACES))
+DEFINE_KERNEL(sum_pool2d, image, result, sum_f32(b, from, to), sum_f64(b, from, to))
+DEFINE_KERNEL(sum_pool2d_vjp, result, image, spread_f32(b, from, to), spread_f64(b, from, to))
 #endif
