@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import graphdiff as gd
+from graphdiff.cli import main
 from graphdiff.inspect.layout import HEIGHT, WIDTH, Item, lay_out
 
 HOSTILE = '</script><script>alert("1")</script>\\" \' & \n é ☃'
@@ -212,3 +213,140 @@ def test_the_timeline_of_a_plan(net):
     assert live.max() + plan.scratch_bytes == plan.lower_bound_bytes
     for b in plan.blocks():
         assert (live[b.first : b.last + 1] >= b.bytes).all()
+
+
+# ---------------------------------------------------------------------------------------------- differences
+
+
+def square(factor):
+    x = gd.input("x", shape=(3,))
+    return gd.compile([x], gd.sum(gd.exp(x * factor)), name="square")
+
+
+def test_a_graph_and_its_text_are_the_same():
+    f = square(2.0)
+    found = gd.inspect.diff(f.graph, gd.parse(str(f.graph)))
+    assert found.same and not (found.added or found.removed or found.changed)
+    assert {w: (a, b) for w, a, b in found.facts}["flops"][0] == f"{f.plan.flops:,}"
+
+
+def test_what_changed_is_named():
+    found = gd.inspect.diff(square(2.0).graph, square(3.0).graph)
+    assert [("multiply(x, 2.0)" in a, "multiply(x, 3.0)" in b) for a, b in found.changed] == [(True, True)]
+    assert not found.added and not found.removed and not found.same
+    x = gd.input("x", shape=(3,))
+    other = gd.compile([x], gd.sum(gd.sin(gd.exp(x * 2.0))), name="square").graph
+    found = gd.inspect.diff(square(2.0).graph, other)
+    assert len(found.added) == 1 and "sin" in found.added[0] and not found.removed
+    assert "+ %" in str(found) and "1 added, 0 removed" in str(found)
+    back = gd.inspect.diff(other, square(2.0).graph)
+    assert back.removed == found.added and not back.added
+
+
+def test_operands_swapped_are_a_difference():
+    def minus(swap):
+        x, y = gd.input("x", shape=(3,)), gd.input("y", shape=(3,))
+        return gd.compile([x, y], y - x if swap else x - y).graph
+
+    assert not gd.inspect.diff(minus(False), minus(True)).same
+
+
+# ---------------------------------------------------------------------------------------------- notebooks, plots
+
+
+def test_notebooks_show_without_script(net):
+    x, W, h, loss = net
+    hx, hloss = hostile()
+    f = gd.compile([x], loss, updates={W: W - gd.grad(loss, W)})
+    for shown in (gd.adjoint(loss, [W]), f, f.graph, h, f.plan_for(batch=3), gd.adjoint(hloss, hx)):
+        text = shown._repr_html_()
+        ET.fromstring(text)
+        assert "<script" not in text and len(text) < 50_000
+    deep = x
+    for _ in range(300):
+        deep = gd.tanh(deep)
+    assert len(deep._repr_html_()) < 5_000 and "301 nodes" in deep._repr_html_()
+
+
+def test_a_plan_is_plotted(net, tmp_path):
+    x, W, _, loss = net
+    gd.compile([x], gd.grad(loss, W)).plan_for(batch=5).plot(tmp_path / "plan.png")
+    assert (tmp_path / "plan.png").read_bytes().startswith(b"\x89PNG")
+
+
+# ---------------------------------------------------------------------------------------------- command line
+
+SCRIPT = """
+import numpy as np, graphdiff as gd
+x = gd.input("x", shape=("batch", 3))
+W = gd.parameter("W", value=np.ones((3, 2), "float32"))
+loss = gd.mean(gd.tanh(x @ W))
+adj = gd.adjoint(loss, [W])
+step = gd.compile([x], loss, updates={W: W - 0.1 * adj.gradients[0]}, name="step")
+number = 3
+"""
+
+
+@pytest.fixture
+def script(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "script.py").write_text(SCRIPT)
+    return tmp_path
+
+
+def test_inspect_prints_and_writes(script, capsys):
+    assert main(["inspect", "script.py:adj"]) == 0
+    assert "adjoint of step wrt W:" in capsys.readouterr().out
+    assert main(["inspect", "script.py:step", "--plan", "--size", "batch=4", "--html", "step.html"]) == 0
+    assert "step at batch=4" in (out := capsys.readouterr().out) and "graph step" not in out
+    assert data_of(script / "step.html")[0]["values"]
+    np.savez(script / "feed.npz", x=np.full((2, 3), 7, "float32"))
+    assert main(["inspect", "script.py:adj", "--html", "adj.html", "--feed", "feed.npz"]) == 0
+    assert data_of(script / "adj.html")[0]["values"][0][0]["data"] == [7.0] * 6
+    assert main(["inspect", "script.py:loss"]) == 0
+
+
+def test_check_and_profile(script, capsys):
+    assert main(["check", "script.py:adj", "--size", "batch=3"]) == 0
+    assert main(["check", "script.py:step", "--size", "batch=3", "--order", "1"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("vjp") == 3 and "MISMATCH" not in out
+    assert main(["profile", "script.py:step", "--size", "batch=3", "--calls", "2", "--trace", "t.json"]) == 0
+    assert "matmul" in capsys.readouterr().out and json.loads((script / "t.json").read_text())["traceEvents"]
+
+
+def test_diff_ends_as_diff_does(script, capsys):
+    square(2.0).save("a.gd")
+    (script / "b.txt").write_text(str(square(3.0).graph))
+    assert main(["diff", "a.gd", "a.gd"]) == 0
+    assert main(["diff", "a.gd", "b.txt"]) == 1
+    assert "multiply(x, 3.0)" in capsys.readouterr().out
+    assert main(["diff", "a.gd", "missing.gd"]) == 2
+    assert "missing.gd: no such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["inspect", "script.py:nothing"], "has no 'nothing'; it has W, adj, loss, step, x"),
+        (["inspect", "script.py:number"], "is a int, not a graph"),
+        (["inspect", "missing.py:step"], "missing.py: no such file"),
+        (["inspect", "no_such_module:step"], "no module is called 'no_such_module'"),
+        (["inspect", "script.py"], "line 2"),
+        (["inspect", "script.py:step", "--plan"], "give --size batch=N or --feed"),
+        (["inspect", "script.py:adj", "--html", "missing/a.html"], "missing/a.html"),
+        (["inspect", "script.py:step", "--plan", "--feed", "script.py"], "is no .npz file"),
+        (["check", "script.py:x", "--size", "batch=2"], "no 0-d float result"),
+    ],
+)
+def test_what_is_wrong_is_told(script, capsys, arguments, told):
+    assert main(arguments) == 2
+    err = capsys.readouterr().err
+    assert told in err and "Traceback" not in err
+
+
+@pytest.mark.parametrize("command", ["inspect", "check", "profile", "diff"])
+def test_help_shows_examples(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([command, "--help"])
+    assert end.value.code == 0 and "examples:" in capsys.readouterr().out

@@ -1,19 +1,22 @@
 """The command `graphdiff`: one module for each subcommand, which adds its arguments and runs.
 
-Owns what all of them share: exit codes and how errors are told. 0 is success; 2 is something the caller can mend, told
-without a traceback; 130 is Ctrl-C, as shells have it.
+Owns what all of them share: exit codes and how errors are told. 0 is success; 1 is a difference found (diff, check);
+2 is something the caller can mend, told without a traceback; 130 is Ctrl-C, as shells have it.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import graphdiff as gd
 
 from ..errors import GraphdiffError
-from . import demo
+from . import check, demo, diff, inspect, profile
 
-COMMANDS = {"demo": demo}
+COMMANDS: dict[str, Any] = {
+    "inspect": inspect, "check": check, "profile": profile, "diff": diff, "demo": demo,
+}  # fmt: skip
 # What an optional package is called by pip, and which extra of graphdiff brings it.
 EXTRAS = {"sklearn": ("scikit-learn", "demo"), "matplotlib": ("matplotlib", "demo"), "tqdm": ("tqdm", "demo")}
 

@@ -19,6 +19,7 @@ from .dot import to_dot as to_dot
 from .dot import to_svg as to_svg
 from .html import adjoint_to_html, function_to_html, graph_to_html
 from .notebook import plan_html, repr_html
+from .picture import whole_graph as whole_graph
 from .plot import plot_plan
 
 METHODS: dict[type, dict[str, Any]] = {

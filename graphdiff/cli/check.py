@@ -1,0 +1,50 @@
+"""Compare derivatives of a target with finite differences.
+
+Must not know: how derivatives are checked.
+"""
+
+import argparse
+import sys
+
+import graphdiff as gd
+
+from ..errors import GradientMismatch, GraphError
+from . import target
+
+EXAMPLES = """examples:
+  graphdiff check train.py:loss --size batch=4         by all parameters, random inputs
+  graphdiff check model:adj --feed batch.npz --order 1 by what the adjoint is of, inputs from a file
+  exit status: 0 they agree, 1 they do not, 2 it could not be tried
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `graphdiff check`."""
+    parser.add_argument("target", metavar="TARGET", help=target.HELP)
+    parser.add_argument("--order", type=int, choices=(1, 2), default=2, help="2: second derivatives too (%(default)s)")
+    target.add_feed_arguments(parser)
+    parser.epilog, parser.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the comparisons."""
+    found = target.find(args.target)
+    if isinstance(found, gd.Adjoint):
+        loss, wrt, graph = found.loss, found._leaves, found.graph()
+    else:
+        f = target.function_of(found)
+        graph = f.graph
+        loss = next((v for v in graph.outputs if not v.shape and v.dtype.kind == "f"), None)
+        if loss is None:
+            raise GraphError(f"{args.target} has no 0-d float result to differentiate")
+        wrt = [p for p in graph.parameters if p.node.op.name == "parameter" and p.dtype.kind == "f"]
+        wrt = wrt or [v for v in graph.inputs if v.dtype.kind == "f"]
+    used = {v.name for v in gd.inspect.whole_graph(loss).inputs} | {v.name for v in wrt}
+    feed = {name: a for name, a in target.feed_for(graph, args).items() if name in used}
+    try:
+        print(gd.check_grad(loss, wrt, feed, order=args.order))
+    except GradientMismatch as error:
+        print(error.report)
+        print(f"graphdiff check: {error}", file=sys.stderr)
+        return 1
+    return 0
