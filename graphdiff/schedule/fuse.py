@@ -1,7 +1,8 @@
 """Which nodes become one instruction: elementwise chains, broadcasts and trailing reductions form groups.
 
 First each elementwise node joins the group of its consumers if they are all in one: such a group has one result, so no
-cycle can arise. Then groups over the same elements merge where one reads what the other computes or both read the same,
+cycle can arise. A reduction over the last axes whose result goes back to the very rows it came from joins too, with
+what is computed on it row by row: softmax and layer normalisation are one instruction. Then groups over the same elements merge where one reads what the other computes or both read the same,
 if the order of all others allows. Views are transparent: they are read through strides.
 Invariants: a group is one phase and one iteration shape; groups are in topological order; only elementwise results and
 reductions leave a group.
@@ -12,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..ir.dims import Shape
+from ..ir.dims import Shape, Size
 from ..ir.graph import LEAVES, Node, Value
-from ..ops.registry import Index, Reduce, Tile, View
+from ..ops.opdef import contiguous_strides
+from ..ops.registry import Index, Reduce, Strided, Tile, View
 
 GROUP_LIMIT = 160  # micro-operations in one group: compile time and registers stay bounded
 
@@ -22,13 +24,14 @@ GROUP_LIMIT = 160  # micro-operations in one group: compile time and registers s
 class Group:
     """Nodes that run as one instruction. ``shape`` is None for kinds that are never fused."""
 
-    __slots__ = ("nodes", "shape", "phase", "axes", "position", "merged")
+    __slots__ = ("nodes", "shape", "phase", "axes", "row", "position", "merged")
 
     def __init__(self, node: Node, shape: Shape | None, phase: str, axes: tuple[int, ...] | None = None):
         self.nodes = [node]
         self.shape = shape
         self.phase = phase
-        self.axes = axes  # of its reductions: all the same
+        self.axes = axes  # of the reductions that leave it: all the same
+        self.row = 0  # how many last dimensions make a row, where values are reduced along rows inside
         self.position = 0
         self.merged: Group | None = None
 
@@ -84,7 +87,13 @@ def _trees(nodes: list[Node], users: Users, forced: set[Node], phases: dict[Node
         kind = type(node.op.kernel)
         phase = phases[node]
         if kind is Reduce:
-            group_of[node] = Group(node, node.inputs[0].shape, phase, node.attrs["axes"])
+            target = None if node in forced else _by_row(node, users, group_of, len(node.attrs["axes"]))
+            if target is not None and target.phase == phase:
+                target.row = len(node.attrs["axes"])
+                target.nodes.append(node)
+                group_of[node] = target
+            else:
+                group_of[node] = Group(node, node.inputs[0].shape, phase, node.attrs["axes"])
             continue
         if kind is not Tile:
             group_of[node] = Group(node, None, phase)
@@ -98,6 +107,12 @@ def _trees(nodes: list[Node], users: Users, forced: set[Node], phases: dict[Node
                     target = None
                     break
                 target = g
+        if target is None and node not in forced:
+            by_row = _by_row(node, users, group_of, None)
+            if by_row is not None and by_row.phase == phase:
+                by_row.nodes.append(node)
+                group_of[node] = by_row
+                continue
         if (
             target is not None
             and (target.shape == shape or (shape == () and target.shape is not None))
@@ -109,6 +124,70 @@ def _trees(nodes: list[Node], users: Users, forced: set[Node], phases: dict[Node
         else:
             group_of[node] = Group(node, shape, phase)
     return group_of
+
+
+def row_shaped(value: Value, shape: Shape, row: int) -> bool:
+    """Whether ``value`` has one element for each row of ``shape``, the row's dimensions dropped or kept as 1."""
+    lead = shape[: len(shape) - row]
+    return row > 0 and value.shape in (lead, (*lead, *(1,) * row))
+
+
+def _by_row(node: Node, users: Users, group_of: dict[Node, Group], row: int | None) -> Group | None:
+    """The group that ``node``, a reduction along rows or something computed on such results, can join: all that reads
+    it is there and reads, for each row, that row's value. ``row`` None: the row of the group."""
+    target = None
+    for reader, _ in users.readers.get(node, ()):
+        g = group_of.get(reader)
+        if g is None or g.shape is None or g.axes is not None or (target is not None and g is not target):
+            return None
+        target = g
+    if target is None or target.shape is None or len(target.nodes) >= GROUP_LIMIT:
+        return None
+    shape = target.shape
+    if row is None:
+        row = target.row
+        if not row_shaped(node.outputs[0], shape, row):
+            return None
+    else:
+        if target.row not in (0, row) or node.inputs[0].shape != shape:
+            return None
+        if node.attrs["axes"] != tuple(range(len(shape) - row, len(shape))):
+            return None
+    lead = contiguous_strides(shape[: len(shape) - row])
+    for reader, _ in users.readers[node]:
+        for v in reader.inputs:
+            if users.of(v.node) is node and not _reads_rows(v, node, reader, shape, row, lead):
+                return None
+    return target
+
+
+def _reads_rows(v: Value, node: Node, reader: Node, shape: Shape, row: int, lead: tuple[Size, ...]) -> bool:
+    """Whether ``reader`` sees, through the views that lead to its operand ``v``, each row's own value of ``node``."""
+    chain = []
+    while v.node is not node:
+        chain.append(v.node)
+        v = v.node.inputs[0]
+    at: Strided | None = Strided(0, contiguous_strides(v.shape))
+    last = v
+    for view in reversed(chain):
+        at = view.op.kernel.rule(view, at)
+        if at is None or view.op.name == "custom":
+            return False
+        last = view.outputs[0]
+    frame = reader.inputs[0].shape if type(reader.op.kernel) is Reduce else reader.outputs[0].shape
+    return at is not None and at.offset == 0 and in_frame(last, at.strides, frame, shape, row) == (*lead, *(0,) * row)
+
+
+def in_frame(value: Value, strides: tuple[Size, ...], frame: Shape, shape: Shape, row: int) -> tuple[Size, ...]:
+    """Strides over ``shape`` of an operand of a node whose own shape is ``frame``: broadcast to it, and with the row's
+    dimensions behind it where the node has dropped them."""
+    extra = len(frame) - value.ndim
+    over = (0,) * extra + tuple(
+        0 if s == 1 and frame[i + extra] != 1 else st for i, (s, st) in enumerate(zip(value.shape, strides)))  # fmt: skip
+    if row and len(frame) == len(shape) - row and frame == shape[: len(frame)]:
+        return over + (0,) * row
+    over = (0,) * (len(shape) - len(frame)) + over
+    return tuple(0 if s == 1 and t != 1 else st for s, t, st in zip((*(1,) * (len(shape) - len(frame)), *frame), shape, over))
 
 
 def _merge(ordered: list[Group], group_of: dict[Node, Group], users: Users) -> None:
@@ -161,6 +240,8 @@ def _find(g: Group) -> Group:
 def _may_merge(first: Group, second: Group, deps: dict[Node, bool], group_of: dict[Node, Group]) -> bool:
     """Whether ``second`` can run as part of ``first``, at its place."""
     if first is second or first.shape != second.shape or first.phase != second.phase:
+        return False
+    if (first.row or second.row) and (first.row != second.row or first.axes is not None or second.axes is not None):
         return False
     if first.axes is not None and second.axes is not None and first.axes != second.axes:
         return False

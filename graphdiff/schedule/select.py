@@ -19,7 +19,7 @@ from ..ir.dtypes import CODE, int64
 from ..ir.graph import Graph, Node, Value
 from ..ops.opdef import contiguous_strides
 from ..ops.registry import Branch, Call, Guard, Index, Loop, Matmul, Place, Reduce, Strided, View
-from .fuse import Group, group
+from .fuse import Group, group, in_frame
 from .instruction import ARENA, CONST, INPUT, OUTPUT, PARAM, Buffer, Instruction, Step
 
 
@@ -71,6 +71,7 @@ class _Selector:
         self.out: list[Instruction] = []
         self.constants: dict[int, Buffer] = {}
         self.contiguous: dict[Value, Location] = {}
+        self.base: dict[Value, Value] = {}  # view -> the value whose storage it reads
 
     # ------------------------------------------------------------------ the whole
     def run(self) -> Selected:
@@ -78,8 +79,8 @@ class _Selector:
         inputs = [self._leaf(v, INPUT, i) for i, v in enumerate(graph.inputs)]
         parameters = [self._leaf(v, PARAM, i) for i, v in enumerate(graph.parameters)]
         kept = [*graph.outputs, *(v for _, v in graph.updates), *self.extra]
-        groups, group_of = group(graph.nodes, kept, self.phases)
-        stored = self._stored(groups, group_of, kept)
+        groups, _ = group(graph.nodes, kept, self.phases)
+        stored = self._stored(groups, kept)
         for g in groups:
             root = g.nodes[-1]
             kernel = root.op.kernel
@@ -100,28 +101,35 @@ class _Selector:
             else:
                 raise CompileError(f"{root.op.name} cannot be executed", source=str(root.source))
         outputs = self._outputs()
-        commits = [self._copy_to(self._of(value), target.shape, parameters[slot], "update", value.node)
-                   for slot, target, value in self._updates()]  # fmt: skip
+        commits = [self._copy_to(value, parameters[slot], "update")
+                   for slot, value in self._updates()]  # fmt: skip
         return Selected(self.out, inputs, outputs, parameters, commits, self.location)
 
-    def _updates(self) -> list[tuple[int, Value, Value]]:
+    def _updates(self) -> list[tuple[int, Value]]:
         slot = {p: i for i, p in enumerate(self.graph.parameters)}
-        return [(slot[p], p, v) for p, v in self.graph.updates]
+        return [(slot[p], v) for p, v in self.graph.updates]
 
     def _leaf(self, v: Value, kind: str, slot: int) -> Buffer:
         buffer = Buffer(kind, v.dtype, product(v.shape), slot, label=v.name, node=v.node)
         self.location[v] = Location(buffer, 0, contiguous_strides(v.shape))
         return buffer
 
-    def _stored(self, groups: list[Group], group_of: dict[Node, Group], kept: Sequence[Value]) -> set[Value]:
-        """Values that must be in memory: read outside their group, through a view, or by the caller."""
+    def _stored(self, groups: list[Group], kept: Sequence[Value]) -> set[Value]:
+        """Values that must be in memory: read outside their group, or by the caller; through views or not."""
+        base = self.base
         final = {n: g for g in groups for n in g.nodes}
-        stored = set(kept)
+        stored: set[Value] = set()
         for node in self.graph.nodes:
+            if type(node.op.kernel) is View:
+                v = node.inputs[0]
+                base[node.outputs[0]] = base.get(v, v)
+                continue
             g = final.get(node)
             for v in node.inputs:
+                v = base.get(v, v)
                 if g is None or final.get(v.node) is not g:
                     stored.add(v)
+        stored.update(base.get(v, v) for v in kept)
         return stored
 
     # ------------------------------------------------------------------ where values are
@@ -179,14 +187,14 @@ class _Selector:
         found = self.contiguous.get(value)
         if found is None:
             buffer = Buffer(ARENA, value.dtype, product(value.shape), label=value.node.op.name, node=value.node)
-            self.out.append(self._copy_to(at, value.shape, buffer, self.phases.get(value.node, "forward"), value.node))
+            self.out.append(self._copy_to(value, buffer, self.phases.get(value.node, "forward")))
             found = self.contiguous[value] = Location(buffer, 0, strides)
         return found
 
-    def _copy_to(self, at: Location, shape: Shape, target: Buffer, phase: str, node: Node) -> Instruction:
-        tile = _TileBuilder(shape)
-        tile.store(tile.load(at, target.dtype), target, 0, contiguous_strides(shape))
-        return tile.instruction(phase, [node])
+    def _copy_to(self, value: Value, target: Buffer, phase: str) -> Instruction:
+        tile = _TileBuilder(value.shape)
+        tile.store(tile.load(self._of(value), value), target, 0, contiguous_strides(value.shape))
+        return tile.instruction(phase, [value.node])
 
     def _outputs(self) -> list[Buffer]:
         """Result storage: what computes an output writes it where the caller gets it; leaves, views and values
@@ -203,7 +211,7 @@ class _Selector:
                 b.kind, b.slot = OUTPUT, slot
             else:
                 b = Buffer(OUTPUT, v.dtype, count, slot, label=v.node.op.name, node=v.node)
-                self.out.append(self._copy_to(at, v.shape, b, self.phases.get(v.node, "forward"), v.node))
+                self.out.append(self._copy_to(v, b, self.phases.get(v.node, "forward")))
             outputs.append(b)
         return outputs
 
@@ -218,27 +226,23 @@ class _Selector:
     # ------------------------------------------------------------------ kinds of instructions
     def _tile(self, g: Group, stored: set[Value]) -> None:
         assert g.shape is not None
-        tile = _TileBuilder(g.shape)
-        registers: dict[Value, int] = {}
+        tile = _TileBuilder(g.shape, g.row)
+        registers: dict[Value, Any] = {}
         flops = 0
-
-        def register(v: Value) -> int:
-            r = registers.get(v)
-            if r is None:
-                r = registers[v] = tile.load(self._of(v), v.dtype, v.shape)
-            return r
-
-        stores: list[tuple[int, Value, str | None]] = []
+        stores = []
         for node in g.nodes:
             y = node.outputs[0]
             kernel = node.op.kernel
-            if isinstance(kernel, Reduce):
-                stores.append((register(node.inputs[0]), y, kernel.reduction))
-            else:
-                args = [register(v) for v in node.inputs]
+            frame = node.inputs[0].shape if isinstance(kernel, Reduce) else y.shape
+            args = [self._register(tile, registers, v, frame) for v in node.inputs]
+            if not isinstance(kernel, Reduce):
                 registers[y] = tile.op(kernel.microop, y.dtype, args)
                 if y in stored:
                     stores.append((registers[y], y, None))
+            elif g.axes is None:
+                registers[y] = tile.op(f"row_{kernel.reduction}", y.dtype, args)
+            else:
+                stores.append((args[0], y, kernel.reduction))
             flops += 1
         for r, y, reduction in stores:
             buffer = self._result(y)
@@ -251,6 +255,12 @@ class _Selector:
                 spread = tuple(0 if i in axes else next(kept) for i in range(len(g.shape)))
                 tile.store(r, buffer, 0, spread, reduction, sum(1 << a for a in axes))
         self.out.append(tile.instruction(g.phase, g.nodes, product(g.shape) * flops))
+
+    def _register(self, tile: _TileBuilder, registers: dict[Value, Any], v: Value, frame: Shape) -> Any:
+        """The register with an operand of a node of shape ``frame``: computed in this instruction - row by row, if
+        there are views between - or loaded."""
+        base = self.base.get(v, v)
+        return registers[base] if base in registers else tile.load(self._of(v), v, frame)
 
     def _matmul(self, node: Node) -> None:
         a, b = node.inputs
@@ -309,7 +319,7 @@ class _Selector:
         if fill is not None:
             tile = _TileBuilder(y.shape)
             v = node.inputs[fill]
-            tile.store(tile.load(self._of(v), v.dtype, v.shape), out, 0, strides)
+            tile.store(tile.load(self._of(v), v), out, 0, strides)
             parts.append(tile)
         for i, starts, steps in kernel.rule(node):
             v = node.inputs[i]
@@ -317,7 +327,7 @@ class _Selector:
             offset: Size = 0
             for start, stride in zip(starts, strides):
                 offset = offset + start * stride
-            tile.store(tile.load(self._of(v), v.dtype), out, offset, tuple(st * k for st, k in zip(strides, steps)))
+            tile.store(tile.load(self._of(v), v), out, offset, tuple(st * k for st, k in zip(strides, steps)))
             parts.append(tile)
         reads = list(dict.fromkeys(b for t in parts for b in t.reads))
         steps_ = []
@@ -383,8 +393,8 @@ def _bytes(v: Value) -> Size:
 class _TileBuilder:
     """Collects the loads, constants, micro-operations and stores of one tile instruction over ``shape``."""
 
-    def __init__(self, shape: Shape):
-        self.shape = shape
+    def __init__(self, shape: Shape, row: int = 0):
+        self.shape, self.row = shape, row
         self.reads: list[Buffer] = []
         self.writes: list[Buffer] = []
         self.loads: dict[tuple[Any, ...], int] = {}
@@ -395,14 +405,11 @@ class _TileBuilder:
         self.stores: list[tuple[Any, str | None, int, int, Size, tuple[Size, ...]]] = []
 
     # A register is ("load"|"const"|"op", number) until the totals are known.
-    def load(self, at: Location, dtype: np.dtype, shape: Shape | None = None) -> Any:
+    def load(self, at: Location, value: Value, frame: Shape | None = None) -> Any:
+        """``value``, which is ``at``, as an operand of a node of shape ``frame`` (that of the instruction)."""
         if at.scalar is not None:
             return self._const(at.scalar)
-        shape = self.shape if shape is None else shape
-        extra = len(self.shape) - len(shape)
-        strides = (0,) * extra + tuple(
-            0 if s == 1 and whole != 1 else st for s, whole, st in zip(shape, self.shape[extra:], at.strides)
-        )
+        strides = in_frame(value, at.strides, self.shape if frame is None else frame, self.shape, self.row)
         key = (id(at.buffer), at.offset, strides)
         n = self.loads.get(key)
         if n is None:
@@ -410,8 +417,8 @@ class _TileBuilder:
             self.load_list.append((at.buffer, at.offset, strides))
             if at.buffer is not None and at.buffer not in self.reads:
                 self.reads.append(at.buffer)
-        if at.buffer is None and dtype is not int64:
-            return self.op("cast", dtype, [("load", n)])
+        if at.buffer is None and value.dtype is not int64:
+            return self.op("cast", value.dtype, [("load", n)])
         return ("load", n)
 
     def _const(self, scalar: np.ndarray) -> tuple[str, int]:
@@ -430,7 +437,7 @@ class _TileBuilder:
 
     def payload(self) -> list[Any]:
         base = {"load": 0, "const": len(self.load_list), "op": len(self.load_list) + len(self.consts)}
-        out: list[Any] = [len(self.shape), 0, len(self.load_list), len(self.consts), len(self.ops), len(self.stores),
+        out: list[Any] = [len(self.shape), self.row, len(self.load_list), len(self.consts), len(self.ops), len(self.stores),
                           *self.shape]  # fmt: skip
         for buffer, offset, strides in self.load_list:
             out += [-1 if buffer is None else self.reads.index(buffer), offset, *strides]
