@@ -21,6 +21,9 @@ from ..ops.registry import Index, Reduce, Strided, Tile, View
 GROUP_LIMIT = 160  # micro-operations in one group: compile time and registers stay bounded
 
 
+_EARLIER = {"forward": 0, "backward": 1, "update": 2}
+
+
 class Group:
     """Nodes that run as one instruction. ``shape`` is None for kinds that are never fused."""
 
@@ -87,8 +90,8 @@ def _trees(nodes: list[Node], users: Users, forced: set[Node], phases: dict[Node
         kind = type(node.op.kernel)
         phase = phases[node]
         if kind is Reduce:
-            target = None if node in forced else _by_row(node, users, group_of, len(node.attrs["axes"]))
-            if target is not None and target.phase == phase:
+            target = None if node in forced else _by_row(node, users, group_of, phases, len(node.attrs["axes"]))
+            if target is not None:
                 target.row = len(node.attrs["axes"])
                 target.nodes.append(node)
                 group_of[node] = target
@@ -108,8 +111,8 @@ def _trees(nodes: list[Node], users: Users, forced: set[Node], phases: dict[Node
                     break
                 target = g
         if target is None and node not in forced:
-            by_row = _by_row(node, users, group_of, None)
-            if by_row is not None and by_row.phase == phase:
+            by_row = _by_row(node, users, group_of, phases, None)
+            if by_row is not None:
                 by_row.nodes.append(node)
                 group_of[node] = by_row
                 continue
@@ -132,16 +135,22 @@ def row_shaped(value: Value, shape: Shape, row: int) -> bool:
     return row > 0 and value.shape in (lead, (*lead, *(1,) * row))
 
 
-def _by_row(node: Node, users: Users, group_of: dict[Node, Group], row: int | None) -> Group | None:
-    """The group that ``node``, a reduction along rows or something computed on such results, can join: all that reads
-    it is there and reads, for each row, that row's value. ``row`` None: the row of the group."""
-    target = None
-    for reader, _ in users.readers.get(node, ()):
+def _by_row(
+    node: Node, users: Users, group_of: dict[Node, Group], phases: dict[Node, str], row: int | None
+) -> Group | None:
+    """The group that ``node``, a reduction along rows or something computed on such results, can join: all of its phase
+    that reads it is there and reads, for each row, that row's value. (Readers of later phases get it from memory: no
+    cycle can come of them.) ``row`` None: the row of the group."""
+    target, phase = None, phases[node]
+    readers = [r for r, _ in users.readers.get(node, ()) if phases[r] == phase]
+    for reader in readers:
         g = group_of.get(reader)
         if g is None or g.shape is None or g.axes is not None or (target is not None and g is not target):
             return None
         target = g
-    if target is None or target.shape is None or len(target.nodes) >= GROUP_LIMIT:
+    if target is None or target.shape is None or target.phase != phase or len(target.nodes) >= GROUP_LIMIT:
+        return None
+    if any(_EARLIER[phases[r]] < _EARLIER[phase] for r, _ in users.readers[node]):
         return None
     shape = target.shape
     if row is None:
@@ -154,7 +163,7 @@ def _by_row(node: Node, users: Users, group_of: dict[Node, Group], row: int | No
         if node.attrs["axes"] != tuple(range(len(shape) - row, len(shape))):
             return None
     lead = contiguous_strides(shape[: len(shape) - row])
-    for reader, _ in users.readers[node]:
+    for reader in readers:
         for v in reader.inputs:
             if users.of(v.node) is node and not _reads_rows(v, node, reader, shape, row, lead):
                 return None

@@ -238,9 +238,12 @@ class _Selector:
             if not isinstance(kernel, Reduce):
                 registers[y] = tile.op(kernel.microop, y.dtype, args)
                 if y in stored:
-                    stores.append((registers[y], y, None))
+                    # one value for each row: as it is the same all along the row, the largest is it
+                    stores.append((registers[y], y, None if y.shape == g.shape or not g.row else "max"))
             elif g.axes is None:
                 registers[y] = tile.op(f"row_{kernel.reduction}", y.dtype, args)
+                if y in stored:
+                    stores.append((args[0], y, kernel.reduction))
             else:
                 stores.append((args[0], y, kernel.reduction))
             flops += 1
@@ -250,7 +253,8 @@ class _Selector:
             if reduction is None:
                 tile.store(r, buffer, 0, strides)
             else:
-                axes = g.axes or ()
+                axes = g.axes if g.axes is not None else tuple(range(len(g.shape) - g.row, len(g.shape)))
+                strides = strides[: len(g.shape) - len(axes)] if g.axes is None else strides
                 kept = iter(strides)
                 spread = tuple(0 if i in axes else next(kept) for i in range(len(g.shape)))
                 tile.store(r, buffer, 0, spread, reduction, sum(1 << a for a in axes))
