@@ -350,3 +350,49 @@ def test_help_shows_examples(command, capsys):
     with pytest.raises(SystemExit) as end:
         main([command, "--help"])
     assert end.value.code == 0 and "examples:" in capsys.readouterr().out
+
+
+# ---------------------------------------------------------------------------------------------- gradient flow
+
+
+def chain(depth, scale, activation=gd.tanh):
+    x = gd.input("x", shape=(8, 16))
+    rng = np.random.default_rng(0)
+    params = [gd.parameter(f"W{k}", value=(scale * rng.normal(size=(16, 16))).astype("float32")) for k in range(depth)]
+    h = x
+    for W in params:
+        h = activation(h @ W)
+    return x, params, gd.sum(h * h)
+
+
+def recorded(x, params, loss, calls=3):
+    updates = {p: p - 0.01 * g for p, g in zip(params, gd.grad(loss, params))}
+    flow = gd.inspect.GradientFlow(loss, params, updates=updates)
+    step = gd.compile([x], [loss, flow.outputs], updates=updates)
+    for _ in range(calls):
+        flow.record(step(np.random.default_rng(1).normal(size=(8, 16)).astype("float32"))[1])
+    return flow
+
+
+def test_the_statistics_are_those_of_the_gradient(tmp_path):
+    x, params, loss = chain(2, 0.3)
+    x0 = np.random.default_rng(1).normal(size=(8, 16)).astype("float32")
+    (g, _), W = gd.compile([x], gd.grad(loss, params))(x0), params[0].value.copy()
+    flow = recorded(x, params, loss, calls=1)
+    expected = [np.linalg.norm(g), np.abs(g).mean(), 0.0, 0.01 * np.linalg.norm(g) / np.linalg.norm(W)]
+    np.testing.assert_allclose(flow.history[0, 0], expected, rtol=1e-3)
+    flow.plot(tmp_path / "flow.png")
+    assert (tmp_path / "flow.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(gd.FeedError, match="got shape"):
+        flow.record([1.0])
+
+
+def test_what_is_wrong_is_named():
+    assert recorded(*chain(3, 0.25)).verdicts() == {}
+    biases = [gd.parameter(f"b{k}", value=np.full(16, 0.1, "float32")) for k in range(20)]
+    rest = iter(biases)
+    x, _, loss = chain(20, 0.1, lambda h: gd.tanh(h + next(rest)))
+    assert recorded(x, biases, loss).verdicts()["b0"] == "vanishing"
+    assert set(recorded(*chain(6, 3.0, lambda h: h)).verdicts().values()) == {"exploding"}
+    flow = recorded(*chain(2, 1.0, lambda h: gd.nn.relu(h - 1e4)))
+    assert set(flow.verdicts().values()) == {"dead"} and "dead" in str(flow)

@@ -5,6 +5,7 @@ Must not know: how derivatives are checked.
 
 import argparse
 import sys
+from typing import Any
 
 import graphdiff as gd
 
@@ -30,15 +31,18 @@ def run(args: argparse.Namespace) -> int:
     """Print the comparisons."""
     found = target.find(args.target)
     if isinstance(found, gd.Adjoint):
-        loss, wrt, graph = found.loss, found._leaves, found.graph()
+        graph = found.graph()
+        loss: gd.Tensor | None = found.loss
+        wrt: list[Any] = list(found._leaves)
     else:
         f = target.function_of(found)
         graph = f.graph
-        loss = next((v for v in graph.outputs if not v.shape and v.dtype.kind == "f"), None)
-        if loss is None:
-            raise GraphError(f"{args.target} has no 0-d float result to differentiate")
+        results = [v for v in graph.outputs if isinstance(v, gd.Tensor)]
+        loss = next((v for v in results if not v.shape and v.dtype.kind == "f"), None)
         wrt = [p for p in graph.parameters if p.node.op.name == "parameter" and p.dtype.kind == "f"]
         wrt = wrt or [v for v in graph.inputs if v.dtype.kind == "f"]
+    if loss is None:
+        raise GraphError(f"{args.target} has no 0-d float result to differentiate")
     used = {v.name for v in gd.inspect.whole_graph(loss).inputs} | {v.name for v in wrt}
     feed = {name: a for name, a in target.feed_for(graph, args).items() if name in used}
     try:

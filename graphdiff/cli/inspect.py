@@ -7,6 +7,8 @@ import argparse
 
 import graphdiff as gd
 
+from ..inspect.html import function_to_html
+from ..inspect.picture import whole_graph
 from . import target
 
 EXAMPLES = """examples:
@@ -33,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     found = target.find(args.target)
     if args.text or not (args.plan or args.html):
         print(found.graph if isinstance(found, gd.Function) else
-              target.whole_graph(found) if isinstance(found, gd.Tensor) else found)  # fmt: skip
+              whole_graph(found) if isinstance(found, gd.Tensor) else found)  # fmt: skip
     f = target.function_of(found) if args.plan or isinstance(found, gd.Function) else None
     told = args.feed is not None or bool(args.size)
     if args.plan and f is not None:
@@ -42,9 +44,9 @@ def run(args: argparse.Namespace) -> int:
         print(f.plan)
     if args.html:
         if f is not None and isinstance(found, gd.Function):
-            f.to_html(args.html, **(target.feed_for(f.graph, args) if told else {}))
+            function_to_html(f, args.html, **(target.feed_for(f.graph, args) if told else {}))
         else:
-            graph = found.graph() if isinstance(found, gd.Adjoint) else target.whole_graph(found)
+            graph = found.graph() if isinstance(found, gd.Adjoint) else whole_graph(found)
             found.to_html(args.html, feed=target.feed_for(graph, args) if told else None)
         print(f"wrote {args.html}")
     return 0

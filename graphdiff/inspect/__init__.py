@@ -17,6 +17,7 @@ from .diff import Difference as Difference
 from .diff import diff as diff
 from .dot import to_dot as to_dot
 from .dot import to_svg as to_svg
+from .flow import GradientFlow as GradientFlow
 from .html import adjoint_to_html, function_to_html, graph_to_html
 from .notebook import plan_html, repr_html
 from .picture import whole_graph as whole_graph

@@ -60,8 +60,11 @@ def _quoted(text: str) -> str:
 
 
 def items_of(picture: Picture) -> list[Item]:
-    """The boxes as the layout takes them: the backward half, and updates, on the right."""
-    return [Item(b.inputs, b.phase in ("backward", "update"), b.partner) for b in picture.boxes]
+    """The boxes as the layout takes them: the backward half, and updates, on the right. What sums the contributions to
+    a leaf stands where it adds, not opposite the leaf, where a much used one would have a tower of sums."""
+    leaf = [b.phase == "leaf" for b in picture.boxes]
+    return [Item(b.inputs, b.phase in ("backward", "update"),
+                 None if b.partner is not None and leaf[b.partner] else b.partner) for b in picture.boxes]  # fmt: skip
 
 
 def to_svg(what: Drawable, path: str | Path | None = None) -> str:

@@ -156,7 +156,7 @@ def _closed(picture: Picture, depth: int) -> dict[str, Any]:
     of: list[int] = []
     last = None
     for b in picture.boxes:
-        scope = "/".join(b.node.scope.split("/")[:depth])
+        scope = _scope(b, depth)
         key = (scope, b.phase) if scope and b.phase != "leaf" else None
         if key is None or key != last:
             runs.append([])
@@ -173,10 +173,16 @@ def _closed(picture: Picture, depth: int) -> dict[str, Any]:
     return {
         "label": f"scopes to depth {depth}",
         "first": [run[0].id for run in runs],  # its members follow it
-        "scope": ["/".join(run[0].node.scope.split("/")[:depth]) if len(run) > 1 else "" for run in runs],
+        "scope": [_scope(run[0], depth) if len(run) > 1 else "" for run in runs],
         "inputs": [list(item.inputs) for item in items],
         "x": _rounded(at.x), "y": _rounded(at.y), "size": [at.width, at.height],
     }  # fmt: skip
+
+
+def _scope(b: Box, depth: int) -> str:
+    """What a box is closed into; contributions to what stands in no scope are summed in one place."""
+    scope = "/".join(b.node.scope.split("/")[:depth])
+    return b.rule if not scope and b.rule == "sum of contributions" else scope
 
 
 def _rounded(places: list[float]) -> list[int]:

@@ -1,0 +1,126 @@
+"""How gradients flow through the layers of a network while it trains, and what is wrong where they do not.
+
+Owns the statistics - computed inside the compiled step, as outputs - and the thresholds that name a layer vanishing,
+exploding or dead.
+Must not know: how a step is compiled or run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import FeedError, GraphError
+from ..ops.registry import REGISTRY
+from ..ops.tensor import Tensor, where_am_i
+from ..transforms.differentiate import flatten, grad
+
+STATISTICS = ("norm", "mean_abs", "zeros", "update_ratio")
+VANISHING = 1e-4  # a layer's mean |g| against the largest layer's
+EXPLODING = 1e3  # a layer's gradient norm; so is one that is not finite
+DEAD = 0.95  # the fraction of a layer's gradient elements that are exactly 0
+
+
+class GradientFlow:
+    """Statistics of the gradient of each parameter, recorded over training.
+
+    ``loss``: 0-d; ``params``: parameters, as for ``gd.grad``; ``gradients``: theirs, where they are at hand;
+    ``updates``: the dict that goes to ``gd.compile``, for the ratio of update to weight. ``outputs``: one float vector
+    for each parameter, to be compiled as an output: norm ‖g‖, mean |g|, fraction of zeros, ‖W' − W‖ / ‖W‖ (NaN without
+    an update).
+
+    Example::
+
+        flow = gd.inspect.GradientFlow(loss, params, updates=updates)
+        step = gd.compile([x, t], [loss, flow.outputs], updates=updates)
+        for batch in batches:
+            value, statistics = step(*batch)
+            flow.record(statistics)
+        print(flow)
+        flow.plot("flow.png")
+    """
+
+    def __init__(self, loss: Tensor, params: Any, gradients: Any = None, updates: Mapping[Tensor, Any] | None = None):
+        self.params = flatten(params, "GradientFlow")
+        gs = grad(loss, self.params) if gradients is None else flatten(gradients, "GradientFlow")
+        if len(gs) != len(self.params):
+            raise GraphError(f"GradientFlow: {len(self.params)} parameters, {len(gs)} gradients", source=where_am_i())
+        self.names = [p.name or f"value {n}" for n, p in enumerate(self.params)]
+        self.outputs = [_statistics(p, g, (updates or {}).get(p)) for p, g in zip(self.params, gs)]
+        self._records: list[np.ndarray] = []
+
+    def record(self, statistics: Sequence[Any]) -> None:
+        """Keeps what one call computed for ``outputs``. Raises FeedError for anything of another shape."""
+        row = np.asarray(statistics, np.float64)
+        if row.shape != (len(self.names), len(STATISTICS)):
+            raise FeedError(f"record takes the {len(self.names)} vectors that outputs gave, got shape {row.shape}",
+                            source=where_am_i())  # fmt: skip
+        self._records.append(row)
+
+    @property
+    def history(self) -> np.ndarray:
+        """All records: float64 of shape (calls, parameters, 4), the last axis in the order of ``STATISTICS``."""
+        return np.array(self._records).reshape(-1, len(self.names), len(STATISTICS))
+
+    def verdicts(self, last: int = 10) -> dict[str, str]:
+        """What is wrong by the median of the ``last`` records: "vanishing", "exploding" or "dead" by parameter name.
+
+        Exploding: ‖g‖ over 1e3 or not finite; dead: at least 95 % of the gradient exactly zero; vanishing: mean |g|
+        under 1e-4 of the largest layer's. What is well has no entry."""
+        recent = self.history[-last:]
+        if not len(recent):
+            return {}
+        norm, mean, zeros = (np.median(recent[:, :, k], axis=0) for k in range(3))
+        bad = ~np.isfinite(recent[:, :, 0]).all(axis=0)
+        largest = float(mean[np.isfinite(mean)].max(initial=0.0))
+        out = {}
+        for n, name in enumerate(self.names):
+            if bad[n] or norm[n] > EXPLODING:
+                out[name] = "exploding"
+            elif zeros[n] >= DEAD:
+                out[name] = "dead"
+            elif mean[n] < VANISHING * largest:
+                out[name] = "vanishing"
+        return out
+
+    def __str__(self) -> str:
+        lines = [f"{'parameter':<20} {'norm':>10} {'mean |g|':>10} {'zeros':>6} {'update/weight':>13}"]
+        if self._records:
+            wrong = self.verdicts()
+            for name, (norm, mean, zeros, ratio) in zip(self.names, self._records[-1]):
+                verdict = f"  {wrong[name]}" if name in wrong else ""
+                lines.append(f"{name:<20} {norm:>10.3g} {mean:>10.3g} {zeros:>6.1%} {ratio:>13.3g}{verdict}")
+        return "\n".join(lines)
+
+    def plot(self, path: str | Path) -> None:
+        """Draws mean |g| and the update-to-weight ratio of every parameter over the records.
+
+        Raises ModuleNotFoundError without matplotlib (``pip install 'graphdiff[demo]'`` brings it), OSError for a path
+        that cannot be written."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(9, 6), layout="constrained")
+        FigureCanvasAgg(figure)
+        for axes, k, label in zip(figure.subplots(2, 1, sharex=True), (1, 3), ("mean |g|", "update / weight")):
+            for n, name in enumerate(self.names):
+                axes.plot(self.history[:, n, k], label=name, linewidth=1)
+            axes.set(ylabel=label, yscale="log")
+        figure.axes[0].legend(fontsize="small", ncols=2)
+        figure.axes[1].set_xlabel("call")
+        figure.savefig(path)
+
+
+def _statistics(p: Tensor, g: Tensor, new: Any) -> Tensor:
+    """The four numbers of one parameter as a vector of its dtype."""
+    op = {name: REGISTRY[name].public for name in ("abs", "mean", "sum", "sqrt", "equal", "stack", "full_like")}
+
+    def norm(v: Tensor) -> Any:
+        return op["sqrt"](op["sum"](v * v))
+
+    size = norm(g)
+    ratio = op["full_like"](size, np.nan) if new is None else norm(new - p) / norm(p)
+    return op["stack"]([size, op["mean"](op["abs"](g)), op["mean"](op["equal"](g, 0).astype(g.dtype)), ratio])
