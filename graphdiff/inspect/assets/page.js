@@ -105,7 +105,8 @@
         if (drawn.has(key)) return;
         drawn.add(key);
         const item = chosen < 0 ? -1 : view.item[chosen];
-        lines.push(make("path", { d: curve(a, b), class: b === item ? "operand" : a === item ? "user" : "" }));
+        const far = Math.abs(view.y[a] - view.y[b]) > 12 * H ? "far" : "";
+        lines.push(make("path", { d: curve(a, b), class: b === item ? "operand" : a === item ? "user" : far }));
       };
       for (const k of seen) {
         for (const i of view.operands(k)) line(i, k);
