@@ -2,8 +2,9 @@
 
 First each elementwise node joins the group of its consumers if they are all in one: such a group has one result, so no
 cycle can arise. A reduction over the last axes whose result goes back to the very rows it came from joins too, with
-what is computed on it row by row: softmax and layer normalisation are one instruction. Then groups over the same elements merge where one reads what the other computes or both read the same,
-if the order of all others allows. Views are transparent: they are read through strides.
+what is computed on it row by row: softmax and layer normalisation are one instruction. Then groups over the same
+elements merge where one reads what the other computes or both read the same, if the order of all others allows. Views
+are transparent: they are read through strides.
 Invariants: a group is one phase and one iteration shape; groups are in topological order; only elementwise results and
 reductions leave a group.
 Must not know: buffers, encodings; the graph is not changed.
@@ -192,11 +193,12 @@ def in_frame(value: Value, strides: tuple[Size, ...], frame: Shape, shape: Shape
     dimensions behind it where the node has dropped them."""
     extra = len(frame) - value.ndim
     over = (0,) * extra + tuple(
-        0 if s == 1 and frame[i + extra] != 1 else st for i, (s, st) in enumerate(zip(value.shape, strides)))  # fmt: skip
+        0 if s == 1 and t != 1 else st for s, t, st in zip(value.shape, frame[extra:], strides))  # fmt: skip
     if row and len(frame) == len(shape) - row and frame == shape[: len(frame)]:
         return over + (0,) * row
-    over = (0,) * (len(shape) - len(frame)) + over
-    return tuple(0 if s == 1 and t != 1 else st for s, t, st in zip((*(1,) * (len(shape) - len(frame)), *frame), shape, over))
+    missing = len(shape) - len(frame)
+    whole, over = (1,) * missing + frame, (0,) * missing + over
+    return tuple(0 if s == 1 and t != 1 else st for s, t, st in zip(whole, shape, over))
 
 
 def _merge(ordered: list[Group], group_of: dict[Node, Group], users: Users) -> None:

@@ -441,8 +441,8 @@ class _TileBuilder:
 
     def payload(self) -> list[Any]:
         base = {"load": 0, "const": len(self.load_list), "op": len(self.load_list) + len(self.consts)}
-        out: list[Any] = [len(self.shape), self.row, len(self.load_list), len(self.consts), len(self.ops), len(self.stores),
-                          *self.shape]  # fmt: skip
+        counts = [len(self.load_list), len(self.consts), len(self.ops), len(self.stores)]
+        out: list[Any] = [len(self.shape), self.row, *counts, *self.shape]
         for buffer, offset, strides in self.load_list:
             out += [-1 if buffer is None else self.reads.index(buffer), offset, *strides]
         for code, value in self.consts:
