@@ -204,15 +204,6 @@ void gd_bound_fault(const gd_bound *bound, gd_fault *fault);
 int gd_arena_place(int64_t n, const int64_t *lower, const int64_t *upper, const int64_t *size, int64_t align,
                    double seconds, const volatile int *cancel, int64_t *offsets, int64_t *peak, int64_t *bound);
 
-/* The cheapest schedule of a DAG under a byte limit. Node i costs cost[i], its result takes size[i] bytes, its
- * operands are inputs[start[i]..start[i+1]). order is the given topological order of n nodes; outputs (n_outputs
- * ids) are kept to the end. schedule receives at most capacity node ids, repeats allowed. Returns GD_OK with
- * *peak <= limit, or GD_ERR_MEMORY with the schedule of the smallest peak found. */
-int gd_rematerialise(int64_t n, const double *cost, const int64_t *size, const int64_t *start,
-                     const int64_t *inputs, const int64_t *order, int64_t n_outputs, const int64_t *outputs,
-                     int64_t limit, double seconds, uint64_t seed, const volatile int *cancel, int64_t capacity,
-                     int64_t *schedule, int64_t *length, int64_t *peak, double *total_cost);
-
 #ifdef __cplusplus
 }
 #endif

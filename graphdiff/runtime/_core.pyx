@@ -10,8 +10,6 @@ Module functions
     opcodes(), microops(), reductions()         dicts of names to the numbers used in program words
     MAGIC, FORMAT, ALIGN, VALUE_*, DTYPES (dtype name to number), STATUS (status name to text)
     arena_place(lower, upper, size, align=64, seconds=0.1) -> (offsets, peak, bound)
-    rematerialise(cost, size, start, inputs, order, outputs, limit, seconds=1.0, seed=0, capacity=0)
-        -> (fits, schedule, peak, total cost)
 Classes
     CoreError(status, instruction, tag, a, b)   raised where C refuses; status is a name such as "ERR_SHAPE"
     Program(words, constants=b"")               words: int64 array in the format of graphdiff.h
