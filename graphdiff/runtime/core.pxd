@@ -58,7 +58,3 @@ cdef extern from "graphdiff.h" nogil:
     int gd_arena_place(int64_t n, const int64_t *lower, const int64_t *upper, const int64_t *size, int64_t align,
                        double seconds, const volatile int *cancel, int64_t *offsets, int64_t *peak,
                        int64_t *bound) noexcept
-    int gd_rematerialise(int64_t n, const double *cost, const int64_t *size, const int64_t *start,
-                         const int64_t *inputs, const int64_t *order, int64_t n_outputs, const int64_t *outputs,
-                         int64_t limit, double seconds, uint64_t seed, const volatile int *cancel, int64_t capacity,
-                         int64_t *schedule, int64_t *length, int64_t *peak, double *total_cost) noexcept
