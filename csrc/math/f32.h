@@ -173,7 +173,7 @@ static inline float m32_pow(float x, float y) {
     double a = (double)__builtin_fabsf(x), b = (double)y;
     double r = m64_exp(b * m64_log(a)), whole = __builtin_rint(b), half = 0.5 * b;
     int odd = whole == b && half != __builtin_rint(half);
-    r = odd & (bits32(x) >> 31 != 0) ? -r : r;
+    r = (odd & (bits32(x) >> 31 != 0)) ? -r : r;
     r = x < 0 && a < __builtin_inf() && whole != b ? __builtin_nan("") : r;
     r = a == 1 && __builtin_fabs(b) == __builtin_inf() ? 1 : r;
     r = x == 1 || b == 0 ? 1 : r;
