@@ -177,23 +177,27 @@ class Program:
         """The cheapest layout within the byte limit. Raises MemoryLimitError."""
         assert self.limit is not None
         candidates = Candidates(self.unlimited, env, self.pinned, inplace=not self.debug)
-        chosen = candidates.choose(self.limit - scratch, place)
-        c = chosen.candidate
-        if not chosen.fits:
-            i = c.order[c.peak_at]
-            node = i.nodes[-1] if i.nodes else None
-            smallest = chosen.arena_bytes + scratch
-            raise MemoryLimitError(
-                f"{self.graph.name}: no schedule fits {self.limit:,} bytes; the smallest arena found is "
-                f"{smallest:,} bytes, set by {i.name} ({'recompute' if i.recompute else i.phase})",
-                call_text(node.op.name, node.inputs, {}) if node else None,
-                str(node.source) if node and node.source else None, smallest=smallest,
-            )  # fmt: skip
-        template = Template(c.order, c.lifetimes, self.slots)
-        program = _core.Program(template.fill(env, chosen.offsets, chosen.arena_bytes), template.constants)
-        plan = Plan(self.graph.name, c.order, c.lifetimes, env, chosen.offsets, chosen.arena_bytes, chosen.bound,
-                    self._scratch(program), self.limit, c.text)  # fmt: skip
-        return Layout(plan, program, c.order, template)
+        while True:
+            chosen = candidates.choose(self.limit - scratch, place)
+            c = chosen.candidate
+            template = Template(c.order, c.lifetimes, self.slots)
+            program = _core.Program(template.fill(env, chosen.offsets, chosen.arena_bytes), template.constants)
+            needed = self._scratch(program)
+            if chosen.arena_bytes + needed <= self.limit:
+                plan = Plan(self.graph.name, c.order, c.lifetimes, env, chosen.offsets, chosen.arena_bytes,
+                            chosen.bound, needed, self.limit, c.text)  # fmt: skip
+                return Layout(plan, program, c.order, template)
+            if not chosen.fits:
+                i = c.order[c.peak_at]
+                node = i.nodes[-1] if i.nodes else None
+                smallest = chosen.arena_bytes + needed
+                raise MemoryLimitError(
+                    f"{self.graph.name}: no schedule fits {self.limit:,} bytes; the smallest arena found is "
+                    f"{smallest:,} bytes, set by {i.name} ({'recompute' if i.recompute else i.phase})",
+                    call_text(node.op.name, node.inputs, {}) if node else None,
+                    str(node.source) if node and node.source else None, smallest=smallest,
+                )  # fmt: skip
+            scratch = needed  # this schedule's own is larger than was set aside: choose again with so much
 
 
 def compile_inner(graph: Graph) -> Nested:
