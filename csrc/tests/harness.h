@@ -100,6 +100,23 @@ static inline void builder_free(builder *b) {
     memset(b, 0, sizeof *b);
 }
 
+/* makes the program of `b`, runs it once, and frees it, `b` and `payload`; the first status that is not GD_OK */
+static inline int run_once(builder *b, words *payload, const void *const *inputs, void *const *outputs) {
+    words w = finish(b);
+    gd_program *program = NULL;
+    gd_context *context = NULL;
+    gd_fault fault;
+    int status = gd_program_create(w.word, w.n, NULL, 0, &program, &fault);
+    if (status == GD_OK) status = gd_context_create(program, &context);
+    if (status == GD_OK) status = gd_context_run(context, inputs, outputs, NULL, 0, &fault);
+    gd_context_destroy(context);
+    gd_program_destroy(program);
+    free(w.word);
+    free(payload->word);
+    builder_free(b);
+    return status;
+}
+
 static inline int64_t item_bytes(int dtype) {
     static const int64_t bytes[] = {4, 8, 4, 8, 1};
     return bytes[dtype];

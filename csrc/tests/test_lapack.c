@@ -39,19 +39,7 @@ static int run(const char *kernel, int n_reads, int n_writes, const array *array
     push(&payload, n_params);
     for (int i = 0; i < n_params; i++) push(&payload, params[i]);
     add_instruction(&b, kernel, n_reads, ids, n_writes, ids + n_reads, &payload);
-    words w = finish(&b);
-    gd_program *program = NULL;
-    gd_context *context = NULL;
-    gd_fault fault;
-    int status = gd_program_create(w.word, w.n, NULL, 0, &program, &fault);
-    if (status == GD_OK) status = gd_context_create(program, &context);
-    if (status == GD_OK) status = gd_context_run(context, inputs, outputs, NULL, 0, &fault);
-    gd_context_destroy(context);
-    gd_program_destroy(program);
-    free(w.word);
-    free(payload.word);
-    builder_free(&b);
-    return status;
+    return run_once(&b, &payload, inputs, outputs);
 }
 
 static double tolerance(int dtype, int64_t n) { return (dtype == GD_F32 ? 2e-5 : 1e-13) * (double)(n + 4); }

@@ -151,21 +151,9 @@ static int run(product *p) {
     int64_t write = add_value(&b, GD_VALUE_OUTPUT, p->dtype, p->count[C], -1);
     words payload = payload_of(p);
     add_instruction(&b, "matmul", n_reads, reads, 1, &write, &payload);
-    words w = finish(&b);
-    gd_program *program = NULL;
-    gd_context *context = NULL;
-    gd_fault fault;
-    int status = gd_program_create(w.word, w.n, NULL, 0, &program, &fault);
-    if (status == GD_OK) status = gd_context_create(program, &context);
     const void *inputs[] = {p->data[A], p->data[B], p->data[BIAS]};
     void *outputs[] = {p->data[C]};
-    if (status == GD_OK) status = gd_context_run(context, inputs, outputs, NULL, 0, &fault);
-    gd_context_destroy(context);
-    gd_program_destroy(program);
-    free(w.word);
-    free(payload.word);
-    builder_free(&b);
-    return status;
+    return run_once(&b, &payload, inputs, outputs);
 }
 
 static void test(int rounds, int large) {

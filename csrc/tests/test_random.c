@@ -17,19 +17,7 @@ static int draw(int64_t key, int64_t stream, const int64_t *span, int64_t n_span
     push(&payload, 1);
     push(&payload, stream);
     add_instruction(&b, "random", span ? 2 : 1, reads, 1, &result, &payload);
-    words w = finish(&b);
-    gd_program *program = NULL;
-    gd_context *context = NULL;
-    gd_fault fault;
-    int status = gd_program_create(w.word, w.n, NULL, 0, &program, &fault);
-    if (status == GD_OK) status = gd_context_create(program, &context);
-    if (status == GD_OK) status = gd_context_run(context, inputs, outputs, NULL, 0, &fault);
-    gd_context_destroy(context);
-    gd_program_destroy(program);
-    free(w.word);
-    free(payload.word);
-    builder_free(&b);
-    return status;
+    return run_once(&b, &payload, inputs, outputs);
 }
 
 static void test_known_answers(void) {

@@ -13,20 +13,7 @@ static int run(const char *kernel, int n_reads, int n_operands, const int *dtype
     push(&payload, n_params);
     for (int i = 0; i < n_params; i++) push(&payload, params[i]);
     add_instruction(&b, kernel, n_reads, ids, n_operands - n_reads, ids + n_reads, &payload);
-    words w = finish(&b);
-    gd_program *program = NULL;
-    gd_context *context = NULL;
-    gd_fault fault;
-    int status = gd_program_create(w.word, w.n, NULL, 0, &program, &fault);
-    if (status == GD_OK) status = gd_context_create(program, &context);
-    if (status == GD_OK)
-        status = gd_context_run(context, (const void *const *)data, data + n_reads, NULL, 0, &fault);
-    gd_context_destroy(context);
-    gd_program_destroy(program);
-    free(w.word);
-    free(payload.word);
-    builder_free(&b);
-    return status;
+    return run_once(&b, &payload, (const void *const *)data, data + n_reads);
 }
 
 /* few different values, so that many are equal; for floats NaN, both zeros and infinities among them */

@@ -1,33 +1,13 @@
-"""The public functions by namespace, read off the registry: ``gd``, ``gd.nn``, ``gd.linalg``, ``gd.random``."""
+"""The public functions by namespace, read off the registry: ``gd``, ``gd.nn``, ``gd.linalg``, ``gd.random``.
+
+Complete once ``graphdiff.ops`` is imported, which importing this module does: declaring is importing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from . import (  # noqa: F401  (declaring is importing)
-    arrange,
-    attention,
-    contraction,
-    control,
-    conv,
-    creation,
-    cumulative,
-    customize,
-    decompositions,
-    elementwise,
-    indexing,
-    leaves,
-    linalg,
-    losses,
-    movement,
-    nn,
-    norm,
-    ordering,
-    pool,
-    random,
-    reduce,
-)
 from .registry import REGISTRY
 
 ALSO_NN = {"tanh"}  # an activation, and an elementwise function
