@@ -207,7 +207,7 @@ class Artist:
             slots = [slot]
             if REGISTRY[name].arity == 2:
                 near = [i for i, b in enumerate(self.drawn.arrays) if b.dtype == a.dtype and _meet(a.shape, b.shape)]
-                slots.insert(int(self.rng.integers(2)), self.choose(near))
+                slots.insert(int(self.rng.integers(2)), self.choose(near or [slot]))  # one this large meets itself only
             found = [self.ranged(i, sample) for i, sample in zip(slots, OPS[name][0].args)]
             if None not in found:
                 self.emit(f"{name}[]", REGISTRY[name].public, reference_of(REGISTRY[name]), *found)
