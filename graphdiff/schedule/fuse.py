@@ -3,10 +3,11 @@
 First each elementwise node joins the group of its consumers if they are all in one: such a group has one result, so no
 cycle can arise. A reduction over the last axes whose result goes back to the very rows it came from joins too, with
 what is computed on it row by row: softmax and layer normalisation are one instruction. Then groups over the same
-elements merge where one reads what the other computes or both read the same, if the order of all others allows. Views
-are transparent: they are read through strides.
-Invariants: a group is one phase and one iteration shape; groups are in topological order; only elementwise results and
-reductions leave a group.
+elements merge where one reads what the other computes or both read the same, if the order of all others allows; where
+the forward pass ends and the backward pass begins even across the two. Views are transparent: they are read through
+strides.
+Invariants: a group is one iteration shape and, but for that one case, one phase; groups are in topological order; only
+elementwise results and reductions leave a group.
 Must not know: buffers, encodings; the graph is not changed.
 """
 
@@ -74,7 +75,7 @@ def group(nodes: list[Node], kept: Iterable[Value], phases: dict[Node, str]) -> 
     ordered = sorted(dict.fromkeys(group_of.values()), key=lambda g: g.nodes[0].serial)
     for i, g in enumerate(ordered):
         g.position = i
-    _merge(ordered, group_of, users)
+    _merge(ordered, group_of, users, phases, forced)
     final = [g for g in ordered if g.merged is None]
     final.sort(key=lambda g: g.position)
     for g in final:
@@ -201,9 +202,12 @@ def in_frame(value: Value, strides: tuple[Size, ...], frame: Shape, shape: Shape
     return tuple(0 if s == 1 and t != 1 else st for s, t, st in zip(whole, shape, over))
 
 
-def _merge(ordered: list[Group], group_of: dict[Node, Group], users: Users) -> None:
+def _merge(
+    ordered: list[Group], group_of: dict[Node, Group], users: Users, phases: dict[Node, str], forced: set[Node]
+) -> None:
     """Joins groups over the same elements that share values, where every other dependence keeps its direction."""
     reading: dict[tuple[Node, Shape], Group] = {}  # the last group that reads a node directly, over a shape
+    deps_of: dict[Group, dict[Node, bool]] = {}
     for g in ordered:
         if g.shape is None:
             continue
@@ -215,6 +219,7 @@ def _merge(ordered: list[Group], group_of: dict[Node, Group], users: Users) -> N
                     continue
                 if group_of[source] is not g:
                     deps[source] = deps.get(source, True) and source is v.node
+        deps_of[g] = deps
         candidates = []
         for source, direct in deps.items():
             owner = _find(group_of[source])
@@ -230,16 +235,47 @@ def _merge(ordered: list[Group], group_of: dict[Node, Group], users: Users) -> N
                     sibling = reading.get((leaf, g.shape))
                     if sibling is not None:
                         candidates.append(_find(sibling))
+        owner = g
         for other in sorted(set(candidates), key=lambda c: -c.position):
-            if _may_merge(other, g, deps, group_of):
-                other.nodes.extend(g.nodes)
-                other.axes = other.axes or g.axes
-                g.merged = other
-                break
-        owner = _find(g)
+            if not _may_merge(other, owner, deps_of[owner], group_of):
+                continue
+            if other.phase != owner.phase and not _meet(other, owner, group_of, users, phases, forced):
+                continue
+            other.nodes.extend(owner.nodes)
+            other.axes = other.axes or owner.axes
+            other.phase = owner.phase
+            owner.merged = other
+            both = deps_of[other]
+            for source, direct in deps_of[owner].items():
+                both[source] = both.get(source, True) and direct
+            deps_of[other] = {s: d for s, d in both.items() if _find(group_of[s]) is not other}
+            owner = other
         for node in g.nodes:
             for v in node.inputs:
                 reading[users.of(v.node), g.shape] = owner
+
+
+def _meet(
+    forward: Group, backward: Group, group_of: dict[Node, Group], users: Users, phases: dict[Node, str],
+    forced: set[Node],
+) -> bool:  # fmt: skip
+    """Whether the forward pass ends in a group and the backward pass begins in one that can be one instruction: nothing
+    else of the forward pass reads it, and no more values are stored for it than no longer need to be."""
+    if forward.phase != "forward" or backward.phase != "backward" or forward.row or backward.row:
+        return False
+    balance = 0
+    for node in forward.nodes:
+        owners = set()
+        for reader, _ in users.readers.get(node, ()):
+            owner = _find(group_of[reader])
+            if owner is not forward and phases[reader] == "forward":
+                return False
+            owners.add(owner)
+        balance += backward in owners and owners <= {forward, backward} and node not in forced
+    for node in backward.nodes:
+        if type(node.op.kernel) is Tile:
+            balance -= any(_find(group_of[r]) is not backward for r, _ in users.readers.get(node, ()))
+    return balance >= 0
 
 
 def _find(g: Group) -> Group:
@@ -250,7 +286,7 @@ def _find(g: Group) -> Group:
 
 def _may_merge(first: Group, second: Group, deps: dict[Node, bool], group_of: dict[Node, Group]) -> bool:
     """Whether ``second`` can run as part of ``first``, at its place."""
-    if first is second or first.shape != second.shape or first.phase != second.phase:
+    if first is second or first.shape != second.shape:
         return False
     if (first.row or second.row) and (first.row != second.row or first.axes is not None or second.axes is not None):
         return False

@@ -1,0 +1,57 @@
+"""Elementwise work as instructions: what runs in one pass, and that a pass computes what its operations say."""
+
+import numpy as np
+import pytest
+
+import graphdiff as gd
+
+
+def black_scholes(n="n"):
+    """The sum of option prices and its gradient: leaves, loss, gradients, feeds."""
+    leaves = [gd.input(name, shape=(n,)) for name in ("spot", "strike", "v")]
+    spot, strike, v = leaves
+    d1 = (gd.log(spot / strike) + 0.02 + 0.5 * v * v) / v
+    normal = [0.5 * (1 + gd.erf(z * 0.70710678)) for z in (d1, d1 - v)]
+    loss = gd.sum(spot * normal[0] - strike * 0.98 * normal[1])
+    rng = np.random.default_rng(0)
+    feeds = [rng.uniform(low, high, 3000).astype(np.float32) for low, high in ((50, 150), (50, 150), (0.1, 0.5))]
+    return leaves, loss, gd.grad(loss, leaves), feeds
+
+
+def test_a_loss_over_elements_and_its_gradient_are_one_instruction():
+    leaves, loss, grads, feeds = black_scholes()
+    f = gd.compile(leaves, [loss, *grads])
+    got = f(*feeds)
+    (row,) = f.plan.instructions
+    assert row.phase == "backward" and f.plan.arena_bytes < 100_000
+    alone = gd.compile(leaves, loss)
+    assert np.array_equal(alone(*feeds), got[0])
+    for k, g in enumerate(grads):
+        assert np.array_equal(gd.compile(leaves, g)(*feeds), got[k + 1])
+
+
+def test_the_passes_do_not_meet_where_the_forward_pass_goes_on():
+    """A penalty's gradient waits for the backward pass: it would only lie in memory longer."""
+    w = gd.parameter("w", np.linspace(-1, 1, 4096, dtype=np.float32).reshape(64, 64))
+    x = gd.input("x", shape=(8, 64))
+    h = gd.tanh(x @ w)
+    loss = gd.sum(gd.square(w)) + gd.sum(gd.square(h))
+    (g,) = gd.grad(loss, [w])
+    f = gd.compile([x], loss, updates={w: w - 0.1 * g})
+    phases = [r.phase for r in f.plan.instructions]
+    assert phases == sorted(phases, key=("forward", "backward", "update").index)
+    assert phases.count("forward") > 1
+
+
+@pytest.mark.parametrize("checkpoint", ["sqrt", gd.Every(1)])
+def test_recomputation_changes_no_bit_where_the_passes_meet(checkpoint):
+    x = gd.input("x", shape=("n", 32))
+    w = gd.parameter("w", np.random.default_rng(1).standard_normal((32, 32)).astype(np.float32))
+    h = x
+    for _ in range(4):
+        h = gd.tanh(h @ w)
+    loss = gd.mean(gd.exp(gd.square(h - 0.5)))
+    g = gd.grad(loss, w)
+    feed = np.random.default_rng(2).standard_normal((16, 32)).astype(np.float32)
+    for a, b in zip(gd.compile([x], [loss, g])(feed), gd.compile([x], [loss, g], checkpoint=checkpoint)(feed)):
+        assert np.array_equal(a, b)
