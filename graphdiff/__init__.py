@@ -31,6 +31,9 @@ from .runtime.function import load as load
 from .runtime.plan import Plan as Plan
 from .runtime.threads import get_num_threads as get_num_threads
 from .runtime.threads import set_num_threads as set_num_threads
+from .runtime.tradeoff import Tradeoff as Tradeoff
+from .runtime.tradeoff import largest as largest
+from .runtime.tradeoff import tradeoff as tradeoff
 from .schedule.checkpoint import Every as Every
 from .testing import check_grad as check_grad
 from .transforms.adjoint import Adjoint as Adjoint

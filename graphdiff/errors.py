@@ -62,13 +62,20 @@ class CompileError(GraphdiffError, RuntimeError):
 
 
 class MemoryLimitError(GraphdiffError, MemoryError):
-    """No schedule fits the byte limit. ``smallest_arena_bytes`` is the least arena found."""
+    """No schedule fits the byte limit.
+
+    ``smallest_arena_bytes``: the least arena found; ``instruction``: what needs it, by name; ``operands``: what that
+    reads and writes there, as (name, bytes); ``floor_bytes``: what the operands of one instruction alone take, so that
+    no schedule needs less.
+    """
 
     __module__ = "graphdiff"
 
-    def __init__(self, fact: str, operation: str | None = None, source: str | None = None, *, smallest: int = 0):
+    def __init__(self, fact: str, operation: str | None = None, source: str | None = None, *, smallest: int = 0,
+                 instruction: str = "", operands: tuple[tuple[str, int], ...] = (), floor: int = 0):  # fmt: skip
         super().__init__(fact, operation, source)
         self.smallest_arena_bytes = smallest
+        self.instruction, self.operands, self.floor_bytes = instruction, operands, floor
 
 
 class NonFiniteError(GraphdiffError, ArithmeticError):

@@ -20,6 +20,7 @@ if not BUILT_IN_PLACE:
     sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != ROOT]
 
 os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.setdefault("GRAPHDIFF_RATES", "nominal")  # the same plans on every machine
 
 # Timing says nothing about correctness, and the same draws each time make a failure one that can be looked at again.
 hypothesis.settings.register_profile("graphdiff", deadline=None, derandomize=True, print_blob=True)

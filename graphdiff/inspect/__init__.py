@@ -12,6 +12,7 @@ from ..ir.graph import Graph
 from ..ops.tensor import Tensor
 from ..runtime.function import Function
 from ..runtime.plan import Plan
+from ..runtime.tradeoff import Tradeoff
 from ..transforms.adjoint import Adjoint
 from .diff import Difference as Difference
 from .diff import diff as diff
@@ -21,7 +22,7 @@ from .flow import GradientFlow as GradientFlow
 from .html import adjoint_to_html, function_to_html, graph_to_html
 from .notebook import plan_html, repr_html
 from .picture import whole_graph as whole_graph
-from .plot import plot_plan
+from .plot import plot_plan, plot_tradeoff
 
 METHODS: dict[type, dict[str, Any]] = {
     Graph: {"to_dot": to_dot, "to_svg": to_svg, "to_html": graph_to_html, "_repr_html_": repr_html},
@@ -29,6 +30,7 @@ METHODS: dict[type, dict[str, Any]] = {
     Adjoint: {"to_dot": to_dot, "to_svg": to_svg, "to_html": adjoint_to_html, "_repr_html_": repr_html},
     Function: {"to_dot": to_dot, "to_svg": to_svg, "to_html": function_to_html, "_repr_html_": repr_html},
     Plan: {"plot": plot_plan, "_repr_html_": plan_html},
+    Tradeoff: {"plot": plot_tradeoff},
 }
 
 for _class, _methods in METHODS.items():

@@ -1,4 +1,4 @@
-"""Pictures that need matplotlib, an optional package: the memory of a plan over time.
+"""Pictures that need matplotlib, an optional package: the memory of a plan over time, time against bytes.
 
 Must not know: how plans are made.
 """
@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from ..runtime.plan import Plan
+from ..runtime.tradeoff import Tradeoff
 from .dot import COLOURS
 
 RECOMPUTED = "#f3c6e2"
 
 
 def plot_plan(plan: Plan, path: str | Path) -> None:
-    """Draws the arena - blocks over time, coloured by phase - and the bytes alive at each instruction, to ``path``.
+    """Draws the arena - blocks over time, coloured by phase - and the bytes alive at each instruction, to ``path``;
+    under a byte limit also the line that neither crosses (what is scratch is taken off it).
 
     Raises ModuleNotFoundError without matplotlib (``pip install 'graphdiff[demo]'`` brings it), OSError for a path
     that cannot be written. Example: ``f.plan.plot("plan.png")``.
@@ -39,8 +41,37 @@ def plot_plan(plan: Plan, path: str | Path) -> None:
         peak = int(timeline.argmax())
         for axes in (arena, live):
             axes.axvline(peak + 0.5, color="#d9480f", linewidth=1)
+    if plan.memory_limit is not None:
+        limit = plan.memory_limit - plan.scratch_bytes
+        for axes in (arena, live):
+            axes.axhline(limit, color="#c92a2a", linestyle="--", linewidth=1,
+                         label=f"limit of {plan.memory_limit:,} bytes")  # fmt: skip
     if drawn:
         arena.legend(loc="upper right")
     arena.set(ylabel="offset in the arena (bytes)", title=plan.name)
     live.set(ylabel="bytes alive", xlabel="instruction")
+    figure.savefig(path)
+
+
+def plot_tradeoff(curve: Tradeoff, path: str | Path) -> None:
+    """Draws predicted - and where there are feeds measured - time over the arena's bytes, and the limits, to ``path``.
+
+    Raises as :func:`plot_plan`. Example: ``gd.tradeoff([x], g, [0.9, 0.7, 0.5]).plot("curve.png")``.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    points = sorted((p for p in (*curve.points, curve.everything) if p.arena_bytes is not None), key=lambda p: p.limit)
+    arena = np.array([p.arena_bytes for p in points], float)
+    axes.step(arena, [p.seconds * 1e3 for p in points], where="post", marker="o", color="#1864ab", label="predicted")
+    measured = np.array([p.measured or np.nan for p in points])
+    if np.isfinite(measured).all():
+        axes.plot(arena, measured * 1e3, "s", color="#d9480f", label="measured")
+    for p in curve.points:
+        axes.axvline(p.limit, color="#c92a2a" if p.arena_bytes is None else "#bbb", linestyle=":", linewidth=1)
+    axes.set(xlabel="arena (bytes)", ylabel="time of a call (ms)", title=curve.name, ylim=(0, None))
+    axes.legend()
     figure.savefig(path)

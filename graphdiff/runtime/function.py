@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ..ir.text import type_text
 from ..ops.leaves import Watcher
 from ..ops.tensor import Storage, Tensor, as_tensor, call_text, describe
 from ..schedule.checkpoint import Every
+from ..schedule.cost import NOMINAL, Costs
 from ..schedule.instruction import ARENA, Instruction
 from ..schedule.limit import parse_bytes
 from ..transforms.simplify import simplify
@@ -29,6 +31,7 @@ from . import _core
 from .plan import Plan
 from .profile import Profile, ProfileRow
 from .program import Program
+from .rates import machine
 from .save import Saved, read, write
 from .sparse import Sparse
 
@@ -46,6 +49,7 @@ def compile(
     threads: int | None = None,
     debug: Any = False,
     name: str | None = None,
+    costs: Any = None,
 ) -> Function:
     """Compiles a graph into a function.
 
@@ -56,9 +60,11 @@ def compile(
     forward value for the backward pass; ``"sqrt"``, ``gd.Every(k)`` or a list of Tensors to keep recompute the others,
     bit for bit the same. ``memory_limit``: bytes (an int, or ``"64MB"``, ``"64MiB"``) that the arena as laid out does
     not exceed, at the least predicted time; where no schedule is found, MemoryLimitError with the smallest arena - at
-    the call if a dimension is named. ``threads``: at most how many threads of the pool work on a call (all of them
-    unless given; see ``gd.set_num_threads``); results never depend on it. ``debug="nan"``: the first instruction that
-    makes a non-finite value raises NonFiniteError. ``name``: for people.
+    the call if a dimension is named. ``costs``: what time is predicted by: the rates of this machine, measured once and
+    cached, unless given; ``"nominal"`` rates, the same everywhere; or a profile that ``f.profile(…)`` made of the same
+    graph. ``threads``: at most how many threads of the pool work on a call (all of them unless given; see
+    ``gd.set_num_threads``); results never depend on it. ``debug="nan"``: the first instruction that makes a non-finite
+    value raises NonFiniteError. ``name``: for people.
 
     Raises GraphError (foreign or repeated leaves), ShapeError and DTypeError (updates), CompileError.
 
@@ -68,12 +74,12 @@ def compile(
         loss_value = step(x_batch, t_batch)
     """
     with collector_paused():
-        return _compile(inputs, outputs, updates, parameters, checkpoint, memory_limit, threads, debug, name)
+        return _compile(inputs, outputs, updates, parameters, checkpoint, memory_limit, threads, debug, name, costs)
 
 
 def _compile(
     inputs: Any, outputs: Any, updates: Any, parameters: Any, checkpoint: Any, memory_limit: Any, threads: Any,
-    debug: Any, name: str | None,
+    debug: Any, name: str | None, costs: Any,
 ) -> Function:  # fmt: skip
     if isinstance(inputs, Graph):
         if outputs is not None or updates is not None:
@@ -88,10 +94,7 @@ def _compile(
     if debug not in (False, None, "nan"):
         raise CompileError(f'compile: debug is False or "nan", got {debug!r}', source=_here())
     _check_checkpoint(checkpoint)
-    limit = None if memory_limit is None else parse_bytes(memory_limit)
-    if memory_limit is not None and limit is None:
-        raise CompileError(f'compile: memory_limit is a number of bytes or text such as "64MB", got {memory_limit!r}',
-                           source=_here())  # fmt: skip
+    limit = _limit_of(memory_limit)
     if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= 1024):
         raise CompileError(f"compile: threads is a number from 1 to 1024, got {threads!r}", source=_here())
     watchers = _watchers(graph)
@@ -105,9 +108,27 @@ def _compile(
     check_values = simple.outputs[len(seen) :]
     kept = [mapping.get(v, v) for v in checkpoint] if isinstance(checkpoint, (list, tuple)) else checkpoint
     full = _with_checks(final, check_values)
-    program = Program(full, check_values, kept, debug == "nan", limit, threads)
+    program = Program(full, check_values, kept, debug == "nan", limit, threads, _costs_of(costs, threads))
     messages = {v.node: w for v, w in zip(check_values, checks)}
     return Function(program, final, structure, tuple(monitors), messages)
+
+
+def _limit_of(memory_limit: Any) -> int | None:
+    limit = None if memory_limit is None else parse_bytes(memory_limit)
+    if memory_limit is not None and limit is None:
+        raise CompileError(f'compile: memory_limit is a number of bytes or text such as "64MB", got {memory_limit!r}',
+                           source=_here())  # fmt: skip
+    return limit
+
+
+def _costs_of(costs: Any, threads: int | None) -> Costs:
+    """What compile's ``costs`` says. Raises CompileError."""
+    if costs == "nominal":
+        return Costs(lambda: NOMINAL)
+    if costs is not None and not isinstance(costs, Profile):
+        raise CompileError(f'compile: costs is None, "nominal" or what f.profile(…) gives, got {costs!r}',
+                           source=_here())  # fmt: skip
+    return Costs(partial(machine, threads or _core.threads()), costs.factors() if costs is not None else None)
 
 
 def _with_checks(graph: Graph, checks: Sequence[Value]) -> Graph:
@@ -413,6 +434,13 @@ class Function(_core.Runner):
         """The same program with buffers of its own, for another thread; parameters and states are shared."""
         return Function(self._program, self.graph, self._structure, self._monitor_names, self._messages)
 
+    def within(self, memory_limit: int | str | None) -> Function:
+        """The same function under another byte limit, without compiling again. Raises CompileError for what is none.
+
+        Example: ``small = f.within("16MB")``."""
+        program = self._program.within(_limit_of(memory_limit))
+        return Function(program, self.graph, self._structure, self._monitor_names, self._messages)
+
     def bind(self, *, out: Any = None, **feeds: Any) -> Bound:
         """A call fixed to buffers: ``b = f.bind(x=buf, out=[...])``, then ``b()`` reads and writes them in place.
 
@@ -487,11 +515,12 @@ class Function(_core.Runner):
                 self._fail(e.status, e.instruction, e.tag, e.a, e.b, context)
         ns = np.zeros(len(self._layout.order))
         np.add.at(ns, self._layout.template.tags, total / max(1, calls))
-        rows = []
+        rows, costs = [], self._program.costs
         for row, i, t in zip(self.plan.instructions, self._layout.order, ns):
             size = sum(evaluate(b.count, env) * b.dtype.itemsize for b in {*i.reads, *i.writes})
-            rows.append(ProfileRow(row.index, row.phase, row.name, row.source, float(t), row.flops, size))
-        return Profile(self.name, rows, max(1, calls))
+            predicted = 1e9 * costs.seconds(i, env)
+            rows.append(ProfileRow(row.index, row.phase, row.name, row.source, float(t), row.flops, size, predicted))
+        return Profile(self.name, rows, max(1, calls), costs.factors)
 
     def __repr__(self) -> str:
         return f"<{self._signature()} -> {', '.join(type_text(v) for v in self.graph.outputs[: self._n_results])}>"

@@ -115,9 +115,11 @@ class Template:
 
 
 class Nested:
-    """An inner graph's program: an item of a loop's or branch's payload. ``flops``: of one run."""
+    """An inner graph's program: an item of a loop's or branch's payload, made of ``instructions``. ``flops``: of one
+    run."""
 
     def __init__(self, order: Sequence[Instruction], slots: Sequence[Sequence[Buffer]]):
+        self.instructions = tuple(order)
         self.lifetimes = Lifetimes(order)
         self.template = Template(order, self.lifetimes, slots)
         self.flops: Size = 0

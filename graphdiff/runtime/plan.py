@@ -5,14 +5,17 @@ Must not know: how functions are called; it is a value that can be read and prin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from ..ir.dims import evaluate
+from ..schedule.cost import Costs
 from ..schedule.instruction import ARENA, Buffer, Instruction
 from ..schedule.memory import Lifetimes
+
+SHOWN = 4  # kept and recomputed values that a summary names
 
 
 class BufferRow(NamedTuple):
@@ -48,19 +51,35 @@ class Row(NamedTuple):
     source: str
 
 
+class Decision(NamedTuple):
+    """What became of a value of the forward pass that the backward pass needs: kept, or recomputed ``times`` times.
+
+    ``seconds``: predicted, of one run of the instruction that computes it; ``why``: in words."""
+
+    label: str
+    bytes: int
+    kept: bool
+    times: int
+    seconds: float
+    why: str
+    source: str
+
+
 class Plan:
     """What a compiled function does at given sizes.
 
     ``arena_bytes``: every byte a run needs besides feeds, results, parameters and states, scratch included;
     ``lower_bound_bytes``: the most that is alive at once, which no placement can go below; ``scratch_bytes``: the part
     for registers and packing; ``instructions``: rows in the order they run; ``flops``: arithmetic of all that is not
-    repeated (2mnk for a product); ``recompute_flops``: of what is. ``str(plan)`` is a table, ``summary()`` a paragraph.
+    repeated (2mnk for a product); ``recompute_flops``: of what is. ``seconds`` and ``recompute_seconds``: predicted
+    time of all and of what is repeated. ``str(plan)`` is a table, ``summary()`` a few lines, ``decisions()`` what was
+    kept and what not.
     """
 
     def __init__(
         self, name: str, order: Sequence[Instruction], lifetimes: Lifetimes, env: Mapping[str, int],
         offsets: Sequence[int] | np.ndarray, arena_bytes: int, bound: int, scratch_bytes: int,
-        limit: int | None = None, policy: str = "",
+        costs: Costs, limit: int | None = None, policy: str = "", everything: Callable[[], Plan] | None = None,
     ):  # fmt: skip
         self.name = name
         self.memory_limit = limit
@@ -72,9 +91,25 @@ class Plan:
         self._order = order
         self._lifetimes = lifetimes
         self._offsets = offsets
+        self._costs = costs
+        self._everything = everything  # the plan that keeps all, where this one does not
+        self._whole: Plan | None = None
         self._rows: tuple[Row, ...] | None = None
         self.flops = sum(evaluate(i.flops, env) for i in order if not i.recompute)
         self.recompute_flops = sum(evaluate(i.flops, env) for i in order if i.recompute)
+
+    @property
+    def seconds(self) -> float:
+        """Predicted time of a call: what each instruction costs by the rates of the machine, or by a profile."""
+        return sum(self._seconds(i) for i in self._order)
+
+    @property
+    def recompute_seconds(self) -> float:
+        """The part of ``seconds`` for instructions that are repeated."""
+        return sum(self._seconds(i) for i in self._order if i.recompute)
+
+    def _seconds(self, i: Instruction) -> float:
+        return self._costs.seconds(i, self.sizes)
 
     @property
     def instructions(self) -> tuple[Row, ...]:
@@ -112,22 +147,91 @@ class Plan:
         np.subtract.at(change, np.asarray(self._lifetimes.last, np.int64) + 1, sizes)
         return np.cumsum(change[:-1])
 
+    def everything(self) -> Plan:
+        """The plan that keeps every value: this one, if it repeats nothing."""
+        if self._everything is None:
+            return self
+        if self._whole is None:
+            self._whole = self._everything()
+        return self._whole
+
+    def decisions(self) -> tuple[Decision, ...]:
+        """Values of the forward pass that later ones need, in the order they are computed: kept or recomputed, and why.
+
+        Example: ``[d.label for d in f.plan.decisions() if not d.kept]``."""
+        whole = self.everything()
+        peak = int(whole.timeline().argmax()) if whole._order else 0
+        times: dict[Instruction, int] = {}
+        for i in self._order:
+            if i.recompute:
+                times[i.first] = times.get(i.first, 0) + 1
+        later = {b for i in whole._order if i.phase != "forward" for b in i.reads}
+        rows = []
+        for i in whole._order:
+            n = times.get(i, 0)
+            for b in i.writes:
+                if b.kind == ARENA and i.phase == "forward" and b not in i.workspace and (b in later or n):
+                    u = whole._lifetimes.unit[b]
+                    lives = whole._lifetimes.first[u] <= peak <= whole._lifetimes.last[u]
+                    rows.append(self._decision(i, b, n, lives, b in later))
+        return tuple(rows)
+
+    def _decision(self, i: Instruction, b: Buffer, n: int, at_peak: bool, later: bool) -> Decision:
+        size = evaluate(b.count, self.sizes) * b.dtype.itemsize
+        seconds = self._seconds(i)
+        source = next((str(node.source) for node in i.nodes if node.source), "")
+        if n == 0:
+            why = f"{seconds * 1e6:,.1f} us to compute again" if at_peak else "it is not there at the peak"
+        elif at_peak:
+            why = f"it frees {size:,} bytes at the peak"
+        elif later:
+            why = f"it frees {size:,} bytes while others are at their most"
+        else:
+            why = "what is recomputed is made of it"
+        return Decision(b.label, size, n == 0, n, seconds, why, source)
+
     def summary(self) -> str:
-        """Peak, bound, gap, and what is repeated, in words."""
+        """Peak, bound, gap and predicted time; under a limit or checkpoints what was kept, what is repeated, and why.
+
+        The dearest values of each kind are named; ``decisions()`` has all of them."""
         at = " at " + ", ".join(f"{k}={v}" for k, v in self.sizes.items()) if self.sizes else ""
         gap = 100 * (self.arena_bytes / self.lower_bound_bytes - 1) if self.lower_bound_bytes else 0.0
+        seconds = self.seconds
         text = (
-            f"{self.name}{at}: {len(self.instructions)} instructions, {self.flops:,} flops; "
+            f"{self.name}{at}: {len(self._order)} instructions, {self.flops:,} flops, "
+            f"predicted {seconds * 1e3:.3g} ms; "
             f"arena {self.arena_bytes:,} bytes ({self.scratch_bytes:,} of them scratch), "
             f"{gap:.1f} % above the lower bound of {self.lower_bound_bytes:,}"
         )
+        if self._order:
+            peak = self.instructions[int(self.timeline().argmax())]
+            source = f", {peak.source}" if peak.source else ""
+            text += f", which instruction {peak.index} sets ({peak.name}, {peak.phase}{source})"
         repeated = sum(i.recompute for i in self._order)
         if repeated:
-            text += f"; {repeated} instructions repeated for {self.recompute_flops:,} flops"
+            again = self.recompute_seconds
+            more = 100 * again / (seconds - again) if seconds > again else 0.0
+            text += (f"; {repeated} instructions repeated for {self.recompute_flops:,} flops, "
+                     f"predicted {again * 1e3:.3g} ms (+{more:.1f} %)")  # fmt: skip
         if self.memory_limit is not None:
             policy = f" ({self._policy})" if self._policy else ""
             text += f"; within the limit of {self.memory_limit:,} bytes{policy}"
-        return text + "."
+        return text + "." + (self._explained() if repeated else "")
+
+    def _explained(self) -> str:
+        """What was kept and recomputed: totals, and the dearest of each."""
+        rows = self.decisions()
+        lines = [f"keeping everything would take {self.everything().arena_bytes:,} bytes"]
+        for kept, word in ((True, "kept"), (False, "recomputed")):
+            mine = sorted((d for d in rows if d.kept is kept), key=lambda d: (-d.seconds * max(1, d.times), -d.bytes))
+            lines.append(f"{word}: {len(mine)} values, {sum(d.bytes for d in mine):,} bytes")
+            for d in mine[:SHOWN]:
+                often = "" if kept else f", {d.times} x {d.seconds * 1e6:,.1f} us"
+                source = f"  # {d.source}" if d.source else ""
+                lines.append(f"  {d.label}, {d.bytes:,} bytes{often}: {d.why}{source}")
+            if len(mine) > SHOWN:
+                lines.append(f"  and {len(mine) - SHOWN} more")
+        return "".join(f"\n  {line}" for line in lines)
 
     def __str__(self) -> str:
         lines = [self.summary(), f"{'#':>5}  {'phase':<9}  {'offset':>12}  {'bytes':>12}  operation"]

@@ -6,13 +6,14 @@ Must not know: how it was measured; it is handed times.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 
 class ProfileRow(NamedTuple):
-    """One instruction: ``ns`` per call, ``flops``, ``bytes`` read and written, the user's ``source`` line."""
+    """One instruction: ``ns`` per call and as ``predicted_ns`` by the rates of the machine, ``flops``, ``bytes`` read
+    and written, the user's ``source`` line."""
 
     index: int  # type: ignore[assignment]  # not tuple's
     phase: str
@@ -21,6 +22,7 @@ class ProfileRow(NamedTuple):
     ns: float
     flops: int
     bytes: int
+    predicted_ns: float
 
     @property
     def gflops(self) -> float:
@@ -34,23 +36,45 @@ class ProfileRow(NamedTuple):
 
 
 class Profile:
-    """Times of each instruction, averaged over ``calls``. ``str(profile)`` is a table, dearest first."""
+    """Times of each instruction, averaged over ``calls``. ``str(profile)`` is a table, dearest first.
 
-    def __init__(self, name: str, rows: Sequence[ProfileRow], calls: int):
+    Handed to ``gd.compile(…, costs=profile)``, it makes predictions of the same graph those of what was measured."""
+
+    def __init__(self, name: str, rows: Sequence[ProfileRow], calls: int,
+                 factors: Mapping[tuple[str, str], float] | None = None):  # fmt: skip
         self.name, self.rows, self.calls = name, tuple(rows), calls
+        self._factors = dict(factors or {})  # that the predictions were made with
 
     @property
     def total_ns(self) -> float:
         return sum(r.ns for r in self.rows)
 
+    @property
+    def predicted_ns(self) -> float:
+        return sum(r.predicted_ns for r in self.rows)
+
+    def factors(self) -> dict[tuple[str, str], float]:
+        """Measured time ÷ that predicted by rates alone, by name and source line: what corrects predictions for the
+        same graph, at any sizes."""
+        measured: dict[tuple[str, str], float] = {}
+        predicted: dict[tuple[str, str], float] = {}
+        for r in self.rows:
+            key = r.name, r.source
+            measured[key] = measured.get(key, 0.0) + r.ns
+            predicted[key] = predicted.get(key, 0.0) + r.predicted_ns
+        return {k: measured[k] / predicted[k] * self._factors.get(k, 1.0)
+                for k in measured if measured[k] > 0 and predicted[k] > 0}  # fmt: skip
+
     def __str__(self) -> str:
         total = self.total_ns or 1.0
-        lines = [f"{self.name}: {total / 1000:.1f} us a call in {len(self.rows)} instructions (mean of {self.calls})",
-                 f"{'#':>5}  {'phase':<9}  {'us':>10}  {'%':>5}  {'Gflop/s':>8}  {'GB/s':>7}  operation"]  # fmt: skip
+        lines = [f"{self.name}: {total / 1000:.1f} us a call in {len(self.rows)} instructions (mean of {self.calls}), "
+                 f"predicted {self.predicted_ns / 1000:.1f} us",
+                 f"{'#':>5}  {'phase':<9}  {'us':>10}  {'predicted':>10}  {'%':>5}  {'Gflop/s':>8}  {'GB/s':>7}  "
+                 f"operation"]  # fmt: skip
         for r in sorted(self.rows, key=lambda r: -r.ns):
             at = f"  # {r.source}" if r.source else ""
-            lines.append(f"{r.index:>5}  {r.phase:<9}  {r.ns / 1000:>10.2f}  {100 * r.ns / total:>5.1f}  "
-                         f"{r.gflops:>8.2f}  {r.gbytes:>7.2f}  {r.name}{at}")  # fmt: skip
+            lines.append(f"{r.index:>5}  {r.phase:<9}  {r.ns / 1000:>10.2f}  {r.predicted_ns / 1000:>10.2f}  "
+                         f"{100 * r.ns / total:>5.1f}  {r.gflops:>8.2f}  {r.gbytes:>7.2f}  {r.name}{at}")  # fmt: skip
         return "\n".join(lines)
 
     def write_trace(self, path: str | Path) -> None:

@@ -7,10 +7,11 @@ Must not know: feeds, results, threads.
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import scipy_openblas32
@@ -22,9 +23,10 @@ from ..ir.text import type_text
 from ..ops.registry import Call, Guard, Reduce
 from ..ops.tensor import call_text
 from ..schedule.checkpoint import Every, recompute, segments
-from ..schedule.instruction import Buffer, Instruction
-from ..schedule.limit import Candidates
-from ..schedule.memory import Lifetimes
+from ..schedule.cost import NOMINAL, Costs
+from ..schedule.instruction import ARENA, Buffer, Instruction
+from ..schedule.limit import Candidates, Chosen
+from ..schedule.memory import ALIGN, Lifetimes
 from ..schedule.order import arrange
 from ..schedule.select import select
 from ..transforms.simplify import simplify
@@ -56,11 +58,13 @@ class Condition(NamedTuple):
 
 
 class Program:
-    """A compiled graph. ``layout(env)`` gives plan and core program at the sizes ``env``."""
+    """A compiled graph. ``layout(env)`` gives plan and core program at the sizes ``env``; ``costs`` predicts time
+    (by nominal rates unless given)."""
 
     def __init__(self, graph: Graph, checks: Sequence[Value], checkpoint: Any, debug: bool, limit: int | None = None,
-                 threads: int | None = None):  # fmt: skip
+                 threads: int | None = None, costs: Costs | None = None):  # fmt: skip
         self.graph = graph
+        self.costs = costs or Costs(lambda: NOMINAL)
         self.threads = threads or _core.threads()
         self.limit = limit
         self.debug = debug
@@ -78,6 +82,13 @@ class Program:
         self.conditions = _conditions(graph)
         self._layouts: OrderedDict[tuple[int, ...], Layout] = OrderedDict()
         self._lock = threading.Lock()
+
+    def within(self, limit: int | None) -> Program:
+        """This program under another byte limit; what they share is made once."""
+        other = copy.copy(self)
+        other.limit = limit
+        other._layouts, other._lock = OrderedDict(), threading.Lock()
+        return other
 
     def _kept(self, order: Sequence[Instruction], checkpoint: Any, location: Mapping[Value, Any]) -> set[Buffer]:
         if checkpoint == "sqrt":
@@ -165,9 +176,23 @@ class Program:
         program = _core.Program(self.template.fill(env, offsets, peak), self.template.constants)
         scratch = self._scratch(program)
         if self.limit is None or peak + scratch <= self.limit:
-            plan = Plan(self.graph.name, self.order, self.lifetimes, env, offsets, peak, bound, scratch, self.limit)
+            everything = None if self.order is self.unlimited else self._everything(env)
+            plan = Plan(self.graph.name, self.order, self.lifetimes, env, offsets, peak, bound, scratch, self.costs,
+                        self.limit, everything=everything)  # fmt: skip
             return Layout(plan, program, self.order, self.template)
         return self._limited(env, scratch)
+
+    def _everything(self, env: dict[str, int]) -> Callable[[], Plan]:
+        """Makes the plan that keeps every value, for comparison."""
+
+        def make() -> Plan:
+            lifetimes = Lifetimes(self.unlimited, inplace=not self.debug)
+            template = Template(self.unlimited, lifetimes, self.slots)
+            offsets, peak, bound = place(lifetimes, env)
+            scratch = self._scratch(_core.Program(template.fill(env, offsets, peak), template.constants))
+            return Plan(self.graph.name, self.unlimited, lifetimes, env, offsets, peak, bound, scratch, self.costs)
+
+        return make
 
     def _scratch(self, program: Any) -> int:
         """Bytes of registers and packing: each thread that works on a run has its own."""
@@ -176,7 +201,7 @@ class Program:
     def _limited(self, env: dict[str, int], scratch: int) -> Layout:
         """The cheapest layout within the byte limit. Raises MemoryLimitError."""
         assert self.limit is not None
-        candidates = Candidates(self.unlimited, env, self.pinned, inplace=not self.debug)
+        candidates = Candidates(self.unlimited, env, self.pinned, not self.debug, self.costs)
         while True:
             chosen = candidates.choose(self.limit - scratch, place)
             c = chosen.candidate
@@ -185,19 +210,43 @@ class Program:
             needed = self._scratch(program)
             if chosen.arena_bytes + needed <= self.limit:
                 plan = Plan(self.graph.name, c.order, c.lifetimes, env, chosen.offsets, chosen.arena_bytes,
-                            chosen.bound, needed, self.limit, c.text)  # fmt: skip
+                            chosen.bound, needed, self.costs, self.limit, c.text, self._everything(env))  # fmt: skip
                 return Layout(plan, program, c.order, template)
             if not chosen.fits:
-                i = c.order[c.peak_at]
-                node = i.nodes[-1] if i.nodes else None
-                smallest = chosen.arena_bytes + needed
-                raise MemoryLimitError(
-                    f"{self.graph.name}: no schedule fits {self.limit:,} bytes; the smallest arena found is "
-                    f"{smallest:,} bytes, set by {i.name} ({'recompute' if i.recompute else i.phase})",
-                    call_text(node.op.name, node.inputs, {}) if node else None,
-                    str(node.source) if node and node.source else None, smallest=smallest,
-                )  # fmt: skip
+                raise self._nothing_fits(env, chosen, needed)
             scratch = needed  # this schedule's own is larger than was set aside: choose again with so much
+
+    def _nothing_fits(self, env: Mapping[str, int], chosen: Chosen, scratch: int) -> MemoryLimitError:
+        """The error for a limit below the smallest arena, ``chosen``: what is in memory where it is at its most."""
+        c = chosen.candidate
+        i = c.order[c.peak_at]
+        sizes = c.lifetimes.sizes(env)
+        operands: dict[int, tuple[str, int]] = {}  # by unit: what shares memory counts once
+        for b in (*i.reads, *i.writes):
+            if b.kind == ARENA:
+                operands.setdefault(c.lifetimes.unit[b], (b.label, int(sizes[c.lifetimes.unit[b]])))
+        rest = c.bound - sum(n for _, n in operands.values())
+        parts = [f"{label} {n:,}" for label, n in operands.values()]
+        parts += [f"{n:,} {what}" for n, what in ((rest, "of values kept for later"), (scratch, "of scratch")) if n]
+        smallest = chosen.arena_bytes + scratch
+        at = " at " + ", ".join(f"{k}={v}" for k, v in env.items()) if env else ""
+        node = i.nodes[-1] if i.nodes else None
+        return MemoryLimitError(
+            f"{self.graph.name}: no schedule fits {self.limit:,} bytes{at}; the smallest arena found is {smallest:,} "
+            f"bytes, set by {i.name} ({'recompute' if i.recompute else i.phase}): {' + '.join(parts)} bytes",
+            call_text(node.op.name, node.inputs, {}) if node else None,
+            str(node.source) if node and node.source else None, smallest=smallest, instruction=i.name,
+            operands=tuple(operands.values()), floor=self._floor(env) + scratch,
+        )  # fmt: skip
+
+    def _floor(self, env: Mapping[str, int]) -> int:
+        """Bytes of the largest working set of one instruction."""
+        largest = 0
+        for i in self.unlimited:
+            shared = {i.writes[w] for w, _ in i.inplace}
+            used = {b for b in (*i.reads, *i.writes) if b.kind == ARENA and b not in shared}
+            largest = max(largest, sum(-(-evaluate(b.count, env) * b.dtype.itemsize // ALIGN) * ALIGN for b in used))
+        return largest
 
 
 def compile_inner(graph: Graph) -> Nested:

@@ -16,11 +16,10 @@ import numpy as np
 
 from ..ir.dims import evaluate
 from .checkpoint import forward_part, recompute, segments
+from .cost import Costs
 from .instruction import ARENA, Buffer, Instruction
 from .memory import Lifetimes
 
-# Nominal rates that turn work into time where nothing has been measured: only ratios matter here.
-FLOPS_PER_SECOND, BYTES_PER_SECOND, SECONDS_PER_INSTRUCTION = 3e10, 1.5e10, 1e-7
 GREEDY_STEPS = 60
 
 
@@ -48,18 +47,13 @@ class Chosen(NamedTuple):
 Place = Callable[[Lifetimes, Mapping[str, int]], tuple[np.ndarray, int, int]]
 
 
-def seconds_of(i: Instruction, env: Mapping[str, int]) -> float:
-    """The predicted time of one instruction."""
-    moved = sum(evaluate(b.count, env) * b.dtype.itemsize for b in {*i.reads, *i.writes})
-    return max(evaluate(i.flops, env) / FLOPS_PER_SECOND, moved / BYTES_PER_SECOND) + SECONDS_PER_INSTRUCTION
-
-
 class Candidates:
     """The candidates for one order of instructions at given sizes, made once and remembered."""
 
-    def __init__(self, order: Sequence[Instruction], env: Mapping[str, int], pinned: set[Buffer] | None, inplace: bool):
+    def __init__(self, order: Sequence[Instruction], env: Mapping[str, int], pinned: set[Buffer] | None, inplace: bool,
+                 costs: Costs):  # fmt: skip
         self.order, self.env, self.inplace = list(order), env, inplace
-        self.seconds = {i: seconds_of(i, env) for i in order}
+        self.seconds = {i: costs.seconds(i, env) for i in order}
         self.maker = {b: i for i in forward_part(order) for b in i.writes if b.kind == ARENA}
         late = [i for i in order if i.phase != "forward"]
         saved = dict.fromkeys(b for i in late for b in i.reads if b in self.maker)
