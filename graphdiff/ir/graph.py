@@ -15,6 +15,8 @@ import os
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
+from types import CodeType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +28,7 @@ from .text import format_graph
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _WRITTEN_BY_USERS = os.path.join(_PACKAGE, "cli") + os.sep  # the demo's lines are shown as a user's would be
 _serial = itertools.count()
-_NO_ATTRS: dict[str, Any] = {}
+NO_ATTRS: dict[str, Any] = {}
 
 LEAVES = ("input", "parameter", "state", "constant")
 
@@ -48,12 +50,15 @@ class Origin(NamedTuple):
     rule: str
 
 
-class _Ambient(threading.local):
-    """What new nodes inherit: set while a rule or a rewrite builds nodes, and by name scopes."""
+Inherited = tuple[Origin | None, Source | None, str]
 
-    origin: Origin | None = None
-    source: Source | None = None
-    scope: str = ""
+
+class _Ambient(threading.local):
+    """What new nodes inherit, ``now``: origin, source line and scope, set while a rule or a rewrite builds nodes, and
+    by name scopes. One tuple, since every node reads it and what belongs to a thread is slow to reach."""
+
+    def __init__(self) -> None:
+        self.now: Inherited = (None, None, "")
 
 
 ambient = _Ambient()
@@ -72,12 +77,13 @@ class name_scope:
         self.name = str(name)
 
     def __enter__(self) -> name_scope:
-        self._before = ambient.scope
-        ambient.scope = f"{self._before}/{self.name}" if self._before else self.name
+        self._before = ambient.now
+        origin, source, scope = self._before
+        ambient.now = (origin, source, f"{scope}/{self.name}" if scope else self.name)
         return self
 
     def __exit__(self, *exc: object) -> None:
-        ambient.scope = self._before
+        ambient.now = self._before
 
 
 class deriving:
@@ -89,12 +95,11 @@ class deriving:
         self._node, self._rule = node, rule
 
     def __enter__(self) -> None:
-        self._before = (ambient.origin, ambient.source, ambient.scope)
-        ambient.origin = Origin(self._node, self._rule)
-        ambient.source, ambient.scope = self._node.source, self._node.scope
+        self._before = ambient.now
+        ambient.now = (Origin(self._node, self._rule), self._node.source, self._node.scope)
 
     def __exit__(self, *exc: object) -> None:
-        ambient.origin, ambient.source, ambient.scope = self._before
+        ambient.now = self._before
 
 
 class inheriting:
@@ -106,17 +111,20 @@ class inheriting:
         self._node, self._origin = node, origin
 
     def __enter__(self) -> None:
-        self._before = (ambient.origin, ambient.source, ambient.scope)
-        ambient.origin = self._origin
-        ambient.source, ambient.scope = self._node.source, self._node.scope
+        self._before = ambient.now
+        ambient.now = (self._origin, self._node.source, self._node.scope)
 
     def __exit__(self, *exc: object) -> None:
-        ambient.origin, ambient.source, ambient.scope = self._before
+        ambient.now = self._before
+
+
+_MANY = 200_000  # objects: young ones so many take milliseconds to look through
 
 
 class collector_paused:
     """Cyclic garbage collection is off inside: passes make millions of objects that all live, and looking through
-    them again and again would make linear work grow faster."""
+    them again and again would make linear work grow faster. Where they are many they count as old afterwards, so that
+    the first collection outside does not look through all of them either."""
 
     __slots__ = ("_was",)
 
@@ -126,29 +134,33 @@ class collector_paused:
 
     def __exit__(self, *exc: object) -> None:
         if self._was:
+            if gc.get_count()[0] > _MANY and gc.get_freeze_count() == 0:  # else what somebody has frozen would thaw
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 
-_inside: dict[str, bool] = {}
-_sources: dict[tuple[Any, int], Source] = {}
+# Code objects met on stacks, by id, each kept alive here: None for the package's own, else its lines by instruction.
+_codes: dict[int, tuple[CodeType, dict[int, Source] | None]] = {}
 
 
-def user_source() -> Source | None:
-    """The nearest line of code outside this package on the stack."""
-    frame = sys._getframe(1)
+def user_source(depth: int = 1) -> Source | None:
+    """The nearest line of code outside this package on the stack, looked for from ``depth`` callers up."""
+    frame = sys._getframe(depth)
     while frame is not None:
         code = frame.f_code
-        inside = _inside.get(code.co_filename)
-        if inside is None:
+        known = _codes.get(id(code))
+        if known is None:
+            if len(_codes) > 10_000:  # code made on the fly must not pile up
+                _codes.clear()
             name = code.co_filename
-            inside = _inside[name] = name.startswith(_PACKAGE) and not name.startswith(_WRITTEN_BY_USERS)
-        if not inside:
-            key = (code, frame.f_lasti)
-            source = _sources.get(key)
+            inside = name.startswith(_PACKAGE) and not name.startswith(_WRITTEN_BY_USERS)
+            known = _codes[id(code)] = (code, None if inside else {})
+        lines = known[1]
+        if lines is not None:
+            source = lines.get(frame.f_lasti)
             if source is None:
-                if len(_sources) > 100_000:  # code made on the fly must not pile up
-                    _sources.clear()
-                source = _sources[key] = Source(code.co_filename, frame.f_lineno)
+                source = lines[frame.f_lasti] = Source(code.co_filename, frame.f_lineno)
             return source
         frame = frame.f_back  # type: ignore[assignment]
     return None
@@ -198,11 +210,10 @@ class Node:
         self.op = op
         # Values here, which the rules of operations see as the Tensors that their users made
         self.inputs: tuple[Any, ...] = inputs
-        self.attrs = attrs or _NO_ATTRS
+        self.attrs = attrs or NO_ATTRS
         self.serial = next(_serial)
-        self.origin = ambient.origin
-        self.scope = ambient.scope
-        self.source = ambient.source or user_source()
+        self.origin, source, self.scope = ambient.now
+        self.source = source or user_source(2)
         if len(results) == 1:
             shape, dtype = results[0]
             self.outputs: tuple[Any, ...] = (value_class(self, 0, shape, dtype),)
@@ -219,7 +230,11 @@ class Node:
         node.op, node.inputs, node.attrs = self.op, inputs, self.attrs if attrs is None else attrs
         node.serial = next(_serial)
         node.origin, node.source, node.scope = origin, self.source, self.scope
-        node.outputs = tuple([type(v)(node, v.index, v.shape, v.dtype) for v in self.outputs])
+        if len(self.outputs) == 1:
+            (v,) = self.outputs
+            node.outputs = (type(v)(node, 0, v.shape, v.dtype),)
+        else:
+            node.outputs = tuple([type(v)(node, v.index, v.shape, v.dtype) for v in self.outputs])
         return node
 
     def __repr__(self) -> str:
@@ -236,17 +251,15 @@ def topological(outputs: Iterable[Value], stop: Iterable[Value] = ()) -> list[No
     stack = [v.node for v in outputs if id(v) not in closed]
     while stack:
         node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        for v in node.inputs:
-            if v.node not in seen and id(v) not in closed:
-                stack.append(v.node)
-    return sorted(seen, key=_by_serial)
+        if node not in seen:
+            seen.add(node)
+            for v in node.inputs:
+                if v.node not in seen and id(v) not in closed:
+                    stack.append(v.node)
+    return sorted(seen, key=_serial_of)
 
 
-def _by_serial(node: Node) -> int:
-    return node.serial
+_serial_of = attrgetter("serial")
 
 
 class Graph:
@@ -272,13 +285,17 @@ class Graph:
         self.updates = tuple(updates)
         every = topological([*self.outputs, *(v for _, v in self.updates)], stop=self.inputs)
         held = dict.fromkeys(parameters)
-        held.update((n.outputs[0], None) for n in every if n.op.name in ("parameter", "state"))
+        self.nodes = []
+        for node in every:
+            if not node.inputs:
+                if node.op.name == "input":
+                    self._foreign(node)
+                if node.op.name in ("parameter", "state"):
+                    held[node.outputs[0]] = None
+                    continue
+            self.nodes.append(node)
         held.update((p, None) for p, _ in self.updates)
         self.parameters = tuple(held)
-        self.nodes = [n for n in every if n.op.name not in ("input", "parameter", "state")]
-        for node in every:
-            if node.op.name == "input":
-                self._foreign(node)
         by_name: dict[str, Value] = {}
         for leaf in (*self.inputs, *self.parameters):
             if by_name.setdefault(leaf.name, leaf) is not leaf:

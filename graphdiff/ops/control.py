@@ -32,11 +32,12 @@ from .trees import Tree, flatten
 
 def _arguments(prefix: str, like: Sequence[tuple[Shape, np.dtype]]) -> list[Tensor]:
     """Placeholders for a body's arguments."""
-    before, ambient.origin = ambient.origin, None
+    before = ambient.now
+    ambient.now = (None, *before[1:])
     try:
         return [placeholder(f"{prefix}{i}", shape, dtype) for i, (shape, dtype) in enumerate(like)]
     finally:
-        ambient.origin = before
+        ambient.now = before
 
 
 def _close(name: str, arguments: Sequence[Sequence[Tensor]], results: Sequence[Sequence[Tensor]],

@@ -23,7 +23,7 @@ from ..ir.dims import Dim, Shape, Size, as_size, broadcast
 from ..ir.dtypes import FLOATS, INTEGERS, bool_, promote
 from ..ir.graph import Node, ambient
 from .registry import REGISTRY, Kernel, Op, Sample, Tile, register
-from .tensor import Tensor, as_tensor, fail, make, scalar, told
+from .tensor import PLAIN, Tensor, as_tensor, fail, make, scalar, told
 
 Samples = Callable[[np.random.Generator], Iterable[Sample]]
 
@@ -73,15 +73,12 @@ def operands(name: str, args: Sequence[Any], accepts: str = "any") -> tuple[Tens
         joined_args = [as_tensor(a, name) for a in args]
         dtype = functools.reduce(lambda p, q: promote(p, q) or p, (a.dtype for a in joined_args))
         dtype = next((a.dtype for a in joined_args if a.dtype in FLOATS), dtype)
-    out = tuple(
-        a if isinstance(a, Tensor) and a.dtype is dtype else _convert(as_tensor(a, name, dtype), dtype) for a in args
-    )
+    out = []
+    for a in args:
+        x = as_tensor(a, name, dtype)
+        out.append(x if x.dtype is dtype else op("astype")(x, dtype))
     check_dtype(name, out, accepts)
-    return out
-
-
-def _convert(x: Tensor, dtype: np.dtype) -> Tensor:
-    return x if x.dtype is dtype else op("astype")(x, dtype)
+    return tuple(out)
 
 
 def _mixed(name: str, args: Sequence[Any]) -> None:
@@ -154,18 +151,20 @@ def elementwise(
     ``namespace``: "" or "nn", where the public function lives.
     """
     arity = n if n is not None else max(len(partials), 1)
+    allowed = _ACCEPTS[accepts]
+    is_test = result == "bool"
 
     def infer(xs: Sequence[Any], attrs: dict[str, Any]) -> Any:
         shape = xs[0].shape
         for x in xs:
-            if x.shape != shape:
-                shape = meet(name, xs)
-                break
-        return ((shape, bool_ if result == "bool" else xs[0].dtype),)
+            other = x.shape
+            if other is not shape and other != shape:
+                shape = meet(name, xs) if shape and other else shape or other
+        return ((shape, bool_ if is_test else xs[0].dtype),)
 
     def scaled(g: Tensor, partial: Partial, node: Node) -> Tensor | None:
-        if partial is None:
-            return None
+        if partial == 1:
+            return g
         value = partial(node.outputs[0], *node.inputs) if callable(partial) else partial
         if value is None:
             return None
@@ -177,9 +176,9 @@ def elementwise(
 
     def vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], _d: Any) -> list[Tensor | None]:
         out: list[Tensor | None] = []
-        for i, x in enumerate(node.inputs):
-            g = scaled(gs[0], partials[i], node) if wanted[i] else None
-            out.append(None if g is None else sum_to(g, x.shape))
+        for x, partial, needed in zip(node.inputs, partials, wanted):
+            g = scaled(gs[0], partial, node) if needed else None
+            out.append(g if g is None or g.shape is x.shape else sum_to(g, x.shape))
         return out
 
     def jvp(node: Node, ts: Sequence[Any], _d: Any) -> list[Tensor | None]:
@@ -204,15 +203,18 @@ def elementwise(
 
         def public(x: Any, /) -> Tensor:
             x = as_tensor(x, name)
-            check_dtype(name, (x,), accepts)
+            if x.dtype not in allowed:
+                check_dtype(name, (x,), accepts)
             return make(declared, (x,))
 
     elif arity == 2:
 
         def public(x1: Any, x2: Any, /) -> Tensor:  # type: ignore[misc]
+            if type(x2) in PLAIN and isinstance(x1, Tensor):
+                x2 = as_tensor(x2, name, x1.dtype)
             if not (isinstance(x1, Tensor) and isinstance(x2, Tensor) and x1.dtype is x2.dtype):
                 x1, x2 = operands(name, (x1, x2), accepts)
-            else:
+            elif x1.dtype not in allowed:
                 check_dtype(name, (x1, x2), accepts)
             return make(declared, (x1, x2))
 
@@ -311,12 +313,13 @@ def composite(
 
         @functools.wraps(body)
         def public(*args: Any, **kwargs: Any) -> Any:
-            before = ambient.scope
-            ambient.scope = f"{before}/{short}" if before else short
+            before = ambient.now
+            origin, source, scope = before
+            ambient.now = (origin, source, f"{scope}/{short}" if scope else short)
             try:
                 return body(*args, **kwargs)
             finally:
-                ambient.scope = before
+                ambient.now = before
 
         doc = inspect.getdoc(body) or ""
         declared = register(Op(full, "composite", doc, namespace=namespace, differentiable=differentiable, **more))

@@ -61,11 +61,11 @@ def parse(text: str) -> Graph:
               return %0
         ''')
     """
-    before = (ambient.origin, ambient.source, ambient.scope)
+    before = ambient.now
     try:
         return _Reader(text).read()
     finally:
-        ambient.origin, ambient.source, ambient.scope = before
+        ambient.now = before
 
 
 class _Frame:
@@ -106,7 +106,7 @@ class _Reader:
             while len(frames) > 1 and indent <= frames[-1].indent:
                 body = self.close(frames.pop())
                 frames[-1].bodies[body[0]] = body[1]
-            ambient.origin, ambient.source, ambient.scope = None, Source("<text>", self.number), ""
+            ambient.now = (None, Source("<text>", self.number), "")
             if statement.startswith(("graph ", "body ")):
                 frame = self.header(statement, indent, frames)
                 frames.append(frame)
@@ -240,12 +240,13 @@ class _Reader:
         if m is None:
             return
         forward, file, line, scope = m.groups()
+        origin, source, _ = ambient.now
         value = values.get(forward)
         if value is not None:
-            ambient.origin = Origin(value.node, "")
+            origin = Origin(value.node, "")
         if file:
-            ambient.source = Source(file, int(line))
-        ambient.scope = scope or ""
+            source = Source(file, int(line))
+        ambient.now = (origin, source, scope or "")
 
     # ------------------------------------------------------------------ pieces
     def split(self, text: str) -> list[str]:

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Dim, Shape, Size, as_size
 from ..ir.dtypes import CODE, as_dtype, bool_, float32, int64, weak_dtype
-from ..ir.graph import Node, Value, ambient, user_source
+from ..ir.graph import NO_ATTRS, Node, Value, ambient, user_source
 from ..ir.text import number_text, type_text
 from .registry import REGISTRY, Nothing, Op, register
 
@@ -55,7 +55,7 @@ def _number(node: Node) -> int:
 
 def where_am_i() -> str | None:
     """``file:line`` of the user's code that is building, for errors."""
-    source = ambient.source or user_source()
+    source = ambient.now[1] or user_source()
     return str(source) if source else None
 
 
@@ -86,7 +86,8 @@ def _binary(name: str) -> tuple[Binary, Binary]:
     """The methods of a binary operator: with the Tensor on the left, and on the right."""
 
     def forward(self: Any, other: Any) -> Any:
-        return REGISTRY[name].public(self, other) if is_tensorable(other) else NotImplemented
+        known = type(other) is Tensor or type(other) in PLAIN
+        return REGISTRY[name].public(self, other) if known or is_tensorable(other) else NotImplemented
 
     def backward(self: Any, other: Any) -> Any:
         return REGISTRY[name].public(other, self) if is_tensorable(other) else NotImplemented
@@ -265,8 +266,10 @@ def _is_int(x: Any) -> bool:
 
 def make(op: Op, inputs: tuple[Tensor, ...], attrs: dict[str, Any] | None = None) -> Any:
     """A node of ``op``; its result, or the tuple of its results."""
-    node = Node(op, inputs, attrs or {}, op.infer(inputs, attrs or {}), Tensor)  # type: ignore[misc]
-    return node.outputs[0] if len(node.outputs) == 1 else node.outputs
+    if attrs is None:
+        attrs = NO_ATTRS
+    outputs = Node(op, inputs, attrs, op.infer(inputs, attrs), Tensor).outputs  # type: ignore[misc]
+    return outputs[0] if len(outputs) == 1 else outputs
 
 
 # --------------------------------------------------------------------------------------- constants
@@ -277,7 +280,8 @@ def _infer_constant(_inputs: Any, attrs: dict[str, Any]) -> Any:
 
 
 CONSTANT = register(Op("constant", "leaf", "A fixed array.", infer=_infer_constant, kernel=Nothing()))
-_scalars: dict[tuple[Any, ...], Tensor] = {}
+_scalars: dict[tuple[Any, ...], Tensor] = {}  # by dtype and bytes, and by number, its type and the dtype beside it
+PLAIN = (float, int, bool)
 
 
 def constant(value: Any, dtype: Any = None) -> Tensor:
@@ -300,7 +304,8 @@ def constant(value: Any, dtype: Any = None) -> Tensor:
 
 
 def _constant(array: np.ndarray) -> Tensor:
-    if array.ndim == 0 and ambient.origin is None:
+    shared = array.ndim == 0 and ambient.now[0] is None  # an adjoint's constants are nodes of their own
+    if shared:
         key = (array.dtype, array.tobytes())
         found = _scalars.get(key)
         if found is not None:
@@ -308,8 +313,8 @@ def _constant(array: np.ndarray) -> Tensor:
     frozen = np.array(array, dtype=as_dtype(array.dtype), order="C")
     frozen.setflags(write=False)
     out = make(CONSTANT, (), {"value": frozen})
-    if frozen.ndim == 0 and ambient.origin is None:
-        if len(_scalars) > 4096:
+    if shared:
+        if len(_scalars) > 8192:
             _scalars.clear()
         _scalars[key] = out
     return out
@@ -325,6 +330,12 @@ def as_tensor(x: Any, op: str = "as_tensor", beside: np.dtype | None = None) -> 
     allows; arrays and NumPy scalars keep theirs. Raises DTypeError."""
     if isinstance(x, Tensor):
         return x
+    plain = type(x) in PLAIN and ambient.now[0] is None
+    if plain:  # zeros of either sign are equal
+        key = (x or repr(x), type(x), beside)
+        found = _scalars.get(key)
+        if found is not None:
+            return found
     if isinstance(x, Value):
         fail(GraphError, op, "this value belongs to a bare graph, not to Tensors", [x])
     if isinstance(x, (np.ndarray, np.generic)):
@@ -353,9 +364,12 @@ def as_tensor(x: Any, op: str = "as_tensor", beside: np.dtype | None = None) -> 
     if dtype is None:
         dtype = {bool: bool_, int: int64, float: float32}[type(example)]
     try:
-        return _constant(np.asarray(x if array is None else array, dtype))
+        out = _constant(np.asarray(x if array is None else array, dtype))
     except OverflowError:
         fail(DTypeError, op, f"{x!r} does not fit {dtype.name}")
+    if plain:
+        _scalars[key] = out
+    return out
 
 
 # --------------------------------------------------------------------------------------- parameters' storage

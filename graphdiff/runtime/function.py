@@ -101,10 +101,12 @@ def _compile(
     monitors = {w.text: w for w in watchers if w.kind == "monitor"}
     checks = [w for w in watchers if w.kind == "check"]
     seen = [*graph.outputs, *(w.value for w in monitors.values())]
-    # a check is computed as an output is, but nobody gets it
-    whole = Graph(graph.name, graph.inputs, [*seen, *(w.value for w in checks)], graph.updates, graph.parameters)
-    simple, mapping = simplify(whole)
-    final = Graph(simple.name, simple.inputs, simple.outputs[: len(seen)], simple.updates, simple.parameters)
+    if watchers:  # a check is computed as an output is, but nobody gets it
+        graph = Graph(graph.name, graph.inputs, [*seen, *(w.value for w in checks)], graph.updates, graph.parameters)
+    simple, mapping = simplify(graph)
+    final = simple
+    if checks:
+        final = Graph(simple.name, simple.inputs, simple.outputs[: len(seen)], simple.updates, simple.parameters)
     check_values = simple.outputs[len(seen) :]
     kept = [mapping.get(v, v) for v in checkpoint] if isinstance(checkpoint, (list, tuple)) else checkpoint
     full = _with_checks(final, check_values)

@@ -20,7 +20,7 @@ from ..errors import CompileError, FeedError, GraphError, MemoryLimitError
 from ..ir.dims import Dim, Size, evaluate, names_of, substitute
 from ..ir.graph import Graph, Node, Value
 from ..ir.text import type_text
-from ..ops.registry import Call, Guard, Reduce
+from ..ops.registry import Call, Guard, Reduce, Tile
 from ..ops.tensor import call_text
 from ..schedule.checkpoint import Every, recompute, segments
 from ..schedule.cost import NOMINAL, Costs
@@ -78,8 +78,9 @@ class Program:
         self.order = order if kept is None else recompute(order, kept)
         self.lifetimes = Lifetimes(self.order, inplace=not debug)
         self.template = Template(self.order, self.lifetimes, self.slots)
-        self.names = self._names()
-        self.conditions = _conditions(graph)
+        sized = _sized(graph)
+        self.names = self._names(sized)
+        self.conditions = _conditions(sized)
         self._layouts: OrderedDict[tuple[int, ...], Layout] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -97,13 +98,13 @@ class Program:
             return segments(order, checkpoint.k)
         return {location[v].buffer for v in checkpoint if v in location and location[v].buffer is not None}
 
-    def _names(self) -> tuple[str, ...]:
+    def _names(self, sized: Sequence[Node]) -> tuple[str, ...]:
         """The names that sizes depend on, which the feeds determine. Raises CompileError for one they do not."""
         found: dict[str, None] = {}
         for v in self.graph.inputs:
             for s in v.shape:
                 found.update(dict.fromkeys(sorted(names_of(s))))
-        for node in every_node(self.graph):
+        for node in sized:
             for y in node.outputs:
                 for s in y.shape:
                     if isinstance(s, Dim):
@@ -258,7 +259,7 @@ def compile_inner(graph: Graph) -> Nested:
 
 def inner_graphs(nodes: Iterable[Node]) -> Iterator[Graph]:
     """The bodies of loops and branches among ``nodes``, and theirs."""
-    waiting = [g for node in nodes for g in node.attrs.values() if isinstance(g, Graph)]
+    waiting = [g for node in nodes if node.attrs for g in node.attrs.values() if isinstance(g, Graph)]
     while waiting:
         graph = waiting.pop()
         yield graph
@@ -275,30 +276,50 @@ def every_node(graph: Graph) -> Iterator[Node]:
 def phases(graph: Graph) -> dict[Node, str]:
     """Forward, backward or update, for each node: adjoint nodes and what outputs make of them are backward; what only
     updates need is update."""
-    wanted = {v.node for v in graph.outputs}
-    needed: set[Node] = set()  # by outputs or by adjoint nodes
+    needed = {v.node for v in graph.outputs}  # by outputs or by adjoint nodes
     for node in reversed(graph.nodes):
-        if node.origin is not None or node in wanted or node in needed or type(node.op.kernel) is Guard:
+        if node.origin is not None or node in needed or type(node.op.kernel) is Guard:
             needed.add(node)
-            needed.update(v.node for v in node.inputs)
+            for v in node.inputs:
+                needed.add(v.node)
     out: dict[Node, str] = {}
     for node in graph.nodes:
         if node.origin is not None:
             out[node] = "backward"
         elif node not in needed:
             out[node] = "update"
-        elif any(out.get(v.node, "forward") != "forward" for v in node.inputs):
-            out[node] = "backward"
         else:
-            out[node] = "forward"
+            phase = "forward"
+            for v in node.inputs:
+                if out.get(v.node, "forward") != "forward":
+                    phase = "backward"
+                    break
+            out[node] = phase
     return out
 
 
-def _conditions(graph: Graph) -> list[Condition]:
+def _sized(graph: Graph) -> list[Node]:
+    """The nodes, those of inner graphs too, that have to do with sizes known only at the call: all but operations on
+    elements that are not so many."""
+    told: set[int] = set()  # shapes without names, by id: they live as long as the graph
+    out = []
+    for node in every_node(graph):
+        if type(node.op.kernel) is Tile:
+            shape = node.outputs[0].shape
+            if id(shape) in told:
+                continue
+            if not any(isinstance(s, Dim) for s in shape):
+                told.add(id(shape))
+                continue
+        out.append(node)
+    return out
+
+
+def _conditions(sized: Sequence[Node]) -> list[Condition]:
     """What sizes known only at the call must satisfy: none negative, slices inside, no extreme of nothing."""
     seen: set[Size] = set()
     out = []
-    for node in every_node(graph):
+    for node in sized:
         for y in node.outputs:
             for s in y.shape:
                 if isinstance(s, Dim) and not s.isidentifier() and s not in seen:

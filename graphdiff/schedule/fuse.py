@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..ir.dims import Shape, Size
-from ..ir.graph import LEAVES, Node, Value
+from ..ir.graph import Node, Value
 from ..ops.opdef import contiguous_strides
-from ..ops.registry import Index, Reduce, Strided, Tile, View
+from ..ops.registry import Index, Nothing, Reduce, Strided, Tile, View
 
 GROUP_LIMIT = 160  # micro-operations in one group: compile time and registers stay bounded
 
@@ -46,16 +46,24 @@ class Users:
 
     def __init__(self, nodes: Iterable[Node]):
         self.base: dict[Node, Node] = {}  # view -> the node whose storage it reads
-        self.readers: dict[Node, list[tuple[Node, bool]]] = {}  # node -> (reader, not through a view)
-        base = self.base
+        self.readers: dict[Node, list[Node]] = {}
+        self.viewed: set[Node] = set()  # what somebody reads through a view
+        base, readers = self.base, self.readers
         for node in nodes:
             if type(node.op.kernel) is View:
                 source = node.inputs[0].node
                 base[node] = base.get(source, source)
                 continue
             for v in node.inputs:
-                source = base.get(v.node, v.node)
-                self.readers.setdefault(source, []).append((node, source is v.node))
+                source = v.node
+                if source in base:
+                    source = base[source]
+                    self.viewed.add(source)
+                there = readers.get(source)
+                if there is None:
+                    readers[source] = [node]
+                else:
+                    there.append(node)
 
     def of(self, node: Node) -> Node:
         return self.base.get(node, node)
@@ -63,7 +71,10 @@ class Users:
 
 def is_free(node: Node) -> bool:
     """Whether a value needs no instruction wherever it is read: leaves, indices, views."""
-    return node.op.name in LEAVES or type(node.op.kernel) in (Index, View)
+    return type(node.op.kernel) in _FREE
+
+
+_FREE = (Nothing, Index, View)
 
 
 def group(nodes: list[Node], kept: Iterable[Value], phases: dict[Node, str]) -> tuple[list[Group], dict[Node, Group]]:
@@ -86,10 +97,11 @@ def group(nodes: list[Node], kept: Iterable[Value], phases: dict[Node, str]) -> 
 def _trees(nodes: list[Node], users: Users, forced: set[Node], phases: dict[Node, str]) -> dict[Node, Group]:
     """Consumer by consumer, from the end: nodes join the one group that reads them. A group's first is its root."""
     group_of: dict[Node, Group] = {}
+    readers, viewed = users.readers, users.viewed
     for node in reversed(nodes):
-        if is_free(node):
-            continue
         kind = type(node.op.kernel)
+        if kind in _FREE:
+            continue
         phase = phases[node]
         if kind is Reduce:
             target = None if node in forced else _by_row(node, users, group_of, phases, len(node.attrs["axes"]))
@@ -105,14 +117,15 @@ def _trees(nodes: list[Node], users: Users, forced: set[Node], phases: dict[Node
             continue
         shape = node.outputs[0].shape
         target = None
-        if node not in forced:
-            for reader, direct in users.readers.get(node, ()):
-                g = group_of.get(reader)
-                if not direct or g is None or (target is not None and g is not target):
+        kept = node in forced
+        if not kept and node not in viewed:
+            for reader in readers.get(node, ()):
+                g = group_of[reader]
+                if g is not target and target is not None:
                     target = None
                     break
                 target = g
-        if target is None and node not in forced:
+        if target is None and not kept:
             by_row = _by_row(node, users, group_of, phases, None)
             if by_row is not None:
                 by_row.nodes.append(node)
@@ -144,7 +157,7 @@ def _by_row(
     that reads it is there and reads, for each row, that row's value. (Readers of later phases get it from memory: no
     cycle can come of them.) ``row`` None: the row of the group."""
     target, phase = None, phases[node]
-    readers = [r for r, _ in users.readers.get(node, ()) if phases[r] == phase]
+    readers = [r for r in users.readers.get(node, ()) if phases[r] == phase]
     for reader in readers:
         g = group_of.get(reader)
         if g is None or g.shape is None or g.axes is not None or (target is not None and g is not target):
@@ -152,7 +165,7 @@ def _by_row(
         target = g
     if target is None or target.shape is None or target.phase != phase or len(target.nodes) >= GROUP_LIMIT:
         return None
-    if any(_EARLIER[phases[r]] < _EARLIER[phase] for r, _ in users.readers[node]):
+    if any(_EARLIER[phases[r]] < _EARLIER[phase] for r in users.readers[node]):
         return None
     shape = target.shape
     if row is None:
@@ -206,37 +219,41 @@ def _merge(
     ordered: list[Group], group_of: dict[Node, Group], users: Users, phases: dict[Node, str], forced: set[Node]
 ) -> None:
     """Joins groups over the same elements that share values, where every other dependence keeps its direction."""
-    reading: dict[tuple[Node, Shape], Group] = {}  # the last group that reads a node directly, over a shape
+    reading: dict[tuple[Node, Shape], Group] = {}  # the last group that reads a node, over a shape
     deps_of: dict[Group, dict[Node, bool]] = {}
+    base = users.base
     for g in ordered:
         if g.shape is None:
             continue
         deps: dict[Node, bool] = {}  # external producers -> read directly by elementwise members
+        leaves: set[Node] = set()
         for node in g.nodes:
             for v in node.inputs:
-                source = users.of(v.node)
-                if is_free(source):
-                    continue
-                if group_of[source] is not g:
-                    deps[source] = deps.get(source, True) and source is v.node
+                source = v.node
+                owner = group_of.get(source)
+                if owner is None and source in base:
+                    source = base[source]
+                    owner = group_of.get(source)
+                if owner is None:
+                    if type(source.op.kernel) is Nothing and source.op.name != "constant":
+                        leaves.add(source)
+                elif owner is not g:
+                    deps[source] = source is v.node and deps.get(source, True)
         deps_of[g] = deps
-        candidates = []
+        candidates = set()
         for source, direct in deps.items():
-            owner = _find(group_of[source])
+            owner = group_of[source]
             if owner.shape == g.shape and direct and type(source.op.kernel) is Tile:
-                candidates.append(owner)
+                candidates.add(owner)
             sibling = reading.get((source, g.shape))
             if sibling is not None and direct:
-                candidates.append(_find(sibling))
-        for node in g.nodes:
-            for v in node.inputs:
-                leaf = users.of(v.node)
-                if leaf.op.name in LEAVES and leaf.op.name != "constant":
-                    sibling = reading.get((leaf, g.shape))
-                    if sibling is not None:
-                        candidates.append(_find(sibling))
+                candidates.add(_find(sibling))
+        for source in leaves:
+            sibling = reading.get((source, g.shape))
+            if sibling is not None:
+                candidates.add(_find(sibling))
         owner = g
-        for other in sorted(set(candidates), key=lambda c: -c.position):
+        for other in sorted(candidates, key=lambda c: -c.position):
             if not _may_merge(other, owner, deps_of[owner], group_of):
                 continue
             if other.phase != owner.phase and not _meet(other, owner, group_of, users, phases, forced):
@@ -246,13 +263,15 @@ def _merge(
             other.phase = owner.phase
             owner.merged = other
             both = deps_of[other]
-            for source, direct in deps_of[owner].items():
-                both[source] = both.get(source, True) and direct
-            deps_of[other] = {s: d for s, d in both.items() if _find(group_of[s]) is not other}
+            for node in owner.nodes:
+                group_of[node] = other
+                both.pop(node, None)
+            for source, direct in deps_of.pop(owner).items():
+                if group_of[source] is not other:
+                    both[source] = both.get(source, True) and direct
             owner = other
-        for node in g.nodes:
-            for v in node.inputs:
-                reading[users.of(v.node), g.shape] = owner
+        for source in (*deps, *leaves):  # what g itself computes is found by its owner
+            reading[source, g.shape] = owner
 
 
 def _meet(
@@ -266,15 +285,15 @@ def _meet(
     balance = 0
     for node in forward.nodes:
         owners = set()
-        for reader, _ in users.readers.get(node, ()):
-            owner = _find(group_of[reader])
+        for reader in users.readers.get(node, ()):
+            owner = group_of[reader]
             if owner is not forward and phases[reader] == "forward":
                 return False
             owners.add(owner)
         balance += backward in owners and owners <= {forward, backward} and node not in forced
     for node in backward.nodes:
         if type(node.op.kernel) is Tile:
-            balance -= any(_find(group_of[r]) is not backward for r, _ in users.readers.get(node, ()))
+            balance -= any(group_of[r] is not backward for r in users.readers.get(node, ()))
     return balance >= 0
 
 
@@ -295,7 +314,7 @@ def _may_merge(first: Group, second: Group, deps: dict[Node, bool], group_of: di
     if len(first.nodes) + len(second.nodes) > GROUP_LIMIT:
         return False
     for source, direct in deps.items():
-        owner = _find(group_of[source])
+        owner = group_of[source]
         if owner is first:
             if not direct or type(source.op.kernel) is not Tile or source.outputs[0].shape != first.shape:
                 return False

@@ -79,8 +79,8 @@ class _Selector:
         inputs = [self._leaf(v, INPUT, i) for i, v in enumerate(graph.inputs)]
         parameters = [self._leaf(v, PARAM, i) for i, v in enumerate(graph.parameters)]
         kept = [*graph.outputs, *(v for _, v in graph.updates), *self.extra]
-        groups, _ = group(graph.nodes, kept, self.phases)
-        stored = self._stored(groups, kept)
+        groups, group_of = group(graph.nodes, kept, self.phases)
+        stored = self._stored(group_of, kept)
         for g in groups:
             root = g.nodes[-1]
             kernel = root.op.kernel
@@ -114,20 +114,20 @@ class _Selector:
         self.location[v] = Location(buffer, 0, contiguous_strides(v.shape))
         return buffer
 
-    def _stored(self, groups: list[Group], kept: Sequence[Value]) -> set[Value]:
+    def _stored(self, group_of: dict[Node, Group], kept: Sequence[Value]) -> set[Value]:
         """Values that must be in memory: read outside their group, or by the caller; through views or not."""
         base = self.base
-        final = {n: g for g in groups for n in g.nodes}
         stored: set[Value] = set()
         for node in self.graph.nodes:
-            if type(node.op.kernel) is View:
+            g = group_of.get(node)
+            if g is None and type(node.op.kernel) is View:
                 v = node.inputs[0]
                 base[node.outputs[0]] = base.get(v, v)
                 continue
-            g = final.get(node)
             for v in node.inputs:
-                v = base.get(v, v)
-                if g is None or final.get(v.node) is not g:
+                if v in base:
+                    v = base[v]
+                if group_of.get(v.node) is not g:
                     stored.add(v)
         stored.update(base.get(v, v) for v in kept)
         return stored

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dtypes import FLOATS
-from ..ir.graph import Node, Value, collector_paused, deriving, topological
+from ..ir.graph import Node, Origin, Value, ambient, collector_paused, deriving, topological
 from ..ops.elementwise import add
 from ..ops.movement import broadcast_to
 from ..ops.tensor import Tensor, as_tensor, describe, fail, scalar, where_am_i
@@ -24,15 +24,17 @@ Tensors = Any  # a Tensor, or a list, tuple or dict of them
 # --------------------------------------------------------------------------------------- the two sweeps
 
 
-def _active(nodes: Sequence[Node], wrt: Sequence[Value]) -> set[int]:
-    """Ids of the floating values that depend on ``wrt`` through operations that differentiate."""
-    active = {id(x) for x in wrt}
+def _active(nodes: Sequence[Node], wrt: Sequence[Value]) -> set[Value]:
+    """The floating values that depend on ``wrt`` through operations that differentiate."""
+    active = set(wrt)
     for node in nodes:
-        if node.op.differentiable:
-            for v in node.inputs:
-                if id(v) in active:
-                    active.update(id(y) for y in node.outputs if y.dtype in FLOATS)
-                    break
+        for v in node.inputs:
+            if v in active:
+                if node.op.differentiable:
+                    for y in node.outputs:
+                        if y.dtype in FLOATS:
+                            active.add(y)
+                break
     return active
 
 
@@ -40,8 +42,12 @@ def pullback(
     outputs: Sequence[Tensor], cotangents: Sequence[Tensor | None], wrt: Sequence[Tensor]
 ) -> tuple[list[Tensor | None], dict[Value, Tensor]]:
     """Cotangents of ``wrt`` (None: no dependence), and the adjoint of every value that has one."""
-    with collector_paused():
-        return _pullback(outputs, cotangents, wrt)
+    before = ambient.now
+    try:
+        with collector_paused():
+            return _pullback(outputs, cotangents, wrt)
+    finally:
+        ambient.now = before
 
 
 def _pullback(
@@ -51,6 +57,7 @@ def _pullback(
     active = _active(nodes, wrt)
     contributions: dict[Value, list[Tensor]] = {}
     adjoints: dict[Value, Tensor] = {}
+    rules: dict[str, str] = {}  # of each operation, its rule's name: one text for all its nodes
 
     def collect(value: Value) -> Tensor | None:
         terms = contributions.pop(value, None)
@@ -65,19 +72,28 @@ def _pullback(
         return total
 
     for y, g in zip(outputs, cotangents):
-        if g is not None and id(y) in active:
+        if g is not None and y in active:
             contributions.setdefault(y, []).append(g)
     for node in reversed(nodes):
         gs = [collect(y) for y in node.outputs]
-        if all(g is None for g in gs) or not any(id(v) in active for v in node.inputs):
+        inputs = node.inputs
+        wanted = [v in active for v in inputs]
+        if True not in wanted or (gs[0] is None and all(g is None for g in gs)):
             continue
-        wanted = [id(v) in active for v in node.inputs]
-        if node.op.vjp is None:
+        op = node.op
+        if op.vjp is None:
             _no_rule(node, "vjp")
-        with deriving(node, f"{node.op.name}.vjp"):
-            for v, g in zip(node.inputs, node.op.vjp(node, gs, wanted, DIFFERENTIATOR)):
-                if g is not None and id(v) in active:
-                    contributions.setdefault(v, []).append(g)
+        rule = rules.get(op.name)
+        if rule is None:
+            rule = rules[op.name] = f"{op.name}.vjp"
+        ambient.now = (Origin(node, rule), node.source, node.scope)  # as ``deriving``
+        for v, g in zip(inputs, op.vjp(node, gs, wanted, DIFFERENTIATOR)):
+            if g is not None and v in active:
+                terms = contributions.get(v)
+                if terms is None:
+                    contributions[v] = [g]
+                else:
+                    terms.append(g)
     for x in wrt:  # leaves given twice, or values that outputs do not reach
         if x in contributions:
             collect(x)

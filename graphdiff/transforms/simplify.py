@@ -19,9 +19,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import GraphError
-from ..ir.graph import LEAVES, Graph, Node, Value, ambient
+from ..ir.graph import LEAVES, Graph, Node, Origin, Value, ambient
 from ..ir.text import type_text
-from ..ops.rebuild import moved_origin
 from ..ops.registry import Branch, Loop
 from ..ops.tensor import CONSTANT, constant
 from .fold import fold
@@ -41,18 +40,18 @@ def simplify(graph: Graph, passes: Collection[str] = PASSES) -> tuple[Graph, dic
     hold only in a graph that is not differentiated any more (a stop_gradient is its operand).
     """
     sweep = _Sweep(passes, max((n.serial for n in graph.nodes), default=0))
-    before = (ambient.origin, ambient.source, ambient.scope)
+    before = ambient.now
     try:
         for node in graph.nodes:
             sweep.visit(node)
     finally:
-        ambient.origin, ambient.source, ambient.scope = before
+        ambient.now = before
     became = sweep.became
     result = Graph(
-        graph.name, graph.inputs, [sweep.now(v) for v in graph.outputs],
-        [(p, sweep.now(v)) for p, v in graph.updates], graph.parameters,
+        graph.name, graph.inputs, [became.get(v, v) for v in graph.outputs],
+        [(p, became.get(v, v)) for p, v in graph.updates], graph.parameters,
     )  # fmt: skip
-    return result, {v: became[id(v)] for node in graph.nodes for v in node.outputs if id(v) in became}
+    return result, became
 
 
 def _made_since(serial: int, value: Value) -> list[Node]:
@@ -69,7 +68,7 @@ def _made_since(serial: int, value: Value) -> list[Node]:
 
 
 class _Sweep:
-    """The state of one simplification. Values are known by id; those that are replaced are kept alive in ``held``."""
+    """The state of one simplification."""
 
     def __init__(self, passes: Collection[str], last: int):
         unknown = set(passes) - set(PASSES)
@@ -78,61 +77,64 @@ class _Sweep:
         self.passes = passes
         self.folds, self.merges = "fold" in passes, "merge" in passes
         self.table = Table("final" in passes) if "rewrite" in passes else None
-        self.became: dict[int, Value] = {}  # only what changed
-        self.moved: dict[Node, Node] = {}  # forward nodes, for origins
-        self.seen: dict[Any, Node] = {}
-        self.held: list[Node] = []
+        self.became: dict[Value, Value] = {}  # only what changed
+        self.seen: dict[int, Node] = {}  # by the hash of what makes them equal
         self.last = last  # serial of the youngest node that was there before
-
-    def now(self, value: Value) -> Value:
-        return self.became.get(id(value), value)
+        self.origins: tuple[Origin | None, Origin | None] = (None, None)  # the last one met, and what it became
 
     def visit(self, node: Node) -> None:
         """Brings one node, and what rows make of it, to its final form."""
+        became = self.became
         tasks: list[Any] = [node]
         while tasks:
-            task = tasks.pop()
-            if isinstance(task, tuple):  # a replacement that is final by now
+            task: Any = tasks.pop()
+            if type(task) is tuple:  # a replacement that is final by now
                 old, new = task
-                self.settle(old, (self.now(new),))
+                became[old] = became.get(new, new)
                 continue
             current = self.renew(task)
-            rewritten = self.rewrite(current) if current.op is not CONSTANT else None
+            rewritten = self.rewrite(current)
             if rewritten is None:
                 final = self.merged(current)
                 if final is not task:
-                    self.settle(task, final.outputs)
+                    became.update(zip(task.outputs, final.outputs))
                 continue
             (y,) = current.outputs
             if rewritten.shape != y.shape or rewritten.dtype is not y.dtype:
                 raise GraphError(f"a rewrite of {node.op.name} gave {type_text(rewritten)} for {type_text(y)}")
-            self.held.append(current)
-            tasks.append((task, rewritten))
+            tasks.append((task.outputs[0], rewritten))
             tasks.extend(reversed(_made_since(current.serial, rewritten)))
-
-    def settle(self, old: Node, values: tuple[Value, ...]) -> None:
-        for v, w in zip(old.outputs, values):
-            if v is not w:
-                self.became[id(v)] = w
-        self.held.append(old)
-        if values[0].node.op.name not in LEAVES:
-            self.moved[old] = values[0].node
 
     def renew(self, node: Node) -> Node:
         """``node`` over the final form of its operands."""
         became = self.became
-        changed = False
-        for v in node.inputs:
-            if id(v) in became:
-                changed = True
+        kernel = type(node.op.kernel)
+        attrs = self.bodies(node) if kernel is Loop or kernel is Branch else node.attrs
+        if not became:
+            return node if attrs is node.attrs else node.over(node.inputs, node.origin, attrs)
+        origin = node.origin
+        if origin is not None:
+            origin = self.moved(origin)
+        inputs = node.inputs
+        for v in inputs:
+            if v in became:
+                inputs = tuple([became[v] if v in became else v for v in inputs])
                 break
-        origin = moved_origin(node, self.moved) if node.origin is not None else None
-        attrs = self.bodies(node) if isinstance(node.op.kernel, (Loop, Branch)) else node.attrs
-        in_order = not became or node.serial > self.last or node.op is CONSTANT
-        if in_order and not changed and origin is node.origin and attrs is node.attrs:
-            return node
-        inputs = tuple(became.get(id(v), v) for v in node.inputs) if changed else node.inputs
+        else:
+            in_order = node.serial > self.last or node.op is CONSTANT
+            if in_order and origin is node.origin and attrs is node.attrs:
+                return node
         return node.over(inputs, origin, attrs)
+
+    def moved(self, origin: Origin) -> Origin:
+        """``origin`` with its forward node followed to what it became."""
+        known, now = self.origins
+        if origin is not known:
+            found = self.became.get(origin.node.outputs[0])
+            is_node = found is not None and found.node.op.name not in LEAVES
+            now = Origin(found.node, origin.rule) if is_node else origin  # type: ignore[union-attr]
+            self.origins = (origin, now)
+        return now  # type: ignore[return-value]
 
     def bodies(self, node: Node) -> dict[str, Any]:
         """The attributes of a node with simplified inner graphs."""
@@ -144,11 +146,13 @@ class _Sweep:
     def rewrite(self, node: Node) -> Any:
         """What the first step that applies makes of a node, built in its name; else None."""
         inputs = node.inputs
+        if node.op is CONSTANT:
+            return None
         folds = self.folds and inputs and inputs[0].node.op is CONSTANT
         rows = self.table.of(node) if self.table else ()
         if not rows and not folds:
             return None
-        ambient.origin, ambient.source, ambient.scope = node.origin, node.source, node.scope
+        ambient.now = (node.origin, node.source, node.scope)
         if folds:
             array = fold(node)
             if array is not None:
@@ -163,18 +167,35 @@ class _Sweep:
         """An equal node met before, else ``node``."""
         if not self.merges:
             return node
-        if node.op is CONSTANT:
-            array = node.attrs["value"]
-            data = array.tobytes() if array.size <= 64 else hashlib.blake2b(np.ascontiguousarray(array).data).digest()
-            key: Any = (array.dtype, array.shape, data)
+        op, inputs, attrs = node.op, node.inputs, node.attrs
+        if op is CONSTANT:
+            key = hash(_content(attrs["value"]))
         else:
-            operands = [id(v) for v in node.inputs]
-            if node.op.name in _COMMUTATIVE:
-                operands.sort()
-            key = (node.op.name, *operands)
-            if node.attrs:
-                key = (key, tuple(node.attrs.items()))
-        try:
-            return self.seen.setdefault(key, node)
-        except TypeError:  # an attribute that does not hash is equal to none
-            return node
+            if len(inputs) == 2 and op.name in _COMMUTATIVE:
+                a, b = inputs
+                operands: Any = (a, b) if id(a) < id(b) else (b, a)
+            else:
+                operands = inputs
+            try:
+                key = hash((op.name, operands, tuple(attrs.items())) if attrs else (op.name, operands))
+            except TypeError:  # an attribute that does not hash is equal to none
+                return node
+        found = self.seen.setdefault(key, node)
+        return found if found is node or _are_equal(found, node) else node
+
+
+def _content(array: np.ndarray) -> tuple[Any, ...]:
+    """What makes constants equal."""
+    data = array.tobytes() if array.size <= 64 else hashlib.blake2b(np.ascontiguousarray(array).data).digest()
+    return array.dtype, array.shape, data
+
+
+def _are_equal(a: Node, b: Node) -> bool:
+    """Whether two nodes of the same hash compute the same."""
+    if a.op is CONSTANT and b.op is CONSTANT:
+        return _content(a.attrs["value"]) == _content(b.attrs["value"])
+    if a.op.name != b.op.name or len(a.inputs) != len(b.inputs) or a.attrs != b.attrs:
+        return False
+    if all(v is w for v, w in zip(a.inputs, b.inputs)):
+        return True
+    return a.op.name in _COMMUTATIVE and a.inputs[0] is b.inputs[1] and a.inputs[1] is b.inputs[0]

@@ -116,11 +116,17 @@ class Table:
 
     def of(self, node: Node) -> list[Callable[[Node], Rewritten]]:
         """The rows for a node, by its operation and those that made its operands."""
-        made_by: Any = [v.node.op.name for v in node.inputs]
-        key = (node.op.name, *made_by) if len(made_by) < 4 else (node.op.name, frozenset(made_by))
+        name, inputs = node.op.name, node.inputs
+        key: Any
+        if len(inputs) == 1:
+            key = (name, inputs[0].node.op.name)
+        elif len(inputs) == 2:
+            key = (name, inputs[0].node.op.name, inputs[1].node.op.name)
+        else:
+            key = (name, frozenset([v.node.op.name for v in inputs]))
         found = self.known.get(key)
         if found is None:
-            name = node.op.name
+            made_by = key[1:] if len(inputs) in (1, 2) else key[1]
             found = self.known[key] = [
                 row.bound(self.notes) for row in self.rows
                 if (name in row.ops or (row.ops == (ELEMENTWISE,) and name in self.elementwise))
