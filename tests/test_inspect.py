@@ -10,7 +10,9 @@ import pytest
 
 import graphdiff as gd
 from graphdiff.cli import main
+from graphdiff.inspect.formula import Formulas
 from graphdiff.inspect.layout import HEIGHT, WIDTH, Item, lay_out
+from graphdiff.ops.registry import REGISTRY
 
 HOSTILE = '</script><script>alert("1")</script>\\" \' & \n é ☃'
 
@@ -114,6 +116,11 @@ def data_of(path):
     return json.loads(found[0]), page
 
 
+def value_of(data, box):
+    """What is recorded of the first result of a box."""
+    return data["values"][sum(data["boxes"]["results"][:box])]
+
+
 def test_a_page_is_one_file_of_its_own(net, tmp_path):
     adj = gd.adjoint(net[3], [net[1]])
     adj.to_html(tmp_path / "a.html")
@@ -139,10 +146,10 @@ def test_recorded_values_are_those_of_numpy(net, tmp_path):
     h = np.tanh(x0 @ before)
     expected = x0.T @ (2 * h * (1 - h * h))
     (gradient,) = [n for role, n in data["roles"] if role == "gradient of W"]
-    (value,) = data["values"][gradient]
+    value = value_of(data, gradient)
     assert value["shape"] == [3, 2]
     np.testing.assert_allclose(np.reshape(value["data"], (3, 2)), expected, rtol=1e-6)
-    np.testing.assert_allclose(data["values"][data["boxes"]["name"].index("x")][0]["data"], x0.ravel(), rtol=1e-6)
+    np.testing.assert_allclose(value_of(data, data["boxes"]["name"].index("x"))["data"], x0.ravel(), rtol=1e-6)
     plan = data["plan"]
     assert max(plan["timeline"]) <= plan["arena"] and all(b[3] + b[4] <= plan["arena"] for b in plan["blocks"])
 
@@ -166,10 +173,10 @@ def test_large_arrays_are_summarised(tmp_path):
     x0[0] = np.nan
     gd.sum(x * 2).to_html(tmp_path / "g.html", feed={"x": x0})
     data, _ = data_of(tmp_path / "g.html")
-    (value,) = data["values"][data["boxes"]["name"].index("x")]
+    value = value_of(data, data["boxes"]["name"].index("x"))
     assert "data" not in value and sum(value["bins"]) == value["finite"] == 5000 and value["zeros"] == 1
     np.testing.assert_allclose(value["stats"][1], 1.0)
-    assert data["values"][data["roles"][0][1]][0]["data"] == ["nan"]
+    assert value_of(data, data["roles"][0][1])["data"] == ["nan"]
 
 
 def test_hostile_names_stay_text(tmp_path):
@@ -198,10 +205,37 @@ def test_scopes_close(tmp_path):
             h = gd.tanh(h * x) + 1.0
     gd.adjoint(gd.sum(h), x).to_html(tmp_path / "s.html")
     data, _ = data_of(tmp_path / "s.html")
-    closed, whole = data["views"]
+    closed, repeated, whole = data["views"]
+    assert [v["label"] for v in (closed, repeated)] == ["scopes to depth 1", "repeated structure"]
     assert len(whole["x"]) == len(data["boxes"]["name"]) > len(closed["x"])
     assert closed["scope"].count("block3") >= 2  # forward and backward
     assert all(i < k for k, inputs in enumerate(closed["inputs"]) for i in inputs)
+
+
+def test_rewrites_are_counted():
+    x = gd.input("x", shape=(3,))
+    before = gd.exp(x * 2.0 * 3.0 * 4.0)
+    assert {n.rewrites for n in gd.compile([x], gd.exp(x)).graph.nodes} == {0} == {before.node.rewrites}
+    counts = {n.op.name: n.rewrites for n in gd.compile([x], before).graph.nodes}
+    assert counts["multiply"] == 1 and counts["exp"] == 0
+
+
+def test_every_link_of_the_chain_is_told(net, tmp_path):
+    x, W, _, loss = net
+    gd.adjoint(loss, [W]).to_html(tmp_path / "a.html", feed={x: np.ones((2, 3))})
+    data, _ = data_of(tmp_path / "a.html")
+    values, names = data["values"], data["boxes"]["name"]
+    number = [np.reshape(v["data"], v["shape"]) if v else None for v in values]
+    seen = 0
+    for _node, _x, _formula, upstream, local, contribution, _box in data["chain"]:
+        if not isinstance(local, str):
+            np.testing.assert_allclose(number[upstream] * number[local], number[contribution], rtol=1e-6)
+            seen += 1
+    (tanh,) = [n for n, op in enumerate(data["boxes"]["op"]) if data["boxes"]["texts"][op] == "tanh"]
+    to_tanh = [number[link[5]] for link in data["chain"] if link[1] == tanh]
+    (total,) = [n for n, of in enumerate(data["boxes"]["of"]) if of == tanh]
+    assert seen >= 2 and len(to_tanh) == 2 and names[total]
+    np.testing.assert_allclose(sum(to_tanh), np.reshape(value_of(data, total)["data"], (2, 2)), rtol=1e-6)
 
 
 def test_the_timeline_of_a_plan(net):
@@ -213,6 +247,45 @@ def test_the_timeline_of_a_plan(net):
     assert live.max() + plan.scratch_bytes == plan.lower_bound_bytes
     for b in plan.blocks():
         assert (live[b.first : b.last + 1] >= b.bytes).all()
+
+
+# ---------------------------------------------------------------------------------------------- rules as formulas
+
+
+def formulas_of(value):
+    return [text for _, text in Formulas().vjp(value.node)]
+
+
+def test_rules_are_formulas():
+    x, y = gd.input("x", shape=("n", 3)), gd.input("y", shape=(3, 2))
+    i, v = gd.input("i", shape=(4,), dtype="int64"), gd.input("v", shape=(3,))
+    assert formulas_of(gd.tanh(x)) == ["x̄ += ȳ · (1 − y²)"]
+    assert formulas_of(gd.nn.relu(x)) == ["x̄ += ȳ where y > 0"]
+    assert formulas_of(x @ y) == ["x̄₁ += ȳ @ x₂ᵀ", "x̄₂ += x₁ᵀ @ ȳ"]
+    assert formulas_of(x / v) == ["x̄₁ += ȳ / x₂", "x̄₂ += Σ ȳ · (−y / x₂)"]
+    assert formulas_of(x - 2.0) == ["x̄ += ȳ"]
+    assert formulas_of(x * 3.0) == ["x̄ += ȳ · 3"]
+    assert formulas_of(gd.sum(x)) == ["x̄ += ȳ"] and formulas_of(gd.square(x)) == ["x̄ += ȳ · x · 2"]
+    assert formulas_of(gd.take(x, i, axis=1)) == ["x̄₁ += take_vjp(ȳ, x₂)"]
+    assert formulas_of(gd.floor(x)) == [] == formulas_of(x)
+    assert formulas_of(gd.digamma(v))[0].endswith("operations over x, ȳ")
+    h, _ = gd.scan(lambda h, row: (gd.tanh(h + row), None), gd.zeros((3,)), x)
+    assert formulas_of(h)[0] == "x̄₁ += a loop of the body's adjoint, run from the last step to the first"
+    assert Formulas().jvp(gd.tanh(x).node) == [(0, "ẏ = ẋ · (1 − y²)")]
+    twice = gd.custom("twice", lambda x: 2 * x, vjp=lambda g, y, x: g * gd.exp(x))
+    assert formulas_of(twice(v)) == ["x̄₂ += ȳ · exp(x₂)"]
+
+
+def test_a_formula_is_the_rule_that_the_operation_declares(monkeypatch):
+    monkeypatch.setattr(REGISTRY["sin"], "vjp", lambda node, gs, wanted, d: [gs[0] * 7.0])
+    assert formulas_of(gd.sin(gd.input("x"))) == ["x̄ += ȳ · 7"]
+
+
+def test_adjoint_nodes_show_their_rule(net, tmp_path):
+    gd.adjoint(net[3], [net[1]]).to_html(tmp_path / "a.html")
+    boxes = data_of(tmp_path / "a.html")[0]["boxes"]
+    shown = {boxes["texts"][f] for f, p in zip(boxes["formula"], boxes["partner"]) if p >= 0}
+    assert {"x̄ += ȳ · (1 − y²)", "x̄₁ += ȳ @ x₂ᵀ\nx̄₂ += x₁ᵀ @ ȳ", "x̄ = the sum of what its users contribute"} <= shown
 
 
 # ---------------------------------------------------------------------------------------------- differences
@@ -302,7 +375,7 @@ def test_inspect_prints_and_writes(script, capsys):
     assert data_of(script / "step.html")[0]["values"]
     np.savez(script / "feed.npz", x=np.full((2, 3), 7, "float32"))
     assert main(["inspect", "script.py:adj", "--html", "adj.html", "--feed", "feed.npz"]) == 0
-    assert data_of(script / "adj.html")[0]["values"][0][0]["data"] == [7.0] * 6
+    assert data_of(script / "adj.html")[0]["values"][0]["data"] == [7.0] * 6
     assert main(["inspect", "script.py:loss"]) == 0
 
 

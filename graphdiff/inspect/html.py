@@ -1,37 +1,43 @@
-"""The page: one self-contained HTML file with a graph, its adjoint, recorded values and the plan.
+"""The page: one self-contained HTML file with a graph, its adjoint, its values and the plan.
 
 Owns what the page is told: columns of JSON, made here, read by assets/page.js. Nothing of a graph becomes markup here:
 names and sources are in the JSON, whose ``<`` is escaped, and the script puts them in as text.
-Must not know: how the page draws.
+Must not know: how the page draws or computes.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ..ir.graph import Graph, Value
+from ..ir.graph import Graph, Node, Value
 from ..ops.tensor import Tensor
 from ..runtime.function import Function
 from ..runtime.function import compile as compile_
 from ..runtime.plan import Plan
 from ..transforms.adjoint import Adjoint
-from .dot import items_of
-from .layout import HEIGHT, WIDTH, Item, lay_out
-from .picture import Box, Picture, whole_graph
-from .values import Digest, named, record
+from ..transforms.simplify import simplify
+from .chain import Link, links
+from .formula import Formulas
+from .layout import HEIGHT, WIDTH
+from .live import LIMIT, Slots, elements, program
+from .picture import Picture, whole_graph
+from .values import Digest, Recorded, named, record
+from .views import views
 
 PHASES = ("leaf", "forward", "backward", "update", "recompute")
+SCRIPTS = ("operations.js", "values.js", "page.js")
 
 
 def adjoint_to_html(adj: Adjoint, path: str | Path, feed: Mapping[Any, Any] | None = None) -> None:
     """Writes one HTML file that shows forward graph and adjoint, and steps through both.
 
-    ``feed``: arrays by input Tensor or name; with it the page shows every value, and the plan at those sizes.
+    ``feed``: arrays by input Tensor or name; with it the page shows every value, and the plan at those sizes. In graphs
+    of up to 10,000 elements it computes them itself: drag a number of a leaf, and values and derivatives follow.
     Raises FeedError for a feed that does not fit, OSError where the file cannot be written.
 
     Example::
@@ -39,17 +45,20 @@ def adjoint_to_html(adj: Adjoint, path: str | Path, feed: Mapping[Any, Any] | No
         gd.adjoint(loss, [W, b]).to_html("adjoint.html", feed={x: x0, t: t0})
     """
     picture = Picture(adj)
-    held = [b.node.outputs[0] for b in picture.boxes if b.op == "input"]
-    arrays = plan = None
+    page = _Page(picture, links(adj, Formulas(), feed is not None))
+    plan = None
     if feed is not None:
+        held = [b.node.outputs[0] for b in picture.boxes if b.op == "input"]
         by_name = named(feed, held)
         graph = adj.graph()
+        simple, mapping = simplify(graph)  # here, so that the plan's blocks are known to be those of which boxes
         listed = {v.name for v in graph.inputs}
-        f = compile_(graph)
+        f = compile_(simple)
         f(**{k: a for k, a in by_name.items() if k in listed})
         plan = f.plan
-        arrays = record(Graph(graph.name, held, graph.outputs), [b.node for b in picture.boxes], by_name)
-    _write(path, picture, arrays, plan)
+        page.became = {mapping.get(v, v).node.serial: v.node for v in page.slots}
+        page.show(record(Graph(graph.name, held, graph.outputs), list(page.slots), by_name))
+    _write(path, page.text(plan))
 
 
 def function_to_html(f: Function, path: str | Path, *args: Any, **kwargs: Any) -> None:
@@ -59,14 +68,13 @@ def function_to_html(f: Function, path: str | Path, *args: Any, **kwargs: Any) -
     Raises FeedError for feeds that do not fit, OSError where the file cannot be written.
     Example: ``step.to_html("step.html", x_batch, t_batch)``.
     """
-    picture = Picture(f)
+    page = _Page(Picture(f))
     plan = f._plan if f._program.names else f.plan
-    arrays = None
     if args or kwargs:
         feed = dict(zip([v.name for v in f.graph.inputs], f._prepare_call(args, kwargs)))
         plan = f.plan
-        arrays = record(f.graph, [b.node for b in picture.boxes], feed)
-    _write(path, picture, arrays, plan)
+        page.show(record(f.graph, list(page.slots), feed))
+    _write(path, page.text(plan))
 
 
 def graph_to_html(what: Graph | Tensor, path: str | Path, feed: Mapping[Any, Any] | None = None) -> None:
@@ -74,141 +82,136 @@ def graph_to_html(what: Graph | Tensor, path: str | Path, feed: Mapping[Any, Any
 
     Raises as :meth:`Adjoint.to_html`. Example: ``loss.to_html("loss.html")``.
     """
-    picture, arrays = Picture(what), None
+    page = _Page(Picture(what))
     if feed is not None:
         graph = whole_graph(what)
-        arrays = record(graph, [b.node for b in picture.boxes], named(feed, graph.inputs))
-    _write(path, picture, arrays, None)
+        page.show(record(graph, list(page.slots), named(feed, graph.inputs)))
+    _write(path, page.text(None))
 
 
-def _write(path: str | Path, picture: Picture, arrays: dict[Value, Any] | None, plan: Plan | None) -> None:
-    Path(path).write_text(page(picture, arrays, plan), encoding="utf-8")
+def _write(path: str | Path, text: str) -> None:
+    Path(path).write_text(text, encoding="utf-8")
 
 
-def page(picture: Picture, arrays: dict[Value, Any] | None = None, plan: Plan | None = None) -> str:
-    """The text of the page. ``arrays``: recorded values."""
-    assets = files(__package__) / "assets"
-    data = {
-        "title": picture.title,
-        "width": WIDTH, "height": HEIGHT,
-        "boxes": _columns(picture),
-        "views": _views(picture),
-        "roles": [[role, b.id] for role, b in picture.roles],
-        "docs": {b.op: b.node.op.doc for b in picture.boxes},
-        "values": None if arrays is None else _values(picture, arrays),
-        "plan": None if plan is None else _plan(picture, plan),
-    }  # fmt: skip
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    safe = text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-    safe = safe.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    safe = safe.encode("utf-8", "replace").decode()  # a name may hold half a surrogate pair
-    parts = {
-        "title": escape(picture.title),
-        "style": (assets / "page.css").read_text(encoding="utf-8"),
-        "data": safe,
-        "script": (assets / "page.js").read_text(encoding="utf-8"),
-    }
-    pieces = (assets / "page.html").read_text(encoding="utf-8").split("%%")
-    return "".join(parts[piece] if n % 2 else piece for n, piece in enumerate(pieces))
+class _Page:
+    """What one page is told. ``slots``: every value it can show, by number."""
 
+    def __init__(self, picture: Picture, chain: Sequence[Link] = ()):
+        self.picture, self.chain = picture, chain
+        self.slots: Slots = {}
+        for b in picture.boxes:
+            for v in b.node.outputs:
+                self._slot(v)
+        for link in chain:
+            self._slot(link.contribution)
+            for v in (link.upstream, link.local):
+                if isinstance(v, Value):
+                    self._slot(v)
+        self.values: list[Any] | None = None
+        self.live: dict[str, Any] | None = None
+        self.note = "Values are shown where the page is written with a feed."
+        self.became: dict[int, Node] = {b.node.serial: b.node for b in picture.boxes}  # by serial in the plan
+        self._table: dict[str, int] = {}
 
-def _columns(picture: Picture) -> dict[str, Any]:
-    """The boxes as columns; texts that repeat are numbers into one table."""
-    table: dict[str, int] = {}
+    def _slot(self, v: Value) -> int:
+        return self.slots.setdefault(v, len(self.slots))
 
-    def intern(text: str) -> int:
-        return table.setdefault(text, len(table))
+    def show(self, recorded: Recorded) -> None:
+        """Adds values, and where there are few enough of them what the page needs to compute them."""
+        digest, arrays = Digest(), recorded.arrays
+        self.values = [digest(arrays[v]) if v in arrays else None for v in self.slots]
+        n = elements(list(self.slots), recorded.sizes)
+        if n <= LIMIT:
+            self.live, self.note = program(self.slots, recorded.sizes, arrays), ""
+        else:
+            self.note = f"Recorded values: the graph has {n:,} elements, and the page itself computes up to {LIMIT:,}."
 
-    boxes = picture.boxes
-    return {
-        "name": [b.name for b in boxes],
-        "phase": [PHASES.index(b.phase) for b in boxes],
-        "op": [intern(b.op) for b in boxes],
-        "call": [picture.call(b) if b.phase != "leaf" else b.op for b in boxes],
-        "type": [intern(b.types) for b in boxes],
-        "bytes": [intern(b.bytes) for b in boxes],
-        "source": [intern(b.source) for b in boxes],
-        "scope": [intern(b.node.scope) for b in boxes],
-        "rule": [intern(b.rule) for b in boxes],
-        "partner": [-1 if b.partner is None else b.partner for b in boxes],
-        "of": [-1 if b.gradient_of is None else b.gradient_of for b in boxes],
-        "inputs": [b.inputs for b in boxes],
-        "texts": list(table),
-    }
+    def text(self, plan: Plan | None) -> str:
+        """The text of the page."""
+        assets = files(__package__) / "assets"
+        picture = self.picture
+        data: dict[str, Any] = {
+            "title": picture.title,
+            "width": WIDTH, "height": HEIGHT,
+            "chain": self._chain(),
+            "boxes": self._columns(),
+            "views": views(picture),
+            "roles": [[role, b.id] for role, b in picture.roles],
+            "docs": {b.op: b.node.op.doc for b in picture.boxes},
+            "values": self.values,
+            "live": self.live,
+            "note": self.note,
+            "plan": None if plan is None else self._plan(plan),
+        }  # fmt: skip
+        data["boxes"]["texts"] = list(self._table)
+        text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        safe = text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+        safe = safe.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+        safe = safe.encode("utf-8", "replace").decode()  # a name may hold half a surrogate pair
+        parts = {
+            "title": escape(picture.title),
+            "style": (assets / "page.css").read_text(encoding="utf-8"),
+            "data": safe,
+            "script": "\n".join((assets / name).read_text(encoding="utf-8") for name in SCRIPTS),
+        }
+        pieces = (assets / "page.html").read_text(encoding="utf-8").split("%%")
+        return "".join(parts[piece] if n % 2 else piece for n, piece in enumerate(pieces))
 
+    def _intern(self, text: str) -> int:
+        """Texts that repeat are numbers into one table."""
+        return self._table.setdefault(text, len(self._table))
 
-# ---------------------------------------------------------------------------------- levels of detail
+    def _columns(self) -> dict[str, Any]:
+        """The boxes as columns."""
+        picture, boxes, intern = self.picture, self.picture.boxes, self._intern
+        formulas = Formulas()
+        return {
+            "name": [b.name for b in boxes],
+            "phase": [PHASES.index(b.phase) for b in boxes],
+            "op": [intern(b.op) for b in boxes],
+            "call": [picture.call(b) if b.phase != "leaf" else b.op for b in boxes],
+            "type": [intern(b.types) for b in boxes],
+            "bytes": [intern(b.bytes) for b in boxes],
+            "source": [intern(b.source) for b in boxes],
+            "scope": [intern(b.node.scope) for b in boxes],
+            "rule": [intern(b.rule) for b in boxes],
+            "formula": [intern(formulas.of_rule(b.node) if b.partner is not None else
+                               "\n".join(text for _, text in formulas.vjp(b.node))) for b in boxes],
+            "rewrites": [b.node.rewrites for b in boxes],
+            "partner": [-1 if b.partner is None else b.partner for b in boxes],
+            "of": [-1 if b.gradient_of is None else b.gradient_of for b in boxes],
+            "inputs": [b.inputs for b in boxes],
+            "results": [len(b.node.outputs) for b in boxes],  # slots, one box's after the other's
+        }  # fmt: skip
 
+    def _chain(self) -> list[Any]:
+        """For each link: the node's box, the operand's (-1: none), the formula, then slots: upstream, local derivative
+        (or its number as text), contribution (-1: none), and the contribution's box."""
+        place = {v: b.id for b in self.picture.boxes for v in b.node.outputs}
+        out = []
+        for link in self.chain:
+            if link.node in self.picture.box_of:
+                local = self._slot(link.local) if isinstance(link.local, Value) else str(link.local or "")
+                out.append([
+                    self.picture.box_of[link.node].id, place.get(link.x, -1), self._intern(link.formula),
+                    -1 if link.upstream is None else self._slot(link.upstream), local.replace("-", "−")
+                    if isinstance(local, str) else local, self._slot(link.contribution),
+                    place.get(link.contribution, -1),
+                ])  # fmt: skip
+        return out
 
-def _views(picture: Picture) -> list[dict[str, Any]]:
-    """The picture at each level of detail: scopes closed at depth 1, 2, ..., and everything."""
-    deepest = max((b.node.scope.count("/") + 1 for b in picture.boxes if b.node.scope), default=0)
-    views = [_closed(picture, depth) for depth in range(1, min(deepest, 4) + 1)]
-    at = lay_out(items_of(picture))
-    whole = {"label": "every node", "x": _rounded(at.x), "y": _rounded(at.y), "size": [at.width, at.height]}
-    return [*views, whole]
-
-
-def _closed(picture: Picture, depth: int) -> dict[str, Any]:
-    """The picture with scopes of ``depth`` closed: neighbours in the topological order that are of one scope and phase
-    are one item. Runs of such an order never depend on each other in a circle."""
-    runs: list[list[Box]] = []
-    of: list[int] = []
-    last = None
-    for b in picture.boxes:
-        scope = _scope(b, depth)
-        key = (scope, b.phase) if scope and b.phase != "leaf" else None
-        if key is None or key != last:
-            runs.append([])
-        runs[-1].append(b)
-        of.append(len(runs) - 1)
-        last = key
-    items = []
-    for n, run in enumerate(runs):
-        inputs = dict.fromkeys(of[i] for b in run for i in b.inputs)
-        inputs.pop(n, None)
-        partner = next((of[b.partner] for b in run if b.partner is not None), None)
-        items.append(Item(list(inputs), run[0].phase in ("backward", "update"), partner if partner != n else None))
-    at = lay_out(items)
-    return {
-        "label": f"scopes to depth {depth}",
-        "first": [run[0].id for run in runs],  # its members follow it
-        "scope": [_scope(run[0], depth) if len(run) > 1 else "" for run in runs],
-        "inputs": [list(item.inputs) for item in items],
-        "x": _rounded(at.x), "y": _rounded(at.y), "size": [at.width, at.height],
-    }  # fmt: skip
-
-
-def _scope(b: Box, depth: int) -> str:
-    """What a box is closed into; contributions to what stands in no scope are summed in one place."""
-    scope = "/".join(b.node.scope.split("/")[:depth])
-    return b.rule if not scope and b.rule == "sum of contributions" else scope
-
-
-def _rounded(places: list[float]) -> list[int]:
-    return [round(p) for p in places]
-
-
-# ---------------------------------------------------------------------------------- values and plan
-
-
-def _values(picture: Picture, arrays: Mapping[Value, Any]) -> list[Any]:
-    """For each box the digests of its results; constants of the graph show their own."""
-    digest = Digest()
-    return [[digest(arrays[v]) for v in b.node.outputs if v in arrays] for b in picture.boxes]
-
-
-def _plan(picture: Picture, plan: Plan) -> dict[str, Any]:
-    """Rectangles of the arena and the instructions along time."""
-    place = {b.node.serial: b.id for b in picture.boxes}
-    return {
-        "summary": plan.summary(),
-        "arena": plan.arena_bytes - plan.scratch_bytes,
-        "timeline": [int(n) for n in plan.timeline()],
-        "names": [row.name for row in plan.instructions],
-        "phases": [PHASES.index(row.phase) for row in plan.instructions],
-        "blocks": [
-            [b.label, b.first, b.last, b.offset, b.bytes, PHASES.index(b.phase), place.get(b.serial, -1)]
-            for b in plan.blocks()
-        ],
-    }
+    def _plan(self, plan: Plan) -> dict[str, Any]:
+        """Rectangles of the arena and the instructions along time."""
+        boxes = self.picture.box_of
+        place = {serial: boxes[node].id for serial, node in self.became.items() if node in boxes}
+        return {
+            "summary": plan.summary(),
+            "arena": plan.arena_bytes - plan.scratch_bytes,
+            "timeline": [int(n) for n in plan.timeline()],
+            "names": [row.name for row in plan.instructions],
+            "phases": [PHASES.index(row.phase) for row in plan.instructions],
+            "blocks": [
+                [b.label, b.first, b.last, b.offset, b.bytes, PHASES.index(b.phase), place.get(b.serial, -1)]
+                for b in plan.blocks()
+            ],
+        }

@@ -9,12 +9,12 @@ Must not know: boxes, pages.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import FeedError
-from ..ir.graph import Graph, Node, Value
+from ..ir.graph import Graph, Value
 from ..ops.tensor import where_am_i
 from ..runtime.function import compile as compile_
 
@@ -37,16 +37,23 @@ def named(feed: Mapping[Any, Any], inputs: Sequence[Value]) -> dict[str, Any]:
     return by_name
 
 
-def record(graph: Graph, nodes: Sequence[Node], feed: Mapping[str, Any]) -> dict[Value, np.ndarray]:
-    """The value of every result of ``nodes`` and of every leaf at ``feed``. Raises FeedError as a call does."""
-    leaves = {v.node for v in (*graph.inputs, *graph.parameters)}
-    values = [v for n in nodes if n not in leaves for v in n.outputs]
-    everything = Graph(graph.name, graph.inputs, values, (), graph.parameters)
-    results = compile_(everything)(**feed)
-    found = dict(zip(values, [results] if len(values) == 1 else results))
+class Recorded(NamedTuple):
+    """``arrays``: what the values are; ``sizes``: what the named dimensions are."""
+
+    arrays: dict[Value, np.ndarray]
+    sizes: Mapping[str, int]
+
+
+def record(graph: Graph, values: Sequence[Value], feed: Mapping[str, Any]) -> Recorded:
+    """``values``, and every leaf of the graph, at ``feed``. Raises FeedError as a call does."""
+    leaves = {*graph.inputs, *graph.parameters}
+    wanted = [v for v in dict.fromkeys(values) if v not in leaves]
+    f = compile_(Graph(graph.name, graph.inputs, wanted, (), graph.parameters))
+    results = f(**feed)
+    found = dict(zip(wanted, [results] if len(wanted) == 1 else results))
     found.update((p, np.array(p.node.attrs["storage"].array)) for p in graph.parameters)
     found.update((v, np.asarray(feed[v.name], v.dtype)) for v in graph.inputs)
-    return found
+    return Recorded(found, f.plan.sizes)
 
 
 class Digest:

@@ -195,9 +195,10 @@ class Value:
 
 
 class Node:
-    """An operation applied to values. ``inputs`` are Values, ``attrs`` the static arguments by name."""
+    """An operation applied to values. ``inputs`` are Values, ``attrs`` the static arguments by name; ``rewrites``: by
+    how many rewrites in a row it came to be from the node that was built."""
 
-    __slots__ = ("op", "inputs", "attrs", "outputs", "serial", "source", "origin", "scope", "__weakref__")
+    __slots__ = ("op", "inputs", "attrs", "outputs", "serial", "source", "origin", "scope", "rewrites", "__weakref__")
 
     def __init__(
         self,
@@ -214,6 +215,7 @@ class Node:
         self.serial = next(_serial)
         self.origin, source, self.scope = ambient.now
         self.source = source or user_source(2)
+        self.rewrites = 0
         if len(results) == 1:
             shape, dtype = results[0]
             self.outputs: tuple[Any, ...] = (value_class(self, 0, shape, dtype),)
@@ -229,7 +231,7 @@ class Node:
         node = Node.__new__(Node)
         node.op, node.inputs, node.attrs = self.op, inputs, self.attrs if attrs is None else attrs
         node.serial = next(_serial)
-        node.origin, node.source, node.scope = origin, self.source, self.scope
+        node.origin, node.source, node.scope, node.rewrites = origin, self.source, self.scope, self.rewrites
         if len(self.outputs) == 1:
             (v,) = self.outputs
             node.outputs = (type(v)(node, 0, v.shape, v.dtype),)

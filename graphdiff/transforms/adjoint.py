@@ -13,7 +13,7 @@ from ..errors import GraphError
 from ..ir.graph import LEAVES, Graph, Node, Source, Value, deriving, topological
 from ..ir.text import Names, format_adjoint, is_inline, type_text
 from ..ops.tensor import Tensor, scalar, where_am_i
-from .differentiate import Tensors, _check_wrt, flatten, pullback, restore, scalar_loss, zeros_of
+from .differentiate import Tensors, Terms, _check_wrt, flatten, pullback, restore, scalar_loss, zeros_of
 
 
 class Explanation(NamedTuple):
@@ -36,13 +36,15 @@ class Adjoint:
     structure of ``wrt``; ``str(adj)`` prints both halves.
     """
 
-    def __init__(self, loss: Tensor, wrt: Tensors, gradients: Sequence[Tensor], adjoints: dict[Value, Tensor]):
+    def __init__(self, loss: Tensor, wrt: Tensors, gradients: Sequence[Tensor], adjoints: dict[Value, Tensor],
+                 terms: Terms):  # fmt: skip
         self.loss = loss
         self.wrt = wrt
         self.gradients = restore(wrt, gradients)
         self._leaves = flatten(wrt, "adjoint")
         self._gradients = list(gradients)
         self._adjoints = adjoints
+        self._terms = terms
         self.forward = [n for n in topological([loss]) if n.op.name not in LEAVES]
         self._forward = set(self.forward)
         self.backward = [n for n in topological(gradients) if n.op.name not in LEAVES and n not in self._forward]
@@ -118,5 +120,6 @@ def adjoint(loss: Tensor, wrt: Tensors) -> Adjoint:
     _check_wrt("adjoint", xs)
     with deriving(loss.node, "seed"):
         seed = scalar(1, loss.dtype)
-    gs, adjoints = pullback([loss], [seed], xs)
-    return Adjoint(loss, wrt, [zeros_of(x) if g is None else g for x, g in zip(xs, gs)], adjoints)
+    terms: Terms = {}
+    gs, adjoints = pullback([loss], [seed], xs, terms)
+    return Adjoint(loss, wrt, [zeros_of(x) if g is None else g for x, g in zip(xs, gs)], adjoints, terms)

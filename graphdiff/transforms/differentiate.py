@@ -19,6 +19,7 @@ from ..ops.movement import broadcast_to
 from ..ops.tensor import Tensor, as_tensor, describe, fail, scalar, where_am_i
 
 Tensors = Any  # a Tensor, or a list, tuple or dict of them
+Terms = dict[tuple[Node, int], Tensor]  # what a node contributes to the adjoint of its operand, by its number
 
 
 # --------------------------------------------------------------------------------------- the two sweeps
@@ -39,19 +40,21 @@ def _active(nodes: Sequence[Node], wrt: Sequence[Value]) -> set[Value]:
 
 
 def pullback(
-    outputs: Sequence[Tensor], cotangents: Sequence[Tensor | None], wrt: Sequence[Tensor]
+    outputs: Sequence[Tensor], cotangents: Sequence[Tensor | None], wrt: Sequence[Tensor], terms: Terms | None = None
 ) -> tuple[list[Tensor | None], dict[Value, Tensor]]:
-    """Cotangents of ``wrt`` (None: no dependence), and the adjoint of every value that has one."""
+    """Cotangents of ``wrt`` (None: no dependence), and the adjoint of every value that has one.
+
+    ``terms``: where it is given, it gets what each operand of each node was contributed."""
     before = ambient.now
     try:
         with collector_paused():
-            return _pullback(outputs, cotangents, wrt)
+            return _pullback(outputs, cotangents, wrt, terms)
     finally:
         ambient.now = before
 
 
 def _pullback(
-    outputs: Sequence[Tensor], cotangents: Sequence[Tensor | None], wrt: Sequence[Tensor]
+    outputs: Sequence[Tensor], cotangents: Sequence[Tensor | None], wrt: Sequence[Tensor], terms: Terms | None
 ) -> tuple[list[Tensor | None], dict[Value, Tensor]]:
     nodes = topological(outputs)
     active = _active(nodes, wrt)
@@ -60,13 +63,13 @@ def _pullback(
     rules: dict[str, str] = {}  # of each operation, its rule's name: one text for all its nodes
 
     def collect(value: Value) -> Tensor | None:
-        terms = contributions.pop(value, None)
-        if terms is None:
+        found = contributions.pop(value, None)
+        if found is None:
             return None
-        total = terms[0]
-        if len(terms) > 1:
+        total = found[0]
+        if len(found) > 1:
             with deriving(value.node, "sum of contributions"):
-                for term in terms[1:]:
+                for term in found[1:]:
                     total = add(total, term)
         adjoints[value] = total
         return total
@@ -87,13 +90,15 @@ def _pullback(
         if rule is None:
             rule = rules[op.name] = f"{op.name}.vjp"
         ambient.now = (Origin(node, rule), node.source, node.scope)  # as ``deriving``
-        for v, g in zip(inputs, op.vjp(node, gs, wanted, DIFFERENTIATOR)):
+        for k, (v, g) in enumerate(zip(inputs, op.vjp(node, gs, wanted, DIFFERENTIATOR))):
             if g is not None and v in active:
-                terms = contributions.get(v)
-                if terms is None:
+                found = contributions.get(v)
+                if found is None:
                     contributions[v] = [g]
                 else:
-                    terms.append(g)
+                    found.append(g)
+                if terms is not None:
+                    terms[node, k] = g
     for x in wrt:  # leaves given twice, or values that outputs do not reach
         if x in contributions:
             collect(x)

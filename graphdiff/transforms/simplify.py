@@ -5,7 +5,7 @@ if it depends on constants only (``fold``), replaced where a row of the table fi
 visited next), and given up for an equal node met before (``merge``). What nothing needs any more is left behind.
 Invariants: a value is replaced by one of its shape and dtype; the order in which nodes were declared stays, so nodes
 up to the first change are shared with the original graph and the others made again; every new node has the source
-line, scope and forward node of the one it stands for. No recursion.
+line, scope and forward node of the one it stands for, and counts by how many rewrites it came. No recursion.
 The bodies of loops and branches are simplified each by itself.
 Must not know: what the rows do; plans.
 """
@@ -103,7 +103,11 @@ class _Sweep:
             if rewritten.shape != y.shape or rewritten.dtype is not y.dtype:
                 raise GraphError(f"a rewrite of {node.op.name} gave {type_text(rewritten)} for {type_text(y)}")
             tasks.append((task.outputs[0], rewritten))
-            tasks.extend(reversed(_made_since(current.serial, rewritten)))
+            made = _made_since(current.serial, rewritten)
+            for n in made:
+                if n.serial > current.serial:
+                    n.rewrites = current.rewrites + 1
+            tasks.extend(reversed(made))
 
     def renew(self, node: Node) -> Node:
         """``node`` over the final form of its operands."""

@@ -1,6 +1,6 @@
 // The inspector's page: draws what is in view of the graph, and shows what is known about the chosen node.
 //
-// Owns: moving and zooming, choosing, stepping, finding. Reads the JSON that html.py writes, whose texts become text
+// Owns: moving and zooming, choosing, stepping, finding; what values are is values.js's. Reads the JSON that html.py writes, whose texts become text
 // nodes and never markup. Boxes are drawn one by one while few are in view, and as one outline where there are many.
 "use strict";
 (() => {
@@ -33,6 +33,16 @@
     if (boxes.partner[n] >= 0) adjoints[boxes.partner[n]].push(n);
     if (boxes.of[n] >= 0) gradients[boxes.of[n]].push(n);
   }
+
+  const firstSlot = []; // of each box, whose results follow each other
+  for (let n = 0, s = 0; n < count; s += boxes.results[n++]) firstSlot.push(s);
+  const chain = Array.from({ length: count }, () => []); // the links at each box
+  const contributions = Array.from({ length: count }, () => []); // those to the adjoint of each box
+  for (const l of data.chain) {
+    chain[l[0]].push(l);
+    if (l[1] >= 0) contributions[l[1]].push(l);
+  }
+  const values = makeValues(data, html, make, () => { $("note").value = values.note(); redraw(); });
 
   // ------------------------------------------------------------------ views: items of boxes, found by their place
   for (const view of views) {
@@ -136,13 +146,20 @@
     return role;
   }
 
+  // A 0-d node's value, and its gradient's, as a box shows them.
+  function worth(b) {
+    const v = boxes.results[b] === 1 ? values.scalar(firstSlot[b], 3) : null;
+    const g = v === null || gradients[b].length !== 1 ? null : values.scalar(firstSlot[gradients[b][0]], 3);
+    return v === null ? "" : g === null ? `= ${v}` : `= ${v}  ∂ ${g}`;
+  }
   function boxOf(k, role) {
     const b = view.box(k);
     const scope = view.scope && view.scope[k];
     const leaf = boxes.phase[b] === 0;
     const members = view.first ? (k + 1 < view.count ? view.first[k + 1] : count) - b : 1;
-    const head = scope || (leaf ? boxes.name[b] : `${boxes.name[b]} ${text("op", b)}`);
-    const small = scope ? `${members} nodes` : text("type", b);
+    const [title, inside] = (scope || "").split("\n"); // of a repetition, which one and what is in it
+    const head = title || (leaf ? boxes.name[b] : `${boxes.name[b]} ${text("op", b)}`);
+    const small = inside || (scope ? `${members} nodes` : worth(b) || text("type", b));
     const later = step >= 0 && b > order[step];
     const g = make("g", {
       transform: `translate(${view.x[k]},${view.y[k]})`, "data-item": k, role: "button",
@@ -165,7 +182,7 @@
     const r = drawing.getBoundingClientRect();
     const [w, h] = view.size;
     const wide = r.width / Math.max(w, 1), high = r.height / Math.max(h, 1);
-    scale = whole ? Math.min(wide, high, 1.5) : Math.min(Math.max(Math.min(wide, high), 0.6), 1.2);
+    scale = whole ? Math.min(wide, high, 1.5) : Math.min(Math.max(Math.min(wide, high), 0.85), 1.2);
     left = w / 2 - r.width / 2 / scale;
     top = h * scale < r.height ? h / 2 - r.height / 2 / scale : 0;
     redraw();
@@ -289,6 +306,7 @@
     if (ns.length > 24) out.push(` and ${ns.length - 24} more`);
     return out;
   };
+  const formula = (text) => html("p", { class: "formula" }, text);
   function panel(n) {
     const leaf = boxes.phase[n] === 0;
     const out = [html("p", { class: "equation" }, leaf ? boxes.name[n] : `${boxes.name[n]} = ${boxes.call[n]}`),
@@ -301,126 +319,120 @@
     fact("line", text("source", n));
     fact("scope", text("scope", n));
     fact("rule", text("rule", n));
+    if (text("formula", n)) {
+      fact(boxes.partner[n] >= 0 ? "formula" : "derivative", ...text("formula", n).split("\n").map(formula));
+    }
+    if (boxes.phase[n]) fact("rewrites", boxes.rewrites[n] ? `it came to be after ${boxes.rewrites[n]}` : "none");
     if (boxes.partner[n] >= 0) fact("of", link(boxes.partner[n]), ` = ${boxes.call[boxes.partner[n]]}`);
     if (boxes.of[n] >= 0) fact("adjoint of", link(boxes.of[n]));
     fact("its adjoint", ...links(gradients[n]));
     fact("operands", ...links(boxes.inputs[n]));
     fact("users", ...links(users[n]));
     fact("result", data.roles.filter((r) => r[1] === n).map((r) => r[0]).join(", "));
-    out.push(facts);
     const item = view.item[n];
     if (view.scope && view.scope[item]) {
-      const opener = html("button", {}, "show its nodes");
-      opener.onclick = () => open(views[views.length - 1]);
+      const opener = html("button", {}, "Show its nodes");
+      opener.onclick = () => open(views[Math.min(views.indexOf(view) + 1, views.length - 1)]);
       out.push(opener);
     }
-    if (data.values) out.push(...values(n));
-    $("panel").replaceChildren(...out);
+    if (data.values) out.push(...told(n));
+    $("panel").replaceChildren(...out, html("h2", {}, "Node"), facts);
   }
-  function values(n) {
-    const out = [html("h2", {}, "Value"), ...shown(n)];
-    const sum = text("rule", n) === "sum of contributions";
-    if (sum) {
-      out.push(html("h2", {}, "Sum of contributions"));
-      for (const i of boxes.inputs[n]) out.push(html("div", {}, link(i)), ...shown(i));
-    } else if (boxes.partner[n] >= 0) {
-      const from = gradients[boxes.partner[n]];
-      if (from.length && !from.includes(n)) {
-        out.push(html("h2", {}, "Upstream gradient"));
-        for (const i of from) out.push(html("div", {}, link(i)), ...shown(i));
-      }
-      const local = boxes.inputs[n].filter((i) => !from.includes(i));
-      if (local.length) out.push(html("h2", {}, "Operands"));
-      for (const i of local) out.push(html("div", {}, link(i)), ...shown(i));
-    } else {
-      for (const g of gradients[n]) out.push(html("h2", {}, "Its adjoint"), html("div", {}, link(g)), ...shown(g));
-      if (boxes.inputs[n].length) out.push(html("h2", {}, "Operands"));
-      for (const i of boxes.inputs[n]) out.push(html("div", {}, link(i)), ...shown(i));
+  const slotsOf = (n) => Array.from({ length: boxes.results[n] }, (_, i) => firstSlot[n] + i);
+  const shown = (n) => slotsOf(n).map(values.shown);
+  const named = (n) => html("div", {}, link(n), ...shown(n));
+  // Upstream gradient x local derivative = what goes to an operand, for each operand of a forward node.
+  function chainRule(p, mine) {
+    const out = [];
+    for (const [, x, f, upstream, local, contribution, box] of chain[p]) {
+      const row = html("div", { class: box >= 0 && box === mine ? "link mine" : "link" });
+      row.append(formula(boxes.texts[f]));
+      const part = (name, ...what) => row.append(html("div", { class: "factor" }, html("span", { class: "part" }, ...name), ...what));
+      if (upstream >= 0) part(["upstream gradient"], values.shown(upstream));
+      if (local !== "") part(["× local derivative"], typeof local === "string" ? html("b", { class: "number" }, local) : values.shown(local));
+      part([local !== "" ? "= to the adjoint of " : "to the adjoint of ", ...(x >= 0 ? [link(x)] : ["a constant"])], values.shown(contribution));
+      out.push(row);
     }
     return out;
   }
-  const shown = (n) => data.values[n].map(valueOf);
-  const number = (v) => (typeof v !== "number" ? String(v) : Number.isInteger(v) ? String(v) : String(+v.toPrecision(5)));
-  function valueOf(v) {
-    const e = html("div", { class: "value" }, html("span", { class: "type" }, `${v.dtype}[${v.shape.join(", ")}]`));
-    if (!v.data) {
-      if (v.stats) {
-        const [low, high, mean, norm] = v.stats.map(number);
-        e.append(html("div", {}, `from ${low} to ${high}, mean ${mean}, norm ${norm}, ${v.zeros} zeros`));
-      }
-      if (v.finite < v.size) e.append(html("div", {}, `${v.size - v.finite} of ${v.size} not finite`));
-      if (v.bins) e.append(histogram(v));
-      return e;
+  // Every contribution to the adjoint of x, and their sum.
+  function merge(x) {
+    const found = contributions[x], out = [html("h2", {}, `Merge: ${found.length} contributions to the adjoint of ${boxes.name[x]}`)];
+    found.forEach(([p, , , , , slot], k) => out.push(html("div", { class: "factor" },
+      html("span", { class: "part" }, k ? "+ from " : "from ", link(p), ` = ${boxes.call[p]}`), values.shown(slot))));
+    for (const g of gradients[x]) {
+      out.push(html("div", { class: "factor sum" }, html("span", { class: "part" }, "= their sum, ", link(g)), ...shown(g)));
     }
-    const columns = v.shape.length ? v.shape[v.shape.length - 1] : 1;
-    const rows = columns ? v.data.length / columns : 0;
-    if (v.data.length > 36 && v.data.every((d) => typeof d === "number")) e.append(heat(v.data, rows, columns));
-    const table = html("table", { class: "numbers" });
-    for (let i = 0; i < rows; i++) {
-      table.append(html("tr", {}, ...v.data.slice(i * columns, (i + 1) * columns).map((d) => html("td", {}, number(d)))));
-    }
-    e.append(table);
-    return e;
-  }
-  // Blue below zero, orange above, against the largest magnitude.
-  function heat(values, rows, columns) {
-    const most = values.reduce((m, v) => Math.max(m, Math.abs(v)), 0) || 1;
-    const size = Math.max(2, Math.min(14, Math.floor(300 / columns)));
-    const out = make("svg", { class: "heat", width: columns * size, height: rows * size, role: "img",
-      "aria-label": `heat map, ${rows} by ${columns}, magnitudes up to ${number(most)}` });
-    values.forEach((v, k) => {
-      const colour = v < 0 ? "#1971c2" : "#e8590c";
-      out.append(make("rect", { x: (k % columns) * size, y: Math.floor(k / columns) * size, width: size, height: size,
-        fill: colour, "fill-opacity": (Math.abs(v) / most).toFixed(3) }));
-    });
     return out;
   }
-  function histogram(v) {
-    const most = Math.max(...v.bins, 1), w = 300 / v.bins.length;
-    const out = make("svg", { class: "bins", width: 300, height: 60, role: "img",
-      "aria-label": `histogram from ${number(v.stats[0])} to ${number(v.stats[1])}` });
-    v.bins.forEach((n, k) => {
-      const h = (58 * n) / most;
-      out.append(make("rect", { x: k * w + 1, y: 60 - h, width: w - 2, height: h }, make("title", {}, String(n))));
-    });
+  function told(n) {
+    const leaf = boxes.phase[n] === 0, p = boxes.partner[n], out = [html("h2", {}, "Value")];
+    if (leaf && values.editable.has(firstSlot[n])) out.push(values.editor(firstSlot[n], boxes.name[n]));
+    else out.push(...shown(n));
+    if (slotsOf(n).some((s) => values.fixed.has(s))) out.push(html("p", { class: "doc" }, "As recorded; it follows no change."));
+    if (p < 0) {
+      for (const g of gradients[n]) out.push(html("h2", {}, "Its adjoint"), named(g));
+      if (contributions[n].length > 1) out.push(...merge(n));
+      if (chain[n].length) out.push(html("h2", {}, "Chain rule"), ...chainRule(n, -1));
+      else if (boxes.inputs[n].length) out.push(html("h2", {}, "Operands"), ...boxes.inputs[n].map(named));
+      return out;
+    }
+    if (text("rule", n) === "sum of contributions" && contributions[p].length > 1) return [...out, ...merge(p)];
+    if (boxes.of[n] >= 0 && contributions[boxes.of[n]].length > 1) out.push(...merge(boxes.of[n]));
+    if (chain[p].length) return [...out, html("h2", {}, `Chain rule at ${boxes.name[p]} = ${boxes.call[p]}`), ...chainRule(p, n)];
+    // in a graph without its adjoint at hand: what comes from the adjoints of other nodes is upstream
+    const up = [...new Set(adjoints[p].flatMap((a) => boxes.inputs[a]))].filter((i) => boxes.phase[i] > 1 && boxes.partner[i] !== p);
+    if (up.length) out.push(html("h2", {}, "Upstream gradient"), ...up.map(named));
+    const local = boxes.inputs[n].filter((i) => !up.includes(i));
+    if (local.length) out.push(html("h2", {}, "Operands"), ...local.map(named));
     return out;
   }
 
   // ------------------------------------------------------------------ the plan
   let blocks = [];
   function drawPlan(plan) {
-    $("plan").hidden = false;
-    $("summary").textContent = plan.summary;
-    const w = 1000, h = 170, n = Math.max(1, plan.names.length), size = Math.max(1, plan.arena);
-    const arena = $("arena");
-    arena.setAttribute("viewBox", `0 0 ${w} ${h}`);
-    arena.setAttribute("preserveAspectRatio", "none");
-    const x = (i) => (i * w) / n, tall = h - 18;
+    const arena = $("arena"), w = arena.clientWidth || 1000, h = arena.clientHeight || 124;
+    const n = Math.max(1, plan.names.length), size = Math.max(1, plan.arena);
+    const x = (i) => (i * w) / n, tall = h - 6;
     const most = plan.timeline.reduce((a, b) => Math.max(a, b), 0);
     const peak = plan.timeline.indexOf(most);
     const told = (b) => `${b[0] || "scratch"}: ${b[4].toLocaleString("en")} bytes at offset ${b[3].toLocaleString("en")}, `
       + `instructions ${b[1]} to ${b[2]} (${plan.names[b[1]]})${b[5] === 4 ? ", recomputed" : ""}`;
+    arena.replaceChildren();
     blocks = plan.blocks.slice().sort((a, b) => b[4] - a[4]).slice(0, 4000).map((b) => {
-      const e = make("rect", { class: "p" + b[5], x: x(b[1]), width: x(b[2] + 1) - x(b[1]),
-        y: 18 + tall - ((b[3] + b[4]) / size) * tall, height: (b[4] / size) * tall }, make("title", {}, told(b)));
+      const at = { x: x(b[1]), width: x(b[2] + 1) - x(b[1]), y: h - ((b[3] + b[4]) / size) * tall, height: (b[4] / size) * tall };
+      const e = make("rect", { class: "p" + b[5], ...at }, make("title", {}, told(b)));
       e.onpointerover = () => {
         $("block").textContent = told(b);
         if (b[6] >= 0) { choose(b[6], false); centre(view.item[b[6]], false); }
       };
       arena.append(e);
+      if (at.height >= 15 && at.width >= 50) {
+        arena.append(make("text", { x: at.x + 5, y: at.y + at.height / 2 + 4 }, cut(b[0] || "scratch", Math.floor(at.width / 7))));
+      }
       return [e, b[6]];
     });
     if (plan.timeline.length) {
       const at = x(peak + 0.5);
-      arena.append(make("line", { class: "peak", x1: at, x2: at, y1: 14, y2: h }, make("title", {}, "peak")));
+      arena.append(make("line", { class: "peak", x1: at, x2: at, y1: 0, y2: h }, make("title", {}, "peak")));
       $("block").textContent = `Peak: ${most.toLocaleString("en")} bytes alive at instruction ${peak} (${plan.names[peak]}).`;
     }
+    light(chosen);
   }
   function light(n) {
     for (const [e, b] of blocks) e.classList.toggle("chosen", b === n);
   }
 
-  if (data.plan) drawPlan(data.plan);
+  if (data.plan) {
+    $("plan").hidden = false;
+    $("summary").textContent = data.plan.summary;
+    drawPlan(data.plan);
+    window.addEventListener("resize", () => drawPlan(data.plan));
+    $("plan").addEventListener("toggle", () => { drawPlan(data.plan); redraw(); });
+  }
+  $("reset").hidden = !values.live;
+  $("reset").onclick = values.reset;
+  $("note").value = values.note();
   fit(false);
   $("step").value = `${order.length} steps`;
 })();

@@ -1,0 +1,450 @@
+// What the graph's operations compute, in the page: live values follow a leaf that a person changes.
+//
+// Owns: one function for each operation, under the name of its declaration; `evaluate`, which runs a program of them.
+// Invariants: an array is { shape, dtype, data } in row-major order; every element is computed in double precision and
+// rounded to the dtype as it is stored. int64 is held as a double, exact up to 2^53. An operation that is not here is
+// shown as recorded; tests hold each of these against the core.
+// Must not know: nodes, boxes, the page.
+"use strict";
+const operations = (() => {
+  const ARRAYS = { float32: Float32Array, float64: Float64Array, int32: Int32Array, int64: Float64Array, bool: Uint8Array };
+  const count = (shape) => shape.reduce((a, b) => a * b, 1);
+  const empty = ([shape, dtype]) => ({ shape, dtype, data: new ARRAYS[dtype](count(shape)) });
+  const floating = (dtype) => dtype[0] === "f";
+  // Strides of a row-major array; stretched to `shape`, 0 where a dimension of one is repeated.
+  const strides = (shape) => {
+    const out = new Array(shape.length);
+    for (let i = shape.length - 1, step = 1; i >= 0; i--) { out[i] = step; step *= shape[i]; }
+    return out;
+  };
+  const stretched = (from, to) => {
+    const own = strides(from), extra = to.length - from.length;
+    return to.map((n, i) => (i < extra || (from[i - extra] === 1 && n !== 1) ? 0 : own[i - extra]));
+  };
+  // Calls f(k, at) for each element k of `shape` in order, `at` the offset that the strides give.
+  const walk = (shape, step, offset, f) => {
+    const n = count(shape), place = new Array(shape.length).fill(0);
+    for (let k = 0, at = offset; k < n; k++) {
+      f(k, at);
+      for (let i = shape.length - 1; i >= 0; i--) {
+        at += step[i];
+        if (++place[i] < shape[i]) break;
+        at -= step[i] * shape[i];
+        place[i] = 0;
+      }
+    }
+  };
+  const view = (x, out, step, offset = 0) => {
+    const y = empty(out);
+    walk(y.shape, step, offset, (k, at) => { y.data[k] = x.data[at]; });
+    return [y];
+  };
+  // The sizes before, at and after an axis.
+  const around = (shape, axis) => [count(shape.slice(0, axis)), shape[axis], count(shape.slice(axis + 1))];
+
+  // ------------------------------------------------------------------ on elements
+  const each = (f) => (xs, _a, [out]) => {
+    const y = empty(out), step = xs.map((x) => stretched(x.shape, y.shape)), kind = xs[xs.length - 1].dtype;
+    const [p, q, r] = xs.map((x) => x.data);
+    if (xs.length === 1) for (let k = 0; k < y.data.length; k++) y.data[k] = f(p[k], kind);
+    else {
+      const at = xs.slice(1).map((_, i) => {
+        const places = new Int32Array(y.data.length);
+        walk(y.shape, step[i + 1], 0, (k, place) => { places[k] = place; });
+        return places;
+      });
+      if (xs.length === 2) walk(y.shape, step[0], 0, (k, i) => { y.data[k] = f(p[i], q[at[0][k]], kind); });
+      else walk(y.shape, step[0], 0, (k, i) => { y.data[k] = f(p[i], q[at[0][k]], r[at[1][k]]); });
+    }
+    return [y];
+  };
+  const bits = (f) => each((a, b, kind) => Number(kind === "bool" ? f(BigInt(a), BigInt(b)) & 1n : f(BigInt(a), BigInt(b))));
+  const { abs, exp, log, sqrt, floor, trunc, PI } = Math;
+
+  const even = (x) => { // the nearest integer, halves to even
+    const r = Math.round(x);
+    return abs(x - trunc(x)) === 0.5 && r % 2 !== 0 ? r - 1 : r;
+  };
+  const modulo = (a, b, kind) => {
+    if (b === 0 && !floating(kind)) return 0;
+    const r = a % b;
+    return r !== 0 && r < 0 !== b < 0 ? r + b : r;
+  };
+  const power = (a, b, kind) => {
+    if (floating(kind)) return a === 1 || (a === -1 && abs(b) === Infinity) ? 1 : Math.pow(a, b);
+    if (b < 0) return a === 1 ? 1 : a === -1 ? (b % 2 ? -1 : 1) : 0;
+    const r = BigInt(a) ** BigInt(b);
+    return Number(kind === "int32" ? BigInt.asIntN(32, r) : BigInt.asIntN(64, r));
+  };
+  // erf by its series (Abramowitz and Stegun 7.1.6), erfc by its continued fraction (7.1.14).
+  const series = (x) => {
+    let term = x, sum = x;
+    for (let n = 1; abs(term) > 1e-17 * abs(sum) && n < 200; n++) { term *= (2 * x * x) / (2 * n + 1); sum += term; }
+    return (2 / sqrt(PI)) * exp(-x * x) * sum;
+  };
+  const fraction = (x) => {
+    let f = 0;
+    for (let k = 120; k > 0; k--) f = (k / 2) / (x + f);
+    return exp(-x * x) / sqrt(PI) / (x + f);
+  };
+  const erf = (x) => (abs(x) < 2 ? series(x) : x !== x ? x : Math.sign(x) * (1 - fraction(abs(x))));
+  const erfc = (x) => (x < 1.5 ? 1 - erf(x) : x !== x ? x : fraction(x));
+  const erfinv = (y) => {
+    if (!(abs(y) < 1)) return y === 1 ? Infinity : y === -1 ? -Infinity : NaN;
+    const w = log((1 - y) * (1 + y)), u = 2 / (PI * 0.147) + w / 2; // Winitzki's start, then Halley's steps
+    let x = Math.sign(y) * sqrt(sqrt(u * u - w / 0.147) - u);
+    for (let n = 0; n < 4; n++) {
+      const e = y > 0 ? 1 - y - erfc(x) : erfc(-x) - 1 - y; // erf(x) - y
+      const step = e / ((2 / sqrt(PI)) * exp(-x * x));
+      x -= step / (1 + x * step);
+    }
+    return x;
+  };
+  const LANCZOS = [0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313,
+    -176.61502916214059, 12.507343278686905, -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7];
+  const lgamma = (x) => {
+    if (x === -Infinity || x === Infinity) return Infinity;
+    if (x <= 0 && x === floor(x)) return Infinity;
+    if (x < 0.5) return log(PI / abs(Math.sin(PI * x))) - lgamma(1 - x);
+    if (x === 1 || x === 2) return 0;
+    if (abs(x - 1) < 0.3 || abs(x - 2) < 0.3) { // near its zeros by the series of zeta values, A&S 6.1.33
+      const z = x < 1.5 ? x - 1 : x - 2;
+      let sum = (1 - 0.5772156649015329) * z, sign = 1;
+      for (let k = 2, zk = z * z; k < 60; k++, zk *= z, sign = -sign) {
+        let zeta = 0;
+        for (let n = 2; n < 12; n++) zeta += n ** -k;
+        zeta += 12 ** (1 - k) / (k - 1) + 12 ** -k / 2 + (k * 12 ** (-k - 1)) / 12 - (k * (k + 1) * (k + 2) * 12 ** (-k - 3)) / 720
+          + (k * (k + 1) * (k + 2) * (k + 3) * (k + 4) * 12 ** (-k - 5)) / 30240;
+        sum += (sign * zeta * zk) / k;
+      }
+      return x < 1.5 ? sum - Math.log1p(z) : sum;
+    }
+    let sum = LANCZOS[0];
+    for (let i = 1; i < 9; i++) sum += LANCZOS[i] / (x - 1 + i);
+    const t = x + 6.5;
+    return 0.5 * log(2 * PI) + (x - 0.5) * log(t) - t + log(sum);
+  };
+  const digamma = (x) => {
+    if (x <= 0 && x === floor(x)) return NaN;
+    if (x < 0.5) return digamma(1 - x) - PI / Math.tan(PI * x);
+    let sum = 0;
+    while (x < 10) sum -= 1 / x++;
+    const r = 1 / (x * x);
+    const tail = r * (1 / 12 - r * (1 / 120 - r * (1 / 252 - r * (1 / 240 - r * (1 / 132 - (r * 691) / 32760)))));
+    return sum + log(x) - 0.5 / x - tail;
+  };
+  const inRange = (index, n) => {
+    if (index < -n || index >= n) throw new RangeError(`index ${index} is out of range for size ${n}`);
+    return index < 0 ? index + n : index;
+  };
+  const cast = (xs, _a, [out]) => {
+    const y = empty(out), from = xs[0].data;
+    const f = out[1] === "bool" ? (v) => +(v !== 0) : floating(out[1]) ? (v) => v : (v) => trunc(v);
+    for (let k = 0; k < y.data.length; k++) y.data[k] = f(from[k]);
+    return [y];
+  };
+  const same = ([x]) => [x];
+
+  const table = {
+    add: each((a, b) => a + b), subtract: each((a, b) => a - b),
+    multiply: each((a, b, kind) => (kind === "int32" ? Math.imul(a, b) : a * b)), divide: each((a, b) => a / b),
+    floor_divide: each((a, b, kind) => (b === 0 && !floating(kind) ? 0 : floor(a / b))), remainder: each(modulo),
+    maximum: each((a, b) => Math.max(a, b)), minimum: each((a, b) => Math.min(a, b)), pow: each(power),
+    negative: each((x) => -x), abs: each(abs), sign: each(Math.sign), square: each((x) => x * x),
+    reciprocal: each((x) => 1 / x), sqrt: each(sqrt), rsqrt: each((x) => 1 / sqrt(x)), exp: each(exp),
+    expm1: each(Math.expm1), log: each(log), log1p: each(Math.log1p), log2: each(Math.log2), log10: each(Math.log10),
+    logaddexp: each((a, b) => (a === b ? a + Math.LN2 : Math.max(a, b) + Math.log1p(exp(-abs(a - b))))),
+    sin: each(Math.sin), cos: each(Math.cos), tan: each(Math.tan), asin: each(Math.asin), acos: each(Math.acos),
+    atan: each(Math.atan), atan2: each((a, b) => Math.atan2(a, b)), sinh: each(Math.sinh), cosh: each(Math.cosh),
+    tanh: each(Math.tanh), asinh: each(Math.asinh), acosh: each(Math.acosh), atanh: each(Math.atanh),
+    hypot: each((a, b) => Math.hypot(a, b)), erf: each(erf), erfc: each(erfc), erfinv: each(erfinv),
+    lgamma: each(lgamma), digamma: each(digamma),
+    sigmoid: each((x) => (x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x)))),
+    softplus: each((x) => Math.max(x, 0) + Math.log1p(exp(-abs(x)))), relu: each((x) => Math.max(x, 0)),
+    ceil: each(Math.ceil), floor: each(floor), round: each(even), trunc: each(trunc),
+    copysign: each((a, b) => (b < 0 || Object.is(b, -0) ? -abs(a) : abs(a))),
+    equal: each((a, b) => +(a === b)), not_equal: each((a, b) => +(a !== b)), less: each((a, b) => +(a < b)),
+    less_equal: each((a, b) => +(a <= b)), greater: each((a, b) => +(a > b)), greater_equal: each((a, b) => +(a >= b)),
+    isnan: each((x) => +(x !== x)), isinf: each((x) => +(abs(x) === Infinity)), isfinite: each((x) => +isFinite(x)),
+    logical_and: each((a, b) => a & b), logical_or: each((a, b) => a | b), logical_xor: each((a, b) => a ^ b),
+    logical_not: each((x) => 1 - x), bitwise_and: bits((a, b) => a & b), bitwise_or: bits((a, b) => a | b),
+    bitwise_xor: bits((a, b) => a ^ b), bitwise_invert: each((x) => -x - 1), bitwise_left_shift: bits((a, b) => a << b),
+    bitwise_right_shift: bits((a, b) => a >> b), where: each((c, a, b) => (c ? a : b)),
+    astype: cast, stop_gradient: same, custom: same,
+    check_index: ([x], a) => { x.data.forEach((v) => inRange(v, a.limit)); return [x]; },
+    check_true: ([x]) => [x],
+
+    // ---------------------------------------------------------------- movement
+    index: (_xs, a, [out]) => {
+      const y = empty(out);
+      walk(y.shape, a.strides, a.offset, (k, at) => { y.data[k] = at; });
+      return [y];
+    },
+    reshape: ([x], _a, [out]) => [{ shape: out[0], dtype: x.dtype, data: x.data }],
+    permute_dims: ([x], a, [out]) => { const s = strides(x.shape); return view(x, out, a.axes.map((i) => s[i])); },
+    broadcast_to: ([x], _a, [out]) => view(x, out, stretched(x.shape, out[0])),
+    slice: ([x], a, [out]) => {
+      const s = strides(x.shape);
+      return view(x, out, s.map((n, i) => n * a.steps[i]), s.reduce((sum, n, i) => sum + n * a.starts[i], 0));
+    },
+    diagonal: ([x], a, [out]) => {
+      const s = strides(x.shape), [row, column] = a.axes;
+      const rest = s.filter((_, i) => i !== row && i !== column);
+      return view(x, out, [...rest, s[row] + s[column]], a.offset > 0 ? a.offset * s[column] : -a.offset * s[row]);
+    },
+    place: ([x, fill], a, [out]) => {
+      const y = empty(out), s = strides(y.shape);
+      y.data.fill(fill.data[0]);
+      const first = s.reduce((sum, n, i) => sum + n * a.starts[i], 0);
+      walk(x.shape, s.map((n, i) => n * a.steps[i]), first, (k, at) => { y.data[at] = x.data[k]; });
+      return [y];
+    },
+    concat: (xs, a, [out]) => {
+      const y = empty(out), s = strides(y.shape);
+      let first = 0;
+      for (const x of xs) {
+        walk(x.shape, s, first * s[a.axis], (k, at) => { y.data[at] = x.data[k]; });
+        first += x.shape[a.axis];
+      }
+      return [y];
+    },
+    take: ([x, idx], a, [out]) => {
+      const y = empty(out), [before, n, after] = around(x.shape, a.axis), m = idx.data.length;
+      for (let i = 0; i < before; i++) for (let j = 0; j < m; j++) {
+        const from = (i * n + inRange(idx.data[j], n)) * after;
+        for (let k = 0; k < after; k++) y.data[(i * m + j) * after + k] = x.data[from + k];
+      }
+      return [y];
+    },
+    take_vjp: ([g, idx], a, [out]) => {
+      const y = empty(out), [before, n, after] = around(out[0], a.axis), m = idx.data.length;
+      for (let i = 0; i < before; i++) for (let j = 0; j < m; j++) {
+        const to = (i * n + inRange(idx.data[j], n)) * after;
+        for (let k = 0; k < after; k++) y.data[to + k] += g.data[(i * m + j) * after + k];
+      }
+      return [y];
+    },
+    scatter_add: ([x, idx, u], _a, [out]) => {
+      const y = empty(out), [, n, after] = around(x.shape, 0);
+      y.data.set(x.data);
+      idx.data.forEach((v, j) => {
+        const to = inRange(v, n) * after;
+        for (let k = 0; k < after; k++) y.data[to + k] += u.data[j * after + k];
+      });
+      return [y];
+    },
+    take_along_axis: ([x, idx], a, [out]) => {
+      const y = empty(out), [, n, after] = around(x.shape, a.axis), [before, m] = around(idx.shape, a.axis);
+      for (let i = 0; i < before; i++) for (let j = 0; j < m; j++) for (let k = 0; k < after; k++) {
+        const at = (i * m + j) * after + k;
+        y.data[at] = x.data[(i * n + inRange(idx.data[at], n)) * after + k];
+      }
+      return [y];
+    },
+    take_along_vjp: ([g, idx], a, [out]) => {
+      const y = empty(out), [before, n, after] = around(out[0], a.axis), m = idx.shape[a.axis];
+      for (let i = 0; i < before; i++) for (let j = 0; j < m; j++) for (let k = 0; k < after; k++) {
+        const at = (i * m + j) * after + k;
+        y.data[(i * n + inRange(idx.data[at], n)) * after + k] += g.data[at];
+      }
+      return [y];
+    },
+
+    // ---------------------------------------------------------------- products
+    matmul: ([a, b], _a, [out]) => {
+      const y = empty(out);
+      const p = a.shape.length === 1 ? [1, ...a.shape] : a.shape, q = b.shape.length === 1 ? [...b.shape, 1] : b.shape;
+      const m = p[p.length - 2], n = p[p.length - 1], r = q[q.length - 1];
+      const batch = y.shape.slice(0, y.shape.length - (a.shape.length > 1) - (b.shape.length > 1));
+      const starts = (shape) => {
+        const lead = shape.slice(0, -2), whole = lead.length ? stretched(lead, batch) : batch.map(() => 0);
+        const found = [];
+        walk(batch, whole, 0, (_k, at) => found.push(at));
+        return found;
+      };
+      const first = starts(p), second = starts(q);
+      first.forEach((s, k) => {
+        const i0 = s * m * n, j0 = second[k] * n * r;
+        for (let i = 0; i < m; i++) for (let j = 0; j < r; j++) {
+          let sum = 0;
+          for (let l = 0; l < n; l++) sum += a.data[i0 + i * n + l] * b.data[j0 + l * r + j];
+          y.data[(k * m + i) * r + j] = sum;
+        }
+      });
+      return [y];
+    },
+    conv2d: ([x, w], a, [out]) => {
+      const y = empty(out);
+      taps(x.shape, w.shape, out[0], a, (i, j, k) => { y.data[k] += x.data[i] * w.data[j]; });
+      return [y];
+    },
+    conv2d_dx: ([g, w], a, [out]) => {
+      const y = empty(out);
+      taps(out[0], w.shape, g.shape, a, (i, j, k) => { y.data[i] += g.data[k] * w.data[j]; });
+      return [y];
+    },
+    conv2d_dw: ([x, g], a, [out]) => {
+      const y = empty(out);
+      taps(x.shape, out[0], g.shape, a, (i, j, k) => { y.data[j] += g.data[k] * x.data[i]; });
+      return [y];
+    },
+    sum_pool2d: ([x], a, [out]) => {
+      const y = empty(out);
+      windows(x.shape, out[0], a, (i, k) => { y.data[k] += x.data[i]; });
+      return [y];
+    },
+    sum_pool2d_vjp: ([g], a, [out]) => {
+      const y = empty(out);
+      windows(out[0], g.shape, a, (i, k) => { y.data[i] += g.data[k]; });
+      return [y];
+    },
+    max_pool2d: ([x], a, outs) => {
+      const y = empty(outs[0]), at = empty(outs[1]), plane = x.shape[2] * x.shape[3];
+      y.data.fill(-Infinity);
+      at.data.fill(-1);
+      windows(x.shape, y.shape, a, (i, k) => {
+        if (at.data[k] < 0 || x.data[i] > y.data[k] || (x.data[i] !== x.data[i] && y.data[k] === y.data[k])) {
+          y.data[k] = x.data[i];
+          at.data[k] = i % plane;
+        }
+      });
+      return [y, at];
+    },
+
+    // ---------------------------------------------------------------- reductions, and what runs along an axis
+    sum: reduction(0, (a, b) => a + b), prod: reduction(1, (a, b) => a * b),
+    max: reduction(-Infinity, (a, b) => Math.max(a, b)), min: reduction(Infinity, (a, b) => Math.min(a, b)),
+    all: reduction(1, (a, b) => a & b), any: reduction(0, (a, b) => a | b),
+    argmax: extreme((a, b) => a > b), argmin: extreme((a, b) => a < b),
+    cumsum: running((sum, v) => sum + v), cumprod: running((product, v) => product * v),
+    recurrence: ([x, c], a, [out]) => {
+      const y = empty(out), [before, n, after] = around(x.shape, a.axis);
+      for (let i = 0; i < before; i++) for (let k = 0; k < after; k++) for (let s = 0; s < n; s++) {
+        const t = a.reverse ? n - 1 - s : s, from = a.reverse ? t + 1 : t - 1;
+        const at = (i * n + t) * after + k, old = (i * n + from) * after + k;
+        y.data[at] = s ? x.data[at] + c.data[a.late ? old : at] * y.data[old] : x.data[at];
+      }
+      return [y];
+    },
+    sort: ([x], a, outs) => {
+      const y = empty(outs[0]), at = empty(outs[1]), [before, n, after] = around(x.shape, a.axis), m = a.k;
+      const key = (v) => (v !== v ? 1 : 0); // NaN is the largest
+      const order = (p, q) => key(p) - key(q) || (p < q ? -1 : p > q ? 1 : 0);
+      for (let i = 0; i < before; i++) for (let k = 0; k < after; k++) {
+        const row = Array.from({ length: n }, (_, j) => j), get = (j) => x.data[(i * n + j) * after + k];
+        row.sort((p, q) => (a.descending ? order(get(q), get(p)) : order(get(p), get(q))) || p - q);
+        for (let j = 0; j < m; j++) {
+          y.data[(i * m + j) * after + k] = get(row[j]);
+          at.data[(i * m + j) * after + k] = row[j];
+        }
+      }
+      return [y, at];
+    },
+
+    // ---------------------------------------------------------------- control flow
+    branch: ([pred, ...xs], a) => run(pred.data[0] ? a.if_true : a.if_false, xs),
+    loop: (operands, a, outs) => {
+      const xs = [...operands], limit = a.counted ? Math.min(a.length, xs.pop().data[0]) : a.length;
+      let carries = xs.slice(0, a.n_carry);
+      const rows = xs.slice(a.n_carry, a.n_carry + a.n_xs), captured = xs.slice(a.n_carry + a.n_xs);
+      const ys = outs.slice(a.n_carry, -1 - a.n_carry).map(empty), history = outs.slice(-1 - a.n_carry, -1).map(empty);
+      const row = (x, t) => {
+        const shape = x.shape.slice(1), n = count(shape);
+        return { shape, dtype: x.dtype, data: x.data.slice(t * n, (t + 1) * n) };
+      };
+      let s = 0;
+      for (; s < limit; s++) {
+        if (a.condition && !run(a.condition, [...carries, ...captured])[0].data[0]) break;
+        const t = a.reverse ? limit - 1 - s : s;
+        carries.forEach((c, i) => history[i].data.set(c.data, t * c.data.length));
+        const made = run(a.body, [...carries, ...rows.map((x) => row(x, t)), ...captured]);
+        carries = made.slice(0, a.n_carry);
+        made.slice(a.n_carry).forEach((y, i) => ys[i].data.set(y.data, t * y.data.length));
+      }
+      const steps = empty(outs[outs.length - 1]);
+      steps.data[0] = s;
+      return [...carries, ...ys, ...history, steps];
+    },
+  };
+
+  function reduction(start, f) {
+    return ([x], a, [out]) => {
+      const wide = new Float64Array(count(out[0])).fill(start), y = empty(out);
+      const own = strides(out[0]);
+      let axis = 0;
+      const step = x.shape.map((_, i) => (a.axes.includes(i) ? 0 : own[axis++]));
+      walk(x.shape, step, 0, (k, at) => { wide[at] = f(wide[at], x.data[k]); });
+      y.data.set(wide);
+      return [y];
+    };
+  }
+  function extreme(better) {
+    return ([x], a, [out]) => {
+      const y = empty(out), [before, n, after] = around(x.shape, a.axis);
+      for (let i = 0; i < before; i++) for (let k = 0; k < after; k++) {
+        let best = 0;
+        for (let j = 1; j < n; j++) {
+          const v = x.data[(i * n + j) * after + k], w = x.data[(i * n + best) * after + k];
+          if (w === w && (better(v, w) || v !== v)) best = j;
+        }
+        y.data[i * after + k] = best;
+      }
+      return [y];
+    };
+  }
+  function running(f) {
+    return ([x], a, [out]) => {
+      const y = empty(out), [before, n, after] = around(x.shape, a.axis);
+      for (let i = 0; i < before; i++) for (let k = 0; k < after; k++) for (let s = 0, last; s < n; s++) {
+        const at = (i * n + (a.reverse ? n - 1 - s : s)) * after + k;
+        last = s ? f(last, x.data[at]) : x.data[at];
+        y.data[at] = last;
+      }
+      return [y];
+    };
+  }
+  // Calls f(image, weight, result) with the offsets of each product of a convolution.
+  function taps([n, , height, width], [o, cg, kh, kw], [, , ho, wo], a, f) {
+    const [top, , low] = a.padding, og = o / a.groups, c = cg * a.groups;
+    for (let b = 0; b < n; b++) for (let m = 0; m < o; m++) for (let i = 0; i < ho; i++) for (let j = 0; j < wo; j++) {
+      const result = ((b * o + m) * ho + i) * wo + j;
+      for (let l = 0; l < cg; l++) for (let p = 0; p < kh; p++) for (let q = 0; q < kw; q++) {
+        const y = i * a.stride[0] + p * a.dilation[0] - top, x = j * a.stride[1] + q * a.dilation[1] - low;
+        if (y < 0 || y >= height || x < 0 || x >= width) continue;
+        f(((b * c + floor(m / og) * cg + l) * height + y) * width + x, ((m * cg + l) * kh + p) * kw + q, result);
+      }
+    }
+  }
+  // Calls f(image, result) with the offsets of each element of each window.
+  function windows([n, c, height, width], [, , ho, wo], a, f) {
+    for (let b = 0; b < n * c; b++) for (let i = 0; i < ho; i++) for (let j = 0; j < wo; j++) {
+      for (let p = 0; p < a.kernel[0]; p++) for (let q = 0; q < a.kernel[1]; q++) {
+        const y = i * a.stride[0] + p - a.padding[0], x = j * a.stride[1] + q - a.padding[1];
+        if (y >= 0 && y < height && x >= 0 && x < width) f((b * height + y) * width + x, (b * ho + i) * wo + j);
+      }
+    }
+  }
+
+  // Runs a program - inner graphs are programs too - on its inputs; gives its outputs.
+  function run(program, inputs) {
+    const slots = new Array(program.slots);
+    program.inputs.forEach((s, i) => { slots[s] = inputs[i]; });
+    evaluate(program, slots);
+    return program.outputs.map((s) => slots[s]);
+  }
+  // Computes every step into `slots`, which holds the leaves.
+  function evaluate(program, slots) {
+    for (const [s, type, values] of program.constants) slots[s] = constant(type, values);
+    for (const [name, operands, attributes, outs, types] of program.steps) {
+      const made = table[name](operands.map((s) => slots[s]), attributes, types);
+      outs.forEach((s, i) => { slots[s] = made[i]; });
+    }
+  }
+  // An array of a type; one value stands for all elements, and what is not finite is text.
+  function constant(type, values) {
+    const x = empty(type);
+    for (let k = 0; k < x.data.length; k++) x.data[k] = Number(values.length === 1 ? values[0] : values[k]);
+    return x;
+  }
+  return { table, evaluate, constant };
+})();

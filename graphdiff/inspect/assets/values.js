@@ -1,0 +1,214 @@
+// What values are, recorded or live, and how each is shown: numbers, heat maps, histograms, and leaves to change.
+//
+// Owns: the arrays behind every slot and their elements on the page. A shown value stays up to date while it stands in
+// the page: `refresh` renders again what is watched. Recorded values are shown until a leaf is changed, and after reset.
+// Must not know: boxes, where things stand.
+"use strict";
+const makeValues = (data, html, svg, changed) => {
+  const SMALL = 12; // elements of a leaf that get a slider each
+  const TABLE = 1024; // elements that are shown one by one
+  const recorded = data.values;
+  let current = recorded && recorded.slice();
+  let watched = [];
+  let fault = "";
+
+  // ------------------------------------------------------------------ live values
+  const fixed = new Set(); // slots that follow no change
+  const missing = new Set(); // operations that the page does not compute
+  const slots = [];
+  const known = (step) => operations.table[step[0]] && Object.values(step[2] || {}).every(
+    (v) => !v || !v.steps || v.steps.every(known));
+  const live = data.live;
+  const editable = new Set();
+  if (live) {
+    live.constants.forEach(([s, type, values]) => { slots[s] = operations.constant(type, values); });
+    live.steps = live.steps.filter((step) => {
+      const follows = known(step) && !step[1].some((s) => fixed.has(s));
+      if (!known(step)) missing.add(step[0]);
+      if (!follows) step[3].forEach((s) => fixed.add(s));
+      return follows;
+    });
+    for (const [s] of live.leaves) editable.add(s);
+    restore();
+  }
+  function restore() {
+    live.leaves.forEach(([s, type, values]) => { slots[s] = operations.constant(type, values); });
+  }
+  function evaluate() {
+    try {
+      operations.evaluate(live, slots);
+      fault = "";
+    } catch (e) {
+      if (!(e instanceof RangeError)) throw e;
+      fault = e.message;
+      return;
+    }
+    current = recorded.map((old, s) => (fixed.has(s) || !slots[s] ? old : summary(slots[s])));
+  }
+  function set(slot, k, value) {
+    const x = slots[slot];
+    x.data[k] = x.dtype === "bool" ? +(value >= 0.5) : x.dtype[0] === "i" ? Math.round(value) : value;
+    evaluate();
+    refresh();
+  }
+  function reset() {
+    restore();
+    current = recorded.slice();
+    fault = "";
+    refresh();
+  }
+  function refresh() {
+    watched = watched.filter(([e]) => e.isConnected);
+    for (const [, render] of watched) render();
+    changed();
+  }
+  // An array as it is shown: its elements, or range, mean, norm and histogram where there are many.
+  function summary(x) {
+    const out = { shape: x.shape, dtype: x.dtype };
+    if (x.data.length <= TABLE) return { ...out, data: Array.from(x.data) };
+    const finite = Array.from(x.data).filter(Number.isFinite), n = finite.length;
+    const low = finite.reduce((a, b) => Math.min(a, b), Infinity), high = finite.reduce((a, b) => Math.max(a, b), -Infinity);
+    const bins = new Array(16).fill(0), width = high > low ? high - low : 1, start = high > low ? low : low - 0.5;
+    for (const v of finite) bins[Math.min(15, Math.floor(((v - start) / width) * 16))]++;
+    const mean = finite.reduce((a, b) => a + b, 0) / n, norm = Math.sqrt(finite.reduce((a, b) => a + b * b, 0));
+    return { ...out, finite: n, size: x.data.length, zeros: finite.filter((v) => v === 0).length,
+      ...(n ? { stats: [low, high, mean, norm], bins } : {}) };
+  }
+
+  // ------------------------------------------------------------------ showing
+  const number = (v, digits = 5) => {
+    if (typeof v !== "number") return String(v).replace("-", "−");
+    const short = Number.isInteger(v) && Math.abs(v) < 1e9 ? String(v) : String(+v.toPrecision(digits));
+    return short.replace("-", "−").replace("Infinity", "inf");
+  };
+  const scalar = (slot, digits) => {
+    const v = current && current[slot];
+    return v && v.data && v.data.length === 1 ? number(v.data[0], digits) : null;
+  };
+  // An element of the page that shows a slot, and goes on showing it.
+  function shown(slot) {
+    const e = html("div", { class: "value" });
+    const render = () => e.replaceChildren(...(current && current[slot] ? parts(current[slot]) : [html("span", { class: "type" }, "no value")]));
+    render();
+    if (fixed.has(slot)) e.classList.add("fixed");
+    watched.push([e, render]);
+    return e;
+  }
+  function parts(v) {
+    const type = html("span", { class: "type" }, `${v.dtype}[${v.shape.join(", ")}]`);
+    if (!v.data) {
+      const out = [type];
+      if (v.stats) {
+        const [low, high, mean, norm] = v.stats.map(number);
+        out.push(html("div", {}, `from ${low} to ${high}, mean ${mean}, norm ${norm}, ${v.zeros} zeros`));
+      }
+      if (v.finite < v.size) out.push(html("div", {}, `${v.size - v.finite} of ${v.size} not finite`));
+      if (v.bins) out.push(histogram(v));
+      return out;
+    }
+    if (v.data.length === 1) return [html("b", { class: "number" }, number(v.data[0])), " ", type];
+    return [type, ...(v.data.length > 36 && v.data.every(Number.isFinite) ? [heat(v)] : []), table(v, (d) => html("td", {}, number(d)))];
+  }
+  const columns = (v) => (v.shape.length ? v.shape[v.shape.length - 1] : 1);
+  function table(v, cell) {
+    const out = html("table", { class: "numbers" }), n = columns(v);
+    for (let i = 0; i < v.data.length; i += n) {
+      out.append(html("tr", {}, ...Array.from(v.data.slice(i, i + n), (d, j) => cell(d, i + j))));
+    }
+    return out;
+  }
+  // Blue below zero, orange above, against the largest magnitude.
+  function heat(v) {
+    const n = columns(v), rows = v.data.length / n;
+    const most = v.data.reduce((m, d) => Math.max(m, Math.abs(d)), 0) || 1;
+    const size = Math.max(2, Math.min(14, Math.floor(300 / n)));
+    const out = svg("svg", { class: "heat", width: n * size, height: rows * size, role: "img",
+      "aria-label": `heat map, ${rows} by ${n}, magnitudes up to ${number(most)}` });
+    v.data.forEach((d, k) => {
+      out.append(svg("rect", { x: (k % n) * size, y: Math.floor(k / n) * size, width: size, height: size,
+        class: d < 0 ? "below" : "above", "fill-opacity": (Math.abs(d) / most).toFixed(3) }));
+    });
+    return out;
+  }
+  function histogram(v) {
+    const most = Math.max(...v.bins, 1), w = 300 / v.bins.length;
+    const out = svg("svg", { class: "bins", width: 300, height: 60, role: "img",
+      "aria-label": `histogram from ${number(v.stats[0])} to ${number(v.stats[1])}` });
+    v.bins.forEach((n, k) => {
+      const h = (58 * n) / most;
+      out.append(svg("rect", { x: k * w + 1, y: 60 - h, width: w - 2, height: h }, svg("title", {}, String(n))));
+    });
+    return out;
+  }
+
+  // ------------------------------------------------------------------ leaves to change
+  // A leaf's elements: sliders where they are few, else a table whose numbers are dragged sideways, moved by the arrow
+  // keys, or typed after Enter.
+  function editor(slot, name) {
+    const x = slots[slot], label = (k) => name + (x.shape.length ? `[${place(k, x.shape).join(", ")}]` : "");
+    const start = Array.from(x.data), whole = x.dtype[0] !== "f";
+    const cell = (d, k) => {
+      const td = html("td", { class: "drag", tabindex: 0, role: "spinbutton", "aria-label": label(k) });
+      const render = () => {
+        if (td.querySelector("input")) return;
+        td.textContent = number(slots[slot].data[k]);
+        td.setAttribute("aria-valuenow", slots[slot].data[k]);
+      };
+      const unit = whole ? 1 : Math.max(Math.abs(d), 0.5) / 20;
+      const move = (by) => set(slot, k, +(slots[slot].data[k] + by).toPrecision(7));
+      td.onkeydown = (e) => {
+        const way = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1 }[e.key];
+        if (way && e.target === td) { move(way * unit * (e.shiftKey ? 10 : 1)); e.preventDefault(); e.stopPropagation(); }
+        if (e.key === "Enter" && e.target === td) { typed(td, slot, k, render); e.preventDefault(); }
+      };
+      td.ondblclick = () => typed(td, slot, k, render);
+      td.onpointerdown = (down) => {
+        if (td.querySelector("input")) return;
+        const from = slots[slot].data[k];
+        td.setPointerCapture(down.pointerId);
+        td.onpointermove = (e) => set(slot, k, +(from + Math.round((e.clientX - down.clientX) / (whole ? 8 : 2)) * (whole ? 1 : unit / 4)).toPrecision(7));
+        td.onpointerup = () => { td.onpointermove = null; };
+      };
+      render();
+      watched.push([td, render]);
+      return td;
+    };
+    if (start.length > SMALL) return table({ shape: x.shape, data: start }, cell);
+    const out = html("div", { class: "sliders" });
+    start.forEach((d, k) => {
+      const most = whole ? Math.max(10, 2 * Math.abs(d)) : Math.max(2, 2 * Math.abs(d));
+      const slider = html("input", { type: "range", min: x.dtype === "bool" ? 0 : -most, max: x.dtype === "bool" ? 1 : most,
+        step: whole ? 1 : most / 400, "aria-label": label(k) });
+      slider.value = slots[slot].data[k];
+      slider.oninput = () => set(slot, k, +slider.value);
+      watched.push([slider, () => { slider.value = slots[slot].data[k]; }]);
+      out.append(html("label", {}, label(k)), slider, cell(d, k));
+    });
+    return out;
+  }
+  function typed(td, slot, k, render) {
+    const input = html("input", { size: 8, "aria-label": td.getAttribute("aria-label") });
+    input.value = slots[slot].data[k];
+    const end = (keep) => {
+      input.onblur = null;
+      const v = Number(input.value.trim() || NaN);
+      td.replaceChildren();
+      if (keep && Number.isFinite(v)) set(slot, k, v);
+      render();
+    };
+    input.onkeydown = (e) => {
+      if (e.key === "Enter" || e.key === "Escape") { end(e.key === "Enter"); td.focus(); }
+      e.stopPropagation();
+    };
+    input.onblur = () => end(true);
+    td.replaceChildren(input);
+    input.select();
+  }
+  const place = (k, shape) => shape.map((n, i) => Math.floor(k / shape.slice(i + 1).reduce((a, b) => a * b, 1)) % n);
+
+  const note = () => fault || data.note || (missing.size
+    ? `Live, but for ${[...missing].join(", ")} and what depends on it: recorded values.`
+    : "Live: choose a leaf and change its numbers.");
+  return { shown, scalar, number, editor, editable, reset, note, fixed, has: (slot) => !!(current && current[slot]),
+    get: (slot) => current && current[slot], live: !!live };
+};

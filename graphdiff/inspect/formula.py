@@ -1,0 +1,242 @@
+"""Rules of differentiation as formulas: ``x̄ += ȳ · (1 − y²)``.
+
+Nothing is written down twice: a formula is the rule itself, as the declaration of the operation has it, applied to
+operands called x (x₁, x₂, ...), a result y and a cotangent ȳ, and printed as people write. A reshaping that only makes
+shapes meet is left out.
+Must not know: pages, graphs beyond one node.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import GraphdiffError
+from ..ir.dtypes import FLOATS, bool_
+from ..ir.graph import Graph, Node, Value, topological
+from ..ir.text import is_inline
+from ..ops.leaves import input as placeholder
+from ..ops.registry import Branch, Loop
+from ..ops.tensor import Tensor
+from ..transforms.differentiate import DIFFERENTIATOR
+
+LONGEST = 140  # characters; a longer rule is told by its size
+BAR, DOT = "\N{COMBINING MACRON}", "\N{COMBINING DOT ABOVE}"
+_LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_HIGH = str.maketrans("−0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+ATOM, POWER, PRODUCT, SUM, COMPARISON = range(5)  # how tightly a text holds together
+_INFIX = {
+    "add": ("+", SUM), "subtract": ("−", SUM), "multiply": ("·", PRODUCT), "divide": ("/", PRODUCT),
+    "matmul": ("@", PRODUCT), "less": ("<", COMPARISON), "less_equal": ("≤", COMPARISON),
+    "greater": (">", COMPARISON), "greater_equal": ("≥", COMPARISON), "equal": ("=", COMPARISON),
+    "not_equal": ("≠", COMPARISON), "remainder": ("mod", PRODUCT), "logical_and": ("and", COMPARISON),
+}  # fmt: skip
+_UNSEEN = ("reshape", "broadcast_to", "stop_gradient", "check_index")
+_MIRRORED = {"<": ">", ">": "<", "≤": "≥", "≥": "≤"}
+
+
+class Formulas:
+    """The formulas of nodes, each kind of node worked out once."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, list[tuple[int, str]]] = {}
+
+    def vjp(self, node: Node) -> list[tuple[int, str]]:
+        """(operand, formula) for each operand that has a cotangent: ``(0, "x̄ += ȳ · (1 − y²)")``."""
+        return self._of(node, "vjp")
+
+    def jvp(self, node: Node) -> list[tuple[int, str]]:
+        """(result, formula) for each result that has a tangent: ``(0, "ẏ = ẋ · (1 − y²)")``."""
+        return self._of(node, "jvp")
+
+    def of_rule(self, node: Node) -> str:
+        """The formula of the rule that made an adjoint node, one line for each operand of the node it is of."""
+        if node.origin is None:
+            return ""
+        forward, rule = node.origin
+        if rule == "seed":
+            return f"{_marked('y', BAR)} = 1"
+        if rule == "sum of contributions":
+            return f"{_marked('x', BAR)} = the sum of what its users contribute"
+        mode = rule.rpartition(".")[2]
+        return "\n".join(text for _, text in self._of(forward, mode)) if mode in ("vjp", "jvp") else ""
+
+    def _of(self, node: Node, mode: str) -> list[tuple[int, str]]:
+        types = tuple((v.shape, v.dtype, _value(v)) for v in (*node.inputs, *node.outputs))
+        key: Any = (mode, node.op.name, types, tuple(node.attrs.items()))
+        try:
+            found = self._known.get(key)
+        except TypeError:  # an attribute that does not hash
+            key, found = (mode, id(node)), self._known.get((mode, id(node)))
+        if found is None:
+            found = self._known[key] = _derived(node, mode)
+        return found
+
+
+def _value(v: Value) -> Any:
+    return v.node.attrs["value"].item() if is_inline(v.node) else None
+
+
+def _derived(node: Node, mode: str) -> list[tuple[int, str]]:
+    rule = getattr(node.op, mode)
+    if rule is None or not node.op.differentiable:
+        return []
+    inputs = [v if is_inline(v.node) else placeholder("x", v.shape, v.dtype) for v in node.inputs]
+    copy = node.over(tuple(inputs), None)
+    names: dict[Value, str] = {}
+    free = [v for v in inputs if not is_inline(v.node)]
+    names.update((x, _letter("x", k, len(free))) for k, x in enumerate(free))
+    names.update((y, _letter("y", k, len(copy.outputs))) for k, y in enumerate(copy.outputs))
+    over, around = (inputs, copy.outputs) if mode == "jvp" else (copy.outputs, inputs)
+    mark = DOT if mode == "jvp" else BAR
+    given: list[Any] = [None] * len(over)
+    for k, v in enumerate(over):
+        if v.dtype in FLOATS and not is_inline(v.node):
+            given[k] = placeholder("g", v.shape, v.dtype)
+            names[given[k]] = _marked(names[v], mark)
+    wanted = [v.dtype in FLOATS and v in names for v in around]
+    try:
+        got = rule(copy, given, wanted, DIFFERENTIATOR) if mode == "vjp" else rule(copy, given, DIFFERENTIATOR)
+    except GraphdiffError:  # a rule of the user's own that is not there
+        return []
+    sign = "+=" if mode == "vjp" else "="
+    out = []
+    for k, (v, g) in enumerate(zip(around, got)):
+        if g is not None and wanted[k]:
+            text = _inner(node, mode) or _written(g, names)
+            out.append((k, f"{_marked(names[v], mark)} {sign} {text}"))
+    return out
+
+
+def _letter(letter: str, k: int, n: int) -> str:
+    return letter if n == 1 else letter + str(k + 1).translate(_LOW)
+
+
+def _marked(name: str, mark: str) -> str:
+    return unicodedata.normalize("NFC", name[0] + mark) + name[1:]
+
+
+def _inner(node: Node, mode: str) -> str:
+    """What is said of an operation whose rule is a program of its own."""
+    if isinstance(node.op.kernel, Loop):
+        way = "the body's adjoint, run from the last step to the first" if mode == "vjp" else "the body's tangent"
+        return f"a loop of {way}"
+    if isinstance(node.op.kernel, Branch):
+        return "the adjoint of the branch that ran" if mode == "vjp" else "the tangent of the branch that runs"
+    return ""
+
+
+def _written(value: Tensor, names: dict[Value, str]) -> str:
+    """An expression over named values. A text too long to read is replaced by its size."""
+    texts: dict[Value, tuple[str, int]] = {v: (name, ATOM) for v, name in names.items()}
+    nodes = topological([value], stop=names)
+    for node in nodes:
+        for y in node.outputs:
+            if y not in texts:
+                texts[y] = _told(node, [texts[v] for v in node.inputs], y)
+                if len(texts[y][0]) > LONGEST:
+                    return f"{len(nodes)} operations over {', '.join(_used(nodes, names))}"
+    return texts[value][0]
+
+
+def _used(nodes: Sequence[Node], names: dict[Value, str]) -> list[str]:
+    used = {v for n in nodes for v in n.inputs}
+    return [name for v, name in names.items() if v in used]
+
+
+def _told(node: Node, xs: list[tuple[str, int]], y: Value) -> tuple[str, int]:
+    """The text of one result over those of its operands, and how tightly it holds together."""
+    name = node.op.name
+    if name == "constant":
+        text = _number(node.attrs["value"])
+        return text, SUM if text[0] == "−" else ATOM
+    if name in _UNSEEN:
+        return xs[0]
+    if name == "astype":
+        truth = node.inputs[0].dtype is bool_
+        return (f"[{xs[0][0]}]", ATOM) if truth else xs[0]
+    if name == "square" or (name == "multiply" and node.inputs[0] is node.inputs[1]):
+        return _raised(xs[0], "2")
+    if name == "pow" and xs[1][0].lstrip("−").isdecimal():
+        return _raised(xs[0], xs[1][0])
+    if name in _INFIX:
+        sign, level = _INFIX[name]
+        if sign in _MIRRORED and xs[0][1] == ATOM and xs[0][0][0].isdigit():  # a number reads better on the right
+            sign, xs = _MIRRORED[sign], xs[::-1]
+        left = _held(xs[0], level)
+        if name == "multiply" and xs[1][0].startswith("1 / "):
+            return f"{left} {xs[1][0][2:]}", level
+        right = _held(xs[1], level - 1 if name in ("subtract", "divide", "remainder") else level)
+        return f"{left} {sign} {right}", level
+    if name == "negative":
+        return f"−{_held(xs[0], PRODUCT)}", SUM
+    if name == "reciprocal":
+        return f"1 / {_held(xs[0], POWER)}", PRODUCT
+    if name == "sqrt":
+        return f"√{_held(xs[0], ATOM)}", POWER
+    if name == "rsqrt":
+        return f"1 / √{_held(xs[0], ATOM)}", PRODUCT
+    if name == "abs":
+        return f"|{xs[0][0]}|", ATOM
+    if name == "exp":
+        return f"exp({xs[0][0]})", ATOM
+    if name == "sum":
+        return f"Σ {_held(xs[0], PRODUCT)}", PRODUCT
+    if name == "where":
+        return _chosen(xs), COMPARISON
+    if name == "permute_dims" and _swaps_last(node.attrs["axes"]):
+        return f"{_held(xs[0], ATOM)}ᵀ", POWER
+    if name == "index":
+        return _position(node), SUM
+    said = [text for text, _ in xs]
+    said += [str(v) if k == "axes" else k for k, v in node.attrs.items() if v is True or k == "axes"]
+    said += ["…"] if any(isinstance(v, Graph) for v in node.attrs.values()) else []
+    which = f"[{y.index}]" if len(node.outputs) > 1 else ""
+    return f"{name.rpartition('.')[2]}({', '.join(said)}){which}", ATOM
+
+
+def _position(node: Node) -> str:
+    """What an index counts: ``i₀ − i₁ + 2``, i₀ the place along the first dimension."""
+    terms = [(s, f"i{k}".translate(_LOW)) for k, s in enumerate(node.attrs["strides"]) if s != 0]
+    terms += [(node.attrs["offset"], "")] if node.attrs["offset"] != 0 or not terms else []
+    out = ""
+    for n, name in terms:
+        text = str(n).lstrip("-") if not name else name if n in (1, -1) else f"{str(n).lstrip('-')} · {name}"
+        sign = "−" if str(n).startswith("-") else "+"
+        out += f" {sign} {text}" if out else f"−{text}" if sign == "−" else text
+    return out
+
+
+def _swaps_last(axes: Sequence[int]) -> bool:
+    n = len(axes)
+    return n >= 2 and tuple(axes) == (*range(n - 2), n - 1, n - 2)
+
+
+def _held(text: tuple[str, int], level: int) -> str:
+    return text[0] if text[1] <= level else f"({text[0]})"
+
+
+def _raised(base: tuple[str, int], exponent: str) -> tuple[str, int]:
+    return f"{_held(base, ATOM)}{exponent.translate(_HIGH)}", POWER
+
+
+def _chosen(xs: list[tuple[str, int]]) -> str:
+    condition, yes, no = (text for text, _ in xs)
+    if no == "0":
+        return f"{yes} where {condition}"
+    return f"{no} where not {condition}" if yes == "0" else f"{yes} where {condition} else {no}"
+
+
+def _number(array: np.ndarray) -> str:
+    if array.ndim and array.size != 1:
+        return "constant"
+    value = array.reshape(-1)[0].item()
+    known = {np.pi: "π", np.float32(np.pi).item(): "π", 2 / np.sqrt(np.pi): "2/√π"}
+    if isinstance(value, float):
+        short = str(int(value)) if value.is_integer() and abs(value) < 1e6 else f"{value:.5g}"
+        return known.get(value) or short.replace("-", "−")
+    return str(value).replace("-", "−")

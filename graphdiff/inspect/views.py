@@ -1,0 +1,112 @@
+"""A picture at each level of detail: scopes closed at depth 1, 2, ..., repeated structure closed, and everything.
+
+A closed view is made of items, each a run of neighbours in the topological order: such runs never depend on each other
+in a circle. Linear in boxes, but for looking for what repeats, which tries periods one by one.
+Must not know: how the page draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from .dot import items_of
+from .layout import Item, lay_out
+from .picture import Box, Picture
+
+DEEPEST = 4  # scopes deeper than this are closed with the one they are in
+LONGEST_PERIOD = 64  # nodes of what repeats
+FEWEST = 3  # times that something is there to be called repeated
+
+
+def views(picture: Picture) -> list[dict[str, Any]]:
+    """The views as JSON, the coarsest first, every node last."""
+    deepest = max((b.node.scope.count("/") + 1 for b in picture.boxes if b.node.scope), default=0)
+    found = [_closed(picture, f"scopes to depth {d}", [_scope(b, d) for b in picture.boxes])
+             for d in range(1, min(deepest, DEEPEST) + 1)]  # fmt: skip
+    repeated = _repeated(picture)
+    if any("\n" in group for group in repeated):
+        found.append(_closed(picture, "repeated structure", repeated))
+    at = lay_out(items_of(picture))
+    whole = {"label": "every node", "x": _rounded(at.x), "y": _rounded(at.y), "size": [at.width, at.height]}
+    return [*found, whole]
+
+
+def _closed(picture: Picture, label: str, groups: Sequence[str]) -> dict[str, Any]:
+    """Neighbours that are of one group - the empty one is none - and phase as one item."""
+    runs: list[list[Box]] = []
+    of: list[int] = []
+    last = None
+    for b, group in zip(picture.boxes, groups):
+        key = (group, b.phase) if group and b.phase != "leaf" else None
+        if key is None or key != last:
+            runs.append([])
+        runs[-1].append(b)
+        of.append(len(runs) - 1)
+        last = key
+    items = []
+    for n, run in enumerate(runs):
+        inputs = dict.fromkeys(of[i] for b in run for i in b.inputs)
+        inputs.pop(n, None)
+        partner = next((of[b.partner] for b in run if b.partner is not None), None)
+        items.append(Item(list(inputs), run[0].phase in ("backward", "update"), partner if partner != n else None))
+    at = lay_out(items)
+    return {
+        "label": label,
+        "first": [run[0].id for run in runs],  # its members follow it
+        "scope": [groups[run[0].id] if len(run) > 1 else "" for run in runs],
+        "inputs": [list(item.inputs) for item in items],
+        "x": _rounded(at.x), "y": _rounded(at.y), "size": [at.width, at.height],
+    }  # fmt: skip
+
+
+def _scope(b: Box, depth: int) -> str:
+    """What a box is closed into; contributions to what stands in no scope are summed in one place."""
+    scope = "/".join(b.node.scope.split("/")[:depth])
+    return b.rule if not scope and b.rule == "sum of contributions" else scope
+
+
+def _repeated(picture: Picture) -> list[str]:
+    """For each box the repetition that it is in, as two lines: "3 of 20", "matmul, add, tanh"; or nothing. An adjoint
+    box is where its forward box is."""
+    groups = [""] * len(picture.boxes)
+    forward = [b for b in picture.boxes if b.phase == "forward"]
+    kinds: dict[tuple[str, str], int] = {}
+    kind = np.array([kinds.setdefault((b.op, b.types), len(kinds)) for b in forward], np.int64)
+    for first, period, times in _repetitions(kind):
+        names = ", ".join(f"{op} ×{n}" if n > 1 else op for op, n in
+                          ((op, len(list(run))) for op, run in groupby(b.op for b in forward[first : first + period])))
+        for k in range(times):
+            for b in forward[first + k * period : first + (k + 1) * period]:
+                groups[b.id] = f"{k + 1} of {times}\n{names}"
+    for b in picture.boxes:
+        if b.partner is not None and b.phase == "backward":
+            groups[b.id] = groups[b.partner] or (b.rule if b.rule == "sum of contributions" else "")
+    return groups
+
+
+def _repetitions(kind: np.ndarray) -> list[tuple[int, int, int]]:
+    """(first, period, times) of what follows itself, without overlaps: what covers most first, the shortest period of
+    that. Periods of one are no structure."""
+    found: list[tuple[int, int, int, int]] = []
+    for period in range(2, min(LONGEST_PERIOD, len(kind) // FEWEST) + 1):
+        same = np.flatnonzero(np.diff(np.concatenate([[0], (kind[period:] == kind[:-period]).astype(np.int8), [0]])))
+        for a, b in zip(same[::2].tolist(), same[1::2].tolist()):
+            times = (b - a) // period + 1
+            if times >= FEWEST:
+                found.append((-times * period, period, a, times))
+    taken = np.zeros(len(kind), bool)
+    out = []
+    for _, period, first, times in sorted(found):
+        if not taken[first : first + period * times].any():
+            taken[first : first + period * times] = True
+            if np.ptp(kind[first : first + period]):  # not one operation over and over
+                out.append((first, period, times))
+    return out
+
+
+def _rounded(places: list[float]) -> list[int]:
+    return [round(p) for p in places]
