@@ -6,6 +6,12 @@ Must not know: graphs, operations or the core; callers pass finished strings.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
 __all__ = [
     "GraphdiffError", "ShapeError", "DTypeError", "FeedError", "GraphError", "CompileError",
     "MemoryLimitError", "NonFiniteError", "GradientMismatch",
@@ -79,9 +85,37 @@ class MemoryLimitError(GraphdiffError, MemoryError):
 
 
 class NonFiniteError(GraphdiffError, ArithmeticError):
-    """With ``debug="nan"``: the first instruction that made a NaN or an infinity."""
+    """With ``debug="nan"``: the first instruction that made a NaN or an infinity. ``operands``: the arrays it read."""
 
     __module__ = "graphdiff"
+
+    def __init__(
+        self, fact: str, operation: str | None = None, source: str | None = None, *,
+        operands: Mapping[str, Any] | None = None, script: str = "",
+    ):  # fmt: skip
+        super().__init__(fact, operation, source)
+        self.operands = dict(operands or {})
+        self._script = script
+
+    def write_repro(self, folder: str | Path) -> Path:
+        """Writes ``repro.py`` and its operands into ``folder`` (made where it is missing) and returns the script's
+        path: it runs the instruction alone and shows which elements are not finite.
+
+        Raises OSError where the folder cannot be written. Example::
+
+            try:
+                step(x0, t0)
+            except gd.NonFiniteError as error:
+                print(error, error.write_repro("repro"))
+        """
+        if not self._script:
+            raise GraphError("the instruction could not be told apart from the rest of the program", self.operation)
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        np.savez(folder / "operands.npz", **self.operands)
+        script = folder / "repro.py"
+        script.write_text(self._script, encoding="utf-8")
+        return script
 
 
 class GradientMismatch(GraphdiffError, AssertionError):

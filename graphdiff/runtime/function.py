@@ -23,11 +23,12 @@ from ..ops.leaves import Watcher
 from ..ops.tensor import Storage, Tensor, as_tensor, call_text, describe
 from ..schedule.checkpoint import Every
 from ..schedule.cost import NOMINAL, Costs
-from ..schedule.instruction import ARENA, Instruction
+from ..schedule.instruction import Instruction
 from ..schedule.limit import parse_bytes
 from ..transforms.simplify import simplify
 from ..transforms.sparsity import SparseJacobian
 from . import _core
+from .blame import blame
 from .plan import Plan
 from .profile import Profile, ProfileRow
 from .program import Program
@@ -411,25 +412,23 @@ class Function(_core.Runner):
             w = self._messages.get(node)  # type: ignore[arg-type]
             raise FeedError(w.text if w else "a check failed", operation, str(w.source) if w and w.source else source)
         if status == "ERR_NONFINITE" and i is not None:
-            raise NonFiniteError(self._nonfinite(i, a, context), operation, source)
+            raise self._nonfinite(i, context, operation, source)
         told = _core.STATUS.get(status, status)
         raise GraphdiffError(f"{told} (instruction {instruction}, {a}, {b})", operation, source)
 
-    def _nonfinite(self, i: Instruction, write: int, context: Any) -> str:
-        phase = "recompute" if i.recompute else i.phase
-        values = []
-        for b in i.reads:
-            if b.kind == ARENA and b.dtype.kind == "f":
-                values.append(f"{b.label} in {_range(self._value(context, b))}")
-        of = next((n.origin for n in i.nodes if n.origin), None)
-        text = f"{i.name} made a non-finite value in the {phase} pass"
-        if of is not None:
-            text += f", in the adjoint of {of.node.op.name} ({of.node.source})"
-        return text + (f"; operands: {', '.join(values)}" if values else "")
-
-    def _value(self, context: Any, b: Any) -> np.ndarray:
+    def _nonfinite(self, i: Instruction, context: Any, operation: str | None, source: str | None) -> NonFiniteError:
         assert self._plan is not None
-        return context.value(self._layout.template.value_id[b], b.dtype, evaluate(b.count, self._plan.sizes))
+        sizes, place = self._plan.sizes, self._layout.template.value_id
+        feeds = []
+        for v, b in zip(self.graph.inputs, self._program.slots[0]):
+            n = evaluate(b.count, sizes)
+            array = context.value(place[b], b.dtype, n) if b in place else np.zeros(n, v.dtype)  # or nobody reads it
+            feeds.append(array.reshape(self._shape(v, sizes)))
+        found = blame(self._program.graph, i, feeds, sizes)
+        if found is None:
+            phase = "recompute" if i.recompute else i.phase
+            return NonFiniteError(f"{i.name} made a non-finite value in the {phase} pass", operation, source)
+        return NonFiniteError(found.fact, found.operation, found.source, operands=found.operands, script=found.script)
 
     # ------------------------------------------------------------------ other ways to run
     def fork(self) -> Function:
@@ -549,12 +548,3 @@ class Bound(_core.Bound):
         self = super().__new__(cls, context, feeds, [*results, *hidden], storages, fork._fail)
         self.out = results
         return self
-
-
-def _range(array: np.ndarray) -> str:
-    finite = array[np.isfinite(array)]
-    bad = array.size - finite.size
-    span = f"[{finite.min():.6g}, {finite.max():.6g}]" if finite.size else "[]"
-    return span + (f" and {bad} non-finite" if bad else "")
-
-

@@ -90,7 +90,7 @@ class _Sweep:
             task: Any = tasks.pop()
             if type(task) is tuple:  # a replacement that is final by now
                 old, new = task
-                became[old] = became.get(new, new)
+                became[old] = became[new] if new in became else new
                 continue
             current = self.renew(task)
             rewritten = self.rewrite(current)
