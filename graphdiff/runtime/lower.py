@@ -7,12 +7,13 @@ Must not know: operations, the graph, how sizes are found.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..errors import CompileError
+from ..errors import CompileError, ShapeError
 from ..ir.dims import Dim, Size, evaluate
 from ..schedule.instruction import ARENA, CONST, INPUT, OUTPUT, PARAM, Buffer, Instruction
 from ..schedule.memory import ALIGN, Lifetimes
@@ -29,6 +30,7 @@ _NAMES = {
     **{f"reduction:{k}": v for k, v in _core.reductions().items()},
 }
 _OPCODES = _core.opcodes()
+_DTYPES = {np.dtype(name): code for name, code in _core.DTYPES.items()}
 
 
 class Template:
@@ -49,56 +51,60 @@ class Template:
         self.value_id = buffers
         self.constants, self._const_place = _pack_constants(self.buffers)
         self._open: dict[Dim, list[int]] = {}
-        self._arena: list[tuple[int, int]] = []  # word, unit
         self._nested: list[tuple[int, Nested]] = []  # first word, program inside this one
 
-        words: list[int] = [0] * HEADER_WORDS
-        for b in self.buffers:
-            place = b.slot
-            if b.kind == CONST:
-                place = self._const_place[b]
-            elif b.kind == ARENA:
-                self._arena.append((len(words) + 3, lifetimes.unit[b]))
-            words += [_KIND[b.kind], _core.DTYPES[b.dtype.name]]
-            self._append(words, b.count)
-            words += [place, 0, 0]
+        words = array("q", bytes(8 * HEADER_WORDS))
+        values: list[Any] = [0] * (VALUE_WORDS * len(buffers))
+        values[0::VALUE_WORDS] = [_KIND[b.kind] for b in buffers]
+        values[1::VALUE_WORDS] = [_DTYPES[b.dtype] for b in buffers]
+        values[2::VALUE_WORDS] = [b.count for b in buffers]
+        values[3::VALUE_WORDS] = [self._const_place[b] if b.kind == CONST else b.slot for b in buffers]
+        self._append(words, values)
+        arena = [(n, lifetimes.unit[b]) for b, n in buffers.items() if b.kind == ARENA]
+        self._arena_words = np.array([HEADER_WORDS + VALUE_WORDS * n + 3 for n, _ in arena], np.int64)
+        self._arena_units = np.array([u for _, u in arena], np.int64)
         self.tags: list[int] = []
         for position, i in enumerate(order):
             ids = [buffers[b] for b in (*i.reads, *i.writes)]
             for step in i.steps:
                 start = len(words)
-                words += [_OPCODES[step.kernel], 0, position, len(step.reads), len(step.writes)]
-                words += [ids[k] for k in step.reads]
-                words += [ids[k] for k in step.writes]
-                for item in step.payload:
-                    if type(item) is int:
-                        words.append(item)
-                    elif isinstance(item, Nested):
-                        self._nested.append((len(words) + 2, item))
-                        words += item.payload()
-                    else:
-                        self._append(words, item)
+                words.extend((_OPCODES[step.kernel], 0, position, len(step.reads), len(step.writes)))
+                words.extend([ids[k] for k in step.reads])
+                words.extend([ids[k] for k in step.writes])
+                self._append(words, step.payload)
                 words[start + 1] = len(words) - start
                 self.tags.append(position)
         inputs, outputs, parameters = slots
-        words[:10] = [_core.MAGIC, _core.FORMAT, len(words), len(self.buffers), len(self.tags), len(inputs),
-                      len(outputs), len(parameters), 0, len(self.constants)]  # fmt: skip
-        try:
-            self.words = np.array(words, np.int64)
-        except OverflowError:
-            raise CompileError(f"a size or offset of {max(words, key=abs)} does not fit into 64 bits") from None
-        self._arena_words = np.array([w for w, _ in self._arena], np.int64)
-        self._arena_units = np.array([u for _, u in self._arena], np.int64)
+        words[:10] = array("q", (
+            _core.MAGIC, _core.FORMAT, len(words), len(self.buffers), len(self.tags), len(inputs), len(outputs),
+            len(parameters), 0, len(self.constants),
+        ))  # fmt: skip
+        self.words = np.frombuffer(words, np.int64)
         self._open_words = [(dim, np.array(at, np.int64)) for dim, at in self._open.items()]
 
-    def _append(self, words: list[int], item: Any) -> None:
-        if isinstance(item, Dim):
-            self._open.setdefault(item, []).append(len(words))
-            words.append(0)
-        elif isinstance(item, str):
-            words.append(_NAMES[item])
-        else:
-            words.append(int(item))
+    def _append(self, words: array[int], items: Sequence[Any]) -> None:
+        """Puts ``items`` behind ``words``: names by their numbers, open sizes as 0 with their places noted."""
+        numbers: list[Any] = list(map(_NAMES.get, items, items))
+        try:
+            words += array("q", numbers)
+        except (TypeError, ShapeError):  # not all are numbers
+            self._append(words, self._closed(len(words), numbers))
+        except OverflowError:
+            raise CompileError(f"a size or offset of {max(numbers, key=abs)} does not fit into 64 bits") from None
+
+    def _closed(self, at: int, items: Sequence[Any]) -> list[int]:
+        """``items``, which come to stand at word ``at``, as numbers."""
+        numbers: list[int] = []
+        for item in items:
+            if isinstance(item, Dim):
+                self._open.setdefault(item, []).append(at + len(numbers))
+                numbers.append(0)
+            elif isinstance(item, Nested):
+                self._nested.append((at + len(numbers) + 2, item))
+                numbers += item.payload()
+            else:
+                numbers.append(int(item))
+        return numbers
 
     def fill(self, env: Mapping[str, int], offsets: np.ndarray, arena_bytes: int) -> np.ndarray:
         """The words at given sizes and offsets (bytes, by unit)."""

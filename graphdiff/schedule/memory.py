@@ -35,8 +35,11 @@ class Lifetimes:
         for n, i in enumerate(order):
             shared: set[int] = set()
             pairs: dict[int, list[int]] = {}
-            for w, r in i.inplace if inplace else ():
-                pairs.setdefault(w, []).append(r)
+            if inplace and i.inplace:
+                dying = {r for r, b in enumerate(i.reads) if b.kind == ARENA and last[b] == n}
+                for w, r in i.inplace if dying else ():
+                    if r in dying:
+                        pairs.setdefault(w, []).append(r)
             for w, b in enumerate(i.writes):
                 if b.kind != ARENA or b in self.unit:
                     continue
@@ -44,7 +47,7 @@ class Lifetimes:
                 for r in pairs.get(w, ()):
                     source = i.reads[r]
                     if (
-                        source.kind == ARENA and last[source] == n and r not in shared and source.count == b.count
+                        r not in shared and source.count == b.count
                         and source.dtype.itemsize == b.dtype.itemsize and self.last[self.unit[source]] == n
                     ):  # fmt: skip
                         shared.add(r)

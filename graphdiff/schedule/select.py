@@ -227,15 +227,18 @@ class _Selector:
     def _tile(self, g: Group, stored: set[Value]) -> None:
         assert g.shape is not None
         tile = _TileBuilder(g.shape, g.row)
-        registers: dict[Value, Any] = {}
-        flops = 0
+        registers: dict[Value, int] = {}  # of what is computed here
         stores = []
         for node in g.nodes:
             y = node.outputs[0]
             kernel = node.op.kernel
-            frame = node.inputs[0].shape if isinstance(kernel, Reduce) else y.shape
-            args = [self._register(tile, registers, v, frame) for v in node.inputs]
-            if not isinstance(kernel, Reduce):
+            reduces = type(kernel) is Reduce
+            frame = node.inputs[0].shape if reduces else y.shape
+            args = []
+            for v in node.inputs:
+                r = registers.get(v)
+                args.append(self._register(tile, registers, v, frame) if r is None else r)
+            if not reduces:
                 registers[y] = tile.op(kernel.microop, y.dtype, args)
                 if y in stored:
                     # one value for each row: as it is the same all along the row, the largest is it
@@ -246,7 +249,6 @@ class _Selector:
                     stores.append((args[0], y, kernel.reduction))
             else:
                 stores.append((args[0], y, kernel.reduction))
-            flops += 1
         for r, y, reduction in stores:
             buffer = self._result(y)
             strides = contiguous_strides(y.shape)
@@ -258,9 +260,9 @@ class _Selector:
                 kept = iter(strides)
                 spread = tuple(0 if i in axes else next(kept) for i in range(len(g.shape)))
                 tile.store(r, buffer, 0, spread, reduction, sum(1 << a for a in axes))
-        self.out.append(tile.instruction(g.phase, g.nodes, product(g.shape) * flops))
+        self.out.append(tile.instruction(g.phase, g.nodes, product(g.shape) * len(g.nodes)))
 
-    def _register(self, tile: _TileBuilder, registers: dict[Value, Any], v: Value, frame: Shape) -> Any:
+    def _register(self, tile: _TileBuilder, registers: dict[Value, int], v: Value, frame: Shape) -> int:
         """The register with an operand of a node of shape ``frame``: computed in this instruction - row by row, if
         there are views between - or loaded."""
         base = self.base.get(v, v)
@@ -333,11 +335,12 @@ class _Selector:
                 offset = offset + start * stride
             tile.store(tile.load(self._of(v), v), out, offset, tuple(st * k for st, k in zip(strides, steps)))
             parts.append(tile)
-        reads = list(dict.fromkeys(b for t in parts for b in t.reads))
-        steps_ = []
+        at: dict[Buffer, int] = {}
         for t in parts:
-            steps_.append(Step("tile", tuple(reads.index(b) for b in t.reads), (len(reads),), t.payload()))
-        self._emit(node, steps_, reads, [out], flops=0)
+            for b in t.reads:
+                at.setdefault(b, len(at))
+        steps_ = [Step("tile", tuple(at[b] for b in t.reads), (len(at),), t.payload()) for t in parts]
+        self._emit(node, steps_, list(at), [out], flops=0)
 
 
     def _loop(self, node: Node, stored: set[Value]) -> None:
@@ -394,85 +397,95 @@ def _bytes(v: Value) -> Size:
     return product(v.shape) * v.dtype.itemsize
 
 
+# A register of a tile being built, until the totals are known: a load's number, or a constant's or an operation's
+# from one of these on.
+_CONST, _OP = 1 << 24, 2 << 24
+
+
 class _TileBuilder:
     """Collects the loads, constants, micro-operations and stores of one tile instruction over ``shape``."""
 
     def __init__(self, shape: Shape, row: int = 0):
         self.shape, self.row = shape, row
-        self.reads: list[Buffer] = []
-        self.writes: list[Buffer] = []
-        self.loads: dict[tuple[Any, ...], int] = {}
-        self.load_list: list[tuple[Buffer | None, Size, tuple[Size, ...]]] = []
+        self.reads: dict[Buffer, int] = {}  # with their positions
+        self.writes: dict[Buffer, int] = {}
+        self.loads: dict[tuple[Buffer | None, Size, tuple[Size, ...]], int] = {}
         self.consts: dict[tuple[int, int], int] = {}
-        self.ops: list[tuple[str, int, list[tuple[str, int]]]] = []
-        self.casts: dict[int, int] = {}
-        self.stores: list[tuple[Any, str | None, int, int, Size, tuple[Size, ...]]] = []
+        self.known: dict[tuple[Value, Shape | None], int] = {}
+        self.ops: list[tuple[str, int, list[int]]] = []
+        self.stores: list[tuple[int, str | None, int, int, Size, tuple[Size, ...]]] = []
 
-    # A register is ("load"|"const"|"op", number) until the totals are known.
-    def load(self, at: Location, value: Value, frame: Shape | None = None) -> Any:
+    def load(self, at: Location, value: Value, frame: Shape | None = None) -> int:
         """``value``, which is ``at``, as an operand of a node of shape ``frame`` (that of the instruction)."""
+        found = self.known.get((value, frame))
+        if found is None:
+            found = self.known[value, frame] = self._load(at, value, frame)
+        return found
+
+    def _load(self, at: Location, value: Value, frame: Shape | None) -> int:
         if at.scalar is not None:
-            return self._const(at.scalar)
+            key = (CODE[at.scalar.dtype], bits(at.scalar))
+            return _CONST + self.consts.setdefault(key, len(self.consts))
         strides = in_frame(value, at.strides, self.shape if frame is None else frame, self.shape, self.row)
-        key = (id(at.buffer), at.offset, strides)
-        n = self.loads.get(key)
-        if n is None:
-            n = self.loads[key] = len(self.load_list)
-            self.load_list.append((at.buffer, at.offset, strides))
-            if at.buffer is not None and at.buffer not in self.reads:
-                self.reads.append(at.buffer)
-        if at.buffer is None and value.dtype is not int64:
-            return self.op("cast", value.dtype, [("load", n)])
-        return ("load", n)
+        n = self.loads.setdefault((at.buffer, at.offset, strides), len(self.loads))
+        if at.buffer is not None:
+            self.reads.setdefault(at.buffer, len(self.reads))
+        elif value.dtype is not int64:
+            return self.op("cast", value.dtype, [n])
+        return n
 
-    def _const(self, scalar: np.ndarray) -> tuple[str, int]:
-        key = (CODE[scalar.dtype], bits(scalar))
-        return ("const", self.consts.setdefault(key, len(self.consts)))
-
-    def op(self, microop: str, dtype: np.dtype, args: list[Any]) -> Any:
+    def op(self, microop: str, dtype: np.dtype, args: list[int]) -> int:
         self.ops.append((microop, CODE[dtype], args))
-        return ("op", len(self.ops) - 1)
+        return _OP + len(self.ops) - 1
 
-    def store(self, register: Any, target: Buffer, offset: Size, strides: tuple[Size, ...],
+    def store(self, register: int, target: Buffer, offset: Size, strides: tuple[Size, ...],
               reduction: str | None = None, mask: int = 0) -> None:  # fmt: skip
-        if target not in self.writes:
-            self.writes.append(target)
-        self.stores.append((register, reduction, mask, self.writes.index(target), offset, strides))
+        write = self.writes.setdefault(target, len(self.writes))
+        self.stores.append((register, reduction, mask, write, offset, strides))
 
     def payload(self) -> list[Any]:
-        base = {"load": 0, "const": len(self.load_list), "op": len(self.load_list) + len(self.consts)}
-        counts = [len(self.load_list), len(self.consts), len(self.ops), len(self.stores)]
-        out: list[Any] = [len(self.shape), self.row, *counts, *self.shape]
-        for buffer, offset, strides in self.load_list:
-            out += [-1 if buffer is None else self.reads.index(buffer), offset, *strides]
-        for code, value in self.consts:
-            out += [code, value]
+        n_loads, n_consts, n_reads = len(self.loads), len(self.consts), len(self.reads)
+        first = (0, n_loads - _CONST, n_loads + n_consts - _OP)  # what makes a register's number final, by its kind
+        out: list[Any] = [len(self.shape), self.row, n_loads, n_consts, len(self.ops), len(self.stores), *self.shape]
+        for buffer, offset, strides in self.loads:
+            out += (-1 if buffer is None else self.reads[buffer], offset, *strides)
+        for const in self.consts:
+            out += const
         for microop, code, args in self.ops:
-            out += [f"microop:{microop}", code]
-            out += [base[kind] + n for kind, n in args]
-            out += [-1] * (3 - len(args))
-        for (kind, n), reduction, mask, write, offset, strides in self.stores:
-            out += [base[kind] + n, 0 if reduction is None else f"reduction:{reduction}", mask,
-                    len(self.reads) + write, offset, *strides]  # fmt: skip
+            out.append(_MICROOPS.get(microop) or _MICROOPS.setdefault(microop, f"microop:{microop}"))
+            out.append(code)
+            for r in args:
+                out.append(r + first[r >> 24])
+            if len(args) < 3:
+                out += _NO_ARGS[len(args)]
+        for r, reduction, mask, write, offset, strides in self.stores:
+            out += (r + first[r >> 24], 0 if reduction is None else f"reduction:{reduction}", mask,
+                    n_reads + write, offset, *strides)  # fmt: skip
         return out
 
     def instruction(self, phase: str, nodes: Sequence[Node], flops: Size = 0) -> Instruction:
-        step = Step("tile", tuple(range(len(self.reads))),
-                    tuple(range(len(self.reads), len(self.reads) + len(self.writes))), self.payload())  # fmt: skip
-        return Instruction([step], self.reads, self.writes, phase, nodes, flops, self._inplace())
+        reads, writes = list(self.reads), list(self.writes)
+        n = len(reads)
+        step = Step("tile", tuple(range(n)), tuple(range(n, n + len(writes))), self.payload())
+        return Instruction([step], reads, writes, phase, nodes, flops, self._inplace())
 
     def _inplace(self) -> list[tuple[int, int]]:
         """(write, read) positions that may share memory: the write's only store is plain and every load of the read
         goes through the same view."""
-        views: dict[int, set[Any]] = {}
-        for buffer, offset, strides in self.load_list:
+        view_of: dict[Buffer, Any] = {}  # None: several
+        for buffer, offset, strides in self.loads:
             if buffer is not None:
-                views.setdefault(self.reads.index(buffer), set()).add((offset, strides))
-        out = []
+                view_of[buffer] = None if buffer in view_of else (offset, strides)
+        through: dict[Any, list[int]] = {}  # view and bytes of an element -> reads
+        for buffer, view in view_of.items():
+            through.setdefault((view, buffer.dtype.itemsize), []).append(self.reads[buffer])
+        sizes = [b.dtype.itemsize for b in self.writes]
         stores = Counter(s[3] for s in self.stores)
-        for _, reduction, _, w, offset, strides in self.stores:
-            if reduction is None and stores[w] == 1:
-                for r, seen in views.items():
-                    if seen == {(offset, strides)} and self.reads[r].dtype.itemsize == self.writes[w].dtype.itemsize:
-                        out.append((w, r))
-        return out
+        return [
+            (w, r) for _, reduction, _, w, offset, strides in self.stores if reduction is None and stores[w] == 1
+            for r in through.get(((offset, strides), sizes[w]), ())
+        ]  # fmt: skip
+
+
+_MICROOPS: dict[str, str] = {}  # as payloads name them
+_NO_ARGS = ((-1, -1, -1), (-1, -1), (-1,))
