@@ -10,12 +10,13 @@ PRINTS = {
     "worked_graphs": ["L = 400", "dL/dx = 160", "dL/dy = 160", "dL/dw = 200", "L = 81", "dL/dx = 54", "dL/dy = 54"],
     "xor": ["0 xor 1 = 0.9", "1 xor 1 = 0.0"],
     "checkpointing": ["gradients bitwise equal"],
+    "gradient_flow": ["20 shrink, 0 grow; {'vanishing': 11}"],
     "gmm": ["largest error of a derivative", "means [[2.0, -4.0], [-4.0, 0.0], [3.0, 3.0]]"],
     "bundle_adjustment": ["Jacobian 186 x 166: 1798 nonzeros by 14 products"],
     "lstm": ["2 of them loops", "length 48: ", "final loss 0.0"],
     "transformer": ["final loss 0."],
 }
-PLOTS = {"vanishing_gradients", "exploding_recurrence", "checkpointing"}
+PLOTS = {"gradient_flow", "exploding_recurrence", "checkpointing"}
 
 
 def test_all_are_there():

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 
@@ -452,7 +453,7 @@ def test_the_statistics_are_those_of_the_gradient(tmp_path):
     x0 = np.random.default_rng(1).normal(size=(8, 16)).astype("float32")
     (g, _), W = gd.compile([x], gd.grad(loss, params))(x0), params[0].value.copy()
     flow = recorded(x, params, loss, calls=1)
-    expected = [np.linalg.norm(g), np.abs(g).mean(), 0.0, 0.01 * np.linalg.norm(g) / np.linalg.norm(W)]
+    expected = [np.linalg.norm(g), np.abs(g).mean(), 0.0, 0.01 * np.linalg.norm(g) / np.linalg.norm(W), 0.0]
     np.testing.assert_allclose(flow.history[0, 0], expected, rtol=1e-3)
     flow.plot(tmp_path / "flow.png")
     assert (tmp_path / "flow.png").read_bytes().startswith(b"\x89PNG")
@@ -469,3 +470,57 @@ def test_what_is_wrong_is_named():
     assert set(recorded(*chain(6, 3.0, lambda h: h)).verdicts().values()) == {"exploding"}
     flow = recorded(*chain(2, 1.0, lambda h: gd.nn.relu(h - 1e4)))
     assert set(flow.verdicts().values()) == {"dead"} and "dead" in str(flow)
+
+
+def test_dead_units_are_counted():
+    x, W = gd.input("x", shape=(8, 16)), gd.parameter("W", shape=(16, 4), init=gd.init.normal(0.3, 0))
+    b = gd.parameter("b", value=np.array([0, 0, -1e4, 0], "float32"))
+    flow = gd.inspect.GradientFlow(gd.sum(gd.nn.relu(x @ W + b)), [W, b])
+    step = gd.compile([x], flow.outputs)
+    assert flow.dead_units() == {} == flow.verdicts()
+    for seed in range(3):
+        flow.record(step(np.random.default_rng(seed).normal(size=(8, 16)).astype("float32")))
+    assert flow.dead_units() == {"W": 0.25, "b": 0.25} and "25.0%" in str(flow) and flow.verdicts() == {}
+
+
+def test_spectral_norms_are_those_of_the_jacobians():
+    x, params, loss = chain(4, 0.1)
+    x0 = np.random.default_rng(1).normal(size=(8, 16)).astype("float32")
+    found = gd.inspect.GradientFlow(loss, params).jacobians({x: x0}, iterations=200)
+    assert [j.link for j in found] == ["W0 → W1", "W1 → W2", "W2 → W3"]
+    h, layers = x0.astype(float), []
+    for W in params:
+        slopes = 1 - np.tanh(h @ W.value) ** 2
+        layers.append([W.value.T * s[:, None] for s in slopes])
+        h = np.tanh(h @ W.value)
+    for j, rows in zip(found, layers):
+        np.testing.assert_allclose(j.norm, max(np.linalg.norm(J, 2) for J in rows), rtol=0.02)
+    back = [2 * h]
+    for rows in layers[::-1]:
+        back.append(np.stack([J.T @ g for J, g in zip(rows, back[-1])]))
+    lengths = [np.linalg.norm(g) for g in back[::-1]]
+    np.testing.assert_allclose([j.gain for j in found], [a / b for a, b in pairwise(lengths)][:3], rtol=1e-3)
+    assert {j.verdict for j in found} == {"shrinks"} and "shrinks" in str(found[0])
+
+
+def test_jacobians_of_a_chain_that_is_given_and_of_none():
+    x = gd.input("x", shape=("n", 3), dtype="float64")
+    h = x * np.array([1.0, 5.0, 2.0])
+    y = h / 100
+    flow = gd.inspect.GradientFlow(gd.sum(y), [x], chain=[x, h, y])
+    first, second = flow.jacobians({"x": np.ones((2, 3))}, iterations=200)
+    np.testing.assert_allclose([first.norm, second.norm], [5, 0.01], rtol=1e-3)
+    assert (first.verdict, second.verdict) == ("grows", "shrinks")
+    with pytest.raises(gd.GraphError, match="no chain of layers"):
+        gd.inspect.GradientFlow(gd.sum(y), [x]).jacobians({"x": np.ones((2, 3))})
+    with pytest.raises(gd.FeedError, match="misses input 'x'"):
+        flow.jacobians({})
+
+
+def test_without_matplotlib_the_extra_is_named(net, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
+    plan = gd.compile([net[0]], net[3]).plan_for(batch=2)
+    for plot in (plan.plot, recorded(*chain(2, 0.3)).plot):
+        with pytest.raises(ModuleNotFoundError, match=r"pip install 'graphdiff\[demo\]'"):
+            plot(tmp_path / "p.png")

@@ -1,7 +1,7 @@
 """How gradients flow through the layers of a network while it trains, and what is wrong where they do not.
 
 Owns the statistics - computed inside the compiled step, as outputs - and the thresholds that name a layer vanishing,
-exploding or dead.
+exploding or dead; which Jacobians do it is jacobians.py's.
 Must not know: how a step is compiled or run.
 """
 
@@ -16,9 +16,12 @@ import numpy as np
 from ..errors import FeedError, GraphError
 from ..ops.registry import REGISTRY
 from ..ops.tensor import Tensor, where_am_i
+from ..runtime.function import compile as compile_
 from ..transforms.differentiate import flatten, grad
+from .jacobians import Chain, Jacobian, chain_of
+from .plot import empty_figure
 
-STATISTICS = ("norm", "mean_abs", "zeros", "update_ratio")
+STATISTICS = ("norm", "mean_abs", "zeros", "update_ratio", "dead_units")
 VANISHING = 1e-4  # a layer's mean |g| against the largest layer's
 EXPLODING = 1e3  # a layer's gradient norm; so is one that is not finite
 DEAD = 0.95  # the fraction of a layer's gradient elements that are exactly 0
@@ -28,9 +31,11 @@ class GradientFlow:
     """Statistics of the gradient of each parameter, recorded over training.
 
     ``loss``: 0-d; ``params``: parameters, as for ``gd.grad``; ``gradients``: theirs, where they are at hand;
-    ``updates``: the dict that goes to ``gd.compile``, for the ratio of update to weight. ``outputs``: one float vector
-    for each parameter, to be compiled as an output: norm ‖g‖, mean |g|, fraction of zeros, ‖W' − W‖ / ‖W‖ (NaN without
-    an update).
+    ``updates``: the dict that goes to ``gd.compile``, for the ratio of update to weight. ``chain``: the values between
+    layers, first to last, whose Jacobians are looked at; unless given, what enters each layer of weights. ``outputs``:
+    one float vector for each parameter, to be compiled as an output: norm ‖g‖, mean |g|, fraction of zeros,
+    ‖W' − W‖ / ‖W‖ (NaN without an update), and the fraction of dead units: places along the last axis whose whole
+    gradient is zero.
 
     Example::
 
@@ -41,15 +46,21 @@ class GradientFlow:
             flow.record(statistics)
         print(flow)
         flow.plot("flow.png")
+        for jacobian in flow.jacobians({x: x0, t: t0}):
+            print(jacobian)
     """
 
-    def __init__(self, loss: Tensor, params: Any, gradients: Any = None, updates: Mapping[Tensor, Any] | None = None):
+    def __init__(self, loss: Tensor, params: Any, gradients: Any = None, updates: Mapping[Tensor, Any] | None = None,
+                 chain: Sequence[Tensor] | None = None):  # fmt: skip
         self.params = flatten(params, "GradientFlow")
         gs = grad(loss, self.params) if gradients is None else flatten(gradients, "GradientFlow")
         if len(gs) != len(self.params):
             raise GraphError(f"GradientFlow: {len(self.params)} parameters, {len(gs)} gradients", source=where_am_i())
         self.names = [p.name or f"value {n}" for n, p in enumerate(self.params)]
         self.outputs = [_statistics(p, g, (updates or {}).get(p)) for p, g in zip(self.params, gs)]
+        self.loss = loss
+        self._chain = None if chain is None else [(h.name or f"value {n}", h) for n, h in enumerate(chain)]
+        self._compiled: Chain | None = None
         self._records: list[np.ndarray] = []
 
     def record(self, statistics: Sequence[Any]) -> None:
@@ -62,7 +73,7 @@ class GradientFlow:
 
     @property
     def history(self) -> np.ndarray:
-        """All records: float64 of shape (calls, parameters, 4), the last axis in the order of ``STATISTICS``."""
+        """All records: float64 of shape (calls, parameters, 5), the last axis in the order of ``STATISTICS``."""
         return np.array(self._records).reshape(-1, len(self.names), len(STATISTICS))
 
     def verdicts(self, last: int = 10) -> dict[str, str]:
@@ -86,13 +97,33 @@ class GradientFlow:
                 out[name] = "vanishing"
         return out
 
+    def dead_units(self, last: int = 10) -> dict[str, float]:
+        """By parameter the fraction of its units without any gradient in every one of the ``last`` records - at the
+        least, as which they were is not recorded; parameters without such units have no entry."""
+        recent = self.history[-last:, :, 4]
+        least = recent.min(axis=0) if len(recent) else []
+        return {name: float(share) for name, share in zip(self.names, least) if share > 0}
+
+    def jacobians(self, feed: Mapping[Any, Any], iterations: int = 30) -> list[Jacobian]:
+        """The Jacobian of each link of the chain at ``feed`` (arrays by input Tensor or name), first layer first: its
+        spectral norm by power iteration on the adjoint, what the gradient's norm was multiplied by on its way back,
+        and whether it shrinks every gradient (norm under 0.9) or can grow one (over 1.1).
+
+        Raises GraphError where there is no chain: fewer than two layers, none made of the other; FeedError."""
+        if self._compiled is None:
+            chain = chain_of(self.loss, self.params) if self._chain is None else self._chain
+            self._compiled = Chain(self.loss, chain, compile_)
+        return self._compiled(feed, iterations)
+
     def __str__(self) -> str:
-        lines = [f"{'parameter':<20} {'norm':>10} {'mean |g|':>10} {'zeros':>6} {'update/weight':>13}"]
+        head = f"{'parameter':<20} {'norm':>10} {'mean |g|':>10} {'zeros':>6} {'update/weight':>13} {'dead units':>10}"
+        lines = [head]
         if self._records:
             wrong = self.verdicts()
-            for name, (norm, mean, zeros, ratio) in zip(self.names, self._records[-1]):
+            for name, (norm, mean, zeros, ratio, dead) in zip(self.names, self._records[-1]):
                 verdict = f"  {wrong[name]}" if name in wrong else ""
-                lines.append(f"{name:<20} {norm:>10.3g} {mean:>10.3g} {zeros:>6.1%} {ratio:>13.3g}{verdict}")
+                lines.append(f"{name:<20} {norm:>10.3g} {mean:>10.3g} {zeros:>6.1%} {ratio:>13.3g} {dead:>10.1%}"
+                             f"{verdict}")  # fmt: skip
         return "\n".join(lines)
 
     def plot(self, path: str | Path) -> None:
@@ -100,11 +131,7 @@ class GradientFlow:
 
         Raises ModuleNotFoundError without matplotlib (``pip install 'graphdiff[demo]'`` brings it), OSError for a path
         that cannot be written."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(9, 6), layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = empty_figure(9, 6)
         for axes, k, label in zip(figure.subplots(2, 1, sharex=True), (1, 3), ("mean |g|", "update / weight")):
             for n, name in enumerate(self.names):
                 axes.plot(self.history[:, n, k], label=name, linewidth=1)
@@ -115,12 +142,16 @@ class GradientFlow:
 
 
 def _statistics(p: Tensor, g: Tensor, new: Any) -> Tensor:
-    """The four numbers of one parameter as a vector of its dtype."""
-    op = {name: REGISTRY[name].public for name in ("abs", "mean", "sum", "sqrt", "equal", "stack", "full_like")}
+    """The numbers of one parameter as a vector of its dtype."""
+    op = {name: REGISTRY[name].public for name in
+          ("abs", "all", "equal", "full_like", "mean", "sqrt", "stack", "sum")}  # fmt: skip
 
     def norm(v: Tensor) -> Any:
         return op["sqrt"](op["sum"](v * v))
 
     size = norm(g)
     ratio = op["full_like"](size, np.nan) if new is None else norm(new - p) / norm(p)
-    return op["stack"]([size, op["mean"](op["abs"](g)), op["mean"](op["equal"](g, 0).astype(g.dtype)), ratio])
+    zero = op["equal"](g, 0)
+    dead = op["all"](zero, axis=tuple(range(g.ndim - 1))) if g.ndim else zero
+    share = [op["mean"](b.astype(g.dtype)) for b in (zero, dead)]
+    return op["stack"]([size, op["mean"](op["abs"](g)), share[0], ratio, share[1]])

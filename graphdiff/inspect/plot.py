@@ -6,6 +6,7 @@ Must not know: how plans are made.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,21 @@ from .dot import COLOURS
 RECOMPUTED = "#f3c6e2"
 
 
+def empty_figure(width: float, height: float) -> Any:
+    """A matplotlib Figure in inches, drawn without a display. Raises ModuleNotFoundError saying what brings it."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "matplotlib":
+            raise
+        told = "a plot needs matplotlib, which is not installed: pip install 'graphdiff[demo]'"
+        raise ModuleNotFoundError(told, name=error.name) from None
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
 def plot_plan(plan: Plan, path: str | Path) -> None:
     """Draws the arena - blocks over time, coloured by phase - and the bytes alive at each instruction, to ``path``;
     under a byte limit also the line that neither crosses (what is scratch is taken off it).
@@ -23,11 +39,7 @@ def plot_plan(plan: Plan, path: str | Path) -> None:
     Raises ModuleNotFoundError without matplotlib (``pip install 'graphdiff[demo]'`` brings it), OSError for a path
     that cannot be written. Example: ``f.plan.plot("plan.png")``.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = empty_figure(9, 5)
     arena, live = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     colours = {**COLOURS, "recompute": RECOMPUTED}
     drawn: set[str] = set()
@@ -58,11 +70,7 @@ def plot_tradeoff(curve: Tradeoff, path: str | Path) -> None:
 
     Raises as :func:`plot_plan`. Example: ``gd.tradeoff([x], g, [0.9, 0.7, 0.5]).plot("curve.png")``.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = empty_figure(7, 4.5)
     axes = figure.subplots()
     points = sorted((p for p in (*curve.points, curve.everything) if p.arena_bytes is not None), key=lambda p: p.limit)
     arena = np.array([p.arena_bytes for p in points], float)
