@@ -47,7 +47,6 @@ GD_TEST_2(less_equal, x <= y)
 GD_TEST_2(greater, x > y)
 GD_TEST_2(greater_equal, x >= y)
 GD_BODY_3(where, uint8_t, GD_T, x ? y : z)
-GD_BODY_3(multiply_add, GD_T, GD_T, x * y + z)   /* two roundings: the same bits as multiply, then add */
 GD_UNARY(negative, -x)
 GD_UNARY(abs, F(__builtin_fabs)(x))
 GD_UNARY(sign, x != x ? x : (GD_T)((x > 0) - (x < 0)))
@@ -88,3 +87,16 @@ GD_CALL_1(lgamma, (GD_T)special_lgamma((double)x))
 GD_CALL_1(digamma, (GD_T)special_digamma((double)x))
 GD_UNARY(sigmoid, M(sigmoid)(x))
 GD_UNARY(softplus, M(softplus)(x))
+
+/* pairs: two roundings, the same bits as one after the other */
+#define GD_PAIRS(first, expression)                                     \
+    GD_BODY_3(first##_add, GD_T, GD_T, (expression) + z)                \
+    GD_BODY_3(first##_subtract, GD_T, GD_T, (expression) - z)           \
+    GD_BODY_3(first##_subtract_from, GD_T, GD_T, z - (expression))      \
+    GD_BODY_3(first##_multiply, GD_T, GD_T, (expression) * z)
+GD_PAIRS(add, x + y)
+GD_PAIRS(subtract, x - y)
+GD_PAIRS(multiply, x * y)
+GD_UNARY(negative_exp, M(exp)(-x))
+GD_BINARY(subtract_exp, M(exp)(x - y))
+GD_BINARY(multiply_exp, M(exp)(x * y))

@@ -220,8 +220,20 @@ static void run_other(const walk *w, const gd_tile_step *s) {
     }
 }
 
+/* asks for what the next turn of the innermost loop reads and writes */
+static void fetch_ahead(const walk *w) {
+    const gd_tile_pass *pass = w->pass;
+    const int64_t *stride = pass->loop_stride + (size_t)(pass->n_loops - 1) * (size_t)pass->n_views;
+    for (int v = 0; v < pass->n_views; v++) {
+        const char *next = (const char *)(uintptr_t)(w->at[v] + (uint64_t)stride[v]);
+        int64_t bytes = pass->views[v].ahead * w->n[GD_WIDTH_TILE];
+        for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(next + i);
+    }
+}
+
 static inline void run_tile(walk *w, const gd_tile_stage *stage) {
     set_k(w);
+    if (w->pass->fetches) fetch_ahead(w);
     const gd_tile_step *end = stage->steps + stage->n_steps;
     for (const gd_tile_step *s = stage->steps; s < end; s++) {
         if (__builtin_expect(s->kind == GD_STEP_MICRO, 1))

@@ -31,6 +31,8 @@ typedef struct {
     int32_t operand;            /* -1: an iota */
     int64_t offset;             /* bytes; of an iota: its first value */
     gd_shape shape;
+    int64_t ahead;              /* bytes an element takes in the next tile, which is fetched while this one is worked on;
+                                 * 0: it is not */
 } gd_tile_view;
 
 typedef enum {
@@ -91,6 +93,7 @@ typedef struct {
     int32_t n_views, n_entries, n_loops, n_stages, n_reductions;
     int32_t n_outer, n_masked;  /* loops [0, n_outer) keep, [n_outer, n_outer + n_masked) reduce, the rest walk a row */
     int32_t chunk;              /* the loop that cuts the tiles' first dimension, or -1 */
+    int32_t fetches;            /* 1: some view is fetched ahead */
     int64_t k, last_k, per_k;   /* steps in a tile, in the last one, elements in a step */
     int64_t count[GD_TILE_LOOPS];
     gd_tile_view *views;

@@ -1,5 +1,6 @@
-/* tile_build.h: what the two halves of the tile's preparation share: tile_prepare.c (the tile, the loops, the passes)
- * and tile_stage.c (the steps of one stage and the registers they take). Compiled once, for no ISA.
+/* tile_build.h: what the parts of the tile's preparation share: tile_prepare.c (the tile, the loops, the passes),
+ * tile_pairs.c (operations joined) and tile_stage.c (the steps of one stage and the registers they take). Compiled once,
+ * for no ISA.
  *
  *   pass     stores that reduce over the same loops; one walk over the iteration space. Plain stores go with the last.
  *   stage    rows too long for a tile are walked once for each level of row reductions that depend on each other;
@@ -85,6 +86,12 @@ int32_t gd_tile_entry(gd_tile_builder *b, const void *fixed, int64_t bytes);
 
 /* a new entry that is no address: 0 when a run starts */
 int32_t gd_tile_note(gd_tile_builder *b);
+
+/* joins operations that one step can do (tile_pairs.c), once widths are known */
+int gd_tile_pair(gd_tile_builder *b);
+
+/* Does the tile of a view lie in memory as in a register of a width? */
+int gd_tile_view_is_direct(const gd_tile_builder *b, const gd_source_view *v, int width);
 
 /* fills pass->stages[stage]; `last`: it is the pass's last */
 void gd_tile_stage_build(gd_tile_builder *b, int stage, int last);

@@ -11,7 +11,8 @@
 enum {
     TILE_BYTES = 2048,          /* of a register: a dozen of them stay in the first-level cache */
     ROW_BYTES = 8192,           /* rows up to this stay in registers whole */
-    PART_ELEMENTS = 32768       /* a part has at least so many elements */
+    PART_ELEMENTS = 32768,      /* a part has at least so many elements */
+    CACHE_BYTES = 1 << 19       /* what all views together reach stays in cache up to this */
 };
 
 typedef gd_tile_builder builder;
@@ -181,6 +182,25 @@ static void order_loops(builder *b, uint32_t reduced) {
         }
 }
 
+/* Fetching ahead pays where memory is the limit: large operands, walked in order. */
+static void choose_fetches(builder *b) {
+    const gd_tile_source *s = b->s;
+    gd_tile_pass *pass = b->pass;
+    int64_t reached = 0;
+    if (pass->n_loops == 0) return;
+    for (int i = 0; i < s->n_loads + s->n_stores; i++) {
+        int view = i < s->n_loads ? b->load_view[i] : b->store_view[i - s->n_loads];
+        const gd_source_view *v = i < s->n_loads ? &s->loads[i] : &s->stores[i - s->n_loads].view;
+        if (view < 0 || v->operand < 0 || v->low > v->high) continue;
+        int64_t item = gd_item_bytes(v->dtype), last = pass->n_loops - 1;
+        reached += (v->high - v->low + 1) * item;
+        if (pass->loop_stride[last * b->room_views + view] == b->k * b->per_k * item &&
+            gd_tile_view_is_direct(b, v, GD_WIDTH_TILE))
+            pass->views[view].ahead = item;
+    }
+    pass->fetches = reached > CACHE_BYTES;
+}
+
 static void build_pass(builder *b, gd_tile_pass *pass, uint32_t reduced) {
     const gd_tile_source *s = b->s;
     b->pass = pass;
@@ -214,6 +234,7 @@ static void build_pass(builder *b, gd_tile_pass *pass, uint32_t reduced) {
     for (int i = 0; i < s->n_loads; i++) b->load_view[i] = b->needed[i] ? add_view(b, &s->loads[i], b->width[i]) : -1;
     for (int j = 0; j < s->n_stores; j++)
         b->store_view[j] = b->in_pass[j] ? add_view(b, &s->stores[j].view, GD_WIDTH_TILE) : -1;
+    choose_fetches(b);
 
     b->scratch = 0;
     memset(b->entry_width, 0, (size_t)b->room_entries);
@@ -364,7 +385,8 @@ int gd_prepare_tile(gd_prepare *p) {
             } else {
                 choose_tile(&b);
                 choose_widths(&b);
-                build_passes(&b);
+                b.status = gd_tile_pair(&b);
+                if (b.status == GD_OK) build_passes(&b);
             }
         }
         status = b.status;

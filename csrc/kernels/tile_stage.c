@@ -45,7 +45,7 @@ static int64_t register_bytes(const builder *b, int width) {
     return b->k * b->per_k * item;
 }
 
-static int view_is_direct(const builder *b, const gd_source_view *v, int width) {
+int gd_tile_view_is_direct(const builder *b, const gd_source_view *v, int width) {
     int64_t step = 1;
     if (v->operand < 0) return 0;
     if (width == GD_WIDTH_ONE) return 1;
@@ -61,7 +61,7 @@ static int32_t draft_load(builder *b, int load, int copy) {
     const gd_source_view *v = &b->s->loads[load];
     int width = b->width[load], item = (int)gd_item_bytes(v->dtype);
     int32_t view = b->load_view[load];
-    if (!copy && view_is_direct(b, v, width)) return new_value(b, item, width, view);
+    if (!copy && gd_tile_view_is_direct(b, v, width)) return new_value(b, item, width, view);
     gd_tile_step step = {.kind = v->operand < 0 ? GD_STEP_IOTA : GD_STEP_LOAD, .width = (uint8_t)width,
                          .item = (uint8_t)item, .index = view};
     int32_t entry = -1;
@@ -298,7 +298,7 @@ static void draft_stores(builder *b) {
         if (!b->in_pass[j] || s->stores[j].reduce != GD_REDUCE_none) continue;
         draft *store = &b->drafts[d++];
         int32_t from = store->args[0], producer = 0;
-        if (b->values[from].entry >= 0 || !view_is_direct(b, &s->stores[j].view, GD_WIDTH_TILE)) continue;
+        if (b->values[from].entry >= 0 || !gd_tile_view_is_direct(b, &s->stores[j].view, GD_WIDTH_TILE)) continue;
         while (b->drafts[producer].out != from) producer++;
         if (!can_write(b, producer, &s->stores[j])) continue;
         b->values[from].entry = store->step.index;
