@@ -55,3 +55,29 @@ def test_recomputation_changes_no_bit_where_the_passes_meet(checkpoint):
     feed = np.random.default_rng(2).standard_normal((16, 32)).astype(np.float32)
     for a, b in zip(gd.compile([x], [loss, g])(feed), gd.compile([x], [loss, g], checkpoint=checkpoint)(feed)):
         assert np.array_equal(a, b)
+
+
+def test_sums_are_the_same_bits_for_any_number_of_threads_and_lose_little():
+    """Large enough that a reduction is cut into segments, which threads work on and a last step adds up."""
+    n = 300_000
+    x = gd.input("x", shape=(n // 100, 100), dtype="float32")
+    loss = gd.sum(gd.exp(x) * x)
+    columns, most = gd.sum(gd.square(x), axis=0), gd.max(x)
+    feed = np.random.default_rng(4).standard_normal((n // 100, 100)).astype(np.float32)
+    wide = feed.astype(np.float64)
+    want = [np.sum(np.exp(wide) * wide), np.sum(wide**2, axis=0), np.max(wide)]
+    before = gd.get_num_threads()
+    results = []
+    try:
+        for threads in (1, 2, 3):
+            gd.set_num_threads(threads)
+            results.append(gd.compile([x], [loss, gd.grad(loss, x), columns, most])(feed))
+    finally:
+        gd.set_num_threads(before)
+    for other in results[1:]:
+        for a, b in zip(results[0], other):
+            assert np.array_equal(a, b)
+    total, _, columns_got, most_got = results[0]
+    np.testing.assert_allclose(total, want[0], rtol=2e-6)
+    np.testing.assert_allclose(columns_got, want[1], rtol=2e-6)
+    assert most_got == np.float32(want[2])

@@ -1,6 +1,6 @@
 /* micro.h: how micro-operations are written. A body is one expression over x, y, z (the elements of the operands)
- * in a loop without branches, so that the compiler turns it into vectors. Include after defining GD_T (the C type)
- * and GD_D (the dtype's suffix).
+ * in a loop without branches, so that the compiler turns it into vectors. Include after defining GD_T (the C type), GD_D (the dtype's
+ * suffix) and, for floats, GD_M (the signed integer type of GD_T's size).
  *
  * An element's result never depends on its position: bodies use no operation whose vector and scalar forms round
  * differently (the build forbids contraction; a fused multiply-add is asked for by name, see math/).
@@ -104,7 +104,7 @@
         GD_T *out = out_;                                                                                        \
         const GD_T *a = a_;                                                                                      \
         (void)b_, (void)c_;                                                                                      \
-        int all = 1;                                                                                             \
+        GD_M all = 1;                                                                                            \
         for (int64_t i = 0; i < n; i++) {                                                                        \
             const GD_T x = a[i];                                                                                 \
             all &= (condition);                                                                                  \
@@ -121,5 +121,43 @@
             }                                                                                                    \
         }                                                                                                        \
     }
+
+/* The same function twice: `inside`, which is faster, where `condition` holds for all elements, else `general`, which
+ * gives the same bits there. They are functions of v, which is `value`, an expression of x, or of x and y. */
+#define GD_FAST(form, name, operands, element, value, condition, inside, general)                                \
+    GD_MICRO_DECLARE(form, name) {                                                                               \
+        GD_T *out = out_;                                                                                        \
+        operands                                                                                                 \
+        GD_M all = 1;                                                                                            \
+        for (int64_t i = 0; i < n; i++) {                                                                        \
+            element                                                                                              \
+            const GD_T v = (value);                                                                              \
+            all &= (condition);                                                                                  \
+        }                                                                                                        \
+        if (all) {                                                                                               \
+            GD_LOOP for (int64_t i = 0; i < n; i++) {                                                            \
+                element                                                                                          \
+                const GD_T v = (value);                                                                          \
+                out[i] = (inside);                                                                               \
+            }                                                                                                    \
+        } else {                                                                                                 \
+            GD_LOOP for (int64_t i = 0; i < n; i++) {                                                            \
+                element                                                                                          \
+                const GD_T v = (value);                                                                          \
+                out[i] = (general);                                                                              \
+            }                                                                                                    \
+        }                                                                                                        \
+    }
+#define GD_FAST_1(name, value, condition, inside, general)                                                       \
+    GD_FAST(0, name, const GD_T *a = a_; (void)b_; (void)c_;, const GD_T x = a[i];, value, condition, inside, general)
+#define GD_FAST_FORM(form, name, value, condition, inside, general)                                              \
+    GD_FAST(form, name, const GD_T *a = a_; const GD_T *b = b_; const GD_T x0 = a[0]; const GD_T y0 = b[0];      \
+            (void)c_; (void)x0; (void)y0;,                                                                       \
+            const GD_T x = (form)&1 ? x0 : a[i]; const GD_T y = (form)&2 ? y0 : b[i];,                           \
+            value, condition, inside, general)
+#define GD_FAST_2(name, value, condition, inside, general)                                                       \
+    GD_FAST_FORM(0, name, value, condition, inside, general)                                                     \
+    GD_FAST_FORM(1, name, value, condition, inside, general)                                                     \
+    GD_FAST_FORM(2, name, value, condition, inside, general)
 
 #endif

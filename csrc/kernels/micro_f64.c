@@ -5,8 +5,12 @@
 
 #define GD_T double
 #define GD_D f64
+#define GD_M int64_t
 #define F(name) name
 #define M(name) m64_##name
+#define EXP_LIMIT 708
+#define LOG_LEAST 0x1p-1022
+#define LOG_MOST __DBL_MAX__
 #define GD_POW GD_CALL_2(pow, pow(x, y))
 #include "micro_float.h"
 #endif

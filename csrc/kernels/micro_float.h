@@ -1,7 +1,10 @@
 /* micro_float.h: the micro-operations of floats, for GD_T float or double (see micro.h). Semantics are NumPy's.
- * F(name) gives the C library's function for the type, M(name) that of math/.
+ * F(name) gives the C library's function for the type, M(name) that of math/; EXP_LIMIT, LOG_LEAST and LOG_MOST say
+ * where the functions ending in _inside hold.
  */
 #include "micro.h"
+
+#define EXP_INSIDE(v) (F(__builtin_fabs)(v) <= (GD_T)EXP_LIMIT)
 
 /* NumPy's remainder has the divisor's sign and its quotient is rounded down; see npy_divmod's definition in
  * the NumPy reference of floor_divide and remainder. */
@@ -62,9 +65,9 @@ GD_UNARY(trunc, F(__builtin_trunc)(x))
 GD_TEST_1(isnan, x != x)
 GD_TEST_1(isinf, F(__builtin_fabs)(x) == (GD_T)__builtin_inf())
 GD_TEST_1(isfinite, F(__builtin_fabs)(x) < (GD_T)__builtin_inf())
-GD_UNARY(exp, M(exp)(x))
+GD_FAST_1(exp, x, EXP_INSIDE(v), M(exp_inside)(v), M(exp)(v))
 GD_UNARY(expm1, M(expm1)(x))
-GD_UNARY(log, M(log)(x))
+GD_FAST_1(log, x, (v >= LOG_LEAST) & (v <= LOG_MOST), M(log_inside)(v), M(log)(v))
 GD_UNARY(log1p, M(log1p)(x))
 GD_UNARY(log2, M(log2)(x))
 GD_UNARY(log10, M(log10)(x))
@@ -85,7 +88,7 @@ GD_UNARY(erfc, M(erfc)(x))
 GD_CALL_1(erfinv, (GD_T)special_erfinv((double)x))
 GD_CALL_1(lgamma, (GD_T)special_lgamma((double)x))
 GD_CALL_1(digamma, (GD_T)special_digamma((double)x))
-GD_UNARY(sigmoid, M(sigmoid)(x))
+GD_FAST_1(sigmoid, x, EXP_INSIDE(v), M(sigmoid_inside)(v), M(sigmoid)(v))
 GD_UNARY(softplus, M(softplus)(x))
 
 /* pairs: two roundings, the same bits as one after the other */
@@ -97,6 +100,6 @@ GD_UNARY(softplus, M(softplus)(x))
 GD_PAIRS(add, x + y)
 GD_PAIRS(subtract, x - y)
 GD_PAIRS(multiply, x * y)
-GD_UNARY(negative_exp, M(exp)(-x))
-GD_BINARY(subtract_exp, M(exp)(x - y))
-GD_BINARY(multiply_exp, M(exp)(x * y))
+GD_FAST_1(negative_exp, -x, EXP_INSIDE(v), M(exp_inside)(v), M(exp)(v))
+GD_FAST_2(subtract_exp, x - y, EXP_INSIDE(v), M(exp_inside)(v), M(exp)(v))
+GD_FAST_2(multiply_exp, x * y, EXP_INSIDE(v), M(exp_inside)(v), M(exp)(v))

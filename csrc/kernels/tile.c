@@ -13,6 +13,7 @@ typedef struct {
     int64_t index[GD_TILE_LOOPS];
     int64_t k;
     int64_t n[GD_WIDTH_COUNT];  /* elements of a register of each width */
+    int64_t first, masked;      /* turns of the masked loops: where the walk begins, and how many it takes */
 } walk;
 
 static inline void *address(const walk *w, int entry) { return (void *)(uintptr_t)w->at[entry]; }
@@ -126,8 +127,9 @@ static void accumulate(const gd_tile_reduction *r, char *level, const char *part
 static char *collect(const gd_tile_reduction *r, const walk *w, int64_t n) {
     char *total = w->scratch + r->accumulator, *level = total;
     if (!r->cascade) return total;
-    int empty = r->turns % GD_TILE_LEAF == 0;
-    for (int64_t leaves = r->turns / GD_TILE_LEAF; leaves > 0; leaves >>= 1) {
+    int64_t turns = r->row >= 0 ? r->turns : r->per_masked * w->masked;
+    int empty = turns % GD_TILE_LEAF == 0;
+    for (int64_t leaves = turns / GD_TILE_LEAF; leaves > 0; leaves >>= 1) {
         level += r->level_bytes;
         if (!(leaves & 1)) continue;
         if (empty) memcpy(total, level, (size_t)(n * r->item));
@@ -155,7 +157,7 @@ static void reduce_tile(const walk *w, const gd_tile_reduction *r, const char *f
         scatter(address(w, r->view), from, &r->part_shape, w->k, r->item);
         return;
     }
-    int64_t at = 0, turn = 0;
+    int64_t at = 0, turn = -w->first * r->per_masked;
     for (int l = w->pass->n_outer; l < w->pass->n_loops; l++) {
         at += w->index[l] * r->at_stride[l];
         turn += w->index[l] * r->turn_stride[l];
@@ -220,32 +222,50 @@ static void run_other(const walk *w, const gd_tile_step *s) {
     }
 }
 
-/* asks for what the next turn of the innermost loop reads and writes */
-static void fetch_ahead(const walk *w) {
+static inline void run_step(const walk *w, const gd_tile_step *s) {
+    if (__builtin_expect(s->kind == GD_STEP_MICRO, 1))
+        ((gd_micro_fn)s->fn)(address(w, s->out), address(w, s->a), address(w, s->b), address(w, s->c), w->n[s->width]);
+    else run_other(w, s);
+}
+
+/* The steps on one tile, asking between them, a few lines at a time, for what the next turn of the innermost loop reads
+ * and writes. */
+static void run_fetching(const walk *w, const gd_tile_stage *stage) {
     const gd_tile_pass *pass = w->pass;
     const int64_t *stride = pass->loop_stride + (size_t)(pass->n_loops - 1) * (size_t)pass->n_views;
-    for (int v = 0; v < pass->n_views; v++) {
-        const char *next = (const char *)(uintptr_t)(w->at[v] + (uint64_t)stride[v]);
-        int64_t bytes = pass->views[v].ahead * w->n[GD_WIDTH_TILE];
-        for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(next + i);
+    int64_t n = w->n[GD_WIDTH_TILE], lines = 0, at = 0;
+    for (int v = 0; v < pass->n_views; v++) lines += (pass->views[v].ahead * n + 63) / 64;
+    int64_t each = lines / (stage->n_steps + 1) + 1;
+    int v = 0;
+    for (int i = 0; i < stage->n_steps; i++) {
+        for (int64_t left = each; left > 0 && v < pass->n_views; left--) {
+            if (at >= pass->views[v].ahead * n) {
+                v++;
+                at = 0;
+                continue;
+            }
+            __builtin_prefetch((const char *)(uintptr_t)(w->at[v] + (uint64_t)stride[v]) + at);
+            at += 64;
+        }
+        run_step(w, &stage->steps[i]);
     }
 }
 
 static inline void run_tile(walk *w, const gd_tile_stage *stage) {
     set_k(w);
-    if (w->pass->fetches) fetch_ahead(w);
-    const gd_tile_step *end = stage->steps + stage->n_steps;
-    for (const gd_tile_step *s = stage->steps; s < end; s++) {
-        if (__builtin_expect(s->kind == GD_STEP_MICRO, 1))
-            ((gd_micro_fn)s->fn)(address(w, s->out), address(w, s->a), address(w, s->b), address(w, s->c), w->n[s->width]);
-        else run_other(w, s);
+    if (w->pass->fetches) {
+        run_fetching(w, stage);
+        return;
     }
+    const gd_tile_step *end = stage->steps + stage->n_steps;
+    for (const gd_tile_step *s = stage->steps; s < end; s++) run_step(w, s);
 }
 
-/* all that is left to do of one turn of the outer loops */
-static void run_outer(walk *w) {
+/* the stages on `masked` turns of the masked loops, from where the walk is */
+static void run_masked(walk *w) {
     const gd_tile_pass *pass = w->pass;
     int row = pass->n_outer + pass->n_masked;
+    int64_t left = w->masked;
     do {
         for (int i = 0; i < pass->n_stages; i++) {
             const gd_tile_stage *stage = &pass->stages[i];
@@ -256,40 +276,96 @@ static void run_outer(walk *w) {
                 memcpy(address(w, r->row), collect(r, w, 1), (size_t)r->item);
             }
         }
-    } while (advance(w, pass->n_outer, row));
-    for (int j = 0; j < pass->n_reductions; j++) {
-        const gd_tile_reduction *r = &pass->reductions[j];
-        if (r->immediate || r->row >= 0) continue;
-        int64_t n = shape_total(&r->shape, w->k);
-        scatter(address(w, r->view), collect(r, w, n), &r->shape, w->k, r->item);
+    } while (advance(w, pass->n_outer, row) && --left > 0);
+}
+
+/* reductions over several tiles into memory: the others are done with */
+static inline int is_open(const gd_tile_reduction *r) { return !r->immediate && r->row < 0; }
+
+static void store_reduction(const walk *w, const gd_tile_reduction *r, const char *result) {
+    scatter(address(w, r->view), result, &r->shape, w->k, r->item);
+}
+
+static void start_walk(walk *w, const gd_call *call, const gd_tile_pass *pass) {
+    w->pass = pass;
+    w->scratch = call->scratch;
+    w->k = pass->k;
+    w->first = 0;
+    w->masked = pass->masked_total;
+    w->at = (uint64_t *)(void *)(w->scratch + pass->table);
+    for (int v = 0; v < pass->n_views; v++) {
+        const gd_tile_view *view = &pass->views[v];
+        uint64_t base = view->operand < 0 ? 0 : (uint64_t)(uintptr_t)call->operands[view->operand];
+        w->at[v] = base + (uint64_t)view->offset;
+    }
+    for (int e = pass->n_views; e < pass->n_entries; e++) {
+        if (pass->fixed[e] != NULL) w->at[e] = (uint64_t)(uintptr_t)pass->fixed[e];
+        else w->at[e] = pass->place[e] < 0 ? 0 : (uint64_t)(uintptr_t)(w->scratch + pass->place[e]);
+    }
+    for (int l = 0; l < pass->n_loops; l++) w->index[l] = 0;
+}
+
+/* from the first turn of loops [first, last) to another */
+static void skip(walk *w, int first, int last, int64_t turn) {
+    const gd_tile_pass *pass = w->pass;
+    for (int l = last - 1; turn > 0 && l >= first; l--) {
+        w->index[l] = turn % pass->count[l];
+        turn /= pass->count[l];
+        const int64_t *stride = pass->loop_stride + (size_t)l * (size_t)pass->n_views;
+        for (int v = 0; v < pass->n_views; v++) w->at[v] += (uint64_t)stride[v] * (uint64_t)w->index[l];
     }
 }
 
 static void run_pass(const gd_call *call, const gd_tile_pass *pass, int64_t from, int64_t to) {
     walk w;
-    w.pass = pass;
-    w.scratch = call->scratch;
-    w.k = pass->k;
-    w.at = (uint64_t *)(void *)(w.scratch + pass->table);
-    for (int v = 0; v < pass->n_views; v++) {
-        const gd_tile_view *view = &pass->views[v];
-        uint64_t base = view->operand < 0 ? 0 : (uint64_t)(uintptr_t)call->operands[view->operand];
-        w.at[v] = base + (uint64_t)view->offset;
-    }
-    for (int e = pass->n_views; e < pass->n_entries; e++) {
-        if (pass->fixed[e] != NULL) w.at[e] = (uint64_t)(uintptr_t)pass->fixed[e];
-        else w.at[e] = pass->place[e] < 0 ? 0 : (uint64_t)(uintptr_t)(w.scratch + pass->place[e]);
-    }
-    for (int l = 0; l < pass->n_loops; l++) w.index[l] = 0;
-    int64_t turn = from;
-    for (int l = pass->n_outer - 1; turn > 0 && l >= 0; l--) {
-        w.index[l] = turn % pass->count[l];
-        turn /= pass->count[l];
-        const int64_t *stride = pass->loop_stride + (size_t)l * (size_t)pass->n_views;
-        for (int v = 0; v < pass->n_views; v++) w.at[v] += (uint64_t)stride[v] * (uint64_t)w.index[l];
-    }
+    start_walk(&w, call, pass);
+    skip(&w, 0, pass->n_outer, from);
     for (int64_t i = from; i < to; i++) {
-        run_outer(&w);
+        run_masked(&w);
+        for (int j = 0; j < pass->n_reductions; j++) {
+            const gd_tile_reduction *r = &pass->reductions[j];
+            if (is_open(r)) store_reduction(&w, r, collect(r, &w, shape_total(&r->shape, w.k)));
+        }
+        advance(&w, 0, pass->n_outer);
+    }
+}
+
+/* ---- segments ---- */
+
+/* what the segments of a turn of the outer loops leave of a result, n elements each, one after the other */
+static inline char *left_of(const gd_call *call, const gd_tile_pass *pass, const gd_tile_reduction *r, int64_t outer) {
+    return (char *)call->shared + r->shared + outer * pass->segments * r->segment_bytes;
+}
+
+static void run_segment(const gd_call *call, const gd_tile_pass *pass, int64_t outer, int64_t segment) {
+    walk w;
+    start_walk(&w, call, pass);
+    w.first = segment * pass->masked_per_segment;
+    w.masked = pass->masked_total - w.first;
+    if (w.masked > pass->masked_per_segment) w.masked = pass->masked_per_segment;
+    skip(&w, 0, pass->n_outer, outer);
+    skip(&w, pass->n_outer, pass->n_outer + pass->n_masked, w.first);
+    run_masked(&w);
+    for (int j = 0; j < pass->n_reductions; j++) {
+        const gd_tile_reduction *r = &pass->reductions[j];
+        if (!is_open(r)) continue;
+        int64_t n = shape_total(&r->shape, w.k);
+        memcpy(left_of(call, pass, r, outer) + segment * n * r->item, collect(r, &w, n), (size_t)(n * r->item));
+    }
+}
+
+static void join_segments(const gd_call *call, const gd_tile_pass *pass) {
+    walk w;
+    start_walk(&w, call, pass);
+    for (int64_t outer = 0; outer < pass->outer_total; outer++) {
+        set_k(&w);
+        for (int j = 0; j < pass->n_reductions; j++) {
+            const gd_tile_reduction *r = &pass->reductions[j];
+            if (!is_open(r)) continue;
+            char *total = w.scratch + r->accumulator;
+            r->fold(total, left_of(call, pass, r, outer), 1, pass->segments, shape_total(&r->shape, w.k));
+            store_reduction(&w, r, total);
+        }
         advance(&w, 0, pass->n_outer);
     }
 }
@@ -308,6 +384,11 @@ int GD_ISA_NAME(gd_k_tile)(const gd_call *call) {
     }
     for (int i = 0; i < tile->n_passes; i++) {
         const gd_tile_pass *pass = &tile->passes[i];
+        if (pass->segments > 1) {
+            if (call->part == pass->parts) join_segments(call, pass);
+            else run_segment(call, pass, call->part / pass->segments, call->part % pass->segments);
+            continue;
+        }
         int64_t from = call->part * pass->outer_per_part, to = from + pass->outer_per_part;
         if (tile->n_passes > 1) {
             from = 0;

@@ -87,6 +87,8 @@ typedef struct {
     int64_t level_bytes;
     int64_t accumulator, buffer;   /* scratch offsets; the buffer has room for two contributions */
     int64_t buffer_bytes;
+    int64_t per_masked;         /* turns in one turn of the masked loops */
+    int64_t shared, segment_bytes;     /* where segments leave their results, and the most of one */
 } gd_tile_reduction;
 
 typedef struct {
@@ -104,6 +106,9 @@ typedef struct {
     gd_tile_stage *stages;
     gd_tile_reduction *reductions;
     int64_t outer_total, outer_per_part, parts;
+    /* Where there is little to share out but much to reduce, the masked loops are cut into segments: a part is one
+     * segment of one turn of the outer loops and leaves its results for a last call to reduce. Else there is 1. */
+    int64_t segments, masked_total, masked_per_segment;
 } gd_tile_pass;
 
 /* what a reduction over nothing leaves */

@@ -12,10 +12,14 @@ enum {
     TILE_BYTES = 2048,          /* of a register: a dozen of them stay in the first-level cache */
     ROW_BYTES = 8192,           /* rows up to this stay in registers whole */
     PART_ELEMENTS = 32768,      /* a part has at least so many elements */
-    CACHE_BYTES = 1 << 19       /* what all views together reach stays in cache up to this */
+    CACHE_BYTES = 1 << 19,      /* what all views together reach stays in cache up to this */
+    SEGMENTS = 64,              /* a reduction is cut into so many at most, */
+    SEGMENT_BYTES = 1 << 22     /* if what they leave is no more than this */
 };
 
 typedef gd_tile_builder builder;
+
+static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 void *gd_tile_keep(builder *b, size_t bytes) {
     void *block = gd_prepare_block(b->p, bytes);
@@ -201,6 +205,31 @@ static void choose_fetches(builder *b) {
     pass->fetches = reached > CACHE_BYTES;
 }
 
+/* `inside`: elements of one turn of the outer loops */
+static void cut_segments(builder *b, int64_t inside) {
+    gd_tile_pass *pass = b->pass;
+    int64_t bytes = 0;
+    pass->segments = pass->masked_total = 1;
+    for (int l = pass->n_outer; l < pass->n_outer + pass->n_masked; l++) pass->masked_total *= pass->count[l];
+    int64_t each = inside / pass->masked_total, per = (pass->masked_total + SEGMENTS - 1) / SEGMENTS;
+    if (each < 1) each = 1;
+    if (per < (PART_ELEMENTS + each - 1) / each) per = (PART_ELEMENTS + each - 1) / each;
+    int64_t segments = (pass->masked_total + per - 1) / per;
+    for (int j = 0; j < pass->n_reductions; j++) {
+        gd_tile_reduction *r = &pass->reductions[j];
+        r->per_masked = r->turns / pass->masked_total;
+        if (r->immediate || r->row >= 0) continue;
+        if (r->segment_bytes > SEGMENT_BYTES / segments / pass->outer_total) segments = 1;
+        r->shared = bytes;
+        bytes += round_up(pass->outer_total * segments * r->segment_bytes, GD_ALIGN);
+    }
+    if (segments < 2 || bytes > SEGMENT_BYTES || b->tile->n_passes > 1) return;
+    pass->segments = segments;
+    pass->masked_per_segment = per;
+    pass->parts = pass->outer_total * segments;
+    b->p->shared = bytes;
+}
+
 static void build_pass(builder *b, gd_tile_pass *pass, uint32_t reduced) {
     const gd_tile_source *s = b->s;
     b->pass = pass;
@@ -267,6 +296,7 @@ static void build_pass(builder *b, gd_tile_pass *pass, uint32_t reduced) {
     if (inside < 1) inside = 1;
     pass->outer_per_part = (PART_ELEMENTS + inside - 1) / inside;
     pass->parts = (pass->outer_total + pass->outer_per_part - 1) / pass->outer_per_part;
+    cut_segments(b, inside);
 }
 
 static void build_passes(builder *b) {
@@ -287,12 +317,12 @@ static void build_passes(builder *b) {
     }
     if (n == 0) walks[n++] = 0;
     b->tile->passes = gd_tile_keep(b, (size_t)n * sizeof *b->tile->passes);
+    b->tile->n_passes = n;
     for (int i = 0; i < n && b->status == GD_OK; i++) {
         for (int j = 0; j < s->n_stores; j++)
             b->in_pass[j] = has_own_walk(b, &s->stores[j]) ? loops_reduced(b, &s->stores[j], 0) == walks[i] : i == n - 1;
         build_pass(b, &b->tile->passes[i], walks[i]);
     }
-    b->tile->n_passes = n;
     b->p->parts = n == 1 ? b->tile->passes[0].parts : 1;
 }
 

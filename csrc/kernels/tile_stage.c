@@ -209,6 +209,7 @@ static void reserve(builder *b, gd_tile_reduction *r, int64_t all) {
     r->buffer = b->scratch;
     b->scratch += 2 * r->buffer_bytes;
     if (r->immediate) return;
+    r->segment_bytes = all * r->item;
     r->level_bytes = round_up(all * r->item, GD_ALIGN);
     r->levels = 1;
     for (int64_t leaves = r->turns / GD_TILE_LEAF; leaves > 0; leaves /= 2) r->levels++;

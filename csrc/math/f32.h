@@ -10,6 +10,19 @@
 #define LOG2_E_32 0x1.715476p+0f
 #define ROUND_32 0x1.8p23f
 
+/* x between low < 0 and high > 0, by comparing bits, which takes half the instructions; NaN gives either bound */
+static inline float clamp32(float x, float low, float high) {
+    int32_t b = (int32_t)bits32(x), h = (int32_t)bits32(high);
+    uint32_t u = (uint32_t)(b < h ? b : h), l = bits32(low);
+    return float32(u < l ? u : l);
+}
+
+/* the smaller of a >= 0 and a bound, which NaN gives too */
+static inline float least32(float a, float bound) {
+    int32_t x = (int32_t)bits32(a), b = (int32_t)bits32(bound);
+    return float32((uint32_t)(x < b ? x : b));
+}
+
 /* ---- exponentials ---- */
 
 static inline float exp32_reduce(float x, float *scaled) {
@@ -20,24 +33,24 @@ static inline float exp32_reduce(float x, float *scaled) {
 
 /* e^r - 1 for |r| <= ln2/2 */
 static inline float exp32_core(float r) {
-    float q = GD_POLY5(fma32, r, 0x1.fffffcp-2f, 0x1.55548ap-3f, 0x1.55584ep-5f, 0x1.123f2ep-7f, 0x1.6ad12p-10f);
-    return fma32(r * r, q, r);
+    float z = r * r;
+    float q = fma32(z, fma32(z, 0x1.6ad12p-10f, fma32(r, 0x1.123f2ep-7f, 0x1.55584ep-5f)),
+                    fma32(r, 0x1.55548ap-3f, 0x1.fffffcp-2f));
+    return fma32(z, q, r);
 }
 
-/* e^x for -87 <= x <= 88 */
-static inline float exp32_inside(float x) {
+/* e^x for -87 <= x <= 88, where it and 2^n are normal numbers: the bits of m32_exp */
+static inline float m32_exp_inside(float x) {
     float scaled, r = exp32_reduce(x, &scaled);
     return (1 + exp32_core(r)) * float32((bits32(scaled) - bits32(ROUND_32) + 127) << 23);
 }
 
 /* e^x * 2^k over the whole range, a result below the normal numbers being rounded once more */
 static inline float exp32_times(float x, int k) {
-    float scaled;
-    x = x > 92 ? 92 : x;
-    x = x < -107 ? -107 : x;
-    float r = exp32_reduce(x, &scaled);
+    float scaled, r = exp32_reduce(clamp32(x, -107, 92), &scaled);
     uint32_t n = bits32(scaled) - bits32(ROUND_32) + 256 + (uint32_t)k, half = n >> 1;
-    return (1 + exp32_core(r)) * float32((half - 1) << 23) * float32((n - half - 1) << 23);
+    float y = (1 + exp32_core(r)) * float32((half - 1) << 23) * float32((n - half - 1) << 23);
+    return x == x ? y : x;
 }
 
 /* e^x; 1.0 ulp */
@@ -59,19 +72,28 @@ static inline float m32_expm1(float x) {
 
 /* log(1+f) - f for 1 + f in [sqrt(1/2), sqrt(2)) */
 static inline float log32_rest(float f) {
-    float p = GD_POLY8(fma32, f, 0x1.555554p-2f, -0x1.000228p-2f, 0x1.99a036p-3f, -0x1.547226p-3f, 0x1.22d5dep-3f,
-                       -0x1.0d81aap-3f, 0x1.057794p-3f, -0x1.39104cp-4f);
-    float z = f * f;
-    return fma32(f * z, p, -0.5f * z);
+    float z = f * f, w = z * z;
+    float low = fma32(z, fma32(f, -0x1.547226p-3f, 0x1.99a036p-3f), fma32(f, -0x1.000228p-2f, 0x1.555554p-2f));
+    float high = fma32(z, fma32(f, -0x1.39104cp-4f, 0x1.057794p-3f), fma32(f, -0x1.0d81aap-3f, 0x1.22d5dep-3f));
+    return fma32(f * z, fma32(w, high, low), -0.5f * z);
 }
+
+#define LOG_ORIGIN_32 0x3f3504f3    /* sqrt(1/2): where 1 + f begins */
+
+/* log of 2^(e - bias) (1 + f), which is what `b`, less 1 - sqrt(1/2) in bits, stands for */
+static inline float log32_sum(uint32_t b, int32_t bias) {
+    b += 0x3f800000 - LOG_ORIGIN_32;
+    float e = (float)((int32_t)(b >> 23) - bias), f = float32((b & 0x007fffff) + LOG_ORIGIN_32) - 1;
+    return fma32(e, LN2_HIGH_32, f + fma32(e, LN2_LOW_32, log32_rest(f)));
+}
+
+/* log x for normal x > 0: the bits of m32_log */
+static inline float m32_log_inside(float x) { return log32_sum(bits32(x), 127); }
 
 /* log x; 0.85 ulp */
 static inline float m32_log(float x) {
     int small = x < 0x1p-126f;
-    uint32_t b = bits32(small ? x * 0x1p25f : x) + (0x3f800000 - 0x3f3504f3);
-    float e = (float)((int32_t)(b >> 23) - (small ? 152 : 127));
-    float f = float32((b & 0x007fffff) + 0x3f3504f3) - 1;
-    float y = fma32(e, LN2_HIGH_32, f + fma32(e, LN2_LOW_32, log32_rest(f)));
+    float y = log32_sum(bits32(x * (small ? 0x1p25f : 1)), small ? 152 : 127);
     y = x < __builtin_inff() ? y : x;
     return x > 0 ? y : x == 0 ? -__builtin_inff() : __builtin_nanf("");
 }
@@ -93,10 +115,10 @@ static inline float m32_log1p(float x) {
 /* 1.4 ulp */
 static inline float m32_tanh(float x) {
     float a = __builtin_fabsf(x), z = x * x;
-    float near = fma32(a * z, GD_POLY5(fma32, z, -0x1.55554cp-2f, 0x1.110d6ap-3f, -0x1.b931f8p-5f, 0x1.59822ep-6f,
-                                       -0x1.9c921ap-8f), a);
-    float far = 1 - 2 / (exp32_inside(a > 10 ? 20 : 2 * a) + 1);
-    return __builtin_copysignf(a < 0.55f ? near : far, x);
+    float w = z * z, p = fma32(w, fma32(w, -0x1.9c921ap-8f, fma32(z, 0x1.59822ep-6f, -0x1.b931f8p-5f)),
+                               fma32(z, 0x1.110d6ap-3f, -0x1.55554cp-2f));
+    float near = fma32(a * z, p, a), far = 1 - 2 / (m32_exp_inside(2 * least32(a, 10)) + 1);
+    return __builtin_copysignf(a >= 0.55f ? far : near, x);
 }
 
 /* 1 / (1 + e^-x); 2.2 ulp */
@@ -105,18 +127,29 @@ static inline float m32_sigmoid(float x) {
     return (x < 0 ? e : 1) / (1 + e);
 }
 
+/* for |x| <= 87: the bits of m32_sigmoid */
+static inline float m32_sigmoid_inside(float x) {
+    float e = m32_exp_inside(-__builtin_fabsf(x));
+    return (x < 0 ? e : 1) / (1 + e);
+}
+
 /* log(1 + e^x); 1.6 ulp */
 static inline float m32_softplus(float x) { return (x > 0 ? x : 0) + m32_log1p(m32_exp(-__builtin_fabsf(x))); }
 
-/* for |x| >= 0.92, 1 - e^-Q(|x|); 1.1 ulp */
+/* for |x| >= 0.92, 1 - 2^-Q(|x|), of which only the first 22 bits matter; 1.1 ulp */
 static inline float m32_erf(float x) {
-    float a = __builtin_fabsf(x), z = x * x, t = a > 4 ? 4 : a;
-    float near = fma32(x, GD_POLY7(fma32, z, 0x1.06eba8p-3f, -0x1.81274p-2f, 0x1.ce2d64p-4f, -0x1.b80122p-6f,
-                                   0x1.544a7p-8f, -0x1.a60d7ap-11f, 0x1.4f72e6p-14f), x);
-    float q = GD_POLY8(fma32, t, -0x1.6e55f6p-13f, 0x1.2127e4p+0f, 0x1.44460ap-1f, 0x1.bb840cp-4f, -0x1.9b8f34p-6f,
-                       0x1.115c8cp-8f, -0x1.c79a6cp-12f, 0x1.6200bep-16f);
-    float far = __builtin_copysignf(1 - exp32_inside(-q), x);
-    return a < 0.92f ? near : far;
+    float a = __builtin_fabsf(x), z = x * x, w = z * z, t = least32(a, 4), s = t * t;
+    float low = fma32(w, fma32(z, -0x1.b80122p-6f, 0x1.ce2d64p-4f), fma32(z, -0x1.81274p-2f, 0x1.06eba8p-3f));
+    float high = fma32(w, 0x1.4f72e6p-14f, fma32(z, -0x1.a60d7ap-11f, 0x1.544a7p-8f));
+    float near = fma32(x, fma32(w * w, high, low), x);
+    low = fma32(s, fma32(t, -0x1.3fedd4p-3f, -0x1.d3d3f2p-1f), fma32(t, -0x1.a129e6p+0f, 0x1.084162p-12f));
+    high = fma32(s, fma32(t, -0x1.feb7dep-16f, 0x1.48a5f4p-11f), fma32(t, -0x1.8a6096p-8f, 0x1.28e09ap-5f));
+    float q = fma32(s * s, high, low), scaled = q + ROUND_32, r = q - (scaled - ROUND_32);
+    float p = fma32(r * r, fma32(r * r, fma32(r, 0x1.416b5ep-13f, 0x1.5f082ep-10f), fma32(r, 0x1.3b2dep-7f, 0x1.c6af7cp-5f)),
+                    fma32(r, 0x1.ebfbdcp-3f, 0x1.62e43p-1f));
+    p = fma32(r, p, 1);
+    float far = __builtin_copysignf(1 - float32(bits32(p) + (bits32(scaled) << 23)), x);
+    return a >= 0.92f ? far : near;
 }
 
 /* ---- trigonometry, in double ---- */

@@ -35,6 +35,12 @@ static inline double exp64_scale(double p, double scaled, int k) {
     return p * float64((half - 1) << 52) * float64((n - half - 1) << 52);
 }
 
+/* e^x for |x| <= 708, where it and 2^n are normal numbers: the bits of m64_exp */
+static inline double m64_exp_inside(double x) {
+    double scaled, r = exp64_reduce(x, &scaled);
+    return (1 + exp64_core(r)) * float64((bits64(scaled) - bits64(ROUND_64) + 1023) << 52);
+}
+
 static inline double exp64_times(double x, int k) {
     double scaled;
     x = x > 720 ? 720 : x;
@@ -60,13 +66,19 @@ static inline double m64_expm1(double x) {
 
 /* ---- logarithms ---- */
 
-/* x > 0, finite: x = 2^e (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)) */
+/* x > 0, normal: x = 2^e (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)) */
+static inline double log64_split(double x, double *e) {
+    uint64_t b = bits64(x) + (0x3ff0000000000000 - 0x3fe6a09e667f3bcd);
+    *e = float64(b >> 52 | 0x4330000000000000) - (0x1p52 + 1023);
+    return float64((b & 0x000fffffffffffff) + 0x3fe6a09e667f3bcd) - 1;
+}
+
+/* the same for all finite x > 0 */
 static inline double log64_reduce(double x, double *e) {
     int small = x < 0x1p-1022;
-    x = small ? x * 0x1p54 : x;
-    uint64_t b = bits64(x) + (0x3ff0000000000000 - 0x3fe6a09e667f3bcd);
-    *e = float64(b >> 52 | 0x4330000000000000) - (0x1p52 + 1023) - (small ? 54 : 0);
-    return float64((b & 0x000fffffffffffff) + 0x3fe6a09e667f3bcd) - 1;
+    double f = log64_split(x * (small ? 0x1p54 : 1), e);
+    *e -= small ? 54 : 0;
+    return f;
 }
 
 /* with s = f/(2+f): log(1+f) = 2 atanh(s) = f - (f^2/2 - s (f^2/2 + R(s^2))); returns what f lacks */
@@ -86,6 +98,12 @@ static inline double log64_special(double x, double y) {
 static inline double m64_log(double x) {
     double e, f = log64_reduce(x, &e), rest = log64_rest(f);
     return log64_special(x, fma64(e, LN2_HIGH, f - fma64(e, -LN2_LOW, rest)));
+}
+
+/* log x for normal x > 0: the bits of m64_log */
+static inline double m64_log_inside(double x) {
+    double e, f = log64_split(x, &e), rest = log64_rest(f);
+    return fma64(e, LN2_HIGH, f - fma64(e, -LN2_LOW, rest));
 }
 
 /* log2 x; 1.6 ulp */
@@ -130,6 +148,12 @@ static inline double m64_tanh(double x) {
 /* 1 / (1 + e^-x); 2.3 ulp */
 static inline double m64_sigmoid(double x) {
     double e = m64_exp(-__builtin_fabs(x));
+    return (x < 0 ? e : 1) / (1 + e);
+}
+
+/* for |x| <= 708: the bits of m64_sigmoid */
+static inline double m64_sigmoid_inside(double x) {
+    double e = m64_exp_inside(-__builtin_fabs(x));
     return (x < 0 ? e : 1) / (1 + e);
 }
 

@@ -16,8 +16,8 @@ struct gd_context {
     atomic_int running;
     void **addresses;           /* of all operands, flat */
     const void **slots;         /* what inputs, outputs and params were in the last run */
-    char *arena, *scratch;
-    void *arena_base, *scratch_base;
+    char *arena, *scratch, *shared;
+    void *arena_base, *scratch_base, *shared_base;
     size_t lane_bytes;          /* scratch of one thread */
     int lanes;                  /* threads there is scratch for */
 };
@@ -45,9 +45,11 @@ int gd_context_create(gd_program *program, gd_context **context) {
     c->addresses = calloc((size_t)program->n_operands + 1, sizeof *c->addresses);
     c->slots = calloc((size_t)slots + 1, sizeof *c->slots);
     c->arena = gd_memory_zeroed((size_t)program->arena_bytes, &c->arena_base);
+    c->shared = gd_memory_zeroed((size_t)program->shared_bytes, &c->shared_base);
     /* a line between lanes, so that threads do not write to each other's */
     c->lane_bytes = ((size_t)program->scratch_bytes + 2 * GD_ALIGN - 1) / GD_ALIGN * GD_ALIGN;
-    if (c->addresses == NULL || c->slots == NULL || c->arena == NULL || scratch_allocate(c, program->max_parts > 1 ? gd_threads() : 1) != GD_OK) {
+    if (c->addresses == NULL || c->slots == NULL || c->arena == NULL || c->shared == NULL ||
+        scratch_allocate(c, program->max_parts > 1 ? gd_threads() : 1) != GD_OK) {
         gd_context_destroy(c);
         return GD_ERR_MEMORY;
     }
@@ -78,6 +80,7 @@ void gd_context_destroy(gd_context *context) {
     free(context->slots);
     free(context->arena_base);
     free(context->scratch_base);
+    free(context->shared_base);
     gd_program_destroy(context->program);
     free(context);
 }
@@ -116,7 +119,8 @@ static void run_part(void *argument, int64_t part, int lane) {
     gd_context *c = job->context;
     gd_fault fault = job->fault;
     gd_call call = {.block = job->instruction->block, .operands = c->addresses + job->instruction->first,
-                    .scratch = c->scratch + c->lane_bytes * (size_t)lane, .part = part, .fault = &fault};
+                    .scratch = c->scratch + c->lane_bytes * (size_t)lane, .shared = c->shared, .part = part,
+                    .fault = &fault};
     int status = job->instruction->run(&call);
     if (status == GD_OK) return;
     while (atomic_flag_test_and_set_explicit(&job->lock, memory_order_acquire)) {}
@@ -131,6 +135,7 @@ static void run_part(void *argument, int64_t part, int lane) {
 static int run_parts(gd_context *c, const gd_instruction *ins, gd_fault *fault) {
     parts_job job = {.context = c, .instruction = ins, .lock = ATOMIC_FLAG_INIT, .fault = *fault};
     gd_pool_run(run_part, &job, ins->parts, c->lanes);
+    if (ins->finishes && job.status == GD_OK) run_part(&job, ins->parts, 0);
     if (job.status != GD_OK) *fault = job.fault;
     return job.status;
 }
@@ -185,7 +190,7 @@ static int run_all(gd_context *c, int flags, int64_t *ns, gd_fault *fault) {
     const gd_instruction *instructions = c->program->instructions;
     int64_t n = c->program->n_instructions, i = 0;
     int status = GD_OK;
-    gd_call call = {.scratch = c->scratch, .part = 0, .fault = fault};
+    gd_call call = {.scratch = c->scratch, .shared = c->shared, .part = 0, .fault = fault};
     if (flags == 0 && ns == NULL) {
         for (; i < n; i++) {
             status = run_instruction(c, &instructions[i], &call);

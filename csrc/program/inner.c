@@ -36,14 +36,15 @@ int64_t gd_inner_slot_bytes(const gd_program *inner, int64_t slot) {
 
 int64_t gd_inner_bytes(const gd_program *inner) {
     return aligned(inner->n_operands * (int64_t)sizeof(void *)) + aligned(inner->scratch_bytes) +
-           aligned(inner->arena_bytes) + GD_ALIGN;
+           aligned(inner->shared_bytes) + aligned(inner->arena_bytes) + GD_ALIGN;
 }
 
 void gd_inner_open(gd_inner_run *run, const gd_program *inner, void *memory) {
     run->program = inner;
     run->addresses = memory;
     run->scratch = (char *)memory + aligned(inner->n_operands * (int64_t)sizeof(void *));
-    char *arena = run->scratch + aligned(inner->scratch_bytes);
+    run->shared = run->scratch + aligned(inner->scratch_bytes);
+    char *arena = run->shared + aligned(inner->shared_bytes);
     for (int64_t i = 0; i < inner->n_operands; i++) {
         const gd_value *v = &inner->values[inner->operands[i]];
         run->addresses[i] = v->kind == GD_VALUE_ARENA ? (void *)(arena + v->place)
@@ -59,12 +60,12 @@ void gd_inner_bind(gd_inner_run *run, int64_t slot, const void *address) {
 
 int gd_inner_go(gd_inner_run *run, gd_fault *fault) {
     const gd_program *g = run->program;
-    gd_call call = {.scratch = run->scratch, .fault = fault};
+    gd_call call = {.scratch = run->scratch, .shared = run->shared, .fault = fault};
     for (int64_t i = 0; i < g->n_instructions; i++) {
         const gd_instruction *ins = &g->instructions[i];
         call.block = ins->block;
         call.operands = run->addresses + ins->first;
-        for (call.part = 0; call.part < ins->parts; call.part++) {
+        for (call.part = 0; call.part < ins->parts + ins->finishes; call.part++) {
             int status = ins->run(&call);
             if (status != GD_OK) return status;
         }

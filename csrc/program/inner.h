@@ -18,7 +18,7 @@ int64_t gd_inner_bytes(const gd_program *inner);                      /* memory 
 typedef struct {
     const gd_program *program;
     void **addresses;
-    char *scratch;
+    char *scratch, *shared;
 } gd_inner_run;
 
 void gd_inner_open(gd_inner_run *run, const gd_program *inner, void *memory);

@@ -3,7 +3,8 @@
  * A kernel has a prepare step, once per instruction when a program is created (validates the payload
  * against the operands, computes whatever can be known, stores it in a block of its own), and a run step,
  * once per part and call. Parts are cut by shape, never by the number of threads, and may run in any order
- * and at the same time; a kernel whose writes all parts share has one part.
+ * and at the same time; a kernel whose writes all parts share has one part, or memory in which each part leaves what a
+ * last call then puts together.
  * A kernel knows nothing of contexts, arenas or Python; it sees operand pointers and its own block.
  *
  * Adding a kernel: a line in program/kernels.def, a file in kernels/ and a paragraph on its payload in
@@ -32,6 +33,8 @@ typedef struct gd_prepare {
     void *block;                /* from gd_prepare_block; owned by the program, immutable after creation */
     int64_t parts;              /* at least 1; 1 unless set */
     int64_t scratch;            /* bytes a part needs, contents undefined; 0 unless set */
+    int64_t shared;             /* bytes that all parts share, contents undefined; 0 unless set. If it is, run is called
+                                 * once more when all parts are done, with their number as the part. */
     int8_t *may_alias;          /* [n_reads * n_writes], zeroed: set 1 where read i and write j may share bytes */
     struct gd_allocator *memory;
 } gd_prepare;
@@ -53,6 +56,7 @@ typedef struct gd_call {
     const void *block;
     void *const *operands;      /* resolved addresses, reads first, then writes */
     void *scratch;
+    void *shared;
     int64_t part;
     gd_fault *fault;
 } gd_call;

@@ -207,7 +207,9 @@ static int read_instruction(reader *r, const gd_isa_table *isa, gd_instruction *
     status = check_aliases(&p, r->fault);
     if (status != GD_OK) return status;
     *ins = (gd_instruction){.run = isa->kernels[opcode], .block = p.block, .parts = p.parts, .first = first,
-                            .tag = w[2], .n_reads = (int32_t)n_reads, .n_writes = (int32_t)n_writes};
+                            .tag = w[2], .n_reads = (int32_t)n_reads, .n_writes = (int32_t)n_writes,
+                            .finishes = p.shared > 0};
+    if (p.shared > g->shared_bytes) g->shared_bytes = p.shared;
     if (p.scratch > g->scratch_bytes) g->scratch_bytes = p.scratch;
     if (p.parts > g->max_parts) g->max_parts = p.parts;
     return GD_OK;
@@ -350,5 +352,6 @@ void gd_program_destroy(gd_program *program) {
 
 int64_t gd_program_arena_bytes(const gd_program *program) { return program->arena_bytes; }
 int64_t gd_program_scratch_bytes(const gd_program *program) { return program->scratch_bytes; }
+int64_t gd_program_shared_bytes(const gd_program *program) { return program->shared_bytes; }
 int64_t gd_program_instructions(const gd_program *program) { return program->n_instructions; }
 int gd_program_parallel(const gd_program *program) { return program->max_parts > 1; }

@@ -16,6 +16,7 @@ typedef struct {
     int64_t first;              /* position of its operands in the flat array */
     int64_t tag;
     int32_t n_reads, n_writes;
+    int32_t finishes;           /* 1: after its parts it is run once more */
 } gd_instruction;
 
 typedef struct gd_allocator {
@@ -28,7 +29,7 @@ struct gd_program {
     atomic_int references;
     int64_t n_values, n_instructions, n_operands;
     int64_t n_inputs, n_outputs, n_params;
-    int64_t arena_bytes, scratch_bytes, max_parts;
+    int64_t arena_bytes, scratch_bytes, shared_bytes, max_parts;
     gd_value *values;
     gd_instruction *instructions;
     int64_t *operands;          /* value ids, flat */

@@ -76,9 +76,6 @@ static void test_floats(void) {
     CHECK(floats("pow", 0, 0) == 1 && floats("pow", nan, 0) == 1 && floats("pow", -2, 3) == -8 && isnan(floats("pow", -2, 0.5)));
     CHECK(floats("sigmoid", -1000, 0) == 0 && floats("sigmoid", 1000, 0) == 1 && floats("softplus", 1000, 0) == 1000);
     CHECK(floats("softplus", -1000, 0) == 0 && floats("softplus", -700, 0) == exp(-700) && floats("sigmoid", -700, 0) == exp(-700));
-    float a = 3, b = 5, c = 7, out;
-    gd_isa_current()->micro[gd_microop("multiply_add")][GD_F32](&out, &a, &b, &c, 1);
-    CHECK(out == 22);
 }
 
 static void test_casts(void) {
@@ -178,10 +175,36 @@ static void test_all(int rounds) {
         }
 }
 
+/* a pair is its first operation, then its second, bit by bit */
+static void test_pairs(void) {
+    static const char *const firsts[] = {"add", "subtract", "multiply", "negative"};
+    static const char *const seconds[] = {"add", "subtract", "subtract_from", "multiply", "exp"};
+    static char operand[3][8 * N], between[8 * N], apart[8 * N], together[8 * N];
+    const gd_isa_table *isa = gd_isa_current();
+    int found = 0;
+    for (int f = 0; f < 4; f++)
+        for (int s = 0; s < 5; s++)
+            for (int d = GD_F32; d <= GD_F64; d++) {
+                char name[64];
+                snprintf(name, sizeof name, "%s_%s", firsts[f], seconds[s]);
+                if (gd_microop(name) < 0) continue;
+                int is_from = strcmp(seconds[s], "subtract_from") == 0;
+                for (int k = 0; k < 3; k++) fill(operand[k], d);
+                isa->micro[gd_microop(firsts[f])][d](between, operand[0], operand[1], NULL, N);
+                const char *x = is_from ? operand[2] : between, *y = is_from ? between : operand[2];
+                isa->micro[gd_microop(is_from ? "subtract" : seconds[s])][d](apart, x, y, NULL, N);
+                isa->micro[gd_microop(name)][d](together, operand[0], operand[1], operand[2], N);
+                CHECK(same(apart, together, d, N), "%s, dtype %d", name, d);
+                found++;
+            }
+    CHECK(found == 2 * 15);
+}
+
 int main(void) {
     need_isa();
     test_integers();
     test_floats();
+    test_pairs();
     test_casts();
     test_all(20);
     return report();

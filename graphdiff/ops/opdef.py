@@ -128,6 +128,17 @@ def sum_to(g: Tensor, shape: Shape) -> Tensor:
 Partial = Callable[..., Any] | int | None
 
 
+def _times(g: Tensor, value: Any) -> Tensor:
+    """g * value; where that is a quotient u / v, as (g / v) * u: the other operand's derivative wants g / v too."""
+    node = value.node
+    if node.op.name == "negative" and node.inputs[0].node.op.name == "divide":
+        return op("negative")(_times(g, node.inputs[0]))
+    if node.op.name == "divide":
+        u, v = node.inputs
+        return op("multiply")(op("multiply")(g, op("reciprocal")(v)), u)
+    return op("multiply")(g, value)
+
+
 def elementwise(
     name: str,
     doc: str,
@@ -172,7 +183,7 @@ def elementwise(
             return g if value == 1 else op("negative")(g)
         if value.dtype is bool_:
             return op("where")(value, g, 0)
-        return op("multiply")(g, value)
+        return _times(g, value)
 
     def vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], _d: Any) -> list[Tensor | None]:
         out: list[Tensor | None] = []

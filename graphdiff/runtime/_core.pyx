@@ -193,6 +193,10 @@ cdef class Program:
         return gd_program_scratch_bytes(self.handle)
 
     @property
+    def shared_bytes(self) -> int:
+        return gd_program_shared_bytes(self.handle)
+
+    @property
     def parallel(self) -> bool:
         """Whether any instruction can be shared out to threads."""
         return gd_program_parallel(self.handle) != 0

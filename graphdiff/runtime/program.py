@@ -196,8 +196,8 @@ class Program:
         return make
 
     def _scratch(self, program: Any) -> int:
-        """Bytes of registers and packing: each thread that works on a run has its own."""
-        return program.scratch_bytes * (self.threads if program.parallel else 1)
+        """Bytes of registers and packing, of which each thread that works on a run has its own, and of what they share."""
+        return program.shared_bytes + program.scratch_bytes * (self.threads if program.parallel else 1)
 
     def _limited(self, env: dict[str, int], scratch: int) -> Layout:
         """The cheapest layout within the byte limit. Raises MemoryLimitError."""
