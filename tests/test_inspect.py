@@ -263,7 +263,7 @@ def test_rules_are_formulas():
     assert formulas_of(gd.tanh(x)) == ["x̄ += ȳ · (1 − y²)"]
     assert formulas_of(gd.nn.relu(x)) == ["x̄ += ȳ where y > 0"]
     assert formulas_of(x @ y) == ["x̄₁ += ȳ @ x₂ᵀ", "x̄₂ += x₁ᵀ @ ȳ"]
-    assert formulas_of(x / v) == ["x̄₁ += ȳ / x₂", "x̄₂ += Σ ȳ · (−y / x₂)"]
+    assert formulas_of(x / v) == ["x̄₁ += ȳ / x₂", "x̄₂ += Σ (−ȳ / x₂ · y)"]
     assert formulas_of(x - 2.0) == ["x̄ += ȳ"]
     assert formulas_of(x * 3.0) == ["x̄ += ȳ · 3"]
     assert formulas_of(gd.sum(x)) == ["x̄ += ȳ"] and formulas_of(gd.square(x)) == ["x̄ += ȳ · x · 2"]

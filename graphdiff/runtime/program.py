@@ -196,7 +196,7 @@ class Program:
         return make
 
     def _scratch(self, program: Any) -> int:
-        """Bytes of registers and packing, of which each thread that works on a run has its own, and of what they share."""
+        """Bytes of registers and packing, of which each thread that works has its own, and of what threads share."""
         return program.shared_bytes + program.scratch_bytes * (self.threads if program.parallel else 1)
 
     def _limited(self, env: dict[str, int], scratch: int) -> Layout:
