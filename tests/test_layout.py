@@ -1,6 +1,6 @@
 """The rules of the house that can be read off the sources: which way imports run, and what each file must have.
 
-Reads the files as text; imports nothing of the package.
+Reads the files as text; imports nothing of the package into this process.
 """
 
 import ast
@@ -135,6 +135,16 @@ def test_a_good_import_is_not(module, source):
 def test_relative_imports_of_a_package_start_at_itself():
     assert violations("from .graph import Graph", "graphdiff.ir", is_package=True) == []
     assert violations("from ..ops import add", "graphdiff.ir", is_package=True) != []
+
+
+def test_importing_the_package_imports_nothing_that_few_need(run, tmp_path):
+    """Each of these takes as long as many modules of our own."""
+    late = {"numpy.random", "importlib.metadata", "email", "scipy", "sklearn", "matplotlib", "tqdm", "scipy_openblas32"}
+    code = "import sys; before = set(sys.modules); import graphdiff; print(*set(sys.modules) - before)"
+    failed, out, err = run(tmp_path, "-c", code)
+    assert not failed, err
+    assert "graphdiff.runtime.program" in out.split()
+    assert late.isdisjoint(out.split())
 
 
 @pytest.mark.parametrize("path", sources(), ids=module_name)

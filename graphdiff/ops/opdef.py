@@ -25,7 +25,7 @@ from ..ir.graph import Node, ambient
 from .registry import REGISTRY, Kernel, Op, Sample, Tile, register
 from .tensor import PLAIN, Tensor, as_tensor, fail, make, scalar, told
 
-Samples = Callable[[np.random.Generator], Iterable[Sample]]
+Samples = Callable[["np.random.Generator"], Iterable[Sample]]  # a text: NumPy imports its random numbers when asked
 
 # dtype classes an elementwise op can take -> what the error says to write
 _ACCEPTS = {

@@ -8,13 +8,12 @@ Must not know: feeds, results, threads.
 from __future__ import annotations
 
 import copy
+import importlib.util
 import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
-
-import scipy_openblas32
 
 from ..errors import CompileError, FeedError, GraphError, MemoryLimitError
 from ..ir.dims import Dim, Size, evaluate, names_of, substitute
@@ -34,7 +33,18 @@ from . import _core
 from .lower import Nested, Template, place
 from .plan import Plan
 
-_core.load_blas(os.path.join(scipy_openblas32.get_lib_dir(), scipy_openblas32.get_library(fullname=True)))
+
+def _blas() -> str:
+    """The library in the package scipy_openblas32, which is found and not imported: it would read the metadata of
+    packages, for longer than all else that is imported here."""
+    spec = importlib.util.find_spec("scipy_openblas32")
+    if spec is None or not spec.submodule_search_locations:
+        raise ImportError("graphdiff needs the package scipy-openblas32; write pip install scipy-openblas32")
+    folder = os.path.join(spec.submodule_search_locations[0], "lib")
+    return os.path.join(folder, next(n for n in os.listdir(folder) if n.startswith("libscipy_openblas")))
+
+
+_core.load_blas(_blas())
 
 KEPT_PLANS = 8  # sizes of which the plan and the core program are remembered
 
