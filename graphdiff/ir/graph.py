@@ -14,7 +14,7 @@ import itertools
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from types import CodeType
 from typing import Any, NamedTuple
@@ -166,6 +166,9 @@ def user_source(depth: int = 1) -> Source | None:
     return None
 
 
+_new: Callable[[Any], Any] = object.__new__
+
+
 class Value:
     """One result of one node, with a shape and a dtype."""
 
@@ -216,9 +219,12 @@ class Node:
         self.origin, source, self.scope = ambient.now
         self.source = source or user_source(2)
         self.rewrites = 0
+        self.outputs: tuple[Any, ...]
         if len(results) == 1:
-            shape, dtype = results[0]
-            self.outputs: tuple[Any, ...] = (value_class(self, 0, shape, dtype),)
+            y = _new(value_class)  # by hand: a call of the class would take twice as long
+            y.node, y.index = self, 0
+            y.shape, y.dtype = results[0]
+            self.outputs = (y,)
         else:
             self.outputs = tuple(value_class(self, i, s, d) for i, (s, d) in enumerate(results))
 
@@ -228,13 +234,15 @@ class Node:
 
     def over(self, inputs: tuple[Value, ...], origin: Origin | None, attrs: dict[str, Any] | None = None) -> Node:
         """A new node like this over other operands of the same types, with its source and scope."""
-        node = Node.__new__(Node)
+        node = _new(Node)
         node.op, node.inputs, node.attrs = self.op, inputs, self.attrs if attrs is None else attrs
         node.serial = next(_serial)
         node.origin, node.source, node.scope, node.rewrites = origin, self.source, self.scope, self.rewrites
         if len(self.outputs) == 1:
             (v,) = self.outputs
-            node.outputs = (type(v)(node, 0, v.shape, v.dtype),)
+            y = _new(type(v))
+            y.node, y.index, y.shape, y.dtype = node, 0, v.shape, v.dtype
+            node.outputs = (y,)
         else:
             node.outputs = tuple([type(v)(node, v.index, v.shape, v.dtype) for v in self.outputs])
         return node

@@ -384,7 +384,8 @@ def float_like(x: Tensor, value: float) -> Tensor:
     return scalar(value, x.dtype)
 
 
-def contiguous_strides(shape: Sequence[Size]) -> tuple[Size, ...]:
+@functools.lru_cache(maxsize=4096)
+def contiguous_strides(shape: Shape) -> tuple[Size, ...]:
     """Strides in elements of a row-major array."""
     out: list[Size] = []
     step: Size = 1

@@ -110,6 +110,7 @@ def _compile(
         final = Graph(simple.name, simple.inputs, simple.outputs[: len(seen)], simple.updates, simple.parameters)
     check_values = simple.outputs[len(seen) :]
     kept = [mapping.get(v, v) for v in checkpoint] if isinstance(checkpoint, (list, tuple)) else checkpoint
+    del mapping  # as large as the graph
     full = _with_checks(final, check_values)
     program = Program(full, check_values, kept, debug == "nan", limit, threads, _costs_of(costs, threads))
     messages = {v.node: w for v, w in zip(check_values, checks)}

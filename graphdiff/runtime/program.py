@@ -286,26 +286,31 @@ def every_node(graph: Graph) -> Iterator[Node]:
 def phases(graph: Graph) -> dict[Node, str]:
     """Forward, backward or update, for each node: adjoint nodes and what outputs make of them are backward; what only
     updates need is update."""
-    needed = {v.node for v in graph.outputs}  # by outputs or by adjoint nodes
-    for node in reversed(graph.nodes):
-        if node.origin is not None or node in needed or type(node.op.kernel) is Guard:
-            needed.add(node)
-            for v in node.inputs:
-                needed.add(v.node)
+    only_updates = _only_updates(graph) if graph.updates else ()
     out: dict[Node, str] = {}
     for node in graph.nodes:
+        phase = "forward"
         if node.origin is not None:
-            out[node] = "backward"
-        elif node not in needed:
-            out[node] = "update"
+            phase = "backward"
+        elif node in only_updates:
+            phase = "update"
         else:
-            phase = "forward"
             for v in node.inputs:
                 if out.get(v.node, "forward") != "forward":
                     phase = "backward"
                     break
-            out[node] = phase
+        out[node] = phase
     return out
+
+
+def _only_updates(graph: Graph) -> set[Node]:
+    """The nodes that neither outputs nor guards nor adjoint nodes need."""
+    needed = {v.node for v in graph.outputs}
+    for node in reversed(graph.nodes):
+        if node.origin is not None or node in needed or type(node.op.kernel) is Guard:
+            needed.add(node)
+            needed.update([v.node for v in node.inputs])
+    return {node for node in graph.nodes if node not in needed}
 
 
 def _sized(graph: Graph) -> list[Node]:

@@ -13,7 +13,9 @@ Must not know: buffers, encodings; the graph is not changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 from ..ir.dims import Shape, Size
 from ..ir.graph import Node, Value
@@ -44,26 +46,24 @@ class Group:
 class Users:
     """Who reads each node's results, seen through views."""
 
-    def __init__(self, nodes: Iterable[Node]):
+    def __init__(self, nodes: Sequence[Node]):
+        self.nodes = nodes
         self.base: dict[Node, Node] = {}  # view -> the node whose storage it reads
-        self.readers: dict[Node, list[Node]] = {}
-        self.viewed: set[Node] = set()  # what somebody reads through a view
-        base, readers = self.base, self.readers
         for node in nodes:
             if type(node.op.kernel) is View:
                 source = node.inputs[0].node
-                base[node] = base.get(source, source)
-                continue
-            for v in node.inputs:
-                source = v.node
-                if source in base:
-                    source = base[source]
-                    self.viewed.add(source)
-                there = readers.get(source)
-                if there is None:
-                    readers[source] = [node]
-                else:
-                    there.append(node)
+                self.base[node] = self.base.get(source, source)
+
+    @functools.cached_property
+    def readers(self) -> dict[Node, list[Node]]:
+        """All that read a node's results, views aside."""
+        base = self.base
+        found: dict[Node, list[Node]] = {}
+        for node in self.nodes:
+            if type(node.op.kernel) is not View:
+                for v in node.inputs:
+                    found.setdefault(base.get(v.node, v.node), []).append(node)
+        return found
 
     def of(self, node: Node) -> Node:
         return self.base.get(node, node)
@@ -90,57 +90,55 @@ def group(nodes: list[Node], kept: Iterable[Value], phases: dict[Node, str]) -> 
     final = [g for g in ordered if g.merged is None]
     final.sort(key=lambda g: g.position)
     for g in final:
-        g.nodes.sort(key=lambda n: n.serial)
+        g.nodes.sort(key=attrgetter("serial"))
     return final, group_of
 
 
 def _trees(nodes: list[Node], users: Users, forced: set[Node], phases: dict[Node, str]) -> dict[Node, Group]:
     """Consumer by consumer, from the end: nodes join the one group that reads them. A group's first is its root."""
     group_of: dict[Node, Group] = {}
-    readers, viewed = users.readers, users.viewed
+    asked: dict[Node, Group | None] = {}  # by the one group that reads it; None: by several, or through a view
+    rows = False  # whether some group reduces along rows inside
     for node in reversed(nodes):
         kind = type(node.op.kernel)
         if kind in _FREE:
+            if kind is View and node in asked:
+                asked[node.inputs[0].node] = None
             continue
         phase = phases[node]
-        if kind is Reduce:
+        target = asked.pop(node, None)
+        if node in forced:
+            target = None
+        if kind is Tile:
+            shape = node.outputs[0].shape
+            if target is None:
+                if rows and node not in forced:
+                    target = _by_row(node, users, group_of, phases, None)
+            elif (
+                (target.shape is not shape and target.shape != shape and (shape != () or target.shape is None))
+                or target.phase != phase
+                or len(target.nodes) >= GROUP_LIMIT
+            ):
+                target = None
+        elif kind is Reduce:
+            shape = node.inputs[0].shape
             target = None if node in forced else _by_row(node, users, group_of, phases, len(node.attrs["axes"]))
             if target is not None:
                 target.row = len(node.attrs["axes"])
-                target.nodes.append(node)
-                group_of[node] = target
-            else:
-                group_of[node] = Group(node, node.inputs[0].shape, phase, node.attrs["axes"])
-            continue
-        if kind is not Tile:
-            group_of[node] = Group(node, None, phase)
-            continue
-        shape = node.outputs[0].shape
-        target = None
-        kept = node in forced
-        if not kept and node not in viewed:
-            for reader in readers.get(node, ()):
-                g = group_of[reader]
-                if g is not target and target is not None:
-                    target = None
-                    break
-                target = g
-        if target is None and not kept:
-            by_row = _by_row(node, users, group_of, phases, None)
-            if by_row is not None:
-                by_row.nodes.append(node)
-                group_of[node] = by_row
-                continue
-        if (
-            target is not None
-            and (target.shape == shape or (shape == () and target.shape is not None))
-            and target.phase == phase
-            and len(target.nodes) < GROUP_LIMIT
-        ):
-            target.nodes.append(node)
-            group_of[node] = target
+                rows = True
         else:
-            group_of[node] = Group(node, shape, phase)
+            target = None
+        if target is not None:
+            target.nodes.append(node)
+        elif kind is Tile:
+            target = Group(node, shape, phase)
+        elif kind is Reduce:
+            target = Group(node, shape, phase, node.attrs["axes"])
+        else:
+            target = Group(node, None, phase)
+        group_of[node] = target
+        for v in node.inputs:
+            asked[v.node] = target if asked.get(v.node, target) is target else None
     return group_of
 
 
@@ -205,6 +203,8 @@ def _reads_rows(v: Value, node: Node, reader: Node, shape: Shape, row: int, lead
 def in_frame(value: Value, strides: tuple[Size, ...], frame: Shape, shape: Shape, row: int) -> tuple[Size, ...]:
     """Strides over ``shape`` of an operand of a node whose own shape is ``frame``: broadcast to it, and with the row's
     dimensions behind it where the node has dropped them."""
+    if value.shape == frame == shape:
+        return strides
     extra = len(frame) - value.ndim
     over = (0,) * extra + tuple(
         0 if s == 1 and t != 1 else st for s, t, st in zip(value.shape, frame[extra:], strides))  # fmt: skip

@@ -7,6 +7,7 @@ Must not know: the word format (runtime.lower), in what order instructions end u
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -42,6 +43,9 @@ class Selected(NamedTuple):
     parameters: list[Buffer]
     commits: list[Instruction]  # copies of new values into parameters, to run after everything else
     location: dict[Value, Location]
+
+
+_elements = functools.lru_cache(maxsize=4096)(product)  # of a shape
 
 
 def bits(array: np.ndarray) -> int:
@@ -110,7 +114,7 @@ class _Selector:
         return [(slot[p], v) for p, v in self.graph.updates]
 
     def _leaf(self, v: Value, kind: str, slot: int) -> Buffer:
-        buffer = Buffer(kind, v.dtype, product(v.shape), slot, label=v.name, node=v.node)
+        buffer = Buffer(kind, v.dtype, _elements(v.shape), slot, label=v.name, node=v.node)
         self.location[v] = Location(buffer, 0, contiguous_strides(v.shape))
         return buffer
 
@@ -182,11 +186,11 @@ class _Selector:
         at = self._of(value)
         strides = contiguous_strides(value.shape)
         row_major = at.offset == 0 and at.strides == strides
-        if at.buffer is not None and row_major and at.buffer.count == product(value.shape):
+        if at.buffer is not None and row_major and at.buffer.count == _elements(value.shape):
             return at
         found = self.contiguous.get(value)
         if found is None:
-            buffer = Buffer(ARENA, value.dtype, product(value.shape), label=value.node.op.name, node=value.node)
+            buffer = Buffer(ARENA, value.dtype, _elements(value.shape), label=value.node.op.name, node=value.node)
             self.out.append(self._copy_to(value, buffer, self.phases.get(value.node, "forward")))
             found = self.contiguous[value] = Location(buffer, 0, strides)
         return found
@@ -203,7 +207,7 @@ class _Selector:
         for slot, v in enumerate([*self.graph.outputs]):
             at = self._of(v)
             b = at.buffer
-            count = product(v.shape)
+            count = _elements(v.shape)
             if (
                 b is not None and b.kind == ARENA and b.count == count and at.offset == 0
                 and at.strides == contiguous_strides(v.shape)
@@ -219,7 +223,7 @@ class _Selector:
         self.out.append(Instruction(steps, reads, writes, self.phases[node], [node], **more))
 
     def _result(self, value: Value) -> Buffer:
-        buffer = Buffer(ARENA, value.dtype, product(value.shape), label=value.node.op.name, node=value.node)
+        buffer = Buffer(ARENA, value.dtype, _elements(value.shape), label=value.node.op.name, node=value.node)
         self.location[value] = Location(buffer, 0, contiguous_strides(value.shape))
         return buffer
 
@@ -228,7 +232,7 @@ class _Selector:
         assert g.shape is not None
         tile = _TileBuilder(g.shape, g.row)
         registers: dict[Value, int] = {}  # of what is computed here
-        stores = []
+        known, base, stores = tile.known, self.base, []
         for node in g.nodes:
             y = node.outputs[0]
             kernel = node.op.kernel
@@ -236,8 +240,14 @@ class _Selector:
             frame = node.inputs[0].shape if reduces else y.shape
             args = []
             for v in node.inputs:
-                r = registers.get(v)
-                args.append(self._register(tile, registers, v, frame) if r is None else r)
+                if v in registers:
+                    args.append(registers[v])
+                elif v in known:
+                    args.append(known[v])
+                elif v in base and base[v] in registers:  # row by row, if there are views between
+                    args.append(registers[base[v]])
+                else:
+                    args.append(self._loaded(tile, v, frame))
             if not reduces:
                 registers[y] = tile.op(kernel.microop, y.dtype, args)
                 if y in stored:
@@ -260,13 +270,14 @@ class _Selector:
                 kept = iter(strides)
                 spread = tuple(0 if i in axes else next(kept) for i in range(len(g.shape)))
                 tile.store(r, buffer, 0, spread, reduction, sum(1 << a for a in axes))
-        self.out.append(tile.instruction(g.phase, g.nodes, product(g.shape) * len(g.nodes)))
+        self.out.append(tile.instruction(g.phase, g.nodes, _elements(g.shape) * len(g.nodes)))
 
-    def _register(self, tile: _TileBuilder, registers: dict[Value, int], v: Value, frame: Shape) -> int:
-        """The register with an operand of a node of shape ``frame``: computed in this instruction - row by row, if
-        there are views between - or loaded."""
-        base = self.base.get(v, v)
-        return registers[base] if base in registers else tile.load(self._of(v), v, frame)
+    def _loaded(self, tile: _TileBuilder, v: Value, frame: Shape) -> int:
+        """The register with a stored operand of a node of shape ``frame``."""
+        r = tile.load(self._of(v), v, frame)
+        if not tile.row:  # where there are no rows, every frame reads it alike
+            tile.known[v] = r
+        return r
 
     def _matmul(self, node: Node) -> None:
         a, b = node.inputs
@@ -289,7 +300,7 @@ class _Selector:
         payload = [len(batch), m, n, k, 0, -1, 0, *batch, *views, len(reads), 0, *contiguous_strides(y.shape),
                    bits(np.asarray(1.0))]  # fmt: skip
         step = Step("matmul", tuple(range(len(reads))), (len(reads),), payload)
-        self._emit(node, [step], reads, [out], flops=2 * product(batch) * m * n * k)
+        self._emit(node, [step], reads, [out], flops=2 * _elements(batch) * m * n * k)
 
     def _call(self, node: Node) -> None:
         kernel = node.op.kernel
@@ -394,7 +405,7 @@ class _Selector:
 
 
 def _bytes(v: Value) -> Size:
-    return product(v.shape) * v.dtype.itemsize
+    return _elements(v.shape) * v.dtype.itemsize
 
 
 # A register of a tile being built, until the totals are known: a load's number, or a constant's or an operation's
@@ -411,18 +422,12 @@ class _TileBuilder:
         self.writes: dict[Buffer, int] = {}
         self.loads: dict[tuple[Buffer | None, Size, tuple[Size, ...]], int] = {}
         self.consts: dict[tuple[int, int], int] = {}
-        self.known: dict[tuple[Value, Shape | None], int] = {}
+        self.known: dict[Value, int] = {}  # what is loaded, where that is the same for all that read it
         self.ops: list[tuple[str, int, list[int]]] = []
         self.stores: list[tuple[int, str | None, int, int, Size, tuple[Size, ...]]] = []
 
     def load(self, at: Location, value: Value, frame: Shape | None = None) -> int:
         """``value``, which is ``at``, as an operand of a node of shape ``frame`` (that of the instruction)."""
-        found = self.known.get((value, frame))
-        if found is None:
-            found = self.known[value, frame] = self._load(at, value, frame)
-        return found
-
-    def _load(self, at: Location, value: Value, frame: Shape | None) -> int:
         if at.scalar is not None:
             key = (CODE[at.scalar.dtype], bits(at.scalar))
             return _CONST + self.consts.setdefault(key, len(self.consts))
