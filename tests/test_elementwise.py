@@ -81,3 +81,21 @@ def test_sums_are_the_same_bits_for_any_number_of_threads_and_lose_little():
     np.testing.assert_allclose(total, want[0], rtol=2e-6)
     np.testing.assert_allclose(columns_got, want[1], rtol=2e-6)
     assert most_got == np.float32(want[2])
+
+
+def test_a_product_is_laid_out_as_it_is_read():
+    """einsum("kij,nkj->nki"): what is read with n first lies with n first, and its readers copy nothing."""
+    a, x = gd.input("a", shape=(5, 3, 3)), gd.input("x", shape=("n", 5, 3))
+    y = gd.einsum("kij,nkj->nki", a, x)
+    f = gd.compile([a, x], [y, gd.sum(gd.square(y), axis=2)])
+    rng = np.random.default_rng(5)
+    feeds = rng.standard_normal((5, 3, 3)).astype(np.float32), rng.standard_normal((7, 5, 3)).astype(np.float32)
+    want = np.einsum("kij,nkj->nki", *feeds)
+    got = f(*feeds)
+    np.testing.assert_allclose(got[0], want, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(got[1], np.sum(want**2, axis=2), rtol=1e-5, atol=1e-6)
+    assert "permute_dims" not in [r.name for r in f.plan.instructions]
+    # read in two ways it stays as it is
+    g = gd.compile([a, x], [y, gd.permute_dims(y, (1, 2, 0))])
+    for u, v in zip(g(*feeds), (want, want.transpose(1, 2, 0))):
+        np.testing.assert_allclose(u, v, rtol=1e-5, atol=1e-6)

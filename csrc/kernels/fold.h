@@ -2,7 +2,8 @@
  * type of GD_T's size).
  *
  * A row (inner = 1) is folded by four vectors of 64 bytes, whatever the ISA's own width is, which are then folded
- * pairwise: the order depends on the row's length only, and sums lose little. Columns (inner > 1) fold row by row.
+ * pairwise: the order depends on the row's length only, and sums lose little. A short row is folded from its first
+ * element to its last, several rows side by side. Columns (inner > 1) fold row by row.
  */
 #include <string.h>
 
@@ -19,7 +20,7 @@
 
 typedef GD_T vector __attribute__((vector_size(64)));
 typedef GD_MASK mask __attribute__((vector_size(64)));
-enum { LANES = 64 / sizeof(GD_T) };
+enum { LANES = 64 / sizeof(GD_T), SHORT = 2 * LANES, SIDE_BY_SIDE = 8 };
 
 static inline vector load(const GD_T *p) {
     vector v;
@@ -34,7 +35,7 @@ static inline vector choose(mask m, vector a, vector b) { return (vector)((m & (
     static GD_T row_##name(const GD_T *x, int64_t n) {                                                           \
         int64_t i = 1;                                                                                           \
         GD_T result;                                                                                             \
-        if (n < LANES) {                                                                                         \
+        if (n < SHORT) {                                                                                         \
             result = x[0];                                                                                       \
         } else {                                                                                                 \
             vector s = load(x);                                                                                  \
@@ -64,7 +65,16 @@ static inline vector choose(mask m, vector a, vector b) { return (vector)((m & (
         GD_T *out = out_;                                                                                        \
         const GD_T *in = in_;                                                                                    \
         if (inner == 1) {                                                                                        \
-            for (int64_t i = 0; i < outer; i++) out[i] = row_##name(in + i * length, length);                    \
+            int64_t i = 0;                                                                                       \
+            for (; length < SHORT && i + SIDE_BY_SIDE <= outer; i += SIDE_BY_SIDE) {                             \
+                const GD_T *x = in + i * length;                                                                 \
+                GD_T r[SIDE_BY_SIDE];                                                                            \
+                for (int k = 0; k < SIDE_BY_SIDE; k++) r[k] = x[k * length];                                     \
+                for (int64_t j = 1; j < length; j++)                                                             \
+                    for (int k = 0; k < SIDE_BY_SIDE; k++) r[k] = COMBINE(r[k], x[k * length + j]);              \
+                memcpy(out + i, r, sizeof r);                                                                    \
+            }                                                                                                    \
+            for (; i < outer; i++) out[i] = row_##name(in + i * length, length);                                 \
             return;                                                                                              \
         }                                                                                                        \
         for (int64_t i = 0; i < outer; i++, out += inner, in += length * inner) {                                \

@@ -20,27 +20,35 @@ static inline void *address(const walk *w, int entry) { return (void *)(uintptr_
 
 /* ---- moving elements between memory and contiguous registers ---- */
 
-static void gather_run(char *to, const char *from, int64_t n, int64_t stride, int item) {
-    if (stride == item) {
-        memcpy(to, from, (size_t)(n * item));
+/* rows of n elements each, `row` and `stride` bytes apart, from memory to a register */
+static void gather_rows(char *to, const char *from, int64_t rows, int64_t row, int64_t n, int64_t stride, int item) {
+    if (stride == item && n >= 32) {
+        for (int64_t r = 0; r < rows; r++) memcpy(to + r * n * item, from + r * row, (size_t)(n * item));
     } else if (item == 4) {
-        for (int64_t i = 0; i < n; i++) memcpy(to + 4 * i, from + stride * i, 4);
+        for (int64_t r = 0; r < rows; r++, from += row)
+            for (int64_t i = 0; i < n; i++, to += 4) memcpy(to, from + stride * i, 4);
     } else if (item == 8) {
-        for (int64_t i = 0; i < n; i++) memcpy(to + 8 * i, from + stride * i, 8);
+        for (int64_t r = 0; r < rows; r++, from += row)
+            for (int64_t i = 0; i < n; i++, to += 8) memcpy(to, from + stride * i, 8);
     } else {
-        for (int64_t i = 0; i < n; i++) to[i] = from[stride * i];
+        for (int64_t r = 0; r < rows; r++, from += row)
+            for (int64_t i = 0; i < n; i++) *to++ = from[stride * i];
     }
 }
 
-static void scatter_run(char *to, const char *from, int64_t n, int64_t stride, int item) {
-    if (stride == item) {
-        memcpy(to, from, (size_t)(n * item));
+/* and back */
+static void scatter_rows(char *to, const char *from, int64_t rows, int64_t row, int64_t n, int64_t stride, int item) {
+    if (stride == item && n >= 32) {
+        for (int64_t r = 0; r < rows; r++) memcpy(to + r * row, from + r * n * item, (size_t)(n * item));
     } else if (item == 4) {
-        for (int64_t i = 0; i < n; i++) memcpy(to + stride * i, from + 4 * i, 4);
+        for (int64_t r = 0; r < rows; r++, to += row)
+            for (int64_t i = 0; i < n; i++, from += 4) memcpy(to + stride * i, from, 4);
     } else if (item == 8) {
-        for (int64_t i = 0; i < n; i++) memcpy(to + stride * i, from + 8 * i, 8);
+        for (int64_t r = 0; r < rows; r++, to += row)
+            for (int64_t i = 0; i < n; i++, from += 8) memcpy(to + stride * i, from, 8);
     } else {
-        for (int64_t i = 0; i < n; i++) to[stride * i] = from[i];
+        for (int64_t r = 0; r < rows; r++, to += row)
+            for (int64_t i = 0; i < n; i++) to[stride * i] = *from++;
     }
 }
 
@@ -48,9 +56,9 @@ static inline int64_t shape_count(const gd_shape *shape, int64_t k) {
     return shape->scaled ? shape->count[0] * k : shape->count[0];
 }
 
-/* the offset of the next run of a shape's innermost dimension */
-static inline int64_t next_run(const gd_shape *shape, int64_t k, int64_t *index, int64_t offset) {
-    for (int d = shape->n - 2; d >= 0; d--) {
+/* the offset of the next turn of a shape's dimensions but the `inner` innermost */
+static inline int64_t next_run(const gd_shape *shape, int inner, int64_t k, int64_t *index, int64_t offset) {
+    for (int d = shape->n - 1 - inner; d >= 0; d--) {
         offset += shape->stride[d];
         int64_t count = d == 0 ? shape_count(shape, k) : shape->count[d];
         if (++index[d] < count) return offset;
@@ -67,19 +75,38 @@ static inline int64_t shape_runs(const gd_shape *shape, int64_t k, int64_t *run)
     return *run > 0 ? total / *run : 0;
 }
 
+/* the two innermost dimensions */
+typedef struct {
+    int64_t rows, row, n, stride;
+    int64_t times;              /* how many such planes a shape has */
+} plane;
+
+static inline plane plane_of(const gd_shape *shape, int64_t k) {
+    plane p = {.rows = 1, .stride = shape->stride[shape->n - 1]};
+    int64_t runs = shape_runs(shape, k, &p.n);
+    if (shape->n >= 2) {
+        p.rows = shape->n == 2 ? shape_count(shape, k) : shape->count[shape->n - 2];
+        p.row = shape->stride[shape->n - 2];
+    }
+    p.times = p.rows > 0 ? runs / p.rows : 0;
+    return p;
+}
+
 static void gather(char *to, const char *from, const gd_shape *shape, int64_t k, int item) {
-    int64_t index[GD_TILE_DIMS + 1] = {0}, run, offset = 0, stride = shape->stride[shape->n - 1];
-    for (int64_t left = shape_runs(shape, k, &run); left > 0; left--, to += run * item) {
-        gather_run(to, from + offset, run, stride, item);
-        offset = next_run(shape, k, index, offset);
+    int64_t index[GD_TILE_DIMS + 1] = {0}, offset = 0;
+    plane p = plane_of(shape, k);
+    for (int64_t left = p.times; left > 0; left--, to += p.rows * p.n * item) {
+        gather_rows(to, from + offset, p.rows, p.row, p.n, p.stride, item);
+        offset = next_run(shape, 2, k, index, offset);
     }
 }
 
 static void scatter(char *to, const char *from, const gd_shape *shape, int64_t k, int item) {
-    int64_t index[GD_TILE_DIMS + 1] = {0}, run, offset = 0, stride = shape->stride[shape->n - 1];
-    for (int64_t left = shape_runs(shape, k, &run); left > 0; left--, from += run * item) {
-        scatter_run(to + offset, from, run, stride, item);
-        offset = next_run(shape, k, index, offset);
+    int64_t index[GD_TILE_DIMS + 1] = {0}, offset = 0;
+    plane p = plane_of(shape, k);
+    for (int64_t left = p.times; left > 0; left--, from += p.rows * p.n * item) {
+        scatter_rows(to + offset, from, p.rows, p.row, p.n, p.stride, item);
+        offset = next_run(shape, 2, k, index, offset);
     }
 }
 
@@ -87,7 +114,7 @@ static void iota(int64_t *to, uint64_t first, const gd_shape *shape, int64_t k) 
     int64_t index[GD_TILE_DIMS + 1] = {0}, run, offset = 0, stride = shape->stride[shape->n - 1];
     for (int64_t left = shape_runs(shape, k, &run); left > 0; left--, to += run) {
         for (int64_t i = 0; i < run; i++) to[i] = (int64_t)(first + (uint64_t)offset + (uint64_t)stride * (uint64_t)i);
-        offset = next_run(shape, k, index, offset);
+        offset = next_run(shape, 1, k, index, offset);
     }
 }
 
@@ -379,7 +406,7 @@ int GD_ISA_NAME(gd_k_tile)(const gd_call *call) {
         int64_t index[GD_TILE_DIMS + 1] = {0}, run, offset = 0, stride = fill->shape.stride[fill->shape.n - 1];
         for (int64_t left = shape_runs(&fill->shape, 1, &run); left > 0; left--) {
             for (int64_t j = 0; j < run; j++) memcpy(to + offset + stride * j, &fill->identity, (size_t)fill->item);
-            offset = next_run(&fill->shape, 1, index, offset);
+            offset = next_run(&fill->shape, 1, 1, index, offset);
         }
     }
     for (int i = 0; i < tile->n_passes; i++) {

@@ -263,9 +263,13 @@ def _drop_ones(term: _Term, sizes: dict[Label, Size]) -> _Term:
     return _Term(reshape(term.x, tuple(term.x.shape[i] for i in kept)), [term.labels[i] for i in kept])
 
 
-def _contract(a: _Term, b: _Term, keep: set[Label]) -> _Term:
-    """The product of two terms, summed over what is not in ``keep``, as one batched product of matrices."""
+def _contract(a: _Term, b: _Term, keep: set[Label], output: Sequence[Label]) -> _Term:
+    """The product of two terms, summed over what is not in ``keep``, as one batched product of matrices. The term with
+    the last label of ``output`` comes second: then the result lies in memory as it is wanted."""
     a, b = a.over(keep | set(b.labels)), b.over(keep | set(a.labels))
+    last = next((c for c in reversed(output) if (c in a.labels) != (c in b.labels)), None)
+    if last in a.labels:
+        a, b = b, a
     shared = [c for c in a.labels if c in b.labels]
     batch, inner = [c for c in shared if c in keep], [c for c in shared if c not in keep]
     left, right = ([c for c in t.labels if c not in shared] for t in (a, b))
@@ -339,6 +343,6 @@ def einsum(subscripts, /, *xs):  # type: ignore[no-untyped-def]
         i, j = _next_pair(terms, output, sizes)
         rest = [t for k, t in enumerate(terms) if k not in (i, j)]
         keep = {c for t in rest for c in t.labels} | set(output)
-        terms = [*rest, _contract(terms[i], terms[j], keep)]
+        terms = [*rest, _contract(terms[i], terms[j], keep, output)]
     last = terms[0].over(output)
     return permute_dims(last.x, tuple(last.labels.index(c) for c in output))

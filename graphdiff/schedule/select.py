@@ -76,6 +76,7 @@ class _Selector:
         self.constants: dict[int, Buffer] = {}
         self.contiguous: dict[Value, Location] = {}
         self.base: dict[Value, Value] = {}  # view -> the value whose storage it reads
+        self.read_as: dict[Value, set[Value]] = {}  # a product's result -> what it is read as: itself, views of it
 
     # ------------------------------------------------------------------ the whole
     def run(self) -> Selected:
@@ -129,11 +130,17 @@ class _Selector:
                 base[node.outputs[0]] = base.get(v, v)
                 continue
             for v in node.inputs:
+                read = v
                 if v in base:
                     v = base[v]
                 if group_of.get(v.node) is not g:
                     stored.add(v)
-        stored.update(base.get(v, v) for v in kept)
+                    if type(v.node.op.kernel) is Matmul:
+                        self.read_as.setdefault(v, set()).add(read)
+        for read in kept:
+            v = base.get(read, read)
+            stored.add(v)
+            self.read_as.setdefault(v, set()).add(read)
         return stored
 
     # ------------------------------------------------------------------ where values are
@@ -296,11 +303,27 @@ class _Selector:
                 0 if s == 1 else st for s, st in zip(v.shape[:-2], at.strides[:-2])) + at.strides[-2:]  # fmt: skip
             views += [reads.index(at.buffer), at.offset, *strides]  # type: ignore[arg-type]
         out = self._result(y)
+        strides = self._product_strides(y)
+        self.location[y] = Location(out, 0, strides)
         m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
-        payload = [len(batch), m, n, k, 0, -1, 0, *batch, *views, len(reads), 0, *contiguous_strides(y.shape),
-                   bits(np.asarray(1.0))]  # fmt: skip
+        payload = [len(batch), m, n, k, 0, -1, 0, *batch, *views, len(reads), 0, *strides, bits(np.asarray(1.0))]
         step = Step("matmul", tuple(range(len(reads))), (len(reads),), payload)
         self._emit(node, [step], reads, [out], flops=2 * _elements(batch) * m * n * k)
+
+    def _product_strides(self, y: Value) -> tuple[Size, ...]:
+        """How a product's result is laid out: row-major, or so that it is once its dimensions are permuted, where that
+        is how all read it and the last one stays."""
+        orders = set()
+        for read in self.read_as.get(y, ()):
+            first = None  # the view nearest to the result
+            while read is not y:
+                first, read = read.node, read.node.inputs[0]
+            orders.add(first.attrs["axes"] if first is not None and first.op.name == "permute_dims" else None)
+        axes = orders.pop() if len(orders) == 1 else None
+        if axes is None or axes[-1] != len(axes) - 1:
+            return contiguous_strides(y.shape)
+        permuted = dict(zip(axes, contiguous_strides(tuple(y.shape[a] for a in axes))))
+        return tuple(permuted[i] for i in range(len(axes)))
 
     def _call(self, node: Node) -> None:
         kernel = node.op.kernel
