@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import subprocess
 import sys
 import time
@@ -134,7 +135,8 @@ def workload(name: str) -> dict[str, Any]:
 def _apart(*arguments: str) -> dict[str, Any]:
     """What one measurement prints, made in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.chains", "--one", *arguments]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}  # an import is of compiled modules
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout)
 
 
 def slopes(rows: list[dict[str, Any]]) -> str:

@@ -254,7 +254,7 @@ class Program:
         """Bytes of the largest working set of one instruction."""
         largest = 0
         for i in self.unlimited:
-            shared = {i.writes[w] for w, _ in i.inplace}
+            shared = {i.writes[w] for w in i.inplace}
             used = {b for b in (*i.reads, *i.writes) if b.kind == ARENA and b not in shared}
             largest = max(largest, sum(-(-evaluate(b.count, env) * b.dtype.itemsize // ALIGN) * ALIGN for b in used))
         return largest

@@ -8,7 +8,7 @@ Must not know: operations, the graph beyond the nodes an instruction came from (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,12 +48,15 @@ class Step(NamedTuple):
     payload: list[Any]
 
 
+_NOWHERE: Mapping[int, Sequence[int]] = {}
+
+
 class Instruction:
     """One row of a plan.
 
-    ``inplace``: (write, read) positions that may share memory if the read dies here; ``guard``: may fail at run time
-    for what is in its operands; ``recompute``: this is a repetition of an earlier
-    instruction, ``first``.
+    ``inplace``: by a write's position, those of the reads it may share memory with if they die here; ``guard``: may
+    fail at run time for what is in its operands; ``recompute``: this is a repetition of an earlier instruction,
+    ``first``.
     """
 
     __slots__ = ("steps", "reads", "writes", "phase", "nodes", "flops", "inplace", "guard", "recompute", "workspace",
@@ -61,12 +64,12 @@ class Instruction:
 
     def __init__(
         self, steps: list[Step], reads: list[Buffer], writes: list[Buffer], phase: str, nodes: Sequence[Node],
-        flops: Size = 0, inplace: Sequence[tuple[int, int]] = (), guard: bool = False,
+        flops: Size = 0, inplace: Mapping[int, Sequence[int]] = _NOWHERE, guard: bool = False,
         workspace: Sequence[Buffer] = (),
     ):  # fmt: skip
         self.steps, self.reads, self.writes, self.phase = steps, reads, writes, phase
         self.nodes = tuple(nodes)
-        self.flops, self.inplace, self.guard = flops, tuple(inplace), guard
+        self.flops, self.inplace, self.guard = flops, inplace, guard
         self.workspace = tuple(workspace)  # the last of ``writes``: dead after the instruction
         self.recompute = False
         self.first = self  # the instruction this one repeats

@@ -33,24 +33,20 @@ class Lifetimes:
         self.last: list[int] = []
         self.members: list[Buffer] = []  # one of each unit: they all have its size
         for n, i in enumerate(order):
-            shared: set[int] = set()
-            pairs: dict[int, list[int]] = {}
+            dying: set[int] = set()  # reads whose memory is free for a write to take
             if inplace and i.inplace:
                 dying = {r for r, b in enumerate(i.reads) if b.kind == ARENA and last[b] == n}
-                for w, r in i.inplace if dying else ():
-                    if r in dying:
-                        pairs.setdefault(w, []).append(r)
             for w, b in enumerate(i.writes):
                 if b.kind != ARENA or b in self.unit:
                     continue
                 u = None
-                for r in pairs.get(w, ()):
+                for r in i.inplace.get(w, ()) if dying else ():
                     source = i.reads[r]
                     if (
-                        r not in shared and source.count == b.count
+                        r in dying and source.count == b.count
                         and source.dtype.itemsize == b.dtype.itemsize and self.last[self.unit[source]] == n
                     ):  # fmt: skip
-                        shared.add(r)
+                        dying.remove(r)
                         u = self.unit[source]
                         break
                 if u is None:

@@ -66,7 +66,7 @@ def _can_write_through(value: Buffer, target: Buffer, maker: Instruction | None,
         return False
     write = maker.writes.index(value)
     if target in maker.reads:  # only element by element may it read what it overwrites
-        return (write, maker.reads.index(target)) in maker.inplace
+        return maker.reads.index(target) in maker.inplace.get(write, ())
     return True
 
 

@@ -497,9 +497,9 @@ class _TileBuilder:
         step = Step("tile", tuple(range(n)), tuple(range(n, n + len(writes))), self.payload())
         return Instruction([step], reads, writes, phase, nodes, flops, self._inplace())
 
-    def _inplace(self) -> list[tuple[int, int]]:
-        """(write, read) positions that may share memory: the write's only store is plain and every load of the read
-        goes through the same view."""
+    def _inplace(self) -> dict[int, list[int]]:
+        """By a write's position, those of the reads it may share memory with: the write's only store is plain and every
+        load of the read goes through the same view."""
         view_of: dict[Buffer, Any] = {}  # None: several
         for buffer, offset, strides in self.loads:
             if buffer is not None:
@@ -509,10 +509,12 @@ class _TileBuilder:
             through.setdefault((view, buffer.dtype.itemsize), []).append(self.reads[buffer])
         sizes = [b.dtype.itemsize for b in self.writes]
         stores = Counter(s[3] for s in self.stores)
-        return [
-            (w, r) for _, reduction, _, w, offset, strides in self.stores if reduction is None and stores[w] == 1
-            for r in through.get(((offset, strides), sizes[w]), ())
-        ]  # fmt: skip
+        out = {}
+        for _, reduction, _, w, offset, strides in self.stores:
+            reads = through.get(((offset, strides), sizes[w]))
+            if reduction is None and stores[w] == 1 and reads is not None:
+                out[w] = reads
+        return out
 
 
 _MICROOPS: dict[str, str] = {}  # as payloads name them
