@@ -8,7 +8,7 @@
 
 #include "isa.h"
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(GD_PLAIN)
 extern const gd_isa_table gd_isa_table_v2, gd_isa_table_v3, gd_isa_table_v4;
 
 static int has_v2(void) {

@@ -79,6 +79,7 @@ class Runner:
         parameters: Sequence[npt.NDArray[Any]],
         form: str,
         check_finite: bool = False,
+        names: tuple[str, ...] = (),
     ) -> None: ...
     def _set_plan(
         self, context: Context, input_shapes: Sequence[tuple[int, ...]], output_shapes: Sequence[tuple[int, ...]]

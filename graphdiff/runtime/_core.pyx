@@ -15,7 +15,7 @@ Classes
     Program(words, constants=b"")               words: int64 array in the format of graphdiff.h
     Context(program)                            run, profile, value, address
     Runner                                      the call path of a compiled function, to be subclassed:
-        _configure(input_dtypes, output_dtypes, parameters, form, check_finite=False)
+        _configure(input_dtypes, output_dtypes, parameters, form, check_finite=False, names=())
         _set_plan(context, input_shapes, output_shapes)
         overridden: _prepare_call(args, kwargs), _pack(arrays), _fail(status, instruction, tag, a, b, context)
     Bound(context, inputs, outputs, params, fail)   calls on fixed buffers; address for C callers
@@ -26,11 +26,13 @@ import numpy as np
 
 cimport cython
 cimport numpy as cnp
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.list cimport PyList_New, PyList_SET_ITEM
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_GET_SIZE, PyTuple_New, PyTuple_SET_ITEM
+from libc.math cimport isfinite
 from libc.stdint cimport int64_t, uintptr_t
 from libc.string cimport memcpy
 
@@ -380,10 +382,31 @@ cdef class Slots:
                 return False
         return True
 
+    cdef object number(self, Py_ssize_t i, object item):
+        """A Python float (or, for float64, one of NumPy's) for a slot of no dimensions, as an array; else None."""
+        cdef double value
+        if self.ndims[i] != 0:
+            return None
+        if not PyFloat_CheckExact(item) and (self.types[i] != cnp.NPY_DOUBLE or type(item) is not FLOAT64):
+            return None
+        value = PyFloat_AS_DOUBLE(item)
+        if self.types[i] == cnp.NPY_DOUBLE:
+            array = self.empty(i)
+            (<double *> cnp.PyArray_DATA(<cnp.ndarray> array))[0] = value
+        elif self.types[i] == cnp.NPY_FLOAT and (isfinite(<float> value) or not isfinite(value)):
+            array = self.empty(i)
+            (<float *> cnp.PyArray_DATA(<cnp.ndarray> array))[0] = <float> value
+        else:
+            return None
+        return array
+
     cdef inline object empty(self, Py_ssize_t i):
         cdef PyObject *descr = borrowed_descr(self.descrs, i)
         Py_INCREF(<object> descr)    # the new array keeps one
         return new_array(&PyArray_Type, <PyArray_Descr *> descr, self.ndims[i], self.shapes[i], NULL, NULL, 0, NULL)
+
+
+cdef object FLOAT64 = np.float64
 
 
 cdef enum Form:
@@ -396,8 +419,8 @@ cdef dict FORMS = {"one": FORM_ONE, "tuple": FORM_TUPLE, "list": FORM_LIST, "pac
 cdef class Runner:
     """The call path of a compiled function, from Python arguments to fresh result arrays.
 
-    Arguments that are arrays of the plan's very dtypes and shapes, contiguous and aligned, go straight to C;
-    anything else is first given to `_prepare_call`.
+    Arguments that are arrays of the plan's very dtypes and shapes, contiguous and aligned, go straight to C, and so do
+    floats; anything else is first given to `_prepare_call`.
     """
 
     cdef Slots inputs, outputs
@@ -408,13 +431,15 @@ cdef class Runner:
     cdef bint running
     cdef readonly Context _context
     cdef readonly list _parameters
+    cdef tuple names            # of the inputs
 
     def __cinit__(self, *args, **kwargs):
         self.inputs = self.outputs = Slots(())
 
-    def _configure(self, input_dtypes, output_dtypes, parameters, form: str, check_finite: bool = False) -> None:
+    def _configure(self, input_dtypes, output_dtypes, parameters, form: str, check_finite: bool = False,
+                   names: tuple = ()) -> None:
         """Once, before anything else: dtypes by slot, parameter arrays by slot, and what a call returns:
-        "one" array, a "tuple" or "list" of all outputs, or what `_pack(list)` makes of them."""
+        "one" array, a "tuple" or "list" of all outputs, or what `_pack(list)` makes of them. names: the inputs'."""
         cdef Slots inputs = Slots(input_dtypes), outputs = Slots(output_dtypes)
         cdef list kept = list(parameters)
         cdef Py_ssize_t i
@@ -437,6 +462,7 @@ cdef class Runner:
             self.pointers[inputs.n + outputs.n + i] = cnp.PyArray_DATA(kept[i])
         self.inputs, self.outputs, self.n_params, self._parameters = inputs, outputs, len(kept), kept
         self.form = FORMS[form]
+        self.names = names
         self.flags = GD_RUN_CHECK_FINITE if check_finite else 0
 
     def __dealloc__(self):
@@ -491,13 +517,24 @@ cdef class Runner:
     def __call__(self, *args, **kwargs):
         cdef Py_ssize_t i
         cdef PyObject *item
-        cdef bint direct = self._context is not None and not kwargs and PyTuple_GET_SIZE(args) == self.inputs.n
+        cdef bint direct
+        cdef object number
+        if kwargs:
+            args, kwargs = self.ordered(args, kwargs)
+        direct = self._context is not None and not kwargs and PyTuple_GET_SIZE(args) == self.inputs.n
         if direct:
             for i in range(self.inputs.n):
                 item = borrowed_item(args, i)
-                if not self.inputs.fits(i, item) or self.touches_parameters(<cnp.ndarray> item):
-                    direct = False
-                    break
+                if self.inputs.fits(i, item):
+                    if self.touches_parameters(<cnp.ndarray> item):
+                        direct = False
+                        break
+                else:
+                    number = self.inputs.number(i, <object> item)
+                    if number is None:
+                        direct = False
+                        break
+                    args = (*args[:i], number, *args[i + 1:])
         if not direct:
             args = self.prepared(args, kwargs)
         if self.running:
@@ -511,6 +548,18 @@ cdef class Runner:
             return self.results()
         finally:
             self.running = False
+
+    cdef tuple ordered(self, tuple args, dict kwargs):
+        """The arguments by position, if they are one for each input; else as they came."""
+        cdef Py_ssize_t i
+        if len(args) + len(kwargs) != len(self.names):
+            return args, kwargs
+        found = list(args)
+        for i in range(len(args), len(self.names)):
+            if self.names[i] not in kwargs:
+                return args, kwargs
+            found.append(kwargs[self.names[i]])
+        return tuple(found), {}
 
     cdef tuple prepared(self, tuple args, dict kwargs):
         """Feeds made by Python, none of them sharing bytes with a parameter."""

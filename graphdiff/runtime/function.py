@@ -281,6 +281,7 @@ class Function(_core.Runner):
         self._configure(
             [v.dtype for v in graph.inputs], [v.dtype for v in graph.outputs],
             [p.node.attrs["storage"].array for p in graph.parameters], form, program.debug,
+            tuple(v.name for v in graph.inputs),
         )  # fmt: skip
         if not program.names:
             self._use({})
@@ -389,8 +390,8 @@ class Function(_core.Runner):
             limits = np.iinfo(v.dtype)
             if array.min() < limits.min or array.max() > limits.max:
                 raise self._feed_error(f"{v.name} is {v.dtype.name}, which cannot hold {array.max()}")
-        array = np.require(array.astype(v.dtype, copy=False), requirements=["C", "A"])
-        return array if array.dtype.isnative else array.astype(v.dtype)
+        array = array.astype(v.dtype, order="C", copy=False)
+        return array if array.flags.aligned else array.copy()
 
     # ------------------------------------------------------------------ results and failures
     def _pack(self, arrays: list[np.ndarray]) -> Any:
