@@ -50,6 +50,11 @@ class Origin(NamedTuple):
     rule: str
 
 
+def origin_of(node: Node, rule: str) -> Origin:
+    """``Origin(node, rule)`` in half the time: every node of an adjoint has one."""
+    return tuple.__new__(Origin, (node, rule))
+
+
 Inherited = tuple[Origin | None, Source | None, str]
 
 
@@ -256,16 +261,15 @@ def topological(outputs: Iterable[Value], stop: Iterable[Value] = ()) -> list[No
 
     Values in ``stop`` are taken as given: their nodes are not entered.
     """
-    closed = {id(v) for v in stop}
-    seen: set[Node] = set()
-    stack = [v.node for v in outputs if id(v) not in closed]
+    closed = set(stop)
+    seen = {v.node for v in outputs if v not in closed}
+    stack = list(seen)
     while stack:
-        node = stack.pop()
-        if node not in seen:
-            seen.add(node)
-            for v in node.inputs:
-                if v.node not in seen and id(v) not in closed:
-                    stack.append(v.node)
+        for v in stack.pop().inputs:
+            node = v.node
+            if node not in seen and v not in closed:
+                seen.add(node)
+                stack.append(node)
     return sorted(seen, key=_serial_of)
 
 

@@ -38,6 +38,7 @@ _ACCEPTS = {
 }
 
 
+@functools.cache
 def op(name: str) -> Callable[..., Any]:
     """The public function of an operation: how rules reach operations declared later."""
     return REGISTRY[name].public

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dtypes import FLOATS
-from ..ir.graph import Node, Origin, Value, ambient, collector_paused, deriving, topological
+from ..ir.graph import Node, Value, ambient, collector_paused, deriving, origin_of, topological
 from ..ops.elementwise import add
 from ..ops.movement import broadcast_to
 from ..ops.tensor import Tensor, as_tensor, describe, fail, scalar, where_am_i
@@ -78,7 +78,8 @@ def _pullback(
         if g is not None and y in active:
             contributions.setdefault(y, []).append(g)
     for node in reversed(nodes):
-        gs = [collect(y) for y in node.outputs]
+        ys = node.outputs
+        gs = [collect(ys[0])] if len(ys) == 1 else [collect(y) for y in ys]
         inputs = node.inputs
         wanted = [v in active for v in inputs]
         if True not in wanted or (gs[0] is None and all(g is None for g in gs)):
@@ -89,7 +90,7 @@ def _pullback(
         rule = rules.get(op.name)
         if rule is None:
             rule = rules[op.name] = f"{op.name}.vjp"
-        ambient.now = (Origin(node, rule), node.source, node.scope)  # as ``deriving``
+        ambient.now = (origin_of(node, rule), node.source, node.scope)  # as ``deriving``
         for k, (v, g) in enumerate(zip(inputs, op.vjp(node, gs, wanted, DIFFERENTIATOR))):
             if g is not None and v in active:
                 found = contributions.get(v)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import GraphError
-from ..ir.graph import LEAVES, Graph, Node, Origin, Value, ambient
+from ..ir.graph import LEAVES, Graph, Node, Origin, Value, ambient, origin_of
 from ..ir.text import type_text
 from ..ops.registry import Branch, Loop
 from ..ops.tensor import CONSTANT, constant
@@ -136,7 +136,7 @@ class _Sweep:
         if origin is not known:
             found = self.became.get(origin.node.outputs[0])
             is_node = found is not None and found.node.op.name not in LEAVES
-            now = Origin(found.node, origin.rule) if is_node else origin  # type: ignore[union-attr]
+            now = origin_of(found.node, origin.rule) if is_node else origin  # type: ignore[union-attr]
             self.origins = (origin, now)
         return now  # type: ignore[return-value]
 
