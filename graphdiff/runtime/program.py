@@ -83,6 +83,7 @@ class Program:
         self.slots = (selected.inputs, selected.outputs, selected.parameters)
         order = arrange(selected, write_through=not debug)
         kept = None if checkpoint is None else self._kept(order, checkpoint, selected.location)
+        del selected  # where every value lies: as large as the graph
         self.pinned = kept if isinstance(checkpoint, (list, tuple)) else None
         self.unlimited = order
         self.order = order if kept is None else recompute(order, kept)

@@ -97,7 +97,11 @@ class _Sweep:
             if rewritten is None:
                 final = self.merged(current)
                 if final is not task:
-                    became.update(zip(task.outputs, final.outputs))
+                    olds, news = task.outputs, final.outputs
+                    if len(olds) == 1:
+                        became[olds[0]] = news[0]
+                    else:
+                        became.update(zip(olds, news))
                 continue
             (y,) = current.outputs
             if rewritten.shape != y.shape or rewritten.dtype is not y.dtype:
@@ -122,7 +126,7 @@ class _Sweep:
         inputs = node.inputs
         for v in inputs:
             if v in became:
-                inputs = tuple([became[v] if v in became else v for v in inputs])
+                inputs = tuple(map(became.get, inputs, inputs))
                 break
         else:
             in_order = node.serial > self.last or node.op is CONSTANT
