@@ -31,7 +31,7 @@ from . import _core
 from .blame import blame
 from .plan import Plan
 from .profile import Profile, ProfileRow
-from .program import Program
+from .program import PLAN_SECONDS, Program
 from .rates import machine
 from .save import Saved, read, write
 from .sparse import Sparse
@@ -51,6 +51,7 @@ def compile(
     debug: Any = False,
     name: str | None = None,
     costs: Any = None,
+    plan_seconds: float = PLAN_SECONDS,
 ) -> Function:
     """Compiles a graph into a function.
 
@@ -61,11 +62,12 @@ def compile(
     forward value for the backward pass; ``"sqrt"``, ``gd.Every(k)`` or a list of Tensors to keep recompute the others,
     bit for bit the same. ``memory_limit``: bytes (an int, or ``"64MB"``, ``"64MiB"``) that the arena as laid out does
     not exceed, at the least predicted time; where no schedule is found, MemoryLimitError with the smallest arena - at
-    the call if a dimension is named. ``costs``: what time is predicted by: the rates of this machine, measured once and
-    cached, unless given; ``"nominal"`` rates, the same everywhere; or a profile that ``f.profile(…)`` made of the same
-    graph. ``threads``: at most how many threads of the pool work on a call (all of them unless given; see
-    ``gd.set_num_threads``); results never depend on it. ``debug="nan"``: the first instruction that makes a non-finite
-    value raises NonFiniteError. ``name``: for people.
+    the call if a dimension is named. ``plan_seconds``: about how long the search for that may take on one core; it
+    counts steps, not time, so the plan is the same on every machine that predicts the same. ``costs``: what time is
+    predicted by: the rates of this machine, measured once and cached, unless given; ``"nominal"`` rates, the same
+    everywhere; or a profile that ``f.profile(…)`` made of the same graph. ``threads``: at most how many threads of the
+    pool work on a call (all of them unless given; see ``gd.set_num_threads``); results never depend on it.
+    ``debug="nan"``: the first instruction that makes a non-finite value raises NonFiniteError. ``name``: for people.
 
     Raises GraphError (foreign or repeated leaves), ShapeError and DTypeError (updates), CompileError.
 
@@ -75,12 +77,13 @@ def compile(
         loss_value = step(x_batch, t_batch)
     """
     with collector_paused():
-        return _compile(inputs, outputs, updates, parameters, checkpoint, memory_limit, threads, debug, name, costs)
+        return _compile(inputs, outputs, updates, parameters, checkpoint, memory_limit, threads, debug, name, costs,
+                        plan_seconds)  # fmt: skip
 
 
 def _compile(
     inputs: Any, outputs: Any, updates: Any, parameters: Any, checkpoint: Any, memory_limit: Any, threads: Any,
-    debug: Any, name: str | None, costs: Any,
+    debug: Any, name: str | None, costs: Any, plan_seconds: Any,
 ) -> Function:  # fmt: skip
     if isinstance(inputs, Graph):
         if outputs is not None or updates is not None:
@@ -98,6 +101,8 @@ def _compile(
     limit = _limit_of(memory_limit)
     if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= 1024):
         raise CompileError(f"compile: threads is a number from 1 to 1024, got {threads!r}", source=_here())
+    if isinstance(plan_seconds, bool) or not isinstance(plan_seconds, (int, float)) or not 0 <= plan_seconds <= 1e6:
+        raise CompileError(f"compile: plan_seconds is a number of seconds, got {plan_seconds!r}", source=_here())
     watchers = _watchers(graph)
     monitors = {w.text: w for w in watchers if w.kind == "monitor"}
     checks = [w for w in watchers if w.kind == "check"]
@@ -112,7 +117,8 @@ def _compile(
     kept = [mapping.get(v, v) for v in checkpoint] if isinstance(checkpoint, (list, tuple)) else checkpoint
     del mapping  # as large as the graph
     full = _with_checks(final, check_values)
-    program = Program(full, check_values, kept, debug == "nan", limit, threads, _costs_of(costs, threads))
+    program = Program(full, check_values, kept, debug == "nan", limit, threads, _costs_of(costs, threads),
+                      float(plan_seconds))  # fmt: skip
     messages = {v.node: w for v, w in zip(check_values, checks)}
     return Function(program, final, structure, tuple(monitors), messages)
 

@@ -46,6 +46,7 @@ def _blas() -> str:
 
 _core.load_blas(_blas())
 
+PLAN_SECONDS = 2.0  # what the search for a schedule within a limit takes, nominally, at most
 KEPT_PLANS = 8  # sizes of which the plan and the core program are remembered
 
 
@@ -72,8 +73,10 @@ class Program:
     (by nominal rates unless given)."""
 
     def __init__(self, graph: Graph, checks: Sequence[Value], checkpoint: Any, debug: bool, limit: int | None = None,
-                 threads: int | None = None, costs: Costs | None = None):  # fmt: skip
+                 threads: int | None = None, costs: Costs | None = None,
+                 plan_seconds: float = PLAN_SECONDS):  # fmt: skip
         self.graph = graph
+        self.plan_seconds = plan_seconds
         self.costs = costs or Costs(lambda: NOMINAL)
         self.threads = threads or _core.threads()
         self.limit = limit
@@ -213,7 +216,8 @@ class Program:
     def _limited(self, env: dict[str, int], scratch: int) -> Layout:
         """The cheapest layout within the byte limit. Raises MemoryLimitError."""
         assert self.limit is not None
-        candidates = Candidates(self.unlimited, env, self.pinned, not self.debug, self.costs)
+        candidates = Candidates(self.unlimited, env, self.pinned, not self.debug, self.costs,
+                                self.plan_seconds)  # fmt: skip
         while True:
             chosen = candidates.choose(self.limit - scratch, place)
             c = chosen.candidate

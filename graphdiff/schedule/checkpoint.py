@@ -45,14 +45,16 @@ def segments(order: Sequence[Instruction], k: int | None) -> set[Buffer]:
 
 
 def recompute(
-    order: Sequence[Instruction], kept: Iterable[Buffer], held: Iterable[Buffer] | None = None
+    order: Sequence[Instruction], kept: Iterable[Buffer], held: Iterable[Buffer] | None = None, leaf: int | None = None
 ) -> list[Instruction]:
     """``order`` with forward buffers that are not ``kept`` computed again where backward instructions read them.
 
     Copies that are ``held`` (all unless given) serve until their last use; others only the instruction they were made
-    for, so the next one that needs them has them made once more: less memory for more time."""
+    for, so the next one that needs them has them made once more: less memory for more time. With ``leaf``, of each run
+    of repetitions what crosses its half, three quarters, seven eighths ... serves until its last use, and the last
+    ``leaf`` of them: a chain of n takes memory of log n for n log n repetitions."""
     kept = set(kept)
-    holds = None if held is None else set(held)
+    holds = None if held is None and leaf is None else set(held or ())
     maker: dict[Buffer, Instruction] = {}
     for i in order:
         if i.phase == "forward":
@@ -64,7 +66,10 @@ def recompute(
     out: list[Instruction] = []
     for i in order:
         if i.phase != "forward":
-            out += _missing(i, maker, again, place)
+            repeats = _missing(i, maker, again, place)
+            out += repeats
+            if leaf is not None and holds is not None:
+                holds |= _crossing(repeats, i, leaf)
             if any(b in again for b in i.reads):
                 repeated = i.again(again)
                 repeated.recompute = i.recompute
@@ -74,6 +79,33 @@ def recompute(
                 again = {b: copy for b, copy in again.items() if b in holds}
         out.append(i)
     return out
+
+
+def _crossing(repeats: Sequence[Instruction], reader: Instruction, leaf: int) -> set[Buffer]:
+    """The first buffers of what crosses the half, three quarters, ... of ``repeats`` made for ``reader``, and of all
+    in the rest."""
+    n = len(repeats)
+    made: dict[Buffer, int] = {}
+    last: dict[Buffer, int] = {}
+    for k, r in enumerate((*repeats, reader)):
+        for b in r.reads:
+            last[b] = k
+        if k < n:
+            for first, b in zip(r.first.writes, r.writes):
+                if first is not b:
+                    made[first], last[b] = k, k
+    cuts, rest = [], n
+    while rest > leaf:
+        rest -= (rest + 1) // 2
+        cuts.append(n - rest)
+    end = cuts[-1] if cuts else 0
+    held = set()
+    copies = {first: b for r in repeats for first, b in zip(r.first.writes, r.writes)}
+    for first, k in made.items():
+        use = last[copies[first]]
+        if k >= end or any(k < cut <= use for cut in cuts):
+            held.add(first)
+    return held
 
 
 def _missing(

@@ -1,9 +1,10 @@
 """Under a byte limit: which forward values to keep, so that the arena fits at the least predicted time.
 
 A candidate says which buffers the forward pass keeps and which recomputed copies are held until their last use. The
-candidates do not depend on the limit: a greedy path that drops, step by step, what frees most bytes at the peak for
-its cost, and two families of segments (one level and two). The cheapest one whose arena as laid out fits is taken, so
-a larger limit never costs more.
+candidates do not depend on the limit: greedy paths that drop, step by step, what frees most bytes at the peak for its
+cost, and families of segments - of one level, of two, and halved again and again. The cheapest one whose arena as laid
+out fits is taken, so a larger limit never costs more. How many there are depends on the seconds allowed, which count
+instructions written and not time: the same graph has the same candidates on every machine.
 Must not know: operations; how offsets are found (it is handed ``place``).
 """
 
@@ -21,6 +22,8 @@ from .instruction import ARENA, Buffer, Instruction
 from .memory import Lifetimes
 
 GREEDY_STEPS = 60
+WRITTEN_PER_SECOND = 60_000  # instructions of candidates, nominally
+SHORT = 200  # forward instructions of which nothing need be kept: the repetitions are as many as their square
 
 
 class Candidate(NamedTuple):
@@ -51,7 +54,8 @@ class Candidates:
     """The candidates for one order of instructions at given sizes, made once and remembered."""
 
     def __init__(self, order: Sequence[Instruction], env: Mapping[str, int], pinned: set[Buffer] | None, inplace: bool,
-                 costs: Costs):  # fmt: skip
+                 costs: Costs, seconds: float):  # fmt: skip
+        self.left = int(seconds * WRITTEN_PER_SECOND)
         self.order, self.env, self.inplace = list(order), env, inplace
         self.seconds = {i: costs.seconds(i, env) for i in order}
         self.maker = {b: i for i in forward_part(order) for b in i.writes if b.kind == ARENA}
@@ -63,20 +67,37 @@ class Candidates:
         self.list = sorted(self._all(), key=lambda c: (c.seconds, c.bound))
 
     def _all(self) -> Iterator[Candidate]:
-        yield from self._greedy()
         n = len(forward_part(self.order))
-        k = 2
+        steps = max(4, min(GREEDY_STEPS, self.left // (3 * len(self.order) + 1)))
+        yield from self._greedy(steps, None)
+        yield from self._greedy(steps, 4)
+        for kept, held, leaf, text in self._families(n):
+            if self.left <= 0:
+                return
+            yield self._candidate(kept | self.pinned, held, text, leaf)
+
+    def _families(self, n: int) -> Iterator[tuple[set[Buffer], set[Buffer] | None, int | None, str]]:
+        """(kept, held, leaf, text) of segments of ``n`` forward instructions: every kind at a few sizes first."""
+        sizes, k = [], 2
         while k <= n:
-            kept = segments(self.order, k) | self.pinned
-            yield self._candidate(kept, None, f"segments of {k}")
+            sizes.append(k)
+            k = max(k + 1, int(k * 1.4))
+        for k in [*sizes[::3], *sizes[1::3], *sizes[2::3]]:
+            yield segments(self.order, k), None, None, f"segments of {k}"
             if k > 3:
                 inner = max(2, int(np.sqrt(k)))
-                yield self._candidate(kept, segments(self.order, inner), f"segments of {k}, again of {inner}")
-            k = max(k + 1, int(k * 1.4))
-        yield self._candidate(set(self.pinned), set(), "nothing kept")
+                yield segments(self.order, k), segments(self.order, inner), None, f"segments of {k}, again of {inner}"
+        for leaf in (4, 1, 16, 2, 8):
+            for parts in (1, 3, 8, 2, 5):
+                if 2 * leaf < n // parts:
+                    kept = segments(self.order, -(-n // parts)) if parts > 1 else set()
+                    yield kept, None, leaf, f"{parts} parts, halved down to {leaf}"
+        if n <= SHORT:
+            yield set(), set(), None, "nothing kept"
 
-    def _candidate(self, kept: set[Buffer], held: set[Buffer] | None, text: str) -> Candidate:
-        order = recompute(self.order, kept, held)
+    def _candidate(self, kept: set[Buffer], held: set[Buffer] | None, text: str, leaf: int | None = None) -> Candidate:
+        order = recompute(self.order, kept, held, leaf)
+        self.left -= len(order)
         lifetimes = Lifetimes(order, self.inplace)
         live = np.zeros(len(order) + 1, np.int64)
         sizes = lifetimes.sizes(self.env)
@@ -87,12 +108,12 @@ class Candidates:
         seconds = sum(self.seconds[i.first] if i.recompute else self.seconds.get(i.first, 0.0) for i in order)
         return Candidate(order, lifetimes, seconds, int(live[at]), at, text)
 
-    def _greedy(self) -> Iterator[Candidate]:
-        kept = set(self.maker) | self.pinned
+    def _greedy(self, steps: int, leaf: int | None) -> Iterator[Candidate]:
+        kept = {*self.saved, *self.pinned}
         free = set(self.saved)
         candidate = self._candidate(kept, None, "everything kept")
         yield candidate
-        for _ in range(GREEDY_STEPS):
+        for _ in range(steps):
             lives = candidate.lifetimes
             at_peak = [b for b in free if b in lives.unit and
                        lives.first[lives.unit[b]] <= candidate.peak_at <= lives.last[lives.unit[b]]]  # fmt: skip
@@ -100,10 +121,11 @@ class Candidates:
                 return
             worth = {b: evaluate(b.count, self.env) * b.dtype.itemsize / self._cost(b, kept) for b in at_peak}
             at_peak.sort(key=lambda b: -worth[b])
-            for b in at_peak[: max(1, len(self.saved) // GREEDY_STEPS)]:
+            for b in at_peak[: max(1, len(self.saved) // steps)]:
                 kept.discard(b)
                 free.discard(b)
-            candidate = self._candidate(kept, None, f"{len(self.saved) - len(free)} values dropped")
+            halved = "" if leaf is None else f", halved down to {leaf}"
+            candidate = self._candidate(kept, None, f"{len(self.saved) - len(free)} values dropped{halved}", leaf)
             yield candidate
 
     def _cost(self, b: Buffer, kept: set[Buffer]) -> float:
