@@ -3,6 +3,7 @@ looks at all users or all operands of a node for each of them would not end."""
 
 import gc
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -56,6 +57,18 @@ def test_a_million_nodes_are_built_differentiated_printed_compiled_run_and_freed
         gc.collect()
 
     on_small_stack(work)
+
+
+def test_a_graph_of_many_objects_is_freed_and_the_collector_left_as_it_was():
+    x = h = gd.input("x", (2,))
+    for _ in range(60_000):
+        h = gd.sin(h)
+    f = gd.compile([x], gd.grad(gd.sum(h), x))
+    assert gc.isenabled() and gc.get_freeze_count() == 0
+    refs = [weakref.ref(h), weakref.ref(f.graph.nodes[-1])]
+    del x, h, f
+    gc.collect()
+    assert [r() for r in refs] == [None, None]
 
 
 def test_long_chains_are_saved_checkpointed_and_read_back(tmp_path):
