@@ -20,6 +20,7 @@ typedef struct {
 
     /* the tile: k steps of dimension t, per_k elements each */
     int64_t limit;              /* elements in a tile, at most */
+    int64_t part_elements;      /* in a part, at least */
     int t;
     int staged;                 /* rows are longer than a tile */
     int64_t k, last_k, per_k;

@@ -11,7 +11,10 @@
 enum {
     TILE_BYTES = 2048,          /* of a register: a dozen of them stay in the first-level cache */
     ROW_BYTES = 8192,           /* rows up to this stay in registers whole */
-    PART_ELEMENTS = 32768,      /* a part has at least so many elements */
+    PART_ELEMENTS = 32768,      /* a part has at least so many elements, */
+    PART_LEAST = 4096,          /* or fewer, but no less than this, */
+    PART_WORK = 262144,         /* where they are this much work in all: in simple float32 operations */
+    FUNCTION_WORK = 8,          /* what a function such as exp counts as */
     CACHE_BYTES = 1 << 19,      /* what all views together reach stays in cache up to this */
     SEGMENTS = 64,              /* a reduction is cut into so many at most, */
     SEGMENT_BYTES = 1 << 22     /* if what they leave is no more than this */
@@ -186,6 +189,22 @@ static void order_loops(builder *b, uint32_t reduced) {
         }
 }
 
+static int is_function(int micro) {
+    return (micro >= GD_MICRO_floor_divide && micro <= GD_MICRO_pow) ||
+           (micro >= GD_MICRO_atan2 && micro <= GD_MICRO_logaddexp) ||
+           (micro >= GD_MICRO_sqrt && micro <= GD_MICRO_softplus);
+}
+
+/* elements in a part at least */
+static int64_t part_elements(const gd_tile_source *s) {
+    int64_t work = 1;
+    for (int i = 0; i < s->n_ops; i++) {
+        work += (is_function(s->ops[i].micro) ? FUNCTION_WORK : 1) * (gd_item_bytes(s->ops[i].dtype) > 4 ? 2 : 1);
+    }
+    int64_t least = PART_WORK / work;
+    return least < PART_LEAST ? PART_LEAST : least > PART_ELEMENTS ? PART_ELEMENTS : least;
+}
+
 /* Fetching ahead pays where memory is the limit: large operands, walked in order. */
 static void choose_fetches(builder *b) {
     const gd_tile_source *s = b->s;
@@ -213,7 +232,7 @@ static void cut_segments(builder *b, int64_t inside) {
     for (int l = pass->n_outer; l < pass->n_outer + pass->n_masked; l++) pass->masked_total *= pass->count[l];
     int64_t each = inside / pass->masked_total, per = (pass->masked_total + SEGMENTS - 1) / SEGMENTS;
     if (each < 1) each = 1;
-    if (per < (PART_ELEMENTS + each - 1) / each) per = (PART_ELEMENTS + each - 1) / each;
+    if (per < (b->part_elements + each - 1) / each) per = (b->part_elements + each - 1) / each;
     int64_t segments = (pass->masked_total + per - 1) / per;
     for (int j = 0; j < pass->n_reductions; j++) {
         gd_tile_reduction *r = &pass->reductions[j];
@@ -294,7 +313,7 @@ static void build_pass(builder *b, gd_tile_pass *pass, uint32_t reduced) {
 
     int64_t inside = s->total / pass->outer_total;
     if (inside < 1) inside = 1;
-    pass->outer_per_part = (PART_ELEMENTS + inside - 1) / inside;
+    pass->outer_per_part = (b->part_elements + inside - 1) / inside;
     pass->parts = (pass->outer_total + pass->outer_per_part - 1) / pass->outer_per_part;
     cut_segments(b, inside);
 }
@@ -415,6 +434,7 @@ int gd_prepare_tile(gd_prepare *p) {
             } else {
                 choose_tile(&b);
                 choose_widths(&b);
+                b.part_elements = part_elements(&source);
                 b.status = gd_tile_pair(&b);
                 if (b.status == GD_OK) build_passes(&b);
             }

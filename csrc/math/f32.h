@@ -139,14 +139,14 @@ static inline float m32_softplus(float x) { return (x > 0 ? x : 0) + m32_log1p(m
 /* for |x| >= 0.92, 1 - 2^-Q(|x|), of which only the first 22 bits matter; 1.1 ulp */
 static inline float m32_erf(float x) {
     float a = __builtin_fabsf(x), z = x * x, w = z * z, t = least32(a, 4), s = t * t;
-    float low = fma32(w, fma32(z, -0x1.b80122p-6f, 0x1.ce2d64p-4f), fma32(z, -0x1.81274p-2f, 0x1.06eba8p-3f));
-    float high = fma32(w, 0x1.4f72e6p-14f, fma32(z, -0x1.a60d7ap-11f, 0x1.544a7p-8f));
-    float near = fma32(x, fma32(w * w, high, low), x);
-    low = fma32(s, fma32(t, -0x1.3fedd4p-3f, -0x1.d3d3f2p-1f), fma32(t, -0x1.a129e6p+0f, 0x1.084162p-12f));
-    high = fma32(s, fma32(t, -0x1.feb7dep-16f, 0x1.48a5f4p-11f), fma32(t, -0x1.8a6096p-8f, 0x1.28e09ap-5f));
-    float q = fma32(s * s, high, low), scaled = q + ROUND_32, r = q - (scaled - ROUND_32);
-    float p = fma32(r * r, fma32(r * r, fma32(r, 0x1.416b5ep-13f, 0x1.5f082ep-10f), fma32(r, 0x1.3b2dep-7f, 0x1.c6af7cp-5f)),
-                    fma32(r, 0x1.ebfbdcp-3f, 0x1.62e43p-1f));
+    float n = GD_POLY3(fma32, w, fma32(z, -0x1.81274p-2f, 0x1.06eba8p-3f), fma32(z, -0x1.b80122p-6f, 0x1.ce2d64p-4f),
+                       fma32(z, fma32(z, 0x1.4f72e6p-14f, -0x1.a60d7ap-11f), 0x1.544a7p-8f));
+    float near = fma32(x, n, x);
+    float q = GD_POLY4(fma32, s, fma32(t, -0x1.a129e6p+0f, 0x1.084162p-12f), fma32(t, -0x1.3fedd4p-3f, -0x1.d3d3f2p-1f),
+                       fma32(t, -0x1.8a6096p-8f, 0x1.28e09ap-5f), fma32(t, -0x1.feb7dep-16f, 0x1.48a5f4p-11f));
+    float scaled = q + ROUND_32, r = q - (scaled - ROUND_32), v = r * r;
+    float p = GD_POLY3(fma32, v, fma32(r, 0x1.ebfbdcp-3f, 0x1.62e43p-1f), fma32(r, 0x1.3b2dep-7f, 0x1.c6af7cp-5f),
+                       fma32(r, 0x1.416b5ep-13f, 0x1.5f082ep-10f));
     p = fma32(r, p, 1);
     float far = __builtin_copysignf(1 - float32(bits32(p) + (bits32(scaled) << 23)), x);
     return a >= 0.92f ? far : near;
