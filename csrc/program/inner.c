@@ -22,7 +22,13 @@ int gd_inner_read(gd_prepare *p, int64_t *at, gd_program **inner) {
     return gd_program_create_inner(p->memory, words, (size_t)n_words, words + n_words, (size_t)n_constants, inner, p->fault);
 }
 
-int64_t gd_inner_slots(const gd_program *inner, int inputs) { return inputs ? inner->n_inputs : inner->n_outputs; }
+int64_t gd_inner_slots(const gd_program *inner, enum gd_inner_kind kind) {
+    switch (kind) {
+    case GD_INNER_INPUTS: return inner->n_inputs;
+    case GD_INNER_OUTPUTS: return inner->n_outputs;
+    default: return inner->n_params;
+    }
+}
 
 int64_t gd_inner_slot_bytes(const gd_program *inner, int64_t slot) {
     int64_t most = 0;
@@ -58,9 +64,9 @@ void gd_inner_bind(gd_inner_run *run, int64_t slot, const void *address) {
         run->addresses[g->slot_uses[k]] = (void *)address;
 }
 
-int gd_inner_go(gd_inner_run *run, gd_fault *fault) {
+int gd_inner_go(gd_inner_run *run, const gd_call *outer) {
     const gd_program *g = run->program;
-    gd_call call = {.scratch = run->scratch, .shared = run->shared, .fault = fault};
+    gd_call call = {.scratch = run->scratch, .shared = run->shared, .fault = outer->fault};
     for (int64_t i = 0; i < g->n_instructions; i++) {
         const gd_instruction *ins = &g->instructions[i];
         call.block = ins->block;

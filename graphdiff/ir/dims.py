@@ -13,15 +13,17 @@ import ast
 import keyword
 import operator
 from collections.abc import Iterable, Mapping
-from math import gcd
+from math import gcd, isqrt
 from typing import Any
 
 from ..errors import ShapeError
 
 # A monomial is a sorted tuple of atoms with repetition: ("T", "batch", "batch"). An atom is a name, or the text
-# of a floor division "((n+1)//2)" whose numerator and divisor are kept in _FLOORS.
+# of a floor division "((n+1)//2)" whose numerator and divisor are kept in _FLOORS, of a root or a minimum likewise.
 Monomial = tuple[str, ...]
 _FLOORS: dict[str, tuple[Dim, Size]] = {}
+_ROOTS: dict[str, Dim] = {}
+_LEAST: dict[str, tuple[Size, Size]] = {}
 
 
 class Dim(str):
@@ -239,6 +241,28 @@ def floor_div(a: Size, b: Size) -> Size:
     return _make({(text,): 1})
 
 
+def _root(n: int) -> int:
+    return isqrt(max(n - 1, 0)) + 1
+
+
+def ceil_sqrt(a: Size) -> Size:
+    """The root of a size, rounded up and at least 1. Plans are made of it; no graph's text holds it."""
+    if isinstance(a, int):
+        return _root(a)
+    text = f"ceil_sqrt({a})"
+    _ROOTS[text] = a
+    return _make({(text,): 1})
+
+
+def least(a: Size, b: Size) -> Size:
+    """The smaller one of two sizes. For plans, as :func:`ceil_sqrt`."""
+    if isinstance(a, int) and isinstance(b, int):
+        return min(a, b)
+    text = f"least({a},{b})"
+    _LEAST[text] = a, b
+    return _make({(text,): 1})
+
+
 def names_of(size: Size) -> set[str]:
     """The names a size depends on."""
     if not isinstance(size, Dim):
@@ -248,6 +272,10 @@ def names_of(size: Size) -> set[str]:
         for atom in mono:
             if atom in _FLOORS:
                 out |= names_of(_FLOORS[atom][0]) | names_of(_FLOORS[atom][1])
+            elif atom in _ROOTS:
+                out |= names_of(_ROOTS[atom])
+            elif atom in _LEAST:
+                out |= names_of(_LEAST[atom][0]) | names_of(_LEAST[atom][1])
             else:
                 out.add(atom)
     return out
@@ -261,7 +289,11 @@ def evaluate(size: Size, env: Mapping[str, int]) -> int:
     for mono, c in size.terms.items():
         for atom in mono:
             value = env.get(atom)
-            if value is None:
+            if value is None and atom in _ROOTS:
+                value = _root(evaluate(_ROOTS[atom], env))
+            elif value is None and atom in _LEAST:
+                value = min(evaluate(s, env) for s in _LEAST[atom])
+            elif value is None:
                 if atom not in _FLOORS:
                     raise KeyError(atom)
                 a, b = _FLOORS[atom]
@@ -287,6 +319,10 @@ def substitute(size: Size, env: Mapping[str, Size]) -> Size:
             elif atom in _FLOORS:
                 a, b = _FLOORS[atom]
                 product = product * floor_div(substitute(a, env), substitute(b, env))
+            elif atom in _ROOTS:
+                product = product * ceil_sqrt(substitute(_ROOTS[atom], env))
+            elif atom in _LEAST:
+                product = product * least(*(substitute(s, env) for s in _LEAST[atom]))
             else:
                 product = product * named(atom)
         total = total + product

@@ -30,7 +30,7 @@ from .trees import Tree, flatten
 # --------------------------------------------------------------------------------------- inner graphs
 
 
-def _arguments(prefix: str, like: Sequence[tuple[Shape, np.dtype]]) -> list[Tensor]:
+def placeholders(prefix: str, like: Sequence[tuple[Shape, np.dtype]]) -> list[Tensor]:
     """Placeholders for a body's arguments."""
     before = ambient.now
     ambient.now = (None, *before[1:])
@@ -54,7 +54,7 @@ def _close(name: str, arguments: Sequence[Sequence[Tensor]], results: Sequence[S
                 captured[v] = v
     graphs = []
     for args, values in zip(arguments, results):
-        stand_ins = _arguments("captured", [(v.shape, v.dtype) for v in captured])
+        stand_ins = placeholders("captured", [(v.shape, v.dtype) for v in captured])
         swap = dict(zip(captured, stand_ins))
         graphs.append(Graph(name, [*args, *stand_ins], rebuild(values, swap)))
     return graphs, list(captured)  # type: ignore[arg-type]
@@ -103,11 +103,12 @@ def make_loop(
     return made if isinstance(made, tuple) else (made,)
 
 
-class _Parts:
+class LoopParts:
     """A loop node taken apart."""
 
     def __init__(self, node: Node):
         a = node.attrs
+        self.node = node
         self.n, self.m = a["n_carry"], a["n_xs"]
         self.body: Graph = a["body"]
         self.condition: Graph | None = a["condition"]
@@ -127,15 +128,15 @@ def _rows(x: Value) -> tuple[Shape, np.dtype]:
 
 
 def _loop_jvp(node: Node, ts: Sequence[Any], d: Any) -> list[Tensor | None]:
-    p = _Parts(node)
+    p = LoopParts(node)
     inputs = p.body.inputs
     every = [*p.carries, *p.xs, *p.captured]
     moving = [v.dtype in FLOATS for v in every]
     # all floating carries get tangents; of the rest those that have one
     active = [m and (i < p.n or ts[i] is not None) for i, m in enumerate(moving)]
     ids = [i for i, a in enumerate(active) if a]
-    tangent_args = dict(zip(ids, _arguments("tangent", [(inputs[i].shape, inputs[i].dtype) for i in ids])))
-    args = _arguments("primal", _types(inputs))
+    tangent_args = dict(zip(ids, placeholders("tangent", [(inputs[i].shape, inputs[i].dtype) for i in ids])))
+    args = placeholders("primal", _types(inputs))
     values = rebuild(p.body.outputs, dict(zip(inputs, args)))
     moved = d.pushforward(values, [args[i] for i in tangent_args], list(tangent_args.values()))
     n = p.n
@@ -174,7 +175,7 @@ def _zeros(x: Value) -> Tensor:
 
 
 def _loop_vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], d: Any) -> list[Tensor | None]:
-    p = _Parts(node)
+    p = LoopParts(node)
     n, m, inputs = p.n, p.m, p.body.inputs
     floating = [i for i in range(n) if p.carries[i].dtype in FLOATS]
     g_ys = {i: gs[n + i] for i in range(p.n_ys) if gs[n + i] is not None}
@@ -184,13 +185,13 @@ def _loop_vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], d: Any) -> 
 
     # arguments of the backward body: cotangents of carries, running sums for captured values; then rows of the
     # history, of xs, of the results' cotangents; then the captured values
-    g_args = _arguments("g", _types([p.carries[i] for i in floating]))
-    sums = _arguments("sum", _types([p.captured[i] for i in c_ids]))
-    before = _arguments("before", _types(inputs[:n]))
-    rows = _arguments("x", _types(inputs[n : n + m]))
-    gy_args = _arguments("gy", [_rows(g) for g in g_ys.values()])
-    gh_args = _arguments("gh", [_rows(g) for g in g_history.values()])
-    fixed = _arguments("fixed", _types(inputs[n + m :]))
+    g_args = placeholders("g", _types([p.carries[i] for i in floating]))
+    sums = placeholders("sum", _types([p.captured[i] for i in c_ids]))
+    before = placeholders("before", _types(inputs[:n]))
+    rows = placeholders("x", _types(inputs[n : n + m]))
+    gy_args = placeholders("gy", [_rows(g) for g in g_ys.values()])
+    gh_args = placeholders("gh", [_rows(g) for g in g_history.values()])
+    fixed = placeholders("fixed", _types(inputs[n + m :]))
 
     values = rebuild(p.body.outputs, dict(zip(inputs, [*before, *rows, *fixed])))
     outputs = [values[i] for i in floating] + [values[n + i] for i in g_ys]
@@ -244,7 +245,7 @@ def scan(step: Callable[..., Any], init: Any, xs: Any, length: Any = None, rever
     carries, carry_tree = flatten("scan", init)
     rows, row_tree = flatten("scan", xs)
     size = _length("scan", rows, length)
-    carry_args, row_args = _arguments("carry", _types(carries)), _arguments("x", [_rows(x) for x in rows])
+    carry_args, row_args = placeholders("carry", _types(carries)), placeholders("x", [_rows(x) for x in rows])
     result = step(carry_tree.build(carry_args), row_tree.build(row_args))
     if not isinstance(result, (tuple, list)) or len(result) != 2:
         fail(GraphError, "scan", f"step returns (carry, y), got {type(result).__name__}", carries)
@@ -293,7 +294,7 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
     size = as_size(max_steps)
     if isinstance(size, int) and size < 0:
         fail(ShapeError, "while_loop", f"max_steps {size} is negative", carries)
-    args, cond_args = _arguments("carry", _types(carries)), _arguments("carry", _types(carries))
+    args, cond_args = placeholders("carry", _types(carries)), placeholders("carry", _types(carries))
     after, after_tree = flatten("while_loop", body(tree.build(args)))
     _same_types("while_loop", "state", carries, after, tree, after_tree)
     preds, _ = flatten("while_loop", cond(tree.build(cond_args)))
@@ -322,8 +323,8 @@ def _branch_jvp(node: Node, ts: Sequence[Any], d: Any) -> list[Tensor | None]:
     outs = [i for i, y in enumerate(node.outputs) if y.dtype in FLOATS]
     bodies = []
     for body in _branch_bodies(node):
-        args = _arguments("primal", _types(operands))
-        tangents = _arguments("tangent", _types([operands[i] for i in ids]))
+        args = placeholders("primal", _types(operands))
+        tangents = placeholders("tangent", _types([operands[i] for i in ids]))
         values = rebuild(body.outputs, dict(zip(body.inputs, args)))
         moved = d.pushforward([values[i] for i in outs], [args[i] for i in ids], tangents)
         bodies.append(Graph("branch", [*args, *tangents], [
@@ -341,8 +342,8 @@ def _branch_vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], d: Any) -
     outs = [i for i, g in enumerate(gs) if g is not None]
     bodies = []
     for body in _branch_bodies(node):
-        args = _arguments("primal", _types(operands))
-        cotangents = _arguments("g", _types([gs[i] for i in outs]))
+        args = placeholders("primal", _types(operands))
+        cotangents = placeholders("g", _types([gs[i] for i in outs]))
         values = rebuild(body.outputs, dict(zip(body.inputs, args)))
         found, _ = d.pullback([values[i] for i in outs], cotangents, [args[i] for i in ids])
         bodies.append(Graph("branch", [*args, *cotangents], [
@@ -379,7 +380,7 @@ def cond(pred: Any, if_true: Callable[..., Any], if_false: Callable[..., Any], *
     args, results, inside = [], [], []
     for f in (if_true, if_false):
         # what f makes belongs to its branch, also where it depends on no operand; all older nodes are outside
-        (mark, *mine) = _arguments("x", [((), bool_), *_types(leaves)])
+        (mark, *mine) = placeholders("x", [((), bool_), *_types(leaves)])
         found, found_tree = flatten("cond", f(*tree.build(mine)))
         args.append(mine)
         results.append((found, found_tree))

@@ -96,7 +96,7 @@ class Plan:
         self._whole: Plan | None = None
         self._rows: tuple[Row, ...] | None = None
         self.flops = sum(evaluate(i.flops, env) for i in order if not i.recompute)
-        self.recompute_flops = sum(evaluate(i.flops, env) for i in order if i.recompute)
+        self.recompute_flops = sum(evaluate(i.flops if i.recompute else i.repeated, env) for i in order)
 
     @property
     def seconds(self) -> float:

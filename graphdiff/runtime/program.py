@@ -13,6 +13,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from ..errors import CompileError, FeedError, GraphError, MemoryLimitError
@@ -27,7 +28,7 @@ from ..schedule.instruction import ARENA, Buffer, Instruction
 from ..schedule.limit import Candidates, Chosen
 from ..schedule.memory import ALIGN, Lifetimes
 from ..schedule.order import arrange
-from ..schedule.select import select
+from ..schedule.select import Selected, select
 from ..transforms.simplify import simplify
 from . import _core
 from .lower import Nested, Template, place
@@ -82,10 +83,10 @@ class Program:
         self.limit = limit
         self.debug = debug
         self.checkpoint = checkpoint
-        selected = select(graph, checks, phases(graph), compile_inner)
+        selected = select(graph, checks, phases(graph), partial(compile_inner, checkpoint=checkpoint), checkpoint)
         self.slots = (selected.inputs, selected.outputs, selected.parameters)
         order = arrange(selected, write_through=not debug)
-        kept = None if checkpoint is None else self._kept(order, checkpoint, selected.location)
+        kept = None if checkpoint is None else self._kept(order, checkpoint, selected)
         del selected  # where every value lies: as large as the graph
         self.pinned = kept if isinstance(checkpoint, (list, tuple)) else None
         self.unlimited = order
@@ -105,12 +106,11 @@ class Program:
         other._layouts, other._lock = OrderedDict(), threading.Lock()
         return other
 
-    def _kept(self, order: Sequence[Instruction], checkpoint: Any, location: Mapping[Value, Any]) -> set[Buffer]:
-        if checkpoint == "sqrt":
-            return segments(order, None)
-        if isinstance(checkpoint, Every):
-            return segments(order, checkpoint.k)
-        return {location[v].buffer for v in checkpoint if v in location and location[v].buffer is not None}
+    def _kept(self, order: Sequence[Instruction], checkpoint: Any, selected: Selected) -> set[Buffer]:
+        if checkpoint == "sqrt" or isinstance(checkpoint, Every):
+            return segments(order, checkpoint.k if isinstance(checkpoint, Every) else None) | selected.kept
+        location = selected.location
+        return {b for v in checkpoint if v in location and (b := location[v].buffer) is not None}
 
     def _names(self, sized: Sequence[Node]) -> tuple[str, ...]:
         """The names that sizes depend on, which the feeds determine. Raises CompileError for one they do not."""
@@ -265,10 +265,11 @@ class Program:
         return largest
 
 
-def compile_inner(graph: Graph) -> Nested:
-    """The program of a loop's or branch's body."""
+def compile_inner(graph: Graph, checkpoint: Any) -> Nested:
+    """The program of a loop's or branch's body; ``checkpoint``: the policy for loops in it."""
     graph, _ = simplify(graph)
-    selected = select(graph, (), dict.fromkeys(graph.nodes, "forward"), compile_inner)
+    inner = partial(compile_inner, checkpoint=checkpoint)
+    selected = select(graph, (), dict.fromkeys(graph.nodes, "forward"), inner, checkpoint, accumulate=True)
     return Nested(arrange(selected), (selected.inputs, selected.outputs, selected.parameters))
 
 

@@ -115,7 +115,7 @@ class Costs:
         for step in i.steps:
             inner = [item for item in step.payload if hasattr(item, "instructions")]
             if inner:
-                runs = flops / max(1, sum(evaluate(n.flops, env) for n in inner))
+                runs = (flops + evaluate(i.repeated, env)) / max(1, sum(evaluate(n.flops, env) for n in inner))
                 seconds += max(1.0, runs) * sum(self._by_rates(j, env) for n in inner for j in n.instructions)
             elif step.kernel == "tile":
                 known = self.rates.operations.get(dtype, {})

@@ -56,21 +56,22 @@ class Instruction:
 
     ``inplace``: by a write's position, those of the reads it may share memory with if they die here; ``guard``: may
     fail at run time for what is in its operands; ``recompute``: this is a repetition of an earlier instruction,
-    ``first``.
+    ``first``; ``repeated``: flops of what it computes again inside, in a loop.
     """
 
     __slots__ = ("steps", "reads", "writes", "phase", "nodes", "flops", "inplace", "guard", "recompute", "workspace",
-                 "first")  # fmt: skip
+                 "first", "repeated")  # fmt: skip
 
     def __init__(
         self, steps: list[Step], reads: list[Buffer], writes: list[Buffer], phase: str, nodes: Sequence[Node],
         flops: Size = 0, inplace: Mapping[int, Sequence[int]] = _NOWHERE, guard: bool = False,
-        workspace: Sequence[Buffer] = (),
+        workspace: Sequence[Buffer] = (), repeated: Size = 0,
     ):  # fmt: skip
         self.steps, self.reads, self.writes, self.phase = steps, reads, writes, phase
         self.nodes = tuple(nodes)
         self.flops, self.inplace, self.guard = flops, inplace, guard
         self.workspace = tuple(workspace)  # the last of ``writes``: dead after the instruction
+        self.repeated = repeated
         self.recompute = False
         self.first = self  # the instruction this one repeats
 
@@ -84,7 +85,7 @@ class Instruction:
         """This instruction once more, with operands replaced."""
         out = Instruction(self.steps, [replace.get(b, b) for b in self.reads], [replace.get(b, b) for b in self.writes],
                           self.phase, self.nodes, self.flops, self.inplace, self.guard,
-                          [replace.get(b, b) for b in self.workspace])  # fmt: skip
+                          [replace.get(b, b) for b in self.workspace], self.repeated)  # fmt: skip
         out.recompute = True
         out.first = self.first
         return out

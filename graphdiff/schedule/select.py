@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from ..ops.opdef import contiguous_strides
 from ..ops.registry import Branch, Call, Guard, Index, Loop, Matmul, Place, Reduce, Strided, View
 from .fuse import Group, group, in_frame
 from .instruction import ARENA, CONST, INPUT, OUTPUT, PARAM, Buffer, Instruction, Step
+from .loops import forms
+from .repeat import Inner, Loops
 
 
 class Location(NamedTuple):
@@ -43,6 +45,7 @@ class Selected(NamedTuple):
     parameters: list[Buffer]
     commits: list[Instruction]  # copies of new values into parameters, to run after everything else
     location: dict[Value, Location]
+    kept: set[Buffer]  # carries at the starts of loops' segments
 
 
 _elements = functools.lru_cache(maxsize=4096)(product)  # of a shape
@@ -53,23 +56,19 @@ def bits(array: np.ndarray) -> int:
     return int.from_bytes(array.tobytes().ljust(8, b"\0"), "little", signed=True)
 
 
-class Inner(Protocol):
-    """An inner graph made into a program of its own: an item of a payload, with its cost."""
-
-    flops: Size
-
-
 def select(
-    graph: Graph, extra: Sequence[Value], phases: dict[Node, str], compile_inner: Callable[[Graph], Inner]
-) -> Selected:
+    graph: Graph, extra: Sequence[Value], phases: dict[Node, str], compile_inner: Callable[[Graph], Inner],
+    checkpoint: Any = None, accumulate: bool = False,
+) -> Selected:  # fmt: skip
     """The instructions of ``graph``. ``extra`` values (checks, monitors) are computed and stored as outputs are;
-    ``compile_inner`` makes the programs of loops and branches."""
-    return _Selector(graph, extra, phases, compile_inner).run()
+    ``compile_inner`` makes the programs of loops and branches, whose segments are by the policy ``checkpoint``. With
+    ``accumulate`` a product that an update adds to a parameter nothing else reads is added where the parameter is."""
+    return _Selector(graph, extra, phases, compile_inner, checkpoint, accumulate).run()
 
 
 class _Selector:
     def __init__(self, graph: Graph, extra: Sequence[Value], phases: dict[Node, str],
-                 compile_inner: Callable[[Graph], Inner]):  # fmt: skip
+                 compile_inner: Callable[[Graph], Inner], checkpoint: Any, accumulate: bool):  # fmt: skip
         self.graph, self.extra, self.phases, self.compile_inner = graph, extra, phases, compile_inner
         self.location: dict[Value, Location] = {}
         self.out: list[Instruction] = []
@@ -77,22 +76,27 @@ class _Selector:
         self.contiguous: dict[Value, Location] = {}
         self.base: dict[Value, Value] = {}  # view -> the value whose storage it reads
         self.read_as: dict[Value, set[Value]] = {}  # a product's result -> what it is read as: itself, views of it
+        self.kept = [*graph.outputs, *(v for _, v in graph.updates), *extra]
+        self.forms = forms(graph, self.kept)
+        self.loops = Loops(self.forms, checkpoint, self._storage, self._result, compile_inner)
+        self.accumulate = accumulate
 
     # ------------------------------------------------------------------ the whole
     def run(self) -> Selected:
         graph = self.graph
         inputs = [self._leaf(v, INPUT, i) for i, v in enumerate(graph.inputs)]
         parameters = [self._leaf(v, PARAM, i) for i, v in enumerate(graph.parameters)]
-        kept = [*graph.outputs, *(v for _, v in graph.updates), *self.extra]
-        groups, group_of = group(graph.nodes, kept, self.phases)
-        stored = self._stored(group_of, kept)
+        sums = self._products_added() if self.accumulate else {}
+        added = set(sums.values())
+        groups, group_of = group([n for n in graph.nodes if n not in added], self.kept, self.phases)
+        stored = self._stored(group_of)
         for g in groups:
             root = g.nodes[-1]
             kernel = root.op.kernel
             if g.shape is not None:
                 self._tile(g, stored)
             elif isinstance(kernel, Matmul):
-                self._matmul(root)
+                self._matmul(root, sums.get(root))
             elif isinstance(kernel, Call):
                 self._call(root)
             elif isinstance(kernel, Guard):
@@ -100,15 +104,15 @@ class _Selector:
             elif isinstance(kernel, Place):
                 self._place(root)
             elif isinstance(kernel, Loop):
-                self._loop(root, stored)
+                self.out.append(self.loops.instruction(root, stored, self.phases[root]))
             elif isinstance(kernel, Branch):
                 self._branch(root)
             else:
                 raise CompileError(f"{root.op.name} cannot be executed", source=str(root.source))
         outputs = self._outputs()
         commits = [self._copy_to(value, parameters[slot], "update")
-                   for slot, value in self._updates()]  # fmt: skip
-        return Selected(self.out, inputs, outputs, parameters, commits, self.location)
+                   for slot, value in self._updates() if value.node not in added]  # fmt: skip
+        return Selected(self.out, inputs, outputs, parameters, commits, self.location, self.loops.kept)
 
     def _updates(self) -> list[tuple[int, Value]]:
         slot = {p: i for i, p in enumerate(self.graph.parameters)}
@@ -119,7 +123,22 @@ class _Selector:
         self.location[v] = Location(buffer, 0, contiguous_strides(v.shape))
         return buffer
 
-    def _stored(self, group_of: dict[Node, Group], kept: Sequence[Value]) -> set[Value]:
+    def _products_added(self) -> dict[Node, Node]:
+        """Products whose only reader adds them to a parameter that nothing else reads, for its update; and that
+        reader."""
+        readers = Counter(v for n in self.graph.nodes for v in n.inputs)
+        readers.update(self.kept)
+        out = {}
+        for p, y in self.graph.updates:
+            if y.node.op.name == "add" and readers[p] == readers[y] == 1:
+                a, b = y.node.inputs
+                term = b if a is p else a
+                if (a is p or b is p) and type(term.node.op.kernel) is Matmul and readers[term] == 1:
+                    if term.shape == p.shape:
+                        out[term.node] = y.node
+        return out
+
+    def _stored(self, group_of: dict[Node, Group]) -> set[Value]:
         """Values that must be in memory: read outside their group, or by the caller; through views or not."""
         base = self.base
         stored: set[Value] = set()
@@ -129,7 +148,7 @@ class _Selector:
                 v = node.inputs[0]
                 base[node.outputs[0]] = base.get(v, v)
                 continue
-            for v in node.inputs:
+            for v in self.forms[node].operands() if node in self.forms else node.inputs:
                 read = v
                 if v in base:
                     v = base[v]
@@ -137,7 +156,7 @@ class _Selector:
                     stored.add(v)
                     if type(v.node.op.kernel) is Matmul:
                         self.read_as.setdefault(v, set()).add(read)
-        for read in kept:
+        for read in self.kept:
             v = base.get(read, read)
             stored.add(v)
             self.read_as.setdefault(v, set()).add(read)
@@ -201,6 +220,11 @@ class _Selector:
             self.out.append(self._copy_to(value, buffer, self.phases.get(value.node, "forward")))
             found = self.contiguous[value] = Location(buffer, 0, strides)
         return found
+
+    def _storage(self, value: Value) -> Buffer:
+        buffer = self._whole(value).buffer
+        assert buffer is not None
+        return buffer
 
     def _copy_to(self, value: Value, target: Buffer, phase: str) -> Instruction:
         tile = _TileBuilder(value.shape)
@@ -286,7 +310,8 @@ class _Selector:
             tile.known[v] = r
         return r
 
-    def _matmul(self, node: Node) -> None:
+    def _matmul(self, node: Node, added_by: Node | None) -> None:
+        """A product; ``added_by``: the node that adds it to a parameter, which becomes part of it."""
         a, b = node.inputs
         y = node.outputs[0]
         batch = y.shape[:-2]
@@ -302,11 +327,17 @@ class _Selector:
             strides = (0,) * extra + tuple(
                 0 if s == 1 else st for s, st in zip(v.shape[:-2], at.strides[:-2])) + at.strides[-2:]  # fmt: skip
             views += [reads.index(at.buffer), at.offset, *strides]  # type: ignore[arg-type]
-        out = self._result(y)
-        strides = self._product_strides(y)
-        self.location[y] = Location(out, 0, strides)
+        strides = contiguous_strides(y.shape)
+        if added_by is None:
+            out = self._result(y)
+            strides = self._product_strides(y)
+            self.location[y] = Location(out, 0, strides)
+        else:
+            (p,) = (v for v in added_by.inputs if v is not y)
+            out = self.location[p].buffer  # type: ignore[assignment]
         m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
-        payload = [len(batch), m, n, k, 0, -1, 0, *batch, *views, len(reads), 0, *strides, bits(np.asarray(1.0))]
+        payload = [len(batch), m, n, k, int(added_by is not None), -1, 0, *batch, *views, len(reads), 0, *strides,
+                   bits(np.asarray(1.0))]  # fmt: skip
         step = Step("matmul", tuple(range(len(reads))), (len(reads),), payload)
         self._emit(node, [step], reads, [out], flops=2 * _elements(batch) * m * n * k)
 
@@ -376,48 +407,6 @@ class _Selector:
         steps_ = [Step("tile", tuple(at[b] for b in t.reads), (len(at),), t.payload()) for t in parts]
         self._emit(node, steps_, list(at), [out], flops=0)
 
-
-    def _loop(self, node: Node, stored: set[Value]) -> None:
-        """Operands and results by position, bytes of a step, and the inner programs (csrc/kernels/control.c)."""
-        a = node.attrs
-        n, m = a["n_carry"], a["n_xs"]
-        body, condition = a["body"], a["condition"]
-        reads = [self._whole(v).buffer for v in node.inputs]
-        writes: list[Buffer] = []
-
-        def write(y: Value) -> int:
-            if y not in stored:
-                return -1
-            writes.append(self._result(y))
-            return len(reads) + len(writes) - 1
-
-        n_ys = len(body.outputs) - n
-        finals = [write(y) for y in node.outputs[:n]]
-        ys = [write(y) for y in node.outputs[n : n + n_ys]]
-        history = [write(y) for y in node.outputs[n + n_ys : -1]]
-        steps = write(node.outputs[-1])
-        counted = len(reads) - 1 if a["counted"] else -1
-        n_captured = len(reads) - n - m - (1 if a["counted"] else 0)
-        payload: list[Any] = [n, m, n_captured, n_ys, a["length"], int(a["reverse"]), counted, steps]
-        for i, v in enumerate(body.inputs[:n]):
-            payload += [i, finals[i], history[i], _bytes(v)]
-        for i, v in enumerate(body.inputs[n : n + m]):
-            payload += [n + i, _bytes(v)]
-        payload += range(n + m, n + m + n_captured)
-        for i, v in enumerate(body.outputs[n:]):
-            payload += [ys[i], _bytes(v)]
-        inner = self.compile_inner(body)
-        flops = inner.flops
-        payload.append(inner)
-        if condition is None:
-            payload += [0, 0]
-        else:
-            test = self.compile_inner(condition)
-            payload.append(test)
-            flops = flops + test.flops
-        step = Step("loop", tuple(range(len(reads))), tuple(range(len(reads), len(reads) + len(writes))), payload)
-        self._emit(node, [step], reads, writes, flops=flops * a["length"], guard=True)  # type: ignore[arg-type]
-
     def _branch(self, node: Node) -> None:
         reads = [self._whole(v).buffer for v in node.inputs]
         writes = [self._result(y) for y in node.outputs]
@@ -425,10 +414,6 @@ class _Selector:
         step = Step("branch", tuple(range(len(reads))), tuple(range(len(reads), len(reads) + len(writes))),
                     [len(reads) - 1, len(writes), *programs])  # fmt: skip
         self._emit(node, [step], reads, writes, flops=programs[0].flops, guard=True)  # type: ignore[arg-type]
-
-
-def _bytes(v: Value) -> Size:
-    return _elements(v.shape) * v.dtype.itemsize
 
 
 # A register of a tile being built, until the totals are known: a load's number, or a constant's or an operation's
