@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import graphdiff as gd
-from graphdiff.ir.graph import topological
+from graphdiff.ir.graph import Graph, topological
+from graphdiff.schedule.loops import forms
 
 RNG = np.random.default_rng(0)
 
@@ -280,6 +281,103 @@ def test_recomputation_changes_no_bit(checkpoint):
     stored = gd.compile([x, c], outputs)(x0, c0)
     again = gd.compile([x, c], outputs, checkpoint=checkpoint)(x0, c0)
     assert [a.tobytes() for a in stored] == [a.tobytes() for a in again]
+
+
+# ------------------------------------------------------------------ what derivatives store, and segments
+
+POLICIES = ["sqrt", gd.Every(1), gd.Every(3), gd.Every(100)]
+
+
+def bits(f, *feeds):
+    return [np.asarray(a).tobytes() for a in f(*feeds)]
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_segments_change_no_bit(name):
+    loss = loss_of(LOSSES[name]())
+    g = gd.grad(loss, [x, c])
+    outputs = [loss, *g, *gd.grad(gd.sum(gd.sin(g[0])) + gd.sum(g[1] * c), [x, c]), gd.jvp(loss, x, gd.cos(x))]
+    stored = bits(gd.compile([x, c], outputs), x0, c0)
+    for policy in POLICIES:
+        assert bits(gd.compile([x, c], outputs, checkpoint=policy), x0, c0) == stored
+    assert bits(gd.compile([x, c], outputs, threads=1), x0, c0) == stored
+
+
+def recurrent(length, width=24, reverse=False, dtype="float32"):
+    """A recurrent network with an integer state beside and results at each step: loss, gradients, leaves, feeds."""
+    rows, start = gd.input("rows", (length, 4, 6), dtype), gd.input("start", (4, width), dtype)
+    U = gd.parameter("U", RNG.uniform(-0.4, 0.4, (6, width)).astype(dtype))
+    W = gd.parameter("W", RNG.uniform(-0.4, 0.4, (width, width)).astype(dtype))
+
+    def step(s, r):
+        h = gd.tanh(r @ U + s["h"] @ W)
+        return {"h": h, "n": s["n"] + 1}, gd.sum(h * s["n"].astype(dtype), axis=1)
+
+    last, ys = gd.scan(step, {"h": start, "n": gd.constant(1)}, rows, reverse=reverse)
+    loss = gd.mean(gd.square(last["h"])) + gd.sum(gd.sin(ys))
+    return loss, gd.grad(loss, [U, W, start]), [rows, start]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("length", [0, 1, 2, 7, 50, 51])
+def test_every_length_in_segments(length, reverse):
+    loss, grads, leaves = recurrent("T", reverse=reverse)
+    feeds = RNG.uniform(-1, 1, (length, 4, 6)).astype("f"), RNG.uniform(-1, 1, (4, 24)).astype("f")
+    stored = bits(gd.compile(leaves, [loss, *grads]), *feeds)
+    for policy in (*POLICIES, gd.Every(7)):
+        f = gd.compile(leaves, [loss, *grads], checkpoint=policy)
+        assert bits(f, *feeds) == stored == bits(f.fork(), *feeds)
+
+
+def test_segments_take_less_memory_and_say_what_they_repeat():
+    loss, grads, leaves = recurrent(900)
+    plans = {p: gd.compile(leaves, [loss, *grads], checkpoint=p).plan for p in (None, "sqrt", gd.Every(5), gd.Every(900))}
+    full = plans[None]
+    assert full.recompute_flops == 0
+    assert plans["sqrt"].arena_bytes < full.arena_bytes / 6
+    assert plans["sqrt"].arena_bytes < plans[gd.Every(5)].arena_bytes < full.arena_bytes / 2
+    assert plans["sqrt"].recompute_flops > 0.3 * full.flops
+    assert "loop segment" in str(plans["sqrt"]) and "loop carry" in str(plans["sqrt"])
+    rows = [b for b in plans[gd.Every(900)].blocks() if b.label == "loop segment"]
+    assert rows == []  # one segment is none
+
+
+def test_segments_of_a_named_length_follow_it():
+    loss, grads, leaves = recurrent("T")
+    f = gd.compile(leaves, [loss, *grads], checkpoint="sqrt")
+    whole = gd.compile(leaves, [loss, *grads])
+    ratios = [f.plan_for(T=n).arena_bytes / whole.plan_for(T=n).arena_bytes for n in (1, 100, 1000, 10000)]
+    assert ratios == sorted(ratios, reverse=True) and ratios[0] < 1.5 and ratios[-1] < 0.06
+
+
+def test_what_is_dear_is_computed_once():
+    loss, grads, leaves = recurrent(9)
+    found = forms(Graph("g", leaves, [loss, *grads]), [loss, *grads])
+    (forward, backward) = found.values()
+    names = [n.op.name for n in backward.body.nodes]
+    assert "tanh" in [n.op.name for n in forward.body.nodes] and "tanh" not in names
+    # the cotangents of h, and one product for each weight matrix, added in place
+    assert names.count("matmul") == 3 and len(backward.sums) == 2 and len(backward.body.updates) == 2
+    assert [v.shape for v in forward.extra] == [(4, 24), ()]  # tanh, and the number it is multiplied by
+
+
+def test_what_is_cheap_is_computed_again():
+    rows, W = gd.input("rows", (9, 4), "float64"), gd.input("W", (4, 4), "float64")
+    last, _ = gd.scan(lambda s, r: (gd.nn.relu(s @ W + r) * s, None), gd.zeros((4,), dtype="float64"), rows)
+    outputs = [last, *gd.grad(gd.sum(last), [rows, W])]
+    forward, backward = forms(Graph("g", [rows, W], outputs), outputs).values()
+    assert len(forward.extra) == 1  # what relu is taken of, or whether it is positive
+    assert "relu" in [n.op.name for n in backward.body.nodes]
+
+
+def test_a_history_that_is_used_as_a_value_stays_whole():
+    start = gd.input("start", (3,), "float64")
+    last, ys = gd.scan(lambda s, r: (gd.tanh(s * r), s), start, x)
+    first = gd.grad(gd.sum(last * gd.sum(ys)), [start, x])
+    outputs = [last, ys, *first, *gd.grad(gd.sum(first[1] * gd.sum(first[0])), [start, x])]
+    stored = bits(gd.compile([start, x], outputs), c0, x0)
+    for policy in POLICIES:
+        assert bits(gd.compile([start, x], outputs, checkpoint=policy), c0, x0) == stored
 
 
 def code(text):

@@ -7,7 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import graphdiff as gd
-from graphdiff.ir.dims import Dim, as_shape, as_size, broadcast, evaluate, exact_div, floor_div, named, substitute
+from graphdiff.ir.dims import (
+    Dim,
+    as_shape,
+    as_size,
+    broadcast,
+    ceil_sqrt,
+    evaluate,
+    exact_div,
+    floor_div,
+    least,
+    named,
+    names_of,
+    substitute,
+)
 
 ENV = {"a": 3, "b": 5, "c": 7}
 leaf = st.one_of(st.integers(-4, 9), st.sampled_from([named(n) for n in ENV]))
@@ -83,3 +96,14 @@ def test_broadcasting():
     assert broadcast((n,), (m,)) is None and broadcast((n,), (4,)) is None
     assert broadcast((n - 1 + 1,), (n,)) == (n,)
     assert isinstance(broadcast((n, 1), (1, 4))[0], Dim)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 1000))
+def test_sizes_of_segments(n, k):
+    size = least(ceil_sqrt(named("n") - 1), named("k") + 1)
+    root = ceil_sqrt(n)
+    assert (root - 1) ** 2 < max(n, 1) <= max(root**2, 1)
+    assert names_of(size) == {"n", "k"}
+    assert evaluate(size, {"n": n + 1, "k": k}) == min(root, k + 1)
+    assert substitute(size, {"n": n + 1, "k": k}) == min(root, k + 1)
+    assert evaluate(floor_div(named("n") + size - 1, size), {"n": n, "k": k}) * evaluate(size, {"n": n, "k": k}) >= n

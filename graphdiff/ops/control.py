@@ -4,7 +4,8 @@
 not change is computed once, outside: only nodes that depend on the body's own arguments are inside it. In a branch is
 all that its function makes, so that nothing of the other one runs.
 A loop's derivative by forward mode is a loop with doubled carries; by reverse mode a loop the other way round that
-takes the history of the carries and adds up the cotangents of what was captured. Both are loops again, so every
+takes the history of the carries and adds up the cotangents of what was captured (what of a step is stored instead of
+computed again is decided when instructions are made, schedule/loops.py). Both are loops again, so every
 order follows.
 Must not know: how inner graphs are run (csrc/kernels/control.c) or planned.
 """
