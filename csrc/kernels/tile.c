@@ -313,22 +313,25 @@ static void store_reduction(const walk *w, const gd_tile_reduction *r, const cha
     scatter(address(w, r->view), result, &r->shape, w->k, r->item);
 }
 
+/* the address table as a run starts */
+static inline uint64_t *start_table(const gd_call *call, const gd_tile_pass *pass) {
+    uint64_t scratch = (uint64_t)(uintptr_t)call->scratch, *at = (uint64_t *)(void *)((char *)call->scratch + pass->table);
+    for (int v = 0; v < pass->n_views; v++) {
+        const gd_tile_view *view = &pass->views[v];
+        uint64_t base = view->operand < 0 ? 0 : (uint64_t)(uintptr_t)call->operands[view->operand];
+        at[v] = base + (uint64_t)view->offset;
+    }
+    for (int e = pass->n_views; e < pass->n_entries; e++) at[e] = pass->start[e] + (pass->within[e] & scratch);
+    return at;
+}
+
 static void start_walk(walk *w, const gd_call *call, const gd_tile_pass *pass) {
     w->pass = pass;
     w->scratch = call->scratch;
     w->k = pass->k;
     w->first = 0;
     w->masked = pass->masked_total;
-    w->at = (uint64_t *)(void *)(w->scratch + pass->table);
-    for (int v = 0; v < pass->n_views; v++) {
-        const gd_tile_view *view = &pass->views[v];
-        uint64_t base = view->operand < 0 ? 0 : (uint64_t)(uintptr_t)call->operands[view->operand];
-        w->at[v] = base + (uint64_t)view->offset;
-    }
-    for (int e = pass->n_views; e < pass->n_entries; e++) {
-        if (pass->fixed[e] != NULL) w->at[e] = (uint64_t)(uintptr_t)pass->fixed[e];
-        else w->at[e] = pass->place[e] < 0 ? 0 : (uint64_t)(uintptr_t)(w->scratch + pass->place[e]);
-    }
+    w->at = start_table(call, pass);
     for (int l = 0; l < pass->n_loops; l++) w->index[l] = 0;
 }
 
@@ -397,9 +400,23 @@ static void join_segments(const gd_call *call, const gd_tile_pass *pass) {
     }
 }
 
+/* what small graphs spend their time in */
+static void run_straight(const gd_call *call, const gd_tile_pass *pass) {
+    const uint64_t *at = start_table(call, pass);
+    const int64_t n[GD_WIDTH_COUNT] = {1, pass->last_k, pass->last_k * pass->per_k};
+    const gd_tile_stage *stage = pass->stages;
+    for (const gd_tile_step *s = stage->steps, *end = s + stage->n_steps; s < end; s++)
+        ((gd_micro_fn)s->fn)((void *)(uintptr_t)at[s->out], (const void *)(uintptr_t)at[s->a],
+                             (const void *)(uintptr_t)at[s->b], (const void *)(uintptr_t)at[s->c], n[s->width]);
+}
+
 int GD_ISA_NAME(gd_k_tile)(const gd_call *call);
 int GD_ISA_NAME(gd_k_tile)(const gd_call *call) {
     const gd_tile *tile = call->block;
+    if (tile->straight) {
+        run_straight(call, tile->passes);
+        return GD_OK;
+    }
     for (int i = 0; i < tile->n_fills; i++) {
         const gd_tile_fill *fill = &tile->fills[i];
         char *to = (char *)call->operands[fill->operand] + fill->offset;

@@ -100,8 +100,8 @@ typedef struct {
     int64_t count[GD_TILE_LOOPS];
     gd_tile_view *views;
     int64_t *loop_stride;       /* [loops][views] */
-    const void **fixed;         /* [entries] a constant's address, or NULL */
-    int64_t *place;             /* [entries] else the scratch offset; -1: not an address, 0 when a run starts */
+    uint64_t *start;            /* [entries] what an entry that is no view holds when a run starts: a constant's address, */
+    uint64_t *within;           /* or, where all bits are set here and not none, an offset in the scratch */
     int64_t table;              /* scratch offset of the address table */
     gd_tile_stage *stages;
     gd_tile_reduction *reductions;
@@ -121,6 +121,7 @@ typedef struct {
 
 typedef struct {
     int32_t n_passes, n_fills;
+    int32_t straight;           /* 1: one pass over one tile, all of whose steps are micro-operations */
     gd_tile_pass *passes;       /* run in order; several make one part */
     gd_tile_fill *fills;
 } gd_tile;

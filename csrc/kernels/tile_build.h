@@ -40,8 +40,8 @@ typedef struct {
     int32_t *row_entry;         /* [ops] where a staged row reduction's result lives, or -1 */
     int64_t scratch;            /* bytes given out */
     int32_t n_entries, room_entries;
-    int64_t *place;             /* [entries] */
-    const void **fixed;
+    int64_t *place;             /* [entries] offset in the scratch; -1: of a note */
+    const void **fixed;         /* [entries] or an address; NULL: none */
     int8_t *entry_width;        /* of registers that are given back: width + 1; among entries from first_register on */
     int32_t first_register, room_views;
     int32_t *free[GD_WIDTH_COUNT];       /* entries of registers that no value lives in */

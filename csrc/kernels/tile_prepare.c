@@ -300,13 +300,14 @@ static void build_pass(builder *b, gd_tile_pass *pass, uint32_t reduced) {
 
     pass->n_entries = b->n_entries;
     size_t table = (size_t)b->n_entries;
-    int64_t *place = gd_tile_keep(b, table * sizeof *place);
-    const void **fixed = gd_tile_keep(b, table * sizeof *fixed);
+    pass->start = gd_tile_keep(b, table * sizeof *pass->start);
+    pass->within = gd_tile_keep(b, table * sizeof *pass->within);
     if (b->status != GD_OK) return;
-    memcpy(place + n_views, b->place + n_views, (table - (size_t)n_views) * sizeof *place);
-    memcpy(fixed + n_views, b->fixed + n_views, (table - (size_t)n_views) * sizeof *fixed);
-    pass->place = place;
-    pass->fixed = fixed;
+    for (size_t e = (size_t)n_views; e < table; e++) {
+        int is_note = b->place[e] < 0, is_fixed = b->fixed[e] != NULL;
+        pass->start[e] = is_fixed ? (uint64_t)(uintptr_t)b->fixed[e] : is_note ? 0 : (uint64_t)b->place[e];
+        pass->within[e] = is_fixed || is_note ? 0 : UINT64_MAX;
+    }
     pass->table = b->scratch;
     b->scratch += (int64_t)(table * sizeof(uint64_t));
     if (b->scratch > b->p->scratch) b->p->scratch = b->scratch;
@@ -316,6 +317,13 @@ static void build_pass(builder *b, gd_tile_pass *pass, uint32_t reduced) {
     pass->outer_per_part = (b->part_elements + inside - 1) / inside;
     pass->parts = (pass->outer_total + pass->outer_per_part - 1) / pass->outer_per_part;
     cut_segments(b, inside);
+}
+
+static int is_straight(const gd_tile_pass *pass) {
+    if (pass->n_loops > 0 || pass->n_stages > 1 || pass->n_reductions > 0) return 0;
+    for (int i = 0; i < pass->stages[0].n_steps; i++)
+        if (pass->stages[0].steps[i].kind != GD_STEP_MICRO) return 0;
+    return 1;
 }
 
 static void build_passes(builder *b) {
@@ -342,7 +350,9 @@ static void build_passes(builder *b) {
             b->in_pass[j] = has_own_walk(b, &s->stores[j]) ? loops_reduced(b, &s->stores[j], 0) == walks[i] : i == n - 1;
         build_pass(b, &b->tile->passes[i], walks[i]);
     }
+    if (b->status != GD_OK) return;
     b->p->parts = n == 1 ? b->tile->passes[0].parts : 1;
+    b->tile->straight = n == 1 && is_straight(&b->tile->passes[0]);
 }
 
 /* ---- reductions over nothing ---- */
