@@ -351,6 +351,20 @@ def test_segments_of_a_named_length_follow_it():
     assert ratios == sorted(ratios, reverse=True) and ratios[0] < 1.5 and ratios[-1] < 0.06
 
 
+def test_products_of_a_step_are_shared_out_and_no_bit_depends_on_it():
+    rows, start = gd.input("rows", (5, 64, 96)), gd.input("start", (64, 512))
+    W = gd.parameter("W", RNG.uniform(-0.05, 0.05, (512, 512)).astype("f"))
+    U = gd.parameter("U", RNG.uniform(-0.05, 0.05, (96, 512)).astype("f"))
+    last, _ = gd.scan(lambda s, r: (gd.tanh(r @ U + s @ W), None), start, rows)
+    loss = gd.mean(gd.square(last))
+    outputs = [loss, *gd.grad(loss, [W, U, start])]
+    feeds = RNG.uniform(-1, 1, (5, 64, 96)).astype("f"), RNG.uniform(-1, 1, (64, 512)).astype("f")
+    found = [gd.compile([rows, start], outputs, threads=n) for n in (1, 2, 3)]
+    assert found[0].plan.scratch_bytes <= found[2].plan.scratch_bytes
+    (one, *others) = [bits(f, *feeds) for f in found]
+    assert all(other == one for other in others)
+
+
 def test_what_is_dear_is_computed_once():
     loss, grads, leaves = recurrent(9)
     found = forms(Graph("g", leaves, [loss, *grads]), [loss, *grads])

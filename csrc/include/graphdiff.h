@@ -164,7 +164,8 @@ int gd_program_create(const int64_t *words, size_t n_words, const void *constant
                       gd_program **program, gd_fault *fault);
 void gd_program_destroy(gd_program *program);      /* counts references: contexts keep their program alive */
 int64_t gd_program_arena_bytes(const gd_program *program);    /* planned arena */
-int64_t gd_program_scratch_bytes(const gd_program *program);  /* registers and packing, one thread */
+int64_t gd_program_scratch_bytes(const gd_program *program);  /* registers and packing */
+int64_t gd_program_lane_bytes(const gd_program *program);     /* the same for each further thread that helps */
 int64_t gd_program_shared_bytes(const gd_program *program);   /* where threads leave parts of a result */
 int64_t gd_program_instructions(const gd_program *program);
 int gd_program_parallel(const gd_program *program);           /* whether any instruction can be shared out */

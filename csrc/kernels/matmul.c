@@ -121,9 +121,9 @@ static int choose_route(const matmul_block *b, int64_t m, int64_t n) {
     return ROUTE_GEMM;
 }
 
-/* Blocks of about 4 million operations along the longer side, at most 64; small entries go several to a part. */
+/* Blocks of about 2 million operations along the longer side, at most 64; small entries go several to a part. */
 static void cut(matmul_block *b, gd_prepare *p) {
-    const double unit = 4e6;
+    const double unit = 2e6;
     double m = (double)b->m, n = (double)b->n, k = (double)b->k;
     double work = 2 * m * n * k + 8 * (m * n + m * k + n * k) + 64;
     b->m_step = b->m;

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "../threads/pool.h"
 #include "program.h"
 
 struct gd_context {
@@ -18,20 +17,23 @@ struct gd_context {
     const void **slots;         /* what inputs, outputs and params were in the last run */
     char *arena, *scratch, *shared;
     void *arena_base, *scratch_base, *shared_base;
-    size_t lane_bytes;          /* scratch of one thread */
-    int lanes;                  /* threads there is scratch for */
+    gd_team team;               /* threads there is scratch for */
 };
 
 static const char never_bound;  /* the address of no feed: what slots hold before the first run */
 
+static size_t with_gap(int64_t bytes) { return ((size_t)bytes + 2 * GD_ALIGN - 1) / GD_ALIGN * GD_ALIGN; }
+
 static int scratch_allocate(gd_context *c, int lanes) {
     void *base;
-    char *scratch = gd_memory_zeroed(c->lane_bytes * (size_t)lanes, &base);
+    /* a line between lanes, so that threads do not write to each other's */
+    size_t own = with_gap(c->program->scratch_bytes), lane = with_gap(c->program->lane_bytes);
+    char *scratch = gd_memory_zeroed(own + lane * (size_t)(lanes - 1), &base);
     if (scratch == NULL) return GD_ERR_MEMORY;
     free(c->scratch_base);
     c->scratch = scratch;
     c->scratch_base = base;
-    c->lanes = lanes;
+    c->team = (gd_team){lanes, scratch + own, lane};
     return GD_OK;
 }
 
@@ -46,8 +48,6 @@ int gd_context_create(gd_program *program, gd_context **context) {
     c->slots = calloc((size_t)slots + 1, sizeof *c->slots);
     c->arena = gd_memory_zeroed((size_t)program->arena_bytes, &c->arena_base);
     c->shared = gd_memory_zeroed((size_t)program->shared_bytes, &c->shared_base);
-    /* a line between lanes, so that threads do not write to each other's */
-    c->lane_bytes = ((size_t)program->scratch_bytes + 2 * GD_ALIGN - 1) / GD_ALIGN * GD_ALIGN;
     if (c->addresses == NULL || c->slots == NULL || c->arena == NULL || c->shared == NULL ||
         scratch_allocate(c, program->max_parts > 1 ? gd_threads() : 1) != GD_OK) {
         gd_context_destroy(c);
@@ -67,12 +67,12 @@ int gd_context_set_threads(gd_context *context, int threads) {
     if (threads < 1) return GD_ERR_SHAPE;
     if (atomic_exchange_explicit(&context->running, 1, memory_order_acquire) != 0) return GD_ERR_BUSY;
     int lanes = context->program->max_parts > 1 ? threads : 1;
-    int status = lanes == context->lanes ? GD_OK : scratch_allocate(context, lanes);
+    int status = lanes == context->team.lanes ? GD_OK : scratch_allocate(context, lanes);
     atomic_store_explicit(&context->running, 0, memory_order_release);
     return status;
 }
 
-int gd_context_threads(const gd_context *context) { return context->lanes; }
+int gd_context_threads(const gd_context *context) { return context->team.lanes; }
 
 void gd_context_destroy(gd_context *context) {
     if (context == NULL) return;
@@ -101,43 +101,6 @@ static int bind(gd_context *c, const void *const *pointers, int64_t n, int64_t f
             c->addresses[g->slot_uses[k]] = (void *)pointer;
     }
     return GD_OK;
-}
-
-/* ---- one instruction on several threads ---- */
-
-typedef struct {
-    gd_context *context;
-    const gd_instruction *instruction;
-    atomic_flag lock;           /* guards the three below: taken by parts that failed only */
-    int status;
-    int64_t part;
-    gd_fault fault;
-} parts_job;
-
-static void run_part(void *argument, int64_t part, int lane) {
-    parts_job *job = argument;
-    gd_context *c = job->context;
-    gd_fault fault = job->fault;
-    gd_call call = {.block = job->instruction->block, .operands = c->addresses + job->instruction->first,
-                    .scratch = c->scratch + c->lane_bytes * (size_t)lane, .shared = c->shared, .part = part,
-                    .fault = &fault};
-    int status = job->instruction->run(&call);
-    if (status == GD_OK) return;
-    while (atomic_flag_test_and_set_explicit(&job->lock, memory_order_acquire)) {}
-    if (job->status == GD_OK || part < job->part) {   /* the first part that failed, whoever ran it */
-        job->status = status;
-        job->part = part;
-        job->fault = fault;
-    }
-    atomic_flag_clear_explicit(&job->lock, memory_order_release);
-}
-
-static int run_parts(gd_context *c, const gd_instruction *ins, gd_fault *fault) {
-    parts_job job = {.context = c, .instruction = ins, .lock = ATOMIC_FLAG_INIT, .fault = *fault};
-    gd_pool_run(run_part, &job, ins->parts, c->lanes);
-    if (ins->finishes && job.status == GD_OK) run_part(&job, ins->parts, 0);
-    if (job.status != GD_OK) *fault = job.fault;
-    return job.status;
 }
 
 /* ---- the loop ---- */
@@ -180,9 +143,9 @@ static int64_t nanoseconds(void) {
 }
 
 static inline int run_instruction(gd_context *c, const gd_instruction *ins, gd_call *call) {
-    if (ins->parts > 1) return run_parts(c, ins, call->fault);
     call->block = ins->block;
     call->operands = c->addresses + ins->first;
+    if (ins->parts > 1) return gd_parts_run(ins, call->operands, c->scratch, c->shared, &c->team, call->fault);
     return ins->run(call);
 }
 
@@ -190,7 +153,7 @@ static int run_all(gd_context *c, int flags, int64_t *ns, gd_fault *fault) {
     const gd_instruction *instructions = c->program->instructions;
     int64_t n = c->program->n_instructions, i = 0;
     int status = GD_OK;
-    gd_call call = {.scratch = c->scratch, .shared = c->shared, .part = 0, .fault = fault};
+    gd_call call = {.scratch = c->scratch, .shared = c->shared, .part = 0, .fault = fault, .team = &c->team};
     if (flags == 0 && ns == NULL) {
         for (; i < n; i++) {
             status = run_instruction(c, &instructions[i], &call);

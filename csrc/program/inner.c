@@ -1,5 +1,5 @@
 /* inner.c: owns programs inside programs: how one is read from a payload, and how it runs on borrowed memory.
- * A run allocates nothing; parts run one after the other, so the bits are those of any number of threads.
+ * A run allocates nothing; an instruction's parts are shared out to the threads that the outer one may use.
  */
 #include "inner.h"
 
@@ -19,7 +19,12 @@ int gd_inner_read(gd_prepare *p, int64_t *at, gd_program **inner) {
     const int64_t *words = p->payload + i + 2;
     *at = i + 2 + n_words + (n_constants + 7) / 8;
     if (n_words == 0) return GD_OK;
-    return gd_program_create_inner(p->memory, words, (size_t)n_words, words + n_words, (size_t)n_constants, inner, p->fault);
+    int status = gd_program_create_inner(p->memory, words, (size_t)n_words, words + n_words, (size_t)n_constants, inner,
+                                         p->fault);
+    if (status != GD_OK) return status;
+    if ((*inner)->max_parts > p->inside_parts) p->inside_parts = (*inner)->max_parts;
+    if ((*inner)->lane_bytes > p->inside_lane) p->inside_lane = (*inner)->lane_bytes;
+    return GD_OK;
 }
 
 int64_t gd_inner_slots(const gd_program *inner, enum gd_inner_kind kind) {
@@ -66,15 +71,14 @@ void gd_inner_bind(gd_inner_run *run, int64_t slot, const void *address) {
 
 int gd_inner_go(gd_inner_run *run, const gd_call *outer) {
     const gd_program *g = run->program;
-    gd_call call = {.scratch = run->scratch, .shared = run->shared, .fault = outer->fault};
+    gd_call call = {.scratch = run->scratch, .shared = run->shared, .fault = outer->fault, .team = outer->team};
     for (int64_t i = 0; i < g->n_instructions; i++) {
         const gd_instruction *ins = &g->instructions[i];
         call.block = ins->block;
         call.operands = run->addresses + ins->first;
-        for (call.part = 0; call.part < ins->parts + ins->finishes; call.part++) {
-            int status = ins->run(&call);
-            if (status != GD_OK) return status;
-        }
+        int status = ins->parts > 1 ? gd_parts_run(ins, call.operands, run->scratch, run->shared, outer->team, outer->fault)
+                                    : ins->run(&call);
+        if (status != GD_OK) return status;
     }
     return GD_OK;
 }

@@ -35,6 +35,8 @@ typedef struct gd_prepare {
     int64_t scratch;            /* bytes a part needs, contents undefined; 0 unless set */
     int64_t shared;             /* bytes that all parts share, contents undefined; 0 unless set. If it is, run is called
                                  * once more when all parts are done, with their number as the part. */
+    int64_t inside_parts, inside_lane;   /* of programs that the instruction runs: the most parts of an instruction, and
+                                          * bytes that each of them needs; 0 unless set */
     int8_t *may_alias;          /* [n_reads * n_writes], zeroed: set 1 where read i and write j may share bytes */
     struct gd_allocator *memory;
 } gd_prepare;
@@ -51,6 +53,13 @@ void *gd_prepare_block(gd_prepare *p, size_t bytes);
 
 static inline const gd_value *gd_operand(const gd_prepare *p, int64_t i) { return &p->values[p->ids[i]]; }
 
+/* threads that may work on an instruction together; lane 0 is the caller's */
+typedef struct {
+    int lanes;
+    char *scratch;              /* of lane 1, the others behind it */
+    size_t lane_bytes;
+} gd_team;
+
 /* given to run */
 typedef struct gd_call {
     const void *block;
@@ -59,6 +68,7 @@ typedef struct gd_call {
     void *shared;
     int64_t part;
     gd_fault *fault;
+    const gd_team *team;        /* for instructions of programs inside this one; NULL where others work already */
 } gd_call;
 
 typedef int (*gd_prepare_fn)(gd_prepare *p);

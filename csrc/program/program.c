@@ -211,7 +211,10 @@ static int read_instruction(reader *r, const gd_isa_table *isa, gd_instruction *
                             .finishes = p.shared > 0};
     if (p.shared > g->shared_bytes) g->shared_bytes = p.shared;
     if (p.scratch > g->scratch_bytes) g->scratch_bytes = p.scratch;
-    if (p.parts > g->max_parts) g->max_parts = p.parts;
+    int64_t parts = p.parts > p.inside_parts ? p.parts : p.inside_parts;
+    int64_t lane = p.parts > 1 && p.scratch > p.inside_lane ? p.scratch : p.inside_lane;
+    if (parts > g->max_parts) g->max_parts = parts;
+    if (lane > g->lane_bytes) g->lane_bytes = lane;
     return GD_OK;
 }
 
@@ -352,6 +355,7 @@ void gd_program_destroy(gd_program *program) {
 
 int64_t gd_program_arena_bytes(const gd_program *program) { return program->arena_bytes; }
 int64_t gd_program_scratch_bytes(const gd_program *program) { return program->scratch_bytes; }
+int64_t gd_program_lane_bytes(const gd_program *program) { return program->lane_bytes; }
 int64_t gd_program_shared_bytes(const gd_program *program) { return program->shared_bytes; }
 int64_t gd_program_instructions(const gd_program *program) { return program->n_instructions; }
 int gd_program_parallel(const gd_program *program) { return program->max_parts > 1; }

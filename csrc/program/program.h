@@ -29,7 +29,8 @@ struct gd_program {
     atomic_int references;
     int64_t n_values, n_instructions, n_operands;
     int64_t n_inputs, n_outputs, n_params;
-    int64_t arena_bytes, scratch_bytes, shared_bytes, max_parts;
+    int64_t arena_bytes, shared_bytes, max_parts;   /* max_parts: programs inside included */
+    int64_t scratch_bytes, lane_bytes;              /* of the thread that runs it; of another one that helps */
     gd_value *values;
     gd_instruction *instructions;
     int64_t *operands;          /* value ids, flat */
@@ -43,6 +44,9 @@ struct gd_program {
 /* as gd_program_create, for a program inside the one that `outer` belongs to */
 int gd_program_create_inner(gd_allocator *outer, const int64_t *words, size_t n_words, const void *constants,
                             size_t n_constants, gd_program **program, gd_fault *fault);
+/* all parts of an instruction, on all lanes of the team; scratch: lane 0's */
+int gd_parts_run(const gd_instruction *ins, void *const *operands, void *scratch, void *shared, const gd_team *team,
+                 gd_fault *fault);
 void gd_program_retain(gd_program *program);
 
 /* zeroed and 64-byte aligned; pages that are never touched cost nothing. *base is what to free. */

@@ -195,6 +195,11 @@ cdef class Program:
         return gd_program_scratch_bytes(self.handle)
 
     @property
+    def lane_bytes(self) -> int:
+        """Scratch of each further thread."""
+        return gd_program_lane_bytes(self.handle)
+
+    @property
     def shared_bytes(self) -> int:
         return gd_program_shared_bytes(self.handle)
 

@@ -36,6 +36,7 @@ cdef extern from "graphdiff.h" nogil:
     void gd_program_destroy(gd_program *program) noexcept
     int64_t gd_program_arena_bytes(const gd_program *program) noexcept
     int64_t gd_program_scratch_bytes(const gd_program *program) noexcept
+    int64_t gd_program_lane_bytes(const gd_program *program) noexcept
     int64_t gd_program_shared_bytes(const gd_program *program) noexcept
     int64_t gd_program_instructions(const gd_program *program) noexcept
     int gd_program_parallel(const gd_program *program) noexcept

@@ -211,7 +211,7 @@ class Program:
 
     def _scratch(self, program: Any) -> int:
         """Bytes of registers and packing, of which each thread that works has its own, and of what threads share."""
-        return program.shared_bytes + program.scratch_bytes * (self.threads if program.parallel else 1)
+        return program.shared_bytes + program.scratch_bytes + program.lane_bytes * (self.threads - 1)
 
     def _limited(self, env: dict[str, int], scratch: int) -> Layout:
         """The cheapest layout within the byte limit. Raises MemoryLimitError."""
