@@ -4,7 +4,7 @@
  * The functions of f32.h and f64.h take one element and have no branches, so that a loop over them becomes vectors.
  * Their polynomials are minimax fits (Remez' exchange) made for them, the leading coefficients rounded one after the
  * other. Each states its largest error in units in the last place (ulp) as csrc/tests/test_math.c measures it: for
- * float32 over bit patterns at a fixed stride (all of them, if asked), for float64 over samples, with a hardware fma
+ * float32 over every 499th bit pattern (any number of them, if asked), for float64 over samples, with a hardware fma
  * and without.
  */
 #ifndef GD_REAL_H
