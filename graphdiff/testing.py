@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any
 
 import numpy as np
 
-from .errors import GradientMismatch, GraphError
+from .errors import FeedError, GradientMismatch, GraphError
 from .ir.dtypes import FLOATS, float64
 from .ir.graph import LEAVES, Node, Value, topological
 from .ops.leaves import input as input_
@@ -80,10 +81,14 @@ def check_grad(
     element by element, larger ones along random directions. Tolerances follow the dtype: 1e-6 in float64, 2e-3 in
     float32, relative to the size of the derivative. Nothing is changed: parameters keep their values.
 
-    Returns a :class:`Report`. Raises GradientMismatch naming the operation whose rule is at fault.
+    Returns a :class:`Report`. Raises GradientMismatch naming the operation whose rule is at fault; FeedError for a feed
+    that is no dict.
     Example: ``print(gd.check_grad(loss, [W, b], {x: x0, t: t0}))``.
     """
     loss, leaves = scalar_loss("check_grad", loss), flatten(wrt, "check_grad")
+    if not isinstance(feed, (Mapping, NoneType)):
+        raise FeedError(f"check_grad: feed is a dict of arrays by input or name, got {type(feed).__name__}",
+                        source=where_am_i())  # fmt: skip
     for mode in modes:
         if mode not in ("vjp", "jvp"):
             raise GraphError(f'check_grad: modes are "vjp" and "jvp", got {mode!r}', source=where_am_i())

@@ -29,6 +29,9 @@ key = gd.input("key", (), "int64")
 Shape, DType, Graph = gd.ShapeError, gd.DTypeError, gd.GraphError
 
 TABLE = [
+    # NumPy's own functions, whose defaults are others
+    (Graph, "np.sum: does not take Tensors; write gd.sum", lambda: np.sum(a)),
+    (Graph, "np.concatenate: does not take Tensors; see the gd functions", lambda: np.concatenate([a, a])),
     # axes
     (Shape, "sum: axis 2 is out of range for 2 dimensions", lambda: gd.sum(a, axis=2)),
     (Shape, "max: axis -3 is out of range for 2 dimensions", lambda: gd.max(a, axis=-3)),
@@ -158,7 +161,7 @@ TABLE = [
     (DType, "logical_and: needs bool operands", lambda: gd.logical_and(i, i)),
     (DType, "bitwise_and: needs integer or bool", lambda: v & v),
     (DType, "where: the condition is int64", lambda: gd.where(i, v, v)),
-    (DType, "add: needs a number operands, got bool", lambda: p + p),
+    (DType, "add: needs integer or floating operands, got bool", lambda: p + p),
     (DType, "linspace: gives floats", lambda: gd.linspace(0, 1, 5, dtype="int64")),
     # random numbers
     (Graph, "random.bernoulli: |bernoulli: ", lambda: gd.random.bernoulli(key, 1.5, (2,))),

@@ -1,6 +1,8 @@
 """Compiled functions: feeds, results, updates, sizes, plans, bound calls, forks, saving."""
 
+import copy
 import ctypes
+import pickle
 import threading
 
 import numpy as np
@@ -276,7 +278,7 @@ def test_what_bind_refuses():
         (np.ones((4, 4)), None, "fed|float32, got float64"), (good[::2], None, "contiguous"),
         ([1], None, "must be an array"),
         (good, [np.ones((4, 4))], "float64"), (good, [np.ones(4, np.float32)], "shape"), (good, [good], "overlaps"),
-        (good, [], "1 outputs, got 0"),
+        (good, [], "give a list of 1 array"),
     ):  # fmt: skip
         with pytest.raises(gd.FeedError, match=text):
             f.bind(x=feed, out=out)
@@ -385,6 +387,48 @@ def test_a_parsed_graph_compiles_with_values():
         gd.compile(gd.parse(str(f.graph)), parameters={**values, "Q": 1})
 
 
+def test_results_are_bound_by_structure_and_not_by_order():
+    x = gd.input("x", shape=("batch",))
+    f = gd.compile([x], {"low": gd.min(x), "rest": [gd.max(x), (gd.sum(x),)]})
+    low, high, total = (np.zeros((), np.float32) for _ in range(3))
+    X = np.array([1, 2, 4], np.float32)
+    for out in ({"rest": [high, (total,)], "low": low}, [low, high, total]):
+        low[...] = high[...] = total[...] = 0
+        f.bind(x=X, out=out)()
+        assert (low, high, total) == (1, 4, 7)
+    for out in ({"low": low, "rest": [high, total]}, {"low": low}, [low, high], 3):
+        with pytest.raises(gd.FeedError, match="out has not the structure of the results; give a list of 3 arrays"):
+            f.bind(x=X, out=out)
+
+
+def test_functions_are_pickled_and_copied_with_values_of_their_own():
+    n = gd.state("n", value=np.int64(0))
+    x = gd.input("x", shape=("batch",))
+    f = gd.compile([x], {"sum": gd.sum(x)}, updates={n: n + 1}, checkpoint="sqrt")
+    one = np.ones(3, np.float32)
+    f(one)
+    for g in (pickle.loads(pickle.dumps(f)), copy.deepcopy(f)):
+        assert g(one) == f(one) and g.parameters[0].value == 2
+    assert n.value == 3
+
+
+def test_values_given_to_a_graph_are_that_functions_own():
+    x, n, W = gd.input("x", shape=("batch",)), gd.state("n", value=np.int64(0)), gd.parameter("W", value=np.float32(2))
+    first = gd.compile([x], x * W, updates={W: W + 1.0, n: n + 1})
+    second = gd.compile(first.graph, parameters={"W": 10.0})
+    third = gd.compile(gd.parse(str(first.graph)), parameters={"W": np.float32(5), "n": 7})
+    one = np.ones(1, np.float32)
+    assert [float(f(one)[0]) for f in (first, second, third, first, second, third)] == [2, 10, 5, 3, 11, 6]
+    assert W.value == 4 and n.value == 4, "the second shares n, which nobody gave"
+    held = {p.name: p.value for p in third.parameters}
+    assert held["W"] == 7 and held["n"] == 9
+    with pytest.raises(gd.ShapeError, match=r"W has shape \(\), got \(2,\)"):
+        gd.compile(first.graph, parameters={"n": 1, "W": np.zeros(2, np.float32)})
+    with pytest.raises(gd.DTypeError, match="W is float32, got float64"):
+        gd.compile(first.graph, parameters={"W": np.float64(1)})
+    assert n.value == 4
+
+
 def test_profiles_name_every_instruction(tmp_path):
     x, t, params, loss = mlp()
     f = gd.compile([x, t], [loss, *gd.grad(loss, params)])
@@ -420,3 +464,9 @@ def test_bad_numbers_of_threads():
             gd.compile([x], x, threads=bad)
         with pytest.raises(gd.GraphError, match="set_num_threads"):
             gd.set_num_threads(bad)
+
+
+def test_a_feed_of_check_grad_is_a_dict():
+    *_, params, loss = mlp()
+    with pytest.raises(gd.FeedError, match="feed is a dict of arrays by input or name, got list"):
+        gd.check_grad(loss, params, list(feeds(3)))

@@ -96,7 +96,7 @@ def check_dtype(name: str, xs: Sequence[Tensor], accepts: str) -> None:
     allowed = _ACCEPTS[accepts]
     for x in xs:
         if x.dtype not in allowed:
-            what = {"float": "floating", "numeric": "a number", "integer": "integer", "bool": "bool",
+            what = {"float": "floating", "numeric": "integer or floating", "integer": "integer", "bool": "bool",
                     "integer_or_bool": "integer or bool"}[accepts]  # fmt: skip
             write = {"float": "float32", "numeric": "float32", "integer": "int64", "bool": "bool",
                      "integer_or_bool": "int64"}[accepts]  # fmt: skip

@@ -218,6 +218,14 @@ class Tensor(Value):
             raise GraphError(f"{what} has no graphdiff operation; see the gd functions", source=where_am_i())
         return op.public(*inputs)
 
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        # Not handed on by name: NumPy's defaults (a flattened axis, places instead of sizes) are often others.
+        if function in (np.shape, np.ndim):
+            return getattr(args[0], function.__name__)
+        name = function.__name__
+        instead = f"write gd.{name}" if name in REGISTRY else "see the gd functions"
+        fail(GraphError, f"np.{name}", f"does not take Tensors; {instead}", [a for a in args if isinstance(a, Value)])
+
     def __getitem__(self, key: Any) -> Tensor:
         return _index(self, key)
 
@@ -358,8 +366,8 @@ def as_tensor(x: Any, op: str = "as_tensor", beside: np.dtype | None = None) -> 
         fail(DTypeError, op, f"expected a Tensor, an array or a number, got {type(x).__name__}")
     dtype = weak_dtype(example, beside) if beside is not None else None
     if beside is not None and dtype is None:
-        kind = {bool: "bool", int: "integer", float: "floating"}[type(example)]
-        fail(DTypeError, op, f"a {kind} number beside {beside.name}; write .astype('float32') on the {beside.name} "
+        kind = {bool: "a bool", int: "an integer", float: "a floating"}[type(example)]
+        fail(DTypeError, op, f"{kind} number beside {beside.name}; write .astype('float32') on the {beside.name} "
              f"operand, or a number of its kind", [x])  # fmt: skip
     if dtype is None:
         dtype = {bool: bool_, int: int64, float: float32}[type(example)]

@@ -7,6 +7,7 @@ Must not know: how a program is made or run.
 
 from __future__ import annotations
 
+import io
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -19,8 +20,9 @@ from ..errors import CompileError, DTypeError, FeedError, GraphdiffError, GraphE
 from ..ir.dims import evaluate
 from ..ir.graph import Graph, Node, Value, collector_paused, topological, user_source
 from ..ir.text import type_text
-from ..ops.leaves import Watcher
-from ..ops.tensor import Storage, Tensor, as_tensor, call_text, describe
+from ..ops.leaves import Watcher, parameter, state
+from ..ops.rebuild import rebuild
+from ..ops.tensor import Tensor, as_tensor, call_text, describe
 from ..schedule.checkpoint import Every
 from ..schedule.cost import NOMINAL, Costs
 from ..schedule.instruction import Instruction
@@ -184,6 +186,18 @@ def _fill(structure: Any, arrays: Sequence[np.ndarray]) -> Any:
     return type(structure)([_fill(v, arrays) for v in structure])
 
 
+def _spread(structure: Any, given: Any, found: dict[int, Any]) -> bool:
+    """Finds the array in ``given`` for each place of the structure; False where ``given`` has another structure."""
+    if isinstance(structure, (int, Sparse)):
+        found[structure if isinstance(structure, int) else structure.place] = given
+        return not isinstance(given, (dict, list, tuple))
+    if isinstance(structure, dict):
+        return (isinstance(given, dict) and structure.keys() == given.keys() and
+                all(_spread(v, given[k], found) for k, v in structure.items()))  # fmt: skip
+    return (isinstance(given, (list, tuple)) and len(structure) == len(given) and
+            all(_spread(v, g, found) for v, g in zip(structure, given)))  # fmt: skip
+
+
 def _graph_of(inputs: Any, outputs: Any, updates: Any, name: str) -> tuple[Graph, Any]:
     leaves = [inputs] if isinstance(inputs, Value) else list(inputs)
     for x in leaves:
@@ -212,25 +226,26 @@ def _graph_of(inputs: Any, outputs: Any, updates: Any, name: str) -> tuple[Graph
 
 
 def _with_values(graph: Graph, values: Mapping[str, Any]) -> Graph:
-    """A parsed graph with storage given to its parameters and states."""
+    """The graph with the parameters and states named in ``values`` replaced by ones that hold those, so that no
+    function compiled before from the same graph changes."""
     names = {p.name for p in graph.parameters}
     for extra in set(values) - names:
-        raise GraphError(f"compile: the graph has no parameter {extra!r}; it has {', '.join(sorted(names)) or 'none'}")
+        raise GraphError(f"compile: the graph has no parameter {extra!r}; it has {', '.join(sorted(names)) or 'none'}",
+                         source=_here())  # fmt: skip
+    given: dict[Any, Any] = {}
     for p in graph.parameters:
-        storage = p.node.attrs.get("storage")
         if p.name in values:
-            array = np.asarray(values[p.name])
-            if storage is None:
-                if array.shape != p.shape or array.dtype != p.dtype:
-                    raise ShapeError(
-                        f"compile: parameter {p.name!r} is {type_text(p)}, got {array.dtype} {array.shape}"
-                    )
-                p.node.attrs["storage"] = Storage(array)
-            else:
-                storage.assign(array, p)
-        elif storage is None:
-            raise GraphError(f"compile: the text has no values; give parameters={{{p.name!r}: array}}")
-    return graph
+            given[p] = (parameter if p.node.op.name == "parameter" else state)(p.name, np.zeros(p.shape, p.dtype))
+            given[p].value = values[p.name]
+        elif p.node.attrs.get("storage") is None:
+            raise GraphError(f"compile: the text has no values; give parameters={{{p.name!r}: array}}", source=_here())
+    if not given:
+        return graph
+    values_now: list[Any] = [*graph.outputs, *(v for _, v in graph.updates)]
+    made = rebuild(values_now, given)
+    updates = [(given.get(p, p), v) for (p, _), v in zip(graph.updates, made[len(graph.outputs) :])]
+    return Graph(graph.name, graph.inputs, made[: len(graph.outputs)], updates,
+                 [given.get(p, p) for p in graph.parameters])  # fmt: skip
 
 
 def _check_checkpoint(checkpoint: Any) -> None:
@@ -453,9 +468,9 @@ class Function(_core.Runner):
     def bind(self, *, out: Any = None, **feeds: Any) -> Bound:
         """A call fixed to buffers: ``b = f.bind(x=buf, out=[...])``, then ``b()`` reads and writes them in place.
 
-        Feeds are C-contiguous arrays of exactly the input's dtype; ``out`` a writable array for each output (made if
-        not given; ``b.out``). ``b.address`` is the pair (C function pointer, user data) of an ``int f(void *)``.
-        Raises FeedError."""
+        Feeds are C-contiguous arrays of exactly the input's dtype; ``out`` a writable array for each output, as a list
+        or in the structure of the results (made if not given; ``b.out``). ``b.address`` is the pair (C function
+        pointer, user data) of an ``int f(void *)``. Raises FeedError."""
         arrays = []
         for v in self.graph.inputs:
             if v.name not in feeds:
@@ -472,9 +487,14 @@ class Function(_core.Runner):
         if out is None:
             results = [np.empty(self._shape(v, env), v.dtype) for v in outputs]
         else:
-            given = [out] if isinstance(out, np.ndarray) else list(out.values()) if isinstance(out, dict) else list(out)
-            if len(given) != len(outputs):
-                raise self._feed_error(f"bind: {len(outputs)} outputs, got {len(given)} arrays in out")
+            found: dict[int, Any] = {}
+            if not _spread(self._structure, out, found):  # the results' own structure, or simply one after the other
+                given = [out] if isinstance(out, np.ndarray) else out
+                if not isinstance(given, (list, tuple)) or len(given) != len(outputs):
+                    raise self._feed_error(f"bind: out has not the structure of the results; give a list of "
+                                           f"{len(outputs)} arrays")  # fmt: skip
+                found = dict(enumerate(given))
+            given = [found[n] for n in range(len(outputs))]
             results = [self._buffer(f"out[{n}]", a, v.dtype, self._shape(v, env), True)
                        for n, (a, v) in enumerate(zip(given, outputs))]  # fmt: skip
             self._check_apart(arrays, results)
@@ -508,6 +528,12 @@ class Function(_core.Runner):
         Raises GraphError where a dict of results has keys that are no strings, OSError where it cannot be written."""
         write(path, Saved(self._program, self.graph, self._structure, self._monitor_names, dict(self._messages)))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as saved: what is unpickled, or copied, has parameters and states of its own."""
+        file = io.BytesIO()
+        write(file, Saved(self._program, self.graph, self._structure, self._monitor_names, dict(self._messages)))
+        return _unpickled, (file.getvalue(),)
+
     def profile(self, *args: Any, calls: int = 20, **kwargs: Any) -> Profile:
         """Time, flops, bytes and source line of each instruction, averaged over ``calls`` calls with these feeds.
 
@@ -540,6 +566,10 @@ def load(path: str | Path) -> Function:
 
     Raises GraphError for what is no such file. Example: ``step = gd.load("step.gd")``."""
     return Function(*read(path))
+
+
+def _unpickled(data: bytes) -> Function:
+    return Function(*read(io.BytesIO(data)))
 
 
 class Bound(_core.Bound):

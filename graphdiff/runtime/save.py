@@ -10,7 +10,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -35,8 +35,10 @@ class Saved(NamedTuple):
     checks: dict[Node, Watcher]
 
 
-def write(path: str | Path, saved: Saved) -> None:
-    """Writes a file that :func:`read` reads. Raises GraphError where the results' dict has keys that are no strings."""
+def write(path: str | Path | BinaryIO, saved: Saved) -> None:
+    """Writes a file, by path or open, that :func:`read` reads.
+
+    Raises GraphError where the results' dict has keys that are no strings."""
     graph = saved.graph
     whole = Graph(graph.name, graph.inputs, [*graph.outputs, *(n.outputs[0] for n in saved.checks)], graph.updates,
                   graph.parameters)  # fmt: skip
@@ -58,7 +60,7 @@ def write(path: str | Path, saved: Saved) -> None:
             z.writestr(f"parameter{i}.npy", buffer.getvalue())
 
 
-def read(path: str | Path) -> Saved:
+def read(path: str | Path | BinaryIO) -> Saved:
     """What :func:`write` wrote. Raises GraphError for what is no such file."""
     graph, meta, arrays = _read(path)
     for p, array in zip(graph.parameters, arrays):
@@ -74,7 +76,7 @@ def read(path: str | Path) -> Saved:
     return Saved(program, graph, _decode(meta["structure"]), tuple(meta["monitors"]), messages)
 
 
-def _read(path: str | Path) -> tuple[Graph, dict[str, Any], list[np.ndarray]]:
+def _read(path: str | Path | BinaryIO) -> tuple[Graph, dict[str, Any], list[np.ndarray]]:
     try:
         with zipfile.ZipFile(path) as z:
             meta = json.loads(z.read("function.json"))
