@@ -2,6 +2,7 @@
 
 import copy
 import ctypes
+import json
 import pickle
 import threading
 
@@ -436,7 +437,18 @@ def test_profiles_name_every_instruction(tmp_path):
     assert len(p.rows) == len(f.plan.instructions) and p.total_ns > 0
     assert any("test_function.py" in r.source for r in p.rows) and "matmul" in str(p)
     p.write_trace(tmp_path / "trace.json")
-    assert "traceEvents" in (tmp_path / "trace.json").read_text()
+    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    assert [e["name"] for e in events] == [r.name for r in p.rows] and events[0]["args"]["of ceiling"] > 0
+    assert sum(r.flops for r in p.rows) == f.plan.flops
+
+
+def test_profiles_say_what_sets_the_ceiling():
+    a, b = gd.input("a", (256, 256)), gd.input("b", (1 << 16,))
+    p = gd.compile([a, b], [a @ a, b + 1.0]).profile(np.ones((256, 256), np.float32), np.ones(1 << 16, np.float32))
+    product, addition = (next(r for r in p.rows if r.name == n) for n in ("matmul", "add"))
+    assert product.bound == "flops" and product.flops == 2 * 256**3
+    assert addition.bound == "bytes" and addition.bytes == 2 * 4 * (1 << 16)
+    assert product.of_ceiling == product.ceiling_ns / product.ns and "% bytes" in str(p)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])

@@ -24,7 +24,7 @@ from ..ops.leaves import Watcher, parameter, state
 from ..ops.rebuild import rebuild
 from ..ops.tensor import Tensor, as_tensor, call_text, describe
 from ..schedule.checkpoint import Every
-from ..schedule.cost import NOMINAL, Costs
+from ..schedule.cost import NOMINAL, Costs, bytes_of
 from ..schedule.instruction import Instruction
 from ..schedule.limit import parse_bytes
 from ..transforms.simplify import simplify
@@ -552,9 +552,9 @@ class Function(_core.Runner):
         np.add.at(ns, self._layout.template.tags, total / max(1, calls))
         rows, costs = [], self._program.costs
         for row, i, t in zip(self.plan.instructions, self._layout.order, ns):
-            size = sum(evaluate(b.count, env) * b.dtype.itemsize for b in {*i.reads, *i.writes})
-            predicted = 1e9 * costs.seconds(i, env)
-            rows.append(ProfileRow(row.index, row.phase, row.name, row.source, float(t), row.flops, size, predicted))
+            ceiling = costs.ceiling(i, env)
+            rows.append(ProfileRow(row.index, row.phase, row.name, row.source, float(t), row.flops, bytes_of(i, env),
+                                   1e9 * costs.seconds(i, env), 1e9 * ceiling.seconds, ceiling.by))  # fmt: skip
         return Profile(self.name, rows, max(1, calls), costs.factors)
 
     def __repr__(self) -> str:

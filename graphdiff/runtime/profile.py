@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 class ProfileRow(NamedTuple):
     """One instruction: ``ns`` per call and as ``predicted_ns`` by the rates of the machine, ``flops``, ``bytes`` read
-    and written, the user's ``source`` line."""
+    and written, the user's ``source`` line; ``ceiling_ns``, what this machine's best product takes for as many flops or
+    a copy for as many bytes, whichever ``bound`` says takes longer."""
 
     index: int  # type: ignore[assignment]  # not tuple's
     phase: str
@@ -23,6 +24,13 @@ class ProfileRow(NamedTuple):
     flops: int
     bytes: int
     predicted_ns: float
+    ceiling_ns: float
+    bound: str  # "flops" or "bytes"
+
+    @property
+    def of_ceiling(self) -> float:
+        """The achieved rate ÷ the measured ceiling: 1 where nothing is left to gain."""
+        return self.ceiling_ns / self.ns if self.ns else 0.0
 
     @property
     def gflops(self) -> float:
@@ -68,20 +76,23 @@ class Profile:
     def __str__(self) -> str:
         total = self.total_ns or 1.0
         lines = [f"{self.name}: {total / 1000:.1f} us a call in {len(self.rows)} instructions (mean of {self.calls}), "
-                 f"predicted {self.predicted_ns / 1000:.1f} us",
+                 f"predicted {self.predicted_ns / 1000:.1f} us; of the ceiling that flops or bytes set: "
+                 f"{100 * sum(r.ceiling_ns for r in self.rows) / total:.0f} %",
                  f"{'#':>5}  {'phase':<9}  {'us':>10}  {'predicted':>10}  {'%':>5}  {'Gflop/s':>8}  {'GB/s':>7}  "
-                 f"operation"]  # fmt: skip
+                 f"{'of ceiling':>11}  operation"]  # fmt: skip
         for r in sorted(self.rows, key=lambda r: -r.ns):
             at = f"  # {r.source}" if r.source else ""
             lines.append(f"{r.index:>5}  {r.phase:<9}  {r.ns / 1000:>10.2f}  {r.predicted_ns / 1000:>10.2f}  "
-                         f"{100 * r.ns / total:>5.1f}  {r.gflops:>8.2f}  {r.gbytes:>7.2f}  {r.name}{at}")  # fmt: skip
+                         f"{100 * r.ns / total:>5.1f}  {r.gflops:>8.2f}  {r.gbytes:>7.2f}  "
+                         f"{100 * r.of_ceiling:>4.0f} % {r.bound}  {r.name}{at}")  # fmt: skip
         return "\n".join(lines)
 
     def write_trace(self, path: str | Path) -> None:
         """Writes a trace that chrome://tracing and Perfetto open."""
         events, at = [], 0.0
         for r in self.rows:
-            args = {"source": r.source, "flops": r.flops, "bytes": r.bytes}
+            args = {"source": r.source, "flops": r.flops, "bytes": r.bytes, "Gflop/s": r.gflops, "GB/s": r.gbytes,
+                    "of ceiling": r.of_ceiling, "bound": r.bound, "predicted us": r.predicted_ns / 1000}  # fmt: skip
             events.append({"name": r.name, "cat": r.phase, "ph": "X", "pid": 0, "tid": 0, "ts": at / 1000,
                            "dur": r.ns / 1000, "args": args})  # fmt: skip
             at += r.ns

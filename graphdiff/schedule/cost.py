@@ -82,6 +82,13 @@ def _points(data: Sequence[Sequence[float]]) -> Points:
     return points
 
 
+class Ceiling(NamedTuple):
+    """The least ``seconds`` and what sets them, ``"flops"`` or ``"bytes"``."""
+
+    seconds: float
+    by: str
+
+
 class Costs:
     """Predicts seconds. ``rates`` is asked for at the first prediction; ``factors`` multiply, by :func:`key_of`."""
 
@@ -101,16 +108,22 @@ class Costs:
         seconds = self._by_rates(i, env)
         return seconds * self.factors.get(key_of(i), 1.0) if self.factors else seconds
 
+    def ceiling(self, i: Instruction, env: Mapping[str, int]) -> Ceiling:
+        """What no instruction of so many flops and bytes goes below: its flops at the best rate of any product, its
+        bytes at the rate of a copy of as many."""
+        rates, flops, moved = self.rates, evaluate(i.flops, env), bytes_of(i, env)
+        best = max(rate for _, rate in rates.kernels.get(f"matmul {_dtype(i)}", UNKNOWN_KERNEL))
+        by_flops, by_bytes = flops / best, moved / _rate_at(rates.moved, moved)
+        return Ceiling(by_flops, "flops") if by_flops > by_bytes else Ceiling(by_bytes, "bytes")
+
     def _by_rates(self, i: Instruction, env: Mapping[str, int]) -> float:
-        rates = self.rates
-        moved = sum(evaluate(b.count, env) * b.dtype.itemsize for b in {*i.reads, *i.writes})
+        rates, moved = self.rates, bytes_of(i, env)
         work = max(self._computing(i, env), moved / _rate_at(rates.moved, moved) if moved else 0.0)
         return work + rates.instruction * len(i.steps)
 
     def _computing(self, i: Instruction, env: Mapping[str, int]) -> float:
         flops = evaluate(i.flops, env)
-        double = any(b.dtype.itemsize == 8 and b.dtype.kind == "f" for b in (*i.reads, *i.writes))
-        dtype = DTYPES[double]
+        dtype = _dtype(i)
         seconds = 0.0
         for step in i.steps:
             inner = [item for item in step.payload if hasattr(item, "instructions")]
@@ -119,7 +132,7 @@ class Costs:
                 seconds += max(1.0, runs) * sum(self._by_rates(j, env) for n in inner for j in n.instructions)
             elif step.kernel == "tile":
                 known = self.rates.operations.get(dtype, {})
-                each = [known.get(name) or (PLAIN if name in _ARITHMETIC else DEAR) * (1 + double)
+                each = [known.get(name) or (PLAIN if name in _ARITHMETIC else DEAR) * (1 + DTYPES.index(dtype))
                         for name in _operations(step.payload)]  # fmt: skip
                 elements = flops / max(1, len(i.nodes))  # flops: one an element and node
                 seconds += flops * sum(each) / max(1, len(each)) / _rate_at(self.rates.shared, elements)
@@ -132,6 +145,15 @@ class Costs:
 def key_of(i: Instruction) -> tuple[str, str]:
     """What an instruction of one function is recognised by in another of the same graph: name and source line."""
     return i.name, next((str(n.source) for n in i.nodes if n.source), "")
+
+
+def bytes_of(i: Instruction, env: Mapping[str, int]) -> int:
+    """Bytes read and written, each buffer once."""
+    return sum(evaluate(b.count, env) * b.dtype.itemsize for b in {*i.reads, *i.writes})
+
+
+def _dtype(i: Instruction) -> str:
+    return DTYPES[any(b.dtype.itemsize == 8 and b.dtype.kind == "f" for b in (*i.reads, *i.writes))]
 
 
 def _operations(payload: Sequence[Any]) -> list[str]:
