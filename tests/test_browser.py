@@ -11,7 +11,7 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 from test_ops import REGISTRY, SAMPLED, Case, samples
 
 import graphdiff as gd
@@ -23,6 +23,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt install chromium)")
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
              "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+DRAWN = "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => drawn())))"
 
 # Primitives that the page does not compute: what depends on them is shown as recorded.
 RECORDED = {
@@ -136,6 +138,103 @@ def test_the_rewrites_of_a_node_are_counted(browse, tmp_path):
     assert re.search(r"rewrites\s+it came to be after [1-9]", page.locator("#panel").inner_text())
 
 
+def test_before_anything_is_chosen_the_whole_is_told(browse, net):
+    page = browse(net[0])
+    told = page.locator("#panel").inner_text()
+    assert re.search(r"leaf\s+2 nodes", told) and re.search(r"forward\s+3 nodes", told)
+    page.click("#panel a >> nth=1")
+    assert page.locator("#panel .equation").inner_text().startswith(re.search(r"gradient of W: (\S+)", told)[1])
+
+
+def test_what_is_pointed_at_is_shown_until_it_is_left(browse, net):
+    page = browse(net[0])
+    page.locator("#boxes g", has_text="%1 tanh").click()
+    page.locator("#boxes g", has_text="%0 matmul").hover()
+    assert page.locator("#panel .equation").inner_text() == "%0 = matmul(x, W)"
+    assert page.locator("#boxes g.chosen").text_content().startswith("%0 matmul")
+    page.hover("#panel")
+    assert page.locator("#panel .equation").inner_text() == "%1 = tanh(%0)"
+    block = page.locator("#arena rect").first.bounding_box()
+    page.mouse.move(block["x"] + 3, block["y"] + 3)
+    assert "bytes at offset" in page.locator("#block").inner_text()
+    assert page.locator("#arena rect.chosen").count() == 1
+
+
+def test_all_of_it_by_keys_alone_and_read_aloud(browse, net):
+    page = browse(net[0])
+    tree = page.locator("body").aria_snapshot()
+    for told in ('combobox "Detail"', 'searchbox "Find"', 'button "Step on"', 'slider "Step"', 'img "Arena of ',
+                 'application "The graph: arrow keys step through it"', 'button "x, f64[2,3], leaf"'):
+        assert told in tree, tree  # fmt: skip
+    reached = set()
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id"))
+    assert {"detail", "find", "reset", "drawing", "panel", "first", "back", "next", "last", "slider"} <= reached
+    page.focus("#drawing")
+    page.keyboard.press("Home")
+    said = page.locator("#said")
+    assert said.inner_text() == "%0 = matmul(x, W), f64[2,2]"
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert re.fullmatch(r"%2 = sum\(%1\), f64\[\], is −?[\d.]+", said.inner_text())
+    active = page.get_attribute("#drawing", "aria-activedescendant")
+    expect(page.locator("#boxes .chosen")).to_have_count(1)
+    assert page.get_attribute("#boxes .chosen", "id") == active
+    assert page.get_attribute("#slider", "aria-valuetext") == page.locator("#step").inner_text()
+    assert page.evaluate("[...document.querySelectorAll('input, button, select')].every((e) => e.labels?.length "
+                         "|| e.ariaLabel || e.textContent)")  # fmt: skip
+
+
+def test_an_operation_on_arrays_shows_what_its_rule_is_made_of(browse, net):
+    page = browse(net[0])
+    find(page, "matmul")
+    link = page.locator(".link", has_text="x̄₂ += x₁ᵀ @ ȳ")
+    assert "with x₁ = x" in link.inner_text() and "× local derivative" not in link.inner_text()
+    upstream, x, product = (values_in(page, f".link .factor:has-text('{t}') >> nth=-1 >> .value")
+                            for t in ("upstream", "with x₁", "to the adjoint of W"))  # fmt: skip
+    np.testing.assert_allclose(np.reshape(x, (2, 3)).T @ np.reshape(upstream, (2, 2)), np.reshape(product, (3, 2)),
+                               rtol=1e-3)  # fmt: skip
+
+
+def test_a_compiled_function_shows_its_merges(browse, tmp_path):
+    x, W = gd.input("x", shape=(3, 3), dtype="float64"), gd.parameter("W", value=np.full((3, 3), 0.3))
+    h = gd.tanh(x @ W) @ W
+    f = gd.compile([x], gd.sum(h), updates={W: W - gd.grad(gd.sum(h), W)})
+    f.to_html(tmp_path / "f.html", np.eye(3))
+    page = browse(tmp_path / "f.html")
+    merges = [n for n in f.graph.nodes if n.origin and n.origin.rule == "sum of contributions"]
+    assert len(merges) == 1
+    page.locator("#panel a", has_text=re.compile("^%")).last.click()
+    while "Merge" not in page.locator("#panel").inner_text():
+        page.click("#back")
+    first, second, total = (values_in(page, f"#panel > .factor >> nth={k} >> .value") for k in range(3))
+    np.testing.assert_allclose(np.add(first, second), total, rtol=1e-3)
+
+
+def test_matrices_are_heat_maps_and_large_arrays_histograms(browse, tmp_path):
+    x = gd.input("x", shape=(8, 9), dtype="float64")
+    x0 = np.random.default_rng(0).normal(size=(8, 9))
+    wide = gd.broadcast_to(gd.reshape(x, (1, 8, 9)), (20, 8, 9))
+    gd.sum(wide * 2.0).to_html(tmp_path / "m.html", feed={x: x0})
+    page = browse(tmp_path / "m.html")
+    page.click("#next")
+    find(page, "reshape")
+    told = page.locator("#panel .spread").first.inner_text().replace("−", "-")
+    numbers = [float(t) for t in re.findall(r"-?\d+\.\d+", told)]
+    np.testing.assert_allclose(numbers, [x0.min(), x0.max(), x0.mean(), np.linalg.norm(x0)], rtol=1e-3)
+    assert page.locator("#panel .heat rect").count() >= 72 and values_in(page) == []
+    page.click("text=numbers >> nth=0")
+    np.testing.assert_allclose(values_in(page), x0.ravel(), rtol=1e-4)
+    heat = page.locator("#panel .heat").first.bounding_box()
+    page.mouse.move(heat["x"] + 3, heat["y"] + heat["height"] - 3)
+    assert "[0, 7, 0] is" in page.locator("#panel .value").first.inner_text()
+    find(page, "multiply")
+    assert page.locator("#panel .value >> nth=0 >> .bins rect").count() == 16
+    counts = [int(t) for t in page.locator("#panel .value >> nth=0 >> .bins title").all_text_contents()]
+    assert counts == (20 * np.histogram(x0, 16)[0]).tolist()
+
+
 # ---------------------------------------------------------------------------------------------- live values
 
 
@@ -157,7 +256,7 @@ def explorer(tmp_path):
 
 def adjoint_of(page, name):
     """The gradient that the box of a leaf shows, once what was asked for is drawn."""
-    page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => drawn())))")
+    page.evaluate(DRAWN)
     text = page.locator("#boxes g", has_text=re.compile(f"^{name}=")).text_content()
     return float(text.partition("∂")[2].replace("−", "-"))
 
@@ -362,6 +461,10 @@ def test_a_hostile_name_does_not_run(browse, tmp_path):
     for _ in range(4):
         page.click("#next")
     find(page, "")
+    page.keyboard.press("Escape")
+    page.keyboard.press("f")
+    page.hover("#boxes g >> nth=0")
+    assert page.pdf().startswith(b"%PDF")
 
 
 def test_fifty_thousand_nodes_open(browse, tmp_path):
@@ -375,6 +478,13 @@ def test_fifty_thousand_nodes_open(browse, tmp_path):
     page.click("#last")
     assert page.locator("#step").inner_text() == "step 50000 of 50000, forward"
     assert 0 < page.locator("#boxes g").count() < 700
+    page.keyboard.press("f")  # so small that boxes are outlines, and the chosen one is marked
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#marks .chosen")).to_have_count(1)
+    assert page.locator("#boxes path").count() > 0 and page.locator("#boxes text").count() == 0
+    box = page.locator("#marks .user").bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert page.locator("#step").inner_text() == "step 50000 of 50000, forward"
 
 
 def test_repeated_structure_closes(browse, tmp_path):
@@ -423,4 +533,41 @@ def test_light_dark_and_print_are_legible(browse, net):
         assert page.evaluate(contrast) == []
     page.emulate_media(media="print")
     assert page.locator("footer").is_hidden() and page.locator("#drawing").is_visible()
+    assert page.evaluate(contrast) == []
+
+
+def test_the_whole_graph_is_printed(browse, net):
+    """Zoomed to a corner of it, and on paper all boxes are there; then the screen is as it was."""
+    page = browse(net[0])
+    page.evaluate("""() => {
+        window.addEventListener("beforeprint", () => { window.printed = [document.querySelectorAll("#boxes g").length,
+            document.querySelector("#drawing").getAttribute("viewBox")]; });
+    }""")
+    page.mouse.move(200, 200)
+    for _ in range(4):
+        page.mouse.wheel(0, -400)
+    page.evaluate(DRAWN)
+    seen = page.locator("#boxes g").count()
     assert page.pdf().startswith(b"%PDF")
+    boxes, view_box = page.evaluate("window.printed")
+    assert boxes > seen and re.fullmatch(r"0 0 [\d.]+ [\d.]+", view_box)
+    expect(page.locator("#boxes g")).to_have_count(seen)
+    assert page.get_attribute("#drawing", "viewBox") is None
+
+
+def test_a_plan_of_many_blocks_is_drawn_and_pointed_at(browse, tmp_path):
+    h = x = gd.input("x", shape=("n", 4), dtype="float64")
+    W = gd.parameter("W", value=np.eye(4) / 2)
+    for _ in range(300):
+        h = gd.tanh(h @ W)
+    f = gd.compile([x], gd.grad(gd.sum(h), W), checkpoint="sqrt")
+    f.to_html(tmp_path / "p.html", np.ones((3, 4)))
+    page = browse(tmp_path / "p.html")
+    assert page.locator("#legend li#recomputed").is_visible()
+    drawn = page.locator("#arena path").evaluate_all("(all) => all.map((e) => e.getAttribute('class'))")
+    assert {"p1", "p2", "p4"} <= set(drawn) and len(drawn) < 10 and page.locator("#arena rect").count() == 0
+    arena = page.locator("#arena").bounding_box()
+    page.mouse.move(arena["x"] + arena["width"] / 2, arena["y"] + arena["height"] - 12)
+    told = page.locator("#block").inner_text()
+    assert re.match(r"\S+: [\d,]+ bytes at offset [\d,]+, instructions \d+ to \d+", told)
+    assert "peak" in page.locator("#arena text").first.text_content()

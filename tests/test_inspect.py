@@ -118,8 +118,10 @@ def data_of(path):
 
 
 def value_of(data, box):
-    """What is recorded of the first result of a box."""
-    return data["values"][sum(data["boxes"]["results"][:box])]
+    """What is recorded of the first result of a box, its type in full."""
+    value = data["values"][sum(data["boxes"]["results"][:box])]
+    shape, dtype = data["types"][value["type"]]
+    return {"shape": shape, "dtype": dtype, **value}
 
 
 def test_a_page_is_one_file_of_its_own(net, tmp_path):
@@ -175,7 +177,8 @@ def test_large_arrays_are_summarised(tmp_path):
     gd.sum(x * 2).to_html(tmp_path / "g.html", feed={"x": x0})
     data, _ = data_of(tmp_path / "g.html")
     value = value_of(data, data["boxes"]["name"].index("x"))
-    assert "data" not in value and sum(value["bins"]) == value["finite"] == 5000 and value["zeros"] == 1
+    assert "data" not in value and sum(value["bins"]) == 5000 and value["broken"] == 1 == value["zeros"]
+    assert value["bins"] == np.histogram(x0[1:], 16)[0].tolist()
     np.testing.assert_allclose(value["stats"][1], 1.0)
     assert value_of(data, data["roles"][0][1])["data"] == ["nan"]
 
@@ -213,6 +216,22 @@ def test_scopes_close(tmp_path):
     assert all(i < k for k, inputs in enumerate(closed["inputs"]) for i in inputs)
 
 
+def test_a_leaf_is_inside_the_scope_that_alone_uses_it(tmp_path):
+    h = x = gd.input("x", shape=(3, 3))
+    weights = [gd.parameter(f"W{k}", value=np.eye(3, dtype="float32")) for k in range(3)]
+    shared = gd.parameter("shared", value=np.ones(3, "float32"))
+    for k, W in enumerate(weights):
+        with gd.name_scope(f"block{k}"):
+            h = gd.tanh(h @ W + shared)
+    updates = {W: W - g for W, g in zip(weights, gd.grad(gd.sum(h), weights))}
+    gd.compile([x], h, updates=updates).to_html(tmp_path / "s.html")
+    data, _ = data_of(tmp_path / "s.html")
+    names, closed = data["boxes"]["name"], data["views"][0]
+    home = {names[leaf]: closed["scope"][item] for leaf, item in enumerate(closed["leaves"])}
+    assert home == {"x": "block0", "W0": "block0", "W1": "block1", "W2": "block2", "shared": ""}
+    assert all(i < k for k, inputs in enumerate(closed["inputs"]) for i in inputs)
+
+
 def test_rewrites_are_counted():
     x = gd.input("x", shape=(3,))
     before = gd.exp(x * 2.0 * 3.0 * 4.0)
@@ -226,16 +245,21 @@ def test_every_link_of_the_chain_is_told(net, tmp_path):
     gd.adjoint(loss, [W]).to_html(tmp_path / "a.html", feed={x: np.ones((2, 3))})
     data, _ = data_of(tmp_path / "a.html")
     values, names = data["values"], data["boxes"]["name"]
-    number = [np.reshape(v["data"], v["shape"]) if v else None for v in values]
+    number = [np.reshape(v["data"], data["types"][v["type"]][0]) if v else None for v in values]
     seen = 0
-    for _node, _x, _formula, upstream, local, contribution, _box in data["chain"]:
+    for node, _x, _formula, upstream, local, contribution, _box, factors in data["chain"]:
         if not isinstance(local, str):
             np.testing.assert_allclose(number[upstream] * number[local], number[contribution], rtol=1e-6)
+            seen += 1
+        if data["boxes"]["texts"][data["boxes"]["op"][node]] == "matmul":  # of W: x transposed, times what comes down
+            ((symbol, slot, box),) = factors
+            assert (data["boxes"]["texts"][symbol], names[box]) == ("x₁", "x")
+            np.testing.assert_allclose(number[slot].T @ number[upstream], number[contribution], rtol=1e-6)
             seen += 1
     (tanh,) = [n for n, op in enumerate(data["boxes"]["op"]) if data["boxes"]["texts"][op] == "tanh"]
     to_tanh = [number[link[5]] for link in data["chain"] if link[1] == tanh]
     (total,) = [n for n, of in enumerate(data["boxes"]["of"]) if of == tanh]
-    assert seen >= 2 and len(to_tanh) == 2 and names[total]
+    assert seen >= 3 and len(to_tanh) == 2 and names[total]
     np.testing.assert_allclose(sum(to_tanh), np.reshape(value_of(data, total)["data"], (2, 2)), rtol=1e-6)
 
 

@@ -103,6 +103,9 @@ def drawing(picture: Picture) -> str:
 
 def edge(x0: float, y0: float, x1: float, y1: float) -> str:
     """The path of an edge from one box to another: out of the side that faces it."""
+    if y0 == y1:
+        side, y = (WIDTH if x1 > x0 else 0), y0 + HEIGHT / 2
+        return f"M{x0 + side:g} {y:g}L{x1 + WIDTH - side:g} {y:g}"
     down = y1 > y0
     sx, sy = x0 + WIDTH / 2, y0 + (HEIGHT if down else 0)
     tx, ty = x1 + WIDTH / 2, y1 + (0 if down else HEIGHT)

@@ -65,6 +65,12 @@ class Formulas:
         mode = rule.rpartition(".")[2]
         return "\n".join(text for _, text in self._of(forward, mode)) if mode in ("vjp", "jvp") else ""
 
+    def symbols(self, node: Node) -> dict[str, Value]:
+        """What a formula of the node calls its operands and results: ``{"x₁": …, "x₂": …, "y": …}``."""
+        free = [v for v in node.inputs if not is_inline(v.node)]
+        named = {_letter("x", k, len(free)): x for k, x in enumerate(free)}
+        return named | {_letter("y", k, len(node.outputs)): y for k, y in enumerate(node.outputs)}
+
     def _of(self, node: Node, mode: str) -> list[tuple[int, str]]:
         types = tuple((v.shape, v.dtype, _value(v)) for v in (*node.inputs, *node.outputs))
         key: Any = (mode, node.op.name, types, tuple(node.attrs.items()))

@@ -30,7 +30,7 @@ from .values import Digest, Recorded, named, record
 from .views import views
 
 PHASES = ("leaf", "forward", "backward", "update", "recompute")
-SCRIPTS = ("operations.js", "values.js", "page.js")
+SCRIPTS = ("operations.js", "values.js", "plan.js", "page.js")
 
 
 def adjoint_to_html(adj: Adjoint, path: str | Path, feed: Mapping[Any, Any] | None = None) -> None:
@@ -45,7 +45,7 @@ def adjoint_to_html(adj: Adjoint, path: str | Path, feed: Mapping[Any, Any] | No
         gd.adjoint(loss, [W, b]).to_html("adjoint.html", feed={x: x0, t: t0})
     """
     picture = Picture(adj)
-    page = _Page(picture, links(adj, Formulas(), feed is not None))
+    page = _Page(picture, links(adj, Formulas()) if feed is not None else ())
     plan = None
     if feed is not None:
         held = [b.node.outputs[0] for b in picture.boxes if b.op == "input"]
@@ -104,10 +104,11 @@ class _Page:
                 self._slot(v)
         for link in chain:
             self._slot(link.contribution)
-            for v in (link.upstream, link.local):
+            for v in (link.upstream, link.local, *link.factors.values()):
                 if isinstance(v, Value):
                     self._slot(v)
         self.values: list[Any] | None = None
+        self.types: list[Any] = []
         self.live: dict[str, Any] | None = None
         self.note = "Values are shown where the page is written with a feed."
         self.became: dict[int, Node] = {b.node.serial: b.node for b in picture.boxes}  # by serial in the plan
@@ -120,6 +121,7 @@ class _Page:
         """Adds values, and where there are few enough of them what the page needs to compute them."""
         digest, arrays = Digest(), recorded.arrays
         self.values = [digest(arrays[v]) if v in arrays else None for v in self.slots]
+        self.types = digest.types
         n = elements(list(self.slots), recorded.sizes)
         if n <= LIMIT:
             self.live, self.note = program(self.slots, recorded.sizes, arrays), ""
@@ -138,6 +140,7 @@ class _Page:
             "views": views(picture),
             "roles": [[role, b.id] for role, b in picture.roles],
             "docs": {b.op: b.node.op.doc for b in picture.boxes},
+            "types": self.types,
             "values": self.values,
             "live": self.live,
             "note": self.note,
@@ -186,7 +189,7 @@ class _Page:
 
     def _chain(self) -> list[Any]:
         """For each link: the node's box, the operand's (-1: none), the formula, then slots: upstream, local derivative
-        (or its number as text), contribution (-1: none), and the contribution's box."""
+        (or its number as text), contribution (-1: none), its box, and (name, slot, box) of each factor."""
         place = {v: b.id for b in self.picture.boxes for v in b.node.outputs}
         out = []
         for link in self.chain:
@@ -197,6 +200,7 @@ class _Page:
                     -1 if link.upstream is None else self._slot(link.upstream), local.replace("-", "−")
                     if isinstance(local, str) else local, self._slot(link.contribution),
                     place.get(link.contribution, -1),
+                    [[self._intern(s), self._slot(v), place.get(v, -1)] for s, v in link.factors.items()],
                 ])  # fmt: skip
         return out
 

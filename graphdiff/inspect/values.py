@@ -57,35 +57,48 @@ def record(graph: Graph, values: Sequence[Value], feed: Mapping[str, Any]) -> Re
 
 
 class Digest:
-    """Makes arrays into JSON, keeping elements as long as the page has room for them."""
+    """Makes arrays into JSON, keeping elements as long as the page has room for them. ``types``: the shapes and dtypes
+    seen, by number."""
 
     def __init__(self) -> None:
         self._left = ALL_NUMBERS
+        self._types: dict[tuple[tuple[int, ...], str], int] = {}
+
+    @property
+    def types(self) -> list[Any]:
+        """``[shape, dtype]`` of each number."""
+        return [[list(shape), dtype] for shape, dtype in self._types]
 
     def __call__(self, array: np.ndarray) -> dict[str, Any]:
-        """``shape`` and ``dtype``; ``data``: elements in C order, where kept; else ``stats`` and ``bins``."""
-        out: dict[str, Any] = {"shape": list(array.shape), "dtype": array.dtype.name}
+        """``type``: its number; ``data``: elements in C order, where kept; else ``stats`` (least, largest, mean, norm)
+        and ``bins`` of the finite ones, and where there are any ``zeros``, and ``broken`` ones that are not finite."""
+        out: dict[str, Any] = {"type": self._types.setdefault((array.shape, array.dtype.name), len(self._types))}
         if array.size <= min(NUMBERS, self._left):
             self._left -= array.size
-            out["data"] = [_number(v) for v in array.ravel()]
+            out["data"] = [_number(v, 7) for v in array.ravel()]
             return out
         wide = array.astype(np.float64).ravel()
-        finite = wide[np.isfinite(wide)]
-        out["finite"], out["size"] = int(finite.size), int(wide.size)
+        finite = wide if np.isfinite(wide).all() else wide[np.isfinite(wide)]
+        if finite.size < wide.size:
+            out["broken"] = int(wide.size - finite.size)
         if finite.size:
-            low, high = float(finite.min()), float(finite.max())
+            low, high = finite.min(), finite.max()
             with np.errstate(over="ignore"):
-                stats = (low, high, float(finite.mean()), float(np.sqrt(np.square(finite).sum())))
-            out["stats"] = [_number(np.float64(s)) for s in stats]
-            out["zeros"] = int(finite.size - np.count_nonzero(finite))
-            if np.isfinite(high - low):
-                edges = (low, high) if high > low else (low - 0.5, high + 0.5)
-                out["bins"] = np.histogram(finite, BINS, edges)[0].tolist()
+                stats = (low, high, finite.sum() / finite.size, np.sqrt(finite @ finite))
+                span = high - low
+            out["stats"] = [_number(s, 5) for s in stats]
+            zeros = int(finite.size - np.count_nonzero(finite))
+            if zeros:
+                out["zeros"] = zeros
+            if np.isfinite(span):
+                place = (finite - low) / span * BINS if span > 0 else np.full(finite.size, BINS / 2)
+                bins = np.bincount(np.minimum(place.astype(np.int64), BINS - 1), minlength=BINS)
+                out["bins"] = bins.tolist()
         return out
 
 
-def _number(v: Any) -> Any:
-    """An element as JSON: seven digits are more than a page shows, and JSON has no NaN."""
+def _number(v: Any, digits: int) -> Any:
+    """A number as JSON, with more digits than a page shows; JSON has no NaN and no infinity."""
     if v.dtype.kind != "f":
         return v.item()
-    return float(f"{v:.7g}") if np.isfinite(v) else str(v)
+    return float(f"{v:.{digits}g}") if np.isfinite(v) else str(v)

@@ -1,7 +1,8 @@
 """A picture at each level of detail: scopes closed at depth 1, 2, ..., repeated structure closed, and everything.
 
 A closed view is made of items, each a run of neighbours in the topological order: such runs never depend on each other
-in a circle. Linear in boxes, but for looking for what repeats, which tries periods one by one.
+in a circle. A leaf that one scope alone uses is inside that scope's first item. Linear in boxes, but for looking for
+what repeats, which tries periods one by one. Leaves are the first boxes of a picture.
 Must not know: how the page draws.
 """
 
@@ -37,16 +38,24 @@ def views(picture: Picture) -> list[dict[str, Any]]:
 
 def _closed(picture: Picture, label: str, groups: Sequence[str]) -> dict[str, Any]:
     """Neighbours that are of one group - the empty one is none - and phase as one item."""
-    runs: list[list[Box]] = []
-    of: list[int] = []
+    leaves = [b for b in picture.boxes if b.phase == "leaf"]
+    homes = _homes(picture, groups, len(leaves))
+    runs: list[list[Box]] = [[b] for b in leaves if b.id not in homes]
+    of = [0] * len(leaves)
+    for n, (b,) in enumerate(runs):
+        of[b.id] = n
     last = None
-    for b, group in zip(picture.boxes, groups):
-        key = (group, b.phase) if group and b.phase != "leaf" else None
+    for b in picture.boxes[len(leaves) :]:
+        key = (groups[b.id], b.phase) if groups[b.id] else None
         if key is None or key != last:
             runs.append([])
         runs[-1].append(b)
         of.append(len(runs) - 1)
         last = key
+    inside = [0] * len(runs)  # leaves
+    for leaf, user in homes.items():
+        of[leaf] = of[user]
+        inside[of[user]] += 1
     items = []
     for n, run in enumerate(runs):
         inputs = dict.fromkeys(of[i] for b in run for i in b.inputs)
@@ -56,11 +65,27 @@ def _closed(picture: Picture, label: str, groups: Sequence[str]) -> dict[str, An
     at = lay_out(items)
     return {
         "label": label,
-        "first": [run[0].id for run in runs],  # its members follow it
-        "scope": [groups[run[0].id] if len(run) > 1 else "" for run in runs],
+        "first": [run[0].id for run in runs],  # those of its members that are no leaves follow it
+        "leaves": of[: len(leaves)],  # the items that they are in
+        "scope": [groups[run[0].id] if len(run) + n > 1 else "" for run, n in zip(runs, inside)],
         "inputs": [list(item.inputs) for item in items],
         "x": _rounded(at.x), "y": _rounded(at.y), "size": [at.width, at.height],
     }  # fmt: skip
+
+
+def _homes(picture: Picture, groups: Sequence[str], n_leaves: int) -> dict[int, int]:
+    """The first user of each leaf whose forward users are all of one group, if none of another phase comes first."""
+    users: list[list[Box]] = [[] for _ in range(n_leaves)]
+    for b in picture.boxes[n_leaves:]:
+        for i in b.inputs:
+            if i < n_leaves:
+                users[i].append(b)
+    homes = {}
+    for leaf, us in enumerate(users):
+        inside = {groups[b.id] for b in us if b.phase == "forward"}
+        if len(inside) == 1 and "" not in inside and us[0].phase == "forward":
+            homes[leaf] = us[0].id
+    return homes
 
 
 def _scope(b: Box, depth: int) -> str:

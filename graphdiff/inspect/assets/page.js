@@ -1,7 +1,8 @@
 // The inspector's page: draws what is in view of the graph, and shows what is known about the chosen node.
 //
-// Owns: moving and zooming, choosing, stepping, finding; what values are is values.js's. Reads the JSON that html.py writes, whose texts become text
-// nodes and never markup. Boxes are drawn one by one while few are in view, and as one outline where there are many.
+// Owns: moving and zooming, choosing, stepping, finding; what values are is values.js's, the plan is plan.js's. Reads
+// the JSON that html.py writes, whose texts become text nodes and never markup. Boxes are drawn one by one while few are
+// in view, and as outlines where there are many, which are made once and then only moved.
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
@@ -11,6 +12,9 @@
   const $ = (id) => document.getElementById(id);
   const NS = "http://www.w3.org/2000/svg";
   const FEW = 700; // boxes in view that are drawn with their texts and edges
+  const CHUNK = 500; // boxes in one outline
+  const SMALLEST = 0.03; // scale: a box is then 4 by 1 dots
+  const SMALL = 0.12; // scale under which boxes are outlines, however few there are
 
   const make = (name, attributes = {}, ...children) => {
     const e = document.createElementNS(NS, name);
@@ -45,26 +49,34 @@
   const values = makeValues(data, html, make, () => { $("note").value = values.note(); redraw(); });
 
   // ------------------------------------------------------------------ views: items of boxes, found by their place
-  for (const view of views) {
-    const n = view.x.length;
-    view.count = n;
+  // Made ready when it is first shown.
+  function prepared(view) {
+    if (view.item) return view;
+    const n = view.count;
     view.item = new Int32Array(count); // the item of each box
     for (let k = 0; k < n; k++) {
       const end = view.first ? (k + 1 < n ? view.first[k + 1] : count) : k + 1;
       for (let b = view.first ? view.first[k] : k; b < end; b++) view.item[b] = k;
     }
+    if (view.leaves) view.leaves.forEach((k, b) => { view.item[b] = k; });
     view.box = (k) => (view.first ? view.first[k] : k);
     view.operands = (k) => (view.inputs ? view.inputs[k] : boxes.inputs[k]);
+    view.members = Array.from({ length: n }, () => []);
+    view.item.forEach((k, b) => view.members[k].push(b));
     view.byTop = Array.from({ length: n }, (_, k) => k).sort((a, b) => view.y[a] - view.y[b]);
     view.tops = Float64Array.from(view.byTop, (k) => view.y[k]);
     view.users = Array.from({ length: n }, () => []);
     for (let k = 0; k < n; k++) for (const i of view.operands(k)) view.users[i].push(k);
+    return view;
   }
-  let view = views.length > 1 && count > 400 ? views[0] : views[views.length - 1];
+  for (const v of views) v.count = v.x.length;
+  let view = prepared(views.length > 1 && count > 400 ? views[0] : views[views.length - 1]);
   let chosen = -1;
+  let kept = -1; // what is chosen again when nothing is pointed at
   let step = -1; // nothing is dimmed before the first step
   let scale = 1, left = 0, top = 0;
 
+  // The first in the order of tops that is at y or below.
   const firstBelow = (y) => {
     let a = 0, b = view.count;
     while (a < b) {
@@ -73,14 +85,29 @@
     }
     return a;
   };
+  const itemAt = (e) => {
+    const r = drawing.getBoundingClientRect();
+    const x = left + (e.clientX - r.left) / scale, y = top + (e.clientY - r.top) / scale;
+    for (let p = firstBelow(y - H); p < view.count && view.tops[p] <= y; p++) {
+      const k = view.byTop[p];
+      if (view.x[k] <= x && x <= view.x[k] + W) return k;
+    }
+    return -1;
+  };
 
   // ------------------------------------------------------------------ drawing
   const drawing = $("drawing"), world = $("world");
   let waiting = false;
+  let outlined = ""; // which outlines stand in the page
   const redraw = () => {
     if (!waiting) { waiting = true; requestAnimationFrame(() => { waiting = false; draw(); }); }
   };
   const curve = (a, b) => {
+    if (view.y[a] === view.y[b]) { // out of one side, into the other
+      const right = view.x[b] > view.x[a], y = view.y[a] + H / 2;
+      const from = view.x[a] + (right ? W : 0), to = view.x[b] + (right ? 0 : W), sag = Math.abs(to - from) > 2 * W ? H : 0;
+      return `M${from} ${y}C${from + (to - from) / 3} ${y + sag} ${to - (to - from) / 3} ${y + sag} ${to} ${y}`;
+    }
     const down = view.y[b] > view.y[a];
     const x0 = view.x[a] + W / 2, y0 = view.y[a] + (down ? H : 0);
     const x1 = view.x[b] + W / 2, y1 = view.y[b] + (down ? 0 : H);
@@ -93,46 +120,68 @@
   };
   const cut = (s, n) => (s.length <= n ? s : s.slice(0, n - 1) + "…");
 
+  let printing = false;
   function draw() {
+    if (printing) { // all of it, as large as the paper is
+      world.removeAttribute("transform");
+      return paint(0, 0, ...view.size, false);
+    }
     const r = drawing.getBoundingClientRect();
     world.setAttribute("transform", `translate(${-left * scale},${-top * scale}) scale(${scale})`);
-    const right = left + r.width / scale, bottom = top + r.height / scale;
+    paint(left, top, left + r.width / scale, top + r.height / scale, scale < SMALL);
+  }
+  // All that is in a part of the drawing.
+  function paint(x0, y0, x1, y1, small) {
     const seen = [];
-    for (let p = firstBelow(top - H); p < view.count && view.tops[p] < bottom; p++) {
+    for (let p = firstBelow(y0 - H); p < view.count && view.tops[p] < y1 && seen.length <= FEW; p++) {
       const k = view.byTop[p];
-      if (view.x[k] < right && view.x[k] + W > left) seen.push(k);
+      if (view.x[k] < x1 && view.x[k] + W > x0) seen.push(k);
     }
-    const out = [], lines = [];
-    if (seen.length > FEW) {
-      const paths = ["", "", "", "", ""];
-      for (const k of seen) paths[boxes.phase[view.box(k)]] += `M${view.x[k]} ${view.y[k]}h${W}v${H}h${-W}z`;
-      paths.forEach((d, p) => d && out.push(make("path", { class: "p" + p, d })));
-    } else {
-      const role = roles();
-      const drawn = new Set();
-      const line = (a, b) => {
-        const key = a * view.count + b;
-        if (drawn.has(key)) return;
-        drawn.add(key);
-        const item = chosen < 0 ? -1 : view.item[chosen];
-        const far = Math.abs(view.y[a] - view.y[b]) > 12 * H ? "far" : "";
-        lines.push(make("path", { d: curve(a, b), class: b === item ? "operand" : a === item ? "user" : far }));
-      };
-      for (const k of seen) {
-        for (const i of view.operands(k)) line(i, k);
-        for (const u of view.users[k].slice(0, 60)) line(k, u);
-        out.push(boxOf(k, role.get(k)));
-      }
-      if (chosen >= 0) {
-        const me = view.item[chosen];
-        const others = boxes.partner[chosen] >= 0 ? [boxes.partner[chosen]] : adjoints[chosen];
-        for (const o of others.slice(0, 40)) {
-          if (view.item[o] !== me) lines.push(make("path", { d: straight(me, view.item[o]), class: "partner" }));
-        }
+    const role = roles();
+    if (small || seen.length > FEW) {
+      const chunks = outlines().filter((c) => c.top < y1 && c.bottom > y0);
+      const now = `${views.indexOf(view)} ${chunks.map((c) => c.n)}`;
+      if (now !== outlined) $("boxes").replaceChildren(...chunks.map((c) => c.g));
+      outlined = now;
+      $("edges").replaceChildren();
+      const marks = [...role].slice(-CHUNK);
+      $("marks").replaceChildren(...marks.map(([k, c]) => make("rect", { class: c, x: view.x[k], y: view.y[k], width: W, height: H })));
+      return;
+    }
+    outlined = "";
+    const lines = [], drawn = new Set();
+    const me = chosen < 0 ? -1 : view.item[chosen];
+    const line = (a, b) => {
+      const key = a * view.count + b;
+      if (drawn.has(key)) return;
+      drawn.add(key);
+      const far = Math.abs(view.y[a] - view.y[b]) > 12 * H ? "far" : "";
+      lines.push(make("path", { d: curve(a, b), class: b === me ? "operand" : a === me ? "user" : far }));
+    };
+    for (const k of seen) {
+      for (const i of view.operands(k)) line(i, k);
+      for (const u of view.users[k].slice(0, 60)) line(k, u);
+    }
+    if (chosen >= 0) {
+      const others = boxes.partner[chosen] >= 0 ? [boxes.partner[chosen]] : adjoints[chosen];
+      for (const o of others.slice(0, 40)) {
+        if (view.item[o] !== me) lines.push(make("path", { d: straight(me, view.item[o]), class: "partner" }));
       }
     }
-    $("boxes").replaceChildren(...out);
     $("edges").replaceChildren(...lines);
+    $("boxes").replaceChildren(...seen.map((k) => boxOf(k, role.get(k))));
+    $("marks").replaceChildren();
+  }
+  function outlines() {
+    if (view.chunks) return view.chunks;
+    view.chunks = [];
+    for (let p = 0; p < view.count; p += CHUNK) {
+      const some = view.byTop.slice(p, p + CHUNK), paths = phases.map(() => "");
+      for (const k of some) paths[boxes.phase[view.box(k)]] += `M${view.x[k]} ${view.y[k]}h${W}v${H}h${-W}z`;
+      const g = make("g", {}, ...paths.flatMap((d, c) => (d ? [make("path", { class: "p" + c, d })] : [])));
+      view.chunks.push({ n: p, top: view.tops[p], bottom: view.y[some[some.length - 1]] + H, g });
+    }
+    return view.chunks;
   }
 
   function roles() {
@@ -142,8 +191,8 @@
     for (const n of boxes.inputs[chosen]) role.set(view.item[n], "operand");
     for (const n of adjoints[chosen]) role.set(view.item[n], "partner");
     if (boxes.partner[chosen] >= 0) role.set(view.item[boxes.partner[chosen]], "partner");
-    role.set(view.item[chosen], "chosen");
-    return role;
+    role.delete(view.item[chosen]);
+    return role.set(view.item[chosen], "chosen");
   }
 
   // A 0-d node's value, and its gradient's, as a box shows them.
@@ -153,54 +202,49 @@
     return v === null ? "" : g === null ? `= ${v}` : `= ${v}  ∂ ${g}`;
   }
   function boxOf(k, role) {
-    const b = view.box(k);
-    const scope = view.scope && view.scope[k];
-    const leaf = boxes.phase[b] === 0;
-    const members = view.first ? (k + 1 < view.count ? view.first[k + 1] : count) - b : 1;
+    const b = view.box(k), scope = view.scope && view.scope[k];
     const [title, inside] = (scope || "").split("\n"); // of a repetition, which one and what is in it
-    const head = title || (leaf ? boxes.name[b] : `${boxes.name[b]} ${text("op", b)}`);
-    const small = inside || (scope ? `${members} nodes` : worth(b) || text("type", b));
+    const head = title || (boxes.phase[b] === 0 ? boxes.name[b] : `${boxes.name[b]} ${text("op", b)}`);
+    const small = inside || (scope ? `${view.members[k].length} nodes` : worth(b) || text("type", b));
     const later = step >= 0 && b > order[step];
-    const g = make("g", {
-      transform: `translate(${view.x[k]},${view.y[k]})`, "data-item": k, role: "button",
-      "aria-label": `${head}, ${small}`,
+    return make("g", {
+      transform: `translate(${view.x[k]},${view.y[k]})`, id: `item${k}`, role: "button",
+      "aria-label": `${head}, ${small}, ${phases[boxes.phase[b]]}`,
       class: `p${boxes.phase[b]}${scope ? " scope" : ""}${role ? " " + role : ""}${later ? " later" : ""}`,
-    }, make("rect", { width: W, height: H, rx: 6 }));
-    g.append(make("text", { x: 9, y: 17 }, cut(head, 20)), make("text", { x: 9, y: 32, class: "small" }, cut(small, 23)));
-    return g;
+    }, make("rect", { width: W, height: H, rx: 6 }), make("text", { x: 9, y: 17 }, cut(head, 20)),
+    make("text", { x: 9, y: 32, class: "small" }, cut(small, 23)));
   }
 
   // ------------------------------------------------------------------ moving
-  const centre = (k, always) => {
+  // Brings an item into view; `middle`: to the middle of the height.
+  const centre = (k, middle) => {
     const r = drawing.getBoundingClientRect();
     const x = view.x[k], y = view.y[k], w = r.width / scale, h = r.height / scale;
-    if (always || x < left || x + W > left + w) left = x + W / 2 - w / 2;
-    if (always || y < top || y + H > top + h) top = y + H / 2 - h / 2;
+    if (x < left || x + W > left + w) left = x + W / 2 - w / 2;
+    if (middle || y < top || y + H > top + h) top = y + H / 2 - h / 2;
     redraw();
   };
+  // What is too large to be read whole is shown from its first node on.
   const fit = (whole) => {
     const r = drawing.getBoundingClientRect();
     const [w, h] = view.size;
     const wide = r.width / Math.max(w, 1), high = r.height / Math.max(h, 1);
-    scale = whole ? Math.min(wide, high, 1.5) : Math.min(Math.max(Math.min(wide, high), 0.85), 1.2);
-    left = w / 2 - r.width / 2 / scale;
-    top = h * scale < r.height ? h / 2 - r.height / 2 / scale : 0;
+    scale = whole ? Math.max(SMALLEST, Math.min(wide, high, 1.5)) : Math.min(Math.max(Math.min(wide, high), 0.85), 1.2);
+    const room = r.width / scale, first = order.length ? view.x[view.item[order[0]]] + W / 2 : 0;
+    left = w <= room ? (w - room) / 2 : Math.max(0, Math.min(w - room, first - room / 3));
+    top = h * scale < r.height ? (h - r.height / scale) / 2 : 0;
     redraw();
   };
   drawing.addEventListener("wheel", (e) => {
     e.preventDefault();
     const r = drawing.getBoundingClientRect();
     const x = left + (e.clientX - r.left) / scale, y = top + (e.clientY - r.top) / scale;
-    scale = Math.min(4, Math.max(0.002, scale * Math.exp(-e.deltaY * 0.0015)));
+    scale = Math.min(4, Math.max(SMALLEST, scale * Math.exp(-e.deltaY * 0.0015)));
     left = x - (e.clientX - r.left) / scale;
     top = y - (e.clientY - r.top) / scale;
     redraw();
   }, { passive: false });
   let drag = null;
-  const itemAt = (e) => {
-    const g = e.target.closest && e.target.closest("[data-item]");
-    return g ? +g.dataset.item : -1;
-  };
   drawing.addEventListener("pointerdown", (e) => { drag = { x: e.clientX, y: e.clientY, moved: false, item: itemAt(e) }; });
   window.addEventListener("pointermove", (e) => {
     if (!drag) return;
@@ -214,28 +258,57 @@
     if (drag && !drag.moved && drag.item >= 0) choose(view.box(drag.item), true);
     drag = null;
   });
-  let pointed = -1;
-  drawing.addEventListener("pointerover", (e) => {
-    const k = itemAt(e);
-    if (drag || k < 0 || k === pointed) return;
+  // What is pointed at is shown as long as it is; then what was clicked or stepped to, as far down as it was read.
+  let pointed = -1, read = 0;
+  function pointAt(k) {
+    if (drag || k === pointed) return;
+    if (pointed < 0) read = $("panel").scrollTop;
     pointed = k;
-    choose(view.box(k), false);
-  });
+    drawing.classList.toggle("over", k >= 0);
+    if (k >= 0 && view.item[chosen] !== k) choose(view.box(k), false);
+    if (k < 0 && kept >= 0 && chosen !== kept) {
+      choose(kept, false);
+      $("panel").scrollTop = read;
+    }
+  }
+  drawing.addEventListener("pointermove", (e) => pointAt(itemAt(e)));
+  drawing.addEventListener("pointerleave", () => pointAt(-1));
   window.addEventListener("resize", redraw);
+  window.addEventListener("beforeprint", () => {
+    const [w, h] = view.size;
+    printing = true;
+    drawing.setAttribute("viewBox", `0 0 ${w} ${h}`);
+    drawing.style.height = `${Math.min(220, (180 * h) / Math.max(w, 1))}mm`;
+    draw();
+  });
+  window.addEventListener("afterprint", () => {
+    printing = false;
+    drawing.removeAttribute("viewBox");
+    drawing.style.height = "";
+    draw();
+  });
 
   // ------------------------------------------------------------------ stepping: forward, then backward
   const order = [];
   for (let n = 0; n < count; n++) if (boxes.phase[n] > 0) order.push(n);
   const stepOf = new Map(order.map((n, s) => [n, s]));
   $("slider").max = Math.max(0, order.length - 1);
-  const phases = ["leaf", "forward", "backward", "update"];
-  function choose(n, fix) {
+  const phases = ["leaf", "forward", "backward", "update", "recompute"];
+  const equation = (n) => (boxes.phase[n] === 0 ? boxes.name[n] : `${boxes.name[n]} = ${boxes.call[n]}`);
+  function choose(n, keep) {
     chosen = n;
-    if (fix && stepOf.has(n)) { step = stepOf.get(n); $("slider").value = step; }
-    $("step").value = step < 0 ? `${order.length} steps`
-      : `step ${step + 1} of ${order.length}, ${phases[boxes.phase[order[step]]]}`;
+    if (keep) kept = n;
+    if (keep && stepOf.has(n)) { step = stepOf.get(n); $("slider").value = step; }
+    const at = step < 0 ? `${order.length} steps` : `step ${step + 1} of ${order.length}, ${phases[boxes.phase[order[step]]]}`;
+    $("step").value = at;
+    $("slider").setAttribute("aria-valuetext", at);
+    if (keep) {
+      const value = boxes.results[n] === 1 ? values.scalar(firstSlot[n], 5) : null;
+      $("said").textContent = `${equation(n)}, ${text("type", n)}${value === null ? "" : `, is ${value}`}`;
+      drawing.setAttribute("aria-activedescendant", `item${view.item[n]}`);
+    }
     panel(n);
-    light(n);
+    if (plan) plan.light(n);
     redraw();
   }
   function go(s) {
@@ -286,7 +359,7 @@
   $("detail").value = views.indexOf(view);
   $("detail").onchange = (e) => open(views[+e.target.value]);
   function open(v) {
-    view = v;
+    view = prepared(v);
     $("detail").value = views.indexOf(v);
     pointed = -1;
     fit(false);
@@ -307,12 +380,28 @@
     return out;
   };
   const formula = (text) => html("p", { class: "formula" }, text);
+  // A list of facts, and what adds one unless there is nothing to tell.
+  function list() {
+    const facts = html("dl");
+    return [facts, (name, ...what) => what.length && what[0] !== "" && facts.append(html("dt", {}, name), html("dd", {}, ...what))];
+  }
+  // What is known of the whole, before anything is chosen.
+  function overview() {
+    const [facts, fact] = list();
+    phases.forEach((name, p) => {
+      const n = boxes.phase.filter((q) => q === p).length;
+      if (n) fact(name, `${n.toLocaleString("en")} ${n === 1 ? "node" : "nodes"}`);
+    });
+    const results = data.roles.slice(0, 12).map(([role, n]) => html("div", {}, `${role}: `, link(n)));
+    if (results.length) fact("results", ...results, data.roles.length > 12 ? `and ${data.roles.length - 12} more` : "");
+    const told = "Step through it with the arrow keys, or point at a node: its operands, its users and its partner are lit. A click keeps it.";
+    $("panel").replaceChildren(html("p", { class: "equation" }, data.title), html("p", { class: "doc" }, told), facts);
+  }
   function panel(n) {
     const leaf = boxes.phase[n] === 0;
-    const out = [html("p", { class: "equation" }, leaf ? boxes.name[n] : `${boxes.name[n]} = ${boxes.call[n]}`),
+    const out = [html("p", { class: "equation" }, equation(n)),
       html("p", { class: "doc" }, leaf ? text("op", n) : data.docs[text("op", n)] || "")];
-    const facts = html("dl");
-    const fact = (name, ...what) => what.length && what[0] !== "" && facts.append(html("dt", {}, name), html("dd", {}, ...what));
+    const [facts, fact] = list();
     fact("type", text("type", n));
     fact("bytes", text("bytes", n));
     fact("phase", phases[boxes.phase[n]]);
@@ -333,7 +422,8 @@
     if (view.scope && view.scope[item]) {
       const opener = html("button", {}, "Show its nodes");
       opener.onclick = () => open(views[Math.min(views.indexOf(view) + 1, views.length - 1)]);
-      out.push(opener);
+      const [title] = view.scope[item].split("\n"), members = view.members[item];
+      out.unshift(html("div", { class: "closed" }, html("b", {}, title), `, ${members.length} nodes: `, ...links(members), " ", opener));
     }
     if (data.values) out.push(...told(n));
     $("panel").replaceChildren(...out, html("h2", {}, "Node"), facts);
@@ -344,23 +434,25 @@
   // Upstream gradient x local derivative = what goes to an operand, for each operand of a forward node.
   function chainRule(p, mine) {
     const out = [];
-    for (const [, x, f, upstream, local, contribution, box] of chain[p]) {
+    for (const [, x, f, upstream, local, contribution, box, factors] of chain[p]) {
       const row = html("div", { class: box >= 0 && box === mine ? "link mine" : "link" });
       row.append(formula(boxes.texts[f]));
       const part = (name, ...what) => row.append(html("div", { class: "factor" }, html("span", { class: "part" }, ...name), ...what));
       if (upstream >= 0) part(["upstream gradient"], values.shown(upstream));
       if (local !== "") part(["× local derivative"], typeof local === "string" ? html("b", { class: "number" }, local) : values.shown(local));
+      for (const [k, slot, b] of factors) part([`with ${boxes.texts[k]}`, ...(b >= 0 ? [" = ", link(b)] : [])], values.shown(slot));
       part([local !== "" ? "= to the adjoint of " : "to the adjoint of ", ...(x >= 0 ? [link(x)] : ["a constant"])], values.shown(contribution));
       out.push(row);
     }
     return out;
   }
   // Every contribution to the adjoint of x, and their sum.
-  function merge(x) {
-    const found = contributions[x], out = [html("h2", {}, `Merge: ${found.length} contributions to the adjoint of ${boxes.name[x]}`)];
-    found.forEach(([p, , , , , slot], k) => out.push(html("div", { class: "factor" },
-      html("span", { class: "part" }, k ? "+ from " : "from ", link(p), ` = ${boxes.call[p]}`), values.shown(slot))));
-    for (const g of gradients[x]) {
+  const merge = (x) => summed(x, contributions[x].map(([p, , , , , slot]) => [[link(p), ` = ${boxes.call[p]}`], [values.shown(slot)]]),
+    gradients[x]);
+  function summed(x, parts, sums) {
+    const out = [html("h2", {}, `Merge: ${parts.length} contributions to the adjoint of ${boxes.name[x]}`)];
+    parts.forEach(([name, what], k) => out.push(html("div", { class: "factor" }, html("span", { class: "part" }, k ? "+ from " : "from ", ...name), ...what)));
+    for (const g of sums) {
       out.push(html("div", { class: "factor sum" }, html("span", { class: "part" }, "= their sum, ", link(g)), ...shown(g)));
     }
     return out;
@@ -380,6 +472,9 @@
     if (text("rule", n) === "sum of contributions" && contributions[p].length > 1) return [...out, ...merge(p)];
     if (boxes.of[n] >= 0 && contributions[boxes.of[n]].length > 1) out.push(...merge(boxes.of[n]));
     if (chain[p].length) return [...out, html("h2", {}, `Chain rule at ${boxes.name[p]} = ${boxes.call[p]}`), ...chainRule(p, n)];
+    if (text("rule", n) === "sum of contributions") {
+      return [...out, ...summed(p, boxes.inputs[n].map((i) => [[link(i), ` = ${boxes.call[i]}`], shown(i)]), [n])];
+    }
     // in a graph without its adjoint at hand: what comes from the adjoints of other nodes is upstream
     const up = [...new Set(adjoints[p].flatMap((a) => boxes.inputs[a]))].filter((i) => boxes.phase[i] > 1 && boxes.partner[i] !== p);
     if (up.length) out.push(html("h2", {}, "Upstream gradient"), ...up.map(named));
@@ -388,51 +483,19 @@
     return out;
   }
 
-  // ------------------------------------------------------------------ the plan
-  let blocks = [];
-  function drawPlan(plan) {
-    const arena = $("arena"), w = arena.clientWidth || 1000, h = arena.clientHeight || 124;
-    const n = Math.max(1, plan.names.length), size = Math.max(1, plan.arena);
-    const x = (i) => (i * w) / n, tall = h - 6;
-    const most = plan.timeline.reduce((a, b) => Math.max(a, b), 0);
-    const peak = plan.timeline.indexOf(most);
-    const told = (b) => `${b[0] || "scratch"}: ${b[4].toLocaleString("en")} bytes at offset ${b[3].toLocaleString("en")}, `
-      + `instructions ${b[1]} to ${b[2]} (${plan.names[b[1]]})${b[5] === 4 ? ", recomputed" : ""}`;
-    arena.replaceChildren();
-    blocks = plan.blocks.slice().sort((a, b) => b[4] - a[4]).slice(0, 4000).map((b) => {
-      const at = { x: x(b[1]), width: x(b[2] + 1) - x(b[1]), y: h - ((b[3] + b[4]) / size) * tall, height: (b[4] / size) * tall };
-      const e = make("rect", { class: "p" + b[5], ...at }, make("title", {}, told(b)));
-      e.onpointerover = () => {
-        $("block").textContent = told(b);
-        if (b[6] >= 0) { choose(b[6], false); centre(view.item[b[6]], false); }
-      };
-      arena.append(e);
-      if (at.height >= 15 && at.width >= 50) {
-        arena.append(make("text", { x: at.x + 5, y: at.y + at.height / 2 + 4 }, cut(b[0] || "scratch", Math.floor(at.width / 7))));
-      }
-      return [e, b[6]];
-    });
-    if (plan.timeline.length) {
-      const at = x(peak + 0.5);
-      arena.append(make("line", { class: "peak", x1: at, x2: at, y1: 0, y2: h }, make("title", {}, "peak")));
-      $("block").textContent = `Peak: ${most.toLocaleString("en")} bytes alive at instruction ${peak} (${plan.names[peak]}).`;
-    }
-    light(chosen);
-  }
-  function light(n) {
-    for (const [e, b] of blocks) e.classList.toggle("chosen", b === n);
-  }
-
-  if (data.plan) {
-    $("plan").hidden = false;
-    $("summary").textContent = data.plan.summary;
-    drawPlan(data.plan);
-    window.addEventListener("resize", () => drawPlan(data.plan));
-    $("plan").addEventListener("toggle", () => { drawPlan(data.plan); redraw(); });
-  }
+  // ------------------------------------------------------------------ the plan, and the start
+  const plan = data.plan && makePlan(data.plan, make, phases, (b) => {
+    const n = b < 0 ? kept : b; // what is pointed at, then what was kept
+    if (n < 0 || n === chosen) return;
+    choose(n, false);
+    centre(view.item[n], false);
+  });
+  $("recomputed").hidden = !(data.plan && data.plan.phases.includes(4));
+  $("plan").addEventListener("toggle", redraw);
   $("reset").hidden = !values.live;
   $("reset").onclick = values.reset;
   $("note").value = values.note();
-  fit(false);
   $("step").value = `${order.length} steps`;
+  overview();
+  fit(false);
 })();

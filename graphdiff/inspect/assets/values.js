@@ -7,7 +7,14 @@
 const makeValues = (data, html, svg, changed) => {
   const SMALL = 12; // elements of a leaf that get a slider each
   const TABLE = 1024; // elements that are shown one by one
-  const recorded = data.values;
+  const FEW = 36; // elements that are shown as numbers first, not as a heat map
+  const BINS = 16;
+  // One of the page's values as all others are, its type in full.
+  const told = ({ type, ...rest }) => {
+    const [shape, dtype] = data.types[type];
+    return { shape, dtype, ...rest };
+  };
+  const recorded = data.values && data.values.map((v) => v && told(v));
   let current = recorded && recorded.slice();
   let watched = [];
   let fault = "";
@@ -62,17 +69,20 @@ const makeValues = (data, html, svg, changed) => {
     for (const [, render] of watched) render();
     changed();
   }
+  // Least, largest, mean and norm.
+  function statistics(xs) {
+    let low = Infinity, high = -Infinity, sum = 0, squares = 0;
+    for (const v of xs) { low = Math.min(low, v); high = Math.max(high, v); sum += v; squares += v * v; }
+    return [low, high, sum / xs.length, Math.sqrt(squares)];
+  }
   // An array as it is shown: its elements, or range, mean, norm and histogram where there are many.
   function summary(x) {
     const out = { shape: x.shape, dtype: x.dtype };
     if (x.data.length <= TABLE) return { ...out, data: Array.from(x.data) };
-    const finite = Array.from(x.data).filter(Number.isFinite), n = finite.length;
-    const low = finite.reduce((a, b) => Math.min(a, b), Infinity), high = finite.reduce((a, b) => Math.max(a, b), -Infinity);
-    const bins = new Array(16).fill(0), width = high > low ? high - low : 1, start = high > low ? low : low - 0.5;
-    for (const v of finite) bins[Math.min(15, Math.floor(((v - start) / width) * 16))]++;
-    const mean = finite.reduce((a, b) => a + b, 0) / n, norm = Math.sqrt(finite.reduce((a, b) => a + b * b, 0));
-    return { ...out, finite: n, size: x.data.length, zeros: finite.filter((v) => v === 0).length,
-      ...(n ? { stats: [low, high, mean, norm], bins } : {}) };
+    const finite = x.data.filter(Number.isFinite), [low, high] = statistics(finite), bins = new Array(BINS).fill(0);
+    for (const v of finite) bins[high > low ? Math.min(BINS - 1, Math.floor(((v - low) / (high - low)) * BINS)) : BINS / 2]++;
+    return { ...out, broken: x.data.length - finite.length, zeros: finite.filter((v) => v === 0).length,
+      ...(finite.length ? { stats: statistics(finite), bins } : {}) };
   }
 
   // ------------------------------------------------------------------ showing
@@ -96,18 +106,31 @@ const makeValues = (data, html, svg, changed) => {
   }
   function parts(v) {
     const type = html("span", { class: "type" }, `${v.dtype}[${v.shape.join(", ")}]`);
+    const spread = (stats, zeros) => {
+      const [low, high, mean, norm] = stats.map((s) => number(s));
+      return html("div", { class: "spread" }, `from ${low} to ${high}, mean ${mean}, norm ${norm}`, zeros ? `, ${zeros} zero` : "");
+    };
     if (!v.data) {
       const out = [type];
-      if (v.stats) {
-        const [low, high, mean, norm] = v.stats.map(number);
-        out.push(html("div", {}, `from ${low} to ${high}, mean ${mean}, norm ${norm}, ${v.zeros} zeros`));
-      }
-      if (v.finite < v.size) out.push(html("div", {}, `${v.size - v.finite} of ${v.size} not finite`));
+      if (v.stats) out.push(spread(v.stats, v.zeros));
+      if (v.broken) out.push(html("div", {}, `${v.broken} of ${v.shape.reduce((a, b) => a * b, 1)} not finite`));
       if (v.bins) out.push(histogram(v));
       return out;
     }
     if (v.data.length === 1) return [html("b", { class: "number" }, number(v.data[0])), " ", type];
-    return [type, ...(v.data.length > 36 && v.data.every(Number.isFinite) ? [heat(v)] : []), table(v, (d) => html("td", {}, number(d)))];
+    const numbers = () => table(v, (d) => html("td", {}, number(d)));
+    if (v.data.length <= FEW || !v.data.every(Number.isFinite)) return [type, numbers()];
+    return [type, ...heat(v), spread(statistics(v.data), v.data.filter((d) => d === 0).length), folded(numbers)];
+  }
+  // Numbers that are made when they are asked for; asked for once, they are there for every value.
+  let unfolded = false;
+  function folded(numbers) {
+    const out = html("details", {}, html("summary", {}, "numbers"));
+    const fill = () => { if (out.open && out.childElementCount === 1) out.append(numbers()); };
+    out.open = unfolded;
+    fill();
+    out.addEventListener("toggle", () => { unfolded = out.open; fill(); });
+    return out;
   }
   const columns = (v) => (v.shape.length ? v.shape[v.shape.length - 1] : 1);
   function table(v, cell) {
@@ -128,16 +151,24 @@ const makeValues = (data, html, svg, changed) => {
       out.append(svg("rect", { x: (k % n) * size, y: Math.floor(k / n) * size, width: size, height: size,
         class: d < 0 ? "below" : "above", "fill-opacity": (Math.abs(d) / most).toFixed(3) }));
     });
-    return out;
+    const at = html("span", { class: "type" });
+    out.addEventListener("pointermove", (e) => {
+      const r = out.getBoundingClientRect(), j = Math.floor(((e.clientX - r.left) / r.width) * n);
+      const k = Math.floor(((e.clientY - r.top) / r.height) * rows) * n + j;
+      if (j >= 0 && j < n && k in v.data) at.textContent = ` [${place(k, v.shape).join(", ")}] is ${number(v.data[k])}`;
+    });
+    out.addEventListener("pointerleave", () => { at.textContent = ""; });
+    return [at, out];
   }
   function histogram(v) {
-    const most = Math.max(...v.bins, 1), w = 300 / v.bins.length;
-    const out = svg("svg", { class: "bins", width: 300, height: 60, role: "img",
-      "aria-label": `histogram from ${number(v.stats[0])} to ${number(v.stats[1])}` });
+    const most = Math.max(...v.bins, 1), w = 300 / BINS;
+    const [low, high] = v.stats, out = svg("svg", { class: "bins", width: 300, height: 74, role: "img",
+      "aria-label": `histogram from ${number(low)} to ${number(high)}` });
     v.bins.forEach((n, k) => {
       const h = (58 * n) / most;
       out.append(svg("rect", { x: k * w + 1, y: 60 - h, width: w - 2, height: h }, svg("title", {}, String(n))));
     });
+    out.append(svg("text", { x: 1, y: 72 }, number(low)), svg("text", { x: 299, y: 72, "text-anchor": "end" }, number(high)));
     return out;
   }
 
