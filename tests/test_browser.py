@@ -8,6 +8,7 @@ their gradients. Skipped where no Chromium is installed.
 import re
 import shutil
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from graphdiff.inspect.live import program
 from graphdiff.inspect.values import record
 from graphdiff.ir.graph import Graph, topological
 
+DOCS = Path(__file__).resolve().parent.parent / "docs"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt install chromium)")
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
@@ -445,6 +447,16 @@ def test_the_page_knows_the_edges(computed, dtype):
             compare(run, [x], [edges], [op.public(x)])
         else:
             compare(run, [y, z], [g.copy() for g in grid], [op.public(y, z)])
+
+
+# ---------------------------------------------------------------------------------------------- the README's picture
+
+
+def test_the_picture_of_the_readme_is_made(run, tmp_path):
+    code, _, err = run(tmp_path, DOCS / "make_picture.py", "--out", "picture.png")
+    assert code == 0, err
+    made, kept = ((folder / name).read_bytes() for folder, name in ((tmp_path, "picture.png"), (DOCS, "inspector.png")))
+    assert made[:24] == kept[:24] and b"IHDR" in made[:24] and len(kept) < 200_000  # of the same width and height
 
 
 # ---------------------------------------------------------------------------------------------- hostile, large, dark

@@ -24,6 +24,16 @@ def test_the_first_example_prints_what_the_readme_says(run, tmp_path):
     assert (code, err, out.strip()) == (0, "", expected.strip())
 
 
+def test_the_first_example_is_inspected_as_the_readme_says(run, tmp_path):
+    (tmp_path / "first.py").write_text(block("python", "## First example"), encoding="utf-8")
+    command = block("sh", "## Seeing it").split()
+    assert command[:2] == ["graphdiff", "inspect"]
+    code, out, err = run(tmp_path, "-m", *command)
+    assert (code, err) == (0, "") and out.endswith("wrote adjoint.html\n")
+    page = (tmp_path / "adjoint.html").read_bytes()
+    assert len(page) < 200_000 and b'"live":{' in page
+
+
 def test_the_two_commands_are_there():
     assert "pip install '.[demo]' && graphdiff demo" in README
     assert "pip install '.[test]' && pytest" in README

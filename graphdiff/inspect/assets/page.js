@@ -472,7 +472,7 @@
     if (text("rule", n) === "sum of contributions" && contributions[p].length > 1) return [...out, ...merge(p)];
     if (boxes.of[n] >= 0 && contributions[boxes.of[n]].length > 1) out.push(...merge(boxes.of[n]));
     if (chain[p].length) return [...out, html("h2", {}, `Chain rule at ${boxes.name[p]} = ${boxes.call[p]}`), ...chainRule(p, n)];
-    if (text("rule", n) === "sum of contributions") {
+    if (text("rule", n) === "sum of contributions" && text("op", n) === "add") { // a rewrite may have made it a product
       return [...out, ...summed(p, boxes.inputs[n].map((i) => [[link(i), ` = ${boxes.call[i]}`], shown(i)]), [n])];
     }
     // in a graph without its adjoint at hand: what comes from the adjoints of other nodes is upstream

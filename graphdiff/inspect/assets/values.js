@@ -88,7 +88,9 @@ const makeValues = (data, html, svg, changed) => {
   // ------------------------------------------------------------------ showing
   const number = (v, digits = 5) => {
     if (typeof v !== "number") return String(v).replace("-", "−");
-    const short = Number.isInteger(v) && Math.abs(v) < 1e9 ? String(v) : String(+v.toPrecision(digits));
+    const size = Math.abs(v), rounded = +v.toPrecision(digits);
+    const far = size !== 0 && Number.isFinite(v) && (size < 1e-4 || size >= 1e7);
+    const short = Number.isInteger(v) && size < 1e9 ? String(v) : far ? rounded.toExponential() : String(rounded);
     return short.replace("-", "−").replace("Infinity", "inf");
   };
   const scalar = (slot, digits) => {
