@@ -241,7 +241,7 @@ def _power(x: Tensor, p: float) -> Tensor:
 
 
 def _logsumexp_reference(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return np.logaddexp.reduce(x, axis=axis, keepdims=keepdims)  # of one element that element, to the bit
+    return np.logaddexp.reduce(x, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]  # of one that one
 
 
 @composite(reference=_logsumexp_reference, samples=reduction_samples(empty=False), onnx="ReduceLogSumExp")
