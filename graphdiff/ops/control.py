@@ -7,6 +7,8 @@ A loop's derivative by forward mode is a loop with doubled carries; by reverse m
 takes the history of the carries and adds up the cotangents of what was captured (what of a step is stored instead of
 computed again is decided when instructions are made, schedule/loops.py). Both are loops again, so every
 order follows.
+What a body monitors is a result of its node, and whether a check held at every step is a carry: outside they are
+values as any others, monitored and checked there.
 Must not know: how inner graphs are run (csrc/kernels/control.c) or planned.
 """
 
@@ -21,10 +23,11 @@ from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Shape, Size, as_size
 from ..ir.dtypes import FLOATS, bool_, int64
 from ..ir.graph import LEAVES, Graph, Node, Value, ambient, topological
+from .leaves import Watcher, building_body, watch
 from .leaves import input as placeholder
 from .opdef import custom, op
 from .rebuild import depends_on, rebuild
-from .registry import Branch, Loop
+from .registry import REGISTRY, Branch, Loop
 from .tensor import Tensor, fail, make, scalar
 from .trees import Tree, flatten
 
@@ -61,8 +64,8 @@ def _close(name: str, arguments: Sequence[Sequence[Tensor]], results: Sequence[S
     return graphs, list(captured)  # type: ignore[arg-type]
 
 
-def _types(values: Sequence[Value]) -> list[tuple[Shape, np.dtype]]:
-    return [(v.shape, v.dtype) for v in values]
+def _types(values: Sequence[Value], shape: Shape | None = None) -> list[tuple[Shape, np.dtype]]:
+    return [(v.shape if shape is None else shape, v.dtype) for v in values]
 
 
 def _same_types(
@@ -247,17 +250,41 @@ def scan(step: Callable[..., Any], init: Any, xs: Any, length: Any = None, rever
     rows, row_tree = flatten("scan", xs)
     size = _length("scan", rows, length)
     carry_args, row_args = placeholders("carry", _types(carries)), placeholders("x", [_rows(x) for x in rows])
-    result = step(carry_tree.build(carry_args), row_tree.build(row_args))
+    with building_body() as seen:
+        result = step(carry_tree.build(carry_args), row_tree.build(row_args))
     if not isinstance(result, (tuple, list)) or len(result) != 2:
         fail(GraphError, "scan", f"step returns (carry, y), got {type(result).__name__}", carries)
     after, after_tree = flatten("scan", result[0])
     ys, y_tree = flatten("scan", result[1])
     _same_types("scan", "carry", carries, after, carry_tree, after_tree)
-    args = [*carry_args, *row_args]
-    (body,), captured = _close("body", [args], [[*after, *ys]], [depends_on([*after, *ys], args)])
-    out = make_loop(body, carries, rows, captured, size, bool(reverse))
-    n = len(carries)
-    return carry_tree.build(out[:n]), y_tree.build(out[n : n + len(ys)])
+    monitors, checks = _sorted(seen)
+    held = placeholders("held", _types([w.value for w in checks], ()))
+    args = [*carry_args, *held, *row_args]
+    results = [*after, *_still_held(held, checks), *ys, *(w.value for w in monitors)]
+    (body,), captured = _close("body", [args], [results], [depends_on(results, args)])
+    out = make_loop(body, [*carries, *(scalar(True, bool_) for _ in held)], rows, captured, size, bool(reverse))
+    n = len(carries) + len(held)
+    _watch_outside([*checks, *monitors], [*out[len(carries) : n], *out[n + len(ys) : n + len(ys) + len(monitors)]])
+    return carry_tree.build(out[: len(carries)]), y_tree.build(out[n : n + len(ys)])
+
+
+def _sorted(seen: Sequence[Watcher]) -> tuple[list[Watcher], list[Watcher]]:
+    """Monitors, checks."""
+    return [w for w in seen if w.kind == "monitor"], [w for w in seen if w.kind == "check"]
+
+
+def _holds(check: Watcher) -> Tensor:
+    return REGISTRY["all"].public(check.value)
+
+
+def _still_held(held: Sequence[Tensor], checks: Sequence[Watcher]) -> list[Tensor]:
+    """Whether each check held until now and holds."""
+    return [REGISTRY["logical_and"].public(h, _holds(w)) for h, w in zip(held, checks)]
+
+
+def _watch_outside(watchers: Sequence[Watcher], values: Sequence[Tensor]) -> None:
+    for w, value in zip(watchers, values, strict=True):
+        watch(w._replace(value=value))
 
 
 def _length(what: str, rows: Sequence[Tensor], length: Any) -> Size:
@@ -296,15 +323,27 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
     if isinstance(size, int) and size < 0:
         fail(ShapeError, "while_loop", f"max_steps {size} is negative", carries)
     args, cond_args = placeholders("carry", _types(carries)), placeholders("carry", _types(carries))
-    after, after_tree = flatten("while_loop", body(tree.build(args)))
+    with building_body() as seen:
+        after, after_tree = flatten("while_loop", body(tree.build(args)))
     _same_types("while_loop", "state", carries, after, tree, after_tree)
-    preds, _ = flatten("while_loop", cond(tree.build(cond_args)))
+    with building_body() as refused:
+        preds, _ = flatten("while_loop", cond(tree.build(cond_args)))
+    if refused:
+        fail(GraphError, "while_loop", "cond has a monitor or a check; its body may have them", preds)
     if len(preds) != 1 or preds[0].shape != () or preds[0].dtype is not bool_:
         fail(DTypeError, "while_loop", "cond must give one 0-d bool Tensor; write a comparison, or gd.all", preds)
-    inside = [depends_on(after, args), depends_on(preds, cond_args)]
-    (inner, condition), captured = _close("body", [args, cond_args], [after, preds], inside)
-    out = make_loop(inner, carries, [], captured, size, False, condition)
-    return tree.build(out[: len(carries)])
+    monitors, checks = _sorted(seen)
+    like = [*_types([w.value for w in checks], ()), *_types([w.value for w in monitors])]
+    for those in (args, cond_args):
+        those += placeholders("watched", like)
+    n = len(carries)
+    results = [*after, *_still_held(args[n:], checks), *(w.value for w in monitors)]
+    inside = [depends_on(results, args), depends_on(preds, cond_args)]
+    (inner, condition), captured = _close("body", [args, cond_args], [results, preds], inside)
+    start = [*(scalar(True, bool_) for _ in checks), *(_zeros(w.value) for w in monitors)]
+    out = make_loop(inner, [*carries, *start], [], captured, size, False, condition)
+    _watch_outside([*checks, *monitors], out[n : len(results)])
+    return tree.build(out[:n])
 
 
 # --------------------------------------------------------------------------------------- branch
@@ -378,18 +417,39 @@ def cond(pred: Any, if_true: Callable[..., Any], if_false: Callable[..., Any], *
     if len(preds) != 1 or preds[0].shape != () or preds[0].dtype is not bool_:
         fail(DTypeError, "cond", "the predicate must be one 0-d bool Tensor; write a comparison, or gd.all", preds)
     leaves, tree = flatten("cond", operands)
-    args, results, inside = [], [], []
+    marks, args, results, watched = [], [], [], []
     for f in (if_true, if_false):
         # what f makes belongs to its branch, also where it depends on no operand; all older nodes are outside
         (mark, *mine) = placeholders("x", [((), bool_), *_types(leaves)])
-        found, found_tree = flatten("cond", f(*tree.build(mine)))
+        with building_body() as seen:
+            results.append(flatten("cond", f(*tree.build(mine))))
+        marks.append(mark)
         args.append(mine)
-        results.append((found, found_tree))
-        own = (n for n in topological(found, stop=mine) if n.op.name not in LEAVES)
-        inside.append([n for n in own if n.serial > mark.node.serial])
+        watched.append(seen)
     (yes, yes_tree), (no, no_tree) = results
     _same_types("cond", "result", yes, no, yes_tree, no_tree)
+    n = len(yes)
+    yes += [*map(_seen, watched[0]), *map(_unseen, watched[1])]
+    no += [*map(_unseen, watched[0]), *map(_seen, watched[1])]
+    inside = []
+    for mark, mine, values in zip(marks, args, (yes, no)):
+        own = (node for node in topological(values, stop=mine) if node.op.name not in LEAVES)
+        inside.append([node for node in own if node.serial > mark.node.serial])
     bodies, captured = _close("branch", args, [yes, no], inside)
     if not yes:
         return yes_tree.build([])
-    return yes_tree.build(_make_branch(preds[0], [*leaves, *captured], bodies))
+    out = _make_branch(preds[0], [*leaves, *captured], bodies)
+    _watch_outside([*watched[0], *watched[1]], out[n:])
+    return yes_tree.build(out[:n])
+
+
+def _seen(w: Watcher) -> Tensor:
+    """What a watcher sees in the branch that has it, and in the other one."""
+    return _holds(w) if w.kind == "check" else w.value
+
+
+def _unseen(w: Watcher) -> Tensor:
+    if w.kind == "check":
+        return scalar(True, bool_)
+    nothing = np.nan if w.value.dtype in FLOATS else 0
+    return op("broadcast_to")(scalar(nothing, w.value.dtype), w.value.shape)

@@ -5,6 +5,7 @@ Must not know: how functions are compiled; a compiled function finds a leaf's wa
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -118,7 +119,8 @@ def unvalued(kind: str, name: str, shape: Any, dtype: Any) -> Tensor:
 
 
 class Watcher(NamedTuple):
-    """A monitor (``value`` is recorded under ``text``) or a check (``value`` must hold, else ``text`` is the error)."""
+    """A monitor (``value`` is recorded under ``text``) or a check (``value`` must hold, else ``text`` is the error; a
+    leaf has it as the node that fails the call)."""
 
     kind: str
     value: Tensor
@@ -126,32 +128,65 @@ class Watcher(NamedTuple):
     source: Source | None
 
 
-def _watch(kind: str, value: Tensor, text: str) -> None:
+class _Bodies(threading.local):
+    """What is watched in the bodies that are being built on this thread, the innermost last."""
+
+    def __init__(self) -> None:
+        self.open: list[list[Watcher]] = []
+
+
+_bodies = _Bodies()
+
+
+class building_body:
+    """``with building_body() as seen``: what is watched meanwhile is listed there and belongs to no leaf yet. Its
+    values are those of one step or branch; who runs the body gives them on (:func:`watch`) as values of the whole."""
+
+    def __enter__(self) -> list[Watcher]:
+        _bodies.open.append([])
+        return _bodies.open[-1]
+
+    def __exit__(self, *exc: object) -> None:
+        _bodies.open.pop()
+
+
+def watch(watcher: Watcher) -> None:
+    """Gives a monitor or a check to the leaves that its value is made of, or to the body that is being built."""
+    if _bodies.open:
+        _bodies.open[-1].append(watcher)
+        return
+    kind, value, _, _ = watcher
     leaves = [n for n in topological([value]) if n.op.name in ("input", "parameter", "state")]
     if not leaves:
         fail(GraphError, kind, "the value depends on no input, parameter or state", [value])
-    watcher = Watcher(kind, value, str(text), user_source())
+    if kind == "check":
+        watcher = watcher._replace(value=make(CHECK_TRUE, (value,)))
     for node in leaves:
         node.attrs.setdefault("watchers", []).append(watcher)
 
 
 def monitor(tensor: Tensor, name: str) -> Tensor:
     """Records ``tensor`` at each call of every function that computes what it is made of, without making it an
-    output: ``f.monitors[name]`` is the last call's value. Returns ``tensor``."""
+    output: ``f.monitors[name]`` is the last call's value. Returns ``tensor``.
+
+    In the step of a scan or map its rows are stacked; of a while_loop it is that of the last step (of none: zeros); in
+    a branch that does not run it is NaN, or zero where it is no float.
+    Example: ``gd.monitor(gd.max(gd.abs(h)), "largest activation")``."""
     tensor = as_tensor(tensor, "monitor")
-    _watch("monitor", tensor, _name("monitor", name))
+    watch(Watcher("monitor", tensor, _name("monitor", name), user_source()))
     return tensor
 
 
 def check(pred: Tensor, message: str) -> None:
     """Fails a call with ``message`` (FeedError), nothing updated, where ``pred`` has an element that is not true.
 
-    ``pred``: bool, any shape. Example: ``gd.check(gd.all(x > 0), "x must be positive")``.
+    ``pred``: bool, any shape. In the step of a loop it must hold at each step; in a branch, where that branch runs.
+    Example: ``gd.check(gd.all(x > 0), "x must be positive")``.
     """
     pred = as_tensor(pred, "check")
     if pred.dtype is not bool_:
         fail(DTypeError, "check", f"the predicate is {pred.dtype.name}; write a comparison", [pred])
-    _watch("check", make(CHECK_TRUE, (pred,)), message)
+    watch(Watcher("check", pred, str(message), user_source()))
 
 
 def _infer_same(xs: Any, _attrs: Any) -> Any:
