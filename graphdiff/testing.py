@@ -231,10 +231,12 @@ def _blame(loss: Tensor, point: _Point, report: Report) -> None:
         mode = None if key in tried and len(tried) > 200 else _disagrees(node, [values[v] for v in node.inputs])
         tried.add(key)
         if mode is not None:
+            rules = node.attrs.get("rules")  # of an operation of the user's own, whose body is its first operand
+            name, operands = (node.op.name, node.inputs) if rules is None else (rules.name, node.inputs[1:])
             raise GradientMismatch(
-                f"{node.op.name}: its {mode} rule disagrees with finite differences (derivative by {worst.leaf}: "
+                f"{name}: its {mode} rule disagrees with finite differences (derivative by {worst.leaf}: "
                 f"error {worst.error:.3g}, tolerance {worst.tolerance:.0e})",
-                call_text(node.op.name, node.inputs, {}), str(node.source) if node.source else None, report=report,
+                call_text(name, operands, {}), str(node.source) if node.source else None, report=report,
             )  # fmt: skip
     raise GradientMismatch(
         f"the derivative by {worst.leaf} ({worst.mode}, order {worst.order}) is off by {worst.error:.3g}, tolerance "

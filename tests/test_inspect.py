@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from itertools import pairwise
@@ -11,6 +12,7 @@ import pytest
 
 import graphdiff as gd
 from graphdiff.cli import main
+from graphdiff.inspect.diff import _aligned
 from graphdiff.inspect.formula import Formulas
 from graphdiff.inspect.layout import HEIGHT, WIDTH, Item, lay_out
 from graphdiff.ops.registry import REGISTRY
@@ -341,6 +343,32 @@ def test_what_changed_is_named():
     assert back.removed == found.added and not back.added
 
 
+def test_the_common_order_is_the_longest():
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        a, b = (rng.integers(0, 3, rng.integers(0, 12)).tolist() for _ in range(2))
+        length = np.zeros((len(a) + 1, len(b) + 1), int)
+        for i, j in np.ndindex(len(a), len(b)):
+            length[i + 1, j + 1] = length[i, j] + 1 if a[i] == b[j] else max(length[i, j + 1], length[i + 1, j])
+        pairs = _aligned(a, b)
+        assert len(pairs) == length[-1, -1] and all(a[i] == b[j] for i, j in pairs)
+        assert all(i < k and j < l for (i, j), (k, l) in pairwise(pairs))
+
+
+def test_large_graphs_that_are_much_alike_are_compared_at_once():
+    def chain(first, at):
+        h = x = gd.input("x", shape=(3,))
+        h = h * first
+        for k in range(10_000):
+            h = gd.tanh(h * x)
+            h = gd.sin(h) if k in at else h
+        return gd.inspect.whole_graph(h)
+
+    found = gd.inspect.diff(chain(2.0, (50, 7000)), chain(3.0, (6000, 7001)))
+    assert (len(found.added), len(found.removed), len(found.changed)) == (2, 2, 1)
+    assert "multiply(x, 3.0)" in found.changed[0][1] and all("sin" in line for line in found.added + found.removed)
+
+
 def test_operands_swapped_are_a_difference():
     def minus(swap):
         x, y = gd.input("x", shape=(3,)), gd.input("y", shape=(3,))
@@ -389,6 +417,9 @@ number = 3
 def script(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "script.py").write_text(SCRIPT)
+    (tmp_path / "empty.py").write_text("")
+    (tmp_path / "empty.txt").write_text("x")
+    (tmp_path / "bytes.gd").write_bytes(b"\xff\xfe")
     return tmp_path
 
 
@@ -402,6 +433,11 @@ def test_inspect_prints_and_writes(script, capsys):
     assert main(["inspect", "script.py:adj", "--html", "adj.html", "--feed", "feed.npz"]) == 0
     assert data_of(script / "adj.html")[0]["values"][0]["data"] == [7.0] * 6
     assert main(["inspect", "script.py:loss"]) == 0
+    capsys.readouterr()
+    assert main(["inspect", "script.py:step", "--text"]) == 0
+    (script / "step.txt").write_text(capsys.readouterr().out)
+    assert main(["inspect", "step.txt", "--plan", "--size", "batch=2", "--html", "text.html"]) == 0
+    assert data_of(script / "text.html")[0]["values"]  # the parameters' drawn at random, as a text has none
 
 
 def test_check_and_profile(script, capsys):
@@ -413,12 +449,40 @@ def test_check_and_profile(script, capsys):
     assert "matmul" in capsys.readouterr().out and json.loads((script / "t.json").read_text())["traceEvents"]
 
 
+def test_a_pipe_that_is_closed_ends_quietly(script, run):
+    (script / "deep.py").write_text(SCRIPT + """
+h = x
+for _ in range(3000):
+    h = gd.tanh(h)
+""")
+    command = f"{sys.executable} -m graphdiff inspect deep.py:h | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=script, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr, done.stdout) == (141, "", "graph graph(x: f32[batch,3]) -> f32[batch,3]:\n")
+
+
+def test_a_wrong_derivative_ends_with_one(script, capsys):
+    (script / "wrong.py").write_text(SCRIPT + """
+cube = gd.custom("cube", lambda v: v * v * v, vjp=lambda g, y, v: g * v * v)
+loss = gd.sum(cube(gd.parameter("p", value=np.ones(2))))
+""")
+    assert main(["check", "wrong.py:loss", "--order", "1"]) == 2
+    assert "cube has no jvp" in capsys.readouterr().err
+    assert main(["check", "wrong.py:loss", "--order", "1", "--mode", "vjp"]) == 1
+    told = capsys.readouterr()
+    assert "MISMATCH" in told.out and "check: cube: its vjp rule disagrees" in told.err
+
+
 def test_diff_ends_as_diff_does(script, capsys):
     square(2.0).save("a.gd")
     (script / "b.txt").write_text(str(square(3.0).graph))
     assert main(["diff", "a.gd", "a.gd"]) == 0
     assert main(["diff", "a.gd", "b.txt"]) == 1
     assert "multiply(x, 3.0)" in capsys.readouterr().out
+    assert main(["diff", "script.py:loss", "script.py:step"]) == 1
+    assert "depends on batch" in capsys.readouterr().out
+    assert main(["diff", "script.py:loss", "script.py:step", "--size", "batch=5"]) == 1
+    out = capsys.readouterr().out
+    assert re.search(r"flops +82 -> [\d,]+\n", out) and re.search(r"arena bytes +[\d,]+ -> [\d,]+\n", out)
     assert main(["diff", "a.gd", "missing.gd"]) == 2
     assert "missing.gd: no such file" in capsys.readouterr().err
 
@@ -430,7 +494,10 @@ def test_diff_ends_as_diff_does(script, capsys):
         (["inspect", "script.py:number"], "is a int, not a graph"),
         (["inspect", "missing.py:step"], "missing.py: no such file"),
         (["inspect", "no_such_module:step"], "no module is called 'no_such_module'"),
-        (["inspect", "script.py"], "line 2"),
+        (["inspect", "script.py"], "which object of script.py? Write script.py:NAME; it has W, adj, loss, step, x"),
+        (["inspect", "empty.py:step"], "empty.py has no 'step'; it has nothing that can be shown"),
+        (["inspect", "empty.txt"], "line 1: a graph begins with its header"),
+        (["inspect", "bytes.gd"], "is neither a saved function nor the text of a graph"),
         (["inspect", "script.py:step", "--plan"], "give --size batch=N or --feed"),
         (["inspect", "script.py:adj", "--html", "missing/a.html"], "missing/a.html"),
         (["inspect", "script.py:step", "--plan", "--feed", "script.py"], "is no .npz file"),

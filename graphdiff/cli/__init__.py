@@ -1,10 +1,12 @@
 """The command `graphdiff`: one module for each subcommand, which adds its arguments and runs.
 
 Owns what all of them share: exit codes and how errors are told. 0 is success; 1 is a difference found (diff, check);
-2 is something the caller can mend, told without a traceback; 130 is Ctrl-C, as shells have it.
+2 is something the caller can mend, told without a traceback; 130 is Ctrl-C and 141 that nobody reads on, as shells
+have them.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -31,7 +33,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         module.add_arguments(subparsers.add_parser(name, help=summary, description=summary))
     args = parser.parse_args(argv)
     try:
-        return COMMANDS[args.command].run(args)
+        code: int = COMMANDS[args.command].run(args)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is flushed at exit goes there
+        return 141
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130

@@ -36,8 +36,10 @@ def run(args: argparse.Namespace) -> int:
     if args.text or not (args.plan or args.html):
         print(found.graph if isinstance(found, gd.Function) else
               whole_graph(found) if isinstance(found, gd.Tensor) else found)  # fmt: skip
-    f = target.function_of(found) if args.plan or isinstance(found, gd.Function) else None
     told = args.feed is not None or bool(args.size)
+    if isinstance(found, gd.Graph) and told:  # a text has no values of parameters; a function is given some
+        found = target.function_of(found)
+    f = target.function_of(found) if args.plan or isinstance(found, gd.Function) else None
     if args.plan and f is not None:
         feed = target.feed_for(f.graph, args)
         f._prepare_call((), feed)

@@ -27,6 +27,8 @@ HELP = "module:object, script.py:object, a file of Function.save, or a file with
 def find(target: str) -> Any:
     """The adjoint, function, graph or Tensor that `target` names. Raises GraphError saying what is missing."""
     place, colon, name = target.rpartition(":")
+    if not colon and target.endswith(".py"):
+        raise GraphError(f"which object of {target}? Write {target}:NAME; it has {_shown(_script(target))}")
     if not colon:
         return _read(target)
     values = _script(place) if place.endswith(".py") else _module(place)
@@ -35,12 +37,17 @@ def find(target: str) -> Any:
         for part in name.split(".")[1:]:
             found = getattr(found, part)
     except (KeyError, AttributeError):
-        there = sorted(k for k, v in values.items() if isinstance(v, SHOWN) and not k.startswith("_"))
-        raise GraphError(f"{place} has no {name!r}; it has {', '.join(there) or 'nothing that can be shown'}") from None
+        raise GraphError(f"{place} has no {name!r}; it has {_shown(values)}") from None
     if not isinstance(found, SHOWN):
         what = type(found).__name__
         raise GraphError(f"{target} is a {what}, not a graph, an adjoint, a compiled function or a Tensor")
     return found
+
+
+def _shown(values: dict[str, Any]) -> str:
+    """The names in a module of what can be shown."""
+    there = sorted(k for k, v in values.items() if isinstance(v, SHOWN) and not k.startswith("_"))
+    return ", ".join(there) or "nothing that can be shown"
 
 
 def graph_of(target: str) -> gd.Graph:
@@ -87,8 +94,12 @@ def _module(name: str) -> dict[str, Any]:
 def add_feed_arguments(parser: argparse.ArgumentParser) -> None:
     """--feed and --size, which commands that run a target share."""
     parser.add_argument("--feed", metavar="FILE", help=".npz with an array for each input, by name")
-    parser.add_argument("--size", metavar="NAME=N", action="append", default=[], type=_size,
-                        help="the size of a named dimension, for arrays drawn where none are given")  # fmt: skip
+    add_size_argument(parser, "the size of a named dimension, for arrays drawn where none are given")
+
+
+def add_size_argument(parser: argparse.ArgumentParser, told: str) -> None:
+    """--size, once for each named dimension."""
+    parser.add_argument("--size", metavar="NAME=N", action="append", default=[], type=_size, help=told)
 
 
 def _size(text: str) -> tuple[str, int]:

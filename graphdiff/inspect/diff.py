@@ -2,20 +2,22 @@
 
 Nodes have no names that last, so they are matched by what they compute: first nodes whose whole ancestry is the same,
 then what is left by operation and type along the longest common order (as a diff of lines does); the pairs found in
-that second way are the changed ones, except those that are the same over operands that changed.
+that second way are the changed ones, except those that are the same over operands that changed. Time grows with nodes
+and with the square of how many were added and removed, so large graphs that are much alike are compared at once.
 Must not know: files, the command line.
 """
 
 from __future__ import annotations
 
-import difflib
 import hashlib
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ..ir.graph import Graph, Node
 from ..ir.text import Names, attr_text, comment, implied_dtype, is_inline, literal, name_text, type_text, types_text
 from ..runtime.program import Program
+
+MOST_EDITS = 2000  # nodes added and removed; graphs that differ by more are told as one taken for the other
 
 
 class Difference(NamedTuple):
@@ -47,29 +49,27 @@ class Difference(NamedTuple):
         return "\n".join(lines)
 
 
-def diff(a: Graph, b: Graph, before: str = "before", after: str = "after") -> Difference:
-    """What changed from graph ``a`` to graph ``b``: nodes, leaves, results, cost and (sizes being known) arena.
+def diff(a: Graph, b: Graph, before: str = "before", after: str = "after",
+         sizes: Mapping[str, int] | None = None) -> Difference:  # fmt: skip
+    """What changed from graph ``a`` to graph ``b``: nodes, leaves, results, and cost and arena before and after.
 
-    Source lines and scopes do not count. Example::
+    ``sizes``: named dimensions, on which cost and arena depend. Source lines and scopes do not count. Example::
 
-        print(gd.inspect.diff(gd.parse(old), step.graph))
+        print(gd.inspect.diff(gd.parse(old), step.graph, sizes={"batch": 32}))
     """
     left, right = _Lines(a), _Lines(b)
     kept = _common(left.deep, right.deep)
     rest_a = [n for n in range(len(left.text)) if n not in kept[0]]
     rest_b = [n for n in range(len(right.text)) if n not in kept[1]]
-    matcher = difflib.SequenceMatcher(None, [left.kind[n] for n in rest_a], [right.kind[n] for n in rest_b], False)
-    partner: dict[int, int] = {}
-    for block in matcher.get_matching_blocks():
-        for k in range(block.size):
-            partner[rest_a[block.a + k]] = rest_b[block.b + k]
+    found = _aligned([left.kind[n] for n in rest_a], [right.kind[n] for n in rest_b])
+    partner = {rest_a[i]: rest_b[j] for i, j in found}
     taken = set(partner.values())
     changed = [(left.text[n], right.text[m]) for n, m in partner.items() if left.shallow[n] != right.shallow[m]]
     removed = [left.text[n] for n in rest_a if n not in partner]
     added = [right.text[n] for n in rest_b if n not in taken]
     if not (removed or added or changed):  # only what is computed from what has changed
         changed = [(left.text[n], right.text[m]) for n, m in partner.items()]
-    facts = [(what, x, y) for (what, x), (_, y) in zip(_facts(a), _facts(b))]
+    facts = [(what, x, y) for (what, x), (_, y) in zip(_facts(a, sizes or {}), _facts(b, sizes or {}))]
     return Difference(before, after, added, removed, changed, facts)
 
 
@@ -146,13 +146,55 @@ def _common(a: Sequence[bytes], b: Sequence[bytes]) -> tuple[set[int], set[int]]
     return left, right
 
 
-def _facts(graph: Graph) -> list[tuple[str, str]]:
-    """Cost and memory of a graph, where its sizes are numbers; with named sizes, what can be said without them."""
+def _aligned(a: Sequence[Any], b: Sequence[Any]) -> list[tuple[int, int]]:
+    """Places of a longest common subsequence, in order."""
+    most = min(len(a), len(b))
+    head = next((k for k in range(most) if a[k] != b[k]), most)
+    tail = next((k for k in range(most - head) if a[-1 - k] != b[-1 - k]), most - head)
+    inner = _shortest_edit(a[head : len(a) - tail], b[head : len(b) - tail])
+    ends = [(len(a) - k, len(b) - k) for k in range(tail, 0, -1)]
+    return [*((k, k) for k in range(head)), *((head + i, head + j) for i, j in inner), *ends]
+
+
+def _shortest_edit(a: Sequence[Any], b: Sequence[Any]) -> list[tuple[int, int]]:
+    """The pairs that a shortest list of edits leaves, by Myers' greedy algorithm (Algorithmica 1, 1986): for d = 0, 1,
+    ... edits how far each diagonal k = x - y is reached. None where it takes too many edits."""
+    reach, steps = {1: 0}, []
+    for d in range(min(len(a) + len(b), MOST_EDITS) + 1):
+        steps.append(dict(reach))
+        for k in range(-d, d + 1, 2):
+            down = k == -d or (k != d and reach[k - 1] < reach[k + 1])
+            x = reach[k + 1] if down else reach[k - 1] + 1
+            while x < len(a) and x - k < len(b) and a[x] == b[x - k]:
+                x += 1
+            reach[k] = x
+            if x >= len(a) and x - k >= len(b):
+                return _walked_back(steps, x, x - k)
+    return []
+
+
+def _walked_back(steps: Sequence[Mapping[int, int]], x: int, y: int) -> list[tuple[int, int]]:
+    """The pairs on the way that reached (x, y)."""
+    pairs = []
+    for d in range(len(steps) - 1, -1, -1):
+        reach, k = steps[d], x - y
+        down = k == -d or (k != d and reach[k - 1] < reach[k + 1])
+        before = k + 1 if down else k - 1
+        x0 = reach[before] if d else 0
+        start = (x0 if down else x0 + 1) if d else 0
+        pairs += [(i, i - k) for i in range(x - 1, start - 1, -1)]
+        x, y = x0, x0 - before
+    return pairs[::-1]
+
+
+def _facts(graph: Graph, sizes: Mapping[str, int]) -> list[tuple[str, str]]:
+    """Cost and memory of a graph, where its sizes are known; without them, what can be said."""
     program = Program(graph, [], None, False)
     out = [("nodes", f"{len(graph.nodes):,}"), ("instructions", f"{len(program.order):,}")]
-    if program.names:
-        unknown = "depends on " + ", ".join(program.names)
+    missing = [name for name in program.names if name not in sizes]
+    if missing:
+        unknown = "depends on " + ", ".join(missing)
         return [*out, ("flops", unknown), ("arena bytes", unknown)]
-    plan = program.layout({}).plan
+    plan = program.layout({name: sizes[name] for name in program.names}).plan
     return [*out, ("flops", f"{plan.flops:,}"), ("arena bytes", f"{plan.arena_bytes:,}")]
 
