@@ -563,6 +563,14 @@ def test_what_is_wrong_is_named():
     assert set(flow.verdicts().values()) == {"dead"} and "dead" in str(flow)
 
 
+def test_beside_one_that_explodes_an_ordinary_layer_is_well():
+    p, q, r = (gd.parameter(name, value=np.ones(4)) for name in "pqr")
+    loss = gd.sum(p * 1e9 + q * 3.0 + r * 1e-6)
+    flow = gd.inspect.GradientFlow(loss, [p, q, r])
+    flow.record(gd.compile([], flow.outputs)())
+    assert flow.verdicts() == {"p": "exploding", "r": "vanishing"}
+
+
 def test_dead_units_are_counted():
     x, W = gd.input("x", shape=(8, 16)), gd.parameter("W", shape=(16, 4), init=gd.init.normal(0.3, 0))
     b = gd.parameter("b", value=np.array([0, 0, -1e4, 0], "float32"))

@@ -19,11 +19,12 @@ from ..ops.tensor import Tensor, where_am_i
 from ..runtime.function import compile as compile_
 from ..transforms.differentiate import flatten, grad
 from .jacobians import Chain, Jacobian, chain_of
-from .plot import empty_figure
+from .plot import along, empty_figure
 
 STATISTICS = ("norm", "mean_abs", "zeros", "update_ratio", "dead_units")
-VANISHING = 1e-4  # a layer's mean |g| against the largest layer's
+VANISHING = 1e-4  # a layer's mean |g| against the largest of the layers that do not explode
 EXPLODING = 1e3  # a layer's gradient norm; so is one that is not finite
+LISTED = 30  # parameters in the legend of a plot
 DEAD = 0.95  # the fraction of a layer's gradient elements that are exactly 0
 
 
@@ -80,16 +81,16 @@ class GradientFlow:
         """What is wrong by the median of the ``last`` records: "vanishing", "exploding" or "dead" by parameter name.
 
         Exploding: ‖g‖ over 1e3 or not finite; dead: at least 95 % of the gradient exactly zero; vanishing: mean |g|
-        under 1e-4 of the largest layer's. What is well has no entry."""
+        under 1e-4 of the largest of those that do not explode. What is well has no entry."""
         recent = self.history[-last:]
         if not len(recent):
             return {}
         norm, mean, zeros = (np.median(recent[:, :, k], axis=0) for k in range(3))
-        bad = ~np.isfinite(recent[:, :, 0]).all(axis=0)
-        largest = float(mean[np.isfinite(mean)].max(initial=0.0))
+        exploding = ~np.isfinite(recent[:, :, 0]).all(axis=0) | ~(norm <= EXPLODING)
+        largest = float(mean[~exploding].max(initial=0.0))
         out = {}
         for n, name in enumerate(self.names):
-            if bad[n] or norm[n] > EXPLODING:
+            if exploding[n]:
                 out[name] = "exploding"
             elif zeros[n] >= DEAD:
                 out[name] = "dead"
@@ -127,16 +128,21 @@ class GradientFlow:
         return "\n".join(lines)
 
     def plot(self, path: str | Path) -> None:
-        """Draws mean |g| and the update-to-weight ratio of every parameter over the records.
+        """Draws mean |g| and the update-to-weight ratio of every parameter over the records: the first layers dark, the
+        last ones light, vectors such as biases dotted.
 
         Raises ModuleNotFoundError without matplotlib (``pip install 'graphdiff[demo]'`` brings it), OSError for a path
         that cannot be written."""
-        figure = empty_figure(9, 6)
+        figure = empty_figure(10, 6)
+        history, most = self.history, max(1, len(self.names) - 1)
+        shown = {round(k * most / (LISTED - 1)) for k in range(LISTED)}  # in the legend
         for axes, k, label in zip(figure.subplots(2, 1, sharex=True), (1, 3), ("mean |g|", "update / weight")):
-            for n, name in enumerate(self.names):
-                axes.plot(self.history[:, n, k], label=name, linewidth=1)
+            for n, (p, name) in enumerate(zip(self.params, self.names)):
+                style = {"color": along(n / most), "linestyle": "-" if p.ndim > 1 else ":"}
+                told = {"label": name} if k == 1 and n in shown else {}
+                axes.plot(history[:, n, k], linewidth=1.2, **style, **told)
             axes.set(ylabel=label, yscale="log")
-        figure.axes[0].legend(fontsize="small", ncols=2)
+        figure.legend(loc="outside right upper", fontsize="small", frameon=False)
         figure.axes[1].set_xlabel("call")
         figure.savefig(path)
 

@@ -32,6 +32,13 @@ def empty_figure(width: float, height: float) -> Any:
     return figure
 
 
+def along(share: float) -> tuple[float, float, float]:
+    """A colour from dark blue (0) over green to yellow (1), in which an order can be seen."""
+    stops = np.array([[0.19, 0.10, 0.40], [0.13, 0.44, 0.55], [0.36, 0.70, 0.38], [0.93, 0.75, 0.15]])
+    r, g, b = (float(np.interp(share * 3, range(4), stops[:, c])) for c in range(3))
+    return r, g, b
+
+
 def plot_plan(plan: Plan, path: str | Path) -> None:
     """Draws the arena - blocks over time, coloured by phase - and the bytes alive at each instruction, to ``path``;
     under a byte limit also the line that neither crosses (what is scratch is taken off it).
