@@ -199,6 +199,25 @@ def test_an_operation_on_arrays_shows_what_its_rule_is_made_of(browse, net):
                                rtol=1e-3)  # fmt: skip
 
 
+def test_a_loop_shows_its_body(browse, tmp_path):
+    x, a = gd.input("x", shape=("n", 2), dtype="float64"), gd.parameter("a", value=np.array([0.5, -1]))
+    h, _ = gd.scan(lambda h, row: (gd.tanh(h * a + row), None), gd.zeros((2,), dtype="float64"), x)
+    gd.adjoint(gd.sum(h), a).to_html(tmp_path / "l.html", feed={x: np.ones((3, 2))})
+    page = browse(tmp_path / "l.html")
+    find(page, "loop")
+    page.click("#panel .body summary >> nth=0")
+    assert "= tanh(" in page.locator("#panel .body pre").first.inner_text()
+    assert page.locator("#boxes .chosen text").first.text_content() == "%1… loop"
+
+
+def test_a_function_without_inputs_shows_its_values(browse, tmp_path):
+    n = gd.state("n", value=np.int64(3))
+    gd.compile([], n * 2, updates={n: n + 1}).to_html(tmp_path / "n.html")
+    page = browse(tmp_path / "n.html")
+    find(page, "multiply")
+    assert values_in(page) == [6] and n.value == 3
+
+
 def test_a_compiled_function_shows_its_merges(browse, tmp_path):
     x, W = gd.input("x", shape=(3, 3), dtype="float64"), gd.parameter("W", value=np.full((3, 3), 0.3))
     h = gd.tanh(x @ W) @ W
@@ -583,3 +602,6 @@ def test_a_plan_of_many_blocks_is_drawn_and_pointed_at(browse, tmp_path):
     told = page.locator("#block").inner_text()
     assert re.match(r"\S+: [\d,]+ bytes at offset [\d,]+, instructions \d+ to \d+", told)
     assert "peak" in page.locator("#arena text").first.text_content()
+    assert "\n" not in page.locator("#summary").inner_text()
+    page.click("#why summary")
+    assert re.search(r"^  recomputed: \d+ values", page.locator("#why pre").inner_text(), re.MULTILINE)

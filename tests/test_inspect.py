@@ -229,6 +229,7 @@ def test_a_leaf_is_inside_the_scope_that_alone_uses_it(tmp_path):
     gd.compile([x], h, updates=updates).to_html(tmp_path / "s.html")
     data, _ = data_of(tmp_path / "s.html")
     names, closed = data["boxes"]["name"], data["views"][0]
+    assert closed["scope"].count("updates") == 1
     home = {names[leaf]: closed["scope"][item] for leaf, item in enumerate(closed["leaves"])}
     assert home == {"x": "block0", "W0": "block0", "W1": "block1", "W2": "block2", "shared": ""}
     assert all(i < k for k, inputs in enumerate(closed["inputs"]) for i in inputs)

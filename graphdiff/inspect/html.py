@@ -30,6 +30,7 @@ from .values import Digest, Recorded, named, record
 from .views import views
 
 PHASES = ("leaf", "forward", "backward", "update", "recompute")
+LONGEST_BODY = 20_000  # characters of an inner graph's text
 SCRIPTS = ("operations.js", "values.js", "plan.js", "page.js")
 
 
@@ -70,7 +71,7 @@ def function_to_html(f: Function, path: str | Path, *args: Any, **kwargs: Any) -
     """
     page = _Page(Picture(f))
     plan = f._plan if f._program.names else f.plan
-    if args or kwargs:
+    if args or kwargs or not f.graph.inputs:
         feed = dict(zip([v.name for v in f.graph.inputs], f._prepare_call(args, kwargs)))
         plan = f.plan
         page.show(record(f.graph, list(page.slots), feed))
@@ -87,6 +88,13 @@ def graph_to_html(what: Graph | Tensor, path: str | Path, feed: Mapping[Any, Any
         graph = whole_graph(what)
         page.show(record(graph, list(page.slots), named(feed, graph.inputs)))
     _write(path, page.text(None))
+
+
+def _bodies(node: Node) -> list[list[str]]:
+    """The name and the text of each inner graph of a loop or branch."""
+    found = [(name, str(g)) for name, g in node.attrs.items() if isinstance(g, Graph)]
+    return [[name.replace("_", " "), text[:LONGEST_BODY] + ("\n…" if len(text) > LONGEST_BODY else "")]
+            for name, text in found]  # fmt: skip
 
 
 def _write(path: str | Path, text: str) -> None:
@@ -139,6 +147,7 @@ class _Page:
             "boxes": self._columns(),
             "views": views(picture),
             "roles": [[role, b.id] for role, b in picture.roles],
+            "bodies": {b.id: inner for b in picture.boxes if (inner := _bodies(b.node))},
             "docs": {b.op: b.node.op.doc for b in picture.boxes},
             "types": self.types,
             "values": self.values,

@@ -28,6 +28,8 @@ def views(picture: Picture) -> list[dict[str, Any]]:
     deepest = max((b.node.scope.count("/") + 1 for b in picture.boxes if b.node.scope), default=0)
     found = [_closed(picture, f"scopes to depth {d}", [_scope(b, d) for b in picture.boxes])
              for d in range(1, min(deepest, DEEPEST) + 1)]  # fmt: skip
+    if not found and any(b.phase == "update" for b in picture.boxes):
+        found.append(_closed(picture, "updates closed", [_scope(b, 1) for b in picture.boxes]))
     repeated = _repeated(picture)
     if any("\n" in group for group in repeated):
         found.append(_closed(picture, "repeated structure", repeated))
@@ -74,7 +76,8 @@ def _closed(picture: Picture, label: str, groups: Sequence[str]) -> dict[str, An
 
 
 def _homes(picture: Picture, groups: Sequence[str], n_leaves: int) -> dict[int, int]:
-    """The first user of each leaf whose forward users are all of one group, if none of another phase comes first."""
+    """The first user of each leaf whose forward users - or, without any, whose users - are all of one group, if none
+    of another phase comes first."""
     users: list[list[Box]] = [[] for _ in range(n_leaves)]
     for b in picture.boxes[n_leaves:]:
         for i in b.inputs:
@@ -82,15 +85,19 @@ def _homes(picture: Picture, groups: Sequence[str], n_leaves: int) -> dict[int, 
                 users[i].append(b)
     homes = {}
     for leaf, us in enumerate(users):
-        inside = {groups[b.id] for b in us if b.phase == "forward"}
-        if len(inside) == 1 and "" not in inside and us[0].phase == "forward":
+        mine = [b for b in us if b.phase == "forward"] or us
+        inside = {groups[b.id] for b in mine}
+        if len(inside) == 1 and "" not in inside and us[0] is mine[0]:
             homes[leaf] = us[0].id
     return homes
 
 
 def _scope(b: Box, depth: int) -> str:
-    """What a box is closed into; contributions to what stands in no scope are summed in one place."""
+    """What a box is closed into; of what stands in no scope, updates are closed, and contributions are summed in one
+    place."""
     scope = "/".join(b.node.scope.split("/")[:depth])
+    if not scope and b.phase == "update":
+        return "updates"
     return b.rule if not scope and b.rule == "sum of contributions" else scope
 
 

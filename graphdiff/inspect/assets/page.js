@@ -70,7 +70,8 @@
     return view;
   }
   for (const v of views) v.count = v.x.length;
-  let view = prepared(views.length > 1 && count > 400 ? views[0] : views[views.length - 1]);
+  // A large graph opens at its fewest items, a small one whole.
+  let view = prepared(count > 400 ? views.reduce((a, b) => (b.count < a.count ? b : a)) : views[views.length - 1]);
   let chosen = -1;
   let kept = -1; // what is chosen again when nothing is pointed at
   let step = -1; // nothing is dimmed before the first step
@@ -204,7 +205,8 @@
   function boxOf(k, role) {
     const b = view.box(k), scope = view.scope && view.scope[k];
     const [title, inside] = (scope || "").split("\n"); // of a repetition, which one and what is in it
-    const head = title || (boxes.phase[b] === 0 ? boxes.name[b] : `${boxes.name[b]} ${text("op", b)}`);
+    const name = boxes.results[b] > 1 ? `${boxes.name[b].split(",")[0]}…` : boxes.name[b];
+    const head = title || (boxes.phase[b] === 0 ? name : `${name} ${text("op", b)}`);
     const small = inside || (scope ? `${view.members[k].length} nodes` : worth(b) || text("type", b));
     const later = step >= 0 && b > order[step];
     return make("g", {
@@ -426,6 +428,9 @@
       out.unshift(html("div", { class: "closed" }, html("b", {}, title), `, ${members.length} nodes: `, ...links(members), " ", opener));
     }
     if (data.values) out.push(...told(n));
+    for (const [name, body] of data.bodies[n] || []) {
+      out.push(html("details", { class: "body" }, html("summary", {}, name), html("pre", {}, body)));
+    }
     $("panel").replaceChildren(...out, html("h2", {}, "Node"), facts);
   }
   const slotsOf = (n) => Array.from({ length: boxes.results[n] }, (_, i) => firstSlot[n] + i);

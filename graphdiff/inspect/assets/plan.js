@@ -106,7 +106,10 @@ const makePlan = (plan, svg, phases, point) => {
   window.addEventListener("resize", draw);
   $("plan").addEventListener("toggle", draw);
   $("plan").hidden = false;
-  $("summary").textContent = plan.summary;
+  const [summary, ...why] = plan.summary.split("\n");
+  $("summary").textContent = summary;
+  $("why").hidden = !why.length;
+  $("why").querySelector("pre").textContent = why.join("\n");
   $("block").textContent = atRest;
   arena.classList.toggle("empty", !plan.blocks.length);
   arena.setAttribute("aria-label", `Arena of ${integer(plan.arena)} bytes over ${integer(steps)} instructions. ${atRest}`);

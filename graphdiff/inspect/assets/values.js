@@ -91,7 +91,7 @@ const makeValues = (data, html, svg, changed) => {
     const size = Math.abs(v), rounded = +v.toPrecision(digits);
     const far = size !== 0 && Number.isFinite(v) && (size < 1e-4 || size >= 1e7);
     const short = Number.isInteger(v) && size < 1e9 ? String(v) : far ? rounded.toExponential() : String(rounded);
-    return short.replace("-", "−").replace("Infinity", "inf");
+    return short.replaceAll("-", "−").replace("Infinity", "inf");
   };
   const scalar = (slot, digits) => {
     const v = current && current[slot];
