@@ -109,8 +109,18 @@ class Program:
     def _kept(self, order: Sequence[Instruction], checkpoint: Any, selected: Selected) -> set[Buffer]:
         if checkpoint == "sqrt" or isinstance(checkpoint, Every):
             return segments(order, checkpoint.k if isinstance(checkpoint, Every) else None) | selected.kept
-        location = selected.location
-        return {b for v in checkpoint if v in location and (b := location[v].buffer) is not None}
+        buffers: set[Buffer] = set()
+        waiting, seen = list(checkpoint), set(checkpoint)
+        while waiting:
+            v = waiting.pop()
+            at = selected.location.get(v)
+            if at is not None:
+                if at.buffer is not None:
+                    buffers.add(at.buffer)
+            elif v.node in selected.repeated:  # what it is computed of is there in its place
+                waiting += [u for u in v.node.inputs if u not in seen]
+                seen.update(v.node.inputs)
+        return buffers
 
     def _names(self, sized: Sequence[Node]) -> tuple[str, ...]:
         """The names that sizes depend on, which the feeds determine. Raises CompileError for one they do not."""

@@ -19,11 +19,12 @@ from ..ir.dims import Shape, Size, product
 from ..ir.dtypes import CODE, int64
 from ..ir.graph import Graph, Node, Value
 from ..ops.opdef import contiguous_strides
-from ..ops.registry import Branch, Call, Guard, Index, Loop, Matmul, Place, Reduce, Strided, View
+from ..ops.registry import Branch, Call, Guard, Index, Loop, Matmul, Place, Reduce, Strided, Tile, View
 from .fuse import Group, group, in_frame
 from .instruction import ARENA, CONST, INPUT, OUTPUT, PARAM, Buffer, Instruction, Step
 from .loops import forms
 from .repeat import Inner, Loops
+from .traffic import Reads, repeat
 
 
 class Location(NamedTuple):
@@ -46,6 +47,7 @@ class Selected(NamedTuple):
     commits: list[Instruction]  # copies of new values into parameters, to run after everything else
     location: dict[Value, Location]
     kept: set[Buffer]  # carries at the starts of loops' segments
+    repeated: set[Node]  # computed again by instructions other than their own; not stored, most of them
 
 
 _elements = functools.lru_cache(maxsize=4096)(product)  # of a shape
@@ -80,6 +82,7 @@ class _Selector:
         self.forms = forms(graph, self.kept)
         self.loops = Loops(self.forms, checkpoint, self._storage, self._result, compile_inner)
         self.accumulate = accumulate
+        self.repeated: dict[Group, dict[Node, None]] = {}  # nodes of others that a group computes again
 
     # ------------------------------------------------------------------ the whole
     def run(self) -> Selected:
@@ -112,7 +115,8 @@ class _Selector:
         outputs = self._outputs()
         commits = [self._copy_to(value, parameters[slot], "update")
                    for slot, value in self._updates() if value.node not in added]  # fmt: skip
-        return Selected(self.out, inputs, outputs, parameters, commits, self.location, self.loops.kept)
+        return Selected(self.out, inputs, outputs, parameters, commits, self.location, self.loops.kept,
+                        {n for nodes in self.repeated.values() for n in nodes})  # fmt: skip
 
     def _updates(self) -> list[tuple[int, Value]]:
         slot = {p: i for i, p in enumerate(self.graph.parameters)}
@@ -139,9 +143,11 @@ class _Selector:
         return out
 
     def _stored(self, group_of: dict[Node, Group]) -> set[Value]:
-        """Values that must be in memory: read outside their group, or by the caller; through views or not."""
+        """Values that must be in memory: read outside their group, or by the caller; through views or not. Of the
+        others some are repeated by groups that read them."""
         base = self.base
-        stored: set[Value] = set()
+        reads = Reads()
+        stored, outside, inside, loads = reads.stored, reads.outside, reads.inside, reads.loads
         for node in self.graph.nodes:
             g = group_of.get(node)
             if g is None and type(node.op.kernel) is View:
@@ -152,14 +158,27 @@ class _Selector:
                 read = v
                 if v in base:
                     v = base[v]
+                kind = type(v.node.op.kernel)
                 if group_of.get(v.node) is not g:
                     stored.add(v)
-                    if type(v.node.op.kernel) is Matmul:
+                    if kind is Matmul:
                         self.read_as.setdefault(v, set()).add(read)
+                    elif kind is Tile:
+                        outside.setdefault(v, {})[g if read is v else None] = None
+                    if g is not None and g.shape is not None:
+                        loads.setdefault(g, set()).add(read)
+                elif kind is Tile:
+                    inside.add(v)
+        kept = {base.get(v, v) for v in self.kept}
+        stored |= kept
         for read in self.kept:
-            v = base.get(read, read)
-            stored.add(v)
-            self.read_as.setdefault(v, set()).add(read)
+            self.read_as.setdefault(base.get(read, read), set()).add(read)
+        self.repeated = repeat(reads, group_of, kept)
+        for nodes in self.repeated.values():
+            for node in nodes:
+                for v in node.inputs:
+                    if type(v.node.op.kernel) is Matmul:
+                        self.read_as.setdefault(v, set()).add(v)
         return stored
 
     # ------------------------------------------------------------------ where values are
@@ -264,7 +283,8 @@ class _Selector:
         tile = _TileBuilder(g.shape, g.row)
         registers: dict[Value, int] = {}  # of what is computed here
         known, base, stores = tile.known, self.base, []
-        for node in g.nodes:
+        repeated = self.repeated.get(g, {})
+        for node in (*repeated, *g.nodes):
             y = node.outputs[0]
             kernel = node.op.kernel
             reduces = type(kernel) is Reduce
@@ -281,7 +301,7 @@ class _Selector:
                     args.append(self._loaded(tile, v, frame))
             if not reduces:
                 registers[y] = tile.op(kernel.microop, y.dtype, args)
-                if y in stored:
+                if y in stored and node not in repeated:
                     # one value for each row: as it is the same all along the row, the largest is it
                     stores.append((registers[y], y, None if y.shape == g.shape or not g.row else "max"))
             elif g.axes is None:
