@@ -18,20 +18,43 @@
 #define GD_LOOP _Pragma("GCC ivdep")
 #endif
 
-typedef GD_T vector __attribute__((vector_size(64)));
-typedef GD_MASK mask __attribute__((vector_size(64)));
+#if defined(__clang__)
+#define GD_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define GD_UNROLL _Pragma("GCC unroll 4") /* early: a loop that is left keeps its vectors in memory */
+#endif
+
+/* Parts are as wide as the ISA's registers: compilers take comparisons of wider ones element by element. */
+#if defined(__AVX512F__)
+#define GD_PART 64
+#elif defined(__AVX2__)
+#define GD_PART 32
+#else
+#define GD_PART 16
+#endif
+
+typedef GD_T part __attribute__((vector_size(GD_PART)));
+typedef GD_MASK mask __attribute__((vector_size(GD_PART)));
+enum { PARTS = 64 / GD_PART, PART_LANES = GD_PART / sizeof(GD_T) };
+typedef struct {
+    part of[PARTS];
+} vector;
 enum { LANES = 64 / sizeof(GD_T), SHORT = 2 * LANES, SIDE_BY_SIDE = 8 };
 
 static inline vector load(const GD_T *p) {
     vector v;
-    memcpy(&v, p, sizeof v);
+    GD_UNROLL for (int k = 0; k < PARTS; k++) memcpy(&v.of[k], p + k * PART_LANES, sizeof v.of[k]);
     return v;
 }
 
-static inline vector choose(mask m, vector a, vector b) { return (vector)((m & (mask)a) | (~m & (mask)b)); }
+static inline part choose(mask m, part a, part b) { return (part)((m & (mask)a) | (~m & (mask)b)); }
 
-/* COMBINE(x, y) of scalars, VECTOR(x, y) of vectors: the same function */
-#define FOLD(name, COMBINE, VECTOR)                                                                              \
+/* COMBINE(x, y) of scalars, PARTWISE(x, y) of parts: the same function */
+#define FOLD(name, COMBINE, PARTWISE)                                                                            \
+    static inline vector vector_##name(vector x, vector y) {                                                     \
+        GD_UNROLL for (int k = 0; k < PARTS; k++) x.of[k] = PARTWISE(x.of[k], y.of[k]);                          \
+        return x;                                                                                                \
+    }                                                                                                            \
     static GD_T row_##name(const GD_T *x, int64_t n) {                                                           \
         int64_t i = 1;                                                                                           \
         GD_T result;                                                                                             \
@@ -43,17 +66,19 @@ static inline vector choose(mask m, vector a, vector b) { return (vector)((m & (
             if (n >= 8 * LANES) {                                                                                \
                 vector s1 = load(x + LANES), s2 = load(x + 2 * LANES), s3 = load(x + 3 * LANES);                 \
                 for (i = 4 * LANES; i + 4 * LANES <= n; i += 4 * LANES) {                                        \
-                    s = VECTOR(s, load(x + i));                                                                  \
-                    s1 = VECTOR(s1, load(x + i + LANES));                                                        \
-                    s2 = VECTOR(s2, load(x + i + 2 * LANES));                                                    \
-                    s3 = VECTOR(s3, load(x + i + 3 * LANES));                                                    \
+                    s = vector_##name(s, load(x + i));                                                           \
+                    s1 = vector_##name(s1, load(x + i + LANES));                                                 \
+                    s2 = vector_##name(s2, load(x + i + 2 * LANES));                                             \
+                    s3 = vector_##name(s3, load(x + i + 3 * LANES));                                             \
                 }                                                                                                \
-                s = VECTOR(VECTOR(s, s1), VECTOR(s2, s3));                                                       \
+                s = vector_##name(vector_##name(s, s1), vector_##name(s2, s3));                                  \
             }                                                                                                    \
-            for (; i + LANES <= n; i += LANES) s = VECTOR(s, load(x + i));                                       \
-            GD_T lane[LANES];                                                                                    \
-            memcpy(lane, &s, sizeof lane);                                                                       \
-            for (int half = LANES / 2; half > 0; half /= 2)                                                      \
+            for (; i + LANES <= n; i += LANES) s = vector_##name(s, load(x + i));                                \
+            GD_UNROLL for (int half = PARTS / 2; half > 0; half /= 2)                                            \
+                GD_UNROLL for (int k = 0; k < half; k++) s.of[k] = PARTWISE(s.of[k], s.of[k + half]);            \
+            GD_T lane[PART_LANES];                                                                               \
+            memcpy(lane, &s.of[0], sizeof lane);                                                                 \
+            for (int half = PART_LANES / 2; half > 0; half /= 2)                                                 \
                 for (int j = 0; j < half; j++) lane[j] = COMBINE(lane[j], lane[j + half]);                       \
             result = lane[0];                                                                                    \
         }                                                                                                        \

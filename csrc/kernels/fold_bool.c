@@ -8,10 +8,10 @@
 #define ALL(x, y) ((uint8_t)((x) != 0 && (y) != 0))
 #define ANY(x, y) ((uint8_t)((x) != 0 || (y) != 0))
 
-/* -1 is true in a mask of vectors; 1 in a bool */
-static inline vector all_vector(vector x, vector y) { return (vector)(((x != 0) & (y != 0)) & 1); }
-static inline vector any_vector(vector x, vector y) { return (vector)(((x != 0) | (y != 0)) & 1); }
+/* -1 is true in a mask of parts; 1 in a bool */
+static inline part all_part(part x, part y) { return (part)(((x != 0) & (y != 0)) & 1); }
+static inline part any_part(part x, part y) { return (part)(((x != 0) | (y != 0)) & 1); }
 
-FOLD(all, ALL, all_vector)
-FOLD(any, ANY, any_vector)
+FOLD(all, ALL, all_part)
+FOLD(any, ANY, any_part)
 #endif

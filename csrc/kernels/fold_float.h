@@ -6,10 +6,10 @@
 #define MAX_SCALAR(x, y) ((x) >= (y) || (x) != (x) ? (x) : (y))
 #define MIN_SCALAR(x, y) ((x) <= (y) || (x) != (x) ? (x) : (y))
 
-static inline vector max_vector(vector x, vector y) { return choose((x >= y) | (x != x), x, y); }
-static inline vector min_vector(vector x, vector y) { return choose((x <= y) | (x != x), x, y); }
+static inline part max_part(part x, part y) { return choose((x >= y) | (x != x), x, y); }
+static inline part min_part(part x, part y) { return choose((x <= y) | (x != x), x, y); }
 
 FOLD(sum, ADD, ADD)
 FOLD(prod, MULTIPLY, MULTIPLY)
-FOLD(max, MAX_SCALAR, max_vector)
-FOLD(min, MIN_SCALAR, min_vector)
+FOLD(max, MAX_SCALAR, max_part)
+FOLD(min, MIN_SCALAR, min_part)
