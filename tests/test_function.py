@@ -92,6 +92,20 @@ def test_an_update_through_a_transpose_reads_old_values():
     assert np.array_equal(a.value, before + before.T)
 
 
+SEEN_AS = [lambda a: a, lambda a: a.T, lambda a: a[::-1], lambda a: gd.broadcast_to(a[1], a.shape)]
+
+
+@pytest.mark.parametrize("value", SEEN_AS)
+def test_a_parameter_becomes_itself_and_what_it_looked_like_from_elsewhere(value):
+    start = np.arange(9, dtype=np.float32).reshape(3, 3)
+    a, b = gd.parameter("a", start.copy()), gd.parameter("b", -start)
+    f = gd.compile([], gd.sum(a), updates={a: value(a), b: value(a)})
+    f()
+    want = value(gd.constant(start))
+    want = gd.compile([], want)()
+    assert np.array_equal(a.value, want) and np.array_equal(b.value, want)
+
+
 def test_several_functions_share_a_parameter_and_value_is_a_view():
     x, W = gd.input("x", (2,)), gd.parameter("W", np.ones(2, np.float32))
     view = W.value

@@ -38,12 +38,8 @@ def arrange(selected: Selected, write_through: bool = True) -> list[Instruction]
         if commit.reads and commit.reads[0].kind == PARAM:
             # the value is another parameter as it was: taken aside before anything is written
             aside = Buffer(ARENA, commit.reads[0].dtype, commit.reads[0].count, label=commit.reads[0].label)
-            first = commit.again({commit.writes[0]: aside})
-            last = Instruction(commit.steps, [aside], commit.writes, commit.phase, commit.nodes)
-            last.steps = [_whole_copy(commit.steps[0])]
-            first.recompute = False
-            order.append(first)
-            commit = last
+            order.append(Instruction(commit.steps, commit.reads, [aside], commit.phase, commit.nodes))
+            commit = Instruction([_whole_copy(commit.steps[0])], [aside], commit.writes, commit.phase, commit.nodes)
         late.append(commit)
     for i in direct:
         i.writes = [goal[b] for b in i.writes]
