@@ -98,6 +98,8 @@ class Program:
         self.conditions = _conditions(sized)
         self._layouts: OrderedDict[tuple[int, ...], Layout] = OrderedDict()
         self._lock = threading.Lock()
+        self._pool: dict[tuple[int, ...], Candidates] = {}  # shared by all limits
+        self._planning = threading.Lock()
 
     def within(self, limit: int | None) -> Program:
         """This program under another byte limit; what they share is made once."""
@@ -226,25 +228,35 @@ class Program:
     def _limited(self, env: dict[str, int], scratch: int) -> Layout:
         """The cheapest layout within the byte limit. Raises MemoryLimitError."""
         assert self.limit is not None
-        candidates = Candidates(self.unlimited, env, self.pinned, not self.debug, self.costs,
-                                self.plan_seconds)  # fmt: skip
+        candidates = self._candidates(env)
         while True:
             chosen = candidates.choose(self.limit - scratch, place)
-            c = chosen.candidate
+            c = chosen.schedule
             template = Template(c.order, c.lifetimes, self.slots)
             program = _core.Program(template.fill(env, chosen.offsets, chosen.arena_bytes), template.constants)
             needed = self._scratch(program)
             if chosen.arena_bytes + needed <= self.limit:
                 plan = Plan(self.graph.name, c.order, c.lifetimes, env, chosen.offsets, chosen.arena_bytes,
-                            chosen.bound, needed, self.costs, self.limit, c.text, self._everything(env))  # fmt: skip
+                            chosen.bound, needed, self.costs, self.limit, chosen.text,
+                            self._everything(env))  # fmt: skip
                 return Layout(plan, program, c.order, template)
             if not chosen.fits:
                 raise self._nothing_fits(env, chosen, needed)
             scratch = needed  # this schedule's own is larger than was set aside: choose again with so much
 
+    def _candidates(self, env: dict[str, int]) -> Candidates:
+        """The schedules to choose from at these sizes, which are the same for every limit: the last ones are kept."""
+        key = tuple(env[n] for n in self.names)
+        with self._planning:
+            if key not in self._pool:
+                self._pool.clear()
+                self._pool[key] = Candidates(self.unlimited, env, self.pinned, not self.debug, self.costs,
+                                             self.plan_seconds)  # fmt: skip
+            return self._pool[key]
+
     def _nothing_fits(self, env: Mapping[str, int], chosen: Chosen, scratch: int) -> MemoryLimitError:
         """The error for a limit below the smallest arena, ``chosen``: what is in memory where it is at its most."""
-        c = chosen.candidate
+        c = chosen.schedule
         i = c.order[c.peak_at]
         sizes = c.lifetimes.sizes(env)
         operands: dict[int, tuple[str, int]] = {}  # by unit: what shares memory counts once

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..errors import GraphError
-from .instruction import ARENA, Buffer, Instruction
+from .instruction import ARENA, PARAM, Buffer, Instruction
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,13 @@ def recompute(
     place = {m: n for n, m in enumerate(dict.fromkeys(maker.values()))}  # first execution: a topological order
     again: dict[Buffer, Buffer] = {}  # dropped buffer -> its present copy
     out: list[Instruction] = []
-    for i in order:
+    # a parameter that is written is not what forward instructions read any more: what is needed later is made before
+    writing = next((n for n, i in enumerate(order) if any(b.kind == PARAM for b in i.writes)), len(order))
+    for n, i in enumerate(order):
+        if n == writing:
+            for later in order[n:]:
+                out += _missing(later, maker, again, place)
+            holds = None
         if i.phase != "forward":
             repeats = _missing(i, maker, again, place)
             out += repeats

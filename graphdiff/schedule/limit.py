@@ -10,7 +10,7 @@ Must not know: operations; how offsets are found (it is handed ``place``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import NamedTuple
 
 import numpy as np
@@ -26,21 +26,32 @@ WRITTEN_PER_SECOND = 60_000  # instructions of candidates, nominally
 SHORT = 200  # forward instructions of which nothing need be kept: the repetitions are as many as their square
 
 
-class Candidate(NamedTuple):
-    """A schedule with its predicted seconds and what no arena for it can go below."""
+class Schedule(NamedTuple):
+    """Instructions in order. ``peak_at``: the position at which most is alive, ``bound`` bytes of it."""
 
     order: list[Instruction]
     lifetimes: Lifetimes
     seconds: float
     bound: int
-    peak_at: int  # position of the instruction at the peak
+    peak_at: int
+
+
+class Candidate(NamedTuple):
+    """What makes a schedule (see ``recompute``), its predicted seconds and what no arena for it can go below."""
+
+    kept: frozenset[Buffer]
+    held: frozenset[Buffer] | None
+    leaf: int | None
+    seconds: float
+    bound: int
     text: str
 
 
 class Chosen(NamedTuple):
     """``fits`` or the smallest found, with its offsets and arena."""
 
-    candidate: Candidate
+    schedule: Schedule
+    text: str
     offsets: np.ndarray
     arena_bytes: int
     bound: int
@@ -51,7 +62,8 @@ Place = Callable[[Lifetimes, Mapping[str, int]], tuple[np.ndarray, int, int]]
 
 
 class Candidates:
-    """The candidates for one order of instructions at given sizes, made once and remembered."""
+    """The candidates for one order of instructions at given sizes, made once and remembered: not their schedules, which
+    together are a hundred times as large and are made again for those that are tried."""
 
     def __init__(self, order: Sequence[Instruction], env: Mapping[str, int], pinned: set[Buffer] | None, inplace: bool,
                  costs: Costs, seconds: float):  # fmt: skip
@@ -65,6 +77,7 @@ class Candidates:
         self.pinned = pinned or set()
         self.saved = [b for b in saved if b not in self.pinned]
         self.list = sorted(self._all(), key=lambda c: (c.seconds, c.bound))
+        self.arenas: dict[int, int] = {}  # bytes of the candidates that were laid out, by number
 
     def _all(self) -> Iterator[Candidate]:
         n = len(forward_part(self.order))
@@ -74,7 +87,7 @@ class Candidates:
         for kept, held, leaf, text in self._families(n):
             if self.left <= 0:
                 return
-            yield self._candidate(kept | self.pinned, held, text, leaf)
+            yield self._candidate(kept | self.pinned, held, text, leaf)[0]
 
     def _families(self, n: int) -> Iterator[tuple[set[Buffer], set[Buffer] | None, int | None, str]]:
         """(kept, held, leaf, text) of segments of ``n`` forward instructions: every kind at a few sizes first."""
@@ -95,9 +108,15 @@ class Candidates:
         if n <= SHORT:
             yield set(), set(), None, "nothing kept"
 
-    def _candidate(self, kept: set[Buffer], held: set[Buffer] | None, text: str, leaf: int | None = None) -> Candidate:
+    def _candidate(self, kept: set[Buffer], held: set[Buffer] | None, text: str,
+                   leaf: int | None = None) -> tuple[Candidate, Schedule]:  # fmt: skip
+        made = self._schedule(kept, held, leaf)
+        self.left -= len(made.order)
+        return Candidate(frozenset(kept), None if held is None else frozenset(held), leaf, made.seconds, made.bound,
+                         text), made  # fmt: skip
+
+    def _schedule(self, kept: Set[Buffer], held: Set[Buffer] | None, leaf: int | None) -> Schedule:
         order = recompute(self.order, kept, held, leaf)
-        self.left -= len(order)
         lifetimes = Lifetimes(order, self.inplace)
         live = np.zeros(len(order) + 1, np.int64)
         sizes = lifetimes.sizes(self.env)
@@ -105,18 +124,18 @@ class Candidates:
         np.subtract.at(live, np.asarray(lifetimes.last, np.int64) + 1, sizes)
         live = np.cumsum(live)
         at = int(np.argmax(live))
-        seconds = sum(self.seconds[i.first] if i.recompute else self.seconds.get(i.first, 0.0) for i in order)
-        return Candidate(order, lifetimes, seconds, int(live[at]), at, text)
+        # what reads a copy is an instruction of its own, for the same work as the one that it stands for
+        return Schedule(order, lifetimes, sum(self.seconds[i.first] for i in order), int(live[at]), at)
 
     def _greedy(self, steps: int, leaf: int | None) -> Iterator[Candidate]:
         kept = {*self.saved, *self.pinned}
         free = set(self.saved)
-        candidate = self._candidate(kept, None, "everything kept")
+        candidate, made = self._candidate(kept, None, "everything kept")
         yield candidate
         for _ in range(steps):
-            lives = candidate.lifetimes
+            lives = made.lifetimes
             at_peak = [b for b in free if b in lives.unit and
-                       lives.first[lives.unit[b]] <= candidate.peak_at <= lives.last[lives.unit[b]]]  # fmt: skip
+                       lives.first[lives.unit[b]] <= made.peak_at <= lives.last[lives.unit[b]]]  # fmt: skip
             if not at_peak:
                 return
             worth = {b: evaluate(b.count, self.env) * b.dtype.itemsize / self._cost(b, kept) for b in at_peak}
@@ -125,7 +144,7 @@ class Candidates:
                 kept.discard(b)
                 free.discard(b)
             halved = "" if leaf is None else f", halved down to {leaf}"
-            candidate = self._candidate(kept, None, f"{len(self.saved) - len(free)} values dropped{halved}", leaf)
+            candidate, made = self._candidate(kept, None, f"{len(self.saved) - len(free)} values dropped{halved}", leaf)
             yield candidate
 
     def _cost(self, b: Buffer, kept: set[Buffer]) -> float:
@@ -141,22 +160,24 @@ class Candidates:
 
     def choose(self, limit: int, place: Place) -> Chosen:
         """The cheapest candidate that fits in ``limit`` bytes as laid out, or the one with the smallest arena."""
-        smallest: Chosen | None = None
-        for c in self.list:
-            if c.bound > limit:
-                continue
-            offsets, peak, bound = place(c.lifetimes, self.env)
-            found = Chosen(c, offsets, peak, bound, peak <= limit)
-            if found.fits:
-                return found
-            if smallest is None or peak < smallest.arena_bytes:
-                smallest = found
-        for c in sorted(self.list, key=lambda c: c.bound)[:8]:
-            offsets, peak, bound = place(c.lifetimes, self.env)
-            if smallest is None or peak < smallest.arena_bytes:
-                smallest = Chosen(c, offsets, peak, bound, False)
-        assert smallest is not None
-        return smallest
+        for n, c in enumerate(self.list):
+            if max(c.bound, self.arenas.get(n, 0)) <= limit:
+                found = self._laid_out(n, limit, place)
+                if found.fits:
+                    return found
+        least = sorted(range(len(self.list)), key=lambda n: self.list[n].bound)[:8]
+        for n in least:
+            if n not in self.arenas:
+                self._laid_out(n, limit, place)
+        known = dict(self.arenas)  # other threads may add to it
+        return self._laid_out(min(known, key=lambda n: (known[n], n)), limit, place)
+
+    def _laid_out(self, n: int, limit: int, place: Place) -> Chosen:
+        c = self.list[n]
+        made = self._schedule(c.kept, c.held, c.leaf)
+        offsets, peak, bound = place(made.lifetimes, self.env)
+        self.arenas[n] = peak
+        return Chosen(made, c.text, offsets, peak, bound, peak <= limit)
 
 
 def parse_bytes(limit: object) -> int | None:

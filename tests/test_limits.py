@@ -1,0 +1,150 @@
+"""The contract of a byte limit over random training steps: never over it, never dearer for more of it, never another
+bit - of results, parameters or states."""
+
+import numpy as np
+import pytest
+
+import graphdiff as gd
+
+SHARES = (0.9, 0.8, 0.65, 0.5, 0.35, 0.2)
+BATCHES, GRAPHS = 10, 50
+
+
+def training_step(rng):
+    """(inputs, outputs, updates, feeds): layers of several kinds over earlier values, trained by their gradient, with
+    states that keep running values of the forward pass."""
+    width, batch = int(rng.integers(2, 9)) * 4, int(rng.integers(1, 9)) * 4
+    dtype = ["float32", "float64"][int(rng.integers(2))]
+
+    def data(*shape):
+        return (rng.standard_normal(shape) / np.sqrt(shape[0])).astype(dtype)
+
+    x = gd.input("x", ("batch" if rng.random() < 0.5 else batch, width), dtype)
+    params, values = [], [x]
+    reach = int(rng.integers(1, 6))
+    for k in range(int(rng.integers(4, 12))):
+        a, b = (values[int(i)] for i in rng.integers(max(0, len(values) - reach), len(values), 2))
+        kind = int(rng.integers(6))
+        if kind <= 2:
+            params.append(gd.parameter(f"W{k}", data(width, width)))
+            a = a @ params[-1]
+            values.append(gd.tanh(a) if kind == 0 else gd.nn.relu(a) + b if kind == 1 else a)
+        elif kind == 3:
+            values.append(gd.sin(a) * b)
+        elif kind == 4:
+            values.append(gd.nn.softmax(a) + gd.mean(b))
+        else:
+            values.append(gd.nn.layer_norm(a, None, None) * gd.nn.sigmoid(b))
+    loss = gd.sum(gd.square(values[-1])) + gd.mean(values[len(values) // 2])
+    grads = gd.grad(loss, [x, *params])
+    updates = {p: p - 0.01 * g for p, g in zip(params, grads[1:])}
+    if rng.random() < 0.5:
+        seen = gd.state("seen", value=np.zeros(width, dtype))
+        updates[seen] = 0.9 * seen + gd.tanh(gd.sum(values[len(values) // 2], axis=0))
+    outputs = [loss, grads[0]] if rng.random() < 0.5 else [loss]
+    return [x], outputs, updates, [data(batch, width)]
+
+
+def two_steps(f, feeds):
+    """Every result and every value left behind by two calls, from the same start."""
+    before = [p.value.copy() for p in f.parameters]
+    got = [np.copy(a) for _ in range(2) for a in f(*feeds)]
+    got += [p.value.copy() for p in f.parameters]
+    for p, old in zip(f.parameters, before):
+        p.value = old
+    return got
+
+
+def same(a, b):
+    return all(np.array_equal(x, y, equal_nan=True) for x, y in zip(a, b, strict=True))
+
+
+@pytest.mark.parametrize("number", range(BATCHES))
+def test_limits_are_kept_cost_falls_as_they_rise_and_no_bit_differs(number):
+    planned = recomputed = 0
+    for seed in range(number * GRAPHS, (number + 1) * GRAPHS):
+        rng = np.random.default_rng(seed)
+        inputs, outputs, updates, feeds = training_step(rng)
+        f = gd.compile(inputs, outputs, updates, plan_seconds=0.05, threads=1 + (seed % 8 == 0))
+        want = two_steps(f, feeds)
+        arena, dearest = f.plan.arena_bytes, f.plan.seconds
+        for share in SHARES:
+            limit = int(share * arena)
+            try:
+                g = f.within(limit)
+                got = two_steps(g, feeds)
+            except gd.MemoryLimitError as e:
+                assert limit < e.smallest_arena_bytes <= arena, (seed, share)
+                assert e.floor_bytes <= e.smallest_arena_bytes, (seed, share)
+                continue
+            assert g.plan.arena_bytes <= limit, (seed, share)
+            assert g.plan.seconds >= dearest * (1 - 1e-12), (seed, share)
+            assert same(want, got), (seed, share)
+            dearest = g.plan.seconds
+            planned += 1
+            recomputed += g.plan.recompute_seconds > 0
+    assert planned > GRAPHS and recomputed > GRAPHS / 4  # limits that bind were among them
+
+
+def test_what_updates_read_is_not_made_of_what_they_have_written():
+    """A forward value that a state's update reads after another update has overwritten what it is made of."""
+    x = gd.input("x", (32, 32))
+    W = gd.parameter("W", np.random.default_rng(1).standard_normal((32, 32)).astype(np.float32) / 5)
+    seen = gd.state("seen", value=np.zeros((32, 32), np.float32))
+    h = x
+    for _ in range(8):
+        h = gd.tanh(h @ W)
+    middle = h = gd.tanh(h @ x)
+    for _ in range(8):
+        h = gd.tanh(h @ x)
+    loss = gd.sum(gd.sin(h))
+    f = gd.compile([x], [loss], updates={W: W - 0.1 * gd.grad(loss, W), seen: 0.9 * seen + gd.exp(middle)})
+    feeds = [np.random.default_rng(2).standard_normal((32, 32)).astype(np.float32)]
+    want, arena = two_steps(f, feeds), f.plan.arena_bytes
+    with pytest.raises(gd.MemoryLimitError) as e:
+        f.within(1)
+    for limit in np.linspace(e.value.smallest_arena_bytes, arena, 8).astype(int).tolist():
+        assert same(want, two_steps(f.within(limit), feeds)), limit
+
+
+RULES = {
+    "sgd": lambda: gd.optim.SGD(0.1, weight_decay=1e-3), "momentum": lambda: gd.optim.SGD(0.1, 0.9, nesterov=True),
+    "adam": lambda: gd.optim.Adam(0.01), "adamw": lambda: gd.optim.AdamW(0.01, weight_decay=0.1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("clipped", [False, True])
+@pytest.mark.parametrize("rule", RULES)
+def test_training_steps_that_recompute_train_the_same(rule, clipped):
+    """Every checkpoint setting and many limits, with gradients among the results."""
+    rng = np.random.default_rng(3)
+    x = gd.input("x", ("batch", 16))
+    params, values, h = [], [], x
+    for k in range(10):
+        params.append(gd.parameter(f"W{k}", (rng.standard_normal((16, 16)) / 4).astype(np.float32)))
+        h = gd.tanh(h @ params[-1]) + (0.1 * h if k % 3 else 0)
+        values.append(h)
+    params.append(gd.parameter("unused", np.ones(3, np.float32)))
+    loss = gd.mean(gd.square(h))
+    grads = gd.grad(loss, params)
+    steps = gd.optim.clip_by_global_norm(grads, 0.1) if clipped else grads
+    updates = RULES[rule]().updates(params, steps)
+    average = gd.state("average", value=np.zeros(16, np.float32))
+    updates[average] = 0.9 * average + gd.mean(gd.exp(values[1]), axis=0)
+    feeds = [rng.standard_normal((48, 16)).astype(np.float32)]
+    outputs = [loss, *grads]
+    f = gd.compile([x], outputs, updates)
+    want = two_steps(f, feeds)
+    for policy in ("sqrt", gd.Every(1), gd.Every(2), gd.Every(5), gd.Every(100), [], values[::3]):
+        assert same(want, two_steps(gd.compile([x], outputs, updates, checkpoint=policy), feeds)), policy
+    arena = f.plan.arena_bytes
+    fitted = 0
+    for limit in np.linspace(0.15 * arena, arena, 12).astype(int).tolist():
+        for g in (f, gd.compile([x], outputs, updates, checkpoint=values[::3])):
+            try:
+                got = two_steps(g.within(limit), feeds)
+            except gd.MemoryLimitError:
+                continue
+            assert same(want, got), limit
+            fitted += 1
+    assert fitted >= 12
