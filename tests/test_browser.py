@@ -328,6 +328,25 @@ def test_factors_make_the_product_and_contributions_the_sum(browse, explorer):
     np.testing.assert_allclose(merge[0] + merge[1], merge[2], rtol=1e-3)
 
 
+def test_a_leaf_of_many_uses_follows_at_once(browse, tmp_path):
+    """Its merge has a contribution for each use; as many are listed as a person reads, and their sum is of all."""
+    a = gd.input("a", dtype="float64")
+    h = a
+    for _ in range(200):
+        h = gd.sin(h + a)
+    gd.adjoint(h, a).to_html(tmp_path / "u.html", feed={a: 0.5})
+    page = browse(tmp_path / "u.html")
+    page.locator("#boxes g", has_text=re.compile("^a=")).click()
+    told = page.locator("#panel").inner_text()
+    assert "Merge: 201 contributions" in told and "+ 177 more" in told
+    page.locator("td.drag").press("Enter")
+    page.keyboard.type("0.25")
+    page.keyboard.press("Enter")
+    f = gd.compile([a], gd.grad(h, a))
+    (total,) = (float(t.replace("−", "-")) for t in page.locator("#panel > .sum b.number").all_inner_texts())
+    np.testing.assert_allclose(total, f(0.25), rtol=1e-4)
+
+
 def test_a_matrix_follows_too(browse, tmp_path):
     x = gd.input("x", shape=("n", 4), dtype="float32")
     W = gd.parameter("W", value=np.full((4, 5), 0.1, "float32"))

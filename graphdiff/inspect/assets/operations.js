@@ -43,19 +43,19 @@ const operations = (() => {
   const around = (shape, axis) => [count(shape.slice(0, axis)), shape[axis], count(shape.slice(axis + 1))];
 
   // ------------------------------------------------------------------ on elements
+  // Where the elements of x are that meet each of n elements of `shape`; null: one by one.
+  const places = (x, shape, n) => {
+    if (x.data.length === n) return null;
+    const at = new Int32Array(n);
+    if (x.data.length > 1) walk(shape, stretched(x.shape, shape), 0, (k, place) => { at[k] = place; });
+    return at;
+  };
   const each = (f) => (xs, _a, [out]) => {
-    const y = empty(out), step = xs.map((x) => stretched(x.shape, y.shape)), kind = xs[xs.length - 1].dtype;
-    const [p, q, r] = xs.map((x) => x.data);
-    if (xs.length === 1) for (let k = 0; k < y.data.length; k++) y.data[k] = f(p[k], kind);
-    else {
-      const at = xs.slice(1).map((_, i) => {
-        const places = new Int32Array(y.data.length);
-        walk(y.shape, step[i + 1], 0, (k, place) => { places[k] = place; });
-        return places;
-      });
-      if (xs.length === 2) walk(y.shape, step[0], 0, (k, i) => { y.data[k] = f(p[i], q[at[0][k]], kind); });
-      else walk(y.shape, step[0], 0, (k, i) => { y.data[k] = f(p[i], q[at[0][k]], r[at[1][k]]); });
-    }
+    const y = empty(out), to = y.data, n = to.length, kind = xs[xs.length - 1].dtype;
+    const [p, q, r] = xs.map((x) => x.data), [i, j, l] = xs.map((x) => places(x, y.shape, n));
+    if (xs.length === 1) for (let k = 0; k < n; k++) to[k] = f(p[k], kind);
+    else if (xs.length === 2) for (let k = 0; k < n; k++) to[k] = f(p[i ? i[k] : k], q[j ? j[k] : k], kind);
+    else for (let k = 0; k < n; k++) to[k] = f(p[i ? i[k] : k], q[j ? j[k] : k], r[l ? l[k] : k]);
     return [y];
   };
   const bits = (f) => each((a, b, kind) => Number(kind === "bool" ? f(BigInt(a), BigInt(b)) & 1n : f(BigInt(a), BigInt(b))));

@@ -12,6 +12,7 @@
   const $ = (id) => document.getElementById(id);
   const NS = "http://www.w3.org/2000/svg";
   const FEW = 700; // boxes in view that are drawn with their texts and edges
+  const LISTED = 24; // nodes in a list of the panel
   const CHUNK = 500; // boxes in one outline
   const SMALLEST = 0.03; // scale: a box is then 4 by 1 dots
   const SMALL = 0.12; // scale under which boxes are outlines, however few there are
@@ -377,8 +378,8 @@
   };
   const links = (ns) => {
     const out = [];
-    ns.slice(0, 24).forEach((n, k) => out.push(...(k ? [", "] : []), link(n)));
-    if (ns.length > 24) out.push(` and ${ns.length - 24} more`);
+    ns.slice(0, LISTED).forEach((n, k) => out.push(...(k ? [", "] : []), link(n)));
+    if (ns.length > LISTED) out.push(` and ${ns.length - LISTED} more`);
     return out;
   };
   const formula = (text) => html("p", { class: "formula" }, text);
@@ -452,11 +453,13 @@
     return out;
   }
   // Every contribution to the adjoint of x, and their sum.
-  const merge = (x) => summed(x, contributions[x].map(([p, , , , , slot]) => [[link(p), ` = ${boxes.call[p]}`], [values.shown(slot)]]),
+  const merge = (x) => summed(x, contributions[x], ([p, , , , , slot]) => [[link(p), ` = ${boxes.call[p]}`], [values.shown(slot)]],
     gradients[x]);
-  function summed(x, parts, sums) {
-    const out = [html("h2", {}, `Merge: ${parts.length} contributions to the adjoint of ${boxes.name[x]}`)];
+  function summed(x, all, told, sums) {
+    const out = [html("h2", {}, `Merge: ${all.length} contributions to the adjoint of ${boxes.name[x]}`)];
+    const parts = all.slice(0, LISTED).map(told);
     parts.forEach(([name, what], k) => out.push(html("div", { class: "factor" }, html("span", { class: "part" }, k ? "+ from " : "from ", ...name), ...what)));
+    if (all.length > LISTED) out.push(html("div", { class: "factor" }, html("span", { class: "part" }, `+ ${all.length - LISTED} more`)));
     for (const g of sums) {
       out.push(html("div", { class: "factor sum" }, html("span", { class: "part" }, "= their sum, ", link(g)), ...shown(g)));
     }
@@ -478,7 +481,7 @@
     if (boxes.of[n] >= 0 && contributions[boxes.of[n]].length > 1) out.push(...merge(boxes.of[n]));
     if (chain[p].length) return [...out, html("h2", {}, `Chain rule at ${boxes.name[p]} = ${boxes.call[p]}`), ...chainRule(p, n)];
     if (text("rule", n) === "sum of contributions" && text("op", n) === "add") { // a rewrite may have made it a product
-      return [...out, ...summed(p, boxes.inputs[n].map((i) => [[link(i), ` = ${boxes.call[i]}`], shown(i)]), [n])];
+      return [...out, ...summed(p, boxes.inputs[n], (i) => [[link(i), ` = ${boxes.call[i]}`], shown(i)], [n])];
     }
     // in a graph without its adjoint at hand: what comes from the adjoints of other nodes is upstream
     const up = [...new Set(adjoints[p].flatMap((a) => boxes.inputs[a]))].filter((i) => boxes.phase[i] > 1 && boxes.partner[i] !== p);

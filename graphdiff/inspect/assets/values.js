@@ -15,7 +15,11 @@ const makeValues = (data, html, svg, changed) => {
     return { shape, dtype, ...rest };
   };
   const recorded = data.values && data.values.map((v) => v && told(v));
-  let current = recorded && recorded.slice();
+  let current = recorded; // live ones once they are asked for
+  const at = (slot) => {
+    if (current !== recorded && !current[slot]) current[slot] = summary(slots[slot]);
+    return current && current[slot];
+  };
   let watched = [];
   let fault = "";
 
@@ -50,7 +54,7 @@ const makeValues = (data, html, svg, changed) => {
       fault = e.message;
       return;
     }
-    current = recorded.map((old, s) => (fixed.has(s) || !slots[s] ? old : summary(slots[s])));
+    current = recorded.map((old, s) => (fixed.has(s) || !slots[s] ? old : null)); // made when it is shown
   }
   function set(slot, k, value) {
     const x = slots[slot];
@@ -60,7 +64,7 @@ const makeValues = (data, html, svg, changed) => {
   }
   function reset() {
     restore();
-    current = recorded.slice();
+    current = recorded;
     fault = "";
     refresh();
   }
@@ -94,13 +98,13 @@ const makeValues = (data, html, svg, changed) => {
     return short.replaceAll("-", "−").replace("Infinity", "inf");
   };
   const scalar = (slot, digits) => {
-    const v = current && current[slot];
+    const v = at(slot);
     return v && v.data && v.data.length === 1 ? number(v.data[0], digits) : null;
   };
   // An element of the page that shows a slot, and goes on showing it.
   function shown(slot) {
     const e = html("div", { class: "value" });
-    const render = () => e.replaceChildren(...(current && current[slot] ? parts(current[slot]) : [html("span", { class: "type" }, "no value")]));
+    const render = () => e.replaceChildren(...(at(slot) ? parts(at(slot)) : [html("span", { class: "type" }, "no value")]));
     render();
     if (fixed.has(slot)) e.classList.add("fixed");
     watched.push([e, render]);
@@ -242,6 +246,5 @@ const makeValues = (data, html, svg, changed) => {
   const note = () => fault || data.note || (missing.size
     ? `Live, but for ${[...missing].join(", ")} and what depends on it: recorded values.`
     : "Live: choose a leaf and change its numbers.");
-  return { shown, scalar, number, editor, editable, reset, note, fixed, has: (slot) => !!(current && current[slot]),
-    get: (slot) => current && current[slot], live: !!live };
+  return { shown, scalar, number, editor, editable, reset, note, fixed, live: !!live };
 };
