@@ -496,3 +496,16 @@ def test_a_feed_of_check_grad_is_a_dict():
     *_, params, loss = mlp()
     with pytest.raises(gd.FeedError, match="feed is a dict of arrays by input or name, got list"):
         gd.check_grad(loss, params, list(feeds(3)))
+
+
+def test_a_row_that_a_gradient_declared_earlier_reads_is_computed_before_it():
+    x = gd.input("x", ("n", 5))
+    h = gd.tanh(x)
+    m = gd.max(h, axis=-1, keepdims=True)
+    slope = gd.grad(gd.sum(gd.sin(m)), m)
+    rows = gd.exp(h - m)
+    X = np.random.default_rng(0).standard_normal((4, 5)).astype(np.float32)
+    got, out = gd.compile([x], [slope, rows])(X)
+    H = np.tanh(X)
+    np.testing.assert_allclose(got, np.cos(H.max(axis=-1, keepdims=True)), rtol=1e-6)
+    np.testing.assert_allclose(out, np.exp(H - H.max(axis=-1, keepdims=True)), rtol=1e-6)

@@ -152,8 +152,8 @@ def _by_row(
     node: Node, users: Users, group_of: dict[Node, Group], phases: dict[Node, str], row: int | None
 ) -> Group | None:
     """The group that ``node``, a reduction along rows or something computed on such results, can join: all of its phase
-    that reads it is there and reads, for each row, that row's value. (Readers of later phases get it from memory: no
-    cycle can come of them.) ``row`` None: the row of the group."""
+    that reads it is there and reads, for each row, that row's value. Readers of later phases get it from memory, if
+    they run after the group. ``row`` None: the row of the group."""
     target, phase = None, phases[node]
     readers = [r for r in users.readers.get(node, ()) if phases[r] == phase]
     for reader in readers:
@@ -163,8 +163,11 @@ def _by_row(
         target = g
     if target is None or target.shape is None or target.phase != phase or len(target.nodes) >= GROUP_LIMIT:
         return None
-    if any(_EARLIER[phases[r]] < _EARLIER[phase] for r in users.readers[node]):
-        return None
+    for r in users.readers[node]:
+        if phases[r] != phase:  # one declared before the group's root may run before it, and be what the root reads
+            early = _EARLIER[phases[r]] < _EARLIER[phase]
+            if early or group_of[r].nodes[0].serial < target.nodes[0].serial:
+                return None
     shape = target.shape
     if row is None:
         row = target.row
