@@ -517,6 +517,18 @@ def test_a_hostile_name_does_not_run(browse, tmp_path):
     assert page.pdf().startswith(b"%PDF")
 
 
+def test_a_hostile_title_scope_and_monitor_do_not_run(browse, tmp_path):
+    name = "</title></script><script>window.hacked = 1</script>é ☃ <b onclick='window.hacked=1'>"
+    x = gd.input("x", shape=(2,))
+    with gd.name_scope(name):
+        y = gd.monitor(gd.exp(x), name)
+    gd.compile([x], y, name=name).to_html(tmp_path / "h.html", np.ones(2, "f4"))
+    page = browse(tmp_path / "h.html")
+    assert page.title() == page.locator("h1").inner_text() == name
+    page.click("#next")
+    assert name in page.locator("#panel").inner_text()
+
+
 def test_fifty_thousand_nodes_open(browse, tmp_path):
     h = x = gd.input("x", shape=(2,))
     for k in range(25_000):
