@@ -6,8 +6,7 @@ import pytest
 
 import graphdiff as gd
 
-SHARES = (0.9, 0.8, 0.65, 0.5, 0.35, 0.2)
-BATCHES, GRAPHS = 10, 50
+BATCHES, GRAPHS, LIMITS = 10, 50, 6
 
 
 def training_step(rng):
@@ -59,31 +58,34 @@ def same(a, b):
     return all(np.array_equal(x, y, equal_nan=True) for x, y in zip(a, b, strict=True))
 
 
+def smallest(f):
+    """The arena that the error names for a limit that nothing fits."""
+    with pytest.raises(gd.MemoryLimitError) as e:
+        f.within(1).plan_for(**f.plan.sizes)
+    assert e.value.floor_bytes <= e.value.smallest_arena_bytes
+    return e.value.smallest_arena_bytes
+
+
 @pytest.mark.parametrize("number", range(BATCHES))
 def test_limits_are_kept_cost_falls_as_they_rise_and_no_bit_differs(number):
-    planned = recomputed = 0
+    recomputed = 0
     for seed in range(number * GRAPHS, (number + 1) * GRAPHS):
         rng = np.random.default_rng(seed)
         inputs, outputs, updates, feeds = training_step(rng)
         f = gd.compile(inputs, outputs, updates, plan_seconds=0.05, threads=1 + (seed % 8 == 0))
         want = two_steps(f, feeds)
-        arena, dearest = f.plan.arena_bytes, f.plan.seconds
-        for share in SHARES:
-            limit = int(share * arena)
-            try:
-                g = f.within(limit)
-                got = two_steps(g, feeds)
-            except gd.MemoryLimitError as e:
-                assert limit < e.smallest_arena_bytes <= arena, (seed, share)
-                assert e.floor_bytes <= e.smallest_arena_bytes, (seed, share)
-                continue
-            assert g.plan.arena_bytes <= limit, (seed, share)
-            assert g.plan.seconds >= dearest * (1 - 1e-12), (seed, share)
-            assert same(want, got), (seed, share)
+        arena, dearest, least = f.plan.arena_bytes, f.plan.seconds, smallest(f)
+        for limit in np.linspace(arena, least, LIMITS).astype(int).tolist():
+            g = f.within(limit)
+            got = two_steps(g, feeds)
+            assert g.plan.arena_bytes <= limit, (seed, limit)
+            assert g.plan.seconds >= dearest * (1 - 1e-12), (seed, limit)
+            assert same(want, got), (seed, limit)
             dearest = g.plan.seconds
-            planned += 1
             recomputed += g.plan.recompute_seconds > 0
-    assert planned > GRAPHS and recomputed > GRAPHS / 4  # limits that bind were among them
+        with pytest.raises(gd.MemoryLimitError):
+            f.within(least - 1).plan_for(**f.plan.sizes)
+    assert recomputed > GRAPHS  # limits that bind were among them
 
 
 def test_what_updates_read_is_not_made_of_what_they_have_written():
@@ -101,9 +103,7 @@ def test_what_updates_read_is_not_made_of_what_they_have_written():
     f = gd.compile([x], [loss], updates={W: W - 0.1 * gd.grad(loss, W), seen: 0.9 * seen + gd.exp(middle)})
     feeds = [np.random.default_rng(2).standard_normal((32, 32)).astype(np.float32)]
     want, arena = two_steps(f, feeds), f.plan.arena_bytes
-    with pytest.raises(gd.MemoryLimitError) as e:
-        f.within(1)
-    for limit in np.linspace(e.value.smallest_arena_bytes, arena, 8).astype(int).tolist():
+    for limit in np.linspace(smallest(f), arena, 8).astype(int).tolist():
         assert same(want, two_steps(f.within(limit), feeds)), limit
 
 
