@@ -165,11 +165,12 @@ class Candidates:
                 found = self._laid_out(n, limit, place)
                 if found.fits:
                     return found
-        least = sorted(range(len(self.list)), key=lambda n: self.list[n].bound)[:8]
-        for n in least:
-            if n not in self.arenas:
-                self._laid_out(n, limit, place)
         known = dict(self.arenas)  # other threads may add to it
+        for n in sorted(range(len(self.list)), key=lambda n: self.list[n].bound):
+            if known and self.list[n].bound >= min(known.values()):
+                break
+            if n not in known:
+                known[n] = self._laid_out(n, limit, place).arena_bytes
         return self._laid_out(min(known, key=lambda n: (known[n], n)), limit, place)
 
     def _laid_out(self, n: int, limit: int, place: Place) -> Chosen:
