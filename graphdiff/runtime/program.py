@@ -25,7 +25,7 @@ from ..ops.tensor import call_text
 from ..schedule.checkpoint import Every, recompute, segments
 from ..schedule.cost import NOMINAL, Costs
 from ..schedule.instruction import ARENA, Buffer, Instruction
-from ..schedule.limit import Candidates, Chosen
+from ..schedule.limit import Candidates, Chosen, Laid, Schedule
 from ..schedule.memory import ALIGN, Lifetimes
 from ..schedule.order import arrange
 from ..schedule.select import Selected, select
@@ -207,7 +207,7 @@ class Program:
             plan = Plan(self.graph.name, self.order, self.lifetimes, env, offsets, peak, bound, scratch, self.costs,
                         self.limit, everything=everything)  # fmt: skip
             return Layout(plan, program, self.order, self.template)
-        return self._limited(env, scratch)
+        return self._limited(env)
 
     def _everything(self, env: dict[str, int]) -> Callable[[], Plan]:
         """Makes the plan that keeps every value, for comparison."""
@@ -225,24 +225,26 @@ class Program:
         """Bytes of registers and packing, of which each thread that works has its own, and of what threads share."""
         return program.shared_bytes + program.scratch_bytes + program.lane_bytes * (self.threads - 1)
 
-    def _limited(self, env: dict[str, int], scratch: int) -> Layout:
+    def _limited(self, env: dict[str, int]) -> Layout:
         """The cheapest layout within the byte limit. Raises MemoryLimitError."""
         assert self.limit is not None
-        candidates = self._candidates(env)
-        while True:
-            chosen = candidates.choose(self.limit - scratch, place)
-            c = chosen.schedule
+
+        def lay_out(c: Schedule) -> Laid:
+            offsets, arena_bytes, bound = place(c.lifetimes, env)
             template = Template(c.order, c.lifetimes, self.slots)
-            program = _core.Program(template.fill(env, chosen.offsets, chosen.arena_bytes), template.constants)
-            needed = self._scratch(program)
-            if chosen.arena_bytes + needed <= self.limit:
-                plan = Plan(self.graph.name, c.order, c.lifetimes, env, chosen.offsets, chosen.arena_bytes,
-                            chosen.bound, needed, self.costs, self.limit, chosen.text,
-                            self._everything(env))  # fmt: skip
-                return Layout(plan, program, c.order, template)
-            if not chosen.fits:
-                raise self._nothing_fits(env, chosen, needed)
-            scratch = needed  # this schedule's own is larger than was set aside: choose again with so much
+            program = _core.Program(template.fill(env, offsets, arena_bytes), template.constants)
+            return Laid(offsets, arena_bytes, bound, arena_bytes + self._scratch(program))
+
+        chosen = self._candidates(env).choose(self.limit, lay_out)
+        c, laid = chosen.schedule, chosen.laid
+        scratch = laid.total - laid.arena_bytes
+        if not chosen.fits:
+            raise self._nothing_fits(env, chosen, scratch)
+        template = Template(c.order, c.lifetimes, self.slots)
+        program = _core.Program(template.fill(env, laid.offsets, laid.arena_bytes), template.constants)
+        plan = Plan(self.graph.name, c.order, c.lifetimes, env, laid.offsets, laid.arena_bytes, laid.bound, scratch,
+                    self.costs, self.limit, chosen.text, self._everything(env))  # fmt: skip
+        return Layout(plan, program, c.order, template)
 
     def _candidates(self, env: dict[str, int]) -> Candidates:
         """The schedules to choose from at these sizes, which are the same for every limit: the last ones are kept."""
@@ -266,7 +268,7 @@ class Program:
         rest = c.bound - sum(n for _, n in operands.values())
         parts = [f"{label} {n:,}" for label, n in operands.values()]
         parts += [f"{n:,} {what}" for n, what in ((rest, "of values kept for later"), (scratch, "of scratch")) if n]
-        smallest = chosen.arena_bytes + scratch
+        smallest = chosen.laid.total
         at = " at " + ", ".join(f"{k}={v}" for k, v in env.items()) if env else ""
         node = i.nodes[-1] if i.nodes else None
         return MemoryLimitError(

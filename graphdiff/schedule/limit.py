@@ -5,7 +5,7 @@ candidates do not depend on the limit: greedy paths that drop, step by step, wha
 cost, and families of segments - of one level, of two, and halved again and again. The cheapest one whose arena as laid
 out fits is taken, so a larger limit never costs more. How many there are depends on the seconds allowed, which count
 instructions written and not time: the same graph has the same candidates on every machine.
-Must not know: operations; how offsets are found (it is handed ``place``).
+Must not know: operations; how offsets are found (it is handed ``lay_out``).
 """
 
 from __future__ import annotations
@@ -47,18 +47,25 @@ class Candidate(NamedTuple):
     text: str
 
 
-class Chosen(NamedTuple):
-    """``fits`` or the smallest found, with its offsets and arena."""
+class Laid(NamedTuple):
+    """A schedule with offsets: ``total`` bytes, of which ``arena_bytes`` are buffers and the rest is scratch."""
 
-    schedule: Schedule
-    text: str
     offsets: np.ndarray
     arena_bytes: int
     bound: int
+    total: int
+
+
+class Chosen(NamedTuple):
+    """``fits`` or the smallest found."""
+
+    schedule: Schedule
+    text: str
+    laid: Laid
     fits: bool
 
 
-Place = Callable[[Lifetimes, Mapping[str, int]], tuple[np.ndarray, int, int]]
+LayOut = Callable[[Schedule], Laid]
 
 
 class Candidates:
@@ -77,7 +84,7 @@ class Candidates:
         self.pinned = pinned or set()
         self.saved = [b for b in saved if b not in self.pinned]
         self.list = sorted(self._all(), key=lambda c: (c.seconds, c.bound))
-        self.arenas: dict[int, int] = {}  # bytes of the candidates that were laid out, by number
+        self.totals: dict[int, int] = {}  # bytes of the candidates that were laid out, by number
 
     def _all(self) -> Iterator[Candidate]:
         n = len(forward_part(self.order))
@@ -158,27 +165,27 @@ class Candidates:
                 stack += [r for r in i.reads if r in self.maker and r not in kept]
         return total
 
-    def choose(self, limit: int, place: Place) -> Chosen:
-        """The cheapest candidate that fits in ``limit`` bytes as laid out, or the one with the smallest arena."""
+    def choose(self, limit: int, lay_out: LayOut) -> Chosen:
+        """The cheapest candidate that fits in ``limit`` bytes as laid out, or the one that takes least."""
         for n, c in enumerate(self.list):
-            if max(c.bound, self.arenas.get(n, 0)) <= limit:
-                found = self._laid_out(n, limit, place)
+            if max(c.bound, self.totals.get(n, 0)) <= limit:
+                found = self._chosen(n, limit, lay_out)
                 if found.fits:
                     return found
-        known = dict(self.arenas)  # other threads may add to it
+        known = dict(self.totals)  # other threads may add to it
         for n in sorted(range(len(self.list)), key=lambda n: self.list[n].bound):
             if known and self.list[n].bound >= min(known.values()):
                 break
             if n not in known:
-                known[n] = self._laid_out(n, limit, place).arena_bytes
-        return self._laid_out(min(known, key=lambda n: (known[n], n)), limit, place)
+                known[n] = self._chosen(n, limit, lay_out).laid.total
+        return self._chosen(min(known, key=lambda n: (known[n], n)), limit, lay_out)
 
-    def _laid_out(self, n: int, limit: int, place: Place) -> Chosen:
+    def _chosen(self, n: int, limit: int, lay_out: LayOut) -> Chosen:
         c = self.list[n]
         made = self._schedule(c.kept, c.held, c.leaf)
-        offsets, peak, bound = place(made.lifetimes, self.env)
-        self.arenas[n] = peak
-        return Chosen(made, c.text, offsets, peak, bound, peak <= limit)
+        laid = lay_out(made)
+        self.totals[n] = laid.total
+        return Chosen(made, c.text, laid, laid.total <= limit)
 
 
 def parse_bytes(limit: object) -> int | None:
