@@ -18,12 +18,29 @@ typedef struct {
 
 /* blocks packed at once: a panel of B of depth x columns, a panel of A of rows x depth */
 enum { GD_PRODUCT_DEPTH = 256, GD_PRODUCT_COLUMNS = 512, GD_PRODUCT_ROWS = 96 };
+enum { GD_PRODUCT_STRIP_BYTES = 128 };   /* two vectors of the widest instruction set */
 /* up to so many rows of A, contiguous columns of B are read as dot products rather than packed */
 enum { GD_PRODUCT_DOT_ROWS = 4 };
 
-/* B is gathered where its columns are not contiguous (and no dot product serves) or where it outgrows the caches */
+/* A strip of B that many rows of A meet should stay in L1: where its rows are a large power of two apart, or a
+ * multiple, they share few of the sets there. For fewer rows gathering costs as much as it saves. */
+static inline int gd_product_strip_collides(const gd_product *p, int64_t item) {
+    enum { MANY = 48, WAY_BYTES = 4096, WAYS = 8 };
+    int64_t apart = (p->b_row < 0 ? -p->b_row : p->b_row) * item, power = apart & -apart;
+    if (p->m <= MANY || power < WAY_BYTES / 4) return 0;
+    int64_t depth = p->k < GD_PRODUCT_DEPTH ? p->k : GD_PRODUCT_DEPTH;
+    return depth > (power < WAY_BYTES ? WAY_BYTES / power : 1) * WAYS;
+}
+
+/* B is gathered where its columns are not contiguous (and no dot product serves), where it outgrows the caches and
+ * where its rows would drive each other out of L1 */
 static inline int gd_product_packs_b(const gd_product *p, int64_t item) {
-    return (p->b_col != 1 && p->n > 1) || (p->m > 16 && p->k * p->n * item > (INT64_C(1) << 17));
+    return (p->b_col != 1 && p->n > 1) ||
+           (p->m > 16 && p->k * p->n * item > (INT64_C(1) << 17)) || gd_product_strip_collides(p, item);
+}
+/* strip by strip, each just before all of A meets it */
+static inline int gd_product_packs_strips(const gd_product *p, int64_t item) {
+    return gd_product_packs_b(p, item) && p->b_col == 1 && p->m <= GD_PRODUCT_ROWS;
 }
 static inline int gd_product_packs_a(const gd_product *p, int64_t item) {
     return p->n > 64 && p->m * p->k * item > (INT64_C(1) << 16);
@@ -34,7 +51,7 @@ static inline int64_t gd_product_scratch(const gd_product *p, int64_t item) {
     int64_t depth = p->k < GD_PRODUCT_DEPTH ? p->k : GD_PRODUCT_DEPTH, bytes = 0;
     if (gd_product_packs_b(p, item)) {
         int64_t columns = p->n < GD_PRODUCT_COLUMNS ? (p->n + 63) / 64 * 64 : GD_PRODUCT_COLUMNS;
-        bytes += depth * columns * item;
+        bytes += depth * (gd_product_packs_strips(p, item) ? GD_PRODUCT_STRIP_BYTES : columns * item);
     }
     if (gd_product_packs_a(p, item)) {
         int64_t rows = p->m < GD_PRODUCT_ROWS ? (p->m + 7) / 8 * 8 : GD_PRODUCT_ROWS;

@@ -182,15 +182,17 @@ static void NAME(pack)(int64_t lanes, int64_t depth, const T *from, int64_t lane
 static void NAME(blocked)(const gd_product *p, const T *a, const T *b, T *c, T *scratch, T alpha) {
     const int64_t width = 2 * FULL;
     int packs_b = gd_product_packs_b(p, sizeof(T)), packs_a = gd_product_packs_a(p, sizeof(T));
+    int by_strip = gd_product_packs_strips(p, sizeof(T));   /* then there is one block of rows */
     int64_t depth_step = p->k < GD_PRODUCT_DEPTH ? p->k : GD_PRODUCT_DEPTH;
     T *packed_b = scratch;
-    T *packed_a = scratch + (packs_b ? depth_step * (p->n < GD_PRODUCT_COLUMNS ? p->n : GD_PRODUCT_COLUMNS) : 0);
+    int64_t columns = by_strip ? width : p->n < GD_PRODUCT_COLUMNS ? p->n : GD_PRODUCT_COLUMNS;
+    T *packed_a = scratch + (packs_b ? depth_step * columns : 0);
     for (int64_t j0 = 0; j0 < p->n; j0 += GD_PRODUCT_COLUMNS) {
         int64_t n = p->n - j0 < GD_PRODUCT_COLUMNS ? p->n - j0 : GD_PRODUCT_COLUMNS;
         for (int64_t d0 = 0; d0 < p->k; d0 += depth_step) {
             int64_t depth = p->k - d0 < depth_step ? p->k - d0 : depth_step;
             int accumulate = p->accumulate || d0 > 0;
-            if (packs_b)
+            if (packs_b && !by_strip)
                 for (int64_t j = 0; j < n; j += width)
                     NAME(pack)(n - j < width ? n - j : width, depth, b + (j0 + j) * p->b_col + d0 * p->b_row,
                                p->b_col, p->b_row, packed_b + j * depth);
@@ -202,7 +204,9 @@ static void NAME(blocked)(const gd_product *p, const T *a, const T *b, T *c, T *
                                    a + (i0 + i) * p->a_row + d0 * p->a_col, p->a_row, p->a_col, packed_a + i * depth);
                 for (int64_t j = 0; j < n; j += width) {
                     int64_t w = n - j < width ? n - j : width, b_row = packs_b ? w : p->b_row;
-                    const T *strip = packs_b ? packed_b + j * depth : b + d0 * p->b_row + j0 + j;
+                    const T *strip = b + d0 * p->b_row + j0 + j;
+                    if (by_strip) NAME(pack)(w, depth, strip, 1, p->b_row, packed_b);
+                    if (packs_b) strip = by_strip ? packed_b : packed_b + j * depth;
                     T *to = c + i0 * p->c_row + j0 + j;
                     if (!packs_a) {
                         NAME(strips)(m, w, depth, a + i0 * p->a_row + d0 * p->a_col, p->a_row, p->a_col, strip, b_row,
