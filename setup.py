@@ -1,4 +1,4 @@
-"""Builds the C core and the extension over it. Everything else about the package is in pyproject.toml.
+"""Builds the C core and the extensions over it. Everything else about the package is in pyproject.toml.
 
 The core's rules, the same as csrc/Makefile's (which builds it alone, with its tests): flags from csrc/cflags; program/,
 planner/ and threads/ compiled once; kernels/ and math/ compiled once with GD_PREPARE and once for each instruction set,
@@ -21,6 +21,7 @@ from setuptools.command.build_ext import build_ext
 ROOT = Path(__file__).parent.resolve()
 CSRC = ROOT / "csrc"
 CORE = Path("graphdiff/runtime/_core.pyx")
+PLANNER = Path("graphdiff/schedule/_planner.pyx")  # links the searches alone: they need nothing else of the core
 
 if platform.machine().lower() in ("x86_64", "amd64"):
     ISAS = {
@@ -66,20 +67,25 @@ class BuildCore(build_ext):
         # The long ones first: the largest sources make the largest templates.
         jobs = sorted(compilations(), key=lambda job: (job[1].startswith("kernels_micro_f"), job[2]), reverse=True)
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            ext.extra_objects = sorted(pool.map(run, jobs))
+            objects = sorted(pool.map(run, jobs))
+        searches = ext.name.endswith("._planner")
+        ext.extra_objects = [o for o in objects if Path(o).name.startswith("planner_") == searches]
         super().build_extension(ext)
 
 
-extension = Extension(
-    "graphdiff.runtime._core",
-    [str(CORE)],
-    include_dirs=["csrc/include", numpy.get_include()],
-    depends=[str(path.relative_to(ROOT)) for path in CSRC.rglob("*.h")],
-    libraries=["m", "dl"] if platform.system() == "Linux" else ["m"],
-    extra_compile_args=["-O2", "-g0", "-fvisibility=hidden", "-pthread"],
-    extra_link_args=["-pthread"],
-)
+
+def extension(source: Path) -> Extension:
+    return Extension(
+        ".".join(source.with_suffix("").parts),
+        [str(source)],
+        include_dirs=["csrc/include", numpy.get_include()],
+        depends=[str(path.relative_to(ROOT)) for path in CSRC.rglob("*.h")],
+        libraries=["m", "dl"] if platform.system() == "Linux" else ["m"],
+        extra_compile_args=["-O2", "-g0", "-fvisibility=hidden", "-pthread"],
+        extra_link_args=["-pthread"],
+    )
+
 
 # A checkout of the core alone has no extension yet.
-modules = cythonize([extension], language_level=3) if (ROOT / CORE).exists() else []
-setup(ext_modules=modules, cmdclass={"build_ext": BuildCore})
+modules = [extension(source) for source in (CORE, PLANNER) if (ROOT / source).exists()]
+setup(ext_modules=cythonize(modules, language_level=3) if modules else [], cmdclass={"build_ext": BuildCore})

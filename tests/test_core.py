@@ -409,19 +409,3 @@ def test_calls_from_many_threads_on_their_own_contexts():
     for w in workers:
         w.join()
     assert not wrong
-
-
-def test_arena_place():
-    # two that never meet share; the one alive with both does not
-    offsets, peak, bound = _core.arena_place([0, 2, 0], [2, 4, 4], [100, 50, 30])
-    assert peak >= bound and (peak, bound) == (128 + 64, 128 + 64)
-    assert sorted(offsets.tolist()) in ([0, 0, 128], [0, 64, 64])
-    offsets, peak, _ = _core.arena_place([], [], [])
-    assert offsets.shape == (0,) and peak == 0
-    with pytest.raises(ValueError):
-        _core.arena_place([0], [1, 2], [3])
-    results = []
-    worker = threading.Thread(target=lambda: results.append(_core.arena_place([0], [1], [5])[1]))
-    worker.start()
-    worker.join()
-    assert results and results[0] >= 5

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""The only contact with C: programs, contexts, calls and planner searches over NumPy arrays.
+"""The contact with programs in C: programs, contexts and calls over NumPy arrays.
 
 Owns: the lifetime of C objects, the crossing of pointers, the fast path of a call. Invariants: no pointer goes to C
 whose array is not kept alive and checked in size; results are fresh arrays; nothing shared changes while a run is
@@ -9,7 +9,6 @@ Module functions
     load_blas(path), blas_loaded(), isa(), select_isa(name), set_threads(n), threads()
     opcodes(), microops(), reductions()         dicts of names to the numbers used in program words
     MAGIC, FORMAT, ALIGN, VALUE_*, DTYPES (dtype name to number), STATUS (status name to text)
-    arena_place(lower, upper, size, align=64, seconds=0.1) -> (offsets, peak, bound)
 Classes
     CoreError(status, instruction, tag, a, b)   raised where C refuses; status is a name such as "ERR_SHAPE"
     Program(words, constants=b"")               words: int64 array in the format of graphdiff.h
@@ -20,8 +19,6 @@ Classes
         overridden: _prepare_call(args, kwargs), _pack(arrays), _fail(status, instruction, tag, a, b, context)
     Bound(context, inputs, outputs, params, fail)   calls on fixed buffers; address for C callers
 """
-import threading
-
 import numpy as np
 
 cimport cython
@@ -673,61 +670,3 @@ cdef class Bound:
     @property
     def address(self) -> tuple[int, int]:
         return <uintptr_t> &gd_bound_call, <uintptr_t> self.handle
-
-
-# ---- planner ----
-
-
-cdef class Flag:
-    """A C int that says "stop" to a search on another thread."""
-
-    cdef int value
-
-
-cdef object interruptible(search, Flag stop):
-    """The result of search(). On the main thread it runs on a helper's, so that Ctrl-C is noticed and stops it."""
-    if threading.current_thread() is not threading.main_thread():
-        return search()
-    outcome = []
-
-    def target() -> None:
-        outcome.append(search())
-
-    helper = threading.Thread(target=target, daemon=True)
-    helper.start()
-    try:
-        helper.join()
-    except BaseException:
-        stop.value = 1
-        helper.join()
-        raise
-    return outcome[0]
-
-
-cdef cnp.ndarray integers(x):
-    return np.ascontiguousarray(x, dtype=np.int64).ravel()
-
-
-def arena_place(lower, upper, size, int64_t align=64, double seconds=0.1):
-    """Offsets of buffers alive in [lower, upper) with `size` bytes: (offsets int64 array, peak, lower bound)."""
-    cdef cnp.ndarray lo = integers(lower), up = integers(upper), sz = integers(size)
-    cdef int64_t n = lo.shape[0]
-    if up.shape[0] != n or sz.shape[0] != n:
-        raise ValueError("lower, upper and size differ in length")
-    cdef cnp.ndarray offsets = np.zeros(n, np.int64)
-    stop = Flag()
-
-    def search():
-        cdef Flag flag = stop
-        cdef int64_t peak = 0, bound = 0
-        cdef int status
-        with nogil:
-            status = gd_arena_place(n, <const int64_t *> cnp.PyArray_DATA(lo), <const int64_t *> cnp.PyArray_DATA(up),
-                                    <const int64_t *> cnp.PyArray_DATA(sz), align, seconds, &flag.value,
-                                    <int64_t *> cnp.PyArray_DATA(offsets), &peak, &bound)
-        return status, peak, bound
-
-    status, peak, bound = interruptible(search, stop)
-    if status not in (GD_OK, GD_ERR_CANCELLED):
-        raise error(status, NULL)
-    return offsets, peak, bound

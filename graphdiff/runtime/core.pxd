@@ -56,7 +56,3 @@ cdef extern from "graphdiff.h" nogil:
     void gd_bound_destroy(gd_bound *bound) noexcept
     int gd_bound_call(void *bound) noexcept
     void gd_bound_fault(const gd_bound *bound, gd_fault *fault) noexcept
-
-    int gd_arena_place(int64_t n, const int64_t *lower, const int64_t *upper, const int64_t *size, int64_t align,
-                       double seconds, const volatile int *cancel, int64_t *offsets, int64_t *peak,
-                       int64_t *bound) noexcept

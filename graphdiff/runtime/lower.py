@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import CompileError, ShapeError
 from ..ir.dims import Dim, Size, evaluate
+from ..schedule import arena
 from ..schedule.instruction import ARENA, CONST, INPUT, OUTPUT, PARAM, Buffer, Instruction
 from ..schedule.memory import ALIGN, Lifetimes
 from . import _core
@@ -145,8 +146,8 @@ class Nested:
 
 def place(lifetimes: Lifetimes, env: Mapping[str, int]) -> tuple[np.ndarray, int, int]:
     """Offsets of each unit, the arena's bytes, and the lower bound."""
-    return _core.arena_place(
-        lifetimes.first, [n + 1 for n in lifetimes.last], lifetimes.sizes(env), ALIGN, PLACE_SECONDS
+    return arena.place(
+        lifetimes.first, [n + 1 for n in lifetimes.last], lifetimes.sizes(env), PLACE_SECONDS, align=ALIGN
     )
 
 
