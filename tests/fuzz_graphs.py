@@ -21,6 +21,7 @@ import importlib
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -98,8 +99,9 @@ class Drawn:
         self.steps.append(Step(label, on_arrays, inputs, first, len(arrays), frozen))
         return list(range(first, len(self.arrays)))
 
-    def run(self, feed: list[np.ndarray], wanted: list[int]) -> list[np.ndarray]:
-        """The wanted slots by NumPy."""
+    def run(self, feed: list[np.ndarray], wanted: list[int],
+            disturb: Callable[[np.ndarray], np.ndarray] = lambda a: a) -> list[np.ndarray]:  # fmt: skip
+        """The wanted slots by NumPy; what every step gives is passed through ``disturb``."""
         values = dict(zip(self.leaves, feed))
         with np.errstate(all="ignore"):
             for s in self.steps:
@@ -107,7 +109,7 @@ class Drawn:
                 if not s.frozen:
                     out = [np.asarray(a) for a in _flat(s.function(*(values[i] for i in s.inputs)))]
                 for i, a in zip(range(s.first, s.first + s.count), out, strict=True):
-                    values[i] = a.astype(self.arrays[i].dtype, copy=False)
+                    values[i] = disturb(a.astype(self.arrays[i].dtype, copy=False))
         return [values[i] for i in wanted]
 
     def listing(self, wanted: list[int]) -> str:
@@ -531,12 +533,17 @@ def check(drawn: Drawn, wanted: list[int], rng: np.random.Generator, counts: Cou
     values, (gradient, forward) = f(*feed)
 
     def shaky(found: str) -> bool:
-        """Whether rounding of the feed alone changes as much: a comparison or a rounding that decides nearby."""
+        """Whether rounding of the feed alone, or of steps between, changes as much: a comparison or a rounding that
+        decides nearby."""
         noise = ROUNDING[drawn.dtype]
-        moved = [(a * (1 + noise * rng.standard_normal(a.shape))).astype(a.dtype) if a.dtype.kind == "f" else a
-                 for a in feed]  # fmt: skip
-        again, (g, j) = f(*moved)
-        moves = unlike(again, values) is not None or unlike([*g, j], [*gradient, forward]) is not None
+
+        def disturbed(a: np.ndarray) -> np.ndarray:
+            return (a * (1 + noise * rng.standard_normal(a.shape))).astype(a.dtype) if a.dtype.kind == "f" else a
+
+        again, (g, j) = f(*map(disturbed, feed))
+        own = feed[: len(drawn.leaves)]
+        moves = (unlike(again, values) is not None or unlike([*g, j], [*gradient, forward]) is not None or
+                 unlike(drawn.run(own, wanted, disturbed), drawn.run(own, wanted)) is not None)  # fmt: skip
         counts["left out, undecided: " + found] += moves
         return moves
 
