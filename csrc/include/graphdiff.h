@@ -206,6 +206,42 @@ void gd_bound_fault(const gd_bound *bound, gd_fault *fault);
 int gd_arena_place(int64_t n, const int64_t *lower, const int64_t *upper, const int64_t *size, int64_t align,
                    double seconds, const volatile int *cancel, int64_t *offsets, int64_t *peak, int64_t *bound);
 
+/* A list of steps that a search has found; freed by gd_steps_free. */
+typedef struct {
+    int32_t *step;
+    int64_t n, peak;
+    double cost;
+} gd_steps;
+void gd_steps_free(gd_steps *steps);
+
+/* A schedule of n nodes under a byte limit, repeats allowed. Node v of cost[v] and size[v] is made from its inputs
+ * in[in_at[v]] to in[in_at[v+1]-1]; order is one that runs; nodes that nobody reads are kept to the end. During a step its
+ * inputs and its output are alive, and a copy lives until its last use. *out is the cheapest schedule found of those
+ * whose peak is within the limit or, where none is, the one of the lowest peak found: out->peak tells. seconds is turned
+ * into a budget of counted steps: the same seed gives the same schedule on every machine. cancel (may be NULL) is
+ * polled: non-zero ends the search with the best found so far. GD_ERR_SHAPE: a cost or size is negative, not finite or
+ * their sum too large, or the order is not a topological one of all nodes; GD_ERR_BOUNDS: a node's number is. */
+int gd_remat_plan(int64_t n, const double *cost, const int64_t *size, const int64_t *in_at, const int64_t *in,
+                  const int64_t *order, int64_t limit, double seconds, uint64_t seed, const volatile int *cancel,
+                  gd_steps *out);
+
+/* A chain of n stages that run forward and then backward, in at most limit units of memory (the caller's: sizes are
+ * rounded to them). forward, backward: costs. In slots: state[i], stage i's input, and tape[i], what its backward
+ * needs, the input included. Beside the slots: passing[i] while it runs forward, working[i] while it runs backward. The
+ * table of all optima takes n*(n+1)/2*(limit+1) doubles, no more than 2 GiB (GD_ERR_SHAPE). */
+typedef struct gd_chain gd_chain;
+enum { GD_CHAIN_STORE, GD_CHAIN_LOAD, GD_CHAIN_FORWARD, GD_CHAIN_TAPE, GD_CHAIN_BACKWARD };
+int gd_chain_create(int64_t n, const double *forward, const double *backward, const int64_t *state,
+                    const int64_t *tape, const int64_t *passing, const int64_t *working, int64_t limit,
+                    const volatile int *cancel, gd_chain **chain);
+void gd_chain_destroy(gd_chain *chain);
+/* the least cost of its first stages within a limit up to the chain's own; infinity where nothing fits */
+double gd_chain_cost(const gd_chain *chain, int64_t stages, int64_t limit);
+/* Steps op * n + stage of a plan of that cost: STORE keeps the stage's input, which is at hand, in a slot; LOAD has
+ * it at hand again and frees the slot; FORWARD and TAPE run the stage, TAPE keeping its tape; BACKWARD frees that.
+ * GD_ERR_SHAPE: nothing fits. */
+int gd_chain_plan(const gd_chain *chain, int64_t stages, int64_t limit, gd_steps *out);
+
 #ifdef __cplusplus
 }
 #endif

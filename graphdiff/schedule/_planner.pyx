@@ -5,13 +5,15 @@ Owns: the crossing of pointers, and that Ctrl-C ends a search. Callers have chec
 read; C checks it again, and what it refuses is a ValueError. No memory for a search is a MemoryError.
 
     arena_place(lower, upper, size, align, seconds) -> (offsets, peak, bound)
+    remat_plan(cost, size, in_at, inputs, order, limit, seconds, seed) -> (schedule, peak, cost)
+    Chain(forward, backward, state, tape, passing, working, limit)      cost(stages, limit), plan(stages, limit)
 """
 import threading
 
 import numpy as np
 
 cimport numpy as cnp
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from graphdiff.schedule.planner cimport *
 
@@ -54,8 +56,27 @@ cdef cnp.ndarray integers(x):
     return np.ascontiguousarray(x, dtype=np.int64).ravel()
 
 
+cdef cnp.ndarray floats(x):
+    return np.ascontiguousarray(x, dtype=np.float64).ravel()
+
+
 cdef const int64_t *ints_of(cnp.ndarray x) noexcept:
     return <const int64_t *> cnp.PyArray_DATA(x)
+
+
+cdef const double *floats_of(cnp.ndarray x) noexcept:
+    return <const double *> cnp.PyArray_DATA(x)
+
+
+cdef cnp.ndarray steps_of(gd_steps *out):
+    """The steps as an int64 array; frees them."""
+    cdef cnp.ndarray steps = np.empty(out.n, np.int64)
+    cdef int64_t *to = <int64_t *> cnp.PyArray_DATA(steps)
+    cdef int64_t k
+    for k in range(out.n):
+        to[k] = out.step[k]
+    gd_steps_free(out)
+    return steps
 
 
 def arena_place(lower, upper, size, int64_t align, double seconds):
@@ -83,3 +104,80 @@ def arena_place(lower, upper, size, int64_t align, double seconds):
     if status not in (GD_OK, GD_ERR_CANCELLED):
         refuse("arena_place", status)
     return offsets, peak, bound
+
+
+def remat_plan(cost, size, in_at, inputs, order, int64_t limit, double seconds, uint64_t seed):
+    """A schedule as an int64 array, its peak and its cost. Node v reads inputs[in_at[v]:in_at[v + 1]]."""
+    cdef cnp.ndarray costs = floats(cost), sizes = integers(size), at = integers(in_at), reads = integers(inputs)
+    cdef cnp.ndarray given = integers(order)
+    cdef int64_t n = costs.shape[0]
+    if sizes.shape[0] != n or given.shape[0] != n or at.shape[0] != n + 1 or reads.shape[0] < at[n]:
+        raise ValueError("cost, size, in_at, inputs and order differ in length")
+    stop = Flag()
+
+    def search():
+        cdef Flag flag = stop
+        cdef gd_steps out
+        cdef const double *c = floats_of(costs)
+        cdef const int64_t *s = ints_of(sizes)
+        cdef const int64_t *a = ints_of(at)
+        cdef const int64_t *i = ints_of(reads)
+        cdef const int64_t *o = ints_of(given)
+        cdef int status
+        with nogil:
+            status = gd_remat_plan(n, c, s, a, i, o, limit, seconds, seed, &flag.value, &out)
+        peak, total = out.peak, out.cost
+        return status, (steps_of(&out), peak, total) if status == GD_OK else None
+
+    status, result = interruptible(search, stop)
+    if status != GD_OK:
+        refuse("remat_plan", status)
+    return result
+
+
+cdef class Chain:
+    """The table of optima of a chain, all sizes in units of memory; cost and plan read it."""
+
+    cdef gd_chain *handle
+
+    def __init__(self, forward, backward, state, tape, passing, working, int64_t limit):
+        cdef cnp.ndarray f = floats(forward), b = floats(backward), x = integers(state), t = integers(tape)
+        cdef cnp.ndarray p = integers(passing), w = integers(working)
+        cdef int64_t n = f.shape[0]
+        if self.handle or not (b.shape[0] == x.shape[0] == t.shape[0] == p.shape[0] == w.shape[0] == n):
+            raise ValueError("the lists of a chain's stages differ in length")
+        stop = Flag()
+
+        def search():
+            cdef Flag flag = stop
+            cdef const double *fs = floats_of(f)
+            cdef const double *bs = floats_of(b)
+            cdef const int64_t *xs = ints_of(x)
+            cdef const int64_t *ts = ints_of(t)
+            cdef const int64_t *ps = ints_of(p)
+            cdef const int64_t *ws = ints_of(w)
+            cdef gd_chain *handle
+            cdef int status
+            with nogil:
+                status = gd_chain_create(n, fs, bs, xs, ts, ps, ws, limit, &flag.value, &handle)
+            self.handle = handle
+            return status
+
+        status = interruptible(search, stop)
+        if status != GD_OK:
+            refuse("Chain", status)
+
+    def __dealloc__(self):
+        gd_chain_destroy(self.handle)
+
+    def cost(self, int64_t stages, int64_t limit):
+        """The least cost of the first stages; infinity where nothing fits."""
+        return gd_chain_cost(self.handle, stages, limit)
+
+    def plan(self, int64_t stages, int64_t limit):
+        """Steps op * (number of all stages) + stage, the ops numbered as in graphdiff.h; ValueError: nothing fits."""
+        cdef gd_steps out
+        status = gd_chain_plan(self.handle, stages, limit, &out)
+        if status != GD_OK:
+            refuse("plan", status)
+        return steps_of(&out)

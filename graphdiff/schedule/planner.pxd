@@ -1,5 +1,5 @@
 # planner.pxd: the C names of the planner, a part of csrc/include/graphdiff.h, declared once for Cython. Nothing else.
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 cdef extern from "graphdiff.h" nogil:
     int GD_OK, GD_ERR_MEMORY, GD_ERR_CANCELLED
@@ -7,3 +7,21 @@ cdef extern from "graphdiff.h" nogil:
     int gd_arena_place(int64_t n, const int64_t *lower, const int64_t *upper, const int64_t *size, int64_t align,
                        double seconds, const volatile int *cancel, int64_t *offsets, int64_t *peak,
                        int64_t *bound) noexcept
+
+    ctypedef struct gd_steps:
+        int32_t *step
+        int64_t n, peak
+        double cost
+    void gd_steps_free(gd_steps *steps) noexcept
+
+    int gd_remat_plan(int64_t n, const double *cost, const int64_t *size, const int64_t *in_at, const int64_t *inputs,
+                      const int64_t *order, int64_t limit, double seconds, uint64_t seed, const volatile int *cancel,
+                      gd_steps *out) noexcept
+
+    ctypedef struct gd_chain
+    int gd_chain_create(int64_t n, const double *forward, const double *backward, const int64_t *state,
+                        const int64_t *tape, const int64_t *passing, const int64_t *working, int64_t limit,
+                        const volatile int *cancel, gd_chain **chain) noexcept
+    void gd_chain_destroy(gd_chain *chain) noexcept
+    double gd_chain_cost(const gd_chain *chain, int64_t stages, int64_t limit) noexcept
+    int gd_chain_plan(const gd_chain *chain, int64_t stages, int64_t limit, gd_steps *out) noexcept

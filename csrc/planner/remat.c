@@ -1,0 +1,181 @@
+/* remat.c: gd_remat_plan. Checks the caller's graph, makes lists of readers, and runs the searches: greedy walks, then
+ * exact search where the graph is small, then annealing. Also what a schedule is.
+ */
+#include "remat.h"
+#include "graphdiff.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define GREEDY_SHARE 0.15                /* of the budget, at most */
+
+/* ---- schedules ---- */
+
+void gd_schedule_free(gd_schedule *s) {
+    free(s->step);
+    *s = (gd_schedule){0};
+}
+
+int gd_schedule_push(gd_schedule *s, int32_t v) {
+    if (s->n == s->room) {
+        if (s->room > INT32_MAX / 4) return 0;
+        int32_t room = s->room ? 2 * s->room : 64;
+        int32_t *step = realloc(s->step, (size_t)room * sizeof *step);
+        if (!step) return 0;
+        s->step = step, s->room = room;
+    }
+    s->step[s->n++] = v;
+    return 1;
+}
+
+int gd_schedule_copy(gd_schedule *to, const gd_schedule *from) {
+    if (to->room < from->n) {
+        int32_t *step = realloc(to->step, (size_t)from->n * sizeof *step);
+        if (!step) return 0;
+        to->step = step, to->room = from->n;
+    }
+    memcpy(to->step, from->step, (size_t)from->n * sizeof *to->step);
+    to->n = from->n, to->peak = from->peak, to->cost = from->cost;
+    return 1;
+}
+
+int gd_schedule_measure(const gd_remat *r, gd_schedule *s) {
+    int32_t *copy = malloc((size_t)r->n * sizeof *copy);                 /* step of the present copy */
+    int32_t *last = malloc((size_t)s->n * sizeof *last);                 /* of each step's copy */
+    int64_t *change = calloc((size_t)s->n + 1, sizeof *change);
+    int status = copy && last && change ? GD_OK : GD_ERR_MEMORY;
+    for (int32_t t = 0; status == GD_OK && t < s->n; t++) {
+        int32_t v = s->step[t];
+        for (int32_t e = r->in_at[v]; e < r->in_at[v + 1]; e++) last[copy[r->in[e]]] = t;
+        copy[v] = last[t] = t;
+    }
+    if (status == GD_OK) {
+        for (int32_t v = 0; v < r->n; v++)
+            if (gd_remat_kept(r, v)) last[copy[v]] = s->n - 1;
+        s->cost = 0, s->peak = 0;
+        for (int32_t t = 0; t < s->n; t++) {
+            change[t] += r->size[s->step[t]];
+            change[last[t] + 1] -= r->size[s->step[t]];
+            s->cost += r->cost[s->step[t]];
+        }
+        int64_t alive = 0;
+        for (int32_t t = 0; t < s->n; t++) {
+            alive += change[t];
+            if (alive > s->peak) s->peak = alive;
+        }
+    }
+    free(copy); free(last); free(change);
+    return status;
+}
+
+int gd_schedule_better(const gd_remat *r, const gd_schedule *x, const gd_schedule *y) {
+    int x_fits = x->peak <= r->limit, y_fits = y->peak <= r->limit;
+    if (x_fits != y_fits) return x_fits;
+    if (x_fits) return x->cost != y->cost ? x->cost < y->cost : x->peak < y->peak;
+    return x->peak != y->peak ? x->peak < y->peak : x->cost < y->cost;
+}
+
+/* ---- the caller's graph ---- */
+
+typedef struct { int32_t *in_at, *in, *out_at, *out, *order, *mark; } lists;
+
+static void lists_free(lists *g) {
+    free(g->in_at); free(g->in); free(g->out_at); free(g->out); free(g->order); free(g->mark);
+}
+
+static int check(int64_t n, const double *cost, const int64_t *size, const int64_t *in_at, const int64_t *in,
+                 const int64_t *order, double *least) {
+    if (n < 1 || n > INT32_MAX / 64 || in_at[0] != 0) return GD_ERR_SHAPE;
+    int64_t bytes = 0;
+    *least = 0;
+    for (int64_t v = 0; v < n; v++) {
+        if (!(cost[v] >= 0) || size[v] < 0 || size[v] > INT64_MAX / 4 - bytes) return GD_ERR_SHAPE;
+        if (in_at[v + 1] < in_at[v] || in_at[v + 1] > INT32_MAX / 64) return GD_ERR_SHAPE;
+        bytes += size[v];
+        *least += cost[v];
+        if (order[v] < 0 || order[v] >= n) return GD_ERR_BOUNDS;
+    }
+    if (!(*least < 1e290)) return GD_ERR_SHAPE;
+    for (int64_t e = 0; e < in_at[n]; e++)
+        if (in[e] < 0 || in[e] >= n) return GD_ERR_BOUNDS;
+    return GD_OK;
+}
+
+/* Lists without doubles, both ways; GD_ERR_SHAPE where the order is not topological. */
+static int make_lists(lists *g, int64_t n, const int64_t *in_at, const int64_t *in, const int64_t *order) {
+    size_t nodes = (size_t)n, edges = (size_t)in_at[n] + 1;
+    g->in_at = malloc((nodes + 1) * sizeof *g->in_at);
+    g->in = malloc(edges * sizeof *g->in);
+    g->out_at = calloc(nodes + 2, sizeof *g->out_at);
+    g->out = malloc(edges * sizeof *g->out);
+    g->order = malloc(nodes * sizeof *g->order);
+    g->mark = malloc(nodes * sizeof *g->mark);
+    if (!(g->in_at && g->in && g->out_at && g->out && g->order && g->mark)) return GD_ERR_MEMORY;
+    for (int64_t v = 0; v < n; v++) g->mark[v] = -1;
+    for (int64_t k = 0; k < n; k++) {                    /* mark: done before position k */
+        int64_t v = order[k];
+        if (g->mark[v] >= 0) return GD_ERR_SHAPE;
+        for (int64_t e = in_at[v]; e < in_at[v + 1]; e++)
+            if (g->mark[in[e]] < 0) return GD_ERR_SHAPE;
+        g->mark[v] = 0;
+        g->order[k] = (int32_t)v;
+    }
+    int32_t count = 0;
+    for (int64_t v = 0; v < n; v++) {                    /* mark: 1 + the last node to have read it */
+        g->in_at[v] = count;
+        for (int64_t e = in_at[v]; e < in_at[v + 1]; e++) {
+            if (g->mark[in[e]] == v + 1) continue;
+            g->mark[in[e]] = (int32_t)v + 1;
+            g->in[count++] = (int32_t)in[e];
+            g->out_at[in[e] + 2]++;
+        }
+    }
+    g->in_at[n] = count;
+    for (int64_t v = 0; v < n; v++) g->out_at[v + 1] += g->out_at[v];
+    for (int32_t v = 0; v < n; v++)
+        for (int32_t e = g->in_at[v]; e < g->in_at[v + 1]; e++) g->out[g->out_at[g->in[e] + 1]++] = v;
+    return GD_OK;
+}
+
+/* ---- the searches ---- */
+
+static int search(const gd_remat *r, gd_budget *budget, uint64_t seed, gd_schedule *best) {
+    for (int32_t k = 0; k < r->n; k++)
+        if (!gd_schedule_push(best, r->order[k])) return GD_ERR_MEMORY;
+    int status = gd_schedule_measure(r, best), proved = 0;
+    if (status != GD_OK || best->peak <= r->limit) return status;
+    gd_budget share = {(int64_t)((double)budget->left * GREEDY_SHARE), budget->cancel};
+    int64_t given = share.left;
+    status = gd_remat_greedy(r, &share, best);
+    budget->left -= given - share.left;
+    if (status == GD_OK && r->n <= GD_EXACT_MOST) status = gd_remat_exact(r, budget, best, &proved);
+    if (status == GD_OK && !proved && budget->left > 0 && !gd_budget_cancelled(budget))
+        status = gd_remat_anneal(r, budget, seed, best);
+    return status;
+}
+
+void gd_steps_free(gd_steps *s) {
+    free(s->step);
+    *s = (gd_steps){0};
+}
+
+int gd_remat_plan(int64_t n, const double *cost, const int64_t *size, const int64_t *in_at, const int64_t *in,
+                  const int64_t *order, int64_t limit, double seconds, uint64_t seed, const volatile int *cancel,
+                  gd_steps *out) {
+    *out = (gd_steps){0};
+    if (n == 0) return GD_OK;
+    gd_remat r = {.n = (int32_t)n, .cost = cost, .size = size, .limit = limit};
+    int status = check(n, cost, size, in_at, in, order, &r.least);
+    if (status != GD_OK) return status;
+    lists g = {0};
+    gd_schedule best = {0};
+    gd_budget budget = gd_budget_of(seconds, cancel);
+    status = make_lists(&g, n, in_at, in, order);
+    if (status == GD_OK) {
+        r.in_at = g.in_at, r.in = g.in, r.out_at = g.out_at, r.out = g.out, r.order = g.order;
+        status = search(&r, &budget, seed, &best);
+    }
+    if (status == GD_OK) *out = (gd_steps){best.step, best.n, best.peak, best.cost};
+    else gd_schedule_free(&best);
+    lists_free(&g);
+    return status;
+}
