@@ -246,6 +246,7 @@ def test_matrices_are_heat_maps_and_large_arrays_histograms(browse, tmp_path):
     np.testing.assert_allclose(numbers, [x0.min(), x0.max(), x0.mean(), np.linalg.norm(x0)], rtol=1e-3)
     assert page.locator("#panel .heat rect").count() >= 72 and values_in(page) == []
     page.click("text=numbers >> nth=0")
+    page.locator("#panel .value >> nth=0 >> td").first.wait_for()  # a fold tells that it was opened a moment later
     np.testing.assert_allclose(values_in(page), x0.ravel(), rtol=1e-4)
     heat = page.locator("#panel .heat").first.bounding_box()
     page.mouse.move(heat["x"] + 3, heat["y"] + heat["height"] - 3)
