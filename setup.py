@@ -79,7 +79,7 @@ def extension(source: Path) -> Extension:
         ".".join(source.with_suffix("").parts),
         [str(source)],
         include_dirs=["csrc/include", numpy.get_include()],
-        depends=[str(path.relative_to(ROOT)) for path in CSRC.rglob("*.h")],
+        depends=[str(path.relative_to(ROOT)) for path in CSRC.rglob("*.[ch]")],
         libraries=["m", "dl"] if platform.system() == "Linux" else ["m"],
         extra_compile_args=["-O2", "-g0", "-fvisibility=hidden", "-pthread"],
         extra_link_args=["-pthread"],

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FIRST_TURN = 1 << 25 };       /* steps: some milliseconds */
+
 typedef struct { int64_t time; int32_t id; int32_t is_end; } event;
 
 typedef struct {
@@ -97,8 +99,28 @@ static gd_arena part_arena(const workplace *w, const part *p, int64_t goal) {
                       .size = w->size + p->first, .bound = p->bound, .goal = goal};
 }
 
+/* A part still above the goal: a search among orders and branch and bound in turns, each twice as long as the last.
+ * What a turn does is the same however much is left after it, so that more budget never gives less. */
+static int improve(workplace *w, part *p, gd_greedy *greedy, gd_budget *budget, int64_t goal) {
+    gd_arena a = part_arena(w, p, goal);
+    int64_t *offsets = w->offsets + p->first;
+    gd_search *search = NULL;
+    if (p->n <= GD_SEARCH_MOST && !(search = gd_search_create(&a))) return GD_ERR_MEMORY;
+    for (int64_t turn = FIRST_TURN; p->peak > goal && budget->left > 0 && !gd_budget_cancelled(budget); turn *= 2) {
+        p->peak = gd_greedy_improve(greedy, &a, budget, turn, offsets, p->peak);
+        if (!search || p->peak <= goal) continue;
+        gd_budget share = {budget->left < 4 * turn ? budget->left : 4 * turn, budget->cancel};
+        budget->left -= share.left;
+        p->peak = gd_search_run(search, &a, &share, offsets, p->peak);
+        budget->left += share.left;
+    }
+    gd_search_destroy(search);
+    return GD_OK;
+}
+
 static int solve(workplace *w, gd_budget *budget, int64_t *peak, int64_t *bound) {
-    int32_t largest = 0;
+    int32_t largest = 0, open = 0;
+    int status = GD_OK;
     qsort(w->parts, (size_t)w->n_parts, sizeof *w->parts, part_compare);
     *peak = *bound = w->n_parts ? w->parts[0].bound : 0;
     for (int32_t k = 0; k < w->n_parts; k++)
@@ -112,25 +134,20 @@ static int solve(workplace *w, gd_budget *budget, int64_t *peak, int64_t *bound)
         p->peak = gd_greedy_run(greedy, &a, budget, w->offsets + p->first, GD_ARENA_NONE);
         if (p->peak > *peak) *peak = p->peak;
     }
-    gd_greedy_destroy(greedy);
-    int32_t open = 0;                                    /* parts still above the goal share the budget */
-    for (int32_t k = 0; k < w->n_parts; k++) open += w->parts[k].n <= GD_SEARCH_MOST && w->parts[k].peak > goal;
+    for (int32_t k = 0; k < w->n_parts; k++) open += w->parts[k].peak > goal;     /* they share the budget */
     *peak = 0;
-    for (int32_t k = 0; k < w->n_parts; k++) {
+    for (int32_t k = 0; status == GD_OK && k < w->n_parts; k++) {
         part *p = &w->parts[k];
-        if (p->n <= GD_SEARCH_MOST && p->peak > goal) {
-            gd_arena a = part_arena(w, p, goal > *peak ? goal : *peak);
-            gd_search *search = gd_search_create(&a);
-            if (!search) return GD_ERR_MEMORY;
+        if (p->peak > goal) {
             gd_budget share = {budget->left / open--, budget->cancel};
             budget->left -= share.left;
-            p->peak = gd_search_run(search, &a, &share, w->offsets + p->first, p->peak);
+            status = improve(w, p, greedy, &share, goal > *peak ? goal : *peak);
             budget->left += share.left;
-            gd_search_destroy(search);
         }
         if (p->peak > *peak) *peak = p->peak;
     }
-    return GD_OK;
+    gd_greedy_destroy(greedy);
+    return status;
 }
 
 int gd_arena_place(int64_t n, const int64_t *lower, const int64_t *upper, const int64_t *size, int64_t align,

@@ -28,6 +28,11 @@ void gd_greedy_destroy(gd_greedy *g);
  * one on return. Without a placement on entry one is always found, however small the budget. */
 int64_t gd_greedy_run(gd_greedy *g, const gd_arena *a, gd_budget *budget, int64_t *offsets, int64_t peak);
 
+/* Improves the placement of the given peak in offsets by moving, in an order for first fit, what makes the peak to the
+ * front; ends at the goal, after the given steps or with the budget. The new peak. */
+int64_t gd_greedy_improve(gd_greedy *g, const gd_arena *a, gd_budget *budget, int64_t steps, int64_t *offsets,
+                          int64_t peak);
+
 /* Branch and bound for problems of up to GD_SEARCH_MOST buffers. The problem outlives the search. */
 #define GD_SEARCH_MOST 1024
 typedef struct gd_search gd_search;

@@ -1,4 +1,4 @@
-/* arena_greedy.c: greedy placements of an arena problem, many orders, the best kept.
+/* arena_greedy.c: greedy placements of an arena problem, many orders, the best kept, and a search among orders.
  *
  * Two placers. `fit` takes buffers in a given order and puts each into the lowest (or tightest) gap left among
  * those placed that share time with it: the better one, quadratic at worst. `sweep` stacks the long-lived buffers
@@ -12,8 +12,11 @@
 enum {
     BLOCK = 64,
     MANY = 4096,                     /* beyond, sweeps are run before fits */
-    SWEEP_STEPS = 64                 /* what placing one buffer costs a sweep, searching apart */
+    SWEEP_STEPS = 64,                /* what placing one buffer costs a sweep, searching apart */
+    INSERT_STEPS = 16                /* what putting one among those placed costs */
 };
+
+static const double LOOSE = 0.01;    /* by how much of the bound a search among orders may get worse, at first */
 
 /* placed buffers in order of offset, in blocks that can be skipped as a whole */
 typedef struct {
@@ -33,7 +36,7 @@ typedef struct { int64_t off, end; } gap;
 struct gd_greedy {
     int32_t *order, *by_start, *by_end;
     int32_t *flip_lo, *flip_hi;      /* the problem run backwards in time */
-    int64_t *trial, *height, *raised, *section;
+    int64_t *trial, *now, *height, *raised, *section;
     ranked *rank;
     gap *gaps;
     block *blocks;
@@ -42,7 +45,7 @@ struct gd_greedy {
 
 void gd_greedy_destroy(gd_greedy *g) {
     if (!g) return;
-    free(g->order); free(g->by_start); free(g->by_end); free(g->flip_lo); free(g->flip_hi); free(g->trial);
+    free(g->order); free(g->by_start); free(g->by_end); free(g->flip_lo); free(g->flip_hi); free(g->trial); free(g->now);
     free(g->height); free(g->raised); free(g->section); free(g->rank); free(g->gaps); free(g->blocks); free(g->block_order);
     free(g);
 }
@@ -57,6 +60,7 @@ gd_greedy *gd_greedy_create(int32_t n) {
     g->flip_lo = malloc(m * sizeof *g->flip_lo);
     g->flip_hi = malloc(m * sizeof *g->flip_hi);
     g->trial = malloc(m * sizeof *g->trial);
+    g->now = malloc(m * sizeof *g->now);
     g->height = malloc(2 * leaves * sizeof *g->height);
     g->raised = malloc(2 * leaves * sizeof *g->raised);
     g->section = malloc(2 * leaves * sizeof *g->section);
@@ -64,7 +68,7 @@ gd_greedy *gd_greedy_create(int32_t n) {
     g->gaps = malloc(m * sizeof *g->gaps);
     g->blocks = malloc(blocks * sizeof *g->blocks);
     g->block_order = malloc(blocks * sizeof *g->block_order);
-    if (g->order && g->by_start && g->by_end && g->flip_lo && g->flip_hi && g->trial && g->height && g->raised &&
+    if (g->order && g->by_start && g->by_end && g->flip_lo && g->flip_hi && g->trial && g->now && g->height && g->raised &&
         g->section && g->rank && g->gaps && g->blocks && g->block_order)
         return g;
     gd_greedy_destroy(g);
@@ -172,11 +176,19 @@ static void block_insert(gd_greedy *g, int32_t *n_blocks, int64_t off, int64_t e
     if (end > b->top) b->top = end;
 }
 
-/* places in g->order; the peak, or GD_ARENA_NONE if it cannot stay below limit or the budget is spent */
-static int64_t fit(gd_greedy *g, const gd_arena *a, gd_budget *budget, int best_fit, int64_t limit) {
+/* Places in g->order, the first `placed` of which lie where g->trial says; the peak, or GD_ARENA_NONE if it cannot
+ * stay below limit or the budget is spent. */
+static int64_t fit(gd_greedy *g, const gd_arena *a, gd_budget *budget, int best_fit, int32_t placed, int64_t limit) {
     int32_t n_blocks = 0;
     int64_t peak = 0;
-    for (int32_t k = 0; k < a->n; k++) {
+    for (int32_t k = 0; k < placed; k++) {
+        int32_t i = g->order[k];
+        int64_t end = g->trial[i] + a->size[i];
+        if (end > peak) peak = end;
+        block_insert(g, &n_blocks, g->trial[i], end, a->lo[i], a->hi[i]);
+    }
+    if (!gd_budget_spend(budget, (int64_t)INSERT_STEPS * placed)) return GD_ARENA_NONE;
+    for (int32_t k = placed; k < a->n; k++) {
         int32_t i = g->order[k], lo = a->lo[i], hi = a->hi[i];
         int64_t size = a->size[i], floor = 0, at = -1, slack = INT64_MAX, steps = 8;
         for (int32_t q = 0; q < n_blocks; q++) {
@@ -311,7 +323,7 @@ static int64_t run_fits(gd_greedy *g, const gd_arena *a, gd_budget *budget, int6
         if (peak <= a->goal || gd_budget_cancelled(budget) || budget->left == 0) break;
         sort_by(g, a, (order_kind)kind);
         for (int best_fit = 0; best_fit < 2 && peak > a->goal; best_fit++)
-            peak = keep(g, a, fit(g, a, budget, best_fit, peak), offsets, peak);
+            peak = keep(g, a, fit(g, a, budget, best_fit, 0, peak), offsets, peak);
     }
     return peak;
 }
@@ -349,4 +361,61 @@ int64_t gd_greedy_run(gd_greedy *g, const gd_arena *a, gd_budget *budget, int64_
     }
     peak = run_fits(g, a, budget, offsets, peak);         /* the sweeps give a placement if this could not */
     return run_sweeps(g, a, budget, offsets, peak);
+}
+
+/* ---- the search among orders ---- */
+
+static uint64_t draw(uint64_t *random) {
+    *random ^= *random << 13;
+    *random ^= *random >> 7;
+    return *random ^= *random << 17;
+}
+
+/* a buffer that makes the peak what it is: one at the top, or one that holds it up */
+static int32_t blame(const gd_greedy *g, const gd_arena *a, int64_t peak, uint64_t *random) {
+    int32_t top = -1, seen = 0;
+    for (int32_t i = 0; i < a->n; i++)
+        if (g->now[i] + a->size[i] == peak && draw(random) % (uint64_t)++seen == 0) top = i;
+    while (g->now[top] > 0 && draw(random) % 3) {
+        int32_t below = -1;
+        seen = 0;
+        for (int32_t i = 0; i < a->n; i++)
+            if (g->now[i] + a->size[i] == g->now[top] && a->lo[i] < a->hi[top] && a->lo[top] < a->hi[i] &&
+                draw(random) % (uint64_t)++seen == 0) below = i;
+        if (below < 0) break;
+        top = below;
+    }
+    return top;
+}
+
+int64_t gd_greedy_improve(gd_greedy *g, const gd_arena *a, gd_budget *budget, int64_t steps, int64_t *offsets,
+                          int64_t peak) {
+    uint64_t random = UINT64_C(0x9e3779b97f4a7c15) ^ (uint64_t)steps;
+    int64_t current = peak, first = budget->left;
+    for (int32_t i = 0; i < a->n; i++) {
+        g->now[i] = offsets[i];
+        g->rank[i] = (ranked){{-offsets[i], 0, 0}, i};   /* from the lowest up, first fit makes it no higher */
+    }
+    qsort(g->rank, (size_t)a->n, sizeof *g->rank, rank_compare);
+    for (int32_t k = 0; k < a->n; k++) g->order[k] = g->rank[k].id;
+    while (peak > a->goal && first - budget->left < steps && gd_budget_spend(budget, 3 * a->n)) {
+        int32_t i = blame(g, a, current, &random), at = 0;
+        while (g->order[at] != i) at++;
+        if (at == 0) continue;
+        int32_t to = (int32_t)(draw(&random) % (uint64_t)at);
+        memmove(&g->order[to + 1], &g->order[to], (size_t)(at - to) * sizeof *g->order);
+        g->order[to] = i;
+        memcpy(g->trial, g->now, (size_t)a->n * sizeof *g->trial);
+        double left = 1 - (double)(first - budget->left) / (double)steps;
+        int64_t found = fit(g, a, budget, 0, to, current + 1 + (int64_t)(LOOSE * left * left * (double)a->bound));
+        if (found == GD_ARENA_NONE) {
+            memmove(&g->order[to], &g->order[to + 1], (size_t)(at - to) * sizeof *g->order);
+            g->order[at] = i;
+            continue;
+        }
+        memcpy(g->now, g->trial, (size_t)a->n * sizeof *g->now);
+        current = found;
+        peak = keep(g, a, found, offsets, peak);
+    }
+    return peak;
 }

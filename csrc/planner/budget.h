@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /* one step is about one comparison in an inner loop; a slow core of today does this many a second */
-#define GD_STEPS_PER_SECOND 4e8
+#define GD_STEPS_PER_SECOND 2.5e8
 
 typedef struct {
     int64_t left;
