@@ -1,8 +1,9 @@
 """``python -m benchmarks.memory arena``: how near the arena comes to the most that is ever alive, and in what time.
 
 Three kinds of buffers: the instances A to F of google/minimalloc (its folder benchmarks/challenging), with the
-allocator SuperMalloc of the package omnimalloc beside it on one core and for the same seconds where that is installed; our own
-training graphs, as compiling lays them out; and many random buffers. Writes benchmarks/results/memory_arena.{json,md}.
+allocator SuperMalloc of the package omnimalloc beside it on one core and for the same seconds where that is installed;
+our own training graphs, as compiling lays them out; and many random buffers. Writes
+benchmarks/results/memory_arena.{json,md}.
 """
 
 from __future__ import annotations
