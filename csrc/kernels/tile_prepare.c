@@ -12,9 +12,10 @@ enum {
     TILE_BYTES = 2048,          /* of a register: a dozen of them stay in the first-level cache */
     ROW_BYTES = 8192,           /* rows up to this stay in registers whole */
     PART_ELEMENTS = 32768,      /* a part has at least so many elements, */
-    PART_LEAST = 4096,          /* or fewer, but no less than this, */
-    PART_WORK = 262144,         /* where they are this much work in all: in simple float32 operations */
+    PART_LEAST = 1024,          /* or fewer, but no less than this, */
+    PART_WORK = 65536,          /* where they are this much work in all: in simple float32 operations */
     FUNCTION_WORK = 8,          /* what a function such as exp counts as */
+    PARTS = 64,                 /* and more parts than so many bring nothing */
     CACHE_BYTES = 1 << 19,      /* what all views together reach stays in cache up to this */
     SEGMENTS = 64,              /* a reduction is cut into so many at most, */
     SEGMENT_BYTES = 1 << 22     /* if what they leave is no more than this */
@@ -314,7 +315,9 @@ static void build_pass(builder *b, gd_tile_pass *pass, uint32_t reduced) {
 
     int64_t inside = s->total / pass->outer_total;
     if (inside < 1) inside = 1;
-    pass->outer_per_part = (b->part_elements + inside - 1) / inside;
+    int64_t wanted = s->total / b->part_elements;        /* alike in size, so that none is waited for */
+    wanted = wanted < 1 ? 1 : wanted > PARTS ? PARTS : wanted;
+    pass->outer_per_part = (pass->outer_total + wanted - 1) / wanted;
     pass->parts = (pass->outer_total + pass->outer_per_part - 1) / pass->outer_per_part;
     cut_segments(b, inside);
 }
