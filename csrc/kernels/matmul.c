@@ -43,7 +43,7 @@ static inline gd_product product_of(const matmul_block *b, int64_t m, int64_t n)
 
 #ifdef GD_PREPARE
 
-enum { MAX_BATCH_DIMS = 32, FIXED_WORDS = 7 };
+enum { MAX_BATCH_DIMS = 32, FIXED_WORDS = 7, FLOPS_PER_NS = 60 };
 
 static const struct { int arity; char result; } micros[] = {
 #define X(name, arity, kinds, result, scalars) {arity, #result[0]},
@@ -140,6 +140,7 @@ static void cut(matmul_block *b, gd_prepare *p) {
     }
     int64_t units = b->entries * b->blocks;
     p->parts = units > 0 ? (units + b->part_units - 1) / b->part_units : 1;
+    p->work = (int64_t)(work * (double)b->entries / FLOPS_PER_NS) + 1;
 }
 
 int gd_prepare_matmul(gd_prepare *p) {

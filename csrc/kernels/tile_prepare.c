@@ -14,6 +14,7 @@ enum {
     PART_ELEMENTS = 32768,      /* a part has at least so many elements, */
     PART_LEAST = 1024,          /* or fewer, but no less than this, */
     PART_WORK = 65536,          /* where they are this much work in all: in simple float32 operations */
+    WORK_PER_NS = 12,           /* on one core */
     FUNCTION_WORK = 8,          /* what a function such as exp counts as */
     PARTS = 64,                 /* and more parts than so many bring nothing */
     CACHE_BYTES = 1 << 19,      /* what all views together reach stays in cache up to this */
@@ -196,12 +197,17 @@ static int is_function(int micro) {
            (micro >= GD_MICRO_sqrt && micro <= GD_MICRO_softplus);
 }
 
-/* elements in a part at least */
-static int64_t part_elements(const gd_tile_source *s) {
+/* of an element, in simple float32 operations */
+static int64_t element_work(const gd_tile_source *s) {
     int64_t work = 1;
     for (int i = 0; i < s->n_ops; i++) {
         work += (is_function(s->ops[i].micro) ? FUNCTION_WORK : 1) * (gd_item_bytes(s->ops[i].dtype) > 4 ? 2 : 1);
     }
+    return work;
+}
+
+/* elements in a part at least */
+static int64_t part_elements(int64_t work) {
     int64_t least = PART_WORK / work;
     return least < PART_LEAST ? PART_LEAST : least > PART_ELEMENTS ? PART_ELEMENTS : least;
 }
@@ -447,7 +453,9 @@ int gd_prepare_tile(gd_prepare *p) {
             } else {
                 choose_tile(&b);
                 choose_widths(&b);
-                b.part_elements = part_elements(&source);
+                int64_t work = element_work(&source);
+                b.part_elements = part_elements(work);
+                p->work = work * source.total / WORK_PER_NS + 1;
                 b.status = gd_tile_pair(&b);
                 if (b.status == GD_OK) build_passes(&b);
             }

@@ -155,9 +155,17 @@ static int run_all(gd_context *c, int flags, int64_t *ns, gd_fault *fault) {
     int status = GD_OK;
     gd_call call = {.scratch = c->scratch, .shared = c->shared, .part = 0, .fault = fault, .team = &c->team};
     if (flags == 0 && ns == NULL) {
-        for (; i < n; i++) {
-            status = run_instruction(c, &instructions[i], &call);
+        while (i < n) {
+            const gd_instruction *ins = &instructions[i];
+            if (ins->wave > 0 && c->team.lanes > 1) {
+                const gd_wave *wave = &c->program->waves[ins->wave - 1];
+                gd_wave_run(c->program, wave, c->addresses, c->scratch, c->shared, &c->team);
+                i += wave->n_instructions;
+                continue;
+            }
+            status = run_instruction(c, ins, &call);
             if (__builtin_expect(status != GD_OK, 0)) break;
+            i++;
         }
     } else {
         int64_t before = nanoseconds();

@@ -74,6 +74,12 @@ int gd_inner_go(gd_inner_run *run, const gd_call *outer) {
     gd_call call = {.scratch = run->scratch, .shared = run->shared, .fault = outer->fault, .team = outer->team};
     for (int64_t i = 0; i < g->n_instructions; i++) {
         const gd_instruction *ins = &g->instructions[i];
+        if (ins->wave > 0 && outer->team != NULL && outer->team->lanes > 1) {
+            const gd_wave *wave = &g->waves[ins->wave - 1];
+            gd_wave_run(g, wave, run->addresses, run->scratch, run->shared, outer->team);
+            i += wave->n_instructions - 1;
+            continue;
+        }
         call.block = ins->block;
         call.operands = run->addresses + ins->first;
         int status = ins->parts > 1 ? gd_parts_run(ins, call.operands, run->scratch, run->shared, outer->team, outer->fault)

@@ -35,6 +35,8 @@ typedef struct gd_prepare {
     int64_t scratch;            /* bytes a part needs, contents undefined; 0 unless set */
     int64_t shared;             /* bytes that all parts share, contents undefined; 0 unless set. If it is, run is called
                                  * once more when all parts are done, with their number as the part. */
+    int64_t work;               /* ns of all parts on one core, roughly; 0 unless set, and then no other instruction runs at
+                                 * the same time. Set by kernels whose run cannot fail and has no program inside. */
     int64_t inside_parts, inside_lane;   /* of programs that the instruction runs: the most parts of an instruction, and
                                           * bytes that each of them needs; 0 unless set */
     int8_t *may_alias;          /* [n_reads * n_writes], zeroed: set 1 where read i and write j may share bytes */

@@ -56,6 +56,8 @@ static void *allocate(gd_allocator *memory, size_t bytes) {
     return block;
 }
 
+void *gd_program_room(gd_program *program, size_t bytes) { return allocate(&program->memory, bytes); }
+
 /* a program that an instruction of another one runs */
 typedef struct gd_inner_list {
     struct gd_inner_list *next;
@@ -172,8 +174,8 @@ static int check_aliases(const gd_prepare *p, gd_fault *fault) {
 }
 
 /* One instruction at word `at`, its operands at position `first` of the flat array (room is made by the caller). */
-static int read_instruction(reader *r, const gd_isa_table *isa, gd_instruction *ins, int64_t at, int64_t first,
-                            int8_t **may_alias, size_t *alias_room) {
+static int read_instruction(reader *r, const gd_isa_table *isa, gd_instruction *ins, gd_effort *effort, int64_t at,
+                            int64_t first, int8_t **may_alias, size_t *alias_room) {
     gd_program *g = r->program;
     const int64_t *w = r->words + at;
     int64_t opcode = w[0], n_reads = w[3], n_writes = w[4], n = n_reads + n_writes;
@@ -209,6 +211,7 @@ static int read_instruction(reader *r, const gd_isa_table *isa, gd_instruction *
     *ins = (gd_instruction){.run = isa->kernels[opcode], .block = p.block, .parts = p.parts, .first = first,
                             .tag = w[2], .n_reads = (int32_t)n_reads, .n_writes = (int32_t)n_writes,
                             .finishes = p.shared > 0};
+    *effort = (gd_effort){p.work, p.scratch};
     if (p.shared > g->shared_bytes) g->shared_bytes = p.shared;
     if (p.scratch > g->scratch_bytes) g->scratch_bytes = p.scratch;
     int64_t parts = p.parts > p.inside_parts ? p.parts : p.inside_parts;
@@ -244,16 +247,19 @@ static int read_instructions(reader *r, const gd_isa_table *isa) {
     int8_t *may_alias = NULL;
     size_t alias_room = 0;
     int64_t first = 0;
-    int status = GD_OK;
+    gd_effort *efforts = calloc((size_t)g->n_instructions + 1, sizeof *efforts);
+    int status = efforts != NULL ? GD_OK : GD_ERR_MEMORY;
     at = start;
     for (int64_t i = 0; i < g->n_instructions && status == GD_OK; i++) {
         *r->fault = (gd_fault){i, r->words[at + 2], -1, -1};
-        status = read_instruction(r, isa, &g->instructions[i], at, first, &may_alias, &alias_room);
+        status = read_instruction(r, isa, &g->instructions[i], &efforts[i], at, first, &may_alias, &alias_room);
         first += r->words[at + 3] + r->words[at + 4];
         at += r->words[at + 1];
     }
     free(may_alias);
     if (status == GD_OK) *r->fault = (gd_fault){-1, -1, -1, -1};
+    if (status == GD_OK) status = gd_waves_find(g, efforts, g->memory.depth > 0);
+    free(efforts);
     return status;
 }
 

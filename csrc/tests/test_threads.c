@@ -141,6 +141,63 @@ static void count_part(void *job, int64_t part, int lane) {
     atomic_fetch_add(&seen[part], lane < 4 ? 1 : 100);
 }
 
+enum { WAVE = 40, LONG = 4000 };
+
+static void add_payload(builder *b, int64_t n_reads, const int64_t *reads, int64_t write, const int64_t *payload, size_t n) {
+    words w = {0};
+    for (size_t i = 0; i < n; i++) push(&w, payload[i]);
+    add_instruction(b, "tile", n_reads, reads, 1, &write, &w);
+    free(w.word);
+}
+
+/* Values computed side by side, each from the input; then outputs each made of two of them. Every instruction has one part, so that threads can only share whole ones. */
+static gd_program *make_waves(void) {
+    builder b = {0};
+    int64_t x = add_value(&b, GD_VALUE_INPUT, GD_F32, LONG, -1), first[WAVE], item = LONG * 4;
+    b.arena = WAVE * item;
+    for (int i = 0; i < WAVE; i++) first[i] = add_value(&b, GD_VALUE_ARENA, GD_F32, LONG, i * item);
+    for (int i = 0; i < WAVE; i++) {
+        int64_t other = gd_microop(i % 2 ? "multiply" : "add");
+        int64_t payload[] = {1, 0, 1, 0, 2, 1, LONG, 0, 0, 1, gd_microop("exp"), GD_F32, 0, -1, -1, other, GD_F32, 0, 1, -1,
+                             2, 0, 0, 1, 0, 1};
+        add_payload(&b, 1, &x, first[i], payload, sizeof payload / sizeof *payload);
+    }
+    for (int i = 0; i < WAVE; i++) {
+        int64_t y = add_value(&b, GD_VALUE_OUTPUT, GD_F32, LONG, -1), in[] = {first[i], first[(i + 7) % WAVE]};
+        int64_t payload[] = {1, 0, 2, 0, 2, 1, LONG, 0, 0, 1, 1, 0, 1, gd_microop("add"), GD_F32, 0, 1, -1, gd_microop("exp"),
+                             GD_F32, 2, -1, -1, 3, 0, 0, 2, 0, 1};
+        add_payload(&b, 2, in, y, payload, sizeof payload / sizeof *payload);
+    }
+    words w = finish(&b);
+    builder_free(&b);
+    gd_program *g;
+    gd_fault fault;
+    int status = gd_program_create(w.word, w.n, NULL, 0, &g, &fault);
+    CHECK(status == GD_OK, "%s, word %lld", gd_status_text(status), (long long)fault.a);
+    free(w.word);
+    return g;
+}
+
+static void test_waves(void) {
+    static float one[WAVE][LONG], many[WAVE][LONG];
+    gd_program *g = make_waves();
+    if (g == NULL) return;
+    CHECK(gd_program_parallel(g));
+    void *outs[WAVE];
+    const void *in[] = {feed};
+    for (int n = 1; n <= 5; n++) {
+        gd_set_threads(n);
+        gd_context *c;
+        CHECK(gd_context_create(g, &c) == GD_OK);
+        for (int i = 0; i < WAVE; i++) outs[i] = n == 1 ? one[i] : many[i];
+        for (int k = 0; k < 20; k++) CHECK(gd_context_run(c, in, outs, NULL, 0, NULL) == GD_OK);
+        CHECK(n == 1 || memcmp(one, many, sizeof one) == 0, "%d threads", n);
+        gd_context_destroy(c);
+    }
+    gd_set_threads(1);
+    gd_program_destroy(g);
+}
+
 static void test_pool(void) {
     gd_set_threads(4);
     int wrong = 0;
@@ -159,6 +216,7 @@ int main(void) {
     for (int i = 0; i < ROWS * COLS; i++) feed[i] = (float)(random_unit() * 4 - 2);
     gd_program *rows = make_program(0), *all = make_program(1);
     test_pool();
+    test_waves();
     test_bits(rows);
     test_bits(all);
     test_callers(rows);
