@@ -12,7 +12,7 @@ import pytest
 
 import graphdiff as gd
 from graphdiff.ops.namespaces import INTERNAL
-from graphdiff.ops.registry import REGISTRY, Sample, Tile
+from graphdiff.ops.registry import REGISTRY, Reduce, Sample, Tile
 
 SAMPLED = sorted(name for name, op in REGISTRY.items() if op.samples is not None)
 SIGNS = {"linalg.eigh", "linalg.svd"}  # the vectors' signs are LAPACK's choice
@@ -274,3 +274,14 @@ def test_a_wrong_kernel_is_caught(monkeypatch):
     monkeypatch.setattr(REGISTRY["sin"], "kernel", Tile("tan"))
     with pytest.raises(AssertionError):
         check_values("sin", first_sample("sin"))
+
+
+@pytest.mark.parametrize("axis", [None, -1, 0, (1, 2)], ids=str)
+@pytest.mark.parametrize("name", [n for n, op in REGISTRY.items() if isinstance(op.kernel, Reduce)])
+def test_a_reduction_goes_back_to_what_it_came_from(name, axis):
+    """As in softmax: fused or not, whatever reduces and along whichever axes."""
+    a = np.random.default_rng(0).integers(0, 4, (3, 4, 5)).astype(bool if name in ("all", "any") else np.float32)
+    x = gd.input("x", a.shape, a.dtype)
+    y = gd.where(x == getattr(gd, name)(x, axis=axis, keepdims=True), 1.0, 2.0)
+    wanted = np.where(a == getattr(np, name)(a, axis=axis, keepdims=True), 1, 2)
+    assert np.array_equal(gd.compile([x], y)(a), wanted)

@@ -22,6 +22,8 @@ from ..ir.graph import Node, Value
 from ..ops.opdef import contiguous_strides
 from ..ops.registry import Index, Nothing, Reduce, Strided, Tile, View
 
+_BY_ROW = frozenset({"sum", "prod", "max", "min"})  # the reductions that there are row_ micro-operations for
+
 GROUP_LIMIT = 160  # micro-operations in one group: compile time and registers stay bounded
 
 
@@ -122,7 +124,8 @@ def _trees(nodes: list[Node], users: Users, forced: set[Node], phases: dict[Node
                 target = None
         elif kind is Reduce:
             shape = node.inputs[0].shape
-            target = None if node in forced else _by_row(node, users, group_of, phases, len(node.attrs["axes"]))
+            by_row = node not in forced and node.op.kernel.reduction in _BY_ROW
+            target = _by_row(node, users, group_of, phases, len(node.attrs["axes"])) if by_row else None
             if target is not None:
                 target.row = len(node.attrs["axes"])
                 rows = True
