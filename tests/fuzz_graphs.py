@@ -78,14 +78,16 @@ class Drawn:
         return self.leaves[-1]
 
     def emit(self, label: str, on_tensors: Any, on_arrays: Any, inputs: list[int], frozen: bool = False) -> list[int]:
-        """The slots of the results; none where NumPy's are not finite, too large to build upon, or an index of the
-        operands is out of range."""
+        """The slots of the results; none where NumPy's are not finite, too large to build upon, the spread of equal
+        numbers, which rounding alone makes more than zero, or an index of the operands is out of range."""
         try:
             with np.errstate(all="ignore"):
                 arrays = [np.asarray(a) for a in _flat(on_arrays(*(self.arrays[i] for i in inputs)))]
         except IndexError:
             return []
         if any(a.dtype.kind == "f" and not np.all(np.abs(a) <= LARGEST) for a in arrays):
+            return []
+        if label.startswith(("std", "var")) and np.any((arrays[0] > 0) & (arrays[0] < ROUNDING[self.dtype])):
             return []
         tensors = _flat(on_tensors(*(self.tensors[i] for i in inputs)))
         for t, a in zip(tensors, arrays, strict=True):
