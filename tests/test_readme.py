@@ -24,6 +24,12 @@ def test_the_first_example_prints_what_the_readme_says(run, tmp_path):
     assert (code, err, out.strip()) == (0, "", expected.strip())
 
 
+def test_the_memory_example_prints_what_the_readme_says(run, tmp_path):
+    (tmp_path / "memory.py").write_text(block("python", "## Memory is a contract"), encoding="utf-8")
+    code, out, err = run(tmp_path, "memory.py")
+    assert (code, err, out) == (0, "", block("text", "## Memory is a contract"))
+
+
 def test_the_first_example_is_inspected_as_the_readme_says(run, tmp_path):
     (tmp_path / "first.py").write_text(block("python", "## First example"), encoding="utf-8")
     command = block("sh", "## Seeing it").split()
