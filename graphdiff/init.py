@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from .errors import DTypeError, GraphError, ShapeError
+from .ops.tensor import where_am_i
 
 __all__ = [
     "constant", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform", "normal", "ones", "orthogonal", "uniform",
@@ -39,7 +40,8 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     Raises ShapeError for fewer than two. Example: ``fans((8, 3, 5, 5)) == (75, 200)``.
     """
     if len(shape) < 2:
-        raise ShapeError(f"init: shape {tuple(shape)} has no fans; weights have two dimensions or more")
+        raise ShapeError(f"init: shape {tuple(shape)} has no fans; weights have two dimensions or more",
+                         source=where_am_i())  # fmt: skip
     if len(shape) == 2:
         return shape[0], shape[1]
     kernel = prod(shape[2:])
@@ -53,7 +55,7 @@ def _drawn(seed: int, draw: Callable[[np.random.Generator, tuple[int, ...]], np.
     def init(shape: tuple[int, ...], dtype: Any = "float32") -> np.ndarray:
         dtype = np.dtype(dtype)
         if dtype.kind != "f":
-            raise DTypeError(f"init: random weights are floats, got {dtype.name}")
+            raise DTypeError(f"init: random weights are floats, got {dtype.name}", source=where_am_i())
         return draw(np.random.default_rng(seed), tuple(shape)).astype(dtype)
 
     return init
@@ -84,14 +86,14 @@ def constant(c: float) -> Initialiser:
 def normal(std: float, seed: int) -> Initialiser:
     """Normal numbers of mean 0 and deviation ``std``, floats. Raises GraphError for a negative one."""
     if not std >= 0:
-        raise GraphError(f"init.normal: std is {std}, which is no deviation")
+        raise GraphError(f"init.normal: std is {std}, which is no deviation", source=where_am_i())
     return _drawn(seed, lambda rng, shape: rng.standard_normal(shape) * std)
 
 
 def uniform(a: float, b: float, seed: int) -> Initialiser:
     """Uniform numbers of [a, b), floats. Raises GraphError unless a <= b."""
     if not a <= b:
-        raise GraphError(f"init.uniform: a = {a} is not below b = {b}")
+        raise GraphError(f"init.uniform: a = {a} is not below b = {b}", source=where_am_i())
     return _drawn(seed, lambda rng, shape: rng.random(shape) * (b - a) + a)
 
 

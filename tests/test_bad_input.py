@@ -246,3 +246,17 @@ def test_no_operand_at_all(name, thing):
     with pytest.raises(gd.GraphdiffError) as caught:
         REGISTRY[name].public(thing, *sample.args[1:], **sample.kwargs)
     assert "  at: test_bad_input.py:" in str(caught.value)
+
+
+@pytest.mark.parametrize("mistake", [
+    lambda _: gd.Every(0),
+    lambda folder: gd.load(folder / "none.gd"),
+    lambda folder: gd.load(__file__),
+    lambda _: gd.init.normal(-1, 0),
+    lambda _: gd.init.uniform(2, 1, 0),
+    lambda _: gd.parameter("b", shape=(3,), init=gd.init.he_normal(seed=0)),
+])  # fmt: skip
+def test_mistakes_outside_of_a_graph_name_the_line_too(mistake, tmp_path):
+    with pytest.raises(gd.GraphdiffError) as caught:
+        mistake(tmp_path)
+    assert f"at: {Path(__file__).name}:{mistake.__code__.co_firstlineno}" in str(caught.value)

@@ -18,7 +18,7 @@ from ..errors import GraphError
 from ..ir.graph import Graph, Node
 from ..ops.leaves import Watcher
 from ..ops.parse import parse
-from ..ops.tensor import Storage
+from ..ops.tensor import Storage, where_am_i
 from ..schedule.checkpoint import Every
 from .program import Program
 
@@ -65,7 +65,7 @@ def read(path: str | Path | BinaryIO) -> Saved:
     graph, meta, arrays = _read(path)
     for p, array in zip(graph.parameters, arrays):
         if array.shape != p.shape or array.dtype != p.dtype:
-            raise GraphError(f"{path}: parameter {p.name!r} does not fit its type")
+            raise GraphError(f"{path}: parameter {p.name!r} does not fit its type", source=where_am_i())
         p.node.attrs["storage"] = Storage(array)
     policy = _from_policy(meta["checkpoint"], graph)
     n = len(graph.outputs) - len(meta["checks"])
@@ -81,16 +81,16 @@ def _read(path: str | Path | BinaryIO) -> tuple[Graph, dict[str, Any], list[np.n
         with zipfile.ZipFile(path) as z:
             meta = json.loads(z.read("function.json"))
             if meta["format"] != FORMAT:
-                raise GraphError(f"{path}: format {meta['format']} is not {FORMAT}")
+                raise GraphError(f"{path}: format {meta['format']} is not {FORMAT}", source=where_am_i())
             graph = parse(z.read("graph.txt").decode())
             arrays = [np.load(io.BytesIO(z.read(f"parameter{i}.npy")), allow_pickle=False)
                       for i in range(len(graph.parameters))]  # fmt: skip
     except OSError as e:
-        raise GraphError(f"{path}: {e.strerror or e}") from None
+        raise GraphError(f"{path}: {e.strerror or e}", source=where_am_i()) from None
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError) as e:
         if isinstance(e, GraphError):
             raise
-        raise GraphError(f"{path} is no saved function ({e})") from None
+        raise GraphError(f"{path} is no saved function ({e})", source=where_am_i()) from None
     return graph, meta, arrays
 
 
@@ -117,7 +117,7 @@ def _encode(structure: Any) -> Any:
     """A structure of results as JSON: lists and tuples are told apart."""
     if isinstance(structure, dict):
         if not all(isinstance(k, str) for k in structure):
-            raise GraphError("save: a dict of results needs strings as keys")
+            raise GraphError("save: a dict of results needs strings as keys", source=where_am_i())
         return {"dict": {k: _encode(v) for k, v in structure.items()}}
     if isinstance(structure, (list, tuple)):
         return {type(structure).__name__: [_encode(v) for v in structure]}

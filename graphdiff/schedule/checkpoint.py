@@ -13,18 +13,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..errors import GraphError
+from ..ops.tensor import where_am_i
 from .instruction import ARENA, PARAM, Buffer, Instruction
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Every:
     """Checkpointing policy: keep what crosses every k-th forward instruction. Example: ``checkpoint=gd.Every(4)``."""
 
     k: int
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.k, int) or isinstance(self.k, bool) or self.k < 1:
-            raise GraphError(f"Every(k) needs a positive integer, got {self.k!r}")
+    def __init__(self, k: int):  # written out, so that the line told is the one that called it
+        if not isinstance(k, int) or isinstance(k, bool) or k < 1:
+            raise GraphError(f"Every(k) needs a positive integer, got {k!r}", source=where_am_i())
+        object.__setattr__(self, "k", k)
 
 
 def forward_part(order: Sequence[Instruction]) -> list[Instruction]:

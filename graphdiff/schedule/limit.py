@@ -140,8 +140,8 @@ class Candidates:
         candidate, made = self._candidate(kept, None, "everything kept")
         yield candidate
         for _ in range(steps):
-            lives = made.lifetimes
-            at_peak = [b for b in free if b in lives.unit and
+            lives = made.lifetimes  # below in the order of saved, so that ties fall alike every time
+            at_peak = [b for b in self.saved if b in free and b in lives.unit and
                        lives.first[lives.unit[b]] <= made.peak_at <= lives.last[lives.unit[b]]]  # fmt: skip
             if not at_peak:
                 return
