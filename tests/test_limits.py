@@ -148,3 +148,32 @@ def test_training_steps_that_recompute_train_the_same(rule, clipped):
             assert same(want, got), limit
             fitted += 1
     assert fitted >= 12
+
+
+@pytest.mark.parametrize("debug", [False, "nan"])
+@pytest.mark.parametrize("length", [1, 6, 33])
+def test_a_limit_holds_with_control_flow_forks_and_bound_calls(length, debug):
+    """Loops of every kind, a named size, another thread's copy and calls on fixed buffers: within the same bytes."""
+    rng = np.random.default_rng(length)
+    rows = gd.input("rows", ("n", 8))
+    w = gd.parameter("w", np.eye(8, dtype=np.float32) + rng.standard_normal((8, 8)).astype(np.float32) / 8)
+    h = gd.tanh(gd.tanh(gd.exp(-rows * rows) @ w) @ w)
+    (c,), sums = gd.scan(lambda c, v: ((gd.tanh(c[0] @ w + v),), gd.sum(v * v)), (gd.zeros((8,)),), h)
+    z = gd.while_loop(lambda s: gd.sum(s) < 50.0, lambda s: s * 1.5 + 1, gd.sum(c) + gd.sum(sums), max_steps=8)
+    z = z + gd.cond(z > 3, lambda q: q * q, gd.sin, z) + gd.sum(gd.map(lambda r: gd.sum(gd.tanh(r @ w)), h))
+    outputs = [z, *gd.grad(z, [w, rows])]
+    data = rng.standard_normal((length, 8)).astype(np.float32)
+    full = gd.compile([rows], outputs, debug=debug)
+    want = [a.tobytes() for a in full(data)]
+    arena = full.plan_for(n=length).arena_bytes
+    with pytest.raises(gd.MemoryLimitError) as e:
+        gd.compile([rows], outputs, memory_limit=64, debug=debug)(data)
+    smallest = e.value.smallest_arena_bytes
+    assert smallest <= arena
+    for limit in {smallest, (smallest + arena) // 2, arena}:
+        f = gd.compile([rows], outputs, memory_limit=limit, debug=debug)
+        out = [np.empty(a.shape, a.dtype) for a in f(data)]
+        f.bind(rows=data, out=out)()
+        for got in (f(data), f.fork()(data), out, f(data)):
+            assert [a.tobytes() for a in got] == want
+        assert f.plan_for(n=length).arena_bytes <= limit
