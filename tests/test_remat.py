@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import graphdiff as gd
-from graphdiff.schedule import Chain, rematerialise
+from graphdiff.schedule import Chain, anneal, rematerialise
+from graphdiff.schedule.instruction import ARENA, PARAM
 
 
 def replay(schedule, cost, size, inputs):
@@ -336,3 +337,27 @@ def test_plans_of_chains_hold_with_what_stages_need_beside(seed):
 def test_what_chains_refuse(arguments, text):
     with pytest.raises(gd.GraphError, match=text):
         Chain(*arguments)
+
+
+def test_instructions_are_run_again_as_the_schedule_says():
+    """Of a training step: whatever the share, each read finds what was made, and the rest runs last."""
+    rng = np.random.default_rng(0)
+    x = h = gd.input("x", (32, 16))
+    weights = [gd.parameter(f"W{k}", rng.standard_normal((16, 16)).astype(np.float32) / 4) for k in range(12)]
+    for w in weights:
+        h = gd.tanh(h @ w) + h
+    grads = gd.grad(gd.mean(h * h), weights)
+    f = gd.compile([x], [], gd.optim.SGD(0.1, momentum=0.9).updates(weights, grads))
+    order = f._program.unlimited
+    shares = []
+    for share, steps in anneal.annealed(order, {i: 1.0 + len(i.nodes) for i in order}, {}, 1.0):
+        again = anneal.replay(order, steps)
+        assert again is not None and {i.first for i in again} == set(order) and len(again) > len(order)
+        made = set()
+        for i in again:
+            assert all(b in made for b in i.reads if b.kind == ARENA)
+            made.update(i.writes)
+        written = [n for n, i in enumerate(again) if any(b.kind == PARAM for b in i.writes)]
+        assert [i.first for i in again[written[0] :]] == order[len(order) - (len(again) - written[0]) :]
+        shares.append(share)
+    assert len(shares) >= 4

@@ -1,21 +1,23 @@
 """Under a byte limit: which forward values to keep, so that the arena fits at the least predicted time.
 
-A candidate says which buffers the forward pass keeps and which recomputed copies are held until their last use. The
-candidates do not depend on the limit: greedy paths that drop, step by step, what frees most bytes at the peak for its
-cost, and families of segments - of one level, of two, and halved again and again. The cheapest one whose arena as laid
-out fits is taken, so a larger limit never costs more. How many there are depends on the seconds allowed, which count
+A candidate says which buffers the forward pass keeps and which recomputed copies are held until their last use, or it
+is an annealed schedule. The candidates do not depend on the limit: greedy paths that drop, step by step, what frees
+most bytes at the peak for its cost, schedules annealed to fixed shares of the peak, and families of segments - of one
+level, of two, and halved again and again. The cheapest one whose arena as laid out fits is taken, so a larger limit
+never costs more. How many there are depends on the seconds allowed, which count
 instructions written and not time: the same graph has the same candidates on every machine.
 Must not know: operations; how offsets are found (it is handed ``lay_out``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from ..ir.dims import evaluate
+from .anneal import annealed, replay
 from .checkpoint import forward_part, recompute, segments
 from .cost import Costs
 from .instruction import ARENA, Buffer, Instruction
@@ -23,6 +25,7 @@ from .memory import Lifetimes
 
 GREEDY_STEPS = 60
 WRITTEN_PER_SECOND = 60_000  # instructions of candidates, nominally
+ANNEALED = 0.25  # of the seconds, on top
 SHORT = 200  # forward instructions of which nothing need be kept: the repetitions are as many as their square
 
 
@@ -37,11 +40,13 @@ class Schedule(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """What makes a schedule (see ``recompute``), its predicted seconds and what no arena for it can go below."""
+    """What makes a schedule (see ``recompute``; with ``steps`` see ``replay``), its predicted seconds and what no arena
+    for it can go below."""
 
     kept: frozenset[Buffer]
     held: frozenset[Buffer] | None
     leaf: int | None
+    steps: np.ndarray | None
     seconds: float
     bound: int
     text: str
@@ -75,6 +80,7 @@ class Candidates:
     def __init__(self, order: Sequence[Instruction], env: Mapping[str, int], pinned: set[Buffer] | None, inplace: bool,
                  costs: Costs, seconds: float):  # fmt: skip
         self.left = int(seconds * WRITTEN_PER_SECOND)
+        self.annealing = ANNEALED * seconds
         self.order, self.env, self.inplace = list(order), env, inplace
         self.seconds = {i: costs.seconds(i, env) for i in order}
         self.maker = {b: i for i in forward_part(order) for b in i.writes if b.kind == ARENA}
@@ -91,6 +97,7 @@ class Candidates:
         steps = max(4, min(GREEDY_STEPS, self.left // (3 * len(self.order) + 1)))
         yield from self._greedy(steps, None)
         yield from self._greedy(steps, 4)
+        yield from self._annealed()
         for kept, held, leaf, text in self._families(n):
             if self.left <= 0:
                 return
@@ -117,13 +124,29 @@ class Candidates:
 
     def _candidate(self, kept: set[Buffer], held: set[Buffer] | None, text: str,
                    leaf: int | None = None) -> tuple[Candidate, Schedule]:  # fmt: skip
-        made = self._schedule(kept, held, leaf)
+        made = self._schedule(recompute(self.order, kept, held, leaf))
         self.left -= len(made.order)
-        return Candidate(frozenset(kept), None if held is None else frozenset(held), leaf, made.seconds, made.bound,
-                         text), made  # fmt: skip
+        return Candidate(frozenset(kept), None if held is None else frozenset(held), leaf, None, made.seconds,
+                         made.bound, text), made  # fmt: skip
 
-    def _schedule(self, kept: Set[Buffer], held: Set[Buffer] | None, leaf: int | None) -> Schedule:
-        order = recompute(self.order, kept, held, leaf)
+    def _annealed(self) -> Iterator[Candidate]:
+        if self.pinned:  # it would not know what is to stay
+            return
+        for share, steps in annealed(self.order, self.seconds, self.env, self.annealing):
+            order = replay(self.order, steps)
+            if order is not None:
+                made = self._schedule(order)
+                yield Candidate(frozenset(), None, None, steps, made.seconds, made.bound,
+                                f"annealed to {share:.0%} of what is alive at most")  # fmt: skip
+
+    def _order(self, c: Candidate) -> list[Instruction]:
+        if c.steps is None:
+            return recompute(self.order, c.kept, c.held, c.leaf)
+        order = replay(self.order, c.steps)
+        assert order is not None, "it was replayed when it became a candidate"
+        return order
+
+    def _schedule(self, order: list[Instruction]) -> Schedule:
         lifetimes = Lifetimes(order, self.inplace)
         live = np.zeros(len(order) + 1, np.int64)
         sizes = lifetimes.sizes(self.env)
@@ -182,7 +205,7 @@ class Candidates:
 
     def _chosen(self, n: int, limit: int, lay_out: LayOut) -> Chosen:
         c = self.list[n]
-        made = self._schedule(c.kept, c.held, c.leaf)
+        made = self._schedule(self._order(c))
         laid = lay_out(made)
         self.totals[n] = laid.total
         return Chosen(made, c.text, laid, laid.total <= limit)
