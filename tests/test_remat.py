@@ -361,3 +361,33 @@ def test_instructions_are_run_again_as_the_schedule_says():
         assert [i.first for i in again[written[0] :]] == order[len(order) - (len(again) - written[0]) :]
         shares.append(share)
     assert len(shares) >= 4
+
+
+def test_what_a_guard_makes_safe_stays_after_it():
+    """Labels are checked before they are used, in any order and however often it runs."""
+    rng = np.random.default_rng(0)
+    x, labels = gd.input("x", (64, 32)), gd.input("labels", (10, 64), "int64")
+    weights = [gd.parameter(f"W{k}", rng.standard_normal((32, 32)).astype(np.float32) / 6) for k in range(10)]
+    h = x
+    for k, w in enumerate(weights):
+        h = gd.tanh(gd.one_hot(labels[k], 64) @ h @ w) + h
+    cost = gd.mean(h * h)
+    f = gd.compile([x, labels], [cost, *gd.grad(cost, weights)])
+    order = f._program.unlimited
+    at = {i: n for n, i in enumerate(order)}
+    guards = [n for n, i in enumerate(order) if i.guard and not i.writes]
+    assert len(guards) > 1
+    seen = 0
+    for _, steps in anneal.annealed(order, {i: 1.0 + len(i.nodes) for i in order}, {}, 1.0):
+        ran: set[int] = set()
+        for i in anneal.replay(order, steps):
+            assert all(g in ran for g in guards if g < at[i.first])
+            ran.add(at[i.first])
+        seen += 1
+    assert seen >= 3
+    feed = rng.standard_normal((64, 32)).astype(np.float32), rng.integers(0, 64, (10, 64))
+    small = f.within(int(f.plan.arena_bytes * 0.7))
+    for a, b in zip(f(*feed), small(*feed)):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(gd.FeedError, match="64"):
+        small(feed[0], np.full((10, 64), 64))

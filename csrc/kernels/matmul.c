@@ -140,7 +140,7 @@ static void cut(matmul_block *b, gd_prepare *p) {
     }
     int64_t units = b->entries * b->blocks;
     p->parts = units > 0 ? (units + b->part_units - 1) / b->part_units : 1;
-    p->work = (int64_t)(work * (double)b->entries / FLOPS_PER_NS) + 1;
+    p->work = gd_work(work * (double)b->entries / FLOPS_PER_NS);
 }
 
 int gd_prepare_matmul(gd_prepare *p) {

@@ -455,7 +455,7 @@ int gd_prepare_tile(gd_prepare *p) {
                 choose_widths(&b);
                 int64_t work = element_work(&source);
                 b.part_elements = part_elements(work);
-                p->work = work * source.total / WORK_PER_NS + 1;
+                p->work = gd_work((double)work * (double)source.total / WORK_PER_NS);
                 b.status = gd_tile_pair(&b);
                 if (b.status == GD_OK) build_passes(&b);
             }

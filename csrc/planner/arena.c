@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_TURN = 1 << 25 };       /* steps: some milliseconds */
+enum { FIRST_TURN = 1 << 25, SEARCHED = 4 };     /* steps, a seventh of a second; and times as many of the search */
 
 typedef struct { int64_t time; int32_t id; int32_t is_end; } event;
 
@@ -109,10 +109,11 @@ static int improve(workplace *w, part *p, gd_greedy *greedy, gd_budget *budget, 
     for (int64_t turn = FIRST_TURN; p->peak > goal && budget->left > 0 && !gd_budget_cancelled(budget); turn *= 2) {
         p->peak = gd_greedy_improve(greedy, &a, budget, turn, offsets, p->peak);
         if (!search || p->peak <= goal) continue;
-        gd_budget share = {budget->left < 4 * turn ? budget->left : 4 * turn, budget->cancel};
+        gd_budget share = {budget->left < SEARCHED * turn ? budget->left : SEARCHED * turn, budget->cancel};
         budget->left -= share.left;
         p->peak = gd_search_run(search, &a, &share, offsets, p->peak);
         budget->left += share.left;
+        if (share.left > 0) break;                       /* at the goal, or nothing is better */
     }
     gd_search_destroy(search);
     return GD_OK;

@@ -50,6 +50,9 @@ static inline int gd_prepare_fail(gd_prepare *p, int status, int64_t position, i
     return status;
 }
 
+/* ns as `work` takes them: at most a second, so that sums of them stay in range */
+static inline int64_t gd_work(double ns) { return ns < 1e9 ? (int64_t)ns + 1 : 1000000000; }
+
 /* zeroed memory that lives as long as the program, 64-byte aligned; NULL when there is none */
 void *gd_prepare_block(gd_prepare *p, size_t bytes);
 
@@ -61,6 +64,11 @@ typedef struct {
     char *scratch;              /* of lane 1, the others behind it */
     size_t lane_bytes;
 } gd_team;
+
+/* a lane's scratch; own: that of lane 0 */
+static inline void *gd_lane_scratch(const gd_team *team, void *own, int lane) {
+    return lane == 0 ? own : team->scratch + team->lane_bytes * (size_t)(lane - 1);
+}
 
 /* given to run */
 typedef struct gd_call {

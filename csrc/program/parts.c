@@ -20,9 +20,9 @@ typedef struct {
 static void run_part(void *argument, int64_t part, int lane) {
     parts_job *job = argument;
     gd_fault fault = job->fault;
-    void *scratch = lane == 0 ? job->scratch : job->team->scratch + job->team->lane_bytes * (size_t)(lane - 1);
-    gd_call call = {.block = job->instruction->block, .operands = job->operands, .scratch = scratch,
-                    .shared = job->shared, .part = part, .fault = &fault};
+    gd_call call = {.block = job->instruction->block, .operands = job->operands,
+                    .scratch = gd_lane_scratch(job->team, job->scratch, lane), .shared = job->shared, .part = part,
+                    .fault = &fault};
     int status = job->instruction->run(&call);
     if (status == GD_OK) return;
     while (atomic_flag_test_and_set_explicit(&job->lock, memory_order_acquire)) {}

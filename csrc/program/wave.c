@@ -37,8 +37,8 @@ static void run_part(void *argument, int64_t part, int lane) {
     }
     const gd_wave_item *item = &job->items[low];
     gd_fault unseen;
-    gd_call call = {.scratch = lane == 0 ? job->scratch : job->team->scratch + job->team->lane_bytes * (size_t)(lane - 1),
-                    .shared = job->shared, .part = part - item->parts_before, .fault = &unseen};
+    gd_call call = {.scratch = gd_lane_scratch(job->team, job->scratch, lane), .shared = job->shared,
+                    .part = part - item->parts_before, .fault = &unseen};
     for (int64_t i = item->first; i < item->first + item->count; i++) {
         const gd_instruction *ins = &job->program->instructions[i];
         call.block = ins->block;
@@ -130,15 +130,14 @@ static void find(finder *f) {
     for (int64_t i = 0, end; i < g->n_instructions; i = end > i ? end : i + 1) {
         end = reach(f, i);
         if (end < i + 2) continue;
-        int64_t all = 0, longest = 0;
+        int64_t all = 0, longest = 0, apart = 0;         /* apart: what two threads take for one after the other */
         for (int64_t k = i; k < end; k++) {
-            int64_t alone = f->efforts[k].work, last = g->instructions[k].parts;
-            all += alone;
-            if (alone / last > longest) longest = alone / last;
+            int64_t work = f->efforts[k].work, parts = g->instructions[k].parts;
+            all += work;
+            apart += parts > 1 ? work / 2 : work;
+            if (work / parts > longest) longest = work / parts;
         }
-        int64_t halved = 0;                              /* what two threads take for them one after the other */
-        for (int64_t k = i; k < end; k++) halved += g->instructions[k].parts > 1 ? f->efforts[k].work / 2 : f->efforts[k].work;
-        int64_t gain = halved - (longest > all / 2 ? longest : all / 2);
+        int64_t gain = apart - (longest > all / 2 ? longest : all / 2);
         if (gain >= GAIN_LEAST) add(f, i, end, gain);
     }
 }

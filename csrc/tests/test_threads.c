@@ -9,6 +9,18 @@
 
 enum { ROWS = 700, COLS = 600, CALLERS = 4 };
 
+/* the program of what was built; NULL, and a failed check, where there is none */
+static gd_program *created(builder *b) {
+    words w = finish(b);
+    builder_free(b);
+    gd_program *g;
+    gd_fault fault;
+    int status = gd_program_create(w.word, w.n, NULL, 0, &g, &fault);
+    CHECK(status == GD_OK, "%s, word %lld", gd_status_text(status), (long long)fault.a);
+    free(w.word);
+    return g;
+}
+
 /* y = exp(x) * x, its sums over rows, over columns and over all: four writes, several passes and many parts */
 static gd_program *make_program(int with_columns) {
     builder b = {0};
@@ -29,14 +41,7 @@ static gd_program *make_program(int with_columns) {
     for (size_t i = 0; i < sizeof alone / sizeof *alone; i++) push(&w, alone[i]);
     add_instruction(&b, "tile", 1, &y, 1, &z, &w);
     free(w.word);
-    w = finish(&b);
-    builder_free(&b);
-    gd_program *g;
-    gd_fault fault;
-    int status = gd_program_create(w.word, w.n, NULL, 0, &g, &fault);
-    CHECK(status == GD_OK, "%s, word %lld", gd_status_text(status), (long long)fault.a);
-    free(w.word);
-    return g;
+    return created(&b);
 }
 
 typedef struct {
@@ -150,7 +155,8 @@ static void add_payload(builder *b, int64_t n_reads, const int64_t *reads, int64
     free(w.word);
 }
 
-/* Values computed side by side, each from the input; then outputs each made of two of them. Every instruction has one part, so that threads can only share whole ones. */
+/* Values computed side by side, each from the input; then outputs each made of two of them. Every instruction
+ * has one part, so that threads can only share whole ones. */
 static gd_program *make_waves(void) {
     builder b = {0};
     int64_t x = add_value(&b, GD_VALUE_INPUT, GD_F32, LONG, -1), first[WAVE], item = LONG * 4;
@@ -168,14 +174,7 @@ static gd_program *make_waves(void) {
                              GD_F32, 2, -1, -1, 3, 0, 0, 2, 0, 1};
         add_payload(&b, 2, in, y, payload, sizeof payload / sizeof *payload);
     }
-    words w = finish(&b);
-    builder_free(&b);
-    gd_program *g;
-    gd_fault fault;
-    int status = gd_program_create(w.word, w.n, NULL, 0, &g, &fault);
-    CHECK(status == GD_OK, "%s, word %lld", gd_status_text(status), (long long)fault.a);
-    free(w.word);
-    return g;
+    return created(&b);
 }
 
 static void test_waves(void) {

@@ -2,7 +2,7 @@
 
 One bilinear form, ``sum over c, i, j of x[n, c, y*s + i*d - p, ..] w[o, c, i, j] g[n, o, y, ..]``, seen from its three
 operands: conv2d(x, w) is its gradient by g, conv2d_dx(g, w) by x and conv2d_dw(x, g) by w, so each is bilinear and its
-two transposes are the other two. conv1d is conv2d of height 1, a transposed convolution is conv2d_dx.
+two transposes are the other two. A transposed convolution is conv2d_dx; in one dimension both are of height 1.
 Padding is (top, bottom, left, right) in attributes; a negative one leaves rows out.
 """
 
@@ -311,18 +311,49 @@ def conv_transpose2d(  # type: ignore[no-untyped-def]
 ):
     """The transpose of conv2d: x (N, C, H, W) with weight (C, O/groups, h, w), plus bias (O,), gives images of
     (H - 1) stride - 2 padding + dilation (h - 1) + output_padding + 1. output_padding is below stride or dilation."""
-    name = "conv_transpose2d"
+    return _transposed("conv_transpose2d", x, weight, bias, stride, padding, output_padding, groups, dilation, 2)
+
+
+def _transposed1d_reference(
+    x: Any, w: Any, b: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: int = 1,
+    dilation: Any = 1,
+) -> Any:  # fmt: skip
+    pairs = (1, stride), (0, padding), (0, output_padding)
+    return _transposed_reference(x[:, :, None], w[:, :, None], b, *pairs, groups, (1, dilation))[:, :, 0]
+
+
+def _transposed1d_samples(rng: np.random.Generator) -> Any:
+    for x, w, kwargs in (
+        ((2, 3, 5), (3, 2, 3), {}),
+        ((2, 4, 5), (4, 1, 3), {"stride": 3, "padding": 1, "output_padding": 2, "groups": 2}),
+        ((1, 2, 4), (2, 3, 2), {"dilation": 3, "output_padding": 1}),
+    ):  # fmt: skip
+        out = w[1] * kwargs.get("groups", 1)
+        yield Sample((rng.uniform(-1, 1, x), rng.uniform(-1, 1, w), rng.uniform(-1, 1, out)), kwargs)
+
+
+@composite(namespace="nn", reference=_transposed1d_reference, samples=_transposed1d_samples, onnx="ConvTranspose")
+def conv_transpose1d(  # type: ignore[no-untyped-def]
+    x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
+):
+    """The transpose of conv1d: x (N, C, L) with weight (C, O/groups, k), plus bias (O,), gives signals of
+    (L - 1) stride - 2 padding + dilation (k - 1) + output_padding + 1. output_padding is below stride or dilation."""
+    return _transposed("conv_transpose1d", x, weight, bias, stride, padding, output_padding, groups, dilation, 1)
+
+
+def _transposed(name: str, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, output_padding: Any, groups: Any,
+                dilation: Any, n: int) -> Tensor:  # fmt: skip
     xs = x, w = operands(name, (x, weight), "float")
-    _need(name, x, "the input", 4, xs)
-    _need(name, w, "the weight", 4, xs)
+    _need(name, x, "the input", n + 2, xs)
+    _need(name, w, "the weight", n + 2, xs)
     kernel = _kernel_of(name, w, xs)
-    strides, dilations = pair_of(name, "stride", stride, 1, xs), pair_of(name, "dilation", dilation, 1, xs)
-    pads, extra = pair_of(name, "padding", padding, 0, xs), pair_of(name, "output_padding", output_padding, 0, xs)
+    strides, dilations = pair_of(name, "stride", stride, 1, xs, n), pair_of(name, "dilation", dilation, 1, xs, n)
+    pads, extra = pair_of(name, "padding", padding, 0, xs, n), pair_of(name, "output_padding", output_padding, 0, xs, n)
     groups = _groups_of(name, groups, x.shape[1], "input", xs)
     if w.shape[0] != x.shape[1]:
         fail(ShapeError, name, f"the input has {x.shape[1]} channels, the weight takes {w.shape[0]}", xs)
     size = []
-    for i in range(2):
+    for i in range(n):
         if extra[i] >= max(strides[i], dilations[i]):
             fail(GraphError, name, f"output_padding {extra[i]} is not below stride {strides[i]} or dilation "
                  f"{dilations[i]}", xs)  # fmt: skip
@@ -331,6 +362,9 @@ def conv_transpose2d(  # type: ignore[no-untyped-def]
             fail(ShapeError, name, f"padding {pads[i]} leaves a size of {size[i]}", xs)
     # less padding at the end, so that conv2d of the result has exactly x's size
     cut = tuple(c for p, e in zip(pads, extra) for c in (p, p - e))
+    if n == 1:
+        x, w = reshape(x, (*x.shape[:2], 1, x.shape[2])), reshape(w, (*w.shape[:2], 1, w.shape[2]))
+        strides, dilations, cut, size = (1, *strides), (1, *dilations), (0, 0, *cut), [1, *size]
     y = make(CONV2D_DX, (x, w), {"stride": strides, "padding": cut, "dilation": dilations, "groups": groups,
                                  "size": tuple(size)})  # fmt: skip
-    return _biased(name, y, bias, xs)
+    return _biased(name, reshape(y, (*y.shape[:2], y.shape[3])) if n == 1 else y, bias, xs)

@@ -1,4 +1,5 @@
-"""Declarations of the pooling operations of ``gd.nn``: windows of images (N, C, H, W) made one element each.
+"""Declarations of the pooling operations of ``gd.nn``: windows of images (N, C, H, W) and of signals (N, C, L) made one
+element each.
 
 max_pool2d is one node with two results, the values and where each was found; its derivatives gather and scatter
 there. Averages are sums over windows, a linear operation with its transpose, divided by what a window holds.
@@ -23,18 +24,30 @@ from .registry import Call, Sample
 from .tensor import Tensor, fail, make
 
 
-def _windows_of(name: str, x: Any, kernel_size: Any, stride: Any, padding: Any) -> tuple[Tensor, dict[str, Any]]:
-    """The image as a Tensor and the attributes of its windows. Raises GraphError, ShapeError, DTypeError."""
+def _windows_of(name: str, x: Any, kernel_size: Any, stride: Any, padding: Any,
+                n: int = 2) -> tuple[Tensor, dict[str, Any]]:  # fmt: skip
+    """The image as a Tensor and the attributes of its windows of ``n`` dimensions. Raises GraphError, ShapeError,
+    DTypeError."""
     xs = (x,) = operands(name, (x,), "float")
-    if x.ndim != 4:
-        fail(ShapeError, name, f"the input has {x.ndim} dimensions, not 4", xs)
-    kernel = pair_of(name, "kernel_size", kernel_size, 1, xs)
-    strides = kernel if stride is None else pair_of(name, "stride", stride, 1, xs)
-    pads = pair_of(name, "padding", padding, 0, xs)
+    if x.ndim != n + 2:
+        fail(ShapeError, name, f"the input has {x.ndim} dimensions, not {n + 2}", xs)
+    kernel = pair_of(name, "kernel_size", kernel_size, 1, xs, n)
+    strides = kernel if stride is None else pair_of(name, "stride", stride, 1, xs, n)
+    pads = pair_of(name, "padding", padding, 0, xs, n)
     for k, p in zip(kernel, pads):
         if 2 * p > k:
             fail(GraphError, name, f"padding {p} is more than half of the kernel size {k}", xs)
     return x, {"kernel": kernel, "stride": strides, "padding": pads}
+
+
+def _image_of(name: str, x: Any, kernel_size: Any, stride: Any, padding: Any,
+              n: int) -> tuple[Tensor, dict[str, Any]]:  # fmt: skip
+    """The same where at least one window fits; a signal (n = 1) is an image of height 1."""
+    x, a = _windows_of(name, x, kernel_size, stride, padding, n)
+    _result_size(name, x.shape[2:], a, (x,))
+    if n == 1:
+        x, a = reshape(x, (*x.shape[:2], 1, x.shape[2])), {k: (int(k != "padding"), *v) for k, v in a.items()}
+    return x, a
 
 
 def _result_size(name: str, size: Sequence[Size], a: dict[str, Any], xs: Any) -> tuple[Size, ...]:
@@ -196,9 +209,55 @@ def _avg_samples(rng: np.random.Generator) -> Any:
 def avg_pool2d(x, kernel_size, stride=None, padding=0, count_include_pad=True):  # type: ignore[no-untyped-def]
     """The mean of each window of x (N, C, H, W); stride is kernel_size unless given. Padding counts as zeros, or
     with ``count_include_pad=False`` not at all."""
-    x, attrs = _windows_of("avg_pool2d", x, kernel_size, stride, padding)
+    return _average("avg_pool2d", x, kernel_size, stride, padding, count_include_pad, 2)
+
+
+def _average(name: str, x: Any, kernel_size: Any, stride: Any, padding: Any, count_include_pad: Any, n: int) -> Tensor:
+    x, attrs = _image_of(name, x, kernel_size, stride, padding, n)
     total = make(SUM_POOL, (x,), attrs)
     if count_include_pad or attrs["padding"] == (0, 0):
         return total * (1 / (attrs["kernel"][0] * attrs["kernel"][1]))
     rows, columns = (_held(x, axis, total.shape[2 + axis], attrs) for axis in (0, 1))
     return total / (reshape(rows, (total.shape[2], 1)) * columns)
+
+
+# ------------------------------------------------------------------ signals
+def _signal(y: Tensor) -> Tensor:
+    """(N, C, 1, L) as (N, C, L)."""
+    return reshape(y, (*y.shape[:2], y.shape[3]))
+
+
+def _of_signals(reference: Callable[..., Any]) -> Callable[..., Any]:
+    """The reference for signals by that for images of height 1."""
+
+    def of(x: Any, kernel_size: int, stride: Any = None, padding: int = 0, **more: Any) -> Any:
+        steps = None if stride is None else (1, stride)
+        return reference(x[:, :, None], (1, kernel_size), steps, (0, padding), **more)[:, :, 0]
+
+    return of
+
+
+_SIGNALS: tuple[tuple[tuple[int, ...], dict[str, Any]], ...] = (
+    ((2, 3, 8), {"kernel_size": 2}), ((1, 2, 7), {"kernel_size": 3, "stride": 2, "padding": 1}),
+    ((1, 1, 9), {"kernel_size": 1, "stride": 4}),
+)  # fmt: skip
+
+
+@composite(
+    namespace="nn", reference=_of_signals(_max_reference), smooth=False, onnx="MaxPool",
+    samples=lambda rng: [Sample((_apart(rng, shape),), kwargs) for shape, kwargs in _SIGNALS],
+)  # fmt: skip
+def max_pool1d(x, kernel_size, stride=None, padding=0):  # type: ignore[no-untyped-def]
+    """The largest element of each window of x (N, C, L), as max_pool2d of images of height 1."""
+    x, attrs = _image_of("max_pool1d", x, kernel_size, stride, padding, 1)
+    return _signal(make(MAX_POOL, (x,), attrs)[0])
+
+
+@composite(
+    namespace="nn", reference=_of_signals(_avg_reference), onnx="AveragePool",
+    samples=lambda rng: [Sample((rng.uniform(-2, 2, shape),), kwargs | {"count_include_pad": include})
+                         for shape, kwargs in _SIGNALS for include in (True, False)],
+)  # fmt: skip
+def avg_pool1d(x, kernel_size, stride=None, padding=0, count_include_pad=True):  # type: ignore[no-untyped-def]
+    """The mean of each window of x (N, C, L), as avg_pool2d of images of height 1."""
+    return _signal(_average("avg_pool1d", x, kernel_size, stride, padding, count_include_pad, 1))

@@ -33,6 +33,11 @@ def forward_part(order: Sequence[Instruction]) -> list[Instruction]:
     return [i for i in order if i.phase == "forward"]
 
 
+def first_write(order: Sequence[Instruction]) -> int:
+    """The position of the first instruction that writes a parameter, or the end."""
+    return next((n for n, i in enumerate(order) if any(b.kind == PARAM for b in i.writes)), len(order))
+
+
 def segments(order: Sequence[Instruction], k: int | None) -> set[Buffer]:
     """The buffers kept when the forward part is cut every ``k`` instructions (None: the root of their number)."""
     forward = forward_part(order)
@@ -67,7 +72,7 @@ def recompute(
     again: dict[Buffer, Buffer] = {}  # dropped buffer -> its present copy
     out: list[Instruction] = []
     # a parameter that is written is not what forward instructions read any more: what is needed later is made before
-    writing = next((n for n, i in enumerate(order) if any(b.kind == PARAM for b in i.writes)), len(order))
+    writing = first_write(order)
     for n, i in enumerate(order):
         if n == writing:
             for later in order[n:]:

@@ -4,8 +4,8 @@ A candidate says which buffers the forward pass keeps and which recomputed copie
 is an annealed schedule. The candidates do not depend on the limit: greedy paths that drop, step by step, what frees
 most bytes at the peak for its cost, schedules annealed to fixed shares of the peak, and families of segments - of one
 level, of two, and halved again and again. The cheapest one whose arena as laid out fits is taken, so a larger limit
-never costs more. How many there are depends on the seconds allowed, which count
-instructions written and not time: the same graph has the same candidates on every machine.
+never costs more. How many there are depends on the seconds allowed, which count instructions written and steps of the
+search and not time: the same graph has the same candidates on every machine.
 Must not know: operations; how offsets are found (it is handed ``lay_out``).
 """
 

@@ -17,6 +17,11 @@ from .instruction import ARENA, Buffer, Instruction
 ALIGN = 64
 
 
+def aligned(bytes_: int) -> int:
+    """Rounded up to the alignment."""
+    return -(-bytes_ // ALIGN) * ALIGN
+
+
 class Lifetimes:
     """Units of arena storage of an order of instructions, sizes still symbolic.
 
@@ -65,5 +70,5 @@ class Lifetimes:
             n = known.get(b.count)
             if n is None:
                 n = known[b.count] = evaluate(b.count, env)
-            out[u] = -(-n * b.dtype.itemsize // ALIGN) * ALIGN
+            out[u] = aligned(n * b.dtype.itemsize)
         return out
