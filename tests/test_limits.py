@@ -150,6 +150,64 @@ def test_training_steps_that_recompute_train_the_same(rule, clipped):
     assert fitted >= 12
 
 
+@pytest.mark.parametrize("length", [40, "steps"])
+def test_loops_run_again_in_segments_under_a_limit(length):
+    """Far below what all rows take, with the same bits; the plan says what its loops do and what that costs."""
+    rng = np.random.default_rng(0)
+    rows = gd.input("rows", (length, 4, 16))
+    u, w = (gd.parameter(n, (rng.standard_normal((16, 16)) / 4).astype(np.float32)) for n in "uw")
+
+    def cell(h, a):
+        z = gd.nn.sigmoid(a + h @ w)
+        return (h * z + gd.tanh(a) * (1 - z),) * 2
+
+    h, _ = gd.scan(cell, gd.zeros((4, 16)), rows @ u)
+    h, outer = gd.scan(cell, h, rows * 2.0)
+    loss = gd.sum(gd.square(h)) + gd.sum(gd.sin(outer))
+    outputs = [loss, *gd.grad(loss, [u, w])]
+    data = rng.standard_normal((40, 4, 16)).astype(np.float32)
+    sizes = {} if length == 40 else {"steps": 40}
+    full = gd.compile([rows], outputs)
+    want, arena = full(data), full.plan_for(**sizes).arena_bytes
+    seconds = full.plan_for(**sizes).seconds
+    segmented = 0
+    for share in (0.9, 0.8, 0.7, 0.6, 0.5):
+        f = full.within(int(share * arena))
+        plan = f.plan_for(**sizes)
+        assert plan.arena_bytes <= share * arena and plan.seconds >= seconds
+        assert same(want, f(data)) and same(want, f.fork()(data))
+        seconds = plan.seconds
+        if "loops in segments of" in plan.summary():
+            segmented += 1
+            assert 0 < plan.recompute_seconds < plan.seconds and plan.recompute_flops > 0
+            assert any(d.label == "loop" and not d.kept and d.times == 1 for d in plan.decisions())
+    assert segmented >= 2
+    listed = gd.compile([rows], outputs, checkpoint=[h], memory_limit=int(0.7 * arena))
+    assert same(want, listed(data))
+
+
+def test_gradients_by_a_leaf_are_added_up_as_they_come():
+    """A weight that is used very often: its contributions are not all there at the end."""
+    w = gd.parameter("w", (np.random.default_rng(0).standard_normal((96, 96)) / 10).astype(np.float32))
+    x = gd.input("x", (2, 96))
+    h = x
+    for _ in range(60):
+        h = gd.tanh(h @ w)
+    loss = gd.mean(h * h)
+    f = gd.compile([x], [loss, gd.grad(loss, w)])
+    assert f.plan.arena_bytes < 25 * 96 * 96 * 4
+    data = np.ones((2, 96), np.float32)
+    hs = [data]
+    for _ in range(60):
+        hs.append(np.tanh(hs[-1] @ w.value))
+    g, total = hs[-1] / 96, 0.0  # of the mean of 2 x 96 squares
+    for before, after in zip(hs[-2::-1], hs[:0:-1]):
+        g = g * (1 - after * after)
+        total += before.T.astype("f8") @ g
+        g = g @ w.value.T
+    np.testing.assert_allclose(f(data)[1], total, rtol=1e-3, atol=1e-5)
+
+
 @pytest.mark.parametrize("debug", [False, "nan"])
 @pytest.mark.parametrize("length", [1, 6, 33])
 def test_a_limit_holds_with_control_flow_forks_and_bound_calls(length, debug):

@@ -214,15 +214,25 @@ typedef struct {
 } gd_steps;
 void gd_steps_free(gd_steps *steps);
 
-/* A schedule of n nodes under a byte limit, repeats allowed. Node v of cost[v] and size[v] is made from its inputs
- * in[in_at[v]] to in[in_at[v+1]-1]; order is one that runs; nodes that nobody reads are kept to the end. During a step its
- * inputs and its output are alive, and a copy lives until its last use. *out is the cheapest schedule found of those
- * whose peak is within the limit or, where none is, the one of the lowest peak found: out->peak tells. seconds is turned
- * into a budget of counted steps: the same seed gives the same schedule on every machine. cancel (may be NULL) is
- * polled: non-zero ends the search with the best found so far. GD_ERR_SHAPE: a cost or size is negative, not finite or
- * their sum too large, or the order is not a topological one of all nodes; GD_ERR_BOUNDS: a node's number is. */
-int gd_remat_plan(int64_t n, const double *cost, const int64_t *size, const int64_t *in_at, const int64_t *in,
-                  const int64_t *order, int64_t limit, double seconds, uint64_t seed, const volatile int *cancel,
+/* A graph of n nodes whose steps cost time and bytes. Node v of cost[v] and size[v] is made from its inputs
+ * in[in_at[v]] to in[in_at[v+1]-1]; order is one that runs. During a step its inputs, its output and work[v] more bytes
+ * (NULL: none) are alive; the output not where it takes the bytes of take[v], an input of its size, -1 for none (NULL:
+ * none at all), that is not used again. A copy lives until its last use; nodes that nobody reads are kept to the end.
+ * start: a schedule to begin from, n_start steps, or 0. */
+typedef struct {
+    int64_t n;
+    const double *cost;
+    const int64_t *size, *work, *take, *in_at, *in, *order, *start;
+    int64_t n_start;
+} gd_remat_graph;
+
+/* A schedule under a byte limit, repeats allowed: the cheapest found of those whose peak is within the limit or, where
+ * none is, the one of the lowest peak found: out->peak tells. seconds is turned into a budget of counted steps: the same
+ * seed gives the same schedule on every machine. cancel (may be NULL) is polled: non-zero ends the search with the best
+ * found so far. GD_ERR_SHAPE: a cost or size is negative, not finite or their sum too large, the order is not a
+ * topological one of all nodes, what is to be taken is no input of that size, start is no schedule; GD_ERR_BOUNDS: a
+ * node's number is. */
+int gd_remat_plan(const gd_remat_graph *graph, int64_t limit, double seconds, uint64_t seed, const volatile int *cancel,
                   gd_steps *out);
 
 /* A chain of n stages that run forward and then backward, in at most limit units of memory (the caller's: sizes are

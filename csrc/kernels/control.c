@@ -13,12 +13,14 @@
  *   Rows of ys and carries of steps that did not run are zero.
  *   With a segment length, rows are taken segment by segment in the loop's order: for each, the runs before the last
  *   one start from their carries' rows at its beginning (their reads) and write every row of it; operands "in segment"
- *   have the rows of one segment only. They are writes: room that nothing outside sees.
+ *   have the rows of one segment only. They are writes: room that nothing outside sees. A result's rows may be in the
+ *   place of rows that only the runs before the last one read, whose segment has been read when it is written.
  * branch   reads: a bool, operands; writes: results     [n_operands, n_results, program if true, program if false]
  */
 #include <string.h>
 
 #include "../program/inner.h"
+#include "params.h"
 
 typedef struct { int64_t read, write, rows, every, bytes, ping, pong; } carry_row;
 typedef struct { int64_t operand, local, bytes, spare; } step_row;   /* spare: where a result nobody wants goes */
@@ -185,6 +187,34 @@ static int check_condition(gd_prepare *p, const loop_block *b) {
     return status == GD_OK ? check_slot(p, b->condition, r->n_carry + r->n_captured, 1) : status;
 }
 
+/* whether read i is nothing but rows of so many bytes for the runs before the last one */
+static int is_read_before(const loop_block *b, int64_t i, int64_t bytes) {
+    int found = 0;
+    for (int64_t k = 0; k < b->n_runs; k++) {
+        const run_block *r = &b->runs[k];
+        for (int64_t j = 0; j < r->n_carry; j++)
+            if (r->carries[j].read == i) return 0;
+        for (int64_t j = 0; j < r->n_captured; j++)
+            if (r->captured[j] == i) return 0;
+        for (int64_t j = 0; j < r->n_sums; j++)
+            if (r->sums[j].read == i) return 0;
+        for (int64_t j = 0; j < r->n_xs; j++) {
+            if (r->xs[j].operand != i) continue;
+            if (!r->again || r->xs[j].bytes != bytes) return 0;
+            found = 1;
+        }
+    }
+    return found && b->count != i;
+}
+
+static void allow_in_place(gd_prepare *p, const loop_block *b) {
+    const run_block *r = &b->runs[b->n_runs - 1];
+    for (int64_t j = 0; j < r->n_ys; j++)
+        for (int64_t i = 0; r->ys[j].operand >= 0 && i < p->n_reads; i++)
+            if (is_read_before(b, i, r->ys[j].bytes) && gd_params_same(p, i, r->ys[j].operand))
+                p->may_alias[i * p->n_writes + r->ys[j].operand - p->n_reads] = 1;
+}
+
 int gd_prepare_loop(gd_prepare *p) {
     enum { HEAD = 5 };
     const int64_t *w = p->payload;
@@ -214,6 +244,7 @@ int gd_prepare_loop(gd_prepare *p) {
     b->pred_at = reserve(p, GD_ALIGN);
     b->state_at = reserve(p, b->n_runs * (int64_t)sizeof(gd_inner_run));
     if (b->condition_at < 0 || b->pred_at < 0 || b->state_at < 0) return GD_ERR_SHAPE;
+    if (b->segment > 0) allow_in_place(p, b);
     p->block = b;
     return GD_OK;
 }

@@ -4,8 +4,8 @@
  * Nodes are 0..n-1, each of a cost and a size, made from its inputs. A schedule is a list of nodes, repeats allowed,
  * each after copies of its inputs. A step makes a copy that lives until the last use before the next copy of the same
  * node, or, where nobody reads the node and this is its last copy, to the end. The peak is the largest total alive
- * during a step, its inputs and output included. Nothing here knows of instructions, of the caller's arrays or of time:
- * remat.c translates.
+ * during a step, its inputs, its work and its output included - the output not where it takes the bytes of an input
+ * whose last use this is. Nothing here knows of instructions, of the caller's arrays or of time: remat.c translates.
  */
 #ifndef GD_REMAT_H
 #define GD_REMAT_H
@@ -14,7 +14,10 @@
 typedef struct {
     int32_t n;
     const double *cost;                  /* finite, not negative; so is their sum */
-    const int64_t *size;                 /* not negative; so is their sum */
+    const int64_t *size, *work;          /* not negative; so is their sum. work: alive during the step only */
+    const int32_t *take;                 /* the input of equal size whose bytes the output may take; -1: none */
+    const uint8_t *taken;                /* whether some node may take this one's bytes */
+    int plain;                           /* no node has work or takes bytes */
     const int32_t *in_at, *in;           /* inputs of v: in[in_at[v]] to in[in_at[v+1]-1], none twice */
     const int32_t *out_at, *out;         /* its readers, likewise */
     const int32_t *order;                /* topological: every node once */

@@ -1,6 +1,6 @@
 /* remat_anneal.c: simulated annealing of a schedule on its slots (after Imanishi et al., with moves of several steps).
  *
- * The energy is the cost times how far the peak is over the limit; the exponent's part is played by a weight that rises
+ * The energy is the cost, and over the limit more by the share that the peak is over it, times a weight that rises
  * while the limit is missed and falls back to one while it is kept. Moves: make a value that lives idle through the
  * peak again before its next use, with those of its inputs that are gone; take out a step that is spare; put one
  * elsewhere; take one out and make room otherwise. A move that is refused is undone step by step.
@@ -12,6 +12,7 @@
 
 enum {
     PLATEAUS = 200,
+    TIDYING = 10,                        /* plateaus' worth of the budget for taking out what is spare at last */
     EDITS = 64,                          /* steps put and taken by one move, at most */
     MOVES_BETWEEN = 32,                  /* between looks at the budget */
 };
@@ -254,7 +255,7 @@ static int plateau(annealer *a, gd_budget *budget, double heat, int64_t share) {
 
 /* Takes out what need not be there: every spare step, the dearest first, without which the peak is no higher than it
  * may be. */
-static void prune(annealer *a) {
+static void prune(annealer *a, gd_budget *budget) {
     int64_t allowed = a->best.peak > a->r->limit ? a->best.peak : a->r->limit;
     for (int again = 1; again;) {
         double dearest = -1;
@@ -262,6 +263,8 @@ static void prune(annealer *a) {
         again = 0;
         for (int32_t k = 0; k < a->n_repeated; k++) {
             int32_t v = a->repeated[k];
+            if (!gd_budget_spend(budget, 4 + a->s.steps)) return;
+            a->s.steps = 0;
             if (a->r->cost[v] <= dearest) continue;
             for (int32_t c = 0; c < a->s.made[v].n && a->r->cost[v] > dearest; c++) {
                 int32_t slot = a->s.made[v].at[c];
@@ -279,7 +282,7 @@ static void prune(annealer *a) {
 
 static int run(annealer *a, gd_budget *budget) {
     gd_schedule now = {0};
-    int64_t share = budget->left / PLATEAUS;
+    int64_t share = budget->left / (PLATEAUS + TIDYING);
     double heat = HOTTEST * a->r->least / a->r->n;
     int status = GD_OK;
     for (int k = 0; k < PLATEAUS && status == GD_OK && budget->left > 0 && !gd_budget_cancelled(budget); k++) {
@@ -305,7 +308,7 @@ int gd_remat_anneal(const gd_remat *r, gd_budget *budget, uint64_t seed, gd_sche
     if (status == GD_OK) status = run(&a, budget);
     if (status == GD_OK && !spread(&a, &a.best)) status = GD_ERR_MEMORY;
     if (status == GD_OK) {
-        prune(&a);
+        prune(&a, budget);
         if (a.s.failed || !gd_slots_read(&a.s, &a.best)) status = GD_ERR_MEMORY;
     }
     if (status == GD_OK) status = gd_schedule_measure(r, &a.best);

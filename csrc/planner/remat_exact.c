@@ -25,7 +25,8 @@ typedef struct {
     double worth;                        /* a state that must cost as much is of no use */
     state *states;
     int32_t n, *table, *heap, *place, n_heap;        /* place: of a state in the heap */
-    int full;
+    int full;                            /* or the budget is spent */
+    gd_budget *budget;
 } searcher;
 
 static int64_t bytes_of(const searcher *s, uint32_t set) {
@@ -111,9 +112,10 @@ static void drop_some(searcher *s, int32_t from, uint32_t alive, int v, const in
                       int count, int64_t need) {
     if (need <= 0) {
         reach(s, alive | UINT32_C(1) << v, s->states[from].cost + s->r->cost[v], from, v);
+        if (!gd_budget_spend(s->budget, 100)) s->full = 1;
         return;
     }
-    for (; k < count && left[k] >= need; k++)
+    for (; k < count && left[k] >= need && !s->full; k++)
         drop_some(s, from, alive & ~(UINT32_C(1) << list[k]), v, list, left, k + 1, count, need - s->r->size[list[k]]);
 }
 
@@ -142,7 +144,7 @@ static void expand(searcher *s, int32_t x) {
 typedef enum { FOUND, NONE, GIVEN_UP } verdict;
 
 /* the cheapest schedule within s->limit of cost less than s->worth */
-static verdict cheapest(searcher *s, gd_budget *budget, int32_t *goal) {
+static verdict cheapest(searcher *s, int32_t *goal) {
     for (int32_t k = 0; k < 2 * STATES_MOST; k++) s->table[k] = UNSETTLED;
     s->n = s->n_heap = s->full = 0;
     reach(s, 0, 0, -1, -1);
@@ -152,7 +154,7 @@ static verdict cheapest(searcher *s, gd_budget *budget, int32_t *goal) {
         s->states[x].settled = 1;
         int32_t had = s->n;
         expand(s, x);
-        if (!gd_budget_spend(budget, 300 + 200 * (s->n - had)) || s->full) return GIVEN_UP;
+        if (!gd_budget_spend(s->budget, 300 + 100 * (s->n - had)) || s->full) return GIVEN_UP;
     }
     return NONE;
 }
@@ -169,7 +171,7 @@ static int trace(searcher *s, int32_t goal, gd_schedule *to) {
 }
 
 /* the least peak that any schedule has, between the largest step's and best's; and the cheapest schedule of it */
-static int lowest(searcher *s, gd_budget *budget, gd_schedule *best, gd_schedule *found, int *proved) {
+static int lowest(searcher *s, gd_schedule *best, gd_schedule *found, int *proved) {
     int64_t low = 0, high = best->peak;
     int status = GD_OK;
     for (int32_t v = 0; v < s->r->n; v++) {
@@ -181,7 +183,7 @@ static int lowest(searcher *s, gd_budget *budget, gd_schedule *best, gd_schedule
     while (low <= high) {                /* no schedule is below low; best is at high + 1 or what it was */
         int32_t goal;
         s->limit = low + (high - low) / 2;
-        verdict v = cheapest(s, budget, &goal);
+        verdict v = cheapest(s, &goal);
         if (v == GIVEN_UP) return GD_OK;
         if (v == NONE) { low = s->limit + 1; continue; }
         status = trace(s, goal, found);
@@ -194,7 +196,7 @@ static int lowest(searcher *s, gd_budget *budget, gd_schedule *best, gd_schedule
 }
 
 int gd_remat_exact(const gd_remat *r, gd_budget *budget, gd_schedule *best, int *proved) {
-    searcher s = {.r = r, .limit = r->limit, .worth = best->peak <= r->limit ? best->cost : 1e308};
+    searcher s = {.r = r, .budget = budget, .limit = r->limit, .worth = best->peak <= r->limit ? best->cost : 1e308};
     gd_schedule found = {0};
     int status = GD_OK;
     int32_t goal;
@@ -208,7 +210,7 @@ int gd_remat_exact(const gd_remat *r, gd_budget *budget, gd_schedule *best, int 
     s.heap = malloc(STATES_MOST * sizeof *s.heap);
     s.place = malloc(STATES_MOST * sizeof *s.place);
     if (!(s.states && s.table && s.heap && s.place)) status = GD_ERR_MEMORY;
-    else switch (cheapest(&s, budget, &goal)) {
+    else switch (cheapest(&s, &goal)) {
     case FOUND:
         status = trace(&s, goal, &found);
         if (status == GD_OK && !gd_schedule_copy(best, &found)) status = GD_ERR_MEMORY;
@@ -216,7 +218,7 @@ int gd_remat_exact(const gd_remat *r, gd_budget *budget, gd_schedule *best, int 
         break;
     case NONE:
         if (best->peak <= r->limit) *proved = 1;
-        else status = lowest(&s, budget, best, &found, proved);
+        else status = lowest(&s, best, &found, proved);
         break;
     case GIVEN_UP: break;
     }

@@ -144,7 +144,9 @@ static void make_room(walker *w, const policy *p, int32_t now, int64_t more) {
 /* One step: its inputs are alive and locked. */
 static int step(walker *w, const policy *p, int32_t v, int32_t now) {
     const gd_remat *r = w->r;
-    make_room(w, p, now, r->size[v]);
+    int32_t i = r->take[v];
+    int64_t shared = i >= 0 && w->lock[i] == 1 && next_use(w, i, now + 1) == NEVER ? r->size[v] : 0;
+    make_room(w, p, now, r->size[v] + r->work[v] - shared);
     keep(w, v);
     if (!gd_schedule_push(&w->walk, v)) return 0;
     for (int32_t e = r->in_at[v]; e < r->in_at[v + 1]; e++) w->lock[r->in[e]]--;

@@ -59,6 +59,15 @@ static void times_remove(gd_slots *s, gd_times *t, int32_t at) {
 
 /* ---- steps ---- */
 
+/* What takes the bytes of the k-th copy of v at the end of its life adds nothing there: sign -1 says so, 1 takes it
+ * back. To be called around whatever changes where a copy ends. */
+static void share(gd_slots *s, int32_t v, int32_t k, int sign) {
+    if (!s->r->taken[v]) return;
+    int32_t end = gd_slots_end(s, v, k), by = s->node[end];
+    if (end > s->made[v].at[k] && by >= 0 && s->r->take[by] == v) tree_add(s, end, end, sign * s->r->size[by]);
+    s->steps += 6;
+}
+
 int32_t gd_slots_end(const gd_slots *s, int32_t v, int32_t k) {
     const gd_times *made = &s->made[v], *used = &s->used[v];
     if (k + 1 == made->n && gd_remat_kept(s->r, v)) return s->length - 1;
@@ -79,18 +88,27 @@ int gd_slots_fits(gd_slots *s, int32_t v, int32_t slot) {
 void gd_slots_put(gd_slots *s, int32_t v, int32_t slot) {
     const gd_remat *r = s->r;
     gd_times *made = &s->made[v];
+    s->node[slot] = v;
     for (int32_t e = r->in_at[v]; e < r->in_at[v + 1]; e++) {
         int32_t i = r->in[e], k = gd_times_before(&s->made[i], slot) - 1, end = gd_slots_end(s, i, k);
+        share(s, i, k, 1);
         if (end < slot) tree_add(s, end + 1, slot, r->size[i]);
         times_insert(s, &s->used[i], gd_times_before(&s->used[i], slot), slot);
+        if (s->failed) return;
+        share(s, i, k, -1);
     }
     int32_t k = gd_times_before(made, slot), before = k ? gd_slots_end(s, v, k - 1) : -1;
+    if (k) share(s, v, k - 1, 1);
     times_insert(s, made, k, slot);
     if (s->failed) return;
-    if (k) tree_add(s, gd_slots_end(s, v, k - 1) + 1, before, -r->size[v]);
+    if (k) {
+        tree_add(s, gd_slots_end(s, v, k - 1) + 1, before, -r->size[v]);
+        share(s, v, k - 1, -1);
+    }
+    share(s, v, k, -1);
     tree_add(s, slot, gd_slots_end(s, v, k), r->size[v]);
+    tree_add(s, slot, slot, r->work[v]);
     s->cost += r->cost[v];
-    s->node[slot] = v;
     s->filled++;
     s->steps += 20;
 }
@@ -109,14 +127,22 @@ void gd_slots_take(gd_slots *s, int32_t slot) {
     gd_times *made = &s->made[v];
     int32_t k = gd_times_before(made, slot), end = gd_slots_end(s, v, k);
     int32_t before = k ? gd_slots_end(s, v, k - 1) : -1;
+    share(s, v, k, 1);
+    if (k) share(s, v, k - 1, 1);
     times_remove(s, made, k);
     tree_add(s, slot, end, -r->size[v]);
-    if (k) tree_add(s, before + 1, gd_slots_end(s, v, k - 1), r->size[v]);
+    tree_add(s, slot, slot, -r->work[v]);
+    if (k) {
+        tree_add(s, before + 1, gd_slots_end(s, v, k - 1), r->size[v]);
+        share(s, v, k - 1, -1);
+    }
     for (int32_t e = r->in_at[v]; e < r->in_at[v + 1]; e++) {
         int32_t i = r->in[e], c = gd_times_before(&s->made[i], slot) - 1;
+        share(s, i, c, 1);
         times_remove(s, &s->used[i], gd_times_before(&s->used[i], slot));
         int32_t now = gd_slots_end(s, i, c);
         if (now < slot) tree_add(s, now + 1, slot, -r->size[i]);
+        share(s, i, c, -1);
     }
     s->cost -= r->cost[v];
     s->node[slot] = -1;

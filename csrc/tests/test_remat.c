@@ -6,23 +6,30 @@
 enum { MOST = 40 };
 
 typedef struct {
-    int64_t n, size[MOST], at[MOST + 1], in[3 * MOST], order[MOST];
+    int64_t n, size[MOST], work[MOST], take[MOST], at[MOST + 1], in[3 * MOST], order[MOST];
     double cost[MOST];
 } graph;
 
-static graph random_graph(int64_t n) {
+/* shared: with workspace, and outputs that take the bytes of inputs */
+static graph random_graph(int64_t n, int shared) {
     graph g = {.n = n};
     for (int64_t v = 0; v < n; v++) {
         g.size[v] = random_below(30), g.cost[v] = (double)random_below(9), g.order[v] = v;
         int64_t reads = v ? random_below(4) : 0;
         g.at[v + 1] = g.at[v];
         while (reads--) g.in[g.at[v + 1]++] = v - 1 - random_below(v < 6 ? v : 6);
+        g.work[v] = shared && random_below(3) == 0 ? random_below(20) : 0, g.take[v] = -1;
+        if (shared && g.at[v] < g.at[v + 1] && random_below(3)) {
+            g.take[v] = g.in[g.at[v]];
+            g.size[v] = g.size[g.take[v]];
+        }
     }
     return g;
 }
 
 static int plan(const graph *g, int64_t limit, double seconds, const volatile int *cancel, gd_steps *out) {
-    return gd_remat_plan(g->n, g->cost, g->size, g->at, g->in, g->order, limit, seconds, 7, cancel, out);
+    const gd_remat_graph graph = {g->n, g->cost, g->size, g->work, g->take, g->at, g->in, g->order, NULL, 0};
+    return gd_remat_plan(&graph, limit, seconds, 7, cancel, out);
 }
 
 /* the least that is alive while each step's inputs and output are: what the steps use again later, and what stays */
@@ -47,8 +54,11 @@ static void replay(const graph *g, const gd_steps *s) {
         if (made[v] >= 0 && !read[v]) until[made[v]] = s->n - 1;
     }
     for (int64_t t = 0; t < s->n; t++) {
-        int64_t live = 0;
+        int32_t v = s->step[t];
+        int64_t live = g->work[v];
         for (int64_t u = 0; u <= t; u++) live += until[u] >= t ? g->size[s->step[u]] : 0;
+        for (int64_t u = t; g->take[v] >= 0 && u-- > 0;)
+            if (s->step[u] == g->take[v]) { live -= until[u] == t ? g->size[v] : 0; break; }
         peak = live > peak ? live : peak;
     }
     CHECK(peak == s->peak && fabs(cost - s->cost) < 1e-9);
@@ -56,13 +66,17 @@ static void replay(const graph *g, const gd_steps *s) {
 }
 
 static void test_graph(int round) {
-    graph g = random_graph(1 + random_below(round % 2 ? 12 : MOST));
+    graph g = random_graph(1 + random_below(round % 2 ? 12 : MOST), round % 3 == 0);
     gd_steps all, some;
     CHECK(plan(&g, INT64_C(1) << 60, 0.01, NULL, &all) == GD_OK);
     replay(&g, &all);
     CHECK(plan(&g, all.peak * (3 + round % 7) / 10, 0.002, NULL, &some) == GD_OK);
     replay(&g, &some);
     CHECK(some.peak <= all.peak && some.cost >= all.cost);
+    gd_steps_free(&some);
+    const gd_remat_graph again = {g.n, g.cost, g.size, g.work, g.take, g.at, g.in, g.order, g.order, g.n};
+    CHECK(gd_remat_plan(&again, all.peak / 2, 0.002, 7, NULL, &some) == GD_OK);
+    replay(&g, &some);
     gd_steps_free(&some);
     int cancelled = 1;
     if (plan(&g, all.peak / 2, 1e6, &cancelled, &some) == GD_OK) replay(&g, &some), gd_steps_free(&some);
@@ -108,7 +122,7 @@ static void test_chain(void) {
 }
 
 static void test_refusals(void) {
-    graph good = random_graph(6), g = good;
+    graph good = random_graph(6, 0), g = good;
     gd_steps out;
     g.cost[2] = NAN;
     CHECK(plan(&g, 9, 0.01, NULL, &out) == GD_ERR_SHAPE);
@@ -118,6 +132,12 @@ static void test_refusals(void) {
     CHECK(plan(&g, 9, 0.01, NULL, &out) == GD_ERR_SHAPE);
     g = good, g.order[5] = 6;
     CHECK(plan(&g, 9, 0.01, NULL, &out) == GD_ERR_BOUNDS);
+    g = good, g.take[0] = 5;
+    CHECK(plan(&g, 9, 0.01, NULL, &out) == GD_ERR_SHAPE);
+    g = good, g.work[1] = -1;
+    CHECK(plan(&g, 9, 0.01, NULL, &out) == GD_ERR_SHAPE);
+    gd_remat_graph start = {g.n, g.cost, g.size, NULL, NULL, g.at, g.in, g.order, g.order, 3};
+    CHECK(gd_remat_plan(&start, 9, 0.01, 7, NULL, &out) == GD_ERR_SHAPE);
     g = good, g.n = 0;
     CHECK(plan(&g, 0, 0.01, NULL, &out) == GD_OK && out.n == 0);
     gd_steps_free(&out);

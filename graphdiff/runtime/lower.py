@@ -22,6 +22,7 @@ from . import _core
 
 HEADER_WORDS, VALUE_WORDS = 16, 6
 PLACE_SECONDS = 0.05  # a nominal budget: the search counts steps, not time
+PLACE_SECONDS_LIMIT = 0.4  # the same where a limit would be kept with less
 _KIND = {
     ARENA: _core.VALUE_ARENA, INPUT: _core.VALUE_INPUT, OUTPUT: _core.VALUE_OUTPUT, PARAM: _core.VALUE_PARAM,
     CONST: _core.VALUE_CONST,
@@ -144,11 +145,11 @@ class Nested:
         return self.template.fill(env, *place(self.lifetimes, env)[:2])
 
 
-def place(lifetimes: Lifetimes, env: Mapping[str, int]) -> tuple[np.ndarray, int, int]:
+def place(
+    lifetimes: Lifetimes, env: Mapping[str, int], seconds: float = PLACE_SECONDS
+) -> tuple[np.ndarray, int, int]:
     """Offsets of each unit, the arena's bytes, and the lower bound."""
-    return arena.place(
-        lifetimes.first, [n + 1 for n in lifetimes.last], lifetimes.sizes(env), PLACE_SECONDS, align=ALIGN
-    )
+    return arena.place(lifetimes.first, [n + 1 for n in lifetimes.last], lifetimes.sizes(env), seconds, align=ALIGN)
 
 
 def _pack_constants(buffers: Sequence[Buffer]) -> tuple[bytes, dict[Buffer, int]]:

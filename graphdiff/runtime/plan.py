@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..ir.dims import evaluate
+from ..ir.graph import Node
+from ..ops.registry import Loop
 from ..schedule.cost import Costs
 from ..schedule.instruction import ARENA, Buffer, Instruction
 from ..schedule.memory import Lifetimes
@@ -105,8 +107,9 @@ class Plan:
 
     @property
     def recompute_seconds(self) -> float:
-        """The part of ``seconds`` for instructions that are repeated."""
-        return sum(self._seconds(i) for i in self._order if i.recompute)
+        """The part of ``seconds`` for what is repeated: instructions, and loops that others run again."""
+        again = [i for i in self._order if i.recompute or i.repeated != 0]
+        return sum(self._seconds(i) * self._costs.repetition(i, self.sizes) for i in again)
 
     def _seconds(self, i: Instruction) -> float:
         return self._costs.seconds(i, self.sizes)
@@ -161,20 +164,31 @@ class Plan:
         Example: ``[d.label for d in f.plan.decisions() if not d.kept]``."""
         whole = self.everything()
         peak = int(whole.timeline().argmax()) if whole._order else 0
-        times: dict[Instruction, int] = {}
+        # loops in segments are other instructions than those that keep all their rows: told by what they compute
+        times: dict[tuple[Node, ...], int] = {}
+        stored: dict[tuple[Node, ...], int] = {}
         for i in self._order:
             if i.recompute:
-                times[i.first] = times.get(i.first, 0) + 1
+                times[i.nodes] = times.get(i.nodes, 0) + 1
+            elif len(i.nodes) == 1:
+                stored[i.nodes] = self._written(i)
         later = {b for i in whole._order if i.phase != "forward" for b in i.reads}
         rows = []
         for i in whole._order:
-            n = times.get(i, 0)
+            n = times.get(i.nodes, 0)
+            if n == 0 and _is_loop(i) and stored.get(i.nodes, 0) < self._written(i):
+                n = 1
             for b in i.writes:
                 if b.kind == ARENA and i.phase == "forward" and b not in i.workspace and (b in later or n):
                     u = whole._lifetimes.unit[b]
                     lives = whole._lifetimes.first[u] <= peak <= whole._lifetimes.last[u]
                     rows.append(self._decision(i, b, n, lives, b in later))
         return tuple(rows)
+
+    def _written(self, i: Instruction) -> int:
+        """Bytes in the arena that an instruction leaves."""
+        return sum(evaluate(b.count, self.sizes) * b.dtype.itemsize
+                   for b in i.writes if b.kind == ARENA and b not in i.workspace)  # fmt: skip
 
     def _decision(self, i: Instruction, b: Buffer, n: int, at_peak: bool, later: bool) -> Decision:
         size = evaluate(b.count, self.sizes) * b.dtype.itemsize
@@ -198,7 +212,7 @@ class Plan:
         gap = 100 * (self.arena_bytes / self.lower_bound_bytes - 1) if self.lower_bound_bytes else 0.0
         seconds = self.seconds
         text = (
-            f"{self.name}{at}: {len(self._order)} instructions, {self.flops:,} flops, "
+            f"{self.name}{at}: {len(self._order)} instruction{'s' * (len(self._order) != 1)}, {self.flops:,} flops, "
             f"predicted {seconds * 1e3:.3g} ms; "
             f"arena {self.arena_bytes:,} bytes ({self.scratch_bytes:,} of them scratch), "
             f"{gap:.1f} % above the lower bound of {self.lower_bound_bytes:,}"
@@ -207,11 +221,11 @@ class Plan:
             peak = self.instructions[int(self.timeline().argmax())]
             source = f", {peak.source}" if peak.source else ""
             text += f", which instruction {peak.index} sets ({peak.name}, {peak.phase}{source})"
-        repeated = sum(i.recompute for i in self._order)
+        repeated = sum(i.recompute or evaluate(i.repeated, self.sizes) > 0 for i in self._order)
         if repeated:
             again = self.recompute_seconds
             more = 100 * again / (seconds - again) if seconds > again else 0.0
-            text += (f"; {repeated} instructions repeated for {self.recompute_flops:,} flops, "
+            text += (f"; {repeated} instruction{'s' * (repeated > 1)} repeated for {self.recompute_flops:,} flops, "
                      f"predicted {again * 1e3:.3g} ms (+{more:.1f} %)")  # fmt: skip
         if self.memory_limit is not None:
             policy = f" ({self._policy})" if self._policy else ""
@@ -246,3 +260,7 @@ class Plan:
 
     def __repr__(self) -> str:
         return f"<Plan {self.summary()}>"
+
+
+def _is_loop(i: Instruction) -> bool:
+    return len(i.nodes) == 1 and type(i.nodes[0].op.kernel) is Loop

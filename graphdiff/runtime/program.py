@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import importlib.util
+import math
 import os
 import threading
 from collections import OrderedDict
@@ -20,18 +21,19 @@ from ..errors import CompileError, FeedError, GraphError, MemoryLimitError
 from ..ir.dims import Dim, Size, evaluate, names_of, substitute
 from ..ir.graph import Graph, Node, Value
 from ..ir.text import type_text
-from ..ops.registry import Call, Guard, Reduce, Tile
+from ..ops.registry import Call, Guard, Loop, Reduce, Tile
 from ..ops.tensor import call_text
+from ..schedule.candidates import Schedule, Way
 from ..schedule.checkpoint import Every, recompute, segments
 from ..schedule.cost import NOMINAL, Costs
 from ..schedule.instruction import ARENA, Buffer, Instruction
-from ..schedule.limit import Candidates, Chosen, Laid, Schedule
+from ..schedule.limit import Choice, Chosen, Laid
 from ..schedule.memory import ALIGN, Lifetimes
 from ..schedule.order import arrange
 from ..schedule.select import Selected, select
 from ..transforms.simplify import simplify
 from . import _core
-from .lower import Nested, Template, place
+from .lower import PLACE_SECONDS, PLACE_SECONDS_LIMIT, Nested, Template, place
 from .plan import Plan
 
 
@@ -49,6 +51,9 @@ _core.load_blas(_blas())
 
 PLAN_SECONDS = 2.0  # what the search for a schedule within a limit takes, nominally, at most
 KEPT_PLANS = 8  # sizes of which the plan and the core program are remembered
+
+
+Slots = tuple[Any, Any, Any]  # buffers of inputs, outputs and parameters
 
 
 class Layout(NamedTuple):
@@ -83,14 +88,10 @@ class Program:
         self.limit = limit
         self.debug = debug
         self.checkpoint = checkpoint
-        selected = select(graph, checks, phases(graph), partial(compile_inner, checkpoint=checkpoint), checkpoint)
-        self.slots = (selected.inputs, selected.outputs, selected.parameters)
-        order = arrange(selected, write_through=not debug)
-        kept = None if checkpoint is None else self._kept(order, checkpoint, selected)
-        del selected  # where every value lies: as large as the graph
-        self.pinned = kept if isinstance(checkpoint, (list, tuple)) else None
-        self.unlimited = order
-        self.order = order if kept is None else recompute(order, kept)
+        self.checks = checks
+        self.way, self.slots, kept = self._way(checkpoint, "")
+        self.unlimited = self.way.order
+        self.order = self.unlimited if kept is None else recompute(self.unlimited, kept)
         self.lifetimes = Lifetimes(self.order, inplace=not debug)
         self.template = Template(self.order, self.lifetimes, self.slots)
         sized = _sized(graph)
@@ -98,7 +99,7 @@ class Program:
         self.conditions = _conditions(sized)
         self._layouts: OrderedDict[tuple[int, ...], Layout] = OrderedDict()
         self._lock = threading.Lock()
-        self._pool: dict[tuple[int, ...], Candidates] = {}  # shared by all limits
+        self._pool: dict[tuple[int, ...], tuple[Choice, list[Slots]]] = {}  # shared by all limits
         self._planning = threading.Lock()
 
     def within(self, limit: int | None) -> Program:
@@ -107,6 +108,30 @@ class Program:
         other.limit = limit
         other._layouts, other._lock = OrderedDict(), threading.Lock()
         return other
+
+    def _way(self, loops: Any, text: str) -> tuple[Way, Slots, set[Buffer] | None]:
+        """The graph's instructions with ``loops`` as the policy for them, and what the checkpointing policy keeps."""
+        graph, checkpoint = self.graph, self.checkpoint
+        selected = select(graph, self.checks, phases(graph), partial(compile_inner, checkpoint=loops), loops)
+        slots = (selected.inputs, selected.outputs, selected.parameters)
+        order = arrange(selected, write_through=not self.debug)
+        kept = None if checkpoint is None else self._kept(order, checkpoint, selected)
+        pinned = kept if isinstance(checkpoint, (list, tuple)) else None
+        return Way(order, pinned, selected.kept, text), slots, kept
+
+    def _ways(self, env: Mapping[str, int]) -> Iterator[tuple[Way, Slots]]:
+        """The instructions to choose schedules of: those that keep everything and, unless the checkpointing policy says
+        how loops run, those of loops in segments of some lengths."""
+        yield self.way, self.slots
+        if self.checkpoint is not None and self.way.pinned is None:
+            return
+        lengths = {evaluate(n.attrs["length"], env) for n in every_node(self.graph) if type(n.op.kernel) is Loop}
+        longest = max(lengths, default=0)
+        root = math.isqrt(max(longest - 1, 0)) + 1
+        for k in sorted({max(2, root // 2), root, 2 * root, 4 * root}):
+            if k < longest:
+                way, slots, _ = self._way(Every(k), f"loops in segments of {k}")
+                yield way, slots
 
     def _kept(self, order: Sequence[Instruction], checkpoint: Any, selected: Selected) -> set[Buffer]:
         if checkpoint == "sqrt" or isinstance(checkpoint, Every):
@@ -229,31 +254,35 @@ class Program:
         """The cheapest layout within the byte limit. Raises MemoryLimitError."""
         assert self.limit is not None
 
-        def lay_out(c: Schedule) -> Laid:
-            offsets, arena_bytes, bound = place(c.lifetimes, env)
-            template = Template(c.order, c.lifetimes, self.slots)
+        choice, slots = self._choice(env)
+
+        def lay_out(c: Schedule, way: int, hard: bool) -> Laid:
+            offsets, arena_bytes, bound = place(c.lifetimes, env, PLACE_SECONDS_LIMIT if hard else PLACE_SECONDS)
+            template = Template(c.order, c.lifetimes, slots[way])
             program = _core.Program(template.fill(env, offsets, arena_bytes), template.constants)
             return Laid(offsets, arena_bytes, bound, arena_bytes + self._scratch(program))
 
-        chosen = self._candidates(env).choose(self.limit, lay_out)
+        chosen = choice.choose(self.limit, lay_out)
         c, laid = chosen.schedule, chosen.laid
         scratch = laid.total - laid.arena_bytes
         if not chosen.fits:
             raise self._nothing_fits(env, chosen, scratch)
-        template = Template(c.order, c.lifetimes, self.slots)
+        template = Template(c.order, c.lifetimes, slots[chosen.way])
         program = _core.Program(template.fill(env, laid.offsets, laid.arena_bytes), template.constants)
         plan = Plan(self.graph.name, c.order, c.lifetimes, env, laid.offsets, laid.arena_bytes, laid.bound, scratch,
                     self.costs, self.limit, chosen.text, self._everything(env))  # fmt: skip
         return Layout(plan, program, c.order, template)
 
-    def _candidates(self, env: dict[str, int]) -> Candidates:
-        """The schedules to choose from at these sizes, which are the same for every limit: the last ones are kept."""
+    def _choice(self, env: dict[str, int]) -> tuple[Choice, list[Slots]]:
+        """The schedules to choose from at these sizes, which are the same for every limit: the last ones are kept. And
+        where feeds, results and parameters are, for each way."""
         key = tuple(env[n] for n in self.names)
         with self._planning:
             if key not in self._pool:
                 self._pool.clear()
-                self._pool[key] = Candidates(self.unlimited, env, self.pinned, not self.debug, self.costs,
-                                             self.plan_seconds)  # fmt: skip
+                ways, slots = zip(*self._ways(env))
+                choice = Choice(ways, env, not self.debug, self.costs, self.plan_seconds)
+                self._pool[key] = choice, list(slots)
             return self._pool[key]
 
     def _nothing_fits(self, env: Mapping[str, int], chosen: Chosen, scratch: int) -> MemoryLimitError:

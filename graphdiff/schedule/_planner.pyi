@@ -8,7 +8,7 @@ def arena_place(
 ) -> tuple[npt.NDArray[np.int64], int, int]: ...
 def remat_plan(
     cost: npt.ArrayLike, size: npt.ArrayLike, in_at: npt.ArrayLike, inputs: npt.ArrayLike, order: npt.ArrayLike,
-    limit: int, seconds: float, seed: int,
+    limit: int, seconds: float, seed: int, work: npt.ArrayLike, take: npt.ArrayLike, start: npt.ArrayLike,
 ) -> tuple[npt.NDArray[np.int64], int, float]: ...  # fmt: skip
 
 class Chain:

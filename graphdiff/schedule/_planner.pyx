@@ -5,7 +5,7 @@ Owns: the crossing of pointers, and that Ctrl-C ends a search. Callers have chec
 read; C checks it again, and what it refuses is a ValueError. No memory for a search is a MemoryError.
 
     arena_place(lower, upper, size, align, seconds) -> (offsets, peak, bound)
-    remat_plan(cost, size, in_at, inputs, order, limit, seconds, seed) -> (schedule, peak, cost)
+    remat_plan(cost, size, in_at, inputs, order, limit, seconds, seed, work, take, start) -> (schedule, peak, cost)
     Chain(forward, backward, state, tape, passing, working, limit)      cost(stages, limit), plan(stages, limit)
 """
 import threading
@@ -106,26 +106,29 @@ def arena_place(lower, upper, size, int64_t align, double seconds):
     return offsets, peak, bound
 
 
-def remat_plan(cost, size, in_at, inputs, order, int64_t limit, double seconds, uint64_t seed):
-    """A schedule as an int64 array, its peak and its cost. Node v reads inputs[in_at[v]:in_at[v + 1]]."""
+def remat_plan(cost, size, in_at, inputs, order, int64_t limit, double seconds, uint64_t seed, work, take, start):
+    """A schedule as an int64 array, its peak and its cost. Node v reads inputs[in_at[v]:in_at[v + 1]]; `start` is a
+    schedule to begin from, or empty."""
     cdef cnp.ndarray costs = floats(cost), sizes = integers(size), at = integers(in_at), reads = integers(inputs)
-    cdef cnp.ndarray given = integers(order)
+    cdef cnp.ndarray given = integers(order), more = integers(work), takes = integers(take), begin = integers(start)
     cdef int64_t n = costs.shape[0]
     if sizes.shape[0] != n or given.shape[0] != n or at.shape[0] != n + 1 or reads.shape[0] < at[n]:
         raise ValueError("cost, size, in_at, inputs and order differ in length")
+    if more.shape[0] != n or takes.shape[0] != n:
+        raise ValueError("work and take differ from cost in length")
     stop = Flag()
 
     def search():
         cdef Flag flag = stop
         cdef gd_steps out
-        cdef const double *c = floats_of(costs)
-        cdef const int64_t *s = ints_of(sizes)
-        cdef const int64_t *a = ints_of(at)
-        cdef const int64_t *i = ints_of(reads)
-        cdef const int64_t *o = ints_of(given)
+        cdef gd_remat_graph graph
         cdef int status
+        graph.n, graph.n_start = n, begin.shape[0]
+        graph.cost, graph.size, graph.work, graph.take = floats_of(costs), ints_of(sizes), ints_of(more), ints_of(takes)
+        graph.in_at, graph.inputs, graph.order = ints_of(at), ints_of(reads), ints_of(given)
+        graph.start = ints_of(begin)
         with nogil:
-            status = gd_remat_plan(n, c, s, a, i, o, limit, seconds, seed, &flag.value, &out)
+            status = gd_remat_plan(&graph, limit, seconds, seed, &flag.value, &out)
         peak, total = out.peak, out.cost
         return status, (steps_of(&out), peak, total) if status == GD_OK else None
 

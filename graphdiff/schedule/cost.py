@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import CompileError
 from ..ir.dims import evaluate
-from .instruction import Instruction
+from .instruction import Instruction, Step
 
 Points = tuple[tuple[float, float], ...]
 
@@ -108,6 +108,14 @@ class Costs:
         seconds = self._by_rates(i, env)
         return seconds * self.factors.get(key_of(i), 1.0) if self.factors else seconds
 
+    def repetition(self, i: Instruction, env: Mapping[str, int]) -> float:
+        """Which part of an instruction's time is repetition: of a loop that runs others again theirs, whose programs
+        come before its own."""
+        if i.recompute or evaluate(i.repeated, env) == 0:
+            return float(i.recompute)
+        times = [sum(self._by_rates(j, env) for j in n.instructions) for step in i.steps for n in _inner(step)]
+        return sum(times[:-1]) / sum(times)
+
     def ceiling(self, i: Instruction, env: Mapping[str, int]) -> Ceiling:
         """What no instruction of so many flops and bytes goes below: its flops at the best rate of any product, its
         bytes at the rate of a copy of as many."""
@@ -126,7 +134,7 @@ class Costs:
         dtype = _dtype(i)
         seconds = 0.0
         for step in i.steps:
-            inner = [item for item in step.payload if hasattr(item, "instructions")]
+            inner = _inner(step)
             if inner:
                 runs = (flops + evaluate(i.repeated, env)) / max(1, sum(evaluate(n.flops, env) for n in inner))
                 seconds += max(1.0, runs) * sum(self._by_rates(j, env) for n in inner for j in n.instructions)
@@ -150,6 +158,11 @@ def key_of(i: Instruction) -> tuple[str, str]:
 def bytes_of(i: Instruction, env: Mapping[str, int]) -> int:
     """Bytes read and written, each buffer once."""
     return sum(evaluate(b.count, env) * b.dtype.itemsize for b in {*i.reads, *i.writes})
+
+
+def _inner(step: Step) -> list[Any]:
+    """The programs that a step runs."""
+    return [item for item in step.payload if hasattr(item, "instructions")]
 
 
 def _dtype(i: Instruction) -> str:

@@ -25,6 +25,7 @@ from ..ops.registry import Index, Nothing, Reduce, Strided, Tile, View
 _BY_ROW = frozenset({"sum", "prod", "max", "min"})  # the reductions that there are row_ micro-operations for
 
 GROUP_LIMIT = 160  # micro-operations in one group: compile time and registers stay bounded
+LOAD_LIMIT = 16  # results of products and the like that one group reads: all of them are in memory until it runs
 
 
 _EARLIER = {"forward": 0, "backward": 1, "update": 2}
@@ -33,13 +34,14 @@ _EARLIER = {"forward": 0, "backward": 1, "update": 2}
 class Group:
     """Nodes that run as one instruction. ``shape`` is None for kinds that are never fused."""
 
-    __slots__ = ("nodes", "shape", "phase", "axes", "row", "position", "merged")
+    __slots__ = ("nodes", "shape", "phase", "axes", "row", "loads", "position", "merged")
 
     def __init__(self, node: Node, shape: Shape | None, phase: str, axes: tuple[int, ...] | None = None):
         self.nodes = [node]
         self.shape = shape
         self.phase = phase
         self.axes = axes  # of the reductions that leave it: all the same
+        self.loads = 0  # how many results of nodes of other kinds its nodes read
         self.row = 0  # how many last dimensions make a row, where values are reduced along rows inside
         self.position = 0
         self.merged: Group | None = None
@@ -70,6 +72,16 @@ class Users:
     def of(self, node: Node) -> Node:
         return self.base.get(node, node)
 
+    def loads(self, node: Node) -> int:
+        """How many operands of ``node`` are results of nodes that never join a group."""
+        n = 0
+        for v in node.inputs:
+            kind = type(v.node.op.kernel)
+            if kind is View:
+                kind = type(self.of(v.node).op.kernel)
+            n += kind not in _JOINING
+        return n
+
 
 def is_free(node: Node) -> bool:
     """Whether a value needs no instruction wherever it is read: leaves, indices, views."""
@@ -77,6 +89,7 @@ def is_free(node: Node) -> bool:
 
 
 _FREE = (Nothing, Index, View)
+_JOINING = frozenset((Nothing, Index, View, Tile, Reduce))
 
 
 def group(nodes: list[Node], kept: Iterable[Value], phases: dict[Node, str]) -> tuple[list[Group], dict[Node, Group]]:
@@ -109,6 +122,7 @@ def _trees(nodes: list[Node], users: Users, forced: set[Node], phases: dict[Node
             continue
         phase = phases[node]
         target = asked.pop(node, None)
+        loads = users.loads(node) if kind is Tile else 0
         if node in forced:
             target = None
         if kind is Tile:
@@ -120,6 +134,7 @@ def _trees(nodes: list[Node], users: Users, forced: set[Node], phases: dict[Node
                 (target.shape is not shape and target.shape != shape and (shape != () or target.shape is None))
                 or target.phase != phase
                 or len(target.nodes) >= GROUP_LIMIT
+                or target.loads + loads > LOAD_LIMIT
             ):
                 target = None
         elif kind is Reduce:
@@ -139,6 +154,7 @@ def _trees(nodes: list[Node], users: Users, forced: set[Node], phases: dict[Node
             target = Group(node, shape, phase, node.attrs["axes"])
         else:
             target = Group(node, None, phase)
+        target.loads += loads
         group_of[node] = target
         for v in node.inputs:
             asked[v.node] = target if asked.get(v.node, target) is target else None
@@ -265,6 +281,7 @@ def _merge(
             if other.phase != owner.phase and not _meet(other, owner, group_of, users, phases, forced):
                 continue
             other.nodes.extend(owner.nodes)
+            other.loads += owner.loads
             other.axes = other.axes or owner.axes
             other.phase = owner.phase
             owner.merged = other
@@ -317,7 +334,7 @@ def _may_merge(first: Group, second: Group, deps: dict[Node, bool], group_of: di
         return False
     if first.axes is not None and second.axes is not None and first.axes != second.axes:
         return False
-    if len(first.nodes) + len(second.nodes) > GROUP_LIMIT:
+    if len(first.nodes) + len(second.nodes) > GROUP_LIMIT or first.loads + second.loads > LOAD_LIMIT:
         return False
     for source, direct in deps.items():
         owner = group_of[source]

@@ -14,9 +14,19 @@ cdef extern from "graphdiff.h" nogil:
         double cost
     void gd_steps_free(gd_steps *steps) noexcept
 
-    int gd_remat_plan(int64_t n, const double *cost, const int64_t *size, const int64_t *in_at, const int64_t *inputs,
-                      const int64_t *order, int64_t limit, double seconds, uint64_t seed, const volatile int *cancel,
-                      gd_steps *out) noexcept
+    ctypedef struct gd_remat_graph:
+        int64_t n
+        const double *cost
+        const int64_t *size
+        const int64_t *work
+        const int64_t *take
+        const int64_t *in_at
+        const int64_t *inputs "in"
+        const int64_t *order
+        const int64_t *start
+        int64_t n_start
+    int gd_remat_plan(const gd_remat_graph *graph, int64_t limit, double seconds, uint64_t seed,
+                      const volatile int *cancel, gd_steps *out) noexcept
 
     ctypedef struct gd_chain
     int gd_chain_create(int64_t n, const double *forward, const double *backward, const int64_t *state,

@@ -30,24 +30,29 @@ class Rematerialised(NamedTuple):
 
 def rematerialise(
     cost: Sequence[float], size: Sequence[int], inputs: Sequence[Iterable[int]], order: Sequence[int], limit: int,
-    seconds: float = 15.0, seed: int = 0,
+    seconds: float = 15.0, seed: int = 0, *, workspace: Sequence[int] | None = None,
+    inplace: Sequence[int] | None = None, start: Sequence[int] = (),
 ) -> Rematerialised:  # fmt: skip
     """The cheapest schedule found of a graph whose peak is no more than ``limit`` bytes; nodes may run several times.
 
     Node ``v`` costs ``cost[v]``, makes ``size[v]`` bytes and reads the nodes ``inputs[v]``; ``order`` lists every node
     once, each after its inputs. During a step its inputs and its output are alive. A copy lives from the step that
-    makes it to its last use before the node runs again; nodes that nobody reads are kept to the end.
+    makes it to its last use before the node runs again; nodes that nobody reads are kept to the end. ``workspace[v]``
+    more bytes are alive during v's step (0 unless given), and its output takes no bytes of its own where this is the
+    last use of ``inplace[v]``, one of its inputs, of the same size (-1: of none).
 
-    Where the order fits as it is it is returned. Where nothing is found that fits, the schedule is the one of the
-    smallest peak found: ``.peak > limit`` tells. Graphs of up to 25 nodes are solved exactly, as far as the seconds
-    reach: the cost is then the least there is, or the peak the least where nothing fits.
+    Where the order fits as it is it is returned; ``start`` is a schedule to begin from where it does not. Where nothing
+    is found that fits, the schedule is the one of the smallest peak found: ``.peak > limit`` tells. Graphs of up to 25
+    nodes without workspace and sharing are solved exactly, as far as the seconds reach: the cost is then the least
+    there is, or the peak the least where nothing fits.
 
     ``seconds`` is nominal, a number of search steps: the same arguments give the same schedule on every machine.
     Ctrl-C ends the search with KeyboardInterrupt. A larger limit can by chance come out dearer: whoever asks for
     several limits goes from the smallest to the largest and keeps the cheapest schedule so far, which fits them all.
 
     Raises GraphError (a ValueError) for costs that are negative or not finite, sizes that are negative or add up to
-    more than 2**60, ids out of range, and an order that misses, repeats or runs a node before its inputs.
+    more than 2**60, ids out of range, an order that misses, repeats or runs a node before its inputs, sharing with what
+    is no input of that size, and a ``start`` that misses a node or runs one before its inputs.
 
     Example: ``rematerialise([1, 1, 1], [4, 4, 4], [[], [0], [0, 1]], [0, 1, 2], limit=12).schedule`` is ``[0, 1, 2]``.
     """
@@ -67,13 +72,25 @@ def rematerialise(
     if most < 0:
         raise GraphError(f"rematerialise: a limit of {most} bytes")
     (time,) = _numbers("seconds", [seconds])
-    (start,) = _integers("seed", [seed])
+    (first,) = _integers("seed", [seed])
+    work = [0] * n if workspace is None else _integers("workspace", workspace)
+    take = [-1] * n if inplace is None else _integers("inplace", inplace)
+    if not len(work) == len(take) == n:
+        raise GraphError(f"rematerialise: {n} costs, {len(work)} of workspace and {len(take)} of inplace")
+    if min(work, default=0) < 0 or total + sum(work) > MOST_BYTES:
+        raise GraphError("rematerialise: workspace is negative, or more than 2**60 bytes with all sizes")
+    for v, i in enumerate(take):
+        if i >= 0 and (i not in reads[v] or sizes[i] != sizes[v]):
+            raise GraphError(f"rematerialise: node {v} is to take the bytes of {i}, no input of its size")
+    begin = _integers("start", start)
+    _check_start(begin, reads)
     at, flat = [0], []
     for r in reads:
         flat += r
         at.append(len(flat))
     try:
-        found = _planner.remat_plan(costs, sizes, at, flat, given, min(most, MOST_BYTES), time, start % 2**64)
+        found = _planner.remat_plan(costs, sizes, at, flat, given, min(most, MOST_BYTES), time, first % 2**64, work,
+                                    take, begin)  # fmt: skip
     except ValueError:
         raise GraphError("rematerialise: costs or numbers of nodes are too large") from None
     return Rematerialised(found[0].tolist(), found[1], found[2])
@@ -174,3 +191,16 @@ def _check_order(order: list[int], reads: list[list[int]]) -> None:
         done[v] = True
     if len(order) != n:
         raise GraphError(f"rematerialise: order has {len(order)} of {n} nodes")
+
+
+def _check_start(start: list[int], reads: list[list[int]]) -> None:
+    """Raises GraphError unless ``start`` is empty or a schedule."""
+    done = [False] * len(reads)
+    for t, v in enumerate(start):
+        if not 0 <= v < len(reads):
+            raise GraphError(f"rematerialise: start has node {v}, there are {len(reads)}")
+        if not all(done[i] for i in reads[v]):
+            raise GraphError(f"rematerialise: step {t} of start runs node {v} before its inputs")
+        done[v] = True
+    if start and not all(done):
+        raise GraphError(f"rematerialise: start never runs node {done.index(False)}")

@@ -77,9 +77,14 @@ class _Build:
         self.rooms: list[Buffer] = []  # for the rows of one segment: the last writes
         self.room: dict[Any, Any] = {}
         self.segment: Size = 0
+        self.before: dict[Buffer, Size] = {}  # what is read only as rows for the loops that are run again: bytes of one
+        self.otherwise: set[Buffer] = set()
+        self.results: list[tuple[int, Size]] = []  # writes with a row for each step, and bytes of one
 
     # Operands are ("read" | "write" | "room", number) until their numbers are known.
-    def read(self, buffer: Buffer) -> tuple[str, int]:
+    def read(self, buffer: Buffer, before: Size | None = None) -> tuple[str, int]:
+        if before is None or self.before.setdefault(buffer, before) != before:
+            self.otherwise.add(buffer)
         if buffer not in self.reads:
             self.reads.append(buffer)
         return ("read", self.reads.index(buffer))
@@ -119,7 +124,10 @@ class _Build:
         n = len(self.reads)
         writes = [*self.writes, *self.rooms]
         step = Step("loop", tuple(range(n)), tuple(range(n, n + len(writes))), [self.number(x) for x in payload])
-        return Instruction([step], self.reads, writes, self.phase, [self.node], flops * p.length, guard=True,
+        free = {b: row for b, row in self.before.items() if b not in self.otherwise}
+        inplace = {w: [n for n, b in enumerate(self.reads) if free.get(b) == row and b.dtype == self.writes[w].dtype]
+                   for w, row in self.results}  # fmt: skip
+        return Instruction([step], self.reads, writes, self.phase, [self.node], flops * p.length, inplace, guard=True,
                            workspace=self.rooms, repeated=repeated)  # fmt: skip
 
     def _program(self, form: Form) -> Any:
@@ -138,10 +146,9 @@ class _Build:
         for r, arg in zip(form.rows, form.body.inputs[len(form.carries) :]):
             if r in self.room:
                 out += [self.room[r], 1, row_bytes(arg)]
-            elif isinstance(r, Extra):
-                out += [self.read(self.loops.stacks[r]), 0, row_bytes(arg)]
             else:
-                out += [self.read(self.loops.whole(r)), 0, row_bytes(arg)]
+                buffer = self.loops.stacks[r] if isinstance(r, Extra) else self.loops.whole(r)
+                out += [self.read(buffer, None if form is self.form else row_bytes(arg)), 0, row_bytes(arg)]
         return out
 
     def _stage(self, form: Form, stored: set[Value]) -> list[Any]:
@@ -169,6 +176,8 @@ class _Build:
         out += [self.read(loops.whole(v)) for v in form.captured]
         results = form.body.outputs[len(form.carries) :]
         for y, v in zip(p.ys, results):
+            if y in stored:
+                self.results.append((len(self.writes), row_bytes(v)))
             out += [self.write(loops.result(y)) if y in stored else -1, 0, row_bytes(v)]
         for j, v in enumerate(results[form.n_ys :]):
             to = -1

@@ -1,0 +1,204 @@
+"""What an order of instructions can become under a byte limit: the candidates of :mod:`limit`.
+
+A candidate says which buffers the forward pass keeps and which recomputed copies are held until their last use, or it
+is a schedule of instructions step by step. There are greedy paths that drop, step by step, what frees most bytes at
+the peak for its cost; families of segments - of one level, of two, and halved again and again; other orders; and
+schedules annealed to fixed shares of the peak, from the cheapest of the others. None of them depends on a limit. How
+many there are depends on the seconds allowed, which count instructions written and steps of the search and not time:
+the same graph has the same candidates on every machine.
+Must not know: limits; operations; offsets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ..ir.dims import evaluate
+from .checkpoint import forward_part, recompute, segments
+from .cost import Costs
+from .instruction import ARENA, Buffer, Instruction
+from .memory import Lifetimes
+from .problem import problem, replay, steps_of
+from .reorder import reordered
+
+GREEDY_STEPS = 60
+WRITTEN_PER_SECOND = 40_000  # instructions of candidates, nominally
+ANNEALED = 0.75  # of the seconds, on top
+ANNEALED_EACH = 2e-4  # seconds, nominal, for each instruction and share: small graphs are done sooner
+COARSE, FINE = (tuple(k / n for k in range(n // 7, n)) for n in (20, 50))  # shares of the peak: no limit decides them
+SHORT = 200  # forward instructions of which nothing need be kept: the repetitions are as many as their square
+
+
+class Way(NamedTuple):
+    """An order of instructions that keeps every value, in which loops run in one go or again in segments.
+
+    ``pinned``: what the user's list of values keeps, None without one; ``starts``: the storage of loops' carries at the
+    starts of segments; ``text``: how loops run, "" for in one go."""
+
+    order: list[Instruction]
+    pinned: set[Buffer] | None
+    starts: set[Buffer]
+    text: str
+
+
+class Schedule(NamedTuple):
+    """Instructions in order. ``peak_at``: the position at which most is alive, ``bound`` bytes of it."""
+
+    order: list[Instruction]
+    lifetimes: Lifetimes
+    seconds: float
+    bound: int
+    peak_at: int
+
+
+class Candidate(NamedTuple):
+    """What makes a schedule (see ``recompute``; with ``steps`` see ``replay``), its predicted seconds and what no arena
+    for it can go below."""
+
+    kept: frozenset[Buffer]
+    held: frozenset[Buffer] | None
+    leaf: int | None
+    steps: np.ndarray | None
+    seconds: float
+    bound: int
+    text: str
+
+
+class Candidates:
+    """Those of one way at given sizes. ``list`` has them; their schedules, which together are a hundred times as
+    large, are made again by ``schedule``."""
+
+    def __init__(self, way: Way, env: Mapping[str, int], inplace: bool, costs: Costs, seconds: float):
+        self.left = int(seconds * WRITTEN_PER_SECOND)
+        self.annealing = ANNEALED * seconds
+        self.way, self.env, self.inplace = way, env, inplace
+        order = self.order = list(way.order)
+        self.seconds = {i: costs.seconds(i, env) for i in order}
+        self.maker = {b: i for i in forward_part(order) for b in i.writes if b.kind == ARENA}
+        late = [i for i in order if i.phase != "forward"]
+        saved = dict.fromkeys(b for i in late for b in i.reads if b in self.maker)
+        # with a list of values to keep those stay kept, and the rest is free to go from the start
+        self.pinned = way.pinned or set()
+        self.saved = [b for b in saved if b not in self.pinned]
+        self.list = list(self._dropping())
+        if way.pinned is None:  # these would not know what is to stay
+            for c in self._rearranged():
+                self.list.append(c)
+
+    def schedule(self, c: Candidate) -> Schedule:
+        """Its schedule."""
+        if c.steps is None:
+            return self._schedule(recompute(self.order, c.kept, c.held, c.leaf))
+        return self._schedule(replay(self.order, c.steps))
+
+    def _schedule(self, order: list[Instruction]) -> Schedule:
+        lifetimes = Lifetimes(order, self.inplace)
+        live = np.zeros(len(order) + 1, np.int64)
+        sizes = lifetimes.sizes(self.env)
+        np.add.at(live, np.asarray(lifetimes.first, np.int64), sizes)
+        np.subtract.at(live, np.asarray(lifetimes.last, np.int64) + 1, sizes)
+        live = np.cumsum(live)
+        at = int(np.argmax(live))
+        # what reads a copy is an instruction of its own, for the same work as the one that it stands for
+        return Schedule(order, lifetimes, sum(self.seconds[i.first] for i in order), int(live[at]), at)
+
+    # ------------------------------------------------------------------ forward values dropped
+    def _dropping(self) -> Iterator[Candidate]:
+        n = len(forward_part(self.order))
+        steps = max(4, min(GREEDY_STEPS, self.left // (3 * len(self.order) + 1)))
+        yield from self._greedy(steps, None)
+        yield from self._greedy(steps, 4)
+        for kept, held, leaf, text in self._families(n):
+            if self.left <= 0:
+                return
+            yield self._candidate(kept | self.pinned | self.way.starts, held, text, leaf)[0]
+
+    def _families(self, n: int) -> Iterator[tuple[set[Buffer], set[Buffer] | None, int | None, str]]:
+        """(kept, held, leaf, text) of segments of ``n`` forward instructions: every kind at a few sizes first."""
+        sizes, k = [], 2
+        while k <= n:
+            sizes.append(k)
+            k = max(k + 1, int(k * 1.4))
+        for k in [*sizes[::3], *sizes[1::3], *sizes[2::3]]:
+            yield segments(self.order, k), None, None, f"segments of {k}"
+            if k > 3:
+                inner = max(2, int(np.sqrt(k)))
+                yield segments(self.order, k), segments(self.order, inner), None, f"segments of {k}, again of {inner}"
+        for leaf in (4, 1, 16, 2, 8):
+            for parts in (1, 3, 8, 2, 5):
+                if 2 * leaf < n // parts:
+                    kept = segments(self.order, -(-n // parts)) if parts > 1 else set()
+                    yield kept, None, leaf, f"{parts} parts, halved down to {leaf}"
+        if n <= SHORT:
+            yield set(), set(), None, "nothing kept"
+
+    def _candidate(self, kept: set[Buffer], held: set[Buffer] | None, text: str,
+                   leaf: int | None = None) -> tuple[Candidate, Schedule]:  # fmt: skip
+        made = self._schedule(recompute(self.order, kept, held, leaf))
+        self.left -= len(made.order)
+        return Candidate(frozenset(kept), None if held is None else frozenset(held), leaf, None, made.seconds,
+                         made.bound, text), made  # fmt: skip
+
+    def _greedy(self, steps: int, leaf: int | None) -> Iterator[Candidate]:
+        kept = {*self.saved, *self.pinned}
+        free = set(self.saved)
+        candidate, made = self._candidate(kept, None, "everything kept")
+        yield candidate
+        for _ in range(steps):
+            lives = made.lifetimes  # below in the order of saved, so that ties fall alike every time
+            at_peak = [b for b in self.saved if b in free and b in lives.unit and
+                       lives.first[lives.unit[b]] <= made.peak_at <= lives.last[lives.unit[b]]]  # fmt: skip
+            if not at_peak:
+                return
+            worth = {b: evaluate(b.count, self.env) * b.dtype.itemsize / self._cost(b, kept) for b in at_peak}
+            at_peak.sort(key=lambda b: -worth[b])
+            for b in at_peak[: max(1, len(self.saved) // steps)]:
+                kept.discard(b)
+                free.discard(b)
+            halved = "" if leaf is None else f", halved down to {leaf}"
+            candidate, made = self._candidate(kept, None, f"{len(self.saved) - len(free)} values dropped{halved}", leaf)
+            yield candidate
+
+    def _cost(self, b: Buffer, kept: set[Buffer]) -> float:
+        """Seconds to compute ``b`` again from what is kept."""
+        total, seen, stack = 0.0, set(), [b]
+        while stack:
+            i = self.maker[stack.pop()]
+            if i not in seen:
+                seen.add(i)
+                total += self.seconds[i]
+                stack += [r for r in i.reads if r in self.maker and r not in kept]
+        return total
+
+    # ------------------------------------------------------------------ instructions moved and repeated
+    def _rearranged(self) -> Iterator[Candidate]:
+        p = problem(self.order, self.seconds, self.env, self.inplace)
+        if p is None:
+            return
+        given = p.solve(sum(p.size) + sum(p.workspace), 0).peak
+        for name, order in reordered(p.size, p.inputs):
+            found = p.solve(0, 0, order)
+            if found.peak < given:
+                yield self._replayed(found.schedule, f"in another order: {name}")
+        each = ANNEALED_EACH * len(p.cost)
+        shares = FINE if each * len(FINE) <= self.annealing else COARSE
+        each = min(each, self.annealing / len(shares))
+        for share in shares:
+            limit = int(share * given)
+            found = p.solve(limit, each, self._start(limit))
+            if found.peak < given:
+                yield self._replayed(found.schedule, f"annealed to {share:.0%} of what is alive at most")
+
+    def _replayed(self, steps: Sequence[int], text: str) -> Candidate:
+        array = np.array(steps, np.int32)
+        made = self._schedule(replay(self.order, array))
+        return Candidate(frozenset(), None, None, array, made.seconds, made.bound, text)
+
+    def _start(self, limit: int) -> list[int]:
+        """The cheapest candidate so far that needs no more than ``limit``, or the smallest: where a search begins."""
+        within = [c for c in self.list if c.bound <= limit]
+        best = min(within, key=lambda c: c.seconds) if within else min(self.list, key=lambda c: c.bound)
+        return steps_of(self.order, self.schedule(best).order)
