@@ -1,11 +1,11 @@
-"""``python -m benchmarks.memory arena|models|peers ...``: one part of the measurements; each has ``--help``."""
+"""``python -m benchmarks.memory arena|models|peers|remat ...``: one part of the measurements; each has ``--help``."""
 
 from __future__ import annotations
 
 import importlib
 import sys
 
-PARTS = ("arena", "models", "peers")
+PARTS = ("arena", "models", "peers", "remat")
 
 
 def main() -> None:

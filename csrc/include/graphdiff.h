@@ -57,6 +57,8 @@
  *             alpha bits (a double)]
  *            A and B may have any strides; where neither is 1 the core gathers blocks itself.
  *
+ *   attention, attention_vjp: views whose rows lie in one piece, see kernels/attention.c
+ *
  *   every other kernel: operands are whole contiguous values and the payload is
  *            [n_params, params..] as its own file states, e.g.
  *   take           x, idx -> y            [outer, axis, inner, n_idx]   y[o,i,n] = x[o,idx[i],n]

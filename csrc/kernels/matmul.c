@@ -11,6 +11,7 @@
 #include "../program/isa.h"
 #include "blas.h"
 #include "product.h"
+#include "strided.h"
 
 enum { OPERAND_A, OPERAND_B, OPERAND_C };
 enum { ROUTE_OWN, ROUTE_GEMM, ROUTE_COLUMN, ROUTE_ROW, ROUTE_INTEGER };   /* column, row: matrix times vector */
@@ -43,43 +44,13 @@ static inline gd_product product_of(const matmul_block *b, int64_t m, int64_t n)
 
 #ifdef GD_PREPARE
 
-enum { MAX_BATCH_DIMS = 32, FIXED_WORDS = 7, FLOPS_PER_NS = 60 };
+enum { MAX_BATCH_DIMS = GD_STRIDED_DIMS - 2, FIXED_WORDS = 7, FLOPS_PER_NS = 60 };
 
 static const struct { int arity; char result; } micros[] = {
 #define X(name, arity, kinds, result, scalars) {arity, #result[0]},
 #include "microop.def"
 #undef X
 };
-
-/* offset + sum(index * stride) stays in 0..count-1 for all indices; nothing is reached when a dimension is 0 */
-static int fits(int64_t count, int64_t offset, int64_t n, const int64_t *dims, const int64_t *strides) {
-    int64_t low = offset, high = offset;
-    for (int64_t i = 0; i < n; i++)
-        if (dims[i] == 0) return 1;
-    for (int64_t i = 0; i < n; i++) {
-        int64_t reach, *end = strides[i] < 0 ? &low : &high;
-        if (__builtin_mul_overflow(dims[i] - 1, strides[i], &reach) || __builtin_add_overflow(*end, reach, end))
-            return 0;
-    }
-    return low >= 0 && high < count;
-}
-
-/* every index has an address of its own (sufficient): each stride steps over all that the smaller ones reach */
-static int is_injective(int64_t n, const int64_t *dims, const int64_t *strides) {
-    int64_t reach = 0, done = 0;
-    for (int64_t i = 0; i < n; i++)
-        if (dims[i] == 0) return 1;
-    for (int64_t round = 0; round < n; round++) {
-        int64_t best = -1;
-        for (int64_t i = 0; i < n; i++)
-            if (dims[i] > 1 && !(done >> i & 1) && (best < 0 || llabs(strides[i]) < llabs(strides[best]))) best = i;
-        if (best < 0) break;
-        if (llabs(strides[best]) <= reach) return 0;
-        reach += (dims[best] - 1) * llabs(strides[best]);
-        done |= INT64_C(1) << best;
-    }
-    return 1;
-}
 
 /* whether a BLAS takes the matrix as it lies, plain or transposed */
 static int lies_for_blas(int64_t rows, int64_t cols, int64_t row, int64_t col, int *transposed, int64_t *leading) {
@@ -189,11 +160,11 @@ int gd_prepare_matmul(gd_prepare *p) {
             return gd_prepare_fail(p, GD_ERR_BOUNDS, at - w, x->operand);
         const gd_value *value = gd_operand(p, x->operand);
         if (value->dtype != b->dtype) return gd_prepare_fail(p, GD_ERR_TYPE, at - w, value->dtype);
-        if (!fits(value->count, x->offset, n_batch + 2, dims, strides))
+        if (!gd_strided_fits(value->count, x->offset, n_batch + 2, dims, strides))
             return gd_prepare_fail(p, GD_ERR_BOUNDS, at + 1 - w, x->offset);
         if (v == OPERAND_C) {
             if (b->n > 1 && x->col != 1) return gd_prepare_fail(p, GD_ERR_BOUNDS, at + n_batch + 3 - w, x->col);
-            if (!is_injective(n_batch + 2, dims, strides)) return gd_prepare_fail(p, GD_ERR_ALIAS, at - w, x->operand);
+            if (!gd_strided_apart(n_batch + 2, dims, strides)) return gd_prepare_fail(p, GD_ERR_ALIAS, at - w, x->operand);
         }
         if (dims[n_batch] <= 1) x->row = 0;      /* strides that are never taken decide nothing */
         if (dims[n_batch + 1] <= 1) x->col = 1;
@@ -205,7 +176,7 @@ int gd_prepare_matmul(gd_prepare *p) {
         if (at[0] < 0 || at[0] >= p->n_reads) return gd_prepare_fail(p, GD_ERR_BOUNDS, at - w, at[0]);
         const gd_value *value = gd_operand(p, at[0]);
         if (value->dtype != b->dtype) return gd_prepare_fail(p, GD_ERR_TYPE, at - w, value->dtype);
-        if (!fits(value->count, at[1], 1, &b->n, &at[2])) return gd_prepare_fail(p, GD_ERR_BOUNDS, at + 1 - w, at[1]);
+        if (!gd_strided_fits(value->count, at[1], 1, &b->n, &at[2])) return gd_prepare_fail(p, GD_ERR_BOUNDS, at + 1 - w, at[1]);
         at += 3;
     }
     memcpy(&b->alpha, at, sizeof b->alpha);

@@ -1,8 +1,14 @@
-"""Declaration of attention: values averaged with weights that queries give to keys."""
+"""Declaration of attention: values averaged with weights that queries give to keys.
+
+Without a mask of its own it is one node, ``attention``, run block by block, with ``attention_vjp`` for its gradients:
+the scores of all pairs are never in memory. Derivatives of these by other ways are those of the formulas they stand
+for, ``_formula`` and ``_gradients``; with a mask attention is made of other operations.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,13 +16,121 @@ import numpy as np
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Dim, broadcast, format_shape
 from ..ir.dtypes import bool_
+from ..ir.graph import Node, Value
+from .control import placeholders
 from .elementwise import equal, greater_equal, rsqrt, where
 from .linalg import matmul
 from .movement import matrix_transpose, positions, size_as
-from .opdef import composite, operands
+from .opdef import composite, custom, op, operands
+from .rebuild import rebuild
 from .reduce import softmax_parts
-from .registry import Sample
-from .tensor import as_tensor, fail
+from .registry import Attention, Sample
+from .tensor import Tensor, as_tensor, fail, make
+
+# --------------------------------------------------------------------------------------- the formulas
+
+
+def _weights(q: Tensor, k: Tensor, causal: bool, scale: float) -> Tensor:
+    scores = matmul(q * scale, matrix_transpose(k))
+    if causal:
+        scores = where(_at_or_before(scores.shape), scores, -math.inf)
+    return _softmax(scores)
+
+
+def _at_or_before(shape: Any) -> Tensor:
+    """Bool (L, S): key j for query i where j <= i."""
+    return greater_equal(positions(shape[-2:], 0), positions(shape[-2:], 1))
+
+
+def _softmax(scores: Tensor) -> Tensor:
+    """Along the last axis, 0 where all are -infinity."""
+    e, total = softmax_parts(scores, -1, "scaled_dot_product_attention")
+    return e / where(equal(total, 0), 1, total)
+
+
+def _formula(q: Tensor, k: Tensor, v: Tensor, causal: bool, scale: float) -> list[Tensor]:
+    return [matmul(_weights(q, k, causal, scale), v)]
+
+
+def _gradients(q: Tensor, k: Tensor, v: Tensor, g: Tensor, causal: bool, scale: float) -> list[Tensor]:
+    """Cotangents of q, k, v for y's, g."""
+    p = _weights(q, k, causal, scale)
+    d = matmul(g, matrix_transpose(v))
+    s = p * (d - op("sum")(p * d, axis=-1, keepdims=True)) * scale
+    return [matmul(s, k), matmul(matrix_transpose(s), q), matmul(matrix_transpose(p), g)]
+
+
+def _apart(node: Node, xs: Sequence[Tensor], formula: Callable[..., list[Tensor]]) -> tuple[list[Tensor], list[Tensor]]:
+    """Placeholders for operands, and what the formula makes of them: to be differentiated on its own."""
+    args = placeholders("x", [(x.shape, x.dtype) for x in xs])
+    return args, formula(*args, node.attrs["causal"], node.attrs["scale"])
+
+
+def _moved(node: Node, xs: Sequence[Tensor], ts: Sequence[Any], formula: Callable[..., list[Tensor]],
+           d: Any) -> list[Tensor | None]:  # fmt: skip
+    """Tangents of the formula's results."""
+    args, values = _apart(node, xs, formula)
+    given = placeholders("t", [(t.shape, t.dtype) for t in ts if t is not None])
+    moving = [a for a, t in zip(args, ts) if t is not None]
+    swap: dict[Value, Tensor] = dict(zip([*args, *given], [*xs, *(t for t in ts if t is not None)]))
+    return [None if t is None else rebuild([t], swap)[0] for t in d.pushforward(values, moving, given)]
+
+
+# --------------------------------------------------------------------------------------- attention
+#
+# operands: q (.., L, E), k (.., S, E), v (.., S, F); results: y (.., L, F), and for each row the logarithm of the sum
+# of its scores' exponentials, which only attention_vjp reads
+
+
+def _infer_attention(xs: Sequence[Any], _attrs: dict[str, Any]) -> Any:
+    q, _, v = xs[:3]
+    return ((*q.shape[:-1], v.shape[-1]), q.dtype), (q.shape[:-1], q.dtype)
+
+
+def _attention_vjp(node: Node, gs: Sequence[Any], _wanted: Sequence[bool], _d: Any) -> list[Tensor | None]:
+    return list(make(ATTENTION_VJP, (*node.inputs, *node.outputs, gs[0]), dict(node.attrs)))
+
+
+def _attention_jvp(node: Node, ts: Sequence[Any], d: Any) -> list[Tensor | None]:
+    return [*_moved(node, node.inputs, ts, _formula, d), None]
+
+
+attention = custom(
+    "attention", "softmax(q kᵀ scale) v, and the logarithms of the softmax's sums.", infer=_infer_attention,
+    kernel=Attention("attention"), public=lambda q, k, v, causal=False, scale=1.0: make(
+        ATTENTION, operands("attention", (q, k, v), "float"), {"causal": causal, "scale": scale}),
+    vjp=_attention_vjp, jvp=_attention_jvp,
+)  # fmt: skip
+ATTENTION = attention.op  # type: ignore[attr-defined]
+
+
+def _infer_gradients(xs: Sequence[Any], _attrs: dict[str, Any]) -> Any:
+    return tuple((x.shape, x.dtype) for x in xs[:3])
+
+
+def _gradients_vjp(node: Node, gs: Sequence[Any], _wanted: Sequence[bool], d: Any) -> list[Tensor | None]:
+    q, k, v, _, _, g = node.inputs
+    args, values = _apart(node, (q, k, v, g), _gradients)
+    some = [(y, c) for y, c in zip(values, gs) if c is not None]
+    given = placeholders("g", [(c.shape, c.dtype) for _, c in some])
+    found, _ = d.pullback([y for y, _ in some], given, args)
+    swap: dict[Value, Tensor] = dict(zip([*args, *given], [q, k, v, g, *(c for _, c in some)]))
+    dq, dk, dv, dg = (None if f is None else rebuild([f], swap)[0] for f in found)
+    return [dq, dk, dv, None, None, dg]  # y and the logarithms are made of q, k and v
+
+
+def _gradients_jvp(node: Node, ts: Sequence[Any], d: Any) -> list[Tensor | None]:
+    q, k, v, _, _, g = node.inputs
+    return _moved(node, (q, k, v, g), (*ts[:3], ts[5]), _gradients, d)
+
+
+attention_vjp = custom(
+    "attention_vjp", "The cotangents of attention's q, k and v for that of its result.", infer=_infer_gradients,
+    kernel=Attention("attention_vjp"), public=lambda *xs, causal=False, scale=1.0: make(
+        ATTENTION_VJP, operands("attention_vjp", xs, "float"), {"causal": causal, "scale": scale}),
+    vjp=_gradients_vjp, jvp=_gradients_jvp,
+)  # fmt: skip
+ATTENTION_VJP = attention_vjp.op  # type: ignore[attr-defined]
 
 
 def _reference(
@@ -65,13 +179,16 @@ def scaled_dot_product_attention(q, k, v, attn_mask=None, is_causal=False, scale
     if scale is None:
         e = q.shape[-1]
         scale = rsqrt(size_as(e, q.dtype)) if isinstance(e, Dim) else 1 / math.sqrt(e) if e else 1.0
+    if is_causal and attn_mask is not None:
+        fail(GraphError, name, "either is_causal or attn_mask", xs)
+    if attn_mask is None and q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
+        if not isinstance(scale, (int, float)) or not math.isfinite(scale):
+            q, scale = q * scale, 1.0
+        return make(ATTENTION, (q, k, v), {"causal": bool(is_causal), "scale": float(scale)})[0]
     scores = matmul(q * scale, matrix_transpose(k))
     keep = None
     if is_causal:
-        if attn_mask is not None:
-            fail(GraphError, name, "either is_causal or attn_mask", xs)
-        shape = scores.shape[-2:]
-        keep = greater_equal(positions(shape, 0), positions(shape, 1))
+        keep = _at_or_before(scores.shape)
     elif attn_mask is not None:
         keep = as_tensor(attn_mask, name, q.dtype)
         if broadcast(keep.shape, scores.shape) != scores.shape:
@@ -84,5 +201,4 @@ def scaled_dot_product_attention(q, k, v, attn_mask=None, is_causal=False, scale
             scores, keep = scores + keep, None
     if keep is not None:
         scores = where(keep, scores, -math.inf)
-    e, total = softmax_parts(scores, -1, name)
-    return matmul(e / where(equal(total, 0), 1, total), v)
+    return matmul(_softmax(scores), v)

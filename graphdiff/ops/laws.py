@@ -9,6 +9,7 @@ Must not know: how text is read.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -91,6 +92,10 @@ def is_int(v: Any) -> bool:
 
 def is_bool(v: Any) -> bool:
     return type(v) is bool
+
+
+def is_real(v: Any) -> bool:
+    return type(v) is float
 
 
 def is_offset(v: Any) -> bool:
@@ -273,9 +278,22 @@ def _conv2d_dw(xs: Values, a: Attrs) -> bool:
     return channels is not None and _conv(x, (g[1], channels, *a["kernel"]), g, a)
 
 
+def _attention(xs: Values, a: Attrs) -> bool:
+    q, k, v = (x.shape for x in xs[:3])
+    return (len(q) == len(k) == len(v) >= 2 and q[:-2] == k[:-2] == v[:-2] and q[-1] == k[-1] and k[-2] == v[-2]
+            and all(x.dtype is xs[0].dtype for x in xs) and math.isfinite(a["scale"]))  # fmt: skip
+
+
+def _attention_vjp(xs: Values, a: Attrs) -> bool:
+    y = (*xs[0].shape[:-1], xs[2].shape[-1])
+    return _attention(xs, a) and xs[3].shape == xs[5].shape == y and xs[4].shape == y[:-1]
+
+
 _WINDOW: dict[str, Callable[[Any], bool]] = {"stride": is_pair, "padding": are_offsets, "dilation": is_pair,
                                              "groups": is_int}  # fmt: skip
 law("matmul", "number number", _matmul)
+law("attention", "float float float", _attention, causal=is_bool, scale=is_real)
+law("attention_vjp", "float float float float float float", _attention_vjp, causal=is_bool, scale=is_real)
 law("conv2d", "float float", _conv2d, **_WINDOW)
 law("conv2d_dx", "float float", _conv2d_dx, size=is_shape, **_WINDOW)
 law("conv2d_dw", "float float", _conv2d_dw, kernel=is_pair, **_WINDOW)

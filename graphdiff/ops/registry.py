@@ -86,6 +86,13 @@ class Matmul(NamedTuple):
     """The matrix product of the last two dimensions, batched over the others."""
 
 
+class Attention(NamedTuple):
+    """A kernel over queries, keys, values and what goes with them (csrc/kernels/attention.c), views whose last
+    dimension lies in one piece; the attributes are ``causal`` and ``scale``."""
+
+    kernel: str
+
+
 class Loop(NamedTuple):
     """Inner graphs run for each step (ops/control.py); results nobody reads are not kept."""
 
@@ -98,7 +105,7 @@ class Nothing(NamedTuple):
     """A leaf: storage, not work."""
 
 
-Kernel = Tile | Reduce | Index | View | Place | Call | Guard | Matmul | Loop | Branch | Nothing | None
+Kernel = Tile | Reduce | Index | View | Place | Call | Guard | Matmul | Attention | Loop | Branch | Nothing | None
 
 # --------------------------------------------------------------------------------------- one declaration
 

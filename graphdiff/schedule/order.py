@@ -1,5 +1,8 @@
 """In what order instructions run: everything that reads the old state first, then what writes parameters.
 
+Sums of many values that nothing else reads run as soon as they can: so a weight's contributions to its gradient do not
+all wait for the last one.
+
 An update whose value is the result of one elementwise instruction, needed for nothing else, is written straight into
 the parameter; any other is computed aside and copied at the very end. So outputs and every update see the state as it
 was, updates take effect together, and whatever can fail (guards) runs before anything is written.
@@ -12,6 +15,8 @@ from collections import Counter
 
 from .instruction import ARENA, PARAM, Buffer, Instruction, Step
 from .select import Selected
+
+FREES = 4  # values of a result's size
 
 
 def arrange(selected: Selected, write_through: bool = True) -> list[Instruction]:
@@ -30,7 +35,8 @@ def arrange(selected: Selected, write_through: bool = True) -> list[Instruction]
     direct = _direct(body, goal)
     written = {b for i in direct for b in i.writes}
     tail = set(direct)
-    order = [i for i in body if i not in tail]
+    later = {b for i in (*direct, *selected.commits) for b in i.reads}
+    order = _freeing_early([i for i in body if i not in tail], later)
     late = []
     for commit in selected.commits:
         if commit.reads and commit.reads[0] in written:
@@ -44,6 +50,25 @@ def arrange(selected: Selected, write_through: bool = True) -> list[Instruction]
     for i in direct:
         i.writes = [goal[b] for b in i.writes]
     return order + direct + late
+
+
+def _freeing_early(order: list[Instruction], later: set[Buffer]) -> list[Instruction]:
+    """``order`` with instructions that free several times what they make right behind the last thing they read.
+    ``later``: what is still read afterwards."""
+    last = {b: n for n, i in enumerate(order) for b in i.reads}
+    made: dict[Buffer, int] = {}
+    place = []
+    for n, i in enumerate(order):
+        at = n
+        if len(i.reads) >= FREES and len(i.writes) == 1:
+            y = i.writes[0]
+            dying = [b for b in i.reads if b.kind == ARENA and last[b] == n and b not in later]
+            alike = sum(b.count == y.count and b.dtype.itemsize == y.dtype.itemsize for b in dying)
+            if alike >= FREES:
+                at = max(made.get(b, -1) for b in i.reads)
+        place.append(at)
+        made.update((b, at) for b in i.writes)
+    return [order[n] for n in sorted(range(len(order)), key=lambda n: (place[n], n))]
 
 
 def _whole_copy(step: Step) -> Step:

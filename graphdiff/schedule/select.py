@@ -19,7 +19,7 @@ from ..ir.dims import Shape, Size, product
 from ..ir.dtypes import CODE, int64
 from ..ir.graph import Graph, Node, Value
 from ..ops.opdef import contiguous_strides
-from ..ops.registry import Branch, Call, Guard, Index, Loop, Matmul, Place, Reduce, Strided, Tile, View
+from ..ops.registry import Attention, Branch, Call, Guard, Index, Loop, Matmul, Place, Reduce, Strided, Tile, View
 from .fuse import Group, group, in_frame
 from .instruction import ARENA, CONST, INPUT, OUTPUT, PARAM, Buffer, Instruction, Step
 from .loops import forms
@@ -100,6 +100,8 @@ class _Selector:
                 self._tile(g, stored)
             elif isinstance(kernel, Matmul):
                 self._matmul(root, sums.get(root))
+            elif isinstance(kernel, Attention):
+                self._attention(root)
             elif isinstance(kernel, Call):
                 self._call(root)
             elif isinstance(kernel, Guard):
@@ -161,7 +163,7 @@ class _Selector:
                 kind = type(v.node.op.kernel)
                 if group_of.get(v.node) is not g:
                     stored.add(v)
-                    if kind is Matmul:
+                    if kind is Matmul or (kind is Attention and type(node.op.kernel) is not Attention):
                         self.read_as.setdefault(v, set()).add(read)
                     elif kind is Tile:
                         outside.setdefault(v, {})[g if read is v else None] = None
@@ -375,6 +377,43 @@ class _Selector:
             return contiguous_strides(y.shape)
         permuted = dict(zip(axes, contiguous_strides(tuple(y.shape[a] for a in axes))))
         return tuple(permuted[i] for i in range(len(axes)))
+
+    def _attention(self, node: Node) -> None:
+        """Attention of (q, k, v), or its gradients of (q, k, v, y, logarithms, cotangent): the order of operands, with
+        the logarithms, which are the only ones that are no views, apart."""
+        kernel = node.op.kernel.kernel
+        q, k, v = node.inputs[:3]
+        viewed = [*node.inputs[:4], *node.inputs[5:]]
+        logarithms = node.inputs[4] if len(node.inputs) > 4 else None
+        n = q.ndim - 2
+        reads: list[Buffer] = []
+        views: list[Any] = []
+        for x in viewed:
+            at = self._of(x)
+            if at.buffer is None or at.strides[-1] != 1:
+                at = self._whole(x)
+            if at.buffer not in reads:
+                reads.append(at.buffer)  # type: ignore[arg-type]
+            views += [reads.index(at.buffer), at.offset, *at.strides[:-1]]  # type: ignore[arg-type]
+        if logarithms is not None and self._storage(logarithms) not in reads:
+            reads.append(self._storage(logarithms))
+        writes: list[Buffer] = []
+        for y in node.outputs:
+            out = self._result(y)
+            if y.ndim == n + 2:
+                strides = self._product_strides(y)
+                self.location[y] = Location(out, 0, strides)
+                views += [len(reads) + len(writes), 0, *strides[:-1]]
+            writes.append(out)
+        rest = [] if logarithms is None else [reads.index(self._storage(logarithms))]
+        rows, keys, features, values = q.shape[-2], k.shape[-2], q.shape[-1], v.shape[-1]
+        payload = [n, rows, keys, features, values, int(node.attrs["causal"]),
+                   bits(np.asarray(node.attrs["scale"], np.float64)), *q.shape[:-2], *views, *rest]  # fmt: skip
+        step = Step(kernel, tuple(range(len(reads))), tuple(range(len(reads), len(reads) + len(writes))), payload)
+        pairs = _elements(q.shape[:-2]) * rows * keys
+        flops = pairs * (2 * (features + values) + 4) * (1 if logarithms is None else 2) + (
+            0 if logarithms is None else 2 * pairs * features)  # fmt: skip
+        self._emit(node, [step], reads, writes, flops=flops)
 
     def _call(self, node: Node) -> None:
         kernel = node.op.kernel

@@ -96,11 +96,8 @@ def _pullback(
                 found = contributions.get(v)
                 if found is None:
                     contributions[v] = [g]
-                elif v.node.inputs:
+                else:
                     found.append(g)
-                else:  # a leaf may have very many: added as they come, so that none has to wait for the others
-                    with deriving(v.node, "sum of contributions"):
-                        found[0] = add(found[0], g)
                 if terms is not None:
                     terms[node, k] = g
     for x in wrt:  # leaves given twice, or values that outputs do not reach
