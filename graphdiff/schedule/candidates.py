@@ -27,7 +27,7 @@ from .reorder import reordered
 GREEDY_STEPS = 60
 WRITTEN_PER_SECOND = 40_000  # instructions of candidates, nominally
 ANNEALED = 0.75  # of the seconds, on top
-ANNEALED_EACH = 2e-4  # seconds, nominal, for each instruction and share: small graphs are done sooner
+ANNEALED_EACH = 1.5e-4, 4e-4  # seconds, nominal, for each instruction and share: at least for a fine ladder, at most
 COARSE, FINE = (tuple(k / n for k in range(n // 7, n)) for n in (20, 50))  # shares of the peak: no limit decides them
 SHORT = 200  # forward instructions of which nothing need be kept: the repetitions are as many as their square
 
@@ -183,9 +183,9 @@ class Candidates:
             found = p.solve(0, 0, order)
             if found.peak < given:
                 yield self._replayed(found.schedule, f"in another order: {name}")
-        each = ANNEALED_EACH * len(p.cost)
-        shares = FINE if each * len(FINE) <= self.annealing else COARSE
-        each = min(each, self.annealing / len(shares))
+        least, most = (x * len(p.cost) for x in ANNEALED_EACH)
+        shares = FINE if least * len(FINE) <= self.annealing else COARSE
+        each = min(most, self.annealing / len(shares))
         for share in shares:
             limit = int(share * given)
             found = p.solve(limit, each, self._start(limit))
