@@ -232,11 +232,13 @@ def conv2d_dw(xs: Any, a: Any, sizes: Sizes) -> Any:
     return dw.reshape(g.shape[1], x.shape[1] // a["groups"], *a["kernel"])
 
 
-def attention_weights(q: Any, k: Any, a: Any) -> tuple[Any, Any]:
+def attention_weights(q: Any, k: Any, mask: Any, a: Any) -> tuple[Any, Any]:
     """The weights of each query's keys, and the logarithms of their sums before they were divided by them."""
     s = q @ np.swapaxes(k, -1, -2) * q.dtype.type(a["scale"])
     if a["causal"]:
-        s = np.where(np.tril(np.ones(s.shape[-2:], bool)), s, -np.inf)
+        mask = [np.tril(np.ones(s.shape[-2:], bool))]
+    for m in mask:
+        s = np.where(m, s, -np.inf) if m.dtype == bool else s + m
     top = s.max(-1, keepdims=True, initial=-np.inf)
     e = np.exp(s - np.where(top == -np.inf, 0, top))
     total = e.sum(-1, keepdims=True)
@@ -247,15 +249,15 @@ def attention_weights(q: Any, k: Any, a: Any) -> tuple[Any, Any]:
 
 @special
 def attention(xs: Any, a: Any, sizes: Sizes) -> Any:
-    q, k, v = xs
-    p, logarithms = attention_weights(q, k, a)
+    q, k, v, *mask = xs
+    p, logarithms = attention_weights(q, k, mask, a)
     return (p @ v).astype(v.dtype), logarithms.astype(v.dtype)
 
 
 @special
 def attention_vjp(xs: Any, a: Any, sizes: Sizes) -> Any:
-    q, k, v, _, _, g = xs
-    p, _ = attention_weights(q, k, a)
+    q, k, v, _, _, g, *mask = xs
+    p, _ = attention_weights(q, k, mask, a)
     d = g @ np.swapaxes(v, -1, -2)
     s = p * (d - (p * d).sum(-1, keepdims=True)) * q.dtype.type(a["scale"])
     return tuple(x.astype(v.dtype) for x in (s @ k, np.swapaxes(s, -1, -2) @ q, np.swapaxes(p, -1, -2) @ g))

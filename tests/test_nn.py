@@ -466,3 +466,25 @@ def test_values_and_gradients_agree_with_torch():
         np.testing.assert_allclose(got[0], wanted.detach().numpy(), rtol=1e-10, atol=1e-12, err_msg=name)
         for a, (_, b) in zip(got[1], pairs, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11, err_msg=name)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_attention_takes_no_memory_for_pairs(masked):
+    """Of long sequences, forward and backward; and neither threads nor a limit decide a bit."""
+    rng = np.random.default_rng(0)
+    q, k, v = (gd.input(name, (2, "T", 16)) for name in "qkv")
+    keep = gd.input("keep", (2, 1, "T"), "bool")
+    how = {"attn_mask": keep} if masked else {"is_causal": True}
+    loss = gd.sum(gd.square(gd.nn.scaled_dot_product_attention(q, k, v, **how)))
+    inputs = [q, k, v, *([keep] if masked else [])]
+    f = gd.compile(inputs, [loss, *gd.grad(loss, [q, k, v])])
+    pairs = 2 * 1000 * 1000 * 4
+    assert f.plan_for(T=1000).arena_bytes < pairs / 4
+    assert f.plan_for(T=2000).arena_bytes < 2.5 * f.plan_for(T=1000).arena_bytes
+    feeds = [rng.standard_normal((2, 300, 16)).astype("f") for _ in range(3)]
+    feeds += [rng.random((2, 1, 300)) < 0.7] if masked else []
+    want = f(*feeds)
+    alone = gd.compile(inputs, [loss, *gd.grad(loss, [q, k, v])], threads=1)
+    for a, b, c in zip(want, alone(*feeds), f.within(f.plan_for(T=300).arena_bytes)(*feeds)):
+        np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(a, c)

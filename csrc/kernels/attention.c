@@ -2,10 +2,12 @@
  *
  * attention      reads: q, k, v (or what they are views of); writes: y, and for each row the logarithm of the sum of the
  *                exponentials of its scores
- *   [n_batch, rows, keys, features, values, causal, scale's bits, batch dims.., views of q, k, v, y]
+ *   [n_batch, rows, keys, features, values, causal, scale's bits, mask, batch dims.., views of q, k, v, y]
  * attention_vjp  reads: q, k, v, y, that logarithm, y's cotangent; writes: dq, dk, dv
  *   [the same head, batch dims.., views of q, k, v, y, the cotangent, dq, dk, dv, the logarithm's operand]
  *   view: [operand, offset, batch strides.., stride of a row]; the elements of a row lie side by side
+ *   mask: 0 none; 1 a bool says which pairs of query and key there are; 2 a number is added to the score. Then there
+ *   follows its view: [operand, offset, batch strides.., stride of a row, of a key]
  *
  * Scores exist for one block of rows and keys at a time (after Dao et al. 2022): forward a row's maximum and sum are
  * corrected from block to block; backward the weights are made again from the logarithms. With causal, key j is for
@@ -22,11 +24,12 @@
 
 enum { ROWS = 32, KEYS = 128 };          /* of a block */
 enum { Q, K, V, Y, G, DQ, DK, DV, VIEWS };
+enum { MASK_NONE, MASK_KEEPS, MASK_ADDS };
 
 typedef struct { int64_t operand, offset, row, *batch; } rows_view;
 
 typedef struct {
-    int dtype, causal;
+    int dtype, causal, mask;
     int64_t n_batch, *batch_dims, entries, rows, keys, features, values;
     int64_t row_blocks, part_units;      /* forward: blocks of rows of all entries, so many to a part */
     int64_t splits, split_keys;          /* backward: parts for each entry, and the keys of one */
@@ -34,7 +37,8 @@ typedef struct {
     int64_t products;                    /* bytes of scratch for them */
     double scale;
     gd_micro_fn exp, log;
-    rows_view view[VIEWS];
+    rows_view view[VIEWS], mask_view;
+    int64_t mask_key;                    /* stride of a key */
 } attention_block;
 
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -46,7 +50,7 @@ static inline int64_t row_numbers(const attention_block *b, int backward) {
 
 #ifdef GD_PREPARE
 
-enum { HEAD = 7, PARTS_WANTED = 16, FLOPS_PER_NS = 40 };
+enum { HEAD = 8, PARTS_WANTED = 16, FLOPS_PER_NS = 40 };
 
 static int read_view(gd_prepare *p, attention_block *b, int which, int64_t at, int64_t *batch) {
     static const char keyed[VIEWS] = {[K] = 1, [V] = 1, [DK] = 1, [DV] = 1};
@@ -73,20 +77,36 @@ static int read_view(gd_prepare *p, attention_block *b, int which, int64_t at, i
     return GD_OK;
 }
 
+static int read_mask(gd_prepare *p, attention_block *b, int64_t at) {
+    const int64_t *w = p->payload + at;
+    int64_t n = b->n_batch, dims[GD_STRIDED_DIMS], *batch = b->batch_dims + (1 + VIEWS) * n;
+    memcpy(batch, w + 2, (size_t)n * sizeof *batch);
+    memcpy(dims, b->batch_dims, (size_t)n * sizeof *dims);
+    dims[n] = b->rows, dims[n + 1] = b->keys;
+    b->mask_view = (rows_view){w[0], w[1], w[2 + n], batch};
+    b->mask_key = w[3 + n];
+    if (w[0] < 0 || w[0] >= p->n_reads) return gd_prepare_fail(p, GD_ERR_BOUNDS, at, w[0]);
+    const gd_value *value = gd_operand(p, w[0]);
+    if (value->dtype != (b->mask == MASK_KEEPS ? GD_BOOL : b->dtype)) return gd_prepare_fail(p, GD_ERR_TYPE, at, value->dtype);
+    return gd_strided_fits(value->count, w[1], n + 2, dims, w + 2) ? GD_OK : gd_prepare_fail(p, GD_ERR_BOUNDS, at + 1, w[1]);
+}
+
 static int read_head(gd_prepare *p, attention_block **out, const int *views, int n_views, int64_t extra) {
     const int64_t *w = p->payload;
     if (p->n_payload < HEAD) return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_payload);
     int64_t n = w[0];
     if (n < 0 || n > GD_STRIDED_DIMS - 2) return gd_prepare_fail(p, GD_ERR_SHAPE, 0, n);
-    if (p->n_payload != HEAD + n + n_views * (n + 3) + extra) return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_payload);
+    if (w[7] < MASK_NONE || w[7] > MASK_ADDS) return gd_prepare_fail(p, GD_ERR_FORMAT, 7, w[7]);
+    if (p->n_payload != HEAD + n + n_views * (n + 3) + extra + (w[7] ? n + 4 : 0))
+        return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_payload);
     if (w[5] != 0 && w[5] != 1) return gd_prepare_fail(p, GD_ERR_FORMAT, 5, w[5]);
     for (int i = 1; i < 5; i++)
         if (w[i] < 0 || w[i] > INT64_C(1) << 31) return gd_prepare_fail(p, GD_ERR_SHAPE, i, w[i]);
-    attention_block *b = gd_prepare_block(p, sizeof *b + (size_t)((1 + VIEWS) * n) * sizeof(int64_t));
+    attention_block *b = gd_prepare_block(p, sizeof *b + (size_t)((2 + VIEWS) * n) * sizeof(int64_t));
     if (b == NULL) return GD_ERR_MEMORY;
     p->block = *out = b;
     b->n_batch = n;
-    b->rows = w[1], b->keys = w[2], b->features = w[3], b->values = w[4], b->causal = (int)w[5];
+    b->rows = w[1], b->keys = w[2], b->features = w[3], b->values = w[4], b->causal = (int)w[5], b->mask = (int)w[7];
     memcpy(&b->scale, &w[6], sizeof b->scale);
     b->batch_dims = (int64_t *)(b + 1);
     b->entries = 1;
@@ -104,7 +124,7 @@ static int read_head(gd_prepare *p, attention_block **out, const int *views, int
         int status = read_view(p, b, views[i], HEAD + n + i * (n + 3), b->batch_dims + (1 + views[i]) * n);
         if (status != GD_OK) return status;
     }
-    return GD_OK;
+    return b->mask ? read_mask(p, b, p->n_payload - n - 4) : GD_OK;
 }
 
 /* the logarithms' operand: one number for each row of each entry */
@@ -192,8 +212,9 @@ int gd_prepare_attention_vjp(gd_prepare *p) {
     if (status != GD_OK) return status;
     for (int i = DQ; i <= DV; i++)
         if (b->view[i].operand != p->n_reads + i - DQ) return gd_prepare_fail(p, GD_ERR_BOUNDS, -1, b->view[i].operand);
-    b->logarithm = p->payload[p->n_payload - 1];
-    status = check_logarithm(p, b, p->n_payload - 1, 0, p->n_reads);
+    int64_t at = p->n_payload - 1 - (b->mask ? b->n_batch + 4 : 0);
+    b->logarithm = p->payload[at];
+    status = check_logarithm(p, b, at, 0, p->n_reads);
     return status == GD_OK ? finish(p, b, 1) : status;
 }
 

@@ -47,12 +47,30 @@ static T NAME(dot)(const T *x, const T *y, int64_t n) {
     return sum + lane[0];
 }
 
+/* the mask upon the scores of m queries from i0 and n keys from j0 */
+static void NAME(mask)(const attention_block *b, const gd_call *call, int64_t entry, int64_t i0, int64_t m, int64_t j0,
+                       int64_t n, T *scores) {
+    const rows_view *x = &b->mask_view;
+    int64_t first = begin_of(b, x, entry) + i0 * x->row + j0 * b->mask_key, step = b->mask_key;
+    for (int64_t i = 0; i < m; i++, first += x->row, scores += n) {
+        const uint8_t *keeps = (const uint8_t *)call->operands[x->operand] + first;
+        const T *adds = (const T *)call->operands[x->operand] + first;
+        if (b->mask == MASK_KEEPS)
+            for (int64_t j = 0; j < n; j++) scores[j] = keeps[j * step] ? scores[j] : -(T)INFINITY;
+        else if (step == 1)
+            for (int64_t j = 0; j < n; j++) scores[j] += adds[j];
+        else
+            for (int64_t j = 0; j < n; j++) scores[j] += adds[j * step];
+    }
+}
+
 /* scores of m queries from i0 and n keys from j0, -infinity where the key is not for the query; one after the other */
-static void NAME(scores)(const attention_block *b, int64_t i0, int64_t m, int64_t j0, int64_t n, const T *q, const T *k,
-                         T *scores, void *scratch) {
+static void NAME(scores)(const attention_block *b, const gd_call *call, int64_t entry, int64_t i0, int64_t m, int64_t j0,
+                         int64_t n, const T *q, const T *k, T *scores) {
     int64_t q_row = b->view[Q].row, k_row = b->view[K].row;
     gd_product p = {m, n, b->features, q_row, 1, 1, k_row, n, b->scale, 0};
-    PRODUCT(&p, q + i0 * q_row, k + j0 * k_row, scores, scratch);
+    PRODUCT(&p, q + i0 * q_row, k + j0 * k_row, scores, call->scratch);
+    if (b->mask) NAME(mask)(b, call, entry, i0, m, j0, n, scores);
     if (!b->causal) return;
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = i0 + i + 1 > j0 ? i0 + i + 1 - j0 : 0; j < n; j++) scores[i * n + j] = -(T)INFINITY;
@@ -73,7 +91,7 @@ static void NAME(forward)(const attention_block *b, const gd_call *call, int64_t
     for (int64_t i = 0; i < m; i++) top[i] = -(T)INFINITY, sum[i] = 0;
     for (int64_t j0 = 0; j0 < keys; j0 += KEYS) {
         int64_t n = least(KEYS, keys - j0);
-        NAME(scores)(b, i0, m, j0, n, q, k, scores, call->scratch);
+        NAME(scores)(b, call, entry, i0, m, j0, n, q, k, scores);
         for (int64_t i = 0; i < m; i++) {
             T *row = scores + i * n, now = NAME(largest)(row, n);
             now = now > top[i] ? now : top[i];
@@ -128,7 +146,7 @@ static void NAME(backward)(const attention_block *b, const gd_call *call, int64_
         }
         for (; i0 < b->rows; i0 += ROWS) {
             int64_t m = least(ROWS, b->rows - i0), n = least(most, NAME(seen)(b, i0 + m) - j0);
-            NAME(scores)(b, i0, m, j0, n, q, k, weights, call->scratch);
+            NAME(scores)(b, call, entry, i0, m, j0, n, q, k, weights);
             for (int64_t i = 0; i < m; i++) {
                 T base = logarithm[i0 + i] == -(T)INFINITY ? 0 : logarithm[i0 + i];
                 for (int64_t j = 0; j < n; j++) weights[i * n + j] -= base;

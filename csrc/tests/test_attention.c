@@ -1,5 +1,5 @@
-/* test_attention.c: random attention and its gradients (types, batches, layouts, causal or not, more rows and keys than a
- * block, more parts than entries) against sums over pairs in double, in buffers of the exact size, so that a sanitizer
+/* test_attention.c: random attention and its gradients (types, batches, layouts, masks, causal or not, more rows and keys
+ * than a block, more parts than entries) against sums over pairs in double, in buffers of the exact size, so that a sanitizer
  * sees a step outside; and the same bits for one thread and several.
  */
 #include "harness.h"
@@ -7,9 +7,10 @@
 enum { Q, K, V, Y, G, DQ, DK, DV, VIEWS, LANES = 3 };
 
 typedef struct {
-    int dtype, causal;
+    int dtype, causal, mask;
     int64_t batch, heads, rows, keys, features, values;
     int64_t row[VIEWS], head[VIEWS], entry[VIEWS], count[VIEWS];     /* strides, and elements of the buffer */
+    int64_t mask_stride[4], mask_count;      /* by entry, head, row and key; 0 where it is the same for all */
     double scale;
 } problem;
 
@@ -35,6 +36,12 @@ static problem draw(int large) {
         else p.head[v] = w + gap, p.row[v] = p.heads * p.head[v], p.entry[v] = n * p.row[v];
         p.count[v] = p.batch && n && w ? at(&p, v, p.batch - 1, p.heads - 1, n - 1) + w : 0;
     }
+    int64_t sizes[4] = {p.batch, p.heads, p.rows, p.keys};
+    p.mask = (int)random_below(3), p.mask_count = 1;
+    for (int i = 3; i >= 0; i--) {
+        p.mask_stride[i] = random_below(3) ? p.mask_count : 0;
+        if (p.mask_stride[i]) p.mask_count *= sizes[i];
+    }
     return p;
 }
 
@@ -46,20 +53,25 @@ static words payload_of(const problem *p, int backward) {
     words w = {0};
     int64_t bits;
     memcpy(&bits, &p->scale, sizeof bits);
-    int64_t head[] = {2, p->rows, p->keys, p->features, p->values, p->causal, bits, p->batch, p->heads};
+    int64_t head[] = {2, p->rows, p->keys, p->features, p->values, p->causal, bits, p->mask, p->batch, p->heads};
     for (size_t i = 0; i < sizeof head / sizeof *head; i++) push(&w, head[i]);
     if (!backward) {
-        for (int v = Q; v <= Y; v++) push_view(&w, p, v, v);
-        return w;
+        for (int v = Q; v <= V; v++) push_view(&w, p, v, v);
+        push_view(&w, p, Y, p->mask ? 4 : 3);
+    } else {
+        for (int v = Q; v <= G; v++) push_view(&w, p, v, v);
+        for (int v = DQ; v < VIEWS; v++) push_view(&w, p, v, v + (p->mask ? 2 : 1));
+        push(&w, 5);
     }
-    for (int v = Q; v <= G; v++) push_view(&w, p, v, v);
-    for (int v = DQ; v < VIEWS; v++) push_view(&w, p, v, v + 1);
-    push(&w, 5);
+    if (p->mask) {
+        push(&w, backward ? 6 : 3), push(&w, 0);
+        for (int i = 0; i < 4; i++) push(&w, p->mask_stride[i]);
+    }
     return w;
 }
 
 /* both instructions: y, the logarithms and the three cotangents, of q, k, v and y's cotangent */
-static int run(const problem *p, void **data, void *logarithms, int lanes) {
+static int run(const problem *p, void **data, const void *mask, void *logarithms, int lanes) {
     builder b = {0};
     words forward = payload_of(p, 0), backward = payload_of(p, 1);
     int64_t values[VIEWS], log, count = p->batch * p->heads * p->rows;
@@ -68,9 +80,11 @@ static int run(const problem *p, void **data, void *logarithms, int lanes) {
         values[v] = add_value(&b, kind, p->dtype, p->count[v], -1);
     }
     log = add_value(&b, GD_VALUE_OUTPUT, p->dtype, count, -1);
-    int64_t made[] = {values[Y], log}, read[] = {values[Q], values[K], values[V], values[Y], values[G], log};
-    add_instruction(&b, "attention", 3, values, 2, made, &forward);
-    add_instruction(&b, "attention_vjp", 6, read, 3, values + DQ, &backward);
+    int64_t masked = p->mask ? add_value(&b, GD_VALUE_INPUT, p->mask == 1 ? GD_BOOL : p->dtype, p->mask_count, -1) : 0;
+    int64_t made[] = {values[Y], log}, first[] = {values[Q], values[K], values[V], masked};
+    int64_t read[] = {values[Q], values[K], values[V], values[Y], values[G], log, masked};
+    add_instruction(&b, "attention", p->mask ? 4 : 3, first, 2, made, &forward);
+    add_instruction(&b, "attention_vjp", p->mask ? 7 : 6, read, 3, values + DQ, &backward);
     free(forward.word);
     free(backward.word);
     words w = finish(&b);
@@ -78,7 +92,7 @@ static int run(const problem *p, void **data, void *logarithms, int lanes) {
     gd_program *program = NULL;
     gd_context *context = NULL;
     gd_fault fault;
-    const void *inputs[] = {data[Q], data[K], data[V], data[G]};
+    const void *inputs[] = {data[Q], data[K], data[V], data[G], mask};
     void *outputs[] = {data[Y], data[DQ], data[DK], data[DV], logarithms};
     int status = gd_program_create(w.word, w.n, NULL, 0, &program, &fault);
     if (status == GD_OK) status = gd_context_create(program, &context);
@@ -91,29 +105,34 @@ static int run(const problem *p, void **data, void *logarithms, int lanes) {
 }
 
 /* the weights of query i, and the logarithm of their sum before */
-static double weigh(const problem *p, void **data, int64_t b, int64_t h, int64_t i, double *weights) {
+static double weigh(const problem *p, void **data, const void *mask, int64_t b, int64_t h, int64_t i, double *weights) {
     double top = -INFINITY, total = 0;
+    const int64_t *step = p->mask_stride;
     for (int64_t j = 0; j < p->keys; j++) {
         weights[j] = p->causal && j > i ? -INFINITY : 0;
         for (int64_t l = 0; l < p->features; l++)
             weights[j] += p->scale * get(p, data[Q], at(p, Q, b, h, i) + l) * get(p, data[K], at(p, K, b, h, j) + l);
+        int64_t m = b * step[0] + h * step[1] + i * step[2] + j * step[3];
+        if (p->mask == 1 && !((const char *)mask)[m]) weights[j] = -INFINITY;
+        if (p->mask == 2) weights[j] += get(p, mask, m);
         if (weights[j] > top) top = weights[j];
     }
-    for (int64_t j = 0; j < p->keys; j++) total += weights[j] = exp(weights[j] - top);
-    for (int64_t j = 0; j < p->keys; j++) weights[j] /= total;
-    return top + log(total);
+    double base = top == -INFINITY ? 0 : top;
+    for (int64_t j = 0; j < p->keys; j++) total += weights[j] = exp(weights[j] - base);
+    for (int64_t j = 0; j < p->keys && total > 0; j++) weights[j] /= total;
+    return base + log(total);
 }
 
-static void compare(const problem *p, void **data, const void *logarithms) {
+static void compare(const problem *p, void **data, const void *mask, const void *logarithms) {
     double *weights = malloc((size_t)(p->keys + 1) * sizeof *weights), *want[VIEWS] = {NULL};
     double bound = p->dtype == GD_F32 ? 2e-4 : 1e-11;
     for (int v = DQ; v < VIEWS; v++) want[v] = calloc((size_t)p->count[v] + 1, sizeof **want);
     for (int64_t b = 0; b < p->batch; b++)
         for (int64_t h = 0; h < p->heads; h++)
             for (int64_t i = 0; i < p->rows; i++) {
-                double log = weigh(p, data, b, h, i, weights), inner = 0;
+                double log = weigh(p, data, mask, b, h, i, weights), inner = 0;
                 double seen = get(p, logarithms, (b * p->heads + h) * p->rows + i);
-                CHECK(p->keys ? fabs(seen - log) < bound * (1 + fabs(log)) : seen == -INFINITY, "%g %g", seen, log);
+                CHECK(log > -INFINITY ? fabs(seen - log) < bound * (1 + fabs(log)) : seen == log, "%g %g", seen, log);
                 for (int64_t l = 0; l < p->values; l++) {
                     double y = 0, g = get(p, data[G], at(p, G, b, h, i) + l);
                     for (int64_t j = 0; j < p->keys; j++) y += weights[j] * get(p, data[V], at(p, V, b, h, j) + l);
@@ -160,15 +179,22 @@ static void test_one(int large) {
         }
         if (v == Y || v >= DQ) again[v] = calloc((size_t)p.count[v], (size_t)item);
     }
-    CHECK(run(&p, data, logarithms, 1) == GD_OK);
-    compare(&p, data, logarithms);
-    CHECK(run(&p, again, logarithms, LANES) == GD_OK);
+    void *mask = malloc((size_t)(p.mask_count * item));
+    for (int64_t i = 0; i < p.mask_count; i++) {
+        if (p.mask == 1) ((char *)mask)[i] = random_below(3) > 0;
+        else if (p.dtype == GD_F32) ((float *)mask)[i] = (float)random_unit();
+        else ((double *)mask)[i] = random_unit();
+    }
+    CHECK(run(&p, data, mask, logarithms, 1) == GD_OK);
+    compare(&p, data, mask, logarithms);
+    CHECK(run(&p, again, mask, logarithms, LANES) == GD_OK);
     for (int v = 0; v < VIEWS; v++) {
         CHECK(memcmp(again[v], data[v], (size_t)(p.count[v] * item)) == 0, "the threads decide the bits of %d", v);
         if (again[v] != data[v]) free(again[v]);
         free(data[v]);
     }
     free(logarithms);
+    free(mask);
 }
 
 /* every word of a payload wrong in turn: refused, or within its buffers */

@@ -1,8 +1,8 @@
 """Declaration of attention: values averaged with weights that queries give to keys.
 
-Without a mask of its own it is one node, ``attention``, run block by block, with ``attention_vjp`` for its gradients:
-the scores of all pairs are never in memory. Derivatives of these by other ways are those of the formulas they stand
-for, ``_formula`` and ``_gradients``; with a mask attention is made of other operations.
+It is one node, ``attention``, run block by block, with ``attention_vjp`` for its gradients: the scores of all pairs are
+never in memory. Derivatives of these by other ways, and a mask's, are those of the formulas they stand for. Where the
+axes before the last two have to be broadcast, attention is made of other operations.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .control import placeholders
 from .elementwise import equal, greater_equal, rsqrt, where
 from .linalg import matmul
 from .movement import matrix_transpose, positions, size_as
-from .opdef import composite, custom, op, operands
+from .opdef import composite, custom, op, operands, sum_to
 from .rebuild import rebuild
 from .reduce import softmax_parts
 from .registry import Attention, Sample
@@ -30,40 +30,35 @@ from .tensor import Tensor, as_tensor, fail, make
 # --------------------------------------------------------------------------------------- the formulas
 
 
-def _weights(q: Tensor, k: Tensor, causal: bool, scale: float) -> Tensor:
+def _weights(q: Tensor, k: Tensor, mask: Tensor | None, causal: bool, scale: float) -> Tensor:
     scores = matmul(q * scale, matrix_transpose(k))
     if causal:
-        scores = where(_at_or_before(scores.shape), scores, -math.inf)
-    return _softmax(scores)
-
-
-def _at_or_before(shape: Any) -> Tensor:
-    """Bool (L, S): key j for query i where j <= i."""
-    return greater_equal(positions(shape[-2:], 0), positions(shape[-2:], 1))
-
-
-def _softmax(scores: Tensor) -> Tensor:
-    """Along the last axis, 0 where all are -infinity."""
+        mask = greater_equal(positions(scores.shape[-2:], 0), positions(scores.shape[-2:], 1))
+    if mask is not None:
+        scores = where(mask, scores, -math.inf) if mask.dtype is bool_ else scores + mask
     e, total = softmax_parts(scores, -1, "scaled_dot_product_attention")
     return e / where(equal(total, 0), 1, total)
 
 
-def _formula(q: Tensor, k: Tensor, v: Tensor, causal: bool, scale: float) -> list[Tensor]:
-    return [matmul(_weights(q, k, causal, scale), v)]
+def _formula(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool, scale: float) -> list[Tensor]:
+    return [matmul(_weights(q, k, mask, causal, scale), v)]
 
 
-def _gradients(q: Tensor, k: Tensor, v: Tensor, g: Tensor, causal: bool, scale: float) -> list[Tensor]:
-    """Cotangents of q, k, v for y's, g."""
-    p = _weights(q, k, causal, scale)
+def _gradients(q: Tensor, k: Tensor, v: Tensor, g: Tensor, mask: Tensor | None, causal: bool,
+               scale: float) -> list[Tensor]:  # fmt: skip
+    """Cotangents of q, k, v and the scores for y's, g."""
+    p = _weights(q, k, mask, causal, scale)
     d = matmul(g, matrix_transpose(v))
-    s = p * (d - op("sum")(p * d, axis=-1, keepdims=True)) * scale
-    return [matmul(s, k), matmul(matrix_transpose(s), q), matmul(matrix_transpose(p), g)]
+    s = p * (d - op("sum")(p * d, axis=-1, keepdims=True))
+    scaled = s * scale
+    return [matmul(scaled, k), matmul(matrix_transpose(scaled), q), matmul(matrix_transpose(p), g), s]
 
 
 def _apart(node: Node, xs: Sequence[Tensor], formula: Callable[..., list[Tensor]]) -> tuple[list[Tensor], list[Tensor]]:
     """Placeholders for operands, and what the formula makes of them: to be differentiated on its own."""
     args = placeholders("x", [(x.shape, x.dtype) for x in xs])
-    return args, formula(*args, node.attrs["causal"], node.attrs["scale"])
+    mask = [] if len(node.inputs) in (4, 7) else [None]
+    return args, formula(*args, *mask, node.attrs["causal"], node.attrs["scale"])
 
 
 def _moved(node: Node, xs: Sequence[Tensor], ts: Sequence[Any], formula: Callable[..., list[Tensor]],
@@ -78,8 +73,8 @@ def _moved(node: Node, xs: Sequence[Tensor], ts: Sequence[Any], formula: Callabl
 
 # --------------------------------------------------------------------------------------- attention
 #
-# operands: q (.., L, E), k (.., S, E), v (.., S, F); results: y (.., L, F), and for each row the logarithm of the sum
-# of its scores' exponentials, which only attention_vjp reads
+# operands: q (.., L, E), k (.., S, E), v (.., S, F) and perhaps a mask; results: y (.., L, F), and for each row the
+# logarithm of the sum of its scores' exponentials, which only attention_vjp reads
 
 
 def _infer_attention(xs: Sequence[Any], _attrs: dict[str, Any]) -> Any:
@@ -87,8 +82,13 @@ def _infer_attention(xs: Sequence[Any], _attrs: dict[str, Any]) -> Any:
     return ((*q.shape[:-1], v.shape[-1]), q.dtype), (q.shape[:-1], q.dtype)
 
 
-def _attention_vjp(node: Node, gs: Sequence[Any], _wanted: Sequence[bool], _d: Any) -> list[Tensor | None]:
-    return list(make(ATTENTION_VJP, (*node.inputs, *node.outputs, gs[0]), dict(node.attrs)))
+def _attention_vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], _d: Any) -> list[Tensor | None]:
+    (q, k, v, *mask), g = node.inputs, gs[0]
+    found = list(make(ATTENTION_VJP, (q, k, v, *node.outputs, g, *mask), dict(node.attrs)))
+    if mask:
+        scores = _gradients(q, k, v, g, mask[0], node.attrs["causal"], node.attrs["scale"])[3] if wanted[3] else None
+        found.append(None if scores is None else sum_to(scores, mask[0].shape))
+    return found
 
 
 def _attention_jvp(node: Node, ts: Sequence[Any], d: Any) -> list[Tensor | None]:
@@ -97,8 +97,8 @@ def _attention_jvp(node: Node, ts: Sequence[Any], d: Any) -> list[Tensor | None]
 
 attention = custom(
     "attention", "softmax(q kᵀ scale) v, and the logarithms of the softmax's sums.", infer=_infer_attention,
-    kernel=Attention("attention"), public=lambda q, k, v, causal=False, scale=1.0: make(
-        ATTENTION, operands("attention", (q, k, v), "float"), {"causal": causal, "scale": scale}),
+    kernel=Attention("attention"), public=lambda *xs, causal=False, scale=1.0: make(
+        ATTENTION, xs, {"causal": causal, "scale": scale}),
     vjp=_attention_vjp, jvp=_attention_jvp,
 )  # fmt: skip
 ATTENTION = attention.op  # type: ignore[attr-defined]
@@ -109,25 +109,27 @@ def _infer_gradients(xs: Sequence[Any], _attrs: dict[str, Any]) -> Any:
 
 
 def _gradients_vjp(node: Node, gs: Sequence[Any], _wanted: Sequence[bool], d: Any) -> list[Tensor | None]:
-    q, k, v, _, _, g = node.inputs
-    args, values = _apart(node, (q, k, v, g), _gradients)
+    q, k, v, _, _, g, *mask = node.inputs
+    xs = [q, k, v, g, *mask]
+    args, values = _apart(node, xs, _gradients)
     some = [(y, c) for y, c in zip(values, gs) if c is not None]
     given = placeholders("g", [(c.shape, c.dtype) for _, c in some])
-    found, _ = d.pullback([y for y, _ in some], given, args)
-    swap: dict[Value, Tensor] = dict(zip([*args, *given], [q, k, v, g, *(c for _, c in some)]))
-    dq, dk, dv, dg = (None if f is None else rebuild([f], swap)[0] for f in found)
-    return [dq, dk, dv, None, None, dg]  # y and the logarithms are made of q, k and v
+    wrt = [a for a in args if a.dtype is q.dtype]
+    found, _ = d.pullback([y for y, _ in some], given, wrt)
+    swap: dict[Value, Tensor] = dict(zip([*args, *given], [*xs, *(c for _, c in some)]))
+    dq, dk, dv, dg, *rest = (None if f is None else rebuild([f], swap)[0] for f in found)
+    return [dq, dk, dv, None, None, dg, *rest, *([None] if len(rest) < len(mask) else [])]  # y is made of q, k and v
 
 
 def _gradients_jvp(node: Node, ts: Sequence[Any], d: Any) -> list[Tensor | None]:
-    q, k, v, _, _, g = node.inputs
-    return _moved(node, (q, k, v, g), (*ts[:3], ts[5]), _gradients, d)
+    q, k, v, _, _, g, *mask = node.inputs
+    return _moved(node, (q, k, v, g, *mask), (*ts[:3], *ts[5:]), _gradients, d)[:3]
 
 
 attention_vjp = custom(
     "attention_vjp", "The cotangents of attention's q, k and v for that of its result.", infer=_infer_gradients,
     kernel=Attention("attention_vjp"), public=lambda *xs, causal=False, scale=1.0: make(
-        ATTENTION_VJP, operands("attention_vjp", xs, "float"), {"causal": causal, "scale": scale}),
+        ATTENTION_VJP, xs, {"causal": causal, "scale": scale}),
     vjp=_gradients_vjp, jvp=_gradients_jvp,
 )  # fmt: skip
 ATTENTION_VJP = attention_vjp.op  # type: ignore[attr-defined]
@@ -179,26 +181,22 @@ def scaled_dot_product_attention(q, k, v, attn_mask=None, is_causal=False, scale
     if scale is None:
         e = q.shape[-1]
         scale = rsqrt(size_as(e, q.dtype)) if isinstance(e, Dim) else 1 / math.sqrt(e) if e else 1.0
-    if is_causal and attn_mask is not None:
-        fail(GraphError, name, "either is_causal or attn_mask", xs)
-    if attn_mask is None and q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
+    mask = None
+    if attn_mask is not None:
+        if is_causal:
+            fail(GraphError, name, "either is_causal or attn_mask", xs)
+        mask = as_tensor(attn_mask, name, q.dtype)
+        batch = broadcast(q.shape[:-2], k.shape[:-2])  # None: the product will tell
+        scores = None if batch is None else (*batch, q.shape[-2], k.shape[-2])
+        if scores is not None and broadcast(mask.shape, scores) != scores:
+            fail(ShapeError, name, f"attn_mask {format_shape(mask.shape)} does not broadcast to the scores "
+                 f"{format_shape(scores)}", [*xs, mask])  # fmt: skip
+        if mask.dtype is not bool_ and mask.dtype is not q.dtype:
+            fail(DTypeError, name, f"attn_mask is {mask.dtype.name}, the queries are {q.dtype.name}; write "
+                 f".astype({q.dtype.name!r})", [*xs, mask])  # fmt: skip
+    if q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
         if not isinstance(scale, (int, float)) or not math.isfinite(scale):
             q, scale = q * scale, 1.0
-        return make(ATTENTION, (q, k, v), {"causal": bool(is_causal), "scale": float(scale)})[0]
-    scores = matmul(q * scale, matrix_transpose(k))
-    keep = None
-    if is_causal:
-        keep = _at_or_before(scores.shape)
-    elif attn_mask is not None:
-        keep = as_tensor(attn_mask, name, q.dtype)
-        if broadcast(keep.shape, scores.shape) != scores.shape:
-            fail(ShapeError, name, f"attn_mask {format_shape(keep.shape)} does not broadcast to the scores "
-                 f"{format_shape(scores.shape)}", [*xs, keep])  # fmt: skip
-        if keep.dtype is not bool_:
-            if keep.dtype is not q.dtype:
-                fail(DTypeError, name, f"attn_mask is {keep.dtype.name}, the queries are {q.dtype.name}; write "
-                     f".astype({q.dtype.name!r})", [*xs, keep])  # fmt: skip
-            scores, keep = scores + keep, None
-    if keep is not None:
-        scores = where(keep, scores, -math.inf)
-    return matmul(_softmax(scores), v)
+        given = (q, k, v) if mask is None else (q, k, v, mask)
+        return make(ATTENTION, given, {"causal": bool(is_causal), "scale": float(scale)})[0]
+    return _formula(q, k, v, mask, bool(is_causal), scale)[0]

@@ -280,20 +280,24 @@ def _conv2d_dw(xs: Values, a: Attrs) -> bool:
 
 def _attention(xs: Values, a: Attrs) -> bool:
     q, k, v = (x.shape for x in xs[:3])
+    scores = (*q[:-1], k[-2]) if len(q) >= 2 and len(k) >= 2 else ()
     return (len(q) == len(k) == len(v) >= 2 and q[:-2] == k[:-2] == v[:-2] and q[-1] == k[-1] and k[-2] == v[-2]
-            and all(x.dtype is xs[0].dtype for x in xs) and math.isfinite(a["scale"]))  # fmt: skip
+            and all(x.dtype is xs[0].dtype for x in xs[:3]) and math.isfinite(a["scale"]) and len(xs) <= 4
+            and all(x.dtype in (xs[0].dtype, bool_) and broadcast(x.shape, scores) == scores for x in xs[3:])
+            and not (a["causal"] and len(xs) == 4))  # fmt: skip
 
 
 def _attention_vjp(xs: Values, a: Attrs) -> bool:
     y = (*xs[0].shape[:-1], xs[2].shape[-1])
-    return _attention(xs, a) and xs[3].shape == xs[5].shape == y and xs[4].shape == y[:-1]
+    return (_attention([*xs[:3], *xs[6:]], a) and xs[3].shape == xs[5].shape == y and xs[4].shape == y[:-1]
+            and all(x.dtype is xs[0].dtype for x in xs[3:6]))  # fmt: skip
 
 
 _WINDOW: dict[str, Callable[[Any], bool]] = {"stride": is_pair, "padding": are_offsets, "dilation": is_pair,
                                              "groups": is_int}  # fmt: skip
 law("matmul", "number number", _matmul)
-law("attention", "float float float", _attention, causal=is_bool, scale=is_real)
-law("attention_vjp", "float float float float float float", _attention_vjp, causal=is_bool, scale=is_real)
+law("attention", "float float float each *", _attention, causal=is_bool, scale=is_real)
+law("attention_vjp", "float float float float float float each *", _attention_vjp, causal=is_bool, scale=is_real)
 law("conv2d", "float float", _conv2d, **_WINDOW)
 law("conv2d_dx", "float float", _conv2d_dx, size=is_shape, **_WINDOW)
 law("conv2d_dw", "float float", _conv2d_dw, kernel=is_pair, **_WINDOW)

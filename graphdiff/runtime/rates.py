@@ -102,7 +102,7 @@ def measure(threads: int) -> Rates:
     kernels: dict[str, Points] = {}
     for d in DTYPES:
         kernels[f"matmul {d}"] = tuple(_products(d, threads))
-    kernels.update(_convolutions(threads))
+    kernels.update(_layers(threads))
     moved = []
     for n in (1 << 12, 1 << 17, 1 << 20, 1 << 22, 1 << 24):
         x = leaf("x", (n,))
@@ -159,15 +159,22 @@ def _products(dtype: str, threads: int) -> Iterator[tuple[float, float]]:
         yield flops, flops / seconds
 
 
-def _convolutions(threads: int) -> dict[str, Points]:
+def _layers(threads: int) -> dict[str, Points]:
+    """Convolutions and attention, with their gradients."""
+    nn = namespaces.functions("nn")
     points: dict[str, list[tuple[float, float]]] = {}
     for dtype in DTYPES:
+        graphs = []
         for channels, size in ((4, 12), (16, 16), (32, 28)):
             x, w = leaf("x", (2, channels, size, size), dtype), leaf("w", (channels, channels, 3, 3), dtype)
-            y = namespaces.functions("nn")["conv2d"](x, w, padding=1)
+            graphs.append(([x, w], nn["conv2d"](x, w, padding=1)))
+        for length in (16, 64, 256):
+            qkv = [leaf(name, (4, length, 32), dtype) for name in "qkv"]
+            graphs.append((qkv, nn["scaled_dot_product_attention"](*qkv)))
+        for leaves, y in graphs:
             loss = namespaces.functions("")["sum"](y * y)
-            for name, flops, seconds in _clock([x, w], [loss, *grad(loss, [x, w])], threads):
-                if name.startswith("conv2d"):
+            for name, flops, seconds in _clock(leaves, [loss, *grad(loss, leaves)], threads):
+                if name.startswith(("conv2d", "attention")):
                     points.setdefault(f"{name} {dtype}", []).append((flops, flops / seconds))
     return {k: tuple(v) for k, v in points.items()}
 

@@ -49,7 +49,8 @@ NOMINAL = Rates(
     {d: {} for d in DTYPES},
     ((1.0, 1.0),),
     {f"{k} {d}": ((1.0, 3e10 / n),)
-     for k in ("matmul", "conv2d", "conv2d_dx", "conv2d_dw") for n, d in enumerate(DTYPES, 1)},
+     for k in ("matmul", "conv2d", "conv2d_dx", "conv2d_dw", "attention", "attention_vjp")
+     for n, d in enumerate(DTYPES, 1)},
     ((1.0, 1.5e10),), 1e-7,
 )  # fmt: skip
 """Rates of no machine in particular, the same everywhere: plans made with them are reproducible."""

@@ -50,6 +50,7 @@ class Selected(NamedTuple):
     repeated: set[Node]  # computed again by instructions other than their own; not stored, most of them
 
 
+_MASK = {None: 0, "b": 1, "f": 2}  # as csrc/kernels/attention.c numbers them, by the kind of dtype
 _elements = functools.lru_cache(maxsize=4096)(product)  # of a shape
 
 
@@ -379,12 +380,14 @@ class _Selector:
         return tuple(permuted[i] for i in range(len(axes)))
 
     def _attention(self, node: Node) -> None:
-        """Attention of (q, k, v), or its gradients of (q, k, v, y, logarithms, cotangent): the order of operands, with
-        the logarithms, which are the only ones that are no views, apart."""
+        """Attention of (q, k, v), or its gradients of (q, k, v, y, logarithms, cotangent), with a mask behind these or
+        without one: views but for the logarithms."""
         kernel = node.op.kernel.kernel
         q, k, v = node.inputs[:3]
-        viewed = [*node.inputs[:4], *node.inputs[5:]]
-        logarithms = node.inputs[4] if len(node.inputs) > 4 else None
+        backward = len(node.inputs) > 4
+        viewed = [*node.inputs[:4], node.inputs[5]] if backward else node.inputs[:3]
+        logarithms = node.inputs[4] if backward else None
+        mask = node.inputs[-1] if len(node.inputs) in (4, 7) else None
         n = q.ndim - 2
         reads: list[Buffer] = []
         views: list[Any] = []
@@ -397,6 +400,15 @@ class _Selector:
             views += [reads.index(at.buffer), at.offset, *at.strides[:-1]]  # type: ignore[arg-type]
         if logarithms is not None and self._storage(logarithms) not in reads:
             reads.append(self._storage(logarithms))
+        masked: list[Any] = []
+        if mask is not None:
+            at = self._of(mask)
+            if at.buffer is None:
+                at = self._whole(mask)
+            if at.buffer not in reads:
+                reads.append(at.buffer)  # type: ignore[arg-type]
+            over = tuple(0 if s == 1 else t for s, t in zip(mask.shape, at.strides))
+            masked = [reads.index(at.buffer), at.offset, *(0,) * (q.ndim - mask.ndim), *over]  # type: ignore[arg-type]
         writes: list[Buffer] = []
         for y in node.outputs:
             out = self._result(y)
@@ -408,7 +420,8 @@ class _Selector:
         rest = [] if logarithms is None else [reads.index(self._storage(logarithms))]
         rows, keys, features, values = q.shape[-2], k.shape[-2], q.shape[-1], v.shape[-1]
         payload = [n, rows, keys, features, values, int(node.attrs["causal"]),
-                   bits(np.asarray(node.attrs["scale"], np.float64)), *q.shape[:-2], *views, *rest]  # fmt: skip
+                   bits(np.asarray(node.attrs["scale"], np.float64)), _MASK[None if mask is None else mask.dtype.kind],
+                   *q.shape[:-2], *views, *rest, *masked]  # fmt: skip
         step = Step(kernel, tuple(range(len(reads))), tuple(range(len(reads), len(reads) + len(writes))), payload)
         pairs = _elements(q.shape[:-2]) * rows * keys
         flops = pairs * (2 * (features + values) + 4) * (1 if logarithms is None else 2) + (

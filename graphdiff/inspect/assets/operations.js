@@ -288,16 +288,16 @@ const operations = (() => {
       taps(x.shape, out[0], g.shape, a, (i, j, k) => { y.data[j] += g.data[k] * x.data[i]; });
       return [y];
     },
-    attention: ([q, k, v], a, [out, sums]) => {
+    attention: ([q, k, v, mask], a, [out, sums]) => {
       const y = empty(out), logs = empty(sums), values = v.shape[v.shape.length - 1];
-      weights(q, k, a, (i, j, w) => {
+      weights(q, k, mask, a, (i, j, w) => {
         for (let l = 0; l < values; l++) y.data[i * values + l] += w * v.data[j * values + l];
       }, (i, log) => { logs.data[i] = log; });
       return [y, logs];
     },
-    attention_vjp: ([q, k, v, y, _logs, g], a, outs) => {
+    attention_vjp: ([q, k, v, y, _logs, g, mask], a, outs) => {
       const [dq, dk, dv] = outs.map(empty), n = q.shape[q.shape.length - 1], values = v.shape[v.shape.length - 1];
-      weights(q, k, a, (i, j, w) => {
+      weights(q, k, mask, a, (i, j, w) => {
         let d = 0;
         for (let l = 0; l < values; l++) {
           d += g.data[i * values + l] * (v.data[j * values + l] - y.data[i * values + l]);
@@ -391,16 +391,19 @@ const operations = (() => {
 
   // Attention: f(row, key, weight) for each query's keys, rows and keys counted through the batch, then end(row, the
   // logarithm of the sum of the scores' exponentials).
-  function weights(q, k, a, f, end) {
+  function weights(q, k, mask, a, f, end) {
     const [rows, n] = q.shape.slice(-2), keys = k.shape[k.shape.length - 2];
     const batch = q.shape.slice(0, -2).reduce((x, y) => x * y, 1);
+    const all = [...q.shape.slice(0, -1), keys], place = [];  // of each pair's mask
+    if (mask) walk(all, stretched(mask.shape, all), 0, (_k, at) => place.push(at));
+    const masked = (s, at) => (!mask ? s : mask.data instanceof Uint8Array ? (at ? s : -Infinity) : s + at);
     for (let r = 0; r < batch * rows; r++) {
       const first = Math.floor(r / rows) * keys, seen = a.causal ? Math.min(keys, r % rows + 1) : keys;
       const scores = [];
       for (let j = first; j < first + seen; j++) {
         let sum = 0;
         for (let l = 0; l < n; l++) sum += q.data[r * n + l] * k.data[j * n + l];
-        scores.push(sum * a.scale);
+        scores.push(masked(sum * a.scale, mask && mask.data[place[r * keys + j - first]]));
       }
       const top = scores.reduce((x, y) => Math.max(x, y), -Infinity), base = top === -Infinity ? 0 : top;
       const e = scores.map((s) => Math.exp(s - base)), total = e.reduce((x, y) => x + y, 0);
