@@ -178,7 +178,8 @@ static int finish(gd_prepare *p, attention_block *b, int backward) {
         return GD_OK;
     }
     int64_t blocks = (b->keys + KEYS - 1) / KEYS, wanted = (PARTS_WANTED + b->entries - 1) / larger(1, b->entries);
-    wanted = least(least(wanted, blocks), (int64_t)least((int64_t)(work / unit), PARTS_WANTED));
+    wanted = least(wanted, blocks);
+    if ((double)wanted > work / unit) wanted = (int64_t)(work / unit);
     b->split_keys = wanted > 1 ? (blocks + wanted - 1) / wanted * KEYS : larger(1, b->keys);
     b->splits = b->keys ? (b->keys + b->split_keys - 1) / b->split_keys : 1;
     b->part_units = b->splits > 1 ? 1 : (int64_t)(unit / (work + 1)) + 1;

@@ -168,7 +168,10 @@ def scaled_dot_product_attention(q, k, v, attn_mask=None, is_causal=False, scale
     axes broadcasting; scale is 1/√E unless given (Vaswani et al. 2017).
 
     ``attn_mask`` broadcasts to (.., L, S): bool keeps what is True, float is added. ``is_causal`` keeps key j for
-    query i where j <= i. A query that may attend to nothing gives 0, and 0 as derivative."""
+    query i where j <= i. A query that may attend to nothing gives 0, and 0 as derivative.
+
+    Where no axes are broadcast but the mask's it is run block by block in both directions (after Dao et al. 2022): the
+    scores of all pairs are never in memory."""
     name = "scaled_dot_product_attention"
     xs = q, k, v = operands(name, (q, k, v), "float")
     for what, x in (("q", q), ("k", k), ("v", v)):

@@ -128,7 +128,7 @@ class Plan:
 
     def _buffer(self, b: Buffer) -> BufferRow:
         u = self._lifetimes.unit[b]
-        return BufferRow(b.label, int(self._offsets[u]), evaluate(b.count, self.sizes) * b.dtype.itemsize)
+        return BufferRow(b.label, int(self._offsets[u]), self._bytes(b))
 
     def blocks(self) -> tuple[Block, ...]:
         """What lies in the arena, where and how long; buffers that share storage in place are one block."""
@@ -164,34 +164,33 @@ class Plan:
         Example: ``[d.label for d in f.plan.decisions() if not d.kept]``."""
         whole = self.everything()
         peak = int(whole.timeline().argmax()) if whole._order else 0
-        # loops in segments are other instructions than those that keep all their rows: told by what they compute
-        times: dict[tuple[Node, ...], int] = {}
-        stored: dict[tuple[Node, ...], int] = {}
+        # where loops run in segments, all instructions are others than those that keep everything: told by their nodes
+        own = set(whole._order)
+        times: dict[Instruction | tuple[Node, ...], int] = {}
+        stored: dict[tuple[Node, ...], set[int]] = {}  # bytes of what a loop leaves
         for i in self._order:
+            key = i.first if i.first in own else i.nodes
             if i.recompute:
-                times[i.nodes] = times.get(i.nodes, 0) + 1
-            elif len(i.nodes) == 1:
-                stored[i.nodes] = self._written(i)
+                times[key] = times.get(key, 0) + 1
+            elif key is i.nodes and _is_loop(i):
+                stored[key] = {self._bytes(b) for b in i.writes if b not in i.workspace}
         later = {b for i in whole._order if i.phase != "forward" for b in i.reads}
         rows = []
         for i in whole._order:
-            n = times.get(i.nodes, 0)
-            if n == 0 and _is_loop(i) and stored.get(i.nodes, 0) < self._written(i):
-                n = 1
+            n = times.get(i, 0) or times.get(i.nodes, 0)
             for b in i.writes:
                 if b.kind == ARENA and i.phase == "forward" and b not in i.workspace and (b in later or n):
                     u = whole._lifetimes.unit[b]
+                    often = n or int(i.nodes in stored and self._bytes(b) not in stored[i.nodes])
                     lives = whole._lifetimes.first[u] <= peak <= whole._lifetimes.last[u]
-                    rows.append(self._decision(i, b, n, lives, b in later))
+                    rows.append(self._decision(i, b, often, lives, b in later))
         return tuple(rows)
 
-    def _written(self, i: Instruction) -> int:
-        """Bytes in the arena that an instruction leaves."""
-        return sum(evaluate(b.count, self.sizes) * b.dtype.itemsize
-                   for b in i.writes if b.kind == ARENA and b not in i.workspace)  # fmt: skip
+    def _bytes(self, b: Buffer) -> int:
+        return evaluate(b.count, self.sizes) * b.dtype.itemsize
 
     def _decision(self, i: Instruction, b: Buffer, n: int, at_peak: bool, later: bool) -> Decision:
-        size = evaluate(b.count, self.sizes) * b.dtype.itemsize
+        size = self._bytes(b)
         seconds = self._seconds(i)
         source = next((str(node.source) for node in i.nodes if node.source), "")
         if n == 0:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import CompileError
-from ..ir.dims import Shape, Size, product
+from ..ir.dims import Shape, Size, floor_div, product
 from ..ir.dtypes import CODE, int64
 from ..ir.graph import Graph, Node, Value
 from ..ops.opdef import contiguous_strides
@@ -424,6 +424,8 @@ class _Selector:
                    *q.shape[:-2], *views, *rest, *masked]  # fmt: skip
         step = Step(kernel, tuple(range(len(reads))), tuple(range(len(reads), len(reads) + len(writes))), payload)
         pairs = _elements(q.shape[:-2]) * rows * keys
+        if node.attrs["causal"]:
+            pairs = floor_div(pairs + 1, 2)
         flops = pairs * (2 * (features + values) + 4) * (1 if logarithms is None else 2) + (
             0 if logarithms is None else 2 * pairs * features)  # fmt: skip
         self._emit(node, [step], reads, writes, flops=flops)
