@@ -53,14 +53,14 @@ def arrange(selected: Selected, write_through: bool = True) -> list[Instruction]
 
 
 def _freeing_early(order: list[Instruction], later: set[Buffer]) -> list[Instruction]:
-    """``order`` with instructions that free several times what they make right behind the last thing they read.
+    """``order`` with elementwise ones that free several times what they make right behind the last thing they read.
     ``later``: what is still read afterwards."""
     last = {b: n for n, i in enumerate(order) for b in i.reads}
     made: dict[Buffer, int] = {}
     place = []
     for n, i in enumerate(order):
         at = n
-        if len(i.reads) >= FREES and len(i.writes) == 1:
+        if i.steps[0].kernel == "tile" and len(i.reads) >= FREES and len(i.writes) == 1:
             y = i.writes[0]
             dying = [b for b in i.reads if b.kind == ARENA and last[b] == n and b not in later]
             alike = sum(b.count == y.count and b.dtype.itemsize == y.dtype.itemsize for b in dying)
