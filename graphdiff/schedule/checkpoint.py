@@ -88,8 +88,9 @@ def recompute(
                 repeated.recompute = i.recompute
                 repeated.writes = i.writes
                 i = repeated
-            if holds is not None:
-                again = {b: copy for b, copy in again.items() if b in holds}
+            if holds is not None:  # of earlier copies only those that are held are left
+                for b in (b for r in repeats for b in r.first.writes if b not in holds):
+                    again.pop(b, None)
         out.append(i)
     return out
 
