@@ -22,7 +22,6 @@ from . import _core
 
 HEADER_WORDS, VALUE_WORDS = 16, 6
 PLACE_SECONDS = 0.05  # a nominal budget: the search counts steps, not time
-PLACE_SECONDS_LIMIT = 0.4  # the same where a limit would be kept with less
 _KIND = {
     ARENA: _core.VALUE_ARENA, INPUT: _core.VALUE_INPUT, OUTPUT: _core.VALUE_OUTPUT, PARAM: _core.VALUE_PARAM,
     CONST: _core.VALUE_CONST,

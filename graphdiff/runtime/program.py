@@ -33,7 +33,7 @@ from ..schedule.order import arrange
 from ..schedule.select import Selected, select
 from ..transforms.simplify import simplify
 from . import _core
-from .lower import PLACE_SECONDS, PLACE_SECONDS_LIMIT, Nested, Template, place
+from .lower import PLACE_SECONDS, Nested, Template, place
 from .plan import Plan
 
 
@@ -50,6 +50,7 @@ def _blas() -> str:
 _core.load_blas(_blas())
 
 PLAN_SECONDS = 2.0  # what the search for a schedule within a limit takes, nominally, at most
+PLACE_SHARE = 0.2  # of that, for a layout that misses a limit which its lower bound keeps
 KEPT_PLANS = 8  # sizes of which the plan and the core program are remembered
 
 
@@ -255,9 +256,10 @@ class Program:
         assert self.limit is not None
 
         choice, slots = self._choice(env)
+        effort = PLACE_SECONDS, max(PLACE_SECONDS, PLACE_SHARE * self.plan_seconds)
 
         def lay_out(c: Schedule, way: int, hard: bool) -> Laid:
-            offsets, arena_bytes, bound = place(c.lifetimes, env, PLACE_SECONDS_LIMIT if hard else PLACE_SECONDS)
+            offsets, arena_bytes, bound = place(c.lifetimes, env, effort[hard])
             template = Template(c.order, c.lifetimes, slots[way])
             program = _core.Program(template.fill(env, offsets, arena_bytes), template.constants)
             return Laid(offsets, arena_bytes, bound, arena_bytes + self._scratch(program))
