@@ -43,11 +43,6 @@ typedef struct {
 
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* scratch: products, scores, their cotangents, and for each row of a block (backward: of all) a few numbers */
-static inline int64_t row_numbers(const attention_block *b, int backward) {
-    return backward ? b->rows : 3 * ROWS;
-}
-
 #ifdef GD_PREPARE
 
 enum { HEAD = 8, PARTS_WANTED = 16, FLOPS_PER_NS = 40 };
@@ -165,7 +160,9 @@ static int finish(gd_prepare *p, attention_block *b, int backward) {
         most = larger(most, product_bytes(b, (gd_product){c, e, r, 1, c, x[Q].row, 1, x[DK].row, 1, 1}));
     }
     b->products = (most + GD_ALIGN - 1) / GD_ALIGN * GD_ALIGN;
-    p->scratch = b->products + ((backward ? 2 : 1) * ROWS * KEYS + row_numbers(b, backward)) * gd_item_bytes(b->dtype);
+    /* products, scores, backward their cotangents, and for each row of a block (backward: of all) a few numbers */
+    int64_t blocks_of_scores = backward ? 2 : 1, numbers = backward ? b->rows : 3 * ROWS;
+    p->scratch = b->products + (blocks_of_scores * ROWS * KEYS + numbers) * gd_item_bytes(b->dtype);
     double pairs = (double)b->rows * (double)b->keys * (b->causal ? 0.6 : 1);
     double work = pairs * ((backward ? 3 : 1) * 2.0 * (double)(e + f) + 40);
     p->work = gd_work(work * (double)b->entries / FLOPS_PER_NS);
