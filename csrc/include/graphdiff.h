@@ -51,10 +51,10 @@
  *            every index (same start, same strides, same item size). Any other overlap is refused.
  *
  *   matmul   C = act(alpha * A B + bias) or C += ...  over broadcast batches
- *            [n_batch, M, N, K, accumulate, act (a unary microop or -1), has_bias, batch dims..,
+ *            [n_batch, M, N, K, accumulate, batch dims..,
  *             A: operand, offset, batch strides.., row stride, column stride
- *             B: the same        C: the same (column stride 1)      bias (if any): operand, offset, stride over N
- *             alpha bits (a double)]
+ *             B: the same        C: the same (column stride 1)
+ *             act (a unary microop or -1), bias: operand (or -1), offset, stride over N        alpha bits (a double)]
  *            A and B may have any strides; where neither is 1 the core gathers blocks itself.
  *
  *   attention, attention_vjp: views whose rows lie in one piece, see kernels/attention.c
@@ -84,6 +84,7 @@
  *   svd            a -> u, s, vh          [batch, m, n, full]
  *   conv2d         x, w -> y             [N, C, H, W, O, Ho, Wo, kh, kw, stride rows, cols, padding top, left,
  *                                         dilation rows, cols, groups]    y (N, O, Ho, Wo), w (O, C/groups, kh, kw)
+ *                                         then, or not, act and bias as matmul's, the bias a third operand
  *   conv2d_dx      g, w -> x             the same payload: conv2d's transpose by its first operand
  *   conv2d_dw      x, g -> w             and by its second
  *   max_pool2d     x -> y, at            [planes, H, W, Ho, Wo, kh, kw, stride rows, cols, padding top, left]

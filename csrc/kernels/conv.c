@@ -4,6 +4,7 @@
  *   conv2d     x, w -> y      y[n,o,r,s] = sum x[n,c,r*stride+i*dilation-top,..] w[o,c,i,j]
  *   conv2d_dx  g, w -> x      the same sum over what lies at one x
  *   conv2d_dw  x, g -> w      the same sum over what lies at one w
+ * The first two may have the words of an epilogue behind these, with the result's channels, and read a third operand.
  * What lies outside the image counts as zero; the sizes need not fit each other in any way.
  *
  * Owns: the payload's checks, the cut into bands and parts. Invariants: both follow from the payload alone; every
@@ -44,11 +45,14 @@ static int holds(gd_prepare *p, int operand, int dtype, const int64_t *sizes) {
     return v->count == count ? GD_OK : gd_prepare_fail(p, GD_ERR_SHAPE, -1, v->count);
 }
 
-/* reads the payload; operands: where image, weight and result stand */
+static int has_epilogue(const gd_prepare *p) { return p->n_payload == N_PARAMS + 1 + GD_EPILOGUE_WORDS; }
+
+/* reads the payload, but for the epilogue; operands: where image, weight and result stand */
 static int read_sizes(gd_prepare *p, int image, int weight, int result, conv_sizes *s) {
-    if (p->n_payload != N_PARAMS + 1 || p->payload[0] != N_PARAMS)
+    if ((p->n_payload != N_PARAMS + 1 && !has_epilogue(p)) || p->payload[0] != N_PARAMS)
         return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_payload);
-    if (p->n_reads != 2 || p->n_writes != 1) return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_reads);
+    if (p->n_reads < 2 || p->n_reads > 2 + has_epilogue(p) || p->n_writes != 1)
+        return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_reads);
     const int64_t *q = s->p = p->payload + 1;
     for (int i = 0; i < N_PARAMS; i++) {
         int64_t least = i >= KH && i != TOP && i != LEFT;
@@ -65,7 +69,7 @@ static int read_sizes(gd_prepare *p, int image, int weight, int result, conv_siz
     if (status == GD_OK) status = holds(p, result, dtype, (int64_t[]){q[N], q[O], q[HO], q[WO]});
     if (status != GD_OK) return status;
     /* without results there is nothing to do, and then no size bounds another: the kernel's are not looked at */
-    s->empty = gd_operand(p, 2)->count == 0;
+    s->empty = gd_operand(p, p->n_reads)->count == 0;
     if (s->empty) return GD_OK;
     int64_t limits[] = {s->c * q[KH], q[KW], s->o * q[KH], q[KW], q[HO] * q[WO], 1, q[H] * q[W], 1,
                         (q[KH] - 1) * q[DH] + q[HO] * q[SH] + q[TOP], 1, (q[KW] - 1) * q[DW] + q[WO] * q[SW] + q[LEFT], 1,
@@ -93,8 +97,14 @@ static int64_t position(const int64_t *list, int64_t value) {
     return k;
 }
 
-/* bands as high as the cache takes them, then parts: images first, then bands, then channels of the target */
-static int cut_correlation(gd_prepare *p, gd_conv_correlation *b, int64_t images, double work) {
+/* the epilogue; bands as high as the cache takes them, then parts: images first, then bands, then channels */
+static int finish_correlation(gd_prepare *p, gd_conv_correlation *b, int64_t images, double work) {
+    b->epilogue = (gd_epilogue){-1, 0, 0, NULL};
+    b->result = p->n_reads;
+    if (has_epilogue(p)) {
+        int status = gd_epilogue_read(p, N_PARAMS + 1, b->dtype, b->groups * b->target_channels, &b->epilogue);
+        if (status != GD_OK) return status;
+    }
     gd_conv_source *s = &b->source;
     int64_t item = gd_item_bytes(b->dtype), extra = s->rows;   /* rows beyond those of the band itself */
     int64_t rows = b->row_high - b->row_low, planes = b->source_channels * s->n_row_phases * s->n_col_phases;
@@ -126,7 +136,7 @@ static int cut_correlation(gd_prepare *p, gd_conv_correlation *b, int64_t images
 
 int gd_prepare_conv2d(gd_prepare *p) {
     conv_sizes s;
-    int status = read_sizes(p, 0, 1, 2, &s);
+    int status = read_sizes(p, 0, 1, p->n_reads, &s);
     if (status != GD_OK || s.empty) return status;
     const int64_t *q = s.p;
     int64_t n_taps = s.c * q[KH] * q[KW];
@@ -145,7 +155,7 @@ int gd_prepare_conv2d(gd_prepare *p) {
     b->source.n_row_phases = remainders(q[KH], q[DH], 0, q[SH], phases);
     b->source.n_col_phases = remainders(q[KW], q[DW], 0, q[SW], phases + q[KH]);
     double work = 2.0 * (double)(q[N] * q[O]) * (double)(q[HO] * q[WO]) * (double)n_taps;
-    if ((status = cut_correlation(p, b, q[N], work)) != GD_OK) return status;
+    if ((status = finish_correlation(p, b, q[N], work)) != GD_OK) return status;
 
     gd_conv_source *g = &b->source;
     *phase = (gd_conv_phase){.taps = taps, .n_taps = n_taps, .row_high = q[HO], .col_high = q[WO]};
@@ -171,7 +181,7 @@ static void valid(int64_t size, int64_t split, int64_t phase, int64_t before, in
 
 int gd_prepare_conv2d_dx(gd_prepare *p) {
     conv_sizes s;
-    int status = read_sizes(p, 2, 1, 0, &s);
+    int status = read_sizes(p, p->n_reads, 1, 0, &s);
     if (status != GD_OK || s.empty) return status;
     const int64_t *q = s.p;
     int64_t n_taps = s.o * q[KH] * q[KW], kernel = q[KH] * q[KW];
@@ -193,7 +203,7 @@ int gd_prepare_conv2d_dx(gd_prepare *p) {
         .weight_row = kernel, .row_low = q[TOP] / q[SH], .row_high = (q[TOP] + q[H] - 1) / q[SH] + 1,
         .col_low = col_low, .row_step = q[SH] * q[W], .col_step = q[SW], .n_phases = down * along, .phases = phase};
     double work = 2.0 * (double)(q[N] * q[O]) * (double)(q[HO] * q[WO]) * (double)(s.c * kernel);
-    if ((status = cut_correlation(p, b, q[N], work)) != GD_OK) return status;
+    if ((status = finish_correlation(p, b, q[N], work)) != GD_OK) return status;
 
     remainders(down, 1, q[TOP], q[SH], phases);
     remainders(along, 1, q[LEFT], q[SW], phases + down);
@@ -223,7 +233,7 @@ int gd_prepare_conv2d_dx(gd_prepare *p) {
 
 int gd_prepare_conv2d_dw(gd_prepare *p) {
     conv_sizes s;
-    int status = read_sizes(p, 0, 2, 1, &s);
+    int status = has_epilogue(p) ? gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_payload) : read_sizes(p, 0, 2, 1, &s);
     if (status != GD_OK || s.empty) return status;
     const int64_t *q = s.p;
     int64_t item = gd_item_bytes(gd_operand(p, 0)->dtype), kernel = q[KH] * q[KW], positions = q[HO] * q[WO];

@@ -11,7 +11,7 @@
  */
 #ifndef GD_CONV_H
 #define GD_CONV_H
-#include "../program/kernel.h"
+#include "epilogue.h"
 
 typedef struct {
     int32_t a, b;
@@ -47,6 +47,8 @@ typedef struct {
     const gd_conv_phase *phases;
     int64_t units, part_units, channel_step, channel_blocks; /* a unit is one image's group's band */
     int64_t vectors_at, pieces_at;                          /* bytes into the scratch */
+    int result;                                             /* operand */
+    gd_epilogue epilogue;
 } gd_conv_correlation;
 
 /* conv2d_dw: images gathered, results transposed, multiplied over positions */

@@ -130,6 +130,18 @@ static inline void NAME(scatter)(const T *tile, int vecs, const conv_vector *vec
         }
 }
 
+/* bias and activation of a tile of channels c.. */
+static inline void NAME(finish)(const gd_epilogue *e, const T *bias, int64_t c, int rows, int vecs, T *tile) {
+    if (bias != NULL)
+        for (int r = 0; r < rows; r++)
+            for (int v = 0; v < vecs; v++) {
+                VECTOR *at = (VECTOR *)(tile + r * WIDTH + v * LANES);
+                *at = *at + bias[(c + r) * e->stride];
+            }
+    if (e->act != NULL)
+        for (int r = 0; r < rows; r++) e->act(tile + r * WIDTH, tile + r * WIDTH, NULL, NULL, vecs * LANES);
+}
+
 static void NAME(correlate)(const gd_conv_correlation *b, const gd_call *call) {
     const gd_conv_source *s = &b->source;
     T *band = call->scratch, tile[ROWS * WIDTH];
@@ -147,7 +159,8 @@ static void NAME(correlate)(const gd_conv_correlation *b, const gd_call *call) {
         int64_t q1 = q0 + b->band_rows < b->row_high ? q0 + b->band_rows : b->row_high;
         const T *image = (const T *)call->operands[0] + entry * b->source_channels * b->source_plane;
         const T *weight = (const T *)call->operands[1] + group * b->weight_group;
-        T *target = (T *)call->operands[2] + entry * b->target_channels * b->target_plane;
+        T *target = (T *)call->operands[b->result] + entry * b->target_channels * b->target_plane;
+        const T *bias = gd_epilogue_bias(&b->epilogue, call, group * b->target_channels, sizeof(T));
         NAME(gather)(s, image, b->source_channels, b->source_plane, q0, band, step);
         for (const gd_conv_phase *phase = b->phases; phase < b->phases + b->n_phases; phase++) {
             if (b->n_phases > 1 || listed != q0) {
@@ -165,6 +178,7 @@ static void NAME(correlate)(const gd_conv_correlation *b, const gd_call *call) {
                     const T *from[VECTORS];
                     for (int k = 0; k < vecs; k++) from[k] = band + vectors[v + k].from;
                     NAME(blocks)[which][vecs - 1](phase->n_taps, phase->taps, a, from, tile);
+                    NAME(finish)(&b->epilogue, bias, c, rows, vecs, tile);
                     for (int r = 0; r < rows; r++)
                         NAME(scatter)(tile + r * WIDTH, vecs, vectors + v, pieces, b->col_step,
                                       target + (c + r) * b->target_plane);

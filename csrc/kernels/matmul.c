@@ -1,8 +1,8 @@
 /* matmul.c: the instruction C = act(alpha A B + bias), or C += alpha A B + bias, over batches of strided operands.
  *
  * Owns: the payload's checks, the cut into parts, the choice of who multiplies, bias and activation.
- * Invariants: parts and routes follow from shapes, strides and whether a BLAS was loaded when the program was made,
- * never from threads. No two elements of C share an address, and C is apart from what is read.
+ * Invariants: parts and routes follow from shapes, strides, the instruction set and whether a BLAS was loaded when the
+ * program was made, never from threads. No two elements of C share an address, and C is apart from what is read.
  * It must not know how a product is blocked in registers (product.c) nor where a BLAS comes from (blas.c).
  */
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 
 #include "../program/isa.h"
 #include "blas.h"
+#include "epilogue.h"
 #include "product.h"
 #include "strided.h"
 
@@ -22,7 +23,7 @@ typedef struct {
 } matmul_view;
 
 typedef struct {
-    int dtype, route, accumulate, has_bias;
+    int dtype, route, accumulate;
     int64_t n_batch, *batch_dims, entries;
     int64_t m, n, k;
     int64_t m_step, n_step, blocks;     /* of one entry; only one of m and n is cut */
@@ -31,8 +32,7 @@ typedef struct {
     int64_t leading[2];
     double alpha;
     matmul_view view[3];
-    int64_t bias_operand, bias_offset, bias_stride;
-    gd_micro_fn act;
+    gd_epilogue epilogue;
     const gd_blas *blas;
 } matmul_block;
 
@@ -44,13 +44,7 @@ static inline gd_product product_of(const matmul_block *b, int64_t m, int64_t n)
 
 #ifdef GD_PREPARE
 
-enum { MAX_BATCH_DIMS = GD_STRIDED_DIMS - 2, FIXED_WORDS = 7, FLOPS_PER_NS = 60 };
-
-static const struct { int arity; char result; } micros[] = {
-#define X(name, arity, kinds, result, scalars) {arity, #result[0]},
-#include "microop.def"
-#undef X
-};
+enum { MAX_BATCH_DIMS = GD_STRIDED_DIMS - 2, FIXED_WORDS = 5, FLOPS_PER_NS = 60 };
 
 /* whether a BLAS takes the matrix as it lies, plain or transposed */
 static int lies_for_blas(int64_t rows, int64_t cols, int64_t row, int64_t col, int *transposed, int64_t *leading) {
@@ -64,16 +58,19 @@ static int lies_for_blas(int64_t rows, int64_t cols, int64_t row, int64_t col, i
     return 0;
 }
 
-/* The core's own code against a call, as measured: ahead up to about 128 x 128 x 128 and for outer products; behind
- * where rows are few vectors and a rest, unless tiny; and it should not need much scratch where a BLAS is there. */
+/* The core's own code against a call, as measured. With vectors of 64 bytes it is ahead but where rows are few vectors
+ * and a rest, unless tiny. With shorter ones it is so up to about 128 x 128 x 128 and for outer products, and behind
+ * otherwise; then it should not need much scratch where a BLAS is there. */
 static int own_is_faster(const matmul_block *b, int64_t m, int64_t n) {
-    enum { SCRATCH = 1 << 16, VECTOR = 64 };
+    enum { SCRATCH = 1 << 16, VECTOR = 64, TINY = 1024, SMALL = 2097152 };
     double work = (double)m * (double)n * (double)b->k;
     int64_t item = gd_item_bytes(b->dtype), width = (n == 1 ? m : n) * item;
+    int has_rest = width % VECTOR != 0 && width < 6 * VECTOR, is_matrix = b->m > 1 && b->n > 1;
+    if (is_matrix && strcmp(gd_isa_current()->name, "v4") == 0) return b->k <= 2 || work <= TINY || !has_rest;
     gd_product p = product_of(b, m, n);
     if (gd_product_scratch(&p, item) > SCRATCH) return 0;
     if (b->k <= 2) return 1;
-    return work <= (width % VECTOR != 0 && width < 6 * VECTOR ? 1024 : 2097152);
+    return work <= (has_rest ? TINY : SMALL);
 }
 
 static int choose_route(const matmul_block *b, int64_t m, int64_t n) {
@@ -103,7 +100,7 @@ static void cut(matmul_block *b, gd_prepare *p) {
     if (work > 2 * unit) {
         int64_t wanted = work / unit > 64 ? 64 : (int64_t)(work / unit);
         int64_t *step = b->m > b->n ? &b->m_step : &b->n_step, side = *step;
-        *step = ((side + wanted - 1) / wanted + 31) / 32 * 32;
+        *step = ((side + wanted - 1) / wanted + 63) / 64 * 64;
         if (*step > side) *step = side;
         b->blocks = (side + *step - 1) / *step;
     } else if (b->entries > 1) {
@@ -117,11 +114,10 @@ static void cut(matmul_block *b, gd_prepare *p) {
 int gd_prepare_matmul(gd_prepare *p) {
     const int64_t *w = p->payload;
     if (p->n_payload < FIXED_WORDS) return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_payload);
-    int64_t n_batch = w[0], has_bias = w[6];
+    int64_t n_batch = w[0];
     if (n_batch < 0 || n_batch > MAX_BATCH_DIMS) return gd_prepare_fail(p, GD_ERR_SHAPE, 0, n_batch);
     if (w[4] != 0 && w[4] != 1) return gd_prepare_fail(p, GD_ERR_FORMAT, 4, w[4]);
-    if (has_bias != 0 && has_bias != 1) return gd_prepare_fail(p, GD_ERR_FORMAT, 6, has_bias);
-    if (p->n_payload != FIXED_WORDS + n_batch + 3 * (n_batch + 4) + 3 * has_bias + 1)
+    if (p->n_payload != FIXED_WORDS + n_batch + 3 * (n_batch + 4) + GD_EPILOGUE_WORDS + 1)
         return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_payload);
     if (p->n_writes != 1) return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_writes);
 
@@ -131,7 +127,6 @@ int gd_prepare_matmul(gd_prepare *p) {
     b->n_batch = n_batch;
     b->batch_dims = (int64_t *)(b + 1);
     b->accumulate = (int)w[4];
-    b->has_bias = (int)has_bias;
     b->entries = 1;
     int64_t *sizes[] = {&b->m, &b->n, &b->k};
     for (int i = 0; i < 3; i++) {
@@ -169,27 +164,15 @@ int gd_prepare_matmul(gd_prepare *p) {
         if (dims[n_batch] <= 1) x->row = 0;      /* strides that are never taken decide nothing */
         if (dims[n_batch + 1] <= 1) x->col = 1;
     }
-    if (has_bias) {
-        b->bias_operand = at[0];
-        b->bias_offset = at[1];
-        b->bias_stride = at[2];
-        if (at[0] < 0 || at[0] >= p->n_reads) return gd_prepare_fail(p, GD_ERR_BOUNDS, at - w, at[0]);
-        const gd_value *value = gd_operand(p, at[0]);
-        if (value->dtype != b->dtype) return gd_prepare_fail(p, GD_ERR_TYPE, at - w, value->dtype);
-        if (!gd_strided_fits(value->count, at[1], 1, &b->n, &at[2])) return gd_prepare_fail(p, GD_ERR_BOUNDS, at + 1 - w, at[1]);
-        at += 3;
-    }
+    int status = gd_epilogue_read(p, at - w, b->dtype, b->n, &b->epilogue);
+    if (status != GD_OK) return status;
+    if (b->epilogue.act != NULL && b->accumulate) return gd_prepare_fail(p, GD_ERR_TYPE, at - w, *at);
+    at += GD_EPILOGUE_WORDS;
     memcpy(&b->alpha, at, sizeof b->alpha);
 
     int is_float = b->dtype == GD_F32 || b->dtype == GD_F64;
     if (b->dtype == GD_BOOL) return gd_prepare_fail(p, GD_ERR_TYPE, -1, b->dtype);
     if (!is_float && b->alpha != 1) return gd_prepare_fail(p, GD_ERR_TYPE, at - w, *at);
-    if (w[5] != -1) {
-        if (w[5] < 0 || w[5] >= GD_MICRO_COUNT || micros[w[5]].arity != 1 || micros[w[5]].result != 'S' || b->accumulate)
-            return gd_prepare_fail(p, GD_ERR_TYPE, 5, w[5]);
-        b->act = gd_isa_current()->micro[w[5]][b->dtype];
-        if (b->act == NULL) return gd_prepare_fail(p, GD_ERR_TYPE, 5, w[5]);
-    }
 
     cut(b, p);
     const matmul_view *x = b->view;
@@ -231,17 +214,17 @@ int gd_prepare_matmul(gd_prepare *p) {
         if (bias != NULL)                                                                                         \
             for (int64_t i = 0; i < p->m; i++) {                                                                  \
                 T *row = c + i * p->c_row;                                                                        \
-                if (b->bias_stride == 1)                                                                          \
+                if (b->epilogue.stride == 1)                                                                          \
                     for (int64_t j = 0; j < p->n; j++) row[j] = (T)((U)row[j] + (U)bias[j]);                      \
                 else                                                                                              \
-                    for (int64_t j = 0; j < p->n; j++) row[j] = (T)((U)row[j] + (U)bias[j * b->bias_stride]);     \
+                    for (int64_t j = 0; j < p->n; j++) row[j] = (T)((U)row[j] + (U)bias[j * b->epilogue.stride]);     \
             }                                                                                                     \
-        if (b->act == NULL) return;                                                                               \
+        if (b->epilogue.act == NULL) return;                                                                               \
         if (p->m == 1 || p->c_row == p->n) {                                                                      \
-            b->act(c, c, NULL, NULL, p->m * p->n);                                                                \
+            b->epilogue.act(c, c, NULL, NULL, p->m * p->n);                                                                \
             return;                                                                                               \
         }                                                                                                         \
-        for (int64_t i = 0; i < p->m; i++) b->act(c + i * p->c_row, c + i * p->c_row, NULL, NULL, p->n);          \
+        for (int64_t i = 0; i < p->m; i++) b->epilogue.act(c + i * p->c_row, c + i * p->c_row, NULL, NULL, p->n);          \
     }
 
 /* one block of one entry, through whoever multiplies */
@@ -312,9 +295,7 @@ int GD_ISA_NAME(gd_k_matmul)(const gd_call *call) {
         const void *x = (const char *)call->operands[v[OPERAND_A].operand] + at[OPERAND_A] * item;
         const void *y = (const char *)call->operands[v[OPERAND_B].operand] + at[OPERAND_B] * item;
         void *z = (char *)call->operands[v[OPERAND_C].operand] + at[OPERAND_C] * item;
-        const void *bias = NULL;
-        if (b->has_bias)
-            bias = (const char *)call->operands[b->bias_operand] + (b->bias_offset + n0 * b->bias_stride) * item;
+        const void *bias = gd_epilogue_bias(&b->epilogue, call, n0, item);
         switch (b->dtype) {
         case GD_F32:
             block_f32(b, &p, x, y, z, call->scratch);

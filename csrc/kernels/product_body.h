@@ -178,6 +178,20 @@ static void NAME(pack)(int64_t lanes, int64_t depth, const T *from, int64_t lane
         for (int64_t d = 0; d < depth; d++) to[d * lanes + l] = from[l * lane_step + d * step];
 }
 
+/* panels of GD_ROWS lanes of an A whose columns are contiguous: some side by side, so that what lies in one line is read
+ * at once, as the lines of one panel may drive each other out of L1 */
+static void NAME(pack_panels)(int64_t lanes, int64_t depth, const T *from, int64_t step, T *to) {
+    enum { SIDE_BY_SIDE = 4 };
+    int64_t l = 0;
+    for (; l + SIDE_BY_SIDE * GD_ROWS <= lanes; l += SIDE_BY_SIDE * GD_ROWS)
+        for (int64_t d = 0; d < depth; d++)
+            GD_UNROLL for (int i = 0; i < SIDE_BY_SIDE; i++)
+                memcpy(to + (l + i * GD_ROWS) * depth + d * GD_ROWS, from + l + i * GD_ROWS + d * step,
+                       GD_ROWS * sizeof(T));
+    for (; l < lanes; l += GD_ROWS)
+        NAME(pack)(lanes - l < GD_ROWS ? lanes - l : GD_ROWS, depth, from + l, 1, step, to + l * depth);
+}
+
 /* blocks that stay in cache; strips of two vectors of B outside, so that a strip of B is read from L1 */
 static void NAME(blocked)(const gd_product *p, const T *a, const T *b, T *c, T *scratch, T alpha) {
     const int64_t width = 2 * FULL;
@@ -198,7 +212,9 @@ static void NAME(blocked)(const gd_product *p, const T *a, const T *b, T *c, T *
                                p->b_col, p->b_row, packed_b + j * depth);
             for (int64_t i0 = 0; i0 < p->m; i0 += GD_PRODUCT_ROWS) {
                 int64_t m = p->m - i0 < GD_PRODUCT_ROWS ? p->m - i0 : GD_PRODUCT_ROWS;
-                if (packs_a)
+                if (packs_a && p->a_row == 1)
+                    NAME(pack_panels)(m, depth, a + i0 + d0 * p->a_col, p->a_col, packed_a);
+                else if (packs_a)
                     for (int64_t i = 0; i < m; i += GD_ROWS)
                         NAME(pack)(m - i < GD_ROWS ? m - i : GD_ROWS, depth,
                                    a + (i0 + i) * p->a_row + d0 * p->a_col, p->a_row, p->a_col, packed_a + i * depth);

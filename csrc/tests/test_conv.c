@@ -5,13 +5,13 @@
 
 enum { N, C, H, W, O, HO, WO, KH, KW, SH, SW, TOP, LEFT, DH, DW, GROUPS, CONV_PARAMS };
 enum { PLANES, PH, PW, PHO, PWO, PKH, PKW, PSH, PSW, PTOP, PLEFT, POOL_PARAMS };
-enum { MOST_OPERANDS = 3 };
+enum { MOST_OPERANDS = 4, EPILOGUE = 4 };
 
 /* one instruction over inputs and outputs: dtypes and counts of the operands, reads first */
 typedef struct {
     const char *kernel;
     int n_reads, n_writes, dtype[MOST_OPERANDS];
-    int64_t count[MOST_OPERANDS], n_params, params[CONV_PARAMS];
+    int64_t count[MOST_OPERANDS], n_params, n_epilogue, params[CONV_PARAMS + EPILOGUE];   /* the epilogue last */
     void *data[MOST_OPERANDS];
 } one;
 
@@ -20,7 +20,7 @@ static int create(const one *t, gd_program **program) {
     int64_t ids[MOST_OPERANDS];
     words payload = {0};
     push(&payload, t->n_params);
-    for (int64_t i = 0; i < t->n_params; i++) push(&payload, t->params[i]);
+    for (int64_t i = 0; i < t->n_params + t->n_epilogue; i++) push(&payload, t->params[i]);
     for (int i = 0; i < t->n_reads + t->n_writes; i++)
         ids[i] = add_value(&b, i < t->n_reads ? GD_VALUE_INPUT : GD_VALUE_OUTPUT, t->dtype[i], t->count[i], -1);
     add_instruction(&b, t->kernel, t->n_reads, ids, t->n_writes, ids + t->n_reads, &payload);
@@ -141,7 +141,7 @@ static one conv(const int64_t *q, int dtype, int which, const int64_t *count, vo
     static const char *const kernels[] = {"conv2d_dx", "conv2d_dw", "conv2d"};
     static const int order[3][3] = {{2, 1, 0}, {0, 2, 1}, {0, 1, 2}};
     one t = {.kernel = kernels[which], .n_reads = 2, .n_writes = 1, .n_params = CONV_PARAMS};
-    memcpy(t.params, q, sizeof t.params);
+    memcpy(t.params, q, sizeof(int64_t) * CONV_PARAMS);
     for (int i = 0; i < 3; i++) {
         t.dtype[i] = dtype;
         t.count[i] = count[order[which][i]];
@@ -167,6 +167,40 @@ static void test_convolutions(int rounds, int large) {
             }
             for (int i = 0; i < 3; i++) free(data[i]);
         }
+    }
+}
+
+/* bias and activation of results (which 2) and of their transpose (which 0) */
+static void test_epilogues(int rounds) {
+    for (int round = 0; round < rounds; round++) {
+        int64_t q[CONV_PARAMS];
+        conv_sizes(q, round % 8 == 0);
+        int which = round % 2 * 2, dtype = round % 4 < 2 ? GD_F32 : GD_F64;
+        int relu = random_below(3) > 0, biased = !relu || random_below(3) > 0;
+        int64_t count[3] = {q[N] * q[C] * q[H] * q[W], q[O] * (q[C] / q[GROUPS]) * q[KH] * q[KW],
+                            q[N] * q[O] * q[HO] * q[WO]};
+        int64_t channels = which == 0 ? q[C] : q[O], plane = which == 0 ? q[H] * q[W] : q[HO] * q[WO];
+        int64_t stride = 1 + random_below(2), offset = random_below(3), n_bias = offset + channels * stride;
+        void *data[3], *bias = filled(dtype, n_bias);
+        for (int i = 0; i < 3; i++) data[i] = filled(dtype, count[i]);
+        one t = conv(q, dtype, which, count, data);
+        const int64_t words[EPILOGUE] = {relu ? gd_microop("relu") : -1, biased ? 2 : -1, offset, stride};
+        t.n_epilogue = EPILOGUE;
+        memcpy(t.params + CONV_PARAMS, words, sizeof words);
+        if (biased) {
+            t.count[3] = t.count[2], t.dtype[3] = dtype;
+            t.count[2] = n_bias, t.data[2] = bias;
+            t.n_reads = 3;
+        }
+        double *expected = conv_expected(q, data, dtype, which, count);
+        for (int64_t i = 0; i < count[which]; i++) {
+            if (biased) expected[i] += element(bias, dtype, offset + i / plane % channels * stride);
+            if (relu && expected[i] < 0) expected[i] = 0;
+        }
+        compare(&t, &expected, dtype == GD_F32 ? 2e-5 : 1e-13);
+        free(expected);
+        free(bias);
+        for (int i = 0; i < 3; i++) free(data[i]);
     }
 }
 
@@ -253,6 +287,11 @@ static void test_wrong_words(int rounds) {
                                 q[N] * q[O] * q[HO] * q[WO]};
             for (int i = 0; i < 3; i++) data[i] = filled(GD_F32, count[i]);
             t = conv(q, GD_F32, round % 4, count, data);
+            if (round % 3 == 0) {
+                const int64_t words[EPILOGUE] = {gd_microop("tanh"), random_below(2), 0, random_below(2)};
+                memcpy(t.params + CONV_PARAMS, words, sizeof words);
+                t.n_epilogue = EPILOGUE;
+            }
         } else {
             pool_sizes(q);
             t = (one){.kernel = "max_pool2d", .n_reads = 1, .n_writes = 2, .dtype = {GD_F32, GD_F32, GD_I32},
@@ -261,10 +300,11 @@ static void test_wrong_words(int rounds) {
             memcpy(t.params, q, sizeof(int64_t) * POOL_PARAMS);
             for (int i = 0; i < 3; i++) t.data[i] = data[i] = filled(GD_F32, t.count[i]);
         }
-        int64_t at = random_below(t.n_params + 1);
+        int64_t at = random_below(t.n_params + t.n_epilogue + 1);
         int64_t value = odd[random_below((int64_t)(sizeof odd / sizeof *odd))];
-        if (at == t.n_params) t.n_params--;     /* one too few */
-        else t.params[at] = value;
+        if (at < t.n_params + t.n_epilogue) t.params[at] = value;
+        else if (t.n_epilogue > 0) t.n_epilogue--;  /* one too few */
+        else t.n_params--;
         gd_program *program;
         int status = create(&t, &program);
         if (status == GD_OK) {
@@ -284,6 +324,7 @@ int main(void) {
     need_isa();
     test_convolutions(150, 0);
     test_convolutions(8, 1);
+    test_epilogues(120);
     test_pooling(200);
     test_wrong_words(1500);
     return report();

@@ -101,13 +101,13 @@ static words payload_of(const product *p) {
     words w = {0};
     int64_t bits;
     push(&w, p->n_batch), push(&w, p->m), push(&w, p->n), push(&w, p->k), push(&w, p->accumulate);
-    push(&w, p->relu ? gd_microop("relu") : -1), push(&w, p->has_bias);
     for (int i = 0; i < p->n_batch; i++) push(&w, p->batch[i]);
     for (int v = 0; v < 3; v++) {
         push(&w, v == C ? 2 + p->has_bias : v), push(&w, p->view[v].offset);
         for (int i = 0; i < p->n_batch + 2; i++) push(&w, p->view[v].stride[i]);
     }
-    if (p->has_bias) push(&w, 2), push(&w, 0), push(&w, p->bias_stride);
+    push(&w, p->relu ? gd_microop("relu") : -1);
+    push(&w, p->has_bias ? 2 : -1), push(&w, 0), push(&w, p->bias_stride);
     memcpy(&bits, &p->alpha, sizeof bits);
     push(&w, bits);
     return w;

@@ -124,14 +124,14 @@ def _params(node: Node, x: Tensor, w: Tensor, g: Tensor) -> tuple[Size, ...]:
     return (*x.shape, *w.shape[:1], *g.shape[2:], *w.shape[2:], *a["stride"], top, left, *a["dilation"], a["groups"])
 
 
-def _kernel(name: str, order: Any) -> Call:
-    """``order(node)``: image, weight and result-shaped value of the node."""
+def _kernel(name: str, order: Any, channels: int | None = None) -> Call:
+    """``order(node)``: image, weight and result-shaped value of the node; ``channels`` as for Call."""
 
     def flops(node: Node) -> Size:
         _x, w, g = order(node)
         return product((2, g.shape[0], *w.shape, *g.shape[2:]))
 
-    return Call(name, lambda node: _params(node, *order(node)), flops=flops)
+    return Call(name, lambda node: _params(node, *order(node)), flops=flops, channels=channels)
 
 
 def _conv_reference(
@@ -214,7 +214,7 @@ def _convolved(name: str, x: Any, weight: Any, stride: Any, padding: Any, dilati
 conv2d = bilinear(
     "conv2d", "The cross-correlation of images x (N, C, H, W) with weight (O, C/groups, h, w), plus bias (O,). stride, "
     'padding and dilation are ints or pairs; padding may be "same" (stride 1) or "valid".',
-    infer=_infer_conv2d, kernel=_kernel("conv2d", lambda node: (*node.inputs, node.outputs[0])), public=_conv2d,
+    infer=_infer_conv2d, kernel=_kernel("conv2d", lambda node: (*node.inputs, node.outputs[0]), 1), public=_conv2d,
     transposes=(lambda node, g: _by_input(node, g, node.inputs[1], node.inputs[0]),
                 lambda node, g: _by_weight(node, node.inputs[0], g, node.inputs[1])),
     reference=_conv_reference, samples=_conv_samples, onnx="Conv", namespace="nn",
@@ -230,7 +230,7 @@ def _dx(g: Any, weight: Any, /, size: Any, stride: Any, padding: Any, dilation: 
 
 conv2d_dx = bilinear(
     "conv2d_dx", "conv2d's transpose in its input: g (N, O, ..) and weight (O, C/groups, h, w) give (N, C, *size).",
-    infer=_infer_dx, kernel=_kernel("conv2d_dx", lambda node: (node.outputs[0], node.inputs[1], node.inputs[0])),
+    infer=_infer_dx, kernel=_kernel("conv2d_dx", lambda node: (node.outputs[0], node.inputs[1], node.inputs[0]), 1),
     public=_dx, namespace="nn",
     transposes=(lambda node, h: _forward(node, h, node.inputs[1]),
                 lambda node, h: _by_weight(node, h, node.inputs[0], node.inputs[1])),

@@ -64,7 +64,8 @@ class Call(NamedTuple):
     ``flops(node)`` its cost. A ``guard`` may fail at run time for what is in its operands, so it runs before anything
     is updated. ``reads`` gives the kernel the operands in another order, or without those that are there for
     derivatives alone. ``needs(node)``: sizes that must not be negative, with what to say where one known only at the
-    call is."""
+    call is. A product with ``channels``, the dimension of its result along which a bias may differ, adds one and
+    applies an activation itself where it is told to (csrc/kernels/epilogue.h)."""
 
     kernel: str
     params: Callable[[Node], Sequence[Size | str]]
@@ -73,6 +74,7 @@ class Call(NamedTuple):
     guard: bool = False
     reads: tuple[int, ...] | None = None
     needs: Callable[[Node], Sequence[tuple[Size, str]]] | None = None
+    channels: int | None = None
 
 
 class Guard(NamedTuple):
@@ -83,7 +85,9 @@ class Guard(NamedTuple):
 
 
 class Matmul(NamedTuple):
-    """The matrix product of the last two dimensions, batched over the others."""
+    """The matrix product of the last two dimensions, batched over the others; a bias and an activation as for Call."""
+
+    channels: int = -1
 
 
 class Attention(NamedTuple):

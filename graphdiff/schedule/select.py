@@ -20,6 +20,7 @@ from ..ir.dtypes import CODE, int64
 from ..ir.graph import Graph, Node, Value
 from ..ops.opdef import contiguous_strides
 from ..ops.registry import Attention, Branch, Call, Guard, Index, Loop, Matmul, Place, Reduce, Strided, Tile, View
+from .epilogue import PRODUCTS, Epilogue, epilogues
 from .fuse import Group, group, in_frame
 from .instruction import ARENA, CONST, INPUT, OUTPUT, PARAM, Buffer, Instruction, Step
 from .loops import forms
@@ -50,6 +51,7 @@ class Selected(NamedTuple):
     repeated: set[Node]  # computed again by instructions other than their own; not stored, most of them
 
 
+_NO_EPILOGUE = [-1, -1, 0, 0]
 _MASK = {None: 0, "b": 1, "f": 2}  # as csrc/kernels/attention.c numbers them, by the kind of dtype
 _elements = functools.lru_cache(maxsize=4096)(product)  # of a shape
 
@@ -79,6 +81,7 @@ class _Selector:
         self.contiguous: dict[Value, Location] = {}
         self.base: dict[Value, Value] = {}  # view -> the value whose storage it reads
         self.read_as: dict[Value, set[Value]] = {}  # a product's result -> what it is read as: itself, views of it
+        self.read_by: dict[Value, set[Group | None]] = {}  # a product's result -> groups; None: what is in none
         self.kept = [*graph.outputs, *(v for _, v in graph.updates), *extra]
         self.forms = forms(graph, self.kept)
         self.loops = Loops(self.forms, checkpoint, self._storage, self._result, compile_inner)
@@ -94,10 +97,16 @@ class _Selector:
         added = set(sums.values())
         groups, group_of = group([n for n in graph.nodes if n not in added], self.kept, self.phases)
         stored = self._stored(group_of)
+        finishing = epilogues(groups, stored, self.repeated, self.read_by, self.base, self.phases)
+        finished = {e.product for e in finishing.values()}
         for g in groups:
             root = g.nodes[-1]
             kernel = root.op.kernel
-            if g.shape is not None:
+            if root in finished:
+                continue
+            if g in finishing:
+                self._product(finishing[g])
+            elif g.shape is not None:
                 self._tile(g, stored)
             elif isinstance(kernel, Matmul):
                 self._matmul(root, sums.get(root))
@@ -166,6 +175,8 @@ class _Selector:
                     stored.add(v)
                     if kind is Matmul or (kind is Attention and type(node.op.kernel) is not Attention):
                         self.read_as.setdefault(v, set()).add(read)
+                    if kind in PRODUCTS:
+                        self.read_by.setdefault(v, set()).add(g)
                     elif kind is Tile:
                         outside.setdefault(v, {})[g if read is v else None] = None
                     if g is not None and g.shape is not None:
@@ -176,13 +187,38 @@ class _Selector:
         stored |= kept
         for read in self.kept:
             self.read_as.setdefault(base.get(read, read), set()).add(read)
+            self.read_by.setdefault(base.get(read, read), set()).add(None)
         self.repeated = repeat(reads, group_of, kept)
-        for nodes in self.repeated.values():
+        for g, nodes in self.repeated.items():
             for node in nodes:
                 for v in node.inputs:
                     if type(v.node.op.kernel) is Matmul:
                         self.read_as.setdefault(v, set()).add(v)
+                    if type(v.node.op.kernel) in PRODUCTS:
+                        self.read_by.setdefault(v, set()).add(g)
         return stored
+
+    def _product(self, e: Epilogue) -> None:
+        if type(e.product.op.kernel) is Matmul:
+            self._matmul(e.product, None, e)
+        else:
+            self._call(e.product, e)
+
+    def _finishing(self, e: Epilogue | None, reads: list[Buffer], own: bool) -> list[Any]:
+        """The words of an epilogue; the bias becomes one more of ``reads`` if it is to be an operand of its ``own`` or
+        is not there."""
+        if e is None:
+            return _NO_EPILOGUE
+        words: list[Any] = [-1 if e.act is None else f"microop:{e.act}", -1, 0, 0]
+        if e.bias is not None:
+            at = self._of(e.bias)
+            if at.buffer is None:
+                at = self._whole(e.bias)
+            assert at.buffer is not None
+            if own or at.buffer not in reads:
+                reads.append(at.buffer)
+            words[1:] = [len(reads) - 1 if own else reads.index(at.buffer), at.offset, at.strides[e.channel]]
+        return words
 
     # ------------------------------------------------------------------ where values are
     def _of(self, value: Value) -> Location:
@@ -272,8 +308,10 @@ class _Selector:
             outputs.append(b)
         return outputs
 
-    def _emit(self, node: Node, steps: list[Step], reads: list[Buffer], writes: list[Buffer], **more: Any) -> None:
-        self.out.append(Instruction(steps, reads, writes, self.phases[node], [node], **more))
+    def _emit(self, node: Node, steps: list[Step], reads: list[Buffer], writes: list[Buffer],
+              e: Epilogue | None = None, **more: Any) -> None:  # fmt: skip
+        nodes = [node] if e is None else e.nodes
+        self.out.append(Instruction(steps, reads, writes, self.phases[node], nodes, **more))
 
     def _result(self, value: Value) -> Buffer:
         buffer = Buffer(ARENA, value.dtype, _elements(value.shape), label=value.node.op.name, node=value.node)
@@ -333,7 +371,7 @@ class _Selector:
             tile.known[v] = r
         return r
 
-    def _matmul(self, node: Node, added_by: Node | None) -> None:
+    def _matmul(self, node: Node, added_by: Node | None, e: Epilogue | None = None) -> None:
         """A product; ``added_by``: the node that adds it to a parameter, which becomes part of it."""
         a, b = node.inputs
         y = node.outputs[0]
@@ -350,8 +388,11 @@ class _Selector:
             strides = (0,) * extra + tuple(
                 0 if s == 1 else st for s, st in zip(v.shape[:-2], at.strides[:-2])) + at.strides[-2:]  # fmt: skip
             views += [reads.index(at.buffer), at.offset, *strides]  # type: ignore[arg-type]
+        epilogue = self._finishing(e, reads, own=False)
         strides = contiguous_strides(y.shape)
-        if added_by is None:
+        if e is not None:
+            out = self._result(e.nodes[-1].outputs[0])
+        elif added_by is None:
             out = self._result(y)
             strides = self._product_strides(y)
             self.location[y] = Location(out, 0, strides)
@@ -359,10 +400,10 @@ class _Selector:
             (p,) = (v for v in added_by.inputs if v is not y)
             out = self.location[p].buffer  # type: ignore[assignment]
         m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
-        payload = [len(batch), m, n, k, int(added_by is not None), -1, 0, *batch, *views, len(reads), 0, *strides,
+        payload = [len(batch), m, n, k, int(added_by is not None), *batch, *views, len(reads), 0, *strides, *epilogue,
                    bits(np.asarray(1.0))]  # fmt: skip
         step = Step("matmul", tuple(range(len(reads))), (len(reads),), payload)
-        self._emit(node, [step], reads, [out], flops=2 * _elements(batch) * m * n * k)
+        self._emit(node, [step], reads, [out], e, flops=2 * _elements(batch) * m * n * k)
 
     def _product_strides(self, y: Value) -> tuple[Size, ...]:
         """How a product's result is laid out: row-major, or so that it is once its dimensions are permuted, where that
@@ -430,21 +471,22 @@ class _Selector:
             0 if logarithms is None else 2 * pairs * features)  # fmt: skip
         self._emit(node, [step], reads, writes, flops=flops)
 
-    def _call(self, node: Node) -> None:
+    def _call(self, node: Node, e: Epilogue | None = None) -> None:
         kernel = node.op.kernel
         reads: list[Any] = [self._whole(v).buffer for v in node.inputs]
         if kernel.reads is not None:
             reads = [reads[i] for i in kernel.reads]
-        writes = [self._result(y) for y in node.outputs]
+        epilogue = self._finishing(e, reads, own=True) if e is not None else []
+        writes = [self._result(y) for y in (node.outputs if e is None else e.nodes[-1].outputs)]
         workspace = []
         if kernel.workspace is not None:
             workspace.append(Buffer(ARENA, np.dtype("bool"), kernel.workspace(node), label=f"{node.op.name} workspace"))
         params = list(kernel.params(node))
         n = len(reads)
         step = Step(kernel.kernel, tuple(range(n)), tuple(range(n, n + len(writes) + len(workspace))),
-                    [len(params), *params])  # fmt: skip
+                    [len(params), *params, *epilogue])  # fmt: skip
         flops = kernel.flops(node) if kernel.flops is not None else sum((b.count for b in reads), start=0)
-        self._emit(node, [step], reads, [*writes, *workspace], flops=flops, guard=kernel.guard, workspace=workspace)
+        self._emit(node, [step], reads, [*writes, *workspace], e, flops=flops, guard=kernel.guard, workspace=workspace)
 
     def _guard(self, node: Node) -> None:
         at = self._whole(node.inputs[0])
