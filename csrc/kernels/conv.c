@@ -12,6 +12,7 @@
  * It must not know of BLAS, nor of registers (conv_body.h).
  */
 #include "conv.h"
+#include "transpose.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -366,14 +367,10 @@ static int64_t list_vectors(const gd_conv_correlation *b, const gd_conv_phase *p
 
 #define T float
 #define S f32
-#define LOWER(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
-#define UPPER(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
 #include "conv_body.h"
 
 #define T double
 #define S f64
-#define LOWER(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
-#define UPPER(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
 #include "conv_body.h"
 
 static int correlate(const gd_call *call) {

@@ -1,13 +1,13 @@
 /* conv_body.h: the products of a convolution for one element type; conv.c includes it once for each.
  *
- * Expects T (the type), S (its suffix), LOWER and UPPER (the lower and upper halves of two vectors of 32 bytes,
- * interleaved), BYTES, ROWS and VECTORS (the register blocks of the instruction set).
+ * Expects T (the type), S (its suffix), BYTES, ROWS and VECTORS (the register blocks of the instruction set).
  */
 #define NAME_(stem, s) stem##_##s
 #define NAME2(stem, s) NAME_(stem, s)
 #define NAME(stem) NAME2(stem, S)
 #define LANES ((int64_t)(BYTES / sizeof(T)))
 #define WIDTH (VECTORS * LANES)
+#define SQUARE ((int64_t)(GD_SQUARE_BYTES / sizeof(T)))
 
 typedef T NAME(lane_vector) __attribute__((vector_size(BYTES), aligned(sizeof(T)), may_alias));
 #define VECTOR NAME(lane_vector)
@@ -190,31 +190,13 @@ static void NAME(correlate)(const gd_conv_correlation *b, const gd_call *call) {
     }
 }
 
-/* TILE x TILE elements: interleaving the rows of two halves turns the bits of (row, column) round by one, and after
- * log2(TILE) turns rows and columns have changed places */
-#define TILE ((int)(32 / sizeof(T)))
-typedef T NAME(tile_vector) __attribute__((vector_size(32), aligned(sizeof(T)), may_alias));
-static inline __attribute__((always_inline)) void NAME(transpose_tile)(const T *from, int64_t from_row, T *to,
-                                                                       int64_t to_row) {
-    NAME(tile_vector) x[TILE], y[TILE];
-    UNROLL for (int r = 0; r < TILE; r++) x[r] = *(const NAME(tile_vector) *)(from + r * from_row);
-    UNROLL for (int turn = 1; turn < TILE; turn *= 2) {
-        UNROLL for (int r = 0; r < TILE / 2; r++) {
-            y[2 * r] = LOWER(x[r], x[r + TILE / 2]);
-            y[2 * r + 1] = UPPER(x[r], x[r + TILE / 2]);
-        }
-        UNROLL for (int r = 0; r < TILE; r++) x[r] = y[r];
-    }
-    UNROLL for (int r = 0; r < TILE; r++) *(NAME(tile_vector) *)(to + r * to_row) = x[r];
-}
-
 /* to[p * lanes + c] = from[c * plane + p] */
 static void NAME(transpose)(const T *from, int64_t channels, int64_t plane, int64_t positions, T *to, int64_t lanes) {
     int64_t c = 0;
-    for (; c + TILE <= channels && positions >= TILE; c += TILE)
-        for (int64_t next = 0; next < positions; next += TILE) {
-            int64_t p = next + TILE <= positions ? next : positions - TILE;   /* the last goes back over some */
-            NAME(transpose_tile)(from + c * plane + p, plane, to + p * lanes + c, lanes);
+    for (; c + SQUARE <= channels && positions >= SQUARE; c += SQUARE)
+        for (int64_t next = 0; next < positions; next += SQUARE) {
+            int64_t p = next + SQUARE <= positions ? next : positions - SQUARE;   /* the last goes back over some */
+            NAME(gd_transpose)(from + c * plane + p, plane, to + p * lanes + c, lanes);
         }
     for (; c < channels; c++)
         for (int64_t p = 0; p < positions; p++) to[p * lanes + c] = from[c * plane + p];
@@ -276,9 +258,7 @@ static void NAME(weight)(const gd_conv_weight *b, const gd_call *call) {
 }
 
 #undef DEFINE_BLOCK
-#undef TILE
-#undef LOWER
-#undef UPPER
+#undef SQUARE
 #undef VECTOR
 #undef WIDTH
 #undef LANES

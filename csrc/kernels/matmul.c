@@ -26,7 +26,7 @@ typedef struct {
     int dtype, route, accumulate;
     int64_t n_batch, *batch_dims, entries;
     int64_t m, n, k;
-    int64_t m_step, n_step, blocks;     /* of one entry; only one of m and n is cut */
+    int64_t m_step, n_step, blocks;     /* of one entry: blocks of so many rows and columns */
     int64_t part_units;                 /* blocks of all entries, in one part */
     int transposed[2];                  /* A and B as the BLAS sees them */
     int64_t leading[2];
@@ -44,7 +44,8 @@ static inline gd_product product_of(const matmul_block *b, int64_t m, int64_t n)
 
 #ifdef GD_PREPARE
 
-enum { MAX_BATCH_DIMS = GD_STRIDED_DIMS - 2, FIXED_WORDS = 5, FLOPS_PER_NS = 60 };
+enum { MAX_BATCH_DIMS = GD_STRIDED_DIMS - 2, FIXED_WORDS = 5, FLOPS_PER_NS = 60, MOST_PARTS = 64 };
+#define PART_FLOPS 2e6
 
 /* whether a BLAS takes the matrix as it lies, plain or transposed */
 static int lies_for_blas(int64_t rows, int64_t cols, int64_t row, int64_t col, int *transposed, int64_t *leading) {
@@ -58,6 +59,11 @@ static int lies_for_blas(int64_t rows, int64_t cols, int64_t row, int64_t col, i
     return 0;
 }
 
+/* whether vectors of 64 bytes multiply, and neither factor is a vector */
+static int is_wide(const matmul_block *b) {
+    return b->m > 1 && b->n > 1 && strcmp(gd_isa_current()->name, "v4") == 0;
+}
+
 /* The core's own code against a call, as measured. With vectors of 64 bytes it is ahead but where rows are few vectors
  * and a rest, unless tiny. With shorter ones it is so up to about 128 x 128 x 128 and for outer products, and behind
  * otherwise; then it should not need much scratch where a BLAS is there. */
@@ -65,8 +71,8 @@ static int own_is_faster(const matmul_block *b, int64_t m, int64_t n) {
     enum { SCRATCH = 1 << 16, VECTOR = 64, TINY = 1024, SMALL = 2097152 };
     double work = (double)m * (double)n * (double)b->k;
     int64_t item = gd_item_bytes(b->dtype), width = (n == 1 ? m : n) * item;
-    int has_rest = width % VECTOR != 0 && width < 6 * VECTOR, is_matrix = b->m > 1 && b->n > 1;
-    if (is_matrix && strcmp(gd_isa_current()->name, "v4") == 0) return b->k <= 2 || work <= TINY || !has_rest;
+    int has_rest = width % VECTOR != 0 && width < 6 * VECTOR;
+    if (is_wide(b)) return b->k <= 2 || work <= TINY || !has_rest;
     gd_product p = product_of(b, m, n);
     if (gd_product_scratch(&p, item) > SCRATCH) return 0;
     if (b->k <= 2) return 1;
@@ -89,23 +95,45 @@ static int choose_route(const matmul_block *b, int64_t m, int64_t n) {
     return ROUTE_GEMM;
 }
 
-/* Blocks of about 2 million operations along the longer side, at most 64; small entries go several to a part. */
+static int64_t ceiling(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/* Blocks of about 2 million operations along the longer side. */
+static void cut_along(matmul_block *b, double work) {
+    int64_t wanted = work / PART_FLOPS > MOST_PARTS ? MOST_PARTS : (int64_t)(work / PART_FLOPS);
+    int64_t *step = b->m > b->n ? &b->m_step : &b->n_step, side = *step;
+    *step = ceiling(ceiling(side, wanted), 64) * 64;
+    if (*step > side) *step = side;
+}
+
+/* For the core's own product: blocks so narrow that the rows of A are read as they lie, if those are not too small, and
+ * so high that they have six times the work, as each gathers its columns of B. */
+static void cut_both(matmul_block *b, double work) {
+    enum { WIDTH = 64, LANES = 16 };
+    double most = work / PART_FLOPS;
+    int64_t columns = b->n / WIDTH < most ? b->n / WIDTH : (int64_t)most;
+    if (columns < 1) columns = 1;
+    b->n_step = ceiling(ceiling(b->n, columns), LANES) * LANES;
+    if (b->n_step > b->n) b->n_step = b->n;
+    double parts = work / (6 * PART_FLOPS) > MOST_PARTS ? MOST_PARTS : work / (6 * PART_FLOPS);
+    int64_t rows = (int64_t)(parts / (double)ceiling(b->n, b->n_step) + 0.5);
+    b->m_step = ceiling(ceiling(b->m, rows > 0 ? rows : 1), 64) * 64;
+    if (b->m_step > b->m) b->m_step = b->m;
+}
+
+/* Parts: blocks of a large entry, at most about 64; several small entries. */
 static void cut(matmul_block *b, gd_prepare *p) {
-    const double unit = 2e6;
     double m = (double)b->m, n = (double)b->n, k = (double)b->k;
     double work = 2 * m * n * k + 8 * (m * n + m * k + n * k) + 64;
     b->m_step = b->m;
     b->n_step = b->n;
-    b->blocks = b->part_units = 1;
-    if (work > 2 * unit) {
-        int64_t wanted = work / unit > 64 ? 64 : (int64_t)(work / unit);
-        int64_t *step = b->m > b->n ? &b->m_step : &b->n_step, side = *step;
-        *step = ((side + wanted - 1) / wanted + 63) / 64 * 64;
-        if (*step > side) *step = side;
-        b->blocks = (side + *step - 1) / *step;
+    b->part_units = 1;
+    if (work > 2 * PART_FLOPS) {
+        if (is_wide(b) && b->k > 2 && own_is_faster(b, b->m, b->n)) cut_both(b, work);
+        else cut_along(b, work);
     } else if (b->entries > 1) {
-        b->part_units = (int64_t)(unit / work) + 1;
+        b->part_units = (int64_t)(PART_FLOPS / work) + 1;
     }
+    b->blocks = b->m > 0 && b->n > 0 ? ceiling(b->m, b->m_step) * ceiling(b->n, b->n_step) : 1;
     int64_t units = b->entries * b->blocks;
     p->parts = units > 0 ? (units + b->part_units - 1) / b->part_units : 1;
     p->work = gd_work(work * (double)b->entries / FLOPS_PER_NS);
@@ -277,10 +305,10 @@ int GD_ISA_NAME(gd_k_matmul)(const gd_call *call) {
     for (int64_t unit = first; unit < last; unit++) {
         int64_t entry = unit, m0 = 0, n0 = 0, at[3];
         if (b->blocks > 1) {
-            int64_t block = unit % b->blocks;
+            int64_t block = unit % b->blocks, columns = (b->n + b->n_step - 1) / b->n_step;
             entry = unit / b->blocks;
-            m0 = b->m_step < b->m ? block * b->m_step : 0;
-            n0 = b->n_step < b->n ? block * b->n_step : 0;
+            m0 = block / columns * b->m_step;
+            n0 = block % columns * b->n_step;
             p.m = b->m - m0 < b->m_step ? b->m - m0 : b->m_step;
             p.n = b->n - n0 < b->n_step ? b->n - n0 : b->n_step;
         }

@@ -6,6 +6,7 @@
 #ifndef GD_PREPARE
 #include <string.h>
 #include "product.h"
+#include "transpose.h"
 
 /* a product and its sum are one rounding where the machine has it: several times the speed, and fewer errors */
 #if defined(__clang__)

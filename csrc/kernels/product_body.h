@@ -7,6 +7,7 @@
 #define NAME_(stem, s) stem##_##s
 #define NAME2(stem, s) NAME_(stem, s)
 #define NAME(stem) NAME2(stem, S)
+#define SQUARE ((int)(GD_SQUARE_BYTES / sizeof(T)))
 
 /* VECTOR(n): n lanes, loadable from any element's address */
 #define VECTOR(n) NAME2(NAME(vector), n)
@@ -150,7 +151,15 @@ static void NAME(pack)(int64_t lanes, int64_t depth, const T *from, int64_t lane
         return;
     }
     int64_t l = 0;
-    for (; l + 4 <= lanes; l += 4) {   /* squares of 4 x 4, turned in registers where they lie along the depth */
+    if (step == 1)   /* turned in registers where they lie along the depth */
+        for (; l + SQUARE <= lanes; l += SQUARE) {
+            int64_t d = 0;
+            for (; d + SQUARE <= depth; d += SQUARE)
+                NAME(gd_transpose)(from + l * lane_step + d, lane_step, to + d * lanes + l, lanes);
+            for (; d < depth; d++)
+                GD_UNROLL for (int i = 0; i < SQUARE; i++) to[d * lanes + l + i] = from[(l + i) * lane_step + d];
+        }
+    for (; l + 4 <= lanes; l += 4) {   /* smaller squares */
         const T *f = from + l * lane_step;
         T *t = to + l;
         int64_t d = 0;
@@ -260,6 +269,7 @@ void GD_ISA_NAME(NAME(gd_product))(const gd_product *p, const T *a, const T *b, 
     }
 }
 
+#undef SQUARE
 #undef STRIP
 #undef DEFINE_STRIP
 #undef DEFINE_BLOCK
