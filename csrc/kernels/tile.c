@@ -265,14 +265,15 @@ static void run_fetching(const walk *w, const gd_tile_stage *stage) {
     int64_t each = lines / (stage->n_steps + 1) + 1;
     int v = 0;
     for (int i = 0; i < stage->n_steps; i++) {
-        for (int64_t left = each; left > 0 && v < pass->n_views; left--) {
-            if (at >= pass->views[v].ahead * n) {
+        for (int64_t left = each * 64; left > 0 && v < pass->n_views;) {
+            int64_t end = pass->views[v].ahead * n, stop = at + left < end ? at + left : end;
+            const char *next = (const char *)(uintptr_t)(w->at[v] + (uint64_t)stride[v]);
+            left -= stop - at;
+            for (; at < stop; at += 64) __builtin_prefetch(next + at);
+            if (stop == end) {
                 v++;
                 at = 0;
-                continue;
             }
-            __builtin_prefetch((const char *)(uintptr_t)(w->at[v] + (uint64_t)stride[v]) + at);
-            at += 64;
         }
         run_step(w, &stage->steps[i]);
     }

@@ -17,7 +17,8 @@ enum {
     WORK_PER_NS = 12,           /* on one core */
     FUNCTION_WORK = 8,          /* what a function such as exp counts as */
     PARTS = 64,                 /* and more parts than so many bring nothing */
-    CACHE_BYTES = 1 << 19,      /* what all views together reach stays in cache up to this */
+    CACHE_BYTES = 1 << 24,      /* what all views together reach stays in cache up to this */
+    FEW_OPS = 16,               /* so few between one tile and the next leave fetching ahead to the processor */
     SEGMENTS = 64,              /* a reduction is cut into so many at most, */
     SEGMENT_BYTES = 1 << 22     /* if what they leave is no more than this */
 };
@@ -212,7 +213,8 @@ static int64_t part_elements(int64_t work) {
     return least < PART_LEAST ? PART_LEAST : least > PART_ELEMENTS ? PART_ELEMENTS : least;
 }
 
-/* Fetching ahead pays where memory is the limit: large operands, walked in order. */
+/* Fetching ahead pays where the processor, which does so too, would have forgotten what it was at: much to do for each
+ * tile of large operands that are walked in order. */
 static void choose_fetches(builder *b) {
     const gd_tile_source *s = b->s;
     gd_tile_pass *pass = b->pass;
@@ -228,7 +230,7 @@ static void choose_fetches(builder *b) {
             gd_tile_view_is_direct(b, v, GD_WIDTH_TILE))
             pass->views[view].ahead = item;
     }
-    pass->fetches = reached > CACHE_BYTES;
+    pass->fetches = reached > CACHE_BYTES && s->n_ops > FEW_OPS;
 }
 
 /* `inside`: elements of one turn of the outer loops */
