@@ -183,27 +183,47 @@ int GD_ISA_NAME(gd_k_take_vjp)(const gd_call *call) {
     return GD_OK;
 }
 
+/* indices of either type; what lies in one outer index is begun and done with while it is in cache */
+#define DEFINE_SPREAD(name, T, U, I)                                                                                \
+    static void name(const indexing_block *b, const gd_call *call, int64_t first, int64_t last) {                   \
+        int64_t axis = b->axis, inner = b->inner, n_idx = b->n_idx, k = first * n_idx * inner;                      \
+        const I *indices = call->operands[0];                                                                       \
+        const T *g = call->operands[1];                                                                             \
+        T *y = (T *)call->operands[b->has_base ? 3 : 2] + first * axis * inner;                                     \
+        for (int64_t o = first; o < last; o++, y += axis * inner) {                                                 \
+            begin(b, call, o * axis * inner, (o + 1) * axis * inner);                                               \
+            for (int64_t i = 0; i < n_idx; i++)                                                                     \
+                for (int64_t n = 0; n < inner; n++, k++) {                                                          \
+                    int64_t at = indices[k];                                                                        \
+                    T *to = y + (at < 0 ? at + axis : at) * inner + n;                                              \
+                    *to = (T)((U)*to + (U)g[k]);                                                                    \
+                }                                                                                                   \
+        }                                                                                                           \
+    }
+DEFINE_SPREAD(spread_f32_i32, float, float, int32_t)
+DEFINE_SPREAD(spread_f32_i64, float, float, int64_t)
+DEFINE_SPREAD(spread_f64_i32, double, double, int32_t)
+DEFINE_SPREAD(spread_f64_i64, double, double, int64_t)
+DEFINE_SPREAD(spread_i32_i32, int32_t, uint32_t, int32_t)
+DEFINE_SPREAD(spread_i32_i64, int32_t, uint32_t, int64_t)
+DEFINE_SPREAD(spread_i64_i32, int64_t, uint64_t, int32_t)
+DEFINE_SPREAD(spread_i64_i64, int64_t, uint64_t, int64_t)
+
 int GD_ISA_NAME(gd_k_take_along_vjp)(const gd_call *call) {
     const indexing_block *b = call->block;
-    const void *indices = call->operands[0];
-    int status = check(b, indices, b->outer * b->n_idx * b->inner, call->fault);
+    int status = check(b, call->operands[0], b->outer * b->n_idx * b->inner, call->fault);
     if (status != GD_OK) return status;
     int64_t first = gd_params_start(b->outer, call->part, b->parts);
     int64_t last = gd_params_start(b->outer, call->part + 1, b->parts);
-    begin(b, call, first * b->axis * b->inner, last * b->axis * b->inner);
-#define SCATTER(T, U)                                                                                    \
-    for (int64_t o = first; o < last; o++) {                                                             \
-        T *y = (T *)call->operands[b->has_base ? 3 : 2] + o * b->axis * b->inner;                        \
-        const T *g = call->operands[1];                                                                  \
-        int64_t k = o * b->n_idx * b->inner;                                                             \
-        for (int64_t i = 0; i < b->n_idx; i++)                                                           \
-            for (int64_t n = 0; n < b->inner; n++, k++) {                                                \
-                T *to = y + index_at(indices, b->index_dtype, k, b->axis) * b->inner + n;                \
-                *to = (T)((U)*to + (U)g[k]);                                                             \
-            }                                                                                            \
+#define SPREAD(T)                                                             \
+    (b->index_dtype == GD_I32 ? spread_##T##_i32 : spread_##T##_i64)(b, call, first, last)
+    switch (b->dtype) {
+    case GD_F32: SPREAD(f32); break;
+    case GD_F64: SPREAD(f64); break;
+    case GD_I32: SPREAD(i32); break;
+    default: SPREAD(i64);
     }
-    FOR_NUMBERS(SCATTER)
-#undef SCATTER
+#undef SPREAD
     return GD_OK;
 }
 
