@@ -64,16 +64,32 @@ static void NAME(mask)(const attention_block *b, const gd_call *call, int64_t en
     }
 }
 
-/* scores of m queries from i0 and n keys from j0, -infinity where the key is not for the query; one after the other */
+/* how many of n keys from j0 on are for query i */
+static inline int64_t NAME(visible)(const attention_block *b, int64_t i, int64_t j0, int64_t n) {
+    return !b->causal || i + 1 >= j0 + n ? n : i + 1 > j0 ? i + 1 - j0 : 0;
+}
+
+/* Scores of m queries from i0 and n keys from j0, one after the other; where the mask hides a key, -infinity, and
+ * anything where the order does. */
 static void NAME(scores)(const attention_block *b, const gd_call *call, int64_t entry, int64_t i0, int64_t m, int64_t j0,
                          int64_t n, const T *q, const T *k, T *scores) {
     int64_t q_row = b->view[Q].row, k_row = b->view[K].row;
     gd_product p = {m, n, b->features, q_row, 1, 1, k_row, n, b->scale, 0};
     PRODUCT(&p, q + i0 * q_row, k + j0 * k_row, scores, call->scratch);
     if (b->mask) NAME(mask)(b, call, entry, i0, m, j0, n, scores);
-    if (!b->causal) return;
-    for (int64_t i = 0; i < m; i++)
-        for (int64_t j = i0 + i + 1 > j0 ? i0 + i + 1 - j0 : 0; j < n; j++) scores[i * n + j] = -(T)INFINITY;
+}
+
+/* exponentials of scores less a number each row, 0 where the order hides a key */
+static void NAME(exponentials)(const attention_block *b, int64_t i0, int64_t m, int64_t j0, int64_t n, T *scores) {
+    if (NAME(visible)(b, i0, j0, n) == n) {
+        b->exp(scores, scores, NULL, NULL, m * n);
+        return;
+    }
+    for (int64_t i = 0; i < m; i++, scores += n) {
+        int64_t seen = NAME(visible)(b, i0 + i, j0, n);
+        if (seen > 0) b->exp(scores, scores, NULL, NULL, seen);
+        memset(scores + seen, 0, (size_t)(n - seen) * sizeof(T));
+    }
 }
 
 /* keys that any of the queries before i1 may see */
@@ -93,14 +109,15 @@ static void NAME(forward)(const attention_block *b, const gd_call *call, int64_t
         int64_t n = least(KEYS, keys - j0);
         NAME(scores)(b, call, entry, i0, m, j0, n, q, k, scores);
         for (int64_t i = 0; i < m; i++) {
-            T *row = scores + i * n, now = NAME(largest)(row, n);
+            int64_t seen = NAME(visible)(b, i0 + i, j0, n);
+            T *row = scores + i * n, now = NAME(largest)(row, seen);
             now = now > top[i] ? now : top[i];
             T base = now == -(T)INFINITY ? 0 : now;
-            for (int64_t j = 0; j < n; j++) row[j] -= base;
+            for (int64_t j = 0; j < seen; j++) row[j] -= base;
             corrected[i] = top[i] - base;
             top[i] = now;
         }
-        b->exp(scores, scores, NULL, NULL, m * n);
+        NAME(exponentials)(b, i0, m, j0, n, scores);
         b->exp(corrected, corrected, NULL, NULL, m);
         for (int64_t i = 0; i < m; i++) {
             sum[i] = (j0 ? sum[i] * corrected[i] : 0) + NAME(total)(scores + i * n, n);
@@ -149,9 +166,9 @@ static void NAME(backward)(const attention_block *b, const gd_call *call, int64_
             NAME(scores)(b, call, entry, i0, m, j0, n, q, k, weights);
             for (int64_t i = 0; i < m; i++) {
                 T base = logarithm[i0 + i] == -(T)INFINITY ? 0 : logarithm[i0 + i];
-                for (int64_t j = 0; j < n; j++) weights[i * n + j] -= base;
+                for (int64_t j = 0; j < NAME(visible)(b, i0 + i, j0, n); j++) weights[i * n + j] -= base;
             }
-            b->exp(weights, weights, NULL, NULL, m * n);
+            NAME(exponentials)(b, i0, m, j0, n, weights);
             gd_product to_dv = {n, f, m, 1, n, x[G].row, 1, x[DV].row, 1, 1};
             PRODUCT(&to_dv, weights, g + i0 * x[G].row, dv + j0 * x[DV].row, call->scratch);
             gd_product by_v = {m, n, f, x[G].row, 1, 1, x[V].row, n, 1, 0};
