@@ -133,6 +133,14 @@ def test_matmul_layouts(isa, dtype, a, b):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("a, b", list(itertools.product(range(4), range(4))))
+def test_matmul_cut_in_both_directions(isa, dtype, a, b):
+    rng = np.random.default_rng(3)
+    check_matmul(rng, dtype, (), 700, 130, 300, [LAYOUTS[a](0), LAYOUTS[b](0)], act="relu", bias=True)
+    check_matmul(rng, dtype, (2,), 520, 200, 150, [LAYOUTS[a](1), LAYOUTS[b](1)], accumulate=True, bias=True)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("size", SIZES)
 def test_matmul_alpha_bias_activation(isa, dtype, size):
     rng = np.random.default_rng(2)
@@ -187,7 +195,9 @@ def test_matmul_broadcast_batch_and_permuted_result():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("size", [(500, 300, 200), (64, 256, 784), (1, 3000, 1000), (3000, 1, 1000), (2, 3, 4)])
+@pytest.mark.parametrize(
+    "size", [(500, 300, 200), (700, 130, 300), (64, 256, 784), (1, 3000, 1000), (3000, 1, 1000), (2, 3, 4)]
+)
 def test_matmul_same_bits_for_any_number_of_threads(dtype, size):
     m, n, k = size
     rng = np.random.default_rng(4)

@@ -488,3 +488,10 @@ def test_attention_takes_no_memory_for_pairs(masked):
     for a, b, c in zip(want, alone(*feeds), f.within(f.plan_for(T=300).arena_bytes)(*feeds)):
         np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(a, c)
+
+
+def test_what_is_no_operand_of_linear_is_told():
+    x = gd.input("x", (3, 4))
+    for operands in ((x, x.T, "b"), ("x", x), (x, None)):
+        with pytest.raises(gd.GraphdiffError, match="expected a Tensor, an array or a number"):
+            gd.nn.linear(*operands)

@@ -215,8 +215,7 @@ int GD_ISA_NAME(gd_k_take_along_vjp)(const gd_call *call) {
     if (status != GD_OK) return status;
     int64_t first = gd_params_start(b->outer, call->part, b->parts);
     int64_t last = gd_params_start(b->outer, call->part + 1, b->parts);
-#define SPREAD(T)                                                             \
-    (b->index_dtype == GD_I32 ? spread_##T##_i32 : spread_##T##_i64)(b, call, first, last)
+#define SPREAD(T) (b->index_dtype == GD_I32 ? spread_##T##_i32 : spread_##T##_i64)(b, call, first, last)
     switch (b->dtype) {
     case GD_F32: SPREAD(f32); break;
     case GD_F64: SPREAD(f64); break;

@@ -246,17 +246,17 @@ int gd_prepare_matmul(gd_prepare *p) {
         if (bias != NULL)                                                                                         \
             for (int64_t i = 0; i < p->m; i++) {                                                                  \
                 T *row = c + i * p->c_row;                                                                        \
-                if (b->epilogue.stride == 1)                                                                          \
+                if (b->epilogue.stride == 1)                                                                      \
                     for (int64_t j = 0; j < p->n; j++) row[j] = (T)((U)row[j] + (U)bias[j]);                      \
                 else                                                                                              \
-                    for (int64_t j = 0; j < p->n; j++) row[j] = (T)((U)row[j] + (U)bias[j * b->epilogue.stride]);     \
+                    for (int64_t j = 0; j < p->n; j++) row[j] = (T)((U)row[j] + (U)bias[j * b->epilogue.stride]); \
             }                                                                                                     \
-        if (b->epilogue.act == NULL) return;                                                                               \
+        if (b->epilogue.act == NULL) return;                                                                      \
         if (p->m == 1 || p->c_row == p->n) {                                                                      \
-            b->epilogue.act(c, c, NULL, NULL, p->m * p->n);                                                                \
+            b->epilogue.act(c, c, NULL, NULL, p->m * p->n);                                                       \
             return;                                                                                               \
         }                                                                                                         \
-        for (int64_t i = 0; i < p->m; i++) b->epilogue.act(c + i * p->c_row, c + i * p->c_row, NULL, NULL, p->n);          \
+        for (int64_t i = 0; i < p->m; i++) b->epilogue.act(c + i * p->c_row, c + i * p->c_row, NULL, NULL, p->n); \
     }
 
 /* one block of one entry, through whoever multiplies */

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import GraphError, ShapeError
-from .elementwise import erf, expm1, greater, greater_equal, less_equal, sigmoid, square, tanh, where
+from .elementwise import add, erf, expm1, greater, greater_equal, less_equal, sigmoid, square, tanh, where
+from .linalg import matmul
 from .movement import take
 from .opdef import check_dtype, composite, on
 from .random import bernoulli
@@ -118,8 +119,8 @@ def log_softmax(x, /, axis=-1):  # type: ignore[no-untyped-def]
                                 Sample((rng.uniform(-1, 1, (2, 3, 4)), rng.uniform(-1, 1, (4, 2))))])  # fmt: skip
 def linear(x, weight, bias=None):  # type: ignore[no-untyped-def]
     """``x @ weight + bias``; weight has shape (in, out)."""
-    y = as_tensor(x, "linear") @ weight
-    return y if bias is None else y + bias
+    y = matmul(x, weight)
+    return y if bias is None else add(y, bias)
 
 
 def _embedding_samples(rng: np.random.Generator) -> Any:
