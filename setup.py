@@ -73,7 +73,6 @@ class BuildCore(build_ext):
         super().build_extension(ext)
 
 
-
 def extension(source: Path) -> Extension:
     return Extension(
         ".".join(source.with_suffix("").parts),

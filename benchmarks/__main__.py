@@ -25,8 +25,10 @@ def _ours(rows: Rows, workload: str) -> dict[str, Any] | None:
 
 def fastest_peer(rows: Rows, workload: str) -> float:
     """Its median in microseconds; infinity where none ran."""
-    return min((r["median_us"] for r in rows if r["workload"] == workload and r["engine"] != "graphdiff"
-                and "median_us" in r), default=math.inf)  # fmt: skip
+    return min(
+        (r["median_us"] for r in rows if r["workload"] == workload and r["engine"] != "graphdiff" and "median_us" in r),
+        default=math.inf,
+    )
 
 
 def table(rows: Rows) -> str:
@@ -43,9 +45,19 @@ def table(rows: Rows) -> str:
         ratio = f"{peer / ours['median_us']:.2f}" if ours and math.isfinite(peer) else ""
         floor = f"{r['median_us'] / ours['floor_us']:.2f}" if ours else ""
         memory = f"arena {r['arena_bytes'] / 1e6:.2f} MB" if is_ours else f"peak {r['peak_bytes'] / 1e6:.0f} MB"
-        lines.append([r["workload"], f"**{r['engine']}**" if is_ours else r["engine"], time_text(r["median_us"]),
-                      time_text(r["p99_us"]), f"{r['first']:.2f} s", ratio, floor, memory,
-                      "yes" if r["agrees"] else "NO"])  # fmt: skip
+        lines.append(
+            [
+                r["workload"],
+                f"**{r['engine']}**" if is_ours else r["engine"],
+                time_text(r["median_us"]),
+                time_text(r["p99_us"]),
+                f"{r['first']:.2f} s",
+                ratio,
+                floor,
+                memory,
+                "yes" if r["agrees"] else "NO",
+            ]
+        )
     return markdown(header, lines, left=2)
 
 
@@ -105,8 +117,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="of timing for each engine and workload")
     parser.add_argument("--rounds", type=int, default=4, help="turns that the engines take")
     parser.add_argument("--patience", type=float, default=120.0, help="seconds for an engine's first steps")
-    parser.add_argument("--size", action="append", default=[], metavar="NAME=N[,N...]",
-                        help="an argument of the data builders that have it")  # fmt: skip
+    parser.add_argument(
+        "--size",
+        action="append",
+        default=[],
+        metavar="NAME=N[,N...]",
+        help="an argument of the data builders that have it",
+    )
     parser.add_argument("--name", default="speed", help="of the files that are written")
     parser.add_argument("--out", type=Path, default=FOLDER)
     a = parser.parse_args()

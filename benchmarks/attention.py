@@ -64,21 +64,53 @@ def measure(length: int, batch: int, heads: int, width: int, seconds: float) -> 
             if importlib.util.find_spec("torch"):
                 steps.append(torch_step(arrays, causal, graded))
             times = clock(steps, seconds)
-            rows.append({"length": length, "batch": batch, "heads": heads, "width": width, "causal": causal,
-                         "gradients": graded, "seconds": times[0], "arena": arena, "written_out": times[1],
-                         "written_out_arena": plain_arena, "torch": times[2] if len(times) > 2 else None,
-                         "agree": agree})  # fmt: skip
+            rows.append(
+                {
+                    "length": length,
+                    "batch": batch,
+                    "heads": heads,
+                    "width": width,
+                    "causal": causal,
+                    "gradients": graded,
+                    "seconds": times[0],
+                    "arena": arena,
+                    "written_out": times[1],
+                    "written_out_arena": plain_arena,
+                    "torch": times[2] if len(times) > 2 else None,
+                    "agree": agree,
+                }
+            )
     return rows
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    header = ["length", "batch", "causal", "with gradients", "time", "arena", "written out", "arena", "÷ ours",
-              "PyTorch", "÷ ours", "agree"]  # fmt: skip
+    header = [
+        "length",
+        "batch",
+        "causal",
+        "with gradients",
+        "time",
+        "arena",
+        "written out",
+        "arena",
+        "÷ ours",
+        "PyTorch",
+        "÷ ours",
+        "agree",
+    ]
     lines = []
     for r in rows:
-        line = [f"{r['length']:,}", str(r["batch"]), "yes" if r["causal"] else "no", "yes" if r["gradients"] else "no",
-                time_text(1e6 * r["seconds"]), f"{r['arena']:,}", time_text(1e6 * r["written_out"]),
-                f"{r['written_out_arena']:,}", f"{r['written_out'] / r['seconds']:.2f}"]  # fmt: skip
+        line = [
+            f"{r['length']:,}",
+            str(r["batch"]),
+            "yes" if r["causal"] else "no",
+            "yes" if r["gradients"] else "no",
+            time_text(1e6 * r["seconds"]),
+            f"{r['arena']:,}",
+            time_text(1e6 * r["written_out"]),
+            f"{r['written_out_arena']:,}",
+            f"{r['written_out'] / r['seconds']:.2f}",
+        ]
         torch = [time_text(1e6 * r["torch"]), f"{r['torch'] / r['seconds']:.2f}"] if r["torch"] else ["", ""]
         lines.append([*line, *torch, "yes" if r["agree"] else "NO"])
     return markdown(header, lines)

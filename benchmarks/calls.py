@@ -70,9 +70,18 @@ def counted(name: str) -> float:
     found = []
     for calls in (100, 300):
         command = [
-            "valgrind", "--tool=callgrind", "--collect-atstart=no", "--toggle-collect=gd_bound_call",
-            "--callgrind-out-file=/dev/null", sys.executable, "-m", "benchmarks.calls", "--run", name, str(calls),
-        ]  # fmt: skip
+            "valgrind",
+            "--tool=callgrind",
+            "--collect-atstart=no",
+            "--toggle-collect=gd_bound_call",
+            "--callgrind-out-file=/dev/null",
+            sys.executable,
+            "-m",
+            "benchmarks.calls",
+            "--run",
+            name,
+            str(calls),
+        ]
         told = subprocess.run(command, check=True, capture_output=True, text=True).stderr
         found.append(int(re.findall(r"Collected : (\d+)", told)[-1]))
     return (found[1] - found[0]) / 200

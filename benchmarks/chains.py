@@ -101,10 +101,15 @@ def measure(n: int, shape: str = "chain") -> dict[str, Any]:
     f(*(np.ones(v.shape, np.float32) for v in inputs))
     ran = time.perf_counter()
     return {
-        "shape": shape, "n": n, "nodes": len(f.graph), "build": built - start, "grad": derived - built,
-        "compile": compiled - derived, "run": ran - compiled,
+        "shape": shape,
+        "n": n,
+        "nodes": len(f.graph),
+        "build": built - start,
+        "grad": derived - built,
+        "compile": compiled - derived,
+        "run": ran - compiled,
         "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    }  # fmt: skip
+    }
 
 
 def workload(name: str) -> dict[str, Any]:
@@ -161,16 +166,26 @@ def main() -> None:
     for shape in asked.shapes:
         lengths = asked.lengths or (LENGTHS if shape == "chain" else LENGTHS[:-1])
         found = [_apart(shape, str(int(float(n)))) for n in lengths]
-        cells = [[shape, f"{r['n']:,}", f"{r['nodes']:,}", *(time_text(1e6 * r[k]) for k in (*STAGES, "run")),
-                  f"{r['megabytes']:.0f} MB"] for r in found]  # fmt: skip
+        cells = [
+            [
+                shape,
+                f"{r['n']:,}",
+                f"{r['nodes']:,}",
+                *(time_text(1e6 * r[k]) for k in (*STAGES, "run")),
+                f"{r['megabytes']:.0f} MB",
+            ]
+            for r in found
+        ]
         text.append(markdown(["graph", "nodes", "compiled", *STAGES, "run", "memory"], cells))
         if len(found) > 1:
             text.append(slopes(found))
         rows += found
         print("\n\n".join(text[-2:] if len(found) > 1 else text[-1:]), end="\n\n", flush=True)
     found = [_apart(name) for name in ("mlp", "gpt")]
-    cells = [[r["workload"], f"{r['nodes']:,}", *(time_text(1e6 * r[k]) for k in ("import", "compile", "plan"))]
-             for r in found]  # fmt: skip
+    cells = [
+        [r["workload"], f"{r['nodes']:,}", *(time_text(1e6 * r[k]) for k in ("import", "compile", "plan"))]
+        for r in found
+    ]
     text.append(markdown(["workload", "nodes", "import", "build to compile", "another batch"], cells))
     print(text[-1])
     write("chains", [*rows, *found], "\n\n".join(text))

@@ -53,9 +53,16 @@ def cnn(batch: int = 32, c1: int = 32, c2: int = 64, size: int = 28) -> Data:
         return (rng.standard_normal((o, i, 3, 3)) * math.sqrt(2 / (9 * i))).astype(np.float32)
 
     flat = c2 * (size // 4) ** 2
-    params = [kernel(c1, 1), _zeros(c1), kernel(c2, c1), _zeros(c2), _he(rng, flat, 128), _zeros(128),
-              _he(rng, 128, 10),
-              _zeros(10)]  # fmt: skip
+    params = [
+        kernel(c1, 1),
+        _zeros(c1),
+        kernel(c2, c1),
+        _zeros(c2),
+        _he(rng, flat, 128),
+        _zeros(128),
+        _he(rng, 128, 10),
+        _zeros(10),
+    ]
     x = rng.standard_normal((batch, 1, size, size)).astype(np.float32)
     return {"x": x, "y": rng.integers(0, 10, batch), "params": params}
 
@@ -74,8 +81,20 @@ def gpt(
     d = width
     params = [normal(vocabulary, d), normal(length, d)]
     for _ in range(layers):
-        params += [ones(d), _zeros(d), normal(d, 3 * d), _zeros(3 * d), normal(d, d), _zeros(d), ones(d), _zeros(d),
-                   normal(d, 4 * d), _zeros(4 * d), normal(4 * d, d), _zeros(d)]  # fmt: skip
+        params += [
+            ones(d),
+            _zeros(d),
+            normal(d, 3 * d),
+            _zeros(3 * d),
+            normal(d, d),
+            _zeros(d),
+            ones(d),
+            _zeros(d),
+            normal(d, 4 * d),
+            _zeros(4 * d),
+            normal(4 * d, d),
+            _zeros(d),
+        ]
     params += [ones(d), _zeros(d), normal(d, vocabulary)]
     ids = rng.integers(0, vocabulary, (batch, length + 1))
     return {"x": ids[:, :-1].copy(), "y": ids[:, 1:].copy(), "params": params, "layers": layers, "heads": heads}
@@ -89,8 +108,13 @@ def lstm(hidden: int = 128, length: int = 50, batch: int = 32, inputs: int = 32,
         return rng.uniform(-s, s, shape).astype(np.float32)
 
     x = rng.standard_normal((length, batch, inputs)).astype(np.float32)
-    params = [uniform(inputs, 4 * hidden), uniform(hidden, 4 * hidden), _zeros(4 * hidden), uniform(hidden, classes),
-              _zeros(classes)]  # fmt: skip
+    params = [
+        uniform(inputs, 4 * hidden),
+        uniform(hidden, 4 * hidden),
+        _zeros(4 * hidden),
+        uniform(hidden, classes),
+        _zeros(classes),
+    ]
     return {"x": x, "y": rng.integers(0, classes, batch), "params": params, "hidden": hidden}
 
 

@@ -104,10 +104,13 @@ def gmm(p: list[Any], data: Data) -> Any:
 
 def optimizer(name: str) -> Any:
     return {
-        "xor": lambda: gd.optim.SGD(1.0), "mlp": lambda: gd.optim.Adam(1e-3), "cnn": lambda: gd.optim.SGD(0.01),
-        "gpt": lambda: gd.optim.AdamW(1e-3, weight_decay=0.01), "deep": lambda: gd.optim.SGD(0.01, momentum=0.9),
+        "xor": lambda: gd.optim.SGD(1.0),
+        "mlp": lambda: gd.optim.Adam(1e-3),
+        "cnn": lambda: gd.optim.SGD(0.01),
+        "gpt": lambda: gd.optim.AdamW(1e-3, weight_decay=0.01),
+        "deep": lambda: gd.optim.SGD(0.01, momentum=0.9),
         "lstm": lambda: gd.optim.SGD(0.1),
-    }[name]()  # fmt: skip
+    }[name]()
 
 
 def build(name: str, data: Data, **options: Any) -> tuple[Any, gd.Function, list[np.ndarray]]:

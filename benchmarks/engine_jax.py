@@ -145,6 +145,7 @@ def build(name: str, data: Data) -> Any:
             return float(loss)
 
         return evaluate
+
     def zeros() -> list[Any]:  # each its own buffers: they are donated
         return [jnp.zeros_like(p) for p in params]
 

@@ -26,8 +26,15 @@ from .report import markdown, processor, write
 
 NODES = (100, 10_000, 50_000)
 OPENED = 3  # times
-ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]  # fmt: skip
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 DRAWN = "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => drawn())))"
 MOVE = """(moves) => new Promise((done) => {
     const drawing = document.querySelector("#drawing"), times = [];
@@ -106,8 +113,16 @@ def main() -> None:
                 path = Path(folder) / f"{nodes}{values}.html"
                 start = time.perf_counter()
                 adj.to_html(path, feed=feed if values else None)
-                rows.append({"nodes": nodes, "values": values, "write_s": time.perf_counter() - start,
-                             "bytes": path.stat().st_size, "path": path, "runs": []})  # fmt: skip
+                rows.append(
+                    {
+                        "nodes": nodes,
+                        "values": values,
+                        "write_s": time.perf_counter() - start,
+                        "bytes": path.stat().st_size,
+                        "path": path,
+                        "runs": [],
+                    }
+                )
         browser = driver.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         version = browser.version
         for _ in range(OPENED):
@@ -119,16 +134,29 @@ def main() -> None:
         runs = row.pop("runs")
         row |= {f"{k}_ms": median(r[k] for r in runs) for k in runs[0]}
         row["open_worst_ms"] = max(r["open"] for r in runs)
-    header = ["nodes", "recorded", "written in", "size", "opens in", "worst", "a step", "a frame, moved", "worst",
-              "a frame, zoomed out", "worst"]  # fmt: skip
+    header = [
+        "nodes",
+        "recorded",
+        "written in",
+        "size",
+        "opens in",
+        "worst",
+        "a step",
+        "a frame, moved",
+        "worst",
+        "a frame, zoomed out",
+        "worst",
+    ]
     told = ("open", "open_worst", "step", "move", "move_worst", "move_out", "move_out_worst")
     lines = []
     for r in rows:
         whole = [f"{r['nodes']:,}", "values, plan" if r["values"] else "nothing"]
         whole += [f"{r['write_s']:.2f} s", f"{r['bytes'] / 1e3:,.0f} KB"]
         lines.append([*whole, *(f"{r[k + '_ms']:,.0f} ms" for k in told)])
-    about = (f"{processor()}; Chromium {version}, headless, no GPU; medians of {OPENED} openings, each followed by "
-             "2 × 40 frames and 10 steps; a frame at 60 Hz is 17 ms.")  # fmt: skip
+    about = (
+        f"{processor()}; Chromium {version}, headless, no GPU; medians of {OPENED} openings, each followed by "
+        "2 × 40 frames and 10 steps; a frame at 60 Hz is 17 ms."
+    )
     text = f"{about}\n\n{markdown(header, lines, left=2)}"
     write("page", rows, text)
     print(text)

@@ -60,8 +60,10 @@ def width() -> dict[str, Points]:
 
 def length() -> dict[str, Points]:
     """A step by sequence length: the transformer (batch 2) and the LSTM."""
-    return {"gpt": [(n, _step_us("gpt", length=n, batch=2)) for n in (16, 64, 256, 1024)],
-            "lstm": [(n, _step_us("lstm", length=n)) for n in (16, 64, 256, 1024)]}  # fmt: skip
+    return {
+        "gpt": [(n, _step_us("gpt", length=n, batch=2)) for n in (16, 64, 256, 1024)],
+        "lstm": [(n, _step_us("lstm", length=n)) for n in (16, 64, 256, 1024)],
+    }
 
 
 KINDS: dict[str, Callable[[], dict[str, Points]]] = {f.__name__: f for f in (nodes, batch, threads, width, length)}
@@ -78,8 +80,15 @@ def words(kind: str, line: str, points: Points) -> str:
     if kind == "threads":
         return f"{line}: {points[0][1] / points[-1][1]:.2f} times as fast on {points[-1][0]} threads as on one"
     s = slope(points)
-    how = "hardly grows" if s < 0.25 else "grows less than linearly" if s < 0.85 else "grows linearly" if s < 1.2 else (
-        "grows more than linearly" if s < 1.8 else "grows with the square")  # fmt: skip
+    how = (
+        "hardly grows"
+        if s < 0.25
+        else "grows less than linearly"
+        if s < 0.85
+        else "grows linearly"
+        if s < 1.2
+        else ("grows more than linearly" if s < 1.8 else "grows with the square")
+    )
     return f"{line}: cost {how} with {kind} at the upper end (slope {s:.2f})"
 
 

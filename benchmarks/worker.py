@@ -35,9 +35,14 @@ def _graphdiff(name: str, data: Any, threads: int) -> tuple[Any, float, Any]:
             at = time.perf_counter()
             empty(one)
             times.append(time.perf_counter() - at)
-        return {"arena_bytes": f.plan.arena_bytes, "instructions": len(f.plan.instructions), "flops": f.plan.flops,
-                "moved_bytes": sum(a.nbytes for a in (*feeds, *results)) + 2 * kept,
-                "empty_us": 1e6 * float(np.median(times)), "itemsize": data["params"][0].itemsize}  # fmt: skip
+        return {
+            "arena_bytes": f.plan.arena_bytes,
+            "instructions": len(f.plan.instructions),
+            "flops": f.plan.flops,
+            "moved_bytes": sum(a.nbytes for a in (*feeds, *results)) + 2 * kept,
+            "empty_us": 1e6 * float(np.median(times)),
+            "itemsize": data["params"][0].itemsize,
+        }
 
     return step, start, facts
 

@@ -41,9 +41,19 @@ sample. Every derivative is a graph of these same operations, so it can be diffe
 """
 
 # ------------------------------------------------------------------ expressions as people write them
-_BINARY = {"add": ("+", 1), "subtract": ("-", 1), "multiply": ("*", 2), "divide": ("/", 2), "pow": ("**", 4),
-           "greater": (">", 0), "greater_equal": (">=", 0), "less": ("<", 0), "less_equal": ("<=", 0),
-           "equal": ("==", 0), "not_equal": ("!=", 0)}  # fmt: skip
+_BINARY = {
+    "add": ("+", 1),
+    "subtract": ("-", 1),
+    "multiply": ("*", 2),
+    "divide": ("/", 2),
+    "pow": ("**", 4),
+    "greater": (">", 0),
+    "greater_equal": (">=", 0),
+    "less": ("<", 0),
+    "less_equal": ("<=", 0),
+    "equal": ("==", 0),
+    "not_equal": ("!=", 0),
+}
 
 
 def infix(value: Value, names: dict[Value, str], level: int = 0) -> str:
@@ -163,11 +173,15 @@ def derivative(op: Op, samples: list[Sample]) -> list[str]:
         return ["By its body."]
     gs = [gd.input(f"g{i}", y.shape, y.dtype) for i, y in enumerate(ys)]
     ts = [gd.input(f"t{i}", x.shape, x.dtype) for i, x in enumerate(xs)]
-    lines = {"linear": ["Linear: the tangent is the operation on t, the cotangent its transpose on g."],
-             "bilinear": ["Linear in each operand: the tangent is a sum of the operation on (t1, x2) and (x1, t2), the "
-                          "cotangents are the two transposes."],
-             "composite": [f"By its body: {_names(ys, leaves)}."],
-             "custom": ["By rules of its own."]}[op.kind]  # fmt: skip
+    lines = {
+        "linear": ["Linear: the tangent is the operation on t, the cotangent its transpose on g."],
+        "bilinear": [
+            "Linear in each operand: the tangent is a sum of the operation on (t1, x2) and (x1, t2), the "
+            "cotangents are the two transposes."
+        ],
+        "composite": [f"By its body: {_names(ys, leaves)}."],
+        "custom": ["By rules of its own."],
+    }[op.kind]
     known = [*leaves, *gs, *ts, *ys]
     lines.append(f"Reverse: {_names(gd.vjp(ys, xs, gs), known)}. Forward: {_names(gd.jvp(ys, xs, ts), known)}.")
     return lines

@@ -54,16 +54,26 @@ leaves = [cameras, points, weights]
 blocks = gd.jacobian(errors, leaves, sparse=True)
 f = gd.compile([*leaves, features], [errors, blocks], name="bundle_adjustment")
 
-true_cameras = np.hstack([rng.normal(size=(CAMERAS, 3)) * 0.1, rng.normal(size=(CAMERAS, 3)) * 0.3 - [0, 0, 6],
-                          np.full((CAMERAS, 1), 500.0), np.full((CAMERAS, 2), 320.0), np.full((CAMERAS, 2), 0.01)])
+true_cameras = np.hstack(
+    [
+        rng.normal(size=(CAMERAS, 3)) * 0.1,
+        rng.normal(size=(CAMERAS, 3)) * 0.3 - [0, 0, 6],
+        np.full((CAMERAS, 1), 500.0),
+        np.full((CAMERAS, 2), 320.0),
+        np.full((CAMERAS, 2), 0.01),
+    ]
+)
 true_points = rng.normal(size=(POINTS, 3))
 ones = np.ones(n)
 nothing = np.zeros((n, 2))
 image = f(true_cameras, true_points, ones, nothing)[0][: 2 * n].reshape(n, 2)
 
 # against differences, all columns
-at = [true_cameras + 0.01 * rng.normal(size=(CAMERAS, 11)), true_points + 0.05 * rng.normal(size=(POINTS, 3)),
-      ones * 0.9]
+at = [
+    true_cameras + 0.01 * rng.normal(size=(CAMERAS, 11)),
+    true_points + 0.05 * rng.normal(size=(POINTS, 3)),
+    ones * 0.9,
+]
 start, found = f(*at, image)
 J = scipy.sparse.hstack(found).toarray()
 flat, h = np.concatenate([a.ravel() for a in at]), 1e-6
@@ -76,8 +86,10 @@ def at_point(v):
 
 differences = [(at_point(flat + h * e)[0] - at_point(flat - h * e)[0]) / (2 * h) for e in np.eye(len(flat))]
 worst = np.abs(J - np.transpose(differences)).max() / np.abs(J).max()
-print(f"Jacobian {J.shape[0]} x {J.shape[1]}: {sum(b.nnz for b in blocks)} nonzeros by "
-      f"{sum(b.colors for b in blocks)} products, off the differences by {worst:.1e}")
+print(
+    f"Jacobian {J.shape[0]} x {J.shape[1]}: {sum(b.nnz for b in blocks)} nonzeros by "
+    f"{sum(b.colors for b in blocks)} products, off the differences by {worst:.1e}"
+)
 assert worst < 1e-8 and sum(b.colors for b in blocks) <= 11 + 3 + 1
 
 # Levenberg and Marquardt's steps with the sparse normal equations

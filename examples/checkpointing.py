@@ -39,8 +39,10 @@ for name, checkpoint in settings.items():
         seconds.append(time.perf_counter() - start)
     arenas.append(f.plan.arena_bytes)
     milliseconds.append(min(seconds) * 1e3)
-    print(f"{name:9s} arena {arenas[-1] / 1e6:6.2f} MB  gradient {milliseconds[-1]:6.2f} ms  "
-          f"recomputed {f.plan.recompute_flops / f.plan.flops:.0%} of the work, gradients bitwise equal")  # fmt: skip
+    print(
+        f"{name:9s} arena {arenas[-1] / 1e6:6.2f} MB  gradient {milliseconds[-1]:6.2f} ms  "
+        f"recomputed {f.plan.recompute_flops / f.plan.flops:.0%} of the work, gradients bitwise equal"
+    )
 
 assert arenas[1] < arenas[0] / 2, "√n checkpoints take less than half the memory at this depth"
 

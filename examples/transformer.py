@@ -34,8 +34,10 @@ def scale_and_shift(name):
 
 def attention(h, name):
     batch, length, _ = h.shape
-    heads = [gd.reshape(part, (batch, length, HEADS, WIDTH // HEADS)).transpose(0, 2, 1, 3)
-             for part in gd.split(h @ parameter(f"{name}.qkv", WIDTH, 3 * WIDTH), 3, axis=-1)]
+    heads = [
+        gd.reshape(part, (batch, length, HEADS, WIDTH // HEADS)).transpose(0, 2, 1, 3)
+        for part in gd.split(h @ parameter(f"{name}.qkv", WIDTH, 3 * WIDTH), 3, axis=-1)
+    ]
     mixed = gd.nn.scaled_dot_product_attention(*heads, is_causal=True)
     return gd.reshape(mixed.transpose(0, 2, 1, 3), (batch, length, WIDTH)) @ parameter(f"{name}.out", WIDTH, WIDTH)
 

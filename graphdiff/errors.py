@@ -13,9 +13,16 @@ from typing import Any
 import numpy as np
 
 __all__ = [
-    "GraphdiffError", "ShapeError", "DTypeError", "FeedError", "GraphError", "CompileError",
-    "MemoryLimitError", "NonFiniteError", "GradientMismatch",
-]  # fmt: skip
+    "GraphdiffError",
+    "ShapeError",
+    "DTypeError",
+    "FeedError",
+    "GraphError",
+    "CompileError",
+    "MemoryLimitError",
+    "NonFiniteError",
+    "GradientMismatch",
+]
 
 
 class GraphdiffError(Exception):
@@ -77,8 +84,17 @@ class MemoryLimitError(GraphdiffError, MemoryError):
 
     __module__ = "graphdiff"
 
-    def __init__(self, fact: str, operation: str | None = None, source: str | None = None, *, smallest: int = 0,
-                 instruction: str = "", operands: tuple[tuple[str, int], ...] = (), floor: int = 0):  # fmt: skip
+    def __init__(
+        self,
+        fact: str,
+        operation: str | None = None,
+        source: str | None = None,
+        *,
+        smallest: int = 0,
+        instruction: str = "",
+        operands: tuple[tuple[str, int], ...] = (),
+        floor: int = 0,
+    ):
         super().__init__(fact, operation, source)
         self.smallest_arena_bytes = smallest
         self.instruction, self.operands, self.floor_bytes = instruction, operands, floor
@@ -90,9 +106,14 @@ class NonFiniteError(GraphdiffError, ArithmeticError):
     __module__ = "graphdiff"
 
     def __init__(
-        self, fact: str, operation: str | None = None, source: str | None = None, *,
-        operands: Mapping[str, Any] | None = None, script: str = "",
-    ):  # fmt: skip
+        self,
+        fact: str,
+        operation: str | None = None,
+        source: str | None = None,
+        *,
+        operands: Mapping[str, Any] | None = None,
+        script: str = "",
+    ):
         super().__init__(fact, operation, source)
         self.operands = dict(operands or {})
         self._script = script

@@ -27,9 +27,19 @@ from .errors import DTypeError, GraphError, ShapeError
 from .ops.tensor import where_am_i
 
 __all__ = [
-    "constant", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform", "normal", "ones", "orthogonal", "uniform",
-    "xavier_normal", "xavier_uniform", "zeros",
-]  # fmt: skip
+    "constant",
+    "he_normal",
+    "he_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+    "normal",
+    "ones",
+    "orthogonal",
+    "uniform",
+    "xavier_normal",
+    "xavier_uniform",
+    "zeros",
+]
 
 Initialiser = Callable[[tuple[int, ...], Any], np.ndarray]
 
@@ -40,8 +50,9 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     Raises ShapeError for fewer than two. Example: ``fans((8, 3, 5, 5)) == (75, 200)``.
     """
     if len(shape) < 2:
-        raise ShapeError(f"init: shape {tuple(shape)} has no fans; weights have two dimensions or more",
-                         source=where_am_i())  # fmt: skip
+        raise ShapeError(
+            f"init: shape {tuple(shape)} has no fans; weights have two dimensions or more", source=where_am_i()
+        )
     if len(shape) == 2:
         return shape[0], shape[1]
     kernel = prod(shape[2:])

@@ -65,15 +65,21 @@ class Report:
     def __str__(self) -> str:
         lines = [f"{'leaf':<24} {'mode':<5} order  compared  kinks  error      tolerance"]
         for c in self.comparisons:
-            lines.append(f"{c.leaf:<24} {c.mode:<5} {c.order:>5}  {c.count:>8}  {c.kinks:>5}  {c.error:<9.2e}  "
-                         f"{c.tolerance:.0e}{'' if c.ok else '  MISMATCH'}")  # fmt: skip
+            lines.append(
+                f"{c.leaf:<24} {c.mode:<5} {c.order:>5}  {c.count:>8}  {c.kinks:>5}  {c.error:<9.2e}  "
+                f"{c.tolerance:.0e}{'' if c.ok else '  MISMATCH'}"
+            )
         return "\n".join(lines)
 
 
 def check_grad(
-    loss: Tensor, wrt: Any, feed: Mapping[Any, Any] | None = None, order: int = 2,
-    modes: Sequence[str] = ("vjp", "jvp"), seed: int = 0,
-) -> Report:  # fmt: skip
+    loss: Tensor,
+    wrt: Any,
+    feed: Mapping[Any, Any] | None = None,
+    order: int = 2,
+    modes: Sequence[str] = ("vjp", "jvp"),
+    seed: int = 0,
+) -> Report:
     """Compares the derivatives of a 0-d ``loss`` by ``wrt`` with centred finite differences.
 
     ``wrt``: inputs, parameters or states (a Tensor, list or dict); ``feed``: arrays by input Tensor or name; ``order``:
@@ -87,15 +93,19 @@ def check_grad(
     """
     loss, leaves = scalar_loss("check_grad", loss), flatten(wrt, "check_grad")
     if not isinstance(feed, (Mapping, NoneType)):
-        raise FeedError(f"check_grad: feed is a dict of arrays by input or name, got {type(feed).__name__}",
-                        source=where_am_i())  # fmt: skip
+        raise FeedError(
+            f"check_grad: feed is a dict of arrays by input or name, got {type(feed).__name__}", source=where_am_i()
+        )
     for mode in modes:
         if mode not in ("vjp", "jvp"):
             raise GraphError(f'check_grad: modes are "vjp" and "jvp", got {mode!r}', source=where_am_i())
     for x in leaves:
         if x.node.op.name not in ("input", "parameter", "state"):
-            raise GraphError("check_grad: wrt are inputs, parameters or states",
-                             call_text(x.node.op.name, x.node.inputs, {}), where_am_i())  # fmt: skip
+            raise GraphError(
+                "check_grad: wrt are inputs, parameters or states",
+                call_text(x.node.op.name, x.node.inputs, {}),
+                where_am_i(),
+            )
     point = _Point([loss], leaves, feed or {})
     report = Report()
     rng = np.random.default_rng(seed)
@@ -156,8 +166,10 @@ class _Point:
         # every floating leaf as a float64 input
         held = [n.outputs[0] for n in nodes if n.op.name in ("parameter", "state") and n.outputs[0].dtype in FLOATS]
         held += [x for x in self._held if x not in set(held)]
-        self._double = {v: input_(f"{k}_{v.name}", v.shape, "float64" if v.dtype in FLOATS else v.dtype)
-                        for k, v in enumerate([*self.inputs, *held])}  # fmt: skip
+        self._double = {
+            v: input_(f"{k}_{v.name}", v.shape, "float64" if v.dtype in FLOATS else v.dtype)
+            for k, v in enumerate([*self.inputs, *held])
+        }
         self._double_feed = [np.asarray(a, d.dtype) for a, d in zip(self.feeds, self._double.values())]
         self._double_feed += [v.value.astype(float64) for v in held]
         self._place = {v: k for k, v in enumerate(self._double)}
@@ -236,12 +248,15 @@ def _blame(loss: Tensor, point: _Point, report: Report) -> None:
             raise GradientMismatch(
                 f"{name}: its {mode} rule disagrees with finite differences (derivative by {worst.leaf}: "
                 f"error {worst.error:.3g}, tolerance {worst.tolerance:.0e})",
-                call_text(name, operands, {}), str(node.source) if node.source else None, report=report,
-            )  # fmt: skip
+                call_text(name, operands, {}),
+                str(node.source) if node.source else None,
+                report=report,
+            )
     raise GradientMismatch(
         f"the derivative by {worst.leaf} ({worst.mode}, order {worst.order}) is off by {worst.error:.3g}, tolerance "
-        f"{worst.tolerance:.0e}; every operation's own rule agrees with its differences", report=report,
-    )  # fmt: skip
+        f"{worst.tolerance:.0e}; every operation's own rule agrees with its differences",
+        report=report,
+    )
 
 
 def _disagrees(node: Node, values: Sequence[np.ndarray]) -> str | None:

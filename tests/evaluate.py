@@ -170,8 +170,14 @@ def reduction(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda xs, a, sizes: function(xs[0], axis=a["axes"])
 
 
-for _name, _function in (("sum", np.sum), ("prod", np.prod), ("max", np.max), ("min", np.min), ("all", np.all),
-                         ("any", np.any)):  # fmt: skip
+for _name, _function in (
+    ("sum", np.sum),
+    ("prod", np.prod),
+    ("max", np.max),
+    ("min", np.min),
+    ("all", np.all),
+    ("any", np.any),
+):
     SPECIAL[_name] = reduction(_function)
 
 
@@ -210,8 +216,12 @@ def conv_windows(x: Any, a: Any, kernel: Any, count: Any) -> Any:
 @special
 def conv2d(xs: Any, a: Any, sizes: Sizes) -> Any:
     (x, w), k = xs, xs[1].shape[2:]
-    ends = [(x.shape[2 + i] + a["padding"][2 * i] + a["padding"][2 * i + 1] - a["dilation"][i] * (k[i] - 1) - 1)
-            // a["stride"][i] + 1 for i in (0, 1)]  # fmt: skip
+    ends = [
+        (x.shape[2 + i] + a["padding"][2 * i] + a["padding"][2 * i + 1] - a["dilation"][i] * (k[i] - 1) - 1)
+        // a["stride"][i]
+        + 1
+        for i in (0, 1)
+    ]
     y = np.einsum("ngcijrs,gocij->ngors", conv_windows(x, a, k, ends), grouped(w, a["groups"], 0))
     return y.reshape(x.shape[0], w.shape[0], *ends)
 
@@ -367,8 +377,19 @@ def branch(xs: Any, a: Any, sizes: Sizes) -> Any:
 
 # --------------------------------------------------------------------------------------- whole graphs
 
-BY_NAME = {"matmul", "recurrence", "cumsum", "cumprod", "argmax", "argmin", "linalg.cholesky",
-           "linalg.solve_triangular", "linalg.qr", "linalg.eigh", "linalg.svd"}  # fmt: skip
+BY_NAME = {
+    "matmul",
+    "recurrence",
+    "cumsum",
+    "cumprod",
+    "argmax",
+    "argmin",
+    "linalg.cholesky",
+    "linalg.solve_triangular",
+    "linalg.qr",
+    "linalg.eigh",
+    "linalg.svd",
+}
 
 
 def reference_of(node: Node) -> Callable[..., Any]:

@@ -53,7 +53,13 @@ class Step:
 
     def __init__(self, label: str, function: Any, inputs: list[int], first: int, count: int, frozen: bool):
         self.label, self.function, self.inputs, self.first, self.count, self.frozen = (
-            label, function, inputs, first, count, frozen)  # fmt: skip
+            label,
+            function,
+            inputs,
+            first,
+            count,
+            frozen,
+        )
 
 
 class Drawn:
@@ -101,8 +107,9 @@ class Drawn:
         self.steps.append(Step(label, on_arrays, inputs, first, len(arrays), frozen))
         return list(range(first, len(self.arrays)))
 
-    def run(self, feed: list[np.ndarray], wanted: list[int],
-            disturb: Callable[[np.ndarray], np.ndarray] = lambda a: a) -> list[np.ndarray]:  # fmt: skip
+    def run(
+        self, feed: list[np.ndarray], wanted: list[int], disturb: Callable[[np.ndarray], np.ndarray] = lambda a: a
+    ) -> list[np.ndarray]:
         """The wanted slots by NumPy; what every step gives is passed through ``disturb``."""
         values = dict(zip(self.leaves, feed))
         with np.errstate(all="ignore"):
@@ -151,12 +158,16 @@ def _arrays_in(sample: Any) -> list[np.ndarray]:
     return out
 
 
-OPS = {name: [s for s in op.samples(np.random.default_rng(0)) if _small(s)] for name, op in sorted(REGISTRY.items())
-       if op.samples is not None and op.public is not None and name not in INTERNAL}  # fmt: skip
+OPS = {
+    name: [s for s in op.samples(np.random.default_rng(0)) if _small(s)]
+    for name, op in sorted(REGISTRY.items())
+    if op.samples is not None and op.public is not None and name not in INTERNAL
+}
 
 
-ELEMENTWISE = [n for n, drawn_from in OPS.items()
-               if REGISTRY[n].kind == "elementwise" and drawn_from[0].args[0].dtype.kind == "f"]  # fmt: skip
+ELEMENTWISE = [
+    n for n, drawn_from in OPS.items() if REGISTRY[n].kind == "elementwise" and drawn_from[0].args[0].dtype.kind == "f"
+]
 REDUCTIONS = ("sum", "mean", "max", "min", "logsumexp", "norm", "var", "std")
 ALONG = ("nn.softmax", "nn.log_softmax", "cumsum", "sort", "flip")
 
@@ -184,9 +195,11 @@ class Artist:
 
     def draw(self, nodes: int, style: str = "small") -> Drawn:
         """A graph of about so many nodes. ``style``: "small", "large" values, or sizes that are "named"."""
-        shapes = {"small": ((3, 4), (self.choose((1, 2, 4, 5)), 3), (), (6,)),
-                  "large": ((37, 61), (61,), (37, 1), (self.choose((2, 9)), 3, 70), (1500,)),
-                  "named": ((3, 4), (self.choose((1, 2, 50)), 4), (), (4,), (3, 1))}[style]  # fmt: skip
+        shapes = {
+            "small": ((3, 4), (self.choose((1, 2, 4, 5)), 3), (), (6,)),
+            "large": ((37, 61), (61,), (37, 1), (self.choose((2, 9)), 3, 70), (1500,)),
+            "named": ((3, 4), (self.choose((1, 2, 50)), 4), (), (4,), (3, 1)),
+        }[style]
         for shape in shapes:
             self.drawn.leaf(self.rng.uniform(-2, 2, shape).astype(self.drawn.dtype), style == "named")
         self.drawn.leaf(self.rng.integers(-3, 4, (3, 4)))
@@ -221,18 +234,27 @@ class Artist:
             axis = self.choose((None, *range(-a.ndim, a.ndim), tuple(range(a.ndim))))
             name, options = self.choose(REDUCTIONS), {"axis": axis, "keepdims": bool(self.rng.integers(2))}
             op = REGISTRY[name]
-            self.emit(f"{name}[{options}]", lambda x: op.public(x, **options),
-                      lambda x: reference_of(op)(x, **options), slot)  # fmt: skip
+            self.emit(
+                f"{name}[{options}]", lambda x: op.public(x, **options), lambda x: reference_of(op)(x, **options), slot
+            )
         elif kind < 0.9:
             op, axis = REGISTRY[self.choose(ALONG)], int(self.rng.integers(-a.ndim, a.ndim))
-            self.emit(f"{op.name}[axis={axis}]", lambda x: op.public(x, axis=axis),
-                      lambda x: reference_of(op)(x, axis=axis), slot)  # fmt: skip
+            self.emit(
+                f"{op.name}[axis={axis}]",
+                lambda x: op.public(x, axis=axis),
+                lambda x: reference_of(op)(x, axis=axis),
+                slot,
+            )
         elif kind < 0.95:
             order = tuple(int(k) for k in self.rng.permutation(a.ndim))
             self.emit(f"permute_dims[{order}]", lambda x: gd.permute_dims(x, order), lambda x: x.transpose(order), slot)
         elif a.ndim >= 2:
-            self.emit("matmul[of x.mT, x]", lambda x: gd.matmul(x.mT, x) * (1 / max(a.shape[-2], 1)),
-                      lambda x: x.mT @ x * (1 / max(a.shape[-2], 1)), slot)  # fmt: skip
+            self.emit(
+                "matmul[of x.mT, x]",
+                lambda x: gd.matmul(x.mT, x) * (1 / max(a.shape[-2], 1)),
+                lambda x: x.mT @ x * (1 / max(a.shape[-2], 1)),
+                slot,
+            )
 
     def pick(self, kind: str) -> int | None:
         """A slot whose dtype is the graph's of a kind; late ones are likelier, so graphs are deep."""
@@ -251,9 +273,11 @@ class Artist:
             return slot
         times = -(-n // a.size) if n else 1
         return self.emit(
-            f"fit to {shape}", lambda x: gd.reshape(gd.tile(gd.reshape(x, (a.size,)), times)[:n], shape),
-            lambda x: np.tile(x.reshape(-1), times)[:n].reshape(shape), slot,
-        )  # fmt: skip
+            f"fit to {shape}",
+            lambda x: gd.reshape(gd.tile(gd.reshape(x, (a.size,)), times)[:n], shape),
+            lambda x: np.tile(x.reshape(-1), times)[:n].reshape(shape),
+            slot,
+        )
 
     def operand(self, sample: np.ndarray, near: bool, symmetric: bool) -> int | None:
         """A value of the sample's type: a value drawn before, brought into the sample's range (``near``: close to
@@ -274,11 +298,16 @@ class Artist:
             width = int(high - low) + 1
             return self.emit("into range", lambda x: gd.remainder(x, width) + int(low), lambda x: x % width + low, slot)
         if symmetric:
-            return self.emit("near, symmetric", lambda x: gd.constant(sample) + 0.05 * gd.tanh(x + x.mT),
-                             lambda x: sample + 0.05 * np.tanh(x + x.mT), slot)  # fmt: skip
+            return self.emit(
+                "near, symmetric",
+                lambda x: gd.constant(sample) + 0.05 * gd.tanh(x + x.mT),
+                lambda x: sample + 0.05 * np.tanh(x + x.mT),
+                slot,
+            )
         if near:
-            return self.emit("near", lambda x: gd.constant(sample) + 0.05 * gd.tanh(x),
-                             lambda x: sample + 0.05 * np.tanh(x), slot)  # fmt: skip
+            return self.emit(
+                "near", lambda x: gd.constant(sample) + 0.05 * gd.tanh(x), lambda x: sample + 0.05 * np.tanh(x), slot
+            )
         return self.ranged(slot, sample)
 
     def ranged(self, slot: int, sample: np.ndarray) -> int | None:
@@ -286,8 +315,12 @@ class Artist:
         a, low, high = self.drawn.arrays[slot], float(sample.min()), float(sample.max())
         if np.min(a, initial=high) >= low and np.max(a, initial=low) <= high:
             return slot
-        return self.emit("into range", lambda x: low + (high - low) * gd.nn.sigmoid(x),
-                         lambda x: low + (high - low) * sigmoid(x), slot)  # fmt: skip
+        return self.emit(
+            "into range",
+            lambda x: low + (high - low) * gd.nn.sigmoid(x),
+            lambda x: low + (high - low) * sigmoid(x),
+            slot,
+        )
 
     def operation(self, name: str) -> None:
         """One of the registry, with a sample's static arguments."""
@@ -323,9 +356,11 @@ class Artist:
         static = [*(repr(a) for a in args if not _has_slot(a)), *(f"{k}={v!r}" for k, v in kwargs.items())]
         self.drawn.emit(
             f"{name}[{', '.join(static)}]",
-            lambda *xs: call(op.public, xs, gd.abs), lambda *xs: call(reference, xs, np.abs), slots,
+            lambda *xs: call(op.public, xs, gd.abs),
+            lambda *xs: call(reference, xs, np.abs),
+            slots,
             frozen=name == "stop_gradient",
-        )  # fmt: skip
+        )
 
     def view(self) -> None:
         """Basic indexing with ints, steps either way, new axes and an ellipsis; or rows by an integer Tensor."""
@@ -343,8 +378,12 @@ class Artist:
             if kind < 0.15:
                 key.append(int(self.rng.integers(-n, n)))
             elif kind < 0.6:
-                key.append(slice(*(self.choose((None, int(self.rng.integers(-n, n + 1)))) for _ in range(2)),
-                                 self.choose((None, 1, 2, -1, -2))))  # fmt: skip
+                key.append(
+                    slice(
+                        *(self.choose((None, int(self.rng.integers(-n, n + 1)))) for _ in range(2)),
+                        self.choose((None, 1, 2, -1, -2)),
+                    )
+                )
             else:
                 key.append(slice(None))
         if self.rng.random() < 0.3:
@@ -361,8 +400,12 @@ class Artist:
         if self.rng.random() < 0.5:
             self.emit("grad of sum(sin x)", lambda x: gd.grad(gd.sum(gd.sin(x)), x), np.cos, slot)
         else:
-            self.emit("jvp of x tanh x along cos x", lambda x: gd.jvp(x * gd.tanh(x), x, gd.cos(x)),
-                      lambda x: np.cos(x) * (np.tanh(x) + x / np.cosh(x) ** 2), slot)  # fmt: skip
+            self.emit(
+                "jvp of x tanh x along cos x",
+                lambda x: gd.jvp(x * gd.tanh(x), x, gd.cos(x)),
+                lambda x: np.cos(x) * (np.tanh(x) + x / np.cosh(x) ** 2),
+                slot,
+            )
 
     # -------------------------------------------------------------- control flow
     def control(self) -> None:
@@ -374,8 +417,12 @@ class Artist:
             return
         f = self.choose(BODIES)
         if kind == "map":
-            self.emit("map", lambda x: gd.map(lambda r: f(gd, r, r, 0.5), x),
-                      lambda x: np.stack([f(np, r, r, 0.5) for r in x]) if len(x) else x, rows)  # fmt: skip
+            self.emit(
+                "map",
+                lambda x: gd.map(lambda r: f(gd, r, r, 0.5), x),
+                lambda x: np.stack([f(np, r, r, 0.5) for r in x]) if len(x) else x,
+                rows,
+            )
             return
         captured = self.pick("f")
         assert captured is not None
@@ -384,30 +431,45 @@ class Artist:
             return
         if kind == "while":
             limit, most = float(self.rng.uniform(0.5, 3)), int(self.rng.integers(0, 6))
-            self.emit(f"while_loop max {most}", lambda c, k: gd.while_loop(
-                lambda v: gd.sum(gd.abs(v)) < limit * 4, lambda v: f(gd, v, v, k), c, most),
+            self.emit(
+                f"while_loop max {most}",
+                lambda c, k: gd.while_loop(lambda v: gd.sum(gd.abs(v)) < limit * 4, lambda v: f(gd, v, v, k), c, most),
                 lambda c, k: python_while(lambda v: np.sum(np.abs(v)) < limit * 4, lambda v: f(np, v, v, k), c, most),
-                start, w)  # fmt: skip
+                start,
+                w,
+            )
             return
         if kind == "cond":
             g = self.choose(BODIES)
-            self.emit("cond", lambda p, c, k: gd.cond(p > 0.1, lambda v: f(gd, v, v, k), lambda v: g(gd, v, v, k), c),
-                      lambda p, c, k: f(np, c, c, k) if p > 0.1 else g(np, c, c, k), w, start, w)  # fmt: skip
+            self.emit(
+                "cond",
+                lambda p, c, k: gd.cond(p > 0.1, lambda v: f(gd, v, v, k), lambda v: g(gd, v, v, k), c),
+                lambda p, c, k: f(np, c, c, k) if p > 0.1 else g(np, c, c, k),
+                w,
+                start,
+                w,
+            )
             return
         carry = self.fit(start, a.shape[1:])
         reverse = bool(self.rng.integers(2))
         if carry is None:
             return
         if kind == "scan":
+
             def step(m: Any, k: Any) -> Any:
                 return lambda c, x: (f(m, c, x, k), m.sin(c) * x)
         else:
+
             def step(m: Any, k: Any) -> Any:
                 scan = gd.scan if m is gd else python_scan
                 return lambda c, x: scan(lambda d, i: (f(m, d, x, k), m.cos(d)), c, m.stack([x, c * 0.5]))
+
         self.drawn.emit(
-            f"{kind} reverse={reverse}", lambda c, x, k: _two(gd.scan(step(gd, k), c, x, reverse=reverse)),
-            lambda c, x, k: _two(python_scan(step(np, k), c, x, reverse)), [carry, rows, w])  # fmt: skip
+            f"{kind} reverse={reverse}",
+            lambda c, x, k: _two(gd.scan(step(gd, k), c, x, reverse=reverse)),
+            lambda c, x, k: _two(python_scan(step(np, k), c, x, reverse)),
+            [carry, rows, w],
+        )
 
 
 def _two(pair: Any) -> list[Any]:
@@ -488,9 +550,15 @@ def plain() -> Any:
 
 
 def against_differences(
-    drawn: Drawn, floats: list[int], weights: list[np.ndarray], at: list[int], direction: list[np.ndarray], got: float,
-    size: float, counts: Counter[str],
-) -> str | None:  # fmt: skip
+    drawn: Drawn,
+    floats: list[int],
+    weights: list[np.ndarray],
+    at: list[int],
+    direction: list[np.ndarray],
+    got: float,
+    size: float,
+    counts: Counter[str],
+) -> str | None:
     """How a directional derivative differs from differences of the NumPy program; None also where these see a kink."""
     feed = [drawn.arrays[i] for i in drawn.leaves]
 
@@ -544,8 +612,11 @@ def check(drawn: Drawn, wanted: list[int], rng: np.random.Generator, counts: Cou
 
         again, (g, j) = f(*map(disturbed, feed))
         own = feed[: len(drawn.leaves)]
-        moves = (unlike(again, values) is not None or unlike([*g, j], [*gradient, forward]) is not None or
-                 unlike(drawn.run(own, wanted, disturbed), drawn.run(own, wanted)) is not None)  # fmt: skip
+        moves = (
+            unlike(again, values) is not None
+            or unlike([*g, j], [*gradient, forward]) is not None
+            or unlike(drawn.run(own, wanted, disturbed), drawn.run(own, wanted)) is not None
+        )
         counts["left out, undecided: " + found] += moves
         return moves
 
@@ -585,8 +656,10 @@ def fuzz(seed: int, number: int, counts: Counter[str]) -> None:
     try:
         drawn = artist.draw(nodes, ("small", "large", "small", "small", "named")[number % 5])
     except Exception as e:
-        raise Disagreement(f"graph {number}: while it is built: {type(e).__name__}: {e}\n"
-                           + artist.drawn.listing(list(range(len(artist.drawn.arrays))))) from e  # fmt: skip
+        raise Disagreement(
+            f"graph {number}: while it is built: {type(e).__name__}: {e}\n"
+            + artist.drawn.listing(list(range(len(artist.drawn.arrays))))
+        ) from e
     made = range(len(drawn.leaves), len(drawn.arrays))
     wanted = [i for i in made if i not in drawn.used]
     counts["graphs"] += 1

@@ -50,8 +50,22 @@ def of_operation(name: str, gradients: bool = True) -> Iterator[Pair]:
 
 # --------------------------------------------------------------------------------------- random graphs
 
-UNARY = ["negative", "abs", "square", "sin", "tanh", "exp", "sign", "relu", "sigmoid", "softplus", "log1p",
-         "reciprocal", "log", "sqrt"]  # fmt: skip
+UNARY = [
+    "negative",
+    "abs",
+    "square",
+    "sin",
+    "tanh",
+    "exp",
+    "sign",
+    "relu",
+    "sigmoid",
+    "softplus",
+    "log1p",
+    "reciprocal",
+    "log",
+    "sqrt",
+]
 BINARY = ["add", "subtract", "multiply", "divide", "maximum", "minimum", "pow"]
 CONSTANTS = [0.0, -0.0, 1.0, -1.0, 2.0, 0.5, 3.0, 1e-30, float("inf"), float("nan")]
 
@@ -72,9 +86,26 @@ def random_graphs(draw: Any, max_nodes: int = 12) -> Pair:
         return draw(st.sampled_from([v for v in values if where(v)]))
 
     for _ in range(draw(st.integers(1, max_nodes))):
-        kind = draw(st.sampled_from(
-            ["unary", "binary", "binary", "scalar", "where", "reduce", "reshape", "permute", "slice", "concat",
-             "matmul", "broadcast", "astype", "split"]))  # fmt: skip
+        kind = draw(
+            st.sampled_from(
+                [
+                    "unary",
+                    "binary",
+                    "binary",
+                    "scalar",
+                    "where",
+                    "reduce",
+                    "reshape",
+                    "permute",
+                    "slice",
+                    "concat",
+                    "matmul",
+                    "broadcast",
+                    "astype",
+                    "split",
+                ]
+            )
+        )
         x = some()
         if kind == "unary":
             y = REGISTRY[draw(st.sampled_from(UNARY))].public(x)

@@ -83,9 +83,7 @@ def test_few_buffers_are_placed_as_well_as_can_be(n):
 
 @pytest.mark.parametrize(
     ("lower", "upper", "size"),
-    [
-        ([5, 2, 8, 1, 1, 3, 3, 4, 0, 2], [9, 5, 9, 4, 2, 8, 4, 5, 1, 3], [5, 3, 1, 1, 5, 1, 1, 2, 6, 2]),
-    ],
+    [([5, 2, 8, 1, 1, 3, 3, 4, 0, 2], [9, 5, 9, 4, 2, 8, 4, 5, 1, 3], [5, 3, 1, 1, 5, 1, 1, 2, 6, 2])],
 )
 def test_where_the_bound_cannot_be_reached_the_least_peak_is(lower, upper, size):
     placed = place(lower, upper, size)
@@ -96,8 +94,10 @@ def test_where_the_bound_cannot_be_reached_the_least_peak_is(lower, upper, size)
 numbers = st.integers(-(2**40), 2**40)
 
 
-@given(st.lists(st.tuples(numbers, st.integers(0, 2**41), st.integers(0, 2**45)), max_size=40),
-       st.sampled_from([1, 2, 64, 4096]))  # fmt: skip
+@given(
+    st.lists(st.tuples(numbers, st.integers(0, 2**41), st.integers(0, 2**45)), max_size=40),
+    st.sampled_from([1, 2, 64, 4096]),
+)
 def test_any_buffers_are_placed_apart(drawn, align):
     lower = [lo for lo, _, _ in drawn]
     upper = [lo + span for lo, span, _ in drawn]

@@ -137,8 +137,11 @@ TABLE = [
     (Shape, "conv2d: bias has shape", lambda: gd.nn.conv2d(image, kernel, gd.zeros((4,)))),
     (Shape, "conv2d: the input has 2 dimensions", lambda: gd.nn.conv2d(gd.zeros((8, 8)), kernel)),
     (Shape, "conv1d: the weight has 4 dimensions", lambda: gd.nn.conv1d(gd.zeros((2, 4, 8)), kernel)),
-    (DType, "conv2d: float32 and float64|conv2d: needs|conv2d: .*int64", lambda: gd.nn.conv2d(
-        gd.zeros((2, 4, 8, 8), "int64"), kernel)),
+    (
+        DType,
+        "conv2d: float32 and float64|conv2d: needs|conv2d: .*int64",
+        lambda: gd.nn.conv2d(gd.zeros((2, 4, 8, 8), "int64"), kernel),
+    ),
     (Shape, "max_pool2d: a window of 9 is larger", lambda: gd.nn.max_pool2d(image, 9)),
     (Graph, "max_pool2d: ", lambda: gd.nn.max_pool2d(image, 0)),
     (Graph, "max_pool2d: |avg_pool2d: ", lambda: gd.nn.avg_pool2d(image, 2, padding=2)),
@@ -168,7 +171,7 @@ TABLE = [
     (DType, "random.uniform: |uniform: ", lambda: gd.random.uniform(v[0], (2,))),
     (Shape, "random.normal: |normal: ", lambda: gd.random.normal(i, (2,))),
     (Shape, "random.normal: |normal: ", lambda: gd.random.normal(key, (-2,))),
-]  # fmt: skip
+]
 
 
 def in_form(error, here):
@@ -221,8 +224,12 @@ def test_an_axis_that_is_none(name, axis, text):
     in_form(caught.value, line_of(caught))
 
 
-FLOATING = [n for n in SAMPLED if REGISTRY[n].dtypes == "float" and any(
-    isinstance(arg, np.ndarray) and arg.dtype.kind == "f" for arg in samples(n)[0].args)]  # fmt: skip
+FLOATING = [
+    n
+    for n in SAMPLED
+    if REGISTRY[n].dtypes == "float"
+    and any(isinstance(arg, np.ndarray) and arg.dtype.kind == "f" for arg in samples(n)[0].args)
+]
 
 
 @pytest.mark.parametrize("name", FLOATING)
@@ -248,14 +255,17 @@ def test_no_operand_at_all(name, thing):
     assert "  at: test_bad_input.py:" in str(caught.value)
 
 
-@pytest.mark.parametrize("mistake", [
-    lambda _: gd.Every(0),
-    lambda folder: gd.load(folder / "none.gd"),
-    lambda folder: gd.load(__file__),
-    lambda _: gd.init.normal(-1, 0),
-    lambda _: gd.init.uniform(2, 1, 0),
-    lambda _: gd.parameter("b", shape=(3,), init=gd.init.he_normal(seed=0)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        lambda _: gd.Every(0),
+        lambda folder: gd.load(folder / "none.gd"),
+        lambda folder: gd.load(__file__),
+        lambda _: gd.init.normal(-1, 0),
+        lambda _: gd.init.uniform(2, 1, 0),
+        lambda _: gd.parameter("b", shape=(3,), init=gd.init.he_normal(seed=0)),
+    ],
+)
 def test_mistakes_outside_of_a_graph_name_the_line_too(mistake, tmp_path):
     with pytest.raises(gd.GraphdiffError) as caught:
         mistake(tmp_path)

@@ -23,16 +23,31 @@ from graphdiff.ir.graph import Graph, topological
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt install chromium)")
-ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]  # fmt: skip
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 DRAWN = "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => drawn())))"
 
 # Primitives that the page does not compute: what depends on them is shown as recorded.
 RECORDED = {
-    "determinant", "linalg.cholesky", "linalg.eigh", "linalg.qr", "linalg.solve_triangular", "linalg.svd", "lu",
-    "lu_solve", "random_below", "random_unit",
-}  # fmt: skip
+    "determinant",
+    "linalg.cholesky",
+    "linalg.eigh",
+    "linalg.qr",
+    "linalg.solve_triangular",
+    "linalg.svd",
+    "lu",
+    "lu_solve",
+    "random_below",
+    "random_unit",
+}
 
 
 @pytest.fixture(scope="module")
@@ -167,9 +182,16 @@ def test_what_is_pointed_at_is_shown_until_it_is_left(browse, net):
 def test_all_of_it_by_keys_alone_and_read_aloud(browse, net):
     page = browse(net[0])
     tree = page.locator("body").aria_snapshot()
-    for told in ('combobox "Detail"', 'searchbox "Find"', 'button "Step on"', 'slider "Step"', 'img "Arena of ',
-                 'application "The graph: arrow keys step through it"', 'button "x, f64[2,3], leaf"'):
-        assert told in tree, tree  # fmt: skip
+    for told in (
+        'combobox "Detail"',
+        'searchbox "Find"',
+        'button "Step on"',
+        'slider "Step"',
+        'img "Arena of ',
+        'application "The graph: arrow keys step through it"',
+        'button "x, f64[2,3], leaf"',
+    ):
+        assert told in tree, tree
     reached = set()
     for _ in range(20):
         page.keyboard.press("Tab")
@@ -186,8 +208,10 @@ def test_all_of_it_by_keys_alone_and_read_aloud(browse, net):
     expect(page.locator("#boxes .chosen")).to_have_count(1)
     assert page.get_attribute("#boxes .chosen", "id") == active
     assert page.get_attribute("#slider", "aria-valuetext") == page.locator("#step").inner_text()
-    assert page.evaluate("[...document.querySelectorAll('input, button, select')].every((e) => e.labels?.length "
-                         "|| e.ariaLabel || e.textContent)")  # fmt: skip
+    assert page.evaluate(
+        "[...document.querySelectorAll('input, button, select')].every((e) => e.labels?.length "
+        "|| e.ariaLabel || e.textContent)"
+    )
 
 
 def test_an_operation_on_arrays_shows_what_its_rule_is_made_of(browse, net):
@@ -195,10 +219,13 @@ def test_an_operation_on_arrays_shows_what_its_rule_is_made_of(browse, net):
     find(page, "matmul")
     link = page.locator(".link", has_text="x̄₂ += x₁ᵀ @ ȳ")
     assert "with x₁ = x" in link.inner_text() and "× local derivative" not in link.inner_text()
-    upstream, x, product = (values_in(page, f".link .factor:has-text('{t}') >> nth=-1 >> .value")
-                            for t in ("upstream", "with x₁", "to the adjoint of W"))  # fmt: skip
-    np.testing.assert_allclose(np.reshape(x, (2, 3)).T @ np.reshape(upstream, (2, 2)), np.reshape(product, (3, 2)),
-                               rtol=1e-3)  # fmt: skip
+    upstream, x, product = (
+        values_in(page, f".link .factor:has-text('{t}') >> nth=-1 >> .value")
+        for t in ("upstream", "with x₁", "to the adjoint of W")
+    )
+    np.testing.assert_allclose(
+        np.reshape(x, (2, 3)).T @ np.reshape(upstream, (2, 2)), np.reshape(product, (3, 2)), rtol=1e-3
+    )
 
 
 def test_a_loop_shows_its_body(browse, tmp_path):
@@ -409,7 +436,9 @@ def computed(chromium):
             for (const [s, type, values] of program.leaves) slots[s] = operations.constant(type, values);
             operations.evaluate(program, slots);
             return slots.map((x) => x && Array.from(x.data));
-        }""", made)  # fmt: skip
+        }""",
+            made,
+        )
 
     yield run, set(page.evaluate("Object.keys(operations.table)"))
     page.close()
@@ -428,8 +457,13 @@ def compare(run, leaves, arrays, results):
     for v in values:
         expected = recorded.arrays[v]
         rtol, atol = (2e-5, 2e-6) if expected.dtype == np.float32 else (1e-10, 1e-14)
-        np.testing.assert_allclose(np.array(got[slots[v]], float).reshape(expected.shape), expected.astype(float),
-                                   rtol=rtol, atol=atol * scale, err_msg=v.node.op.name)  # fmt: skip
+        np.testing.assert_allclose(
+            np.array(got[slots[v]], float).reshape(expected.shape),
+            expected.astype(float),
+            rtol=rtol,
+            atol=atol * scale,
+            err_msg=v.node.op.name,
+        )
     return {n.op.name for n in nodes}
 
 

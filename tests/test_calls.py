@@ -92,7 +92,8 @@ def wide(threads=None):
     x = gd.input("x", shape=("n", 512))
     y = gd.sum(gd.exp(gd.sin(x) * gd.cos(x)) @ gd.constant(np.eye(512, dtype=np.float32)))
     return gd.compile([x], [y, gd.grad(y, x)], threads=threads), np.random.default_rng(0).standard_normal(
-        (600, 512)).astype(np.float32)  # fmt: skip
+        (600, 512)
+    ).astype(np.float32)
 
 
 @pytest.fixture

@@ -75,8 +75,9 @@ def test_nests_of_every_kind():
 
 def test_a_length_alone_an_int_or_a_size():
     x = gd.input("x", ("n", 2), "float64")
-    (count, _), twos = gd.scan(lambda c, _: ((c[0] + 1, c[1] * 2), c[1]), (gd.constant(0), gd.constant(1)), None,
-                               length=x.shape[0])  # fmt: skip
+    (count, _), twos = gd.scan(
+        lambda c, _: ((c[0] + 1, c[1] * 2), c[1]), (gd.constant(0), gd.constant(1)), None, length=x.shape[0]
+    )
     for n in (0, 1, 5):
         k, powers = value([count, twos], {x: np.zeros((n, 2))})
         assert k == n and powers.tolist() == [2**i for i in range(n)]
@@ -95,8 +96,12 @@ def test_map_is_a_function_of_each_row():
 
 def test_while_loop_stops_by_its_condition_or_at_the_most_steps():
     a = gd.input("a", (), "float64")
-    state = gd.while_loop(lambda s: gd.abs(s["x"] ** 2 - a) > 1e-10, lambda s: {"x": 0.5 * (s["x"] + a / s["x"]),
-                          "n": s["n"] + 1}, {"x": a, "n": gd.constant(0)}, 50)  # fmt: skip
+    state = gd.while_loop(
+        lambda s: gd.abs(s["x"] ** 2 - a) > 1e-10,
+        lambda s: {"x": 0.5 * (s["x"] + a / s["x"]), "n": s["n"] + 1},
+        {"x": a, "n": gd.constant(0)},
+        50,
+    )
     root, steps = value([state["x"], state["n"]], {a: 9.0})
     assert abs(root - 3) < 1e-9 and 4 <= steps < 10
     assert value([state["n"]], {a: 1.0})[0] == 0
@@ -165,22 +170,27 @@ LOSSES = {
     "scan of matrices": lambda: gd.scan(lambda s, r: (gd.tanh(s @ (x.T @ x) + r), gd.sum(s)), c, x),
     "scan of nothing": lambda: gd.scan(lambda s, r: (gd.tanh(s * c + r), s * r), c, x[:0]),
     "scan of two states, one an integer": lambda: gd.scan(
-        lambda s, r: ((s[0] * r + c * s[1].astype("float64"), s[1] + 1), s[0]), (c, gd.constant(1)), x)[0][0],
+        lambda s, r: ((s[0] * r + c * s[1].astype("float64"), s[1] + 1), s[0]), (c, gd.constant(1)), x
+    )[0][0],
     "scan whose rows alone matter": lambda: gd.scan(lambda s, r: (s, gd.sin(s * r)), c, x)[1],
     "scan over what is computed": lambda: gd.scan(lambda s, r: (s + gd.sin(r * s), s), gd.exp(c), gd.cos(x)),
     "nested scans": lambda: gd.scan(
-        lambda s, r: gd.scan(lambda a, b: (gd.tanh(a + b * s), a * b), r, gd.stack([s, r * c])), c, x),
+        lambda s, r: gd.scan(lambda a, b: (gd.tanh(a + b * s), a * b), r, gd.stack([s, r * c])), c, x
+    ),
     "map": lambda: gd.map(lambda r: gd.exp(r * c) / gd.sum(gd.exp(r)), x),
     "while": lambda: gd.while_loop(lambda s: gd.sum(gd.abs(s)) < 5, lambda s: s * 1.3 + gd.sin(x[0]) * c, c, 20),
     "while that reaches the most": lambda: gd.while_loop(
-        lambda s: gd.sum(gd.abs(s)) < 50, lambda s: gd.sin(s) * c + x[1], c, 6),
+        lambda s: gd.sum(gd.abs(s)) < 50, lambda s: gd.sin(s) * c + x[1], c, 6
+    ),
     "cond, the one": lambda: gd.cond(gd.sum(c) > -9, lambda v: gd.sin(v) * c, lambda v: v, x),
     "cond, the other": lambda: gd.cond(gd.sum(c) > 9, lambda v: v, lambda v: gd.exp(v) * c, x),
     "cond in a loop": lambda: gd.scan(
-        lambda s, r: (gd.cond(gd.sum(r) > 0, lambda v: gd.sin(v) * r, lambda v: v * v + c, s), s), c, x),
+        lambda s, r: (gd.cond(gd.sum(r) > 0, lambda v: gd.sin(v) * r, lambda v: v * v + c, s), s), c, x
+    ),
     "loop in a cond": lambda: gd.cond(
-        gd.sum(c) < 9, lambda v: gd.scan(lambda s, r: (gd.tanh(s + r), None), c, v)[0], lambda v: v[0], x),
-}  # fmt: skip
+        gd.sum(c) < 9, lambda v: gd.scan(lambda s, r: (gd.tanh(s + r), None), c, v)[0], lambda v: v[0], x
+    ),
+}
 
 
 def loss_of(result):
@@ -426,42 +436,70 @@ def test_a_saved_function_with_loops_runs(tmp_path):
 
 BAD = {
     "carry changes shape": (gd.ShapeError, "carry 0 has shape", lambda: gd.scan(lambda s, r: (s[:2], None), c, x)),
-    "carry changes dtype": (gd.DTypeError, r"\.astype\('float64'\)", lambda: gd.scan(
-        lambda s, r: (s.astype("float32"), None), c, x)),
+    "carry changes dtype": (
+        gd.DTypeError,
+        r"\.astype\('float64'\)",
+        lambda: gd.scan(lambda s, r: (s.astype("float32"), None), c, x),
+    ),
     "carry changes structure": (gd.GraphError, "structure", lambda: gd.scan(lambda s, r: ((s, s), None), c, x)),
     "no pair": (gd.GraphError, r"step returns \(carry, y\)", lambda: gd.scan(lambda s, r: s, c, x)),
     "negative length": (gd.ShapeError, "negative", lambda: gd.scan(lambda s, r: (s, None), c, None, length=-1)),
     "no length": (gd.ShapeError, "a length is needed", lambda: gd.scan(lambda s, r: (s, None), c, None)),
-    "lengths that differ": (gd.ShapeError, "lengths differ: 5 and 3", lambda: gd.scan(
-        lambda s, r: (s, None), c, (x, c))),
-    "another length": (gd.ShapeError, "lengths differ: 4 and 5", lambda: gd.scan(
-        lambda s, r: (s, None), c, x, length=4)),
+    "lengths that differ": (
+        gd.ShapeError,
+        "lengths differ: 5 and 3",
+        lambda: gd.scan(lambda s, r: (s, None), c, (x, c)),
+    ),
+    "another length": (
+        gd.ShapeError,
+        "lengths differ: 4 and 5",
+        lambda: gd.scan(lambda s, r: (s, None), c, x, length=4),
+    ),
     "no rows": (gd.ShapeError, "no rows", lambda: gd.scan(lambda s, r: (s, None), c, gd.sum(c))),
     "init of text": (gd.GraphError, "got str", lambda: gd.scan(lambda s, r: (s, None), "zero", x)),
     "result of text": (gd.GraphError, "got str", lambda: gd.scan(lambda s, r: (s, "y"), c, x)),
     "map of no rows": (gd.ShapeError, "no rows", lambda: gd.map(gd.sin, gd.sum(c))),
-    "while: shape": (gd.ShapeError, "state 0 has shape", lambda: gd.while_loop(
-        lambda s: gd.all(s > 0), lambda s: s[:1], c, 3)),
-    "while: dtype": (gd.DTypeError, "state 0 is float64", lambda: gd.while_loop(
-        lambda s: gd.all(s > 0), lambda s: s > 0, c, 3)),
-    "while: structure": (gd.GraphError, "structure", lambda: gd.while_loop(
-        lambda s: gd.all(s > 0), lambda s: [s], c, 3)),
-    "while: condition of many": (gd.DTypeError, "one 0-d bool", lambda: gd.while_loop(
-        lambda s: s > 0, lambda s: s, c, 3)),
-    "while: condition a number": (gd.DTypeError, "one 0-d bool", lambda: gd.while_loop(
-        lambda s: gd.sum(s), lambda s: s, c, 3)),
-    "while: negative most": (gd.ShapeError, "max_steps -1 is negative", lambda: gd.while_loop(
-        lambda s: gd.all(s > 0), lambda s: s, c, -1)),
+    "while: shape": (
+        gd.ShapeError,
+        "state 0 has shape",
+        lambda: gd.while_loop(lambda s: gd.all(s > 0), lambda s: s[:1], c, 3),
+    ),
+    "while: dtype": (
+        gd.DTypeError,
+        "state 0 is float64",
+        lambda: gd.while_loop(lambda s: gd.all(s > 0), lambda s: s > 0, c, 3),
+    ),
+    "while: structure": (
+        gd.GraphError,
+        "structure",
+        lambda: gd.while_loop(lambda s: gd.all(s > 0), lambda s: [s], c, 3),
+    ),
+    "while: condition of many": (
+        gd.DTypeError,
+        "one 0-d bool",
+        lambda: gd.while_loop(lambda s: s > 0, lambda s: s, c, 3),
+    ),
+    "while: condition a number": (
+        gd.DTypeError,
+        "one 0-d bool",
+        lambda: gd.while_loop(lambda s: gd.sum(s), lambda s: s, c, 3),
+    ),
+    "while: negative most": (
+        gd.ShapeError,
+        "max_steps -1 is negative",
+        lambda: gd.while_loop(lambda s: gd.all(s > 0), lambda s: s, c, -1),
+    ),
     "cond: predicate of many": (gd.DTypeError, "one 0-d bool", lambda: gd.cond(c > 0, gd.sin, gd.cos, c)),
     "cond: predicate a number": (gd.DTypeError, "one 0-d bool", lambda: gd.cond(gd.sum(c), gd.sin, gd.cos, c)),
     "cond: shapes": (gd.ShapeError, "result 0 has shape", lambda: gd.cond(gd.all(c > 0), gd.sin, gd.sum, c)),
-    "cond: dtypes": (gd.DTypeError, "result 0 is float64", lambda: gd.cond(
-        gd.all(c > 0), gd.sin, lambda v: v > 0, c)),
-    "cond: structures": (gd.GraphError, "structure", lambda: gd.cond(
-        gd.all(c > 0), lambda v: (v, v), lambda v: v, c)),
-    "a size not known": (gd.ShapeError, "lengths differ", lambda: gd.scan(
-        lambda s, r: (s, None), c, (x, gd.input("z", ("n", 2))))),
-}  # fmt: skip
+    "cond: dtypes": (gd.DTypeError, "result 0 is float64", lambda: gd.cond(gd.all(c > 0), gd.sin, lambda v: v > 0, c)),
+    "cond: structures": (gd.GraphError, "structure", lambda: gd.cond(gd.all(c > 0), lambda v: (v, v), lambda v: v, c)),
+    "a size not known": (
+        gd.ShapeError,
+        "lengths differ",
+        lambda: gd.scan(lambda s, r: (s, None), c, (x, gd.input("z", ("n", 2)))),
+    ),
+}
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -105,16 +105,24 @@ def tree(x):
     factors = 1 + np.arange(WIDE // 2)[:, None] / WIDE
     while len(level) > 1:
         level = [gd.add(*level[i : i + 2]) if i + 1 < len(level) else level[i] for i in range(0, len(level), 2)]
-    return (gd.sum(level[0]), [x], lambda v: np.sin(factors * v).sum(),
-            lambda v: [(factors * np.cos(factors * v)).sum(0)])  # fmt: skip
+    return (
+        gd.sum(level[0]),
+        [x],
+        lambda v: np.sin(factors * v).sum(),
+        lambda v: [(factors * np.cos(factors * v)).sum(0)],
+    )
 
 
 def operands(x):
     """One operation with many operands."""
     parts = gd.concat([x * (1 + i % 5) for i in range(WIDE // 2)])
     factors = 1 + np.arange(WIDE // 2) % 5
-    return (gd.sum(gd.square(parts)), [x], lambda v: (factors**2).sum() * (v * v).sum(),
-            lambda v: [2 * v * (factors**2).sum()])  # fmt: skip
+    return (
+        gd.sum(gd.square(parts)),
+        [x],
+        lambda v: (factors**2).sum() * (v * v).sum(),
+        lambda v: [2 * v * (factors**2).sum()],
+    )
 
 
 def parameters(x):

@@ -12,8 +12,10 @@ INF, NAN = np.inf, np.nan
 
 
 def leaves(arrays, named=False):
-    return [gd.input(f"x{i}", tuple(f"n{i}{j}" for j in range(a.ndim)) if named else a.shape, a.dtype)
-            for i, a in enumerate(arrays)]  # fmt: skip
+    return [
+        gd.input(f"x{i}", tuple(f"n{i}{j}" for j in range(a.ndim)) if named else a.shape, a.dtype)
+        for i, a in enumerate(arrays)
+    ]
 
 
 def value(function, *arrays, named=False):
@@ -45,8 +47,32 @@ def same(a, b):
 
 # ------------------------------------------------------------------ values
 
-SPECIAL = [NAN, INF, -INF, 0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 2.5, -2.5, 3.0, -3.0, 1e-40, 1e30, -1e30, 700.0,
-           -700.0, 90.0, -90.0, 36.0, 1e-8, -1e-8]  # fmt: skip
+SPECIAL = [
+    NAN,
+    INF,
+    -INF,
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    0.5,
+    -0.5,
+    1.5,
+    2.5,
+    -2.5,
+    3.0,
+    -3.0,
+    1e-40,
+    1e30,
+    -1e30,
+    700.0,
+    -700.0,
+    90.0,
+    -90.0,
+    36.0,
+    1e-8,
+    -1e-8,
+]
 EITHER_ZERO = {"maximum", "minimum", "relu", "erfinv"}  # whose sign NumPy and SciPy leave open
 ELEMENTWISE = [n for n, op in REGISTRY.items() if op.kind == "elementwise" and op.dtypes in ("float", "numeric", "any")]
 
@@ -142,10 +168,18 @@ def test_sort_of_many(dtype):
 def test_makers():
     same(value(lambda x: gd.arange(x.shape[0], 0, -2) * 1, np.zeros(5), named=True), [5, 3, 1])
     same(value(lambda x: gd.linspace(2, 4, x.shape[0]) * 1, np.zeros(1), named=True), [2])
-    same(value(lambda x: gd.full(x.shape, 7) + gd.eye(*x.shape, dtype="int64"), np.zeros((2, 2)), named=True),
-         [[8, 7], [7, 8]])  # fmt: skip
-    dtypes = [gd.zeros(2).dtype, gd.ones(2).dtype, gd.eye(2).dtype, gd.linspace(0, 1).dtype, gd.full(2, 1.0).dtype,
-              gd.arange(0.0, 1.0).dtype]  # fmt: skip
+    same(
+        value(lambda x: gd.full(x.shape, 7) + gd.eye(*x.shape, dtype="int64"), np.zeros((2, 2)), named=True),
+        [[8, 7], [7, 8]],
+    )
+    dtypes = [
+        gd.zeros(2).dtype,
+        gd.ones(2).dtype,
+        gd.eye(2).dtype,
+        gd.linspace(0, 1).dtype,
+        gd.full(2, 1.0).dtype,
+        gd.arange(0.0, 1.0).dtype,
+    ]
     assert set(dtypes) == {np.dtype("float32")}
     assert {gd.arange(3).dtype, gd.full(2, 1).dtype} == {np.dtype("int64")}
     x = gd.linspace(0.1, 0.7, 7, dtype="float64")
@@ -167,29 +201,32 @@ def test_ties_share():
     same(slopes(lambda x: gd.topk(x, 2)[0] * np.array([1.0, 3.0]), [5.0, 1.0, 5.0, 5.0])[0], [1, 0, 3, 0])
 
 
-@pytest.mark.parametrize(("function", "at", "first"), [
-    (gd.abs, [0.0, -2.0], [0, -1]),
-    (gd.nn.relu, [0.0, -1.0, 1.0], [0, 0, 1]),
-    (gd.sign, [0.0, 2.0], [0, 0]),
-    (gd.norm, [0.0, 0.0], [0, 0]),
-    (lambda x: gd.norm(x, ord=3), [0.0, 0.0], [0, 0]),
-    (lambda x: gd.norm(x, ord=3), [0.0, 2.0], [0, 1]),
-    (lambda x: gd.norm(x, ord=1), [0.0, 2.0], [0, 1]),
-    (lambda x: gd.norm(x, axis=1), [[0.0, 0.0], [3.0, 4.0]], [[0, 0], [0.6, 0.8]]),
-    (gd.std, [2.0, 2.0, 2.0], [0, 0, 0]),
-    (gd.var, [2.0, 2.0], [0, 0]),
-    (lambda x: gd.hypot(x, x * 0), [0.0], [0]),
-    (lambda x: x**2, [0.0, -3.0], [0, -6]),
-    (lambda x: x**1, [0.0], [1]),
-    (lambda x: x**0, [0.0], [0]),
-    (lambda x: x**3.0, [-2.0], [12]),
-    (lambda x: gd.pow(2.0, x), [0.0], [np.log(2)]),
-    (lambda x: gd.pow(0.0, x), [2.0], [0]),
-    (gd.prod, [2.0, 0.0, 3.0], [0, 6, 0]),
-    (gd.prod, [2.0, 0.0, 0.0], [0, 0, 0]),
-    (gd.cumprod, [0.0, 2.0, 0.0], [3, 0, 0]),
-    (lambda x: gd.clip(x, -1, 1), [-2.0, 0.0, 2.0], [0, 1, 0]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("function", "at", "first"),
+    [
+        (gd.abs, [0.0, -2.0], [0, -1]),
+        (gd.nn.relu, [0.0, -1.0, 1.0], [0, 0, 1]),
+        (gd.sign, [0.0, 2.0], [0, 0]),
+        (gd.norm, [0.0, 0.0], [0, 0]),
+        (lambda x: gd.norm(x, ord=3), [0.0, 0.0], [0, 0]),
+        (lambda x: gd.norm(x, ord=3), [0.0, 2.0], [0, 1]),
+        (lambda x: gd.norm(x, ord=1), [0.0, 2.0], [0, 1]),
+        (lambda x: gd.norm(x, axis=1), [[0.0, 0.0], [3.0, 4.0]], [[0, 0], [0.6, 0.8]]),
+        (gd.std, [2.0, 2.0, 2.0], [0, 0, 0]),
+        (gd.var, [2.0, 2.0], [0, 0]),
+        (lambda x: gd.hypot(x, x * 0), [0.0], [0]),
+        (lambda x: x**2, [0.0, -3.0], [0, -6]),
+        (lambda x: x**1, [0.0], [1]),
+        (lambda x: x**0, [0.0], [0]),
+        (lambda x: x**3.0, [-2.0], [12]),
+        (lambda x: gd.pow(2.0, x), [0.0], [np.log(2)]),
+        (lambda x: gd.pow(0.0, x), [2.0], [0]),
+        (gd.prod, [2.0, 0.0, 3.0], [0, 6, 0]),
+        (gd.prod, [2.0, 0.0, 0.0], [0, 0, 0]),
+        (gd.cumprod, [0.0, 2.0, 0.0], [3, 0, 0]),
+        (lambda x: gd.clip(x, -1, 1), [-2.0, 0.0, 2.0], [0, 1, 0]),
+    ],
+)
 def test_slopes(function, at, first):
     g, h = slopes(function, at)
     np.testing.assert_allclose(g, first, atol=1e-15)
@@ -230,11 +267,14 @@ def test_what_scatters_adds_up():
 # ------------------------------------------------------------------ indices and sizes that only the call tells
 
 OUT_OF_RANGE = [
-    (lambda x, i: x[i], 3), (lambda x, i: x[i], -4), (lambda x, i: gd.take(x, i, axis=0), 7),
-    (lambda x, i: gd.take_along_axis(x, i, axis=0), 3), (lambda x, i: gd.gather_nd(x, gd.expand_dims(i, 1)), 3),
+    (lambda x, i: x[i], 3),
+    (lambda x, i: x[i], -4),
+    (lambda x, i: gd.take(x, i, axis=0), 7),
+    (lambda x, i: gd.take_along_axis(x, i, axis=0), 3),
+    (lambda x, i: gd.gather_nd(x, gd.expand_dims(i, 1)), 3),
     (lambda x, i: gd.one_hot(i, 3), 3),
     (lambda x, i: gd.scatter_add(x, i, i.astype("float64")), -4),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("dtype", ["int32", "int64"])
@@ -285,59 +325,106 @@ i = gd.input("i", (2,), "int64")
 p = gd.input("p", (2,), "bool")
 E, D, G = gd.ShapeError, gd.DTypeError, gd.GraphError
 MISUSE = [
-    (lambda: gd.sum(x, axis=2), E, "axis 2 is out of range"), (lambda: gd.sum(x, axis=(0, -2)), E, "repeated axis"),
-    (lambda: gd.sum(x, axis=1.0), E, "1.0 is no integer"), (lambda: gd.std(x, axis=(1, 1)), E, "std: repeated axis"),
-    (lambda: gd.var(i), D, "var: needs floating"), (lambda: gd.var(x, correction="a"), D, "correction is a number"),
-    (lambda: gd.norm(x, ord="nuc"), G, "'nuc'"), (lambda: gd.norm(x, ord=x), G, "ord is a number"),
-    (lambda: gd.max(p), D, "got bool"), (lambda: gd.max(gd.zeros((0,))), E, "no elements"),
-    (lambda: gd.argmax(x, axis=(0, 1)), E, "no integer"), (lambda: gd.argmin(gd.zeros((0,))), E, "no elements"),
-    (lambda: gd.cumsum(x, axis=2), E, "out of range"), (lambda: gd.cumprod(x, axis="a"), E, "no integer"),
-    (lambda: gd.sort(x, axis=None), E, "no integer"), (lambda: gd.sort(1.0), E, "0 dimensions"),
-    (lambda: gd.topk(x, 5), E, "5 of 4"), (lambda: gd.topk(x, -1), E, "-1 of 4"),
-    (lambda: gd.topk(x, 1.5), E, "no size"), (lambda: gd.topk(x, None), E, "no size"),
-    (lambda: gd.reshape(x, (5, 2)), E, "12 elements into"), (lambda: gd.reshape(x, (-1, -1)), E, "more than one"),
-    (lambda: gd.reshape(x, (7, -1)), E, "do not divide"), (lambda: gd.reshape(b, (7, -1)), E, "do not divide"),
-    (lambda: gd.reshape(x, (-2, -6)), E, "negative size"), (lambda: gd.reshape(x, 1.5), E, "no size"),
-    (lambda: gd.broadcast_to(x, (2, 4)), E, "does not broadcast"), (lambda: gd.broadcast_to(x, (-3, 4)), E, "negative"),
-    (lambda: gd.permute_dims(x, (0, 0)), E, "no order"), (lambda: gd.permute_dims(x, 0), E, "no order"),
-    (lambda: gd.swapaxes(x, 0, 2), E, "out of range"), (lambda: gd.moveaxis(x, (0, 0), (0, 1)), E, "repeated axis"),
-    (lambda: gd.moveaxis(x, (0, 1), 0), E, "2 axes to 1 places"), (lambda: gd.expand_dims(x, (0, 0)), E, "repeated"),
-    (lambda: gd.squeeze(x, 0), E, "size 3, not 1"), (lambda: gd.squeeze(b, 0), E, "size n, not 1"),
-    (lambda: gd.flip(x, 3), E, "out of range"), (lambda: gd.concat([]), E, "at least one"),
-    (lambda: gd.concat(x), E, "a list"), (lambda: gd.concat([x, i]), D, "do not mix"),
-    (lambda: gd.concat([x, b], axis=1), E, "differ beside axis 1"), (lambda: gd.stack([x, b]), E, "differ"),
-    (lambda: gd.stack([x], axis=4), E, "stack: axis 4"), (lambda: gd.split(x, 2), E, "do not divide into 2"),
-    (lambda: gd.split(x, 0), E, "0 equal parts"), (lambda: gd.split(x, (4, -1)), E, "negative size"),
-    (lambda: gd.split(x, (1, 1)), E, "add up to 2, not 3"), (lambda: gd.split(b, 2), E, "n elements"),
-    (lambda: gd.roll(x, (1, 2, 3), (0, 1)), E, "3 shifts for 2 axes"), (lambda: gd.roll(x, 1.5, 0), E, "no size"),
-    (lambda: gd.tile(x, -1), E, "-1 repetitions"), (lambda: gd.repeat(x, (1, 2), 0), E, "2 repetitions for 3"),
-    (lambda: gd.pad(x, -1), E, "negative width"), (lambda: gd.pad(x, (1, 2, 3)), E, "pad_width"),
-    (lambda: gd.pad(x, 1, mode="mean"), G, "'mean'"), (lambda: gd.pad(x, 1, constant_values=x), E, "one float32"),
+    (lambda: gd.sum(x, axis=2), E, "axis 2 is out of range"),
+    (lambda: gd.sum(x, axis=(0, -2)), E, "repeated axis"),
+    (lambda: gd.sum(x, axis=1.0), E, "1.0 is no integer"),
+    (lambda: gd.std(x, axis=(1, 1)), E, "std: repeated axis"),
+    (lambda: gd.var(i), D, "var: needs floating"),
+    (lambda: gd.var(x, correction="a"), D, "correction is a number"),
+    (lambda: gd.norm(x, ord="nuc"), G, "'nuc'"),
+    (lambda: gd.norm(x, ord=x), G, "ord is a number"),
+    (lambda: gd.max(p), D, "got bool"),
+    (lambda: gd.max(gd.zeros((0,))), E, "no elements"),
+    (lambda: gd.argmax(x, axis=(0, 1)), E, "no integer"),
+    (lambda: gd.argmin(gd.zeros((0,))), E, "no elements"),
+    (lambda: gd.cumsum(x, axis=2), E, "out of range"),
+    (lambda: gd.cumprod(x, axis="a"), E, "no integer"),
+    (lambda: gd.sort(x, axis=None), E, "no integer"),
+    (lambda: gd.sort(1.0), E, "0 dimensions"),
+    (lambda: gd.topk(x, 5), E, "5 of 4"),
+    (lambda: gd.topk(x, -1), E, "-1 of 4"),
+    (lambda: gd.topk(x, 1.5), E, "no size"),
+    (lambda: gd.topk(x, None), E, "no size"),
+    (lambda: gd.reshape(x, (5, 2)), E, "12 elements into"),
+    (lambda: gd.reshape(x, (-1, -1)), E, "more than one"),
+    (lambda: gd.reshape(x, (7, -1)), E, "do not divide"),
+    (lambda: gd.reshape(b, (7, -1)), E, "do not divide"),
+    (lambda: gd.reshape(x, (-2, -6)), E, "negative size"),
+    (lambda: gd.reshape(x, 1.5), E, "no size"),
+    (lambda: gd.broadcast_to(x, (2, 4)), E, "does not broadcast"),
+    (lambda: gd.broadcast_to(x, (-3, 4)), E, "negative"),
+    (lambda: gd.permute_dims(x, (0, 0)), E, "no order"),
+    (lambda: gd.permute_dims(x, 0), E, "no order"),
+    (lambda: gd.swapaxes(x, 0, 2), E, "out of range"),
+    (lambda: gd.moveaxis(x, (0, 0), (0, 1)), E, "repeated axis"),
+    (lambda: gd.moveaxis(x, (0, 1), 0), E, "2 axes to 1 places"),
+    (lambda: gd.expand_dims(x, (0, 0)), E, "repeated"),
+    (lambda: gd.squeeze(x, 0), E, "size 3, not 1"),
+    (lambda: gd.squeeze(b, 0), E, "size n, not 1"),
+    (lambda: gd.flip(x, 3), E, "out of range"),
+    (lambda: gd.concat([]), E, "at least one"),
+    (lambda: gd.concat(x), E, "a list"),
+    (lambda: gd.concat([x, i]), D, "do not mix"),
+    (lambda: gd.concat([x, b], axis=1), E, "differ beside axis 1"),
+    (lambda: gd.stack([x, b]), E, "differ"),
+    (lambda: gd.stack([x], axis=4), E, "stack: axis 4"),
+    (lambda: gd.split(x, 2), E, "do not divide into 2"),
+    (lambda: gd.split(x, 0), E, "0 equal parts"),
+    (lambda: gd.split(x, (4, -1)), E, "negative size"),
+    (lambda: gd.split(x, (1, 1)), E, "add up to 2, not 3"),
+    (lambda: gd.split(b, 2), E, "n elements"),
+    (lambda: gd.roll(x, (1, 2, 3), (0, 1)), E, "3 shifts for 2 axes"),
+    (lambda: gd.roll(x, 1.5, 0), E, "no size"),
+    (lambda: gd.tile(x, -1), E, "-1 repetitions"),
+    (lambda: gd.repeat(x, (1, 2), 0), E, "2 repetitions for 3"),
+    (lambda: gd.pad(x, -1), E, "negative width"),
+    (lambda: gd.pad(x, (1, 2, 3)), E, "pad_width"),
+    (lambda: gd.pad(x, 1, mode="mean"), G, "'mean'"),
+    (lambda: gd.pad(x, 1, constant_values=x), E, "one float32"),
     (lambda: gd.pad(gd.zeros((0,)), 1, mode="edge"), E, "no element to repeat"),
-    (lambda: gd.take(x, x), D, "indices are float32"), (lambda: gd.take(x, i, axis=2), E, "out of range"),
-    (lambda: gd.take(gd.constant(1.0), i), E, "no axis"), (lambda: gd.take_along_axis(x, i), E, "differ"),
+    (lambda: gd.take(x, x), D, "indices are float32"),
+    (lambda: gd.take(x, i, axis=2), E, "out of range"),
+    (lambda: gd.take(gd.constant(1.0), i), E, "no axis"),
+    (lambda: gd.take_along_axis(x, i), E, "differ"),
     (lambda: gd.gather_nd(x, gd.zeros((2, 3), "int64")), E, "3 dimensions into 2"),
     (lambda: gd.gather_nd(x, i, batch_dims=2), E, "batch_dims 2"),
     (lambda: gd.gather_nd(x, gd.zeros((2, 1), "int64"), batch_dims=1), E, "batch dimensions"),
     (lambda: gd.gather_nd(x, gd.input("j", (3, "q"), "int64")), E, "indices of q dimensions"),
-    (lambda: gd.scatter_add(x, i, x), E, "updates must have shape"), (lambda: gd.scatter_add(x, x, x), D, "indices"),
-    (lambda: gd.one_hot(i, -1), E, "negative size"), (lambda: gd.one_hot(x, 3), D, "indices are float32"),
-    (lambda: gd.tril(i), E, "two dimensions"), (lambda: gd.diag(gd.zeros((1, 1, 1))), E, "one or two dimensions"),
-    (lambda: gd.diag(x, 1.5), E, "no size"), (lambda: gd.diag(x, "k"), E, "k must be an int"),
-    (lambda: gd.diagonal(x, "k"), E, "offset must be an int"), (lambda: gd.diagonal(x, 0, 1, 1), E, "twice"),
-    (lambda: gd.zeros((2, -1)), E, "negative size -1"), (lambda: gd.zeros((2, 1.5)), E, "no size"),
-    (lambda: gd.zeros(2, "float16"), D, "float16 is not one of"), (lambda: gd.zeros(2, None), D, "None is not one of"),
-    (lambda: gd.full((2,), x), E, r"not \(\)"), (lambda: gd.full((2,), "a"), D, "got str"),
-    (lambda: gd.eye(-1), E, "negative"), (lambda: gd.arange(0, 1, 0), E, "step 0"),
-    (lambda: gd.arange(NAN), D, "finite"), (lambda: gd.arange(x), D, "numbers"),
+    (lambda: gd.scatter_add(x, i, x), E, "updates must have shape"),
+    (lambda: gd.scatter_add(x, x, x), D, "indices"),
+    (lambda: gd.one_hot(i, -1), E, "negative size"),
+    (lambda: gd.one_hot(x, 3), D, "indices are float32"),
+    (lambda: gd.tril(i), E, "two dimensions"),
+    (lambda: gd.diag(gd.zeros((1, 1, 1))), E, "one or two dimensions"),
+    (lambda: gd.diag(x, 1.5), E, "no size"),
+    (lambda: gd.diag(x, "k"), E, "k must be an int"),
+    (lambda: gd.diagonal(x, "k"), E, "offset must be an int"),
+    (lambda: gd.diagonal(x, 0, 1, 1), E, "twice"),
+    (lambda: gd.zeros((2, -1)), E, "negative size -1"),
+    (lambda: gd.zeros((2, 1.5)), E, "no size"),
+    (lambda: gd.zeros(2, "float16"), D, "float16 is not one of"),
+    (lambda: gd.zeros(2, None), D, "None is not one of"),
+    (lambda: gd.full((2,), x), E, r"not \(\)"),
+    (lambda: gd.full((2,), "a"), D, "got str"),
+    (lambda: gd.eye(-1), E, "negative"),
+    (lambda: gd.arange(0, 1, 0), E, "step 0"),
+    (lambda: gd.arange(NAN), D, "finite"),
+    (lambda: gd.arange(x), D, "numbers"),
     (lambda: gd.arange("a b"), E, "no size"),
-    (lambda: gd.arange(1.5, dtype="int64"), D, "of floats"), (lambda: gd.linspace(0, 1, -3), E, "negative"),
-    (lambda: gd.linspace(x, 1), E, "start and stop"), (lambda: gd.linspace(0, 1, dtype="int64"), D, "gives floats"),
-    (lambda: gd.astype(x, None), D, "None is not one of"), (lambda: gd.where(x, 1, 2), D, "condition is float32"),
-    (lambda: gd.exp(i), D, "needs floating"), (lambda: x + i, D, r"write .astype\('float32'\) on the int64"),
-    (lambda: x + b[1:], E, "meets"), (lambda: x[3], E, "out of range"), (lambda: x[::0], E, "step"),
-    (lambda: gd.input("y", (-1,)), E, "negative"), (lambda: gd.input("y", (), "int8"), D, "int8 is not one of"),
-]  # fmt: skip
+    (lambda: gd.arange(1.5, dtype="int64"), D, "of floats"),
+    (lambda: gd.linspace(0, 1, -3), E, "negative"),
+    (lambda: gd.linspace(x, 1), E, "start and stop"),
+    (lambda: gd.linspace(0, 1, dtype="int64"), D, "gives floats"),
+    (lambda: gd.astype(x, None), D, "None is not one of"),
+    (lambda: gd.where(x, 1, 2), D, "condition is float32"),
+    (lambda: gd.exp(i), D, "needs floating"),
+    (lambda: x + i, D, r"write .astype\('float32'\) on the int64"),
+    (lambda: x + b[1:], E, "meets"),
+    (lambda: x[3], E, "out of range"),
+    (lambda: x[::0], E, "step"),
+    (lambda: gd.input("y", (-1,)), E, "negative"),
+    (lambda: gd.input("y", (), "int8"), D, "int8 is not one of"),
+]
 
 
 @pytest.mark.parametrize("number", range(len(MISUSE)))

@@ -31,8 +31,9 @@ def test_the_evaluator_agrees_with_the_reference(name):
         for sample, (graph, feed) in zip(samples, of_operation(name, gradients=False), strict=True):
             got, _ = evaluate_graph(graph, feed)
             for a, b in zip(got, expected(name, sample), strict=True):
-                np.testing.assert_allclose(np.abs(a) if name in SIGNS else a, np.abs(b) if name in SIGNS else b,
-                                           rtol=1e-6, atol=1e-6)  # fmt: skip
+                np.testing.assert_allclose(
+                    np.abs(a) if name in SIGNS else a, np.abs(b) if name in SIGNS else b, rtol=1e-6, atol=1e-6
+                )
 
 
 def test_every_primitive_is_known():

@@ -224,8 +224,16 @@ def test_feeds_that_cast_safely_and_strange_arrays():
     f = gd.compile([x], x * 2)
     v = np.arange(6).reshape(2, 3)
     want = 2.0 * v
-    for fed in (v, v.astype(np.float32), v.astype(np.int32), v.tolist(), v.astype(">f8"), v.astype(float).T.copy().T,
-                np.repeat(v.astype(float), 2, axis=1)[:, ::2], np.asfortranarray(v.astype(float))):  # fmt: skip
+    for fed in (
+        v,
+        v.astype(np.float32),
+        v.astype(np.int32),
+        v.tolist(),
+        v.astype(">f8"),
+        v.astype(float).T.copy().T,
+        np.repeat(v.astype(float), 2, axis=1)[:, ::2],
+        np.asfortranarray(v.astype(float)),
+    ):
         assert np.array_equal(f(fed), want)
     raw = np.zeros(6 * 8 + 1, np.uint8)
     odd = raw[1:].view(np.float64).reshape(2, 3)
@@ -290,11 +298,14 @@ def test_what_bind_refuses():
     f = gd.compile([x], x * 2)
     good = np.ones((4, 4), np.float32)
     for feed, out, text in (
-        (np.ones((4, 4)), None, "fed|float32, got float64"), (good[::2], None, "contiguous"),
+        (np.ones((4, 4)), None, "fed|float32, got float64"),
+        (good[::2], None, "contiguous"),
         ([1], None, "must be an array"),
-        (good, [np.ones((4, 4))], "float64"), (good, [np.ones(4, np.float32)], "shape"), (good, [good], "overlaps"),
+        (good, [np.ones((4, 4))], "float64"),
+        (good, [np.ones(4, np.float32)], "shape"),
+        (good, [good], "overlaps"),
         (good, [], "give a list of 1 array"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(gd.FeedError, match=text):
             f.bind(x=feed, out=out)
     frozen = np.ones((4, 4), np.float32)

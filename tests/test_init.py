@@ -12,12 +12,14 @@ SCALED = {
     "lecun": lambda fan_in, fan_out: 1 / fan_in,
 }
 RANDOM = [init.normal(0.5, 1), init.uniform(-1, 2, 1), init.orthogonal(1)] + [
-    getattr(init, f"{scheme}_{law}")(1) for scheme in SCALED for law in ("normal", "uniform")]  # fmt: skip
+    getattr(init, f"{scheme}_{law}")(1) for scheme in SCALED for law in ("normal", "uniform")
+]
 
 
 @pytest.mark.parametrize("scheme", SCALED)
-@pytest.mark.parametrize(("shape", "fan_in", "fan_out"), [((600, 200), 600, 200), ((64, 16, 5, 5), 400, 1600),
-                                                          ((300, 40, 9), 360, 2700)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("shape", "fan_in", "fan_out"), [((600, 200), 600, 200), ((64, 16, 5, 5), 400, 1600), ((300, 40, 9), 360, 2700)]
+)
 def test_variance_follows_the_fans(scheme, shape, fan_in, fan_out):
     assert init.fans(shape) == (fan_in, fan_out)
     want = SCALED[scheme](fan_in, fan_out)

@@ -53,7 +53,7 @@ def statements(dot):
         elif m := re.fullmatch(rf"(\w+) ({attributes});", line):
             nodes[m[1]] = m[2]
         else:
-            assert re.fullmatch(rf'}}|\w+=(?:{quoted}|\w+);', line), line
+            assert re.fullmatch(rf"}}|\w+=(?:{quoted}|\w+);", line), line
     return nodes, edges, clusters
 
 
@@ -131,7 +131,7 @@ def test_a_page_is_one_file_of_its_own(net, tmp_path):
     adj.to_html(tmp_path / "a.html")
     data, page = data_of(tmp_path / "a.html")
     assert len(page.encode()) < 200_000
-    assert not re.search(r'\b(src|href)\s*=|@import|url\(|fetch\(|XMLHttpRequest|import\(', page)
+    assert not re.search(r"\b(src|href)\s*=|@import|url\(|fetch\(|XMLHttpRequest|import\(", page)
     assert set(re.findall(r"https?://[\w./]+", page)) == {"http://www.w3.org/2000/svg"}  # a name, not a place
     assert "default-src 'none'" in page and data["values"] is None and data["plan"] is None
     boxes = data["boxes"]
@@ -189,7 +189,7 @@ def test_hostile_names_stay_text(tmp_path):
     x, loss = hostile()
     gd.adjoint(loss, x).to_html(tmp_path / "h.html", feed={x: np.zeros(2)})
     data, page = data_of(tmp_path / "h.html")
-    assert page.count("<script") == page.count("</script") == 2 and "alert(\"1\")" not in page
+    assert page.count("<script") == page.count("</script") == 2 and 'alert("1")' not in page
     assert json.loads(data["boxes"]["name"][0]) == HOSTILE and HOSTILE in data["boxes"]["texts"]
 
 
@@ -451,21 +451,27 @@ def test_check_and_profile(script, capsys):
 
 
 def test_a_pipe_that_is_closed_ends_quietly(script, run):
-    (script / "deep.py").write_text(SCRIPT + """
+    (script / "deep.py").write_text(
+        SCRIPT
+        + """
 h = x
 for _ in range(3000):
     h = gd.tanh(h)
-""")
+"""
+    )
     command = f"{sys.executable} -m graphdiff inspect deep.py:h | head -1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], cwd=script, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr, done.stdout) == (141, "", "graph graph(x: f32[batch,3]) -> f32[batch,3]:\n")
 
 
 def test_a_wrong_derivative_ends_with_one(script, capsys):
-    (script / "wrong.py").write_text(SCRIPT + """
+    (script / "wrong.py").write_text(
+        SCRIPT
+        + """
 cube = gd.custom("cube", lambda v: v * v * v, vjp=lambda g, y, v: g * v * v)
 loss = gd.sum(cube(gd.parameter("p", value=np.ones(2))))
-""")
+"""
+    )
     assert main(["check", "wrong.py:loss", "--order", "1"]) == 2
     assert "cube has no jvp" in capsys.readouterr().err
     assert main(["check", "wrong.py:loss", "--order", "1", "--mode", "vjp"]) == 1

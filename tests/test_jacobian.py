@@ -66,8 +66,17 @@ def test_sparse_jacobians_find_pattern_and_values():
 def test_sparse_patterns_through_every_kind_of_node(mode):
     x = gd.input("x", (3, 4), "float64")
     A = np.random.default_rng(0).standard_normal((4, 2))
-    for y in (x @ A, gd.sum(x, axis=1), gd.concat([x.T, x.T * 2]), gd.pad(x, ((1, 0), (0, 2))), gd.cumsum(x, axis=1),
-              gd.where(x > 0, x, x[::-1]), gd.nn.softmax(x, axis=0), x[1], gd.take(x, np.array([2, 0]))):  # fmt: skip
+    for y in (
+        x @ A,
+        gd.sum(x, axis=1),
+        gd.concat([x.T, x.T * 2]),
+        gd.pad(x, ((1, 0), (0, 2))),
+        gd.cumsum(x, axis=1),
+        gd.where(x > 0, x, x[::-1]),
+        gd.nn.softmax(x, axis=0),
+        x[1],
+        gd.take(x, np.array([2, 0])),
+    ):
         v = np.random.default_rng(1).standard_normal((3, 4))
         sparse, dense = gd.compile([x], [gd.jacobian(y, x, mode=mode, sparse=True), gd.jacobian(y, x)])(v)
         assert np.allclose(sparse.toarray(), dense.reshape(sparse.shape))
@@ -112,8 +121,9 @@ def test_a_sparse_hessian_and_its_bad_input():
 
 def test_a_custom_operation_has_its_own_derivative():
     x, w = gd.input("x", (3,), "float64"), gd.input("w", (3,), "float64")
-    f = gd.custom("twice", lambda a, b: a * b, vjp=lambda g, y, a, b: (g * b * 10, None),
-                  jvp=lambda ts, y, a, b: ts[0] * b)  # fmt: skip
+    f = gd.custom(
+        "twice", lambda a, b: a * b, vjp=lambda g, y, a, b: (g * b * 10, None), jvp=lambda ts, y, a, b: ts[0] * b
+    )
     y = f(x, w)
     gx, gw = gd.grad(gd.sum(y), [x, w])
     out = gd.compile([x, w], [y, gx, gw, gd.jvp(y, x, x)])(np.arange(3.0), np.full(3, 2.0))

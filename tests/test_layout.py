@@ -17,9 +17,24 @@ PACKAGE = ROOT / "graphdiff"
 # Each room may import itself and what stands before it. "graphdiff" is the package's own __init__, the public names;
 # train and cli come after it because they are written as a user would write them.
 ORDER = [
-    "errors", "ir", "ops", "transforms", "schedule", "runtime", "init", "nn", "linalg", "random", "optim", "inspect",
-    "testing", "interop", "graphdiff", "train", "cli",
-]  # fmt: skip
+    "errors",
+    "ir",
+    "ops",
+    "transforms",
+    "schedule",
+    "runtime",
+    "init",
+    "nn",
+    "linalg",
+    "random",
+    "optim",
+    "inspect",
+    "testing",
+    "interop",
+    "graphdiff",
+    "train",
+    "cli",
+]
 ROOM_OF_FILE = {"__init__": "graphdiff", "__main__": "cli"}
 
 # Packages that are optional at run time, by the rooms that may ask for them late. None: any package.

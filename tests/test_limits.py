@@ -108,9 +108,11 @@ def test_what_updates_read_is_not_made_of_what_they_have_written():
 
 
 RULES = {
-    "sgd": lambda: gd.optim.SGD(0.1, weight_decay=1e-3), "momentum": lambda: gd.optim.SGD(0.1, 0.9, nesterov=True),
-    "adam": lambda: gd.optim.Adam(0.01), "adamw": lambda: gd.optim.AdamW(0.01, weight_decay=0.1),
-}  # fmt: skip
+    "sgd": lambda: gd.optim.SGD(0.1, weight_decay=1e-3),
+    "momentum": lambda: gd.optim.SGD(0.1, 0.9, nesterov=True),
+    "adam": lambda: gd.optim.Adam(0.01),
+    "adamw": lambda: gd.optim.AdamW(0.01, weight_decay=0.1),
+}
 
 
 @pytest.mark.parametrize("clipped", [False, True])

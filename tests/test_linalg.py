@@ -182,21 +182,33 @@ def test_equal_and_zero_singular_values_make_no_nan():
 
 def test_norm_of_nothing_has_gradient_zero():
     for order in (None, "fro", 2, "nuc", 1):
-        assert np.array_equal(gradient(lambda x, order=order: gd.linalg.norm(x, ord=order), np.zeros((3, 2))) * 0,
-                              np.zeros((3, 2)))  # fmt: skip
+        assert np.array_equal(
+            gradient(lambda x, order=order: gd.linalg.norm(x, ord=order), np.zeros((3, 2))) * 0, np.zeros((3, 2))
+        )
     assert np.array_equal(gradient(gd.linalg.norm, np.zeros((3, 2))), np.zeros((3, 2)))
 
 
 def cofactors(a):
     n = len(a)
-    return np.array([[(-1) ** (i + j) * np.linalg.det(np.delete(np.delete(a, i, 0), j, 1)) for j in range(n)]
-                     for i in range(n)])  # fmt: skip
+    return np.array(
+        [[(-1) ** (i + j) * np.linalg.det(np.delete(np.delete(a, i, 0), j, 1)) for j in range(n)] for i in range(n)]
+    )
 
 
-@pytest.mark.parametrize("a", [
-    np.array([[1.0, 2], [2, 4]]), np.zeros((1, 1)), np.zeros((2, 2)), np.array([[0.0, 1], [0, 0]]), np.ones((3, 3)),
-    np.array([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]]), np.diag([0.0, 3, 4]), np.diag([0.0, 3, 0]) + np.eye(3, k=1),
-    1e6 * np.array([[2.0, 0, 1], [0, 3, 5], [2, 3, 6]])])  # fmt: skip
+@pytest.mark.parametrize(
+    "a",
+    [
+        np.array([[1.0, 2], [2, 4]]),
+        np.zeros((1, 1)),
+        np.zeros((2, 2)),
+        np.array([[0.0, 1], [0, 0]]),
+        np.ones((3, 3)),
+        np.array([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]]),
+        np.diag([0.0, 3, 4]),
+        np.diag([0.0, 3, 0]) + np.eye(3, k=1),
+        1e6 * np.array([[2.0, 0, 1], [0, 3, 5], [2, 3, 6]]),
+    ],
+)
 def test_the_gradient_of_a_determinant_of_zero(a):
     scale = max(np.abs(a).max(), 1) ** (len(a) - 1)
     np.testing.assert_allclose(gradient(gd.linalg.det, a), cofactors(a), rtol=1e-6, atol=1e-6 * scale)
@@ -206,8 +218,9 @@ def test_the_gradient_of_a_determinant_of_zero(a):
     assert slope == pytest.approx((cofactors(a) * direction).sum(), rel=1e-6, abs=1e-6 * scale)
     if len(a) == 2:  # the Hessian of x00 x11 - x01 x10
         second = gd.compile([x, t], gd.hvp(gd.linalg.det(x), x, t))(a, direction)
-        np.testing.assert_allclose(second, [[direction[1, 1], -direction[1, 0]], [-direction[0, 1], direction[0, 0]]],
-                                   atol=1e-6)  # fmt: skip
+        np.testing.assert_allclose(
+            second, [[direction[1, 1], -direction[1, 0]], [-direction[0, 1], direction[0, 0]]], atol=1e-6
+        )
 
 
 # --------------------------------------------------------------------------------------- one factorisation
@@ -272,7 +285,7 @@ MISUSE = [
     (lambda: gd.vecdot(Y, gd.input("k", (4,), "float64")), gd.ShapeError, "3 and 4"),
     (lambda: gd.diagonal(Y, 0, 1, 1), gd.ShapeError, "twice"),
     (lambda: gd.diagonal(gd.input("d", ("n", 3))), gd.ShapeError, "known only at the call"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("i", range(len(MISUSE)))

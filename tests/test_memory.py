@@ -105,8 +105,12 @@ def test_random_graphs_keep_every_limit_bit_for_bit(seed):
     for _ in range(int(rng.integers(4, 30))):
         a, b = (values[int(i)] for i in rng.integers(max(0, len(values) - 6), len(values), 2))
         kind = int(rng.integers(4))
-        make = [lambda a, b: gd.tanh(a) @ (b.T @ b) / 50, lambda a, b: gd.sin(a) * b, lambda a, b: a + gd.mean(b),
-                lambda a, b: gd.exp(-a * a)][kind]  # fmt: skip
+        make = [
+            lambda a, b: gd.tanh(a) @ (b.T @ b) / 50,
+            lambda a, b: gd.sin(a) * b,
+            lambda a, b: a + gd.mean(b),
+            lambda a, b: gd.exp(-a * a),
+        ][kind]
         values.append(make(a, b))
     loss = gd.sum(values[-1] * values[-2])
     outputs = [loss, gd.grad(loss, x)]

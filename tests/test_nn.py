@@ -35,8 +35,11 @@ def gradients(build, *arrays):
 
 def conv_case(dtype=F64, n=2, c=4, o=6, size=(9, 11), kernel=(3, 2), groups=2):
     r = rng(3)
-    return (r.uniform(-1, 1, (n, c, *size)).astype(dtype), r.uniform(-1, 1, (o, c // groups, *kernel)).astype(dtype),
-            r.uniform(-1, 1, o).astype(dtype))  # fmt: skip
+    return (
+        r.uniform(-1, 1, (n, c, *size)).astype(dtype),
+        r.uniform(-1, 1, (o, c // groups, *kernel)).astype(dtype),
+        r.uniform(-1, 1, o).astype(dtype),
+    )
 
 
 def test_one_compiled_convolution_serves_every_batch_and_image_size():
@@ -399,8 +402,10 @@ def test_a_small_network_of_images_learns():
     images[labels == 1, 0, 2:6, 3] += 2  # an upright line, or one that lies
     images[labels == 0, 0, 3, 2:6] += 2
     x, t = gd.input("x", ("n", 1, 8, 8)), gd.input("t", ("n",), "int64")
-    w1, b1, w2, b2 = (gd.parameter(f"p{i}", r.normal(0, 0.3, s).astype(np.float32))
-                      for i, s in enumerate(((4, 1, 3, 3), (4,), (4 * 16, 2), (2,))))  # fmt: skip
+    w1, b1, w2, b2 = (
+        gd.parameter(f"p{i}", r.normal(0, 0.3, s).astype(np.float32))
+        for i, s in enumerate(((4, 1, 3, 3), (4,), (4 * 16, 2), (2,)))
+    )
     h = gd.nn.max_pool2d(gd.nn.relu(gd.nn.conv2d(x, w1, b1, padding=1)), 2)
     loss = gd.nn.cross_entropy(gd.nn.linear(gd.reshape(h, (x.shape[0], 64)), w2, b2), t)
     params = [w1, b1, w2, b2]
@@ -451,13 +456,15 @@ def test_values_and_gradients_agree_with_torch():
     for name, args, kwargs in torch_cases():
         theirs = [torch.tensor(a, requires_grad=a.dtype == F64) if isinstance(a, np.ndarray) else a for a in args]
         running = name == "batch_norm"
-        wanted = getattr(torch.nn.functional, name)(*(a.detach() if running and 0 < i < 3 else a
-                                                      for i, a in enumerate(theirs)), **kwargs)  # fmt: skip
+        wanted = getattr(torch.nn.functional, name)(
+            *(a.detach() if running and 0 < i < 3 else a for i, a in enumerate(theirs)), **kwargs
+        )
         arrays = [a for a in args if isinstance(a, np.ndarray)]
         xs = leaves(*arrays)
         rest = iter(xs)
-        y = getattr(gd.nn, OUR_NAMES.get(name, name))(*(next(rest) if isinstance(a, np.ndarray) else a for a in args),
-                                                      **kwargs)  # fmt: skip
+        y = getattr(gd.nn, OUR_NAMES.get(name, name))(
+            *(next(rest) if isinstance(a, np.ndarray) else a for a in args), **kwargs
+        )
         g = rng(4).uniform(-1, 1, wanted.shape)
         wanted.backward(torch.tensor(g))
         tensors = [t for t in theirs if isinstance(t, torch.Tensor)]

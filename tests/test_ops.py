@@ -18,9 +18,16 @@ SAMPLED = sorted(name for name, op in REGISTRY.items() if op.samples is not None
 SIGNS = {"linalg.eigh", "linalg.svd"}  # the vectors' signs are LAPACK's choice
 # Their samples say sizes beside the arrays, or have matrices that are wider than high, which names do not tell.
 FIXED = {
-    "broadcast_to", "linalg.norm", "linalg.qr", "linalg.svd", "linalg.svdvals", "place", "random.bernoulli",
-    "random.randint", "random.uniform",
-}  # fmt: skip
+    "broadcast_to",
+    "linalg.norm",
+    "linalg.qr",
+    "linalg.svd",
+    "linalg.svdvals",
+    "place",
+    "random.bernoulli",
+    "random.randint",
+    "random.uniform",
+}
 STEP = 1e-5
 
 

@@ -59,8 +59,13 @@ def test_rejection_is_exact():
 
 # --------------------------------------------------------------------------------------- what it does not depend on
 def everything(key, shape):
-    return [gd.random.uniform(key, shape), gd.random.normal(key, shape), gd.random.normal(key, shape, "float64"),
-            gd.random.bernoulli(key, 0.3, shape), gd.random.randint(key, shape, 0, 77)]  # fmt: skip
+    return [
+        gd.random.uniform(key, shape),
+        gd.random.normal(key, shape),
+        gd.random.normal(key, shape, "float64"),
+        gd.random.bernoulli(key, 0.3, shape),
+        gd.random.randint(key, shape, 0, 77),
+    ]
 
 
 def test_same_bits_for_any_threads_and_the_same_numbers_on_any_instruction_set():
@@ -121,9 +126,16 @@ def test_keys_of_all_kinds():
 
 def test_streams_of_one_key_have_nothing_in_common():
     u = run(gd.random.uniform(0, (20_000,), dtype="float64"))
-    kinds = [u, run(gd.random.uniform(1, (20_000,), dtype="float64")), run(gd.random.normal(0, (20_000,), "float64")),
-             run(gd.random.bernoulli(0, 0.5, (20_000,))), run(gd.random.randint(0, (20_000,), 0, 2**62)),
-             np.roll(u, 1), np.roll(u, 2), np.roll(u, 4)]  # fmt: skip
+    kinds = [
+        u,
+        run(gd.random.uniform(1, (20_000,), dtype="float64")),
+        run(gd.random.normal(0, (20_000,), "float64")),
+        run(gd.random.bernoulli(0, 0.5, (20_000,))),
+        run(gd.random.randint(0, (20_000,), 0, 2**62)),
+        np.roll(u, 1),
+        np.roll(u, 2),
+        np.roll(u, 4),
+    ]
     correlations = np.corrcoef(np.array(kinds, float)) - np.eye(len(kinds))
     assert np.abs(correlations).max() < 5 / np.sqrt(20_000)
 

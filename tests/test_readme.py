@@ -57,7 +57,12 @@ SHOWN = re.findall(r"<!-- (\S+) -->\n```python\n(.*?)```", CONTRIBUTING, re.DOTA
 def test_every_kind_of_operation_is_shown():
     assert len(SHOWN) == CONTRIBUTING.count("```python")
     assert re.findall(r"^\*\*(\w+)\*\*:", CONTRIBUTING, re.MULTILINE) == [
-        "composite", "elementwise", "linear", "bilinear", "custom"]  # fmt: skip
+        "composite",
+        "elementwise",
+        "linear",
+        "bilinear",
+        "custom",
+    ]
 
 
 @pytest.mark.parametrize(("place", "shown"), SHOWN, ids=[f"{p}-{s.split('(')[0].split()[0]}" for p, s in SHOWN])

@@ -32,12 +32,15 @@ def test_every_public_operation_is_on_it(maker):
         assert f"### `gd.{name}(" in text
 
 
-@pytest.mark.parametrize("line", [
-    "`dy/dx = 1 - y * y`",  # tanh
-    "`dy/dx1 = 1 / x2`",  # divide
-    "`dy/dx = 1 where y > 0, else 0`",  # relu
-    "Not differentiable: the derivative is zero.",
-    "- ONNX: Conv",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "line",
+    [
+        "`dy/dx = 1 - y * y`",  # tanh
+        "`dy/dx1 = 1 / x2`",  # divide
+        "`dy/dx = 1 where y > 0, else 0`",  # relu
+        "Not differentiable: the derivative is zero.",
+        "- ONNX: Conv",
+    ],
+)
 def test_derivatives_are_written_out(maker, line):
     assert line in maker.PAGE.read_text(encoding="utf-8")

@@ -207,22 +207,37 @@ def test_odd_graphs():
     assert wide.peak == 603, "what one node reads must be there at once"
 
 
-@pytest.mark.parametrize("change, text", [
-    ({"cost": [1, -1, 1]}, "cost of 1 is -1"), ({"cost": [1, math.nan, 1]}, "cost of 1 is nan"),
-    ({"cost": [1, 1]}, "2 costs, 3 sizes and 3 lists"), ({"cost": ["a", 1, 1]}, "cost takes numbers"),
-    ({"size": [1, -2, 3]}, "node 1 has a size of -2"), ({"size": [2**60, 1, 1]}, "more than 2"),
-    ({"size": [1.5, 1, 1]}, "size takes integers"), ({"inputs": [[], [0], [3]]}, "node 2 reads node 3"),
-    ({"inputs": [[], [2], [1]]}, "node 1 runs before its input 2"),
-    ({"inputs": [[], [0], [-1]]}, "node 2 reads node -1"),
-    ({"order": [0, 1]}, "order has 2 of 3"), ({"order": [0, 1, 1]}, "node 1 twice"), ({"order": [0, 1, 9]}, "node 9"),
-    ({"order": [1, 0, 2]}, "node 1 runs before its input 0"), ({"limit": -1}, "limit of -1"),
-    ({"limit": 1.5}, "limit takes integers"), ({"seconds": math.nan}, "seconds is nan"), ({"seed": "x"}, "seed takes"),
-    ({"workspace": [1, 1]}, "3 costs, 2 of workspace"), ({"workspace": [1, -1, 1]}, "workspace is negative"),
-    ({"inplace": [-1, 0, 0]}, "node 2 is to take the bytes of 0"), ({"inplace": [1, -1, -1]}, "node 0 is to take"),
-    ({"size": [1, 2, 2], "inplace": [-1, 0, -1]}, "no input of its size"),
-    ({"start": [0, 1]}, "start never runs node 2"),
-    ({"start": [0, 2, 1]}, "step 1 of start runs node 2"), ({"start": [0, 1, 7]}, "start has node 7"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "change, text",
+    [
+        ({"cost": [1, -1, 1]}, "cost of 1 is -1"),
+        ({"cost": [1, math.nan, 1]}, "cost of 1 is nan"),
+        ({"cost": [1, 1]}, "2 costs, 3 sizes and 3 lists"),
+        ({"cost": ["a", 1, 1]}, "cost takes numbers"),
+        ({"size": [1, -2, 3]}, "node 1 has a size of -2"),
+        ({"size": [2**60, 1, 1]}, "more than 2"),
+        ({"size": [1.5, 1, 1]}, "size takes integers"),
+        ({"inputs": [[], [0], [3]]}, "node 2 reads node 3"),
+        ({"inputs": [[], [2], [1]]}, "node 1 runs before its input 2"),
+        ({"inputs": [[], [0], [-1]]}, "node 2 reads node -1"),
+        ({"order": [0, 1]}, "order has 2 of 3"),
+        ({"order": [0, 1, 1]}, "node 1 twice"),
+        ({"order": [0, 1, 9]}, "node 9"),
+        ({"order": [1, 0, 2]}, "node 1 runs before its input 0"),
+        ({"limit": -1}, "limit of -1"),
+        ({"limit": 1.5}, "limit takes integers"),
+        ({"seconds": math.nan}, "seconds is nan"),
+        ({"seed": "x"}, "seed takes"),
+        ({"workspace": [1, 1]}, "3 costs, 2 of workspace"),
+        ({"workspace": [1, -1, 1]}, "workspace is negative"),
+        ({"inplace": [-1, 0, 0]}, "node 2 is to take the bytes of 0"),
+        ({"inplace": [1, -1, -1]}, "node 0 is to take"),
+        ({"size": [1, 2, 2], "inplace": [-1, 0, -1]}, "no input of its size"),
+        ({"start": [0, 1]}, "start never runs node 2"),
+        ({"start": [0, 2, 1]}, "step 1 of start runs node 2"),
+        ({"start": [0, 1, 7]}, "start has node 7"),
+    ],
+)
 def test_what_rematerialise_refuses(change, text):
     good = {"cost": [1, 1, 1], "size": [1, 1, 1], "inputs": [[], [0], [1]], "order": [0, 1, 2], "limit": 3}
     assert rematerialise(**good).schedule == [0, 1, 2]
@@ -235,8 +250,10 @@ def test_searches_run_on_any_thread():
     peak, _ = replay(case[3], *case[:3])
     want = rematerialise(*case, int(0.8 * peak), seconds=0.2)
     found = []
-    workers = [threading.Thread(target=lambda: found.append(rematerialise(*case, int(0.8 * peak), seconds=0.2)))
-               for _ in range(3)]  # fmt: skip
+    workers = [
+        threading.Thread(target=lambda: found.append(rematerialise(*case, int(0.8 * peak), seconds=0.2)))
+        for _ in range(3)
+    ]
     for w in workers:
         w.start()
     for w in workers:
@@ -382,12 +399,17 @@ def test_plans_of_chains_hold_with_what_stages_need_beside(seed):
     assert all(coarse.cost(m) >= chain.cost(m) for m in range(0, whole + 1, 7)), "sizes are rounded up"
 
 
-@pytest.mark.parametrize("arguments, text", [
-    (([], [], [], [], 3), "0 stages"), (([1], [1], [1], [1], -3), "a limit of -3"),
-    (([1], [1, 2], [1], [1], 3), "lists of"),
-    (([-1], [1], [1], [1], 3), "forward is -1"), (([1], [1], [1], [-2], 3), "tape has a size of -2"),
-    (([1] * 3000, [1] * 3000, [1] * 3000, [1] * 3000, 10**6), "too large"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments, text",
+    [
+        (([], [], [], [], 3), "0 stages"),
+        (([1], [1], [1], [1], -3), "a limit of -3"),
+        (([1], [1, 2], [1], [1], 3), "lists of"),
+        (([-1], [1], [1], [1], 3), "forward is -1"),
+        (([1], [1], [1], [-2], 3), "tape has a size of -2"),
+        (([1] * 3000, [1] * 3000, [1] * 3000, [1] * 3000, 10**6), "too large"),
+    ],
+)
 def test_what_chains_refuse(arguments, text):
     with pytest.raises(gd.GraphError, match=text):
         Chain(*arguments)

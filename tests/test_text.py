@@ -101,11 +101,22 @@ def test_floats_read_back_to_the_same_bits(dtype):
 
 @pytest.mark.parametrize(
     "array",
-    [np.arange(6).reshape(2, 3), np.arange(400.0), np.zeros((0, 3), np.float32), np.zeros((1000, 0)), np.ones((30, 30)),
-     np.array([True, False]), np.full((2, 2), True), np.array([[np.nan, np.inf]], np.float32), np.float64([0.0, -0.0]),
-     np.array([2**31 - 1, -(2**31)], np.int32), np.array([2**63 - 1, -(2**63)]), np.float32([[[7]]])],
+    [
+        np.arange(6).reshape(2, 3),
+        np.arange(400.0),
+        np.zeros((0, 3), np.float32),
+        np.zeros((1000, 0)),
+        np.ones((30, 30)),
+        np.array([True, False]),
+        np.full((2, 2), True),
+        np.array([[np.nan, np.inf]], np.float32),
+        np.float64([0.0, -0.0]),
+        np.array([2**31 - 1, -(2**31)], np.int32),
+        np.array([2**63 - 1, -(2**63)]),
+        np.float32([[[7]]]),
+    ],
     ids=lambda a: f"{a.dtype}{a.shape}",
-)  # fmt: skip
+)
 def test_arrays_read_back(array):
     c = constant(array)
     back = round_trip(Graph("f", [], [c])).outputs[0].node.attrs["value"]
@@ -121,8 +132,24 @@ def test_a_literal_has_a_dtype_only_where_its_neighbours_do_not_tell():
     x, n = input_("x", (2,)), input_("n", (2,), "int64")
     c = input_("c", (2,), "bool")
     one, pi = constant(1, "float64"), constant(3.5)
-    text = str(Graph("f", [x, n, c], [x * 2, n * 2, where(c, x, 0), equal(c, True), add(one, one), reshape(pi, (1,)),
-                                      pi, one, constant(True), where(c, pi, pi)]))  # fmt: skip
+    text = str(
+        Graph(
+            "f",
+            [x, n, c],
+            [
+                x * 2,
+                n * 2,
+                where(c, x, 0),
+                equal(c, True),
+                add(one, one),
+                reshape(pi, (1,)),
+                pi,
+                one,
+                constant(True),
+                where(c, pi, pi),
+            ],
+        )
+    )
     assert "multiply(x, 2.0)" in text and "multiply(n, 2)" in text and "where(c, x, 0.0)" in text
     assert "equal(c, True)" in text and "add(1.0:f64, 1.0:f64)" in text and "reshape(3.5:f32" in text
     assert "where(c, 3.5:f32, 3.5:f32)" in text
@@ -130,8 +157,28 @@ def test_a_literal_has_a_dtype_only_where_its_neighbours_do_not_tell():
     parse(text)
 
 
-@pytest.mark.parametrize("name", ["a b", "a\nb", 'say "x"', "inf", "None", "f32", "%0", "# of %1", "β", "\ud800", "\\",
-                                  "x)->f32[]:", "2", "return", "a\u2028b", "@0", "graph"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a b",
+        "a\nb",
+        'say "x"',
+        "inf",
+        "None",
+        "f32",
+        "%0",
+        "# of %1",
+        "β",
+        "\ud800",
+        "\\",
+        "x)->f32[]:",
+        "2",
+        "return",
+        "a\u2028b",
+        "@0",
+        "graph",
+    ],
+)
 def test_hostile_names_read_back(name):
     x, w = input_(name, (2,)), parameter(name + "'", np.zeros(2, np.float32))
     with name_scope(name):
@@ -205,7 +252,7 @@ BAD = [
     ("multiply(x, 2.0)", "slice(W, starts=(1,), sizes=(3,), steps=(1,))", 3, "slice does not take"),
     ("multiply(x, 2.0)", "custom(x, x)", 3, "custom cannot be read from text"),
     ("multiply(x, 2.0)", "reshape(x, shape=(n,), shape=(n,))", 3, "shape is given twice"),
-    ("multiply(x, 2.0)", "input(name=\"x\", shape=(n,), dtype=f32)", 3, "there is no operation 'input'"),
+    ("multiply(x, 2.0)", 'input(name="x", shape=(n,), dtype=f32)', 3, "there is no operation 'input'"),
     ("%0: f32[n]", "%0: f32[m]", 3, "multiply gives f32[n], not f32[m]"),
     ("%0: f32[n]", "%0, %1: (f32[n], f32[n])", 3, "multiply gives f32[n], not (f32[n], f32[n])"),
     ("%0: f32[n]", "%0: f32[n", 3, "f32[n is no type"),
@@ -250,12 +297,14 @@ def damaged(text: str, rng: random.Random) -> str:
     lines = text.split("\n")
     k = rng.randrange(len(lines))
     line = lines[k] = lines[k].split("  #")[0]
-    pattern, others = rng.choice([
-        (r"(?<![\w%.])-?\d+(?![\w.])", ["0", "1", "-1", "7", "1000000", "1000000000000000000000"]),
-        (r"%\d+|\bx\d\b", re.findall(r"%\d+|\bx\d\b", text)),
-        (r"\b(f32|f64|i32|i64|bool|True|False)\b", ["f32", "f64", "i64", "bool", "True", "None"]),
-        (r", \w+=(\([^)]*\)|\w+)(?=[,)])", [""]),
-    ])  # fmt: skip
+    pattern, others = rng.choice(
+        [
+            (r"(?<![\w%.])-?\d+(?![\w.])", ["0", "1", "-1", "7", "1000000", "1000000000000000000000"]),
+            (r"%\d+|\bx\d\b", re.findall(r"%\d+|\bx\d\b", text)),
+            (r"\b(f32|f64|i32|i64|bool|True|False)\b", ["f32", "f64", "i64", "bool", "True", "None"]),
+            (r", \w+=(\([^)]*\)|\w+)(?=[,)])", [""]),
+        ]
+    )
     found = list(re.finditer(pattern, line))
     if found and others:
         at = rng.choice(found)
@@ -305,8 +354,19 @@ def test_other_texts_are_refused(text):
         parse(text.encode())
 
 
-@pytest.mark.parametrize("behind", ["", " of %99 (", " of W (a.py:3) in \x07", " ((((", ' "', " a.py:99999999999999999",
-                                    " of %0 %0: f32[n] = x", " # # #"])  # fmt: skip
+@pytest.mark.parametrize(
+    "behind",
+    [
+        "",
+        " of %99 (",
+        " of W (a.py:3) in \x07",
+        " ((((",
+        ' "',
+        " a.py:99999999999999999",
+        " of %0 %0: f32[n] = x",
+        " # # #",
+    ],
+)
 def test_no_comment_breaks_parsing(behind):
     text = "\n".join(f"{line}  #{behind}" for line in GOOD.split("\n"))
     assert without_comments(str(parse(text))) == without_comments(str(parse(GOOD)))
@@ -357,8 +417,10 @@ def test_loops_and_branches_read_back_with_their_bodies():
     x, w = gd.input("x", ("n", 3)), gd.parameter("W", np.eye(3, dtype=np.float32))
 
     def step(h, row):
-        return (gd.cond(gd.sum(row) > 0, gd.tanh, lambda v: -v, h @ w + row),
-                gd.while_loop(lambda v: gd.sum(v) < 9, lambda v: v * 2, h, 5))  # fmt: skip
+        return (
+            gd.cond(gd.sum(row) > 0, gd.tanh, lambda v: -v, h @ w + row),
+            gd.while_loop(lambda v: gd.sum(v) < 9, lambda v: v * 2, h, 5),
+        )
 
     h, ys = gd.scan(step, gd.zeros(3), x)
     loss = gd.sum(h) + gd.sum(ys)

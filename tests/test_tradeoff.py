@@ -88,7 +88,8 @@ def test_the_curve_rises_as_the_limit_falls_and_prints_and_draws(tmp_path):
     assert curve.points[4].smallest > curve.limits[4]
     assert curve.seconds[0] == whole.seconds and all(np.diff(curve.seconds[:4]) >= 0)
     assert curve.seconds[3] > whole.seconds and curve.points[3].recompute_seconds == pytest.approx(
-        curve.seconds[3] - whole.seconds)  # fmt: skip
+        curve.seconds[3] - whole.seconds
+    )
     assert np.isnan(curve.measured).all()
     text = str(curve)
     assert f"{curve.limits[1]:,}" in text and "nothing fits" in text and f"{whole.arena_bytes:,} bytes" in text

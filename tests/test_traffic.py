@@ -83,7 +83,8 @@ def test_keeping_what_is_not_stored_keeps_what_it_is_computed_of():
     everything = gd.compile([x], grads)
     f = gd.compile([x], grads, checkpoint=[h])
     assert [r.name for r in f.plan.instructions if r.phase == "recompute"] == [
-        next(r.name for r in f.plan.instructions if r.phase == "forward" and "tanh" in [w.label for w in r.writes])]
+        next(r.name for r in f.plan.instructions if r.phase == "forward" and "tanh" in [w.label for w in r.writes])
+    ]
     nothing = gd.compile([x], grads, checkpoint=[])
     assert nothing.plan.recompute_flops > f.plan.recompute_flops > 0
     for policy in (f, nothing, gd.compile([x], grads, checkpoint="sqrt")):

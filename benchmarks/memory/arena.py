@@ -68,8 +68,15 @@ def measure(name: str, placer: str, buffers: Buffers, run: Placer) -> dict[str, 
     steps = np.concatenate([lower, upper])
     order = np.lexsort((np.repeat([1, 0], len(lower)), steps))  # at one time ends come before starts
     bound = int(np.cumsum(np.concatenate([size, -size])[order]).max())
-    return {"buffers": name, "placer": placer, "n": len(lower), "peak": int((offsets + size).max()), "bound": bound,
-            "seconds": seconds, "valid": apart(lower, upper, size, offsets)}  # fmt: skip
+    return {
+        "buffers": name,
+        "placer": placer,
+        "n": len(lower),
+        "peak": int((offsets + size).max()),
+        "bound": bound,
+        "seconds": seconds,
+        "valid": apart(lower, upper, size, offsets),
+    }
 
 
 def apart(lower: np.ndarray, upper: np.ndarray, size: np.ndarray, offsets: np.ndarray) -> bool:
@@ -106,8 +113,17 @@ def table(rows: list[dict[str, Any]]) -> str:
     lines = []
     for r in rows:
         ratio = r["peak"] / r["bound"]
-        lines.append([r["buffers"], f"{r['n']:,}", r["placer"], f"{r['peak']:,}", f"{r['bound']:,}",
-                      f"{ratio:.4f}" if r["valid"] else "NOT VALID", time_text(1e6 * r["seconds"])])  # fmt: skip
+        lines.append(
+            [
+                r["buffers"],
+                f"{r['n']:,}",
+                r["placer"],
+                f"{r['peak']:,}",
+                f"{r['bound']:,}",
+                f"{ratio:.4f}" if r["valid"] else "NOT VALID",
+                time_text(1e6 * r["seconds"]),
+            ]
+        )
     text = markdown(header, lines)
     for placer in dict.fromkeys(r["placer"] for r in rows if r["instance"]):
         ratios = [r["peak"] / r["bound"] for r in rows if r["instance"] and r["placer"] == placer]
@@ -122,8 +138,10 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="for each instance, nominally")
     parser.add_argument("--many", type=int, default=MANY, help="number of random buffers")
     a = parser.parse_args(arguments)
-    notes = [f"{processor()}, one core; {a.seconds:g} s for an instance, 5 s for random buffers, "
-             f"{time_text(1e6 * PLACE_SECONDS)} for a graph, all nominal"]  # fmt: skip
+    notes = [
+        f"{processor()}, one core; {a.seconds:g} s for an instance, 5 s for random buffers, "
+        f"{time_text(1e6 * PLACE_SECONDS)} for a graph, all nominal"
+    ]
     placers = {"graphdiff": ours(a.seconds)}
     if importlib.util.find_spec("omnimalloc"):
         placers["supermalloc"] = supermalloc(a.seconds)
@@ -132,8 +150,11 @@ def main(arguments: list[str]) -> None:
     files = sorted(a.instances.glob("*.csv")) if a.instances.is_dir() else []
     if not files:
         notes.append(f"no instances: {a.instances} has no CSV files; --instances names their folder")
-    rows = [{**measure(f.stem.split(".")[0], name, read(f), run), "instance": True}
-            for f in files for name, run in placers.items()]  # fmt: skip
+    rows = [
+        {**measure(f.stem.split(".")[0], name, read(f), run), "instance": True}
+        for f in files
+        for name, run in placers.items()
+    ]
     for name in [*NETWORKS, *(f"layered{n}" for n in LAYERED)]:
         rows.append({**measure(name, "graphdiff", graph(name), ours(PLACE_SECONDS, ALIGN)), "instance": False})
     rows.append({**measure("random", "graphdiff", many(a.many), ours(5.0)), "instance": False})

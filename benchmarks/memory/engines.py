@@ -15,8 +15,12 @@ import graphdiff as gd
 class Ours:
     """graphdiff."""
 
-    tanh, sin, sigmoid, relu = staticmethod(gd.tanh), staticmethod(gd.sin), staticmethod(gd.nn.sigmoid), staticmethod(
-        gd.nn.relu)  # fmt: skip
+    tanh, sin, sigmoid, relu = (
+        staticmethod(gd.tanh),
+        staticmethod(gd.sin),
+        staticmethod(gd.nn.sigmoid),
+        staticmethod(gd.nn.relu),
+    )
 
     def sequence(self, stages: Any, state: Any) -> Any:
         for stage in stages:

@@ -45,8 +45,9 @@ def clock(functions: list[Any], seconds: float) -> list[float]:
     return [float(np.median(mine)) for mine in times]
 
 
-def measure(name: str, network: Network, shares: tuple[float, ...], seconds: float, profiled: bool,
-            options: dict[str, Any]) -> list[dict[str, Any]]:  # fmt: skip
+def measure(
+    name: str, network: Network, shares: tuple[float, ...], seconds: float, profiled: bool, options: dict[str, Any]
+) -> list[dict[str, Any]]:
     full = compiled(network)
     want = full(network.x, network.y)
     if profiled:
@@ -56,8 +57,13 @@ def measure(name: str, network: Network, shares: tuple[float, ...], seconds: flo
     rows: list[dict[str, Any]] = []
     functions: list[Any] = [lambda: full(network.x, network.y)]
     for share in shares:
-        row: dict[str, Any] = {"network": name, "instructions": len(full.plan.instructions), "everything": arena,
-                               "share": share, "limit": int(share * arena)}  # fmt: skip
+        row: dict[str, Any] = {
+            "network": name,
+            "instructions": len(full.plan.instructions),
+            "everything": arena,
+            "share": share,
+            "limit": int(share * arena),
+        }
         rows.append(row)
         start = time.perf_counter()
         try:
@@ -69,8 +75,12 @@ def measure(name: str, network: Network, shares: tuple[float, ...], seconds: flo
         got = f(network.x, network.y)
         row["equal"] = all(np.array_equal(a, b) for a, b in zip(want, got))
         plan = f.plan
-        row.update(arena=plan.arena_bytes, seconds=plan.seconds, recompute_seconds=plan.recompute_seconds,
-                   within=plan.arena_bytes <= row["limit"])  # fmt: skip
+        row.update(
+            arena=plan.arena_bytes,
+            seconds=plan.seconds,
+            recompute_seconds=plan.recompute_seconds,
+            within=plan.arena_bytes <= row["limit"],
+        )
         functions.append(lambda f=f: f(network.x, network.y))
     times = clock(functions, seconds)
     for row, t in zip([r for r in rows if "arena" in r], times[1:]):
@@ -86,8 +96,13 @@ def table(rows: list[dict[str, Any]]) -> str:
         line = [r["network"], f"{r['instructions']:,}", f"{r['limit']:,}", f"{r['share']:.0%}"]
         if "arena" in r:
             predicted = r["recompute_seconds"] / (r["seconds"] - r["recompute_seconds"])
-            line += [f"{r['arena']:,}", f"{predicted:+.1%}", f"{r['measured'] / r['kept_measured'] - 1:+.1%}",
-                     f"{r['plan_seconds']:.2f} s", "yes" if r["equal"] and r["within"] else "NO"]  # fmt: skip
+            line += [
+                f"{r['arena']:,}",
+                f"{predicted:+.1%}",
+                f"{r['measured'] / r['kept_measured'] - 1:+.1%}",
+                f"{r['plan_seconds']:.2f} s",
+                "yes" if r["equal"] and r["within"] else "NO",
+            ]
         else:
             line += [f"none; least {r['smallest']:,}", "", "", f"{r['plan_seconds']:.2f} s", ""]
         lines.append(line)

@@ -141,9 +141,19 @@ def transformer(layers: int = 8, width: int = 128, heads: int = 4, length: int =
     """Blocks of attention and a dense pair, normalised before each."""
     v = _Values(4)
     d = width
-    blocks = [(v.full(1.0, d), v.full(0.0, d), v.normal(d, 3 * d, fan=d), v.normal(d, d, fan=d), v.full(1.0, d),
-               v.full(0.0, d), v.normal(d, 4 * d, fan=d), v.normal(4 * d, d, fan=4 * d))
-              for _ in range(layers)]  # fmt: skip
+    blocks = [
+        (
+            v.full(1.0, d),
+            v.full(0.0, d),
+            v.normal(d, 3 * d, fan=d),
+            v.normal(d, d, fan=d),
+            v.full(1.0, d),
+            v.full(0.0, d),
+            v.normal(d, 4 * d, fan=d),
+            v.normal(4 * d, d, fan=4 * d),
+        )
+        for _ in range(layers)
+    ]
 
     def forward(o: Any, p: list[Any], x: Any, y: Any) -> Any:
         def block(s: Any, q: tuple[int, ...]) -> Any:

@@ -100,8 +100,9 @@ def jax_step(network: Network, every: int | None) -> tuple[Step, int]:
     return step, int(program.memory_analysis().temp_size_in_bytes)
 
 
-def peer(engine: str, name: str, sizes: dict[str, int], settings: list[int | None], threads: int, seconds: float,
-         pipe: Any) -> None:  # fmt: skip
+def peer(
+    engine: str, name: str, sizes: dict[str, int], settings: list[int | None], threads: int, seconds: float, pipe: Any
+) -> None:
     """Rows for one peer's settings, sent through ``pipe``."""
     try:
         if engine == "torch":
@@ -109,8 +110,10 @@ def peer(engine: str, name: str, sizes: dict[str, int], settings: list[int | Non
         network = NETWORKS[name](**sizes)
         made = [(torch_step if engine == "torch" else jax_step)(network, every) for every in settings]
         times = clock([step for step, _ in made], seconds)
-        rows = [{"every": e, "peak": peak, "seconds": t, "loss": step()} for e, (step, peak), t in
-                zip(settings, made, times)]  # fmt: skip
+        rows = [
+            {"every": e, "peak": peak, "seconds": t, "loss": step()}
+            for e, (step, peak), t in zip(settings, made, times)
+        ]
         pipe.send(rows)
     except Exception as e:
         pipe.send(f"{type(e).__name__}: {e}"[:200])
@@ -169,8 +172,19 @@ def compare(name: str, sizes: dict[str, int], engines: list[str], threads: int, 
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The results as Markdown."""
-    header = ["network", "engine", "checkpoint", "peak", "time", "more", "our arena within it", "our time", "more",
-              "peer ÷ ours", "agrees"]  # fmt: skip
+    header = [
+        "network",
+        "engine",
+        "checkpoint",
+        "peak",
+        "time",
+        "more",
+        "our arena within it",
+        "our time",
+        "more",
+        "peer ÷ ours",
+        "agrees",
+    ]
     lines = []
     least: dict[tuple[str, str], float] = {}
     for r in rows:
@@ -180,12 +194,22 @@ def table(rows: list[dict[str, Any]]) -> str:
         kept = least.setdefault((r["network"], r["engine"]), r["seconds"])
         every = "none" if r["every"] is None else "each stage" if r["every"] == 1 else f"every {r['every']}"
         own = r["ours"]
-        line = [r["network"], r["engine"], every, f"{r['peak']:,}", time_text(1e6 * r["seconds"]),
-                f"{r['seconds'] / kept - 1:+.0%}"]  # fmt: skip
+        line = [
+            r["network"],
+            r["engine"],
+            every,
+            f"{r['peak']:,}",
+            time_text(1e6 * r["seconds"]),
+            f"{r['seconds'] / kept - 1:+.0%}",
+        ]
         if "seconds" in own:
             more = own["seconds"] / r["kept"]["seconds"] - 1
-            line += [f"{own['arena']:,}", time_text(1e6 * own["seconds"]), f"{more:+.0%}",
-                     f"{r['seconds'] / own['seconds']:.2f}"]  # fmt: skip
+            line += [
+                f"{own['arena']:,}",
+                time_text(1e6 * own["seconds"]),
+                f"{more:+.0%}",
+                f"{r['seconds'] / own['seconds']:.2f}",
+            ]
         else:
             line += [f"none; least {own['smallest']:,}", "", "", ""]
         lines.append([*line, "yes" if r["agrees"] else "NO"])

@@ -90,9 +90,18 @@ def measure(name: str, p: Problem, seconds: float) -> list[dict[str, Any]]:
     for share in SHARES:
         start = time.perf_counter()
         found = p.solve(int(share * peak), seconds)
-        rows.append({"graph": name, "nodes": len(p.cost) - 1, "peak": peak, "share": share, "reached": found.peak,
-                     "more": found.cost / sum(p.cost) - 1, "seconds": time.perf_counter() - start,
-                     "valid": replay(p, found.schedule) == found.peak})  # fmt: skip
+        rows.append(
+            {
+                "graph": name,
+                "nodes": len(p.cost) - 1,
+                "peak": peak,
+                "share": share,
+                "reached": found.peak,
+                "more": found.cost / sum(p.cost) - 1,
+                "seconds": time.perf_counter() - start,
+                "valid": replay(p, found.schedule) == found.peak,
+            }
+        )
     return rows
 
 

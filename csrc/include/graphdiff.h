@@ -102,33 +102,33 @@
 extern "C" {
 #endif
 
-#define GD_MAGIC  INT64_C(0x66696470617267)
+#define GD_MAGIC INT64_C(0x66696470617267)
 #define GD_FORMAT 1
-#define GD_ALIGN  64
+#define GD_ALIGN 64
 
 /* one list of statuses: name, text */
-#define GD_STATUS_LIST(X)                                                             \
-    X(OK, "ok")                                                                       \
-    X(ERR_MEMORY, "out of memory")                                                    \
-    X(ERR_FORMAT, "not a program of this format")                                     \
-    X(ERR_BOUNDS, "a table, offset or view reaches outside what it belongs to")       \
-    X(ERR_TYPE, "operand types do not fit the instruction")                           \
-    X(ERR_ALIAS, "operands overlap in memory in a way the instruction cannot take")   \
-    X(ERR_OPCODE, "unknown operation")                                                \
-    X(ERR_SHAPE, "a size is negative, too large or inconsistent")                     \
-    X(ERR_BUSY, "the context is running on another thread")                           \
-    X(ERR_INDEX, "index out of range")                                                \
-    X(ERR_CHECK, "a check failed")                                                    \
-    X(ERR_NONFINITE, "a non-finite value was made")                                   \
-    X(ERR_NUMERIC, "a numerical routine failed")                                      \
-    X(ERR_NO_BLAS, "no BLAS library is loaded and the operation needs one")           \
+#define GD_STATUS_LIST(X)                                                           \
+    X(OK, "ok")                                                                     \
+    X(ERR_MEMORY, "out of memory")                                                  \
+    X(ERR_FORMAT, "not a program of this format")                                   \
+    X(ERR_BOUNDS, "a table, offset or view reaches outside what it belongs to")     \
+    X(ERR_TYPE, "operand types do not fit the instruction")                         \
+    X(ERR_ALIAS, "operands overlap in memory in a way the instruction cannot take") \
+    X(ERR_OPCODE, "unknown operation")                                              \
+    X(ERR_SHAPE, "a size is negative, too large or inconsistent")                   \
+    X(ERR_BUSY, "the context is running on another thread")                         \
+    X(ERR_INDEX, "index out of range")                                              \
+    X(ERR_CHECK, "a check failed")                                                  \
+    X(ERR_NONFINITE, "a non-finite value was made")                                 \
+    X(ERR_NUMERIC, "a numerical routine failed")                                    \
+    X(ERR_NO_BLAS, "no BLAS library is loaded and the operation needs one")         \
     X(ERR_CANCELLED, "cancelled")
 
 typedef enum {
 #define X(name, text) GD_##name,
     GD_STATUS_LIST(X)
 #undef X
-    GD_STATUS_COUNT
+        GD_STATUS_COUNT
 } gd_status;
 
 typedef enum { GD_F32, GD_F64, GD_I32, GD_I64, GD_BOOL, GD_DTYPE_COUNT } gd_dtype;
@@ -146,34 +146,34 @@ typedef struct gd_context gd_context;
 
 /* names and numbers, so that no table is written twice */
 const char *gd_status_text(int status);
-int gd_opcode(const char *name);           /* -1 if unknown */
-int gd_microop(const char *name);          /* -1 if unknown */
-int gd_reduction(const char *name);        /* -1 if unknown */
-const char *gd_opcode_name(int opcode);    /* NULL past the end: so a caller can list them */
+int gd_opcode(const char *name);        /* -1 if unknown */
+int gd_microop(const char *name);       /* -1 if unknown */
+int gd_reduction(const char *name);     /* -1 if unknown */
+const char *gd_opcode_name(int opcode); /* NULL past the end: so a caller can list them */
 const char *gd_microop_name(int microop);
 const char *gd_reduction_name(int reduction);
 
 /* process-wide set-up; call before programs are created */
-int gd_init(void);                         /* picks the ISA, honours GRAPHDIFF_ISA; idempotent */
-const char *gd_isa(void);                  /* "v4", "v3", "v2" or "plain" */
-int gd_isa_select(const char *name);       /* for tests: GD_ERR_OPCODE if this processor or build has it not */
-int gd_blas_load(const char *path);        /* OpenBLAS with the scipy_ prefix; without it the core's own product serves */
+int gd_init(void);                   /* picks the ISA, honours GRAPHDIFF_ISA; idempotent */
+const char *gd_isa(void);            /* "v4", "v3", "v2" or "plain" */
+int gd_isa_select(const char *name); /* for tests: GD_ERR_OPCODE if this processor or build has it not */
+int gd_blas_load(const char *path);  /* OpenBLAS with the scipy_ prefix; without it the core's own product serves */
 int gd_blas_loaded(void);
-int gd_set_threads(int n);                 /* size of the pool, at least 1; results never depend on it */
+int gd_set_threads(int n); /* size of the pool, at least 1; results never depend on it */
 int gd_threads(void);
 
 /* words and constants are copied */
 int gd_program_create(const int64_t *words, size_t n_words, const void *constants, size_t n_constants,
                       gd_program **program, gd_fault *fault);
-void gd_program_destroy(gd_program *program);      /* counts references: contexts keep their program alive */
-int64_t gd_program_arena_bytes(const gd_program *program);    /* planned arena */
-int64_t gd_program_scratch_bytes(const gd_program *program);  /* registers and packing */
-int64_t gd_program_lane_bytes(const gd_program *program);     /* the same for each further thread that helps */
-int64_t gd_program_shared_bytes(const gd_program *program);   /* where threads leave parts of a result */
+void gd_program_destroy(gd_program *program);                /* counts references: contexts keep their program alive */
+int64_t gd_program_arena_bytes(const gd_program *program);   /* planned arena */
+int64_t gd_program_scratch_bytes(const gd_program *program); /* registers and packing */
+int64_t gd_program_lane_bytes(const gd_program *program);    /* the same for each further thread that helps */
+int64_t gd_program_shared_bytes(const gd_program *program);  /* where threads leave parts of a result */
 int64_t gd_program_instructions(const gd_program *program);
-int gd_program_parallel(const gd_program *program);           /* whether any instruction can be shared out */
+int gd_program_parallel(const gd_program *program); /* whether any instruction can be shared out */
 
-enum { GD_RUN_CHECK_FINITE = 1 };  /* fail at the first instruction whose float results are not finite */
+enum { GD_RUN_CHECK_FINITE = 1 }; /* fail at the first instruction whose float results are not finite */
 
 int gd_context_create(gd_program *program, gd_context **context);
 void gd_context_destroy(gd_context *context);
@@ -183,8 +183,8 @@ int gd_context_set_threads(gd_context *context, int threads);
 int gd_context_threads(const gd_context *context);
 /* Pointer arrays have the program's numbers of slots. Feeds and results must not overlap each other or the
  * parameters. Returns GD_ERR_BUSY, having done nothing, if the context is already running. */
-int gd_context_run(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params,
-                   int flags, gd_fault *fault);
+int gd_context_run(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params, int flags,
+                   gd_fault *fault);
 /* as run, and adds each instruction's nanoseconds to ns[0..instructions-1] */
 int gd_context_profile(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params,
                        int flags, int64_t *ns, gd_fault *fault);
@@ -244,9 +244,9 @@ int gd_remat_plan(const gd_remat_graph *graph, int64_t limit, double seconds, ui
  * table of all optima takes n*(n+1)/2*(limit+1) doubles, no more than 2 GiB (GD_ERR_SHAPE). */
 typedef struct gd_chain gd_chain;
 enum { GD_CHAIN_STORE, GD_CHAIN_LOAD, GD_CHAIN_FORWARD, GD_CHAIN_TAPE, GD_CHAIN_BACKWARD };
-int gd_chain_create(int64_t n, const double *forward, const double *backward, const int64_t *state,
-                    const int64_t *tape, const int64_t *passing, const int64_t *working, int64_t limit,
-                    const volatile int *cancel, gd_chain **chain);
+int gd_chain_create(int64_t n, const double *forward, const double *backward, const int64_t *state, const int64_t *tape,
+                    const int64_t *passing, const int64_t *working, int64_t limit, const volatile int *cancel,
+                    gd_chain **chain);
 void gd_chain_destroy(gd_chain *chain);
 /* the least cost of its first stages within a limit up to the chain's own; infinity where nothing fits */
 double gd_chain_cost(const gd_chain *chain, int64_t stages, int64_t limit);

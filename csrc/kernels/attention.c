@@ -22,23 +22,25 @@
 #include "product.h"
 #include "strided.h"
 
-enum { ROWS = 32, KEYS = 128 };          /* of a block */
+enum { ROWS = 32, KEYS = 128 }; /* of a block */
 enum { Q, K, V, Y, G, DQ, DK, DV, VIEWS };
 enum { MASK_NONE, MASK_KEEPS, MASK_ADDS };
 
-typedef struct { int64_t operand, offset, row, *batch; } rows_view;
+typedef struct {
+    int64_t operand, offset, row, *batch;
+} rows_view;
 
 typedef struct {
     int dtype, causal, mask;
     int64_t n_batch, *batch_dims, entries, rows, keys, features, values;
-    int64_t row_blocks, part_units;      /* forward: blocks of rows of all entries, so many to a part */
-    int64_t splits, split_keys;          /* backward: parts for each entry, and the keys of one */
-    int64_t logarithm;                   /* operand */
-    int64_t products;                    /* bytes of scratch for them */
+    int64_t row_blocks, part_units; /* forward: blocks of rows of all entries, so many to a part */
+    int64_t splits, split_keys;     /* backward: parts for each entry, and the keys of one */
+    int64_t logarithm;              /* operand */
+    int64_t products;               /* bytes of scratch for them */
     double scale;
     gd_micro_fn exp, log;
     rows_view view[VIEWS], mask_view;
-    int64_t mask_key;                    /* stride of a key */
+    int64_t mask_key; /* stride of a key */
 } attention_block;
 
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -82,8 +84,10 @@ static int read_mask(gd_prepare *p, attention_block *b, int64_t at) {
     b->mask_key = w[3 + n];
     if (w[0] < 0 || w[0] >= p->n_reads) return gd_prepare_fail(p, GD_ERR_BOUNDS, at, w[0]);
     const gd_value *value = gd_operand(p, w[0]);
-    if (value->dtype != (b->mask == MASK_KEEPS ? GD_BOOL : b->dtype)) return gd_prepare_fail(p, GD_ERR_TYPE, at, value->dtype);
-    return gd_strided_fits(value->count, w[1], n + 2, dims, w + 2) ? GD_OK : gd_prepare_fail(p, GD_ERR_BOUNDS, at + 1, w[1]);
+    if (value->dtype != (b->mask == MASK_KEEPS ? GD_BOOL : b->dtype))
+        return gd_prepare_fail(p, GD_ERR_TYPE, at, value->dtype);
+    return gd_strided_fits(value->count, w[1], n + 2, dims, w + 2) ? GD_OK
+                                                                   : gd_prepare_fail(p, GD_ERR_BOUNDS, at + 1, w[1]);
 }
 
 static int read_head(gd_prepare *p, attention_block **out, const int *views, int n_views, int64_t extra) {
@@ -183,7 +187,7 @@ static int finish(gd_prepare *p, attention_block *b, int backward) {
     int64_t units = b->entries * b->splits;
     p->parts = units > 0 ? (units + b->part_units - 1) / b->part_units : 1;
     if (b->splits > 1) {
-        int64_t bytes = b->entries * b->splits * gd_item_bytes(b->dtype);      /* fewer than 32 of them */
+        int64_t bytes = b->entries * b->splits * gd_item_bytes(b->dtype); /* fewer than 32 of them */
         if (__builtin_mul_overflow(bytes, b->rows * b->features, &p->shared) || p->shared > INT64_C(1) << 46)
             return gd_prepare_fail(p, GD_ERR_SHAPE, 1, b->rows);
     }

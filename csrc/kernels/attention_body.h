@@ -71,8 +71,8 @@ static inline int64_t NAME(visible)(const attention_block *b, int64_t i, int64_t
 
 /* Scores of m queries from i0 and n keys from j0, one after the other; where the mask hides a key, -infinity, and
  * anything where the order does. */
-static void NAME(scores)(const attention_block *b, const gd_call *call, int64_t entry, int64_t i0, int64_t m, int64_t j0,
-                         int64_t n, const T *q, const T *k, T *scores) {
+static void NAME(scores)(const attention_block *b, const gd_call *call, int64_t entry, int64_t i0, int64_t m,
+                         int64_t j0, int64_t n, const T *q, const T *k, T *scores) {
     int64_t q_row = b->view[Q].row, k_row = b->view[K].row;
     gd_product p = {m, n, b->features, q_row, 1, 1, k_row, n, b->scale, 0};
     PRODUCT(&p, q + i0 * q_row, k + j0 * k_row, scores, call->scratch);
@@ -141,7 +141,8 @@ static void NAME(backward)(const attention_block *b, const gd_call *call, int64_
     const rows_view *x = b->view;
     const T *q = NAME(rows_of)(b, call, Q, entry), *k = NAME(rows_of)(b, call, K, entry);
     const T *v = NAME(rows_of)(b, call, V, entry), *y = NAME(rows_of)(b, call, Y, entry);
-    const T *g = NAME(rows_of)(b, call, G, entry), *logarithm = (const T *)call->operands[b->logarithm] + entry * b->rows;
+    const T *g = NAME(rows_of)(b, call, G, entry),
+            *logarithm = (const T *)call->operands[b->logarithm] + entry * b->rows;
     T *dk = NAME(rows_of)(b, call, DK, entry), *dv = NAME(rows_of)(b, call, DV, entry);
     T *dq = NAME(rows_of)(b, call, DQ, entry);
     int64_t dq_row = x[DQ].row;

@@ -15,14 +15,14 @@ static int loaded;
 
 static int find(void *library, const char *name, void *function) {
     void *symbol = dlsym(library, name);
-    memcpy(function, &symbol, sizeof symbol);   /* ISO C has no cast from object to function pointers */
+    memcpy(function, &symbol, sizeof symbol); /* ISO C has no cast from object to function pointers */
     return symbol != NULL;
 }
 
 static int find_lapack(void *library) {
-#define X(name)                                                   \
-    if (!find(library, "scipy_s" #name "_", &routines.s.name) ||  \
-        !find(library, "scipy_d" #name "_", &routines.d.name))    \
+#define X(name)                                                  \
+    if (!find(library, "scipy_s" #name "_", &routines.s.name) || \
+        !find(library, "scipy_d" #name "_", &routines.d.name))   \
         return 0;
     GD_LAPACK_LIST(X)
 #undef X
@@ -35,10 +35,8 @@ static void *open_single_threaded(const char *path) {
     char *kept = before != NULL ? strdup(before) : NULL;
     setenv(name, "1", 1);
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (kept != NULL)
-        setenv(name, kept, 1);
-    else
-        unsetenv(name);
+    if (kept != NULL) setenv(name, kept, 1);
+    else unsetenv(name);
     free(kept);
     return library;
 }

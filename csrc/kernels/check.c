@@ -34,8 +34,8 @@ int gd_prepare_check_true(gd_prepare *p) { return prepare(p, 0, 1 << GD_BOOL); }
 int GD_ISA_NAME(gd_k_check_index)(const gd_call *call) {
     const check_block *b = call->block;
     for (int64_t i = 0; i < b->count; i++) {
-        int64_t index = b->dtype == GD_I32 ? ((const int32_t *)call->operands[0])[i]
-                                           : ((const int64_t *)call->operands[0])[i];
+        int64_t index =
+            b->dtype == GD_I32 ? ((const int32_t *)call->operands[0])[i] : ((const int64_t *)call->operands[0])[i];
         if (index < -b->limit || index >= b->limit) {
             call->fault->a = index;
             call->fault->b = b->limit;

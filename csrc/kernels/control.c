@@ -22,14 +22,20 @@
 #include "../program/inner.h"
 #include "params.h"
 
-typedef struct { int64_t read, write, rows, every, bytes, ping, pong; } carry_row;
-typedef struct { int64_t operand, local, bytes, spare; } step_row;   /* spare: where a result nobody wants goes */
-typedef struct { int64_t read, write, bytes, spare; } sum_row;
+typedef struct {
+    int64_t read, write, rows, every, bytes, ping, pong;
+} carry_row;
+typedef struct {
+    int64_t operand, local, bytes, spare;
+} step_row; /* spare: where a result nobody wants goes */
+typedef struct {
+    int64_t read, write, bytes, spare;
+} sum_row;
 
 /* a body and what its slots are bound to */
 typedef struct {
     int64_t n_carry, n_xs, n_captured, n_ys, n_sums, reverse;
-    int again;                  /* for the loop's sake, from stored carries */
+    int again; /* for the loop's sake, from stored carries */
     carry_row *carries;
     step_row *xs, *ys;
     int64_t *captured;
@@ -40,7 +46,7 @@ typedef struct {
 
 typedef struct {
     int64_t length, count, steps, segment, n_runs;
-    run_block *runs;            /* the last one is the loop itself */
+    run_block *runs; /* the last one is the loop itself */
     gd_program *condition;
     int64_t condition_at, pred_at, state_at;
 } loop_block;
@@ -52,7 +58,7 @@ typedef struct {
 
 #ifdef GD_PREPARE
 
-#define LIMIT 100000   /* rows of each kind: bounds the products below */
+#define LIMIT 100000 /* rows of each kind: bounds the products below */
 
 /* room for `bytes` in the scratch; -1 when it is too much */
 static int64_t reserve(gd_prepare *p, int64_t bytes) {
@@ -131,7 +137,8 @@ static int check_body(gd_prepare *p, const run_block *r) {
     for (int64_t i = 0; i < r->n_carry && status == GD_OK; i++)
         status = check_slot(p, r->body, slot++, r->carries[i].bytes);
     for (int64_t i = 0; i < r->n_ys && status == GD_OK; i++) status = check_slot(p, r->body, slot++, r->ys[i].bytes);
-    for (int64_t i = 0; i < r->n_sums && status == GD_OK; i++) status = check_slot(p, r->body, slot++, r->sums[i].bytes);
+    for (int64_t i = 0; i < r->n_sums && status == GD_OK; i++)
+        status = check_slot(p, r->body, slot++, r->sums[i].bytes);
     return status;
 }
 
@@ -142,8 +149,13 @@ static int read_run(gd_prepare *p, const loop_block *b, run_block *r, int64_t *a
     for (int64_t i = *at; i < *at + 5; i++)
         if (w[i] < 0 || w[i] > LIMIT) return gd_prepare_fail(p, GD_ERR_BOUNDS, i, w[i]);
     int again = r->again;
-    *r = (run_block){.n_carry = w[*at], .n_xs = w[*at + 1], .n_captured = w[*at + 2], .n_ys = w[*at + 3],
-                     .n_sums = w[*at + 4], .reverse = w[*at + 5], .again = again};
+    *r = (run_block){.n_carry = w[*at],
+                     .n_xs = w[*at + 1],
+                     .n_captured = w[*at + 2],
+                     .n_ys = w[*at + 3],
+                     .n_sums = w[*at + 4],
+                     .reverse = w[*at + 5],
+                     .again = again};
     if (r->reverse < 0 || r->reverse > 1) return gd_prepare_fail(p, GD_ERR_SHAPE, *at + 5, r->reverse);
     *at += COUNTS;
     int64_t rows = 5 * r->n_carry + 3 * r->n_xs + r->n_captured + 3 * r->n_ys + 3 * r->n_sums;
@@ -253,7 +265,8 @@ int gd_prepare_branch(gd_prepare *p) {
     const int64_t *w = p->payload;
     if (p->n_payload < 2 || p->n_reads < 1 || w[0] != p->n_reads - 1 || w[1] != p->n_writes)
         return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_payload);
-    if (gd_operand(p, 0)->dtype != GD_BOOL || gd_operand(p, 0)->count != 1) return gd_prepare_fail(p, GD_ERR_TYPE, -1, 0);
+    if (gd_operand(p, 0)->dtype != GD_BOOL || gd_operand(p, 0)->count != 1)
+        return gd_prepare_fail(p, GD_ERR_TYPE, -1, 0);
     branch_block *b = gd_prepare_block(p, sizeof *b);
     if (b == NULL) return GD_ERR_MEMORY;
     b->n_in = w[0];
@@ -263,7 +276,8 @@ int gd_prepare_branch(gd_prepare *p) {
         int status = gd_inner_read(p, &at, &b->programs[k]);
         if (status != GD_OK) return status;
         gd_program *g = b->programs[k];
-        if (g == NULL || gd_inner_slots(g, GD_INNER_INPUTS) != b->n_in || gd_inner_slots(g, GD_INNER_OUTPUTS) != b->n_out)
+        if (g == NULL || gd_inner_slots(g, GD_INNER_INPUTS) != b->n_in ||
+            gd_inner_slots(g, GD_INNER_OUTPUTS) != b->n_out)
             return gd_prepare_fail(p, GD_ERR_SHAPE, -1, k);
         for (int64_t i = 0; i < b->n_in + b->n_out; i++)
             if ((status = check_slot(p, g, i, operand_bytes(p, 1 + i))) != GD_OK) return status;
@@ -288,7 +302,9 @@ static void zero_rows(char *rows, int64_t from, int64_t to, int64_t bytes) {
 
 /* Steps first..last-1 of n, whose rows in segment are counted from row `base`. For a loop that is not run again these
  * are all its steps, in however many goes. */
-typedef struct { int64_t n, first, last, base; } span;
+typedef struct {
+    int64_t n, first, last, base;
+} span;
 
 static int64_t row_of(const run_block *r, const span *x, int64_t s) { return r->reverse ? x->n - 1 - s : s; }
 
@@ -363,7 +379,8 @@ static int condition_holds(const loop_block *b, const gd_call *call, gd_inner_ru
 }
 
 /* rows `low` to `high` in the loop's order, what they need being there */
-static int run_rows(const loop_block *b, const gd_call *call, gd_inner_run *runs, int64_t n, int64_t low, int64_t high) {
+static int run_rows(const loop_block *b, const gd_call *call, gd_inner_run *runs, int64_t n, int64_t low,
+                    int64_t high) {
     for (int64_t i = 0; i < b->n_runs; i++) {
         const run_block *r = &b->runs[i];
         int64_t from = r->reverse ? n - high : low, to = r->reverse ? n - low : high;

@@ -26,8 +26,8 @@ enum { SLACK = 64, MIN_LANES_BYTES = 16, VECTOR_BYTES = 8, PIECE_BYTES = 16 };
 #define LARGEST_BAND (INT64_C(1) << 26) /* elements gathered at once: what padding and dilation may make of an image */
 
 typedef struct {
-    const int64_t *p;                   /* the payload */
-    int64_t c, o;                       /* channels of one group */
+    const int64_t *p; /* the payload */
+    int64_t c, o;     /* channels of one group */
     int64_t empty;
 } conv_sizes;
 
@@ -59,8 +59,7 @@ static int read_sizes(gd_prepare *p, int image, int weight, int result, conv_siz
         int64_t least = i >= KH && i != TOP && i != LEFT;
         if (q[i] < least || q[i] > LARGEST) return gd_prepare_fail(p, GD_ERR_SHAPE, 1 + i, q[i]);
     }
-    if (q[C] % q[GROUPS] != 0 || q[O] % q[GROUPS] != 0)
-        return gd_prepare_fail(p, GD_ERR_SHAPE, 1 + GROUPS, q[GROUPS]);
+    if (q[C] % q[GROUPS] != 0 || q[O] % q[GROUPS] != 0) return gd_prepare_fail(p, GD_ERR_SHAPE, 1 + GROUPS, q[GROUPS]);
     s->c = q[C] / q[GROUPS];
     s->o = q[O] / q[GROUPS];
     int dtype = gd_operand(p, 0)->dtype;
@@ -72,9 +71,20 @@ static int read_sizes(gd_prepare *p, int image, int weight, int result, conv_siz
     /* without results there is nothing to do, and then no size bounds another: the kernel's are not looked at */
     s->empty = gd_operand(p, p->n_reads)->count == 0;
     if (s->empty) return GD_OK;
-    int64_t limits[] = {s->c * q[KH], q[KW], s->o * q[KH], q[KW], q[HO] * q[WO], 1, q[H] * q[W], 1,
-                        (q[KH] - 1) * q[DH] + q[HO] * q[SH] + q[TOP], 1, (q[KW] - 1) * q[DW] + q[WO] * q[SW] + q[LEFT], 1,
-                        s->c * s->o * q[KH], q[KW]};
+    int64_t limits[] = {s->c * q[KH],
+                        q[KW],
+                        s->o * q[KH],
+                        q[KW],
+                        q[HO] * q[WO],
+                        1,
+                        q[H] * q[W],
+                        1,
+                        (q[KH] - 1) * q[DH] + q[HO] * q[SH] + q[TOP],
+                        1,
+                        (q[KW] - 1) * q[DW] + q[WO] * q[SW] + q[LEFT],
+                        1,
+                        s->c * s->o * q[KH],
+                        q[KW]};
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i += 2)
         if (limits[i] > LARGEST || limits[i] * limits[i + 1] > LARGEST)
             return gd_prepare_fail(p, GD_ERR_SHAPE, -1, limits[i]);
@@ -84,7 +94,7 @@ static int read_sizes(gd_prepare *p, int image, int weight, int result, conv_siz
 /* the different remainders of i * step by split, in order of appearance; returns how many */
 static int64_t remainders(int64_t n, int64_t step, int64_t first, int64_t split, int64_t *out) {
     int64_t count = 0;
-    for (int64_t i = 0; i < n && i < split; i++) {   /* they repeat after at most `split` */
+    for (int64_t i = 0; i < n && i < split; i++) { /* they repeat after at most `split` */
         int64_t r = (first + i * step) % split, k = 0;
         while (k < count && out[k] != r) k++;
         if (k == count) out[count++] = r;
@@ -107,7 +117,7 @@ static int finish_correlation(gd_prepare *p, gd_conv_correlation *b, int64_t ima
         if (status != GD_OK) return status;
     }
     gd_conv_source *s = &b->source;
-    int64_t item = gd_item_bytes(b->dtype), extra = s->rows;   /* rows beyond those of the band itself */
+    int64_t item = gd_item_bytes(b->dtype), extra = s->rows; /* rows beyond those of the band itself */
     int64_t rows = b->row_high - b->row_low, planes = b->source_channels * s->n_row_phases * s->n_col_phases;
     double bytes = (double)planes * (double)(rows + extra) * (double)(s->pitch * item);
     b->bands = larger(rows / larger(extra, 4), 1);
@@ -116,7 +126,8 @@ static int finish_correlation(gd_prepare *p, gd_conv_correlation *b, int64_t ima
     b->bands = ceiling(rows, b->band_rows);
     s->rows = b->band_rows + extra;
     int64_t elements = planes * s->rows;
-    if (elements > LARGEST_BAND || elements * s->pitch > LARGEST_BAND) return gd_prepare_fail(p, GD_ERR_SHAPE, -1, elements);
+    if (elements > LARGEST_BAND || elements * s->pitch > LARGEST_BAND)
+        return gd_prepare_fail(p, GD_ERR_SHAPE, -1, elements);
 
     int64_t wanted = work > 64 * 4e6 ? 64 : larger((int64_t)(work / 4e6), 1);
     b->units = images * b->groups * b->bands;
@@ -147,12 +158,29 @@ int gd_prepare_conv2d(gd_prepare *p) {
     gd_conv_tap *taps = gd_prepare_block(p, (size_t)n_taps * sizeof *taps);
     if (b == NULL || phases == NULL || phase == NULL || taps == NULL) return GD_ERR_MEMORY;
     int64_t extra_rows = (q[KH] - 1) * q[DH] / q[SH], extra_cols = (q[KW] - 1) * q[DW] / q[SW];
-    *b = (gd_conv_correlation){
-        .dtype = gd_operand(p, 0)->dtype, .groups = q[GROUPS], .source_channels = s.c, .target_channels = s.o,
-        .source = {.height = q[H], .width = q[W], .split_y = q[SH], .split_x = q[SW], .top = q[TOP], .left = q[LEFT],
-                   .row_phases = phases, .col_phases = phases + q[KH], .rows = extra_rows, .pitch = q[WO] + extra_cols},
-        .source_plane = q[H] * q[W], .target_plane = q[HO] * q[WO], .weight_group = s.o * n_taps, .weight_row = n_taps,
-        .row_high = q[HO], .row_step = q[WO], .col_step = 1, .n_phases = 1, .phases = phase};
+    *b = (gd_conv_correlation){.dtype = gd_operand(p, 0)->dtype,
+                               .groups = q[GROUPS],
+                               .source_channels = s.c,
+                               .target_channels = s.o,
+                               .source = {.height = q[H],
+                                          .width = q[W],
+                                          .split_y = q[SH],
+                                          .split_x = q[SW],
+                                          .top = q[TOP],
+                                          .left = q[LEFT],
+                                          .row_phases = phases,
+                                          .col_phases = phases + q[KH],
+                                          .rows = extra_rows,
+                                          .pitch = q[WO] + extra_cols},
+                               .source_plane = q[H] * q[W],
+                               .target_plane = q[HO] * q[WO],
+                               .weight_group = s.o * n_taps,
+                               .weight_row = n_taps,
+                               .row_high = q[HO],
+                               .row_step = q[WO],
+                               .col_step = 1,
+                               .n_phases = 1,
+                               .phases = phase};
     b->source.n_row_phases = remainders(q[KH], q[DH], 0, q[SH], phases);
     b->source.n_col_phases = remainders(q[KW], q[DW], 0, q[SW], phases + q[KH]);
     double work = 2.0 * (double)(q[N] * q[O]) * (double)(q[HO] * q[WO]) * (double)n_taps;
@@ -186,23 +214,41 @@ int gd_prepare_conv2d_dx(gd_prepare *p) {
     if (status != GD_OK || s.empty) return status;
     const int64_t *q = s.p;
     int64_t n_taps = s.o * q[KH] * q[KW], kernel = q[KH] * q[KW];
-    int64_t down = smaller(q[SH], q[H]), along = smaller(q[SW], q[W]);   /* phases that lie in the image */
+    int64_t down = smaller(q[SH], q[H]), along = smaller(q[SW], q[W]); /* phases that lie in the image */
     gd_conv_correlation *b = gd_prepare_block(p, sizeof *b);
-    int64_t *phases = gd_prepare_block(p, (size_t)(down + along + 1) * sizeof *phases);   /* the last: the source's */
+    int64_t *phases = gd_prepare_block(p, (size_t)(down + along + 1) * sizeof *phases); /* the last: the source's */
     gd_conv_phase *phase = gd_prepare_block(p, (size_t)(down * along) * sizeof *phase);
     gd_conv_tap *taps = gd_prepare_block(p, (size_t)n_taps * sizeof *taps);
     if (b == NULL || phases == NULL || phase == NULL || taps == NULL) return GD_ERR_MEMORY;
     int64_t extra_rows = (q[KH] - 1) * q[DH] / q[SH], extra_cols = (q[KW] - 1) * q[DW] / q[SW];
     int64_t col_low = q[LEFT] / q[SW], col_high = (q[LEFT] + q[W] - 1) / q[SW] + 1;
-    *b = (gd_conv_correlation){
-        .dtype = gd_operand(p, 0)->dtype, .groups = q[GROUPS], .source_channels = s.o, .target_channels = s.c,
-        .source = {.height = q[HO], .width = q[WO], .split_y = 1, .split_x = 1, .top = extra_rows,
-                   .left = extra_cols - col_low, .n_row_phases = 1, .n_col_phases = 1,
-                   .row_phases = phases + down + along, .col_phases = phases + down + along, .rows = extra_rows,
-                   .pitch = col_high - col_low + extra_cols},
-        .source_plane = q[HO] * q[WO], .target_plane = q[H] * q[W], .weight_group = s.o * s.c * kernel,
-        .weight_row = kernel, .row_low = q[TOP] / q[SH], .row_high = (q[TOP] + q[H] - 1) / q[SH] + 1,
-        .col_low = col_low, .row_step = q[SH] * q[W], .col_step = q[SW], .n_phases = down * along, .phases = phase};
+    *b = (gd_conv_correlation){.dtype = gd_operand(p, 0)->dtype,
+                               .groups = q[GROUPS],
+                               .source_channels = s.o,
+                               .target_channels = s.c,
+                               .source = {.height = q[HO],
+                                          .width = q[WO],
+                                          .split_y = 1,
+                                          .split_x = 1,
+                                          .top = extra_rows,
+                                          .left = extra_cols - col_low,
+                                          .n_row_phases = 1,
+                                          .n_col_phases = 1,
+                                          .row_phases = phases + down + along,
+                                          .col_phases = phases + down + along,
+                                          .rows = extra_rows,
+                                          .pitch = col_high - col_low + extra_cols},
+                               .source_plane = q[HO] * q[WO],
+                               .target_plane = q[H] * q[W],
+                               .weight_group = s.o * s.c * kernel,
+                               .weight_row = kernel,
+                               .row_low = q[TOP] / q[SH],
+                               .row_high = (q[TOP] + q[H] - 1) / q[SH] + 1,
+                               .col_low = col_low,
+                               .row_step = q[SH] * q[W],
+                               .col_step = q[SW],
+                               .n_phases = down * along,
+                               .phases = phase};
     double work = 2.0 * (double)(q[N] * q[O]) * (double)(q[HO] * q[WO]) * (double)(s.c * kernel);
     if ((status = finish_correlation(p, b, q[N], work)) != GD_OK) return status;
 
@@ -241,14 +287,30 @@ int gd_prepare_conv2d_dw(gd_prepare *p) {
     gd_conv_weight *b = gd_prepare_block(p, sizeof *b);
     int64_t *phase = gd_prepare_block(p, sizeof *phase);
     if (b == NULL || phase == NULL) return GD_ERR_MEMORY;
-    *b = (gd_conv_weight){
-        .dtype = gd_operand(p, 0)->dtype,
-        .source = {.height = q[H], .width = q[W], .split_y = 1, .split_x = 1, .top = q[TOP], .left = q[LEFT],
-                   .n_row_phases = 1, .n_col_phases = 1, .row_phases = phase, .col_phases = phase,
-                   .pitch = larger((q[WO] - 1) * q[SW] + (q[KW] - 1) * q[DW] + 1, 1)},
-        .images = positions > 0 ? q[N] : 0, .groups = q[GROUPS], .source_channels = s.c, .result_channels = s.o,
-        .source_plane = q[H] * q[W], .result_plane = positions, .kernel_rows = q[KH], .kernel_cols = q[KW],
-        .tap_col = q[DW], .result_rows = q[HO], .result_cols = q[WO], .row_stride = q[SH]};
+    *b = (gd_conv_weight){.dtype = gd_operand(p, 0)->dtype,
+                          .source = {.height = q[H],
+                                     .width = q[W],
+                                     .split_y = 1,
+                                     .split_x = 1,
+                                     .top = q[TOP],
+                                     .left = q[LEFT],
+                                     .n_row_phases = 1,
+                                     .n_col_phases = 1,
+                                     .row_phases = phase,
+                                     .col_phases = phase,
+                                     .pitch = larger((q[WO] - 1) * q[SW] + (q[KW] - 1) * q[DW] + 1, 1)},
+                          .images = positions > 0 ? q[N] : 0,
+                          .groups = q[GROUPS],
+                          .source_channels = s.c,
+                          .result_channels = s.o,
+                          .source_plane = q[H] * q[W],
+                          .result_plane = positions,
+                          .kernel_rows = q[KH],
+                          .kernel_cols = q[KW],
+                          .tap_col = q[DW],
+                          .result_rows = q[HO],
+                          .result_cols = q[WO],
+                          .row_stride = q[SH]};
     b->tap_row = q[DH] * b->source.pitch;
 
     /* parts: blocks of 32 results, then of channels while a block still has 128 taps */
@@ -263,7 +325,7 @@ int gd_prepare_conv2d_dw(gd_prepare *p) {
     p->parts = b->groups * b->result_blocks * b->channel_blocks;
 
     /* bands of a large image, several small images at once */
-    int64_t spread = larger(b->channel_step * b->source.pitch * q[SH], b->lanes * q[WO]) * item;   /* bytes a row */
+    int64_t spread = larger(b->channel_step * b->source.pitch * q[SH], b->lanes * q[WO]) * item; /* bytes a row */
     b->band_rows = larger(smaller((int64_t)(BAND_BYTES / (double)larger(spread, 1)), q[HO]), 1);
     b->bands = ceiling(q[HO], b->band_rows);
     b->source.rows = (b->band_rows - 1) * q[SH] + (q[KH] - 1) * q[DH] + 1;
@@ -271,8 +333,8 @@ int gd_prepare_conv2d_dw(gd_prepare *p) {
     if (image > LARGEST_BAND) return gd_prepare_fail(p, GD_ERR_SHAPE, -1, image);
     b->image_step = 1;
     if (b->bands == 1 && positions > 0)
-        b->image_step = larger(smaller(smaller(512 / positions, (int64_t)(BAND_BYTES / (double)(image * b->channel_step))),
-                                       q[N]), 1);
+        b->image_step = larger(
+            smaller(smaller(512 / positions, (int64_t)(BAND_BYTES / (double)(image * b->channel_step))), q[N]), 1);
     int64_t columns = b->image_step * b->band_rows * q[WO], elements = b->image_step * b->channel_step;
     if (elements * image > LARGEST_BAND || columns * b->lanes > LARGEST_BAND)
         return gd_prepare_fail(p, GD_ERR_SHAPE, -1, elements);
@@ -346,7 +408,7 @@ static int64_t list_vectors(const gd_conv_correlation *b, const gd_conv_phase *p
             int64_t end = i + lanes < length ? i + lanes : length;
             for (int64_t at = i; at < end;) {
                 int64_t count = n_cols - col;
-                if (count <= 0) {           /* between rows */
+                if (count <= 0) { /* between rows */
                     int64_t skip = pitch - col < end - at ? pitch - col : end - at;
                     at += skip;
                     col += skip;
@@ -375,7 +437,7 @@ static int64_t list_vectors(const gd_conv_correlation *b, const gd_conv_phase *p
 
 static int correlate(const gd_call *call) {
     const gd_conv_correlation *b = call->block;
-    if (b == NULL) return GD_OK;    /* no results */
+    if (b == NULL) return GD_OK; /* no results */
     if (b->dtype == GD_F32) correlate_f32(b, call);
     else correlate_f64(b, call);
     return GD_OK;

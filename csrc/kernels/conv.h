@@ -38,16 +38,16 @@ typedef struct {
 typedef struct {
     int dtype;
     gd_conv_source source;
-    int64_t groups, source_channels, target_channels;       /* channels of one group */
-    int64_t source_plane, target_plane;                     /* elements of a channel */
-    int64_t weight_group, weight_row;                       /* from a group, a channel of the target, to the next */
-    int64_t row_low, row_high, col_low, band_rows, bands;   /* of all phases */
+    int64_t groups, source_channels, target_channels;     /* channels of one group */
+    int64_t source_plane, target_plane;                   /* elements of a channel */
+    int64_t weight_group, weight_row;                     /* from a group, a channel of the target, to the next */
+    int64_t row_low, row_high, col_low, band_rows, bands; /* of all phases */
     int64_t row_step, col_step;
     int64_t n_phases;
     const gd_conv_phase *phases;
     int64_t units, part_units, channel_step, channel_blocks; /* a unit is one image's group's band */
-    int64_t vectors_at, pieces_at;                          /* bytes into the scratch */
-    int result;                                             /* operand */
+    int64_t vectors_at, pieces_at;                           /* bytes into the scratch */
+    int result;                                              /* operand */
     gd_epilogue epilogue;
 } gd_conv_correlation;
 
@@ -57,13 +57,13 @@ typedef struct {
     gd_conv_source source;
     int64_t images, groups, source_channels, result_channels;
     int64_t source_plane, result_plane;
-    int64_t kernel_rows, kernel_cols, tap_row, tap_col;     /* from a tap of the kernel to the next, in the band */
+    int64_t kernel_rows, kernel_cols, tap_row, tap_col; /* from a tap of the kernel to the next, in the band */
     int64_t result_rows, result_cols, band_rows, bands, image_step;
     int64_t row_stride;
-    int64_t n_taps;                                         /* of a whole band, or of image_step images */
+    int64_t n_taps; /* of a whole band, or of image_step images */
     const gd_conv_tap *taps;
     int64_t channel_step, channel_blocks, result_step, result_blocks, lanes;
-    int64_t results_at, sums_at;                            /* bytes into the scratch */
+    int64_t results_at, sums_at; /* bytes into the scratch */
 } gd_conv_weight;
 
 #endif

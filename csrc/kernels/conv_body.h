@@ -20,39 +20,37 @@ static inline __attribute__((always_inline)) void NAME(block)(const int rows, co
     const T *row[ROWS], *col[VECTORS];
     UNROLL for (int r = 0; r < rows; r++) row[r] = a[r];
     UNROLL for (int v = 0; v < vecs; v++) col[v] = b[v];
-    UNROLL for (int r = 0; r < rows; r++)
-        UNROLL for (int v = 0; v < vecs; v++) sum[r][v] = (VECTOR){0};
+    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vecs; v++) sum[r][v] = (VECTOR){0};
     for (const gd_conv_tap *end = taps + n; taps < end; taps++) {
         int64_t at = taps->a, from = taps->b;
         VECTOR line[VECTORS];
         UNROLL for (int v = 0; v < vecs; v++) line[v] = *(const VECTOR *)(col[v] + from);
-        UNROLL for (int r = 0; r < rows; r++)
-            UNROLL for (int v = 0; v < vecs; v++) sum[r][v] += row[r][at] * line[v];
+        UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vecs; v++) sum[r][v] += row[r][at] * line[v];
     }
-    UNROLL for (int r = 0; r < rows; r++)
-        UNROLL for (int v = 0; v < vecs; v++) *(VECTOR *)(tile + r * WIDTH + v * LANES) = sum[r][v];
+    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vecs; v++) *
+        (VECTOR *)(tile + r * WIDTH + v * LANES) = sum[r][v];
 }
 
 typedef void (*NAME(block_fn))(int64_t, const gd_conv_tap *, const T *const *, const T *const *, T *);
-#define DEFINE_BLOCK(rows, vecs)                                                                              \
-    static void NAME(block_##rows##_##vecs)(int64_t n, const gd_conv_tap *taps, const T *const *a,            \
-                                            const T *const *b, T *tile) {                                     \
-        NAME(block)(rows, vecs, n, taps, a, b, tile);                                                         \
+#define DEFINE_BLOCK(rows, vecs)                                                                                      \
+    static void NAME(block_##rows##_##vecs)(int64_t n, const gd_conv_tap *taps, const T *const *a, const T *const *b, \
+                                            T *tile) {                                                                \
+        NAME(block)(rows, vecs, n, taps, a, b, tile);                                                                 \
     }
 #if ROWS == 8
-DEFINE_BLOCK(8, 1) DEFINE_BLOCK(8, 2) DEFINE_BLOCK(8, 3)
+DEFINE_BLOCK(8, 1)
+DEFINE_BLOCK(8, 2) DEFINE_BLOCK(8, 3)
 #endif
-DEFINE_BLOCK(4, 1) DEFINE_BLOCK(4, 2) DEFINE_BLOCK(4, 3)
-DEFINE_BLOCK(2, 1) DEFINE_BLOCK(2, 2) DEFINE_BLOCK(2, 3)
-DEFINE_BLOCK(1, 1) DEFINE_BLOCK(1, 2) DEFINE_BLOCK(1, 3)
+    DEFINE_BLOCK(4, 1) DEFINE_BLOCK(4, 2) DEFINE_BLOCK(4, 3) DEFINE_BLOCK(2, 1) DEFINE_BLOCK(2, 2) DEFINE_BLOCK(2, 3)
+        DEFINE_BLOCK(1, 1) DEFINE_BLOCK(1, 2) DEFINE_BLOCK(1, 3)
 
-/* by log2(rows) and vectors - 1 */
-static const NAME(block_fn) NAME(blocks)[][VECTORS] = {
-    {NAME(block_1_1), NAME(block_1_2), NAME(block_1_3)},
-    {NAME(block_2_1), NAME(block_2_2), NAME(block_2_3)},
-    {NAME(block_4_1), NAME(block_4_2), NAME(block_4_3)},
+    /* by log2(rows) and vectors - 1 */
+    static const NAME(block_fn) NAME(blocks)[][VECTORS] = {
+        {NAME(block_1_1), NAME(block_1_2), NAME(block_1_3)},
+        {NAME(block_2_1), NAME(block_2_2), NAME(block_2_3)},
+        {NAME(block_4_1), NAME(block_4_2), NAME(block_4_3)},
 #if ROWS == 8
-    {NAME(block_8_1), NAME(block_8_2), NAME(block_8_3)},
+        {NAME(block_8_1), NAME(block_8_2), NAME(block_8_3)},
 #endif
 };
 
@@ -65,7 +63,8 @@ static inline int NAME(block_rows)(int64_t left, int *which) {
 
 /* how many vectors to take next, so that blocks come out alike: 4 are 2 and 2 */
 static inline int NAME(block_vectors)(int64_t left) {
-    return left <= VECTORS ? (int)left : (int)((left + (left + VECTORS - 1) / VECTORS - 1) / ((left + VECTORS - 1) / VECTORS));
+    return left <= VECTORS ? (int)left
+                           : (int)((left + (left + VECTORS - 1) / VECTORS - 1) / ((left + VECTORS - 1) / VECTORS));
 }
 
 /* n elements, few of them: a call to memcpy would cost more than the copy */
@@ -76,12 +75,11 @@ static inline void NAME(copy)(T *to, const T *from, int64_t n) {
         *(VECTOR *)(to + n - LANES) = *(const VECTOR *)(from + n - LANES);
         return;
     }
-    UNROLL for (int64_t part = LANES / 2; part > 0; part /= 2)
-        if (n & part) {
-            memcpy(to, from, (size_t)part * sizeof(T));
-            to += part;
-            from += part;
-        }
+    UNROLL for (int64_t part = LANES / 2; part > 0; part /= 2) if (n & part) {
+        memcpy(to, from, (size_t)part * sizeof(T));
+        to += part;
+        from += part;
+    }
 }
 
 /* `channels` channels of an image from row q0 of the band on; the next channel of the band lies `step` further. The
@@ -90,7 +88,8 @@ static void NAME(gather)(const gd_conv_source *s, const T *image, int64_t channe
                          int64_t step) {
     for (int64_t f = 0; f < s->n_row_phases; f++) {
         /* rows i of the band in first..last-1 lie in the image */
-        int64_t y0 = q0 * s->split_y + s->row_phases[f] - s->top, first = y0 < 0 ? (-y0 + s->split_y - 1) / s->split_y : 0;
+        int64_t y0 = q0 * s->split_y + s->row_phases[f] - s->top,
+                first = y0 < 0 ? (-y0 + s->split_y - 1) / s->split_y : 0;
         int64_t last = s->height > y0 ? (s->height - y0 + s->split_y - 1) / s->split_y : 0;
         if (last > s->rows) last = s->rows;
         if (first > last) first = last;
@@ -154,7 +153,7 @@ static void NAME(correlate)(const gd_conv_correlation *b, const gd_call *call) {
     int64_t end = unit + b->part_units < b->units ? unit + b->part_units : b->units;
     memset(band, 0, (size_t)(b->source_channels * step) * sizeof(T));
     for (; unit < end; unit++) {
-        int64_t entry = unit / b->bands, group = entry % b->groups;     /* entry: image and group */
+        int64_t entry = unit / b->bands, group = entry % b->groups; /* entry: image and group */
         int64_t q0 = b->row_low + unit % b->bands * b->band_rows;
         int64_t q1 = q0 + b->band_rows < b->row_high ? q0 + b->band_rows : b->row_high;
         const T *image = (const T *)call->operands[0] + entry * b->source_channels * b->source_plane;
@@ -195,7 +194,7 @@ static void NAME(transpose)(const T *from, int64_t channels, int64_t plane, int6
     int64_t c = 0;
     for (; c + SQUARE <= channels && positions >= SQUARE; c += SQUARE)
         for (int64_t next = 0; next < positions; next += SQUARE) {
-            int64_t p = next + SQUARE <= positions ? next : positions - SQUARE;   /* the last goes back over some */
+            int64_t p = next + SQUARE <= positions ? next : positions - SQUARE; /* the last goes back over some */
             NAME(gd_transpose)(from + c * plane + p, plane, to + p * lanes + c, lanes);
         }
     for (; c < channels; c++)
@@ -210,7 +209,8 @@ static void NAME(weight)(const gd_conv_weight *b, const gd_call *call) {
     int64_t channels = b->source_channels - first < b->channel_step ? b->source_channels - first : b->channel_step;
     int64_t result = rest % b->result_blocks * b->result_step, group = rest / b->result_blocks;
     int64_t n_results = b->result_channels - result < b->result_step ? b->result_channels - result : b->result_step;
-    int64_t kernel = b->kernel_rows * b->kernel_cols, n_rows = channels * kernel, n_vectors = (n_results + LANES - 1) / LANES;
+    int64_t kernel = b->kernel_rows * b->kernel_cols, n_rows = channels * kernel,
+            n_vectors = (n_results + LANES - 1) / LANES;
     int64_t image_elements = s->rows * s->pitch, band_step = b->image_step * image_elements;
     memset(sums, 0, (size_t)(n_rows * b->lanes) * sizeof(T));
     memset(band, 0, (size_t)(channels * band_step) * sizeof(T));
@@ -252,7 +252,8 @@ static void NAME(weight)(const gd_conv_weight *b, const gd_call *call) {
             }
         }
     for (int64_t o = 0; o < n_results; o++) {
-        T *to = (T *)call->operands[2] + ((group * b->result_channels + result + o) * b->source_channels + first) * kernel;
+        T *to =
+            (T *)call->operands[2] + ((group * b->result_channels + result + o) * b->source_channels + first) * kernel;
         for (int64_t k = 0; k < n_rows; k++) to[k] = sums[k * b->lanes + o];
     }
 }

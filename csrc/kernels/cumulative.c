@@ -27,7 +27,8 @@ int gd_prepare_cumulative(gd_prepare *p) {
     p->may_alias[0] = (int8_t)gd_params_same(p, 0, 1);
     cumulative_block *b = gd_prepare_block(p, sizeof *b);
     if (b == NULL) return GD_ERR_MEMORY;
-    *b = (cumulative_block){w[0], w[1], w[2], gd_params_parts(w[0] * w[1] * w[2], w[0]), dtype, (int)kind, (int)reverse};
+    *b =
+        (cumulative_block){w[0], w[1], w[2], gd_params_parts(w[0] * w[1] * w[2], w[0]), dtype, (int)kind, (int)reverse};
     p->parts = b->parts;
     p->block = b;
     return GD_OK;
@@ -41,32 +42,32 @@ int gd_prepare_cumulative(gd_prepare *p) {
 #define MIN(T, U, run, x) ((x) < (run) || (x) != (x) ? (x) : (run))
 
 /* rows carry the run in a register; where inner is more than 1, line after line of it */
-#define PASS(T, U, STEP)                                                                               \
-    for (int64_t o = first; o < last; o++) {                                                           \
-        const T *x = (const T *)call->operands[0] + o * b->axis * b->inner + start;                    \
-        T *y = (T *)call->operands[1] + o * b->axis * b->inner + start;                                \
-        if (b->inner == 1) {                                                                           \
-            T run = *y = *x;                                                                           \
-            for (int64_t a = 1; a < b->axis; a++) {                                                    \
-                x += step, y += step;                                                                  \
-                *y = run = STEP(T, U, run, *x);                                                        \
-            }                                                                                          \
-        } else {                                                                                       \
-            for (int64_t n = 0; n < b->inner; n++) y[n] = x[n];                                        \
-            for (int64_t a = 1; a < b->axis; a++) {                                                    \
-                const T *before = y;                                                                   \
-                x += step, y += step;                                                                  \
-                for (int64_t n = 0; n < b->inner; n++) y[n] = STEP(T, U, before[n], x[n]);             \
-            }                                                                                          \
-        }                                                                                              \
+#define PASS(T, U, STEP)                                                                   \
+    for (int64_t o = first; o < last; o++) {                                               \
+        const T *x = (const T *)call->operands[0] + o * b->axis * b->inner + start;        \
+        T *y = (T *)call->operands[1] + o * b->axis * b->inner + start;                    \
+        if (b->inner == 1) {                                                               \
+            T run = *y = *x;                                                               \
+            for (int64_t a = 1; a < b->axis; a++) {                                        \
+                x += step, y += step;                                                      \
+                *y = run = STEP(T, U, run, *x);                                            \
+            }                                                                              \
+        } else {                                                                           \
+            for (int64_t n = 0; n < b->inner; n++) y[n] = x[n];                            \
+            for (int64_t a = 1; a < b->axis; a++) {                                        \
+                const T *before = y;                                                       \
+                x += step, y += step;                                                      \
+                for (int64_t n = 0; n < b->inner; n++) y[n] = STEP(T, U, before[n], x[n]); \
+            }                                                                              \
+        }                                                                                  \
     }
 
-#define RUN(T, U)                                        \
-    switch (b->kind) {                                   \
-    case GD_REDUCE_sum: PASS(T, U, SUM) break;           \
-    case GD_REDUCE_prod: PASS(T, U, PROD) break;         \
-    case GD_REDUCE_max: PASS(T, U, MAX) break;           \
-    default: PASS(T, U, MIN)                             \
+#define RUN(T, U)                                \
+    switch (b->kind) {                           \
+    case GD_REDUCE_sum: PASS(T, U, SUM) break;   \
+    case GD_REDUCE_prod: PASS(T, U, PROD) break; \
+    case GD_REDUCE_max: PASS(T, U, MAX) break;   \
+    default: PASS(T, U, MIN)                     \
     }
 
 int GD_ISA_NAME(gd_k_cumulative)(const gd_call *call) {

@@ -12,15 +12,18 @@
 enum { GD_EPILOGUE_WORDS = 4 };
 
 typedef struct {
-    int64_t operand, offset, stride;    /* of the bias; operand -1: none */
-    gd_micro_fn act;                    /* or NULL */
+    int64_t operand, offset, stride; /* of the bias; operand -1: none */
+    gd_micro_fn act;                 /* or NULL */
 } gd_epilogue;
 
 #ifdef GD_PREPARE
 
 /* reads the words from payload word `at` on; checks that the bias has `channels` elements */
 static inline int gd_epilogue_read(gd_prepare *p, int64_t at, int dtype, int64_t channels, gd_epilogue *e) {
-    static const struct { int arity; char result; } micros[] = {
+    static const struct {
+        int arity;
+        char result;
+    } micros[] = {
 #define X(name, arity, kinds, result, scalars) {arity, #result[0]},
 #include "microop.def"
 #undef X

@@ -30,8 +30,8 @@ static int prepare(gd_prepare *p, int along, int scatters) {
         return status;
     indexing_block *b = gd_prepare_block(p, sizeof *b);
     if (b == NULL) return GD_ERR_MEMORY;
-    *b = (indexing_block){outer, axis, inner, n_idx, 1, gd_operand(p, whole)->dtype, gd_operand(p, index)->dtype,
-                          p->n_reads == 3};
+    *b = (indexing_block){
+        outer, axis, inner, n_idx, 1, gd_operand(p, whole)->dtype, gd_operand(p, index)->dtype, p->n_reads == 3};
     if (gd_operand(p, picked)->dtype != b->dtype) return gd_prepare_fail(p, GD_ERR_TYPE, -1, b->dtype);
     if (b->has_base) {
         if ((status = gd_params_operand(p, 2, 1 << b->dtype, outer, axis, inner)) != GD_OK) return status;
@@ -41,8 +41,7 @@ static int prepare(gd_prepare *p, int along, int scatters) {
     if (!along)
         b->parts = scatters ? gd_params_parts(outer * (axis + n_idx) * inner, outer + inner)
                             : gd_params_parts(outer * n_idx * inner, outer * inner);
-    else if (scatters)
-        b->parts = gd_params_parts(outer * (axis + n_idx) * inner, n_idx > 0 ? 1 + axis / n_idx : 64);
+    else if (scatters) b->parts = gd_params_parts(outer * (axis + n_idx) * inner, n_idx > 0 ? 1 + axis / n_idx : 64);
     p->parts = b->parts;
     p->block = b;
     return GD_OK;
@@ -89,13 +88,14 @@ int GD_ISA_NAME(gd_k_take)(const gd_call *call) {
     int status = check(b, indices, b->n_idx, call->fault);
     if (status != GD_OK) return status;
     int64_t item = gd_item_bytes(b->dtype), line = b->inner * item, lines = b->outer * b->n_idx;
-    int64_t first = gd_params_start(lines, call->part, b->parts), last = gd_params_start(lines, call->part + 1, b->parts);
+    int64_t first = gd_params_start(lines, call->part, b->parts),
+            last = gd_params_start(lines, call->part + 1, b->parts);
     for (int64_t l = first; l < last;) {
         int64_t o = l / b->n_idx, i = l % b->n_idx, end = last - l < b->n_idx - i ? i + last - l : b->n_idx;
         const char *from = x + o * b->axis * line;
         char *to = y + l * line;
         l += end - i;
-        switch (line) {   /* single elements: sizes the compiler can move in a register */
+        switch (line) { /* single elements: sizes the compiler can move in a register */
         case 1:
             for (; i < end; i++, to += 1) *to = from[index_at(indices, b->index_dtype, i, b->axis)];
             break;
@@ -118,14 +118,14 @@ int GD_ISA_NAME(gd_k_take_along)(const gd_call *call) {
     const void *indices = call->operands[1];
     int status = check(b, indices, b->outer * b->n_idx * b->inner, call->fault);
     if (status != GD_OK) return status;
-#define GATHER(T)                                                                                                \
-    {                                                                                                            \
-        const T *x = call->operands[0];                                                                          \
-        T *y = call->operands[2];                                                                                \
-        for (int64_t o = 0, k = 0; o < b->outer; o++, x += b->axis * b->inner)                                   \
-            for (int64_t i = 0; i < b->n_idx; i++)                                                               \
-                for (int64_t n = 0; n < b->inner; n++, k++)                                                      \
-                    y[k] = x[index_at(indices, b->index_dtype, k, b->axis) * b->inner + n];                      \
+#define GATHER(T)                                                                           \
+    {                                                                                       \
+        const T *x = call->operands[0];                                                     \
+        T *y = call->operands[2];                                                           \
+        for (int64_t o = 0, k = 0; o < b->outer; o++, x += b->axis * b->inner)              \
+            for (int64_t i = 0; i < b->n_idx; i++)                                          \
+                for (int64_t n = 0; n < b->inner; n++, k++)                                 \
+                    y[k] = x[index_at(indices, b->index_dtype, k, b->axis) * b->inner + n]; \
     }
     switch (gd_item_bytes(b->dtype)) {
     case 1: GATHER(uint8_t) break;
@@ -142,19 +142,17 @@ static void begin(const indexing_block *b, const gd_call *call, int64_t first, i
     char *y = (char *)call->operands[b->has_base ? 3 : 2] + first * item;
     size_t bytes = (size_t)((last - first) * item);
     const char *base = b->has_base ? (const char *)call->operands[2] + first * item : NULL;
-    if (base == NULL)
-        memset(y, 0, bytes);
-    else if (base != y)
-        memcpy(y, base, bytes);
+    if (base == NULL) memset(y, 0, bytes);
+    else if (base != y) memcpy(y, base, bytes);
 }
 
 /* integers wrap around: sums are taken in the unsigned type U */
-#define FOR_NUMBERS(BODY)                          \
-    switch (b->dtype) {                            \
-    case GD_F32: BODY(float, float) break;         \
-    case GD_F64: BODY(double, double) break;       \
-    case GD_I32: BODY(int32_t, uint32_t) break;    \
-    default: BODY(int64_t, uint64_t)               \
+#define FOR_NUMBERS(BODY)                       \
+    switch (b->dtype) {                         \
+    case GD_F32: BODY(float, float) break;      \
+    case GD_F64: BODY(double, double) break;    \
+    case GD_I32: BODY(int32_t, uint32_t) break; \
+    default: BODY(int64_t, uint64_t)            \
     }
 
 int GD_ISA_NAME(gd_k_take_vjp)(const gd_call *call) {
@@ -163,20 +161,21 @@ int GD_ISA_NAME(gd_k_take_vjp)(const gd_call *call) {
     int status = check(b, indices, b->n_idx, call->fault);
     if (status != GD_OK) return status;
     int64_t lines = b->outer * b->axis;
-    int64_t first = gd_params_start(lines, call->part, b->parts), last = gd_params_start(lines, call->part + 1, b->parts);
+    int64_t first = gd_params_start(lines, call->part, b->parts),
+            last = gd_params_start(lines, call->part + 1, b->parts);
     begin(b, call, first * b->inner, last * b->inner);
-#define SCATTER(T, U)                                                                                            \
-    for (int64_t l = first; l < last;) {   /* the part's range of the axis, one outer index at a time */         \
-        int64_t o = l / b->axis, low = l % b->axis, high = last - l < b->axis - low ? low + last - l : b->axis;  \
-        const T *g = (const T *)call->operands[1] + o * b->n_idx * b->inner;                                     \
-        T *y = (T *)call->operands[b->has_base ? 3 : 2] + o * b->axis * b->inner;                                \
-        for (int64_t i = 0; i < b->n_idx; i++, g += b->inner) {                                                  \
-            int64_t at = index_at(indices, b->index_dtype, i, b->axis);                                          \
-            if (at < low || at >= high) continue;                                                                \
-            T *to = y + at * b->inner;                                                                           \
-            for (int64_t n = 0; n < b->inner; n++) to[n] = (T)((U)to[n] + (U)g[n]);                              \
-        }                                                                                                        \
-        l += high - low;                                                                                         \
+#define SCATTER(T, U)                                                                                           \
+    for (int64_t l = first; l < last;) { /* the part's range of the axis, one outer index at a time */          \
+        int64_t o = l / b->axis, low = l % b->axis, high = last - l < b->axis - low ? low + last - l : b->axis; \
+        const T *g = (const T *)call->operands[1] + o * b->n_idx * b->inner;                                    \
+        T *y = (T *)call->operands[b->has_base ? 3 : 2] + o * b->axis * b->inner;                               \
+        for (int64_t i = 0; i < b->n_idx; i++, g += b->inner) {                                                 \
+            int64_t at = index_at(indices, b->index_dtype, i, b->axis);                                         \
+            if (at < low || at >= high) continue;                                                               \
+            T *to = y + at * b->inner;                                                                          \
+            for (int64_t n = 0; n < b->inner; n++) to[n] = (T)((U)to[n] + (U)g[n]);                             \
+        }                                                                                                       \
+        l += high - low;                                                                                        \
     }
     FOR_NUMBERS(SCATTER)
 #undef SCATTER
@@ -184,21 +183,21 @@ int GD_ISA_NAME(gd_k_take_vjp)(const gd_call *call) {
 }
 
 /* indices of either type; what lies in one outer index is begun and done with while it is in cache */
-#define DEFINE_SPREAD(name, T, U, I)                                                                                \
-    static void name(const indexing_block *b, const gd_call *call, int64_t first, int64_t last) {                   \
-        int64_t axis = b->axis, inner = b->inner, n_idx = b->n_idx, k = first * n_idx * inner;                      \
-        const I *indices = call->operands[0];                                                                       \
-        const T *g = call->operands[1];                                                                             \
-        T *y = (T *)call->operands[b->has_base ? 3 : 2] + first * axis * inner;                                     \
-        for (int64_t o = first; o < last; o++, y += axis * inner) {                                                 \
-            begin(b, call, o * axis * inner, (o + 1) * axis * inner);                                               \
-            for (int64_t i = 0; i < n_idx; i++)                                                                     \
-                for (int64_t n = 0; n < inner; n++, k++) {                                                          \
-                    int64_t at = indices[k];                                                                        \
-                    T *to = y + (at < 0 ? at + axis : at) * inner + n;                                              \
-                    *to = (T)((U)*to + (U)g[k]);                                                                    \
-                }                                                                                                   \
-        }                                                                                                           \
+#define DEFINE_SPREAD(name, T, U, I)                                                              \
+    static void name(const indexing_block *b, const gd_call *call, int64_t first, int64_t last) { \
+        int64_t axis = b->axis, inner = b->inner, n_idx = b->n_idx, k = first * n_idx * inner;    \
+        const I *indices = call->operands[0];                                                     \
+        const T *g = call->operands[1];                                                           \
+        T *y = (T *)call->operands[b->has_base ? 3 : 2] + first * axis * inner;                   \
+        for (int64_t o = first; o < last; o++, y += axis * inner) {                               \
+            begin(b, call, o * axis * inner, (o + 1) * axis * inner);                             \
+            for (int64_t i = 0; i < n_idx; i++)                                                   \
+                for (int64_t n = 0; n < inner; n++, k++) {                                        \
+                    int64_t at = indices[k];                                                      \
+                    T *to = y + (at < 0 ? at + axis : at) * inner + n;                            \
+                    *to = (T)((U) * to + (U)g[k]);                                                \
+                }                                                                                 \
+        }                                                                                         \
     }
 DEFINE_SPREAD(spread_f32_i32, float, float, int32_t)
 DEFINE_SPREAD(spread_f32_i64, float, float, int64_t)

@@ -30,11 +30,11 @@
 
 typedef struct {
     const gd_blas *blas;
-    int64_t batch, per_part;    /* matrices, matrices of a part */
-    int m, n, k;                /* rows and columns of a, columns of b */
+    int64_t batch, per_part; /* matrices, matrices of a part */
+    int m, n, k;             /* rows and columns of a, columns of b */
     int lower, transpose, unit, full, logarithm;
     int is_f64;
-    int lwork, liwork;          /* LAPACK's workspace, in elements */
+    int lwork, liwork; /* LAPACK's workspace, in elements */
 } lapack_block;
 
 static inline int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -163,7 +163,7 @@ int gd_prepare_qr(gd_prepare *p) {
         b->blas->s.orglq(&b->n, &b->m, &b->n, &product, &b->n, &product, &product, &query, &info);
         lwork = answer(factor > product ? factor : product);
     }
-    return set_work(p, b, lwork, 0, b->n);   /* and the reflectors' factors */
+    return set_work(p, b, lwork, 0, b->n); /* and the reflectors' factors */
 }
 
 int gd_prepare_eigh(gd_prepare *p) {
@@ -217,7 +217,7 @@ int gd_prepare_svd(gd_prepare *p) {
 #else
 
 /* runs body for each matrix of the call's part, number i */
-#define GD_EACH_MATRIX(call, b)                                                                                        \
+#define GD_EACH_MATRIX(call, b) \
     for (int64_t i = (call)->part * (b)->per_part, end_ = lesser((b)->batch, i + (b)->per_part); i < end_; i++)
 
 static int pivots_fit(const int *pivots, int n, gd_fault *fault) {
@@ -240,10 +240,10 @@ static int pivots_fit(const int *pivots, int n, gd_fault *fault) {
 #define R d
 #include "lapack_body.h"
 
-#define GD_LAPACK_KERNEL(name)                                                                                         \
-    int GD_ISA_NAME(gd_k_##name)(const gd_call *call) {                                                                \
-        const lapack_block *b = call->block;                                                                           \
-        return b->is_f64 ? name##_f64(call, b) : name##_f32(call, b);                                                  \
+#define GD_LAPACK_KERNEL(name)                                        \
+    int GD_ISA_NAME(gd_k_##name)(const gd_call *call) {               \
+        const lapack_block *b = call->block;                          \
+        return b->is_f64 ? name##_f64(call, b) : name##_f32(call, b); \
     }
 
 GD_LAPACK_KERNEL(cholesky)

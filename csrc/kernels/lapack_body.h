@@ -96,15 +96,15 @@ static int NAMED(lu_solve)(const gd_call *call, const lapack_block *b) {
         if (right == 0) continue;
         if (b->transpose) {
             NAMED(swap_rows)(x, pivots, n, k, 0);
-            b->blas->R.trsm(GD_BLAS_ROW_MAJOR, GD_BLAS_LEFT, GD_BLAS_UPPER, GD_BLAS_TRANSPOSED, GD_BLAS_UNIT_DIAGONAL, n, k,
-                            1, f, n, x, k);
-            b->blas->R.trsm(GD_BLAS_ROW_MAJOR, GD_BLAS_LEFT, GD_BLAS_LOWER, GD_BLAS_TRANSPOSED, GD_BLAS_ANY_DIAGONAL, n, k,
-                            1, f, n, x, k);
+            b->blas->R.trsm(GD_BLAS_ROW_MAJOR, GD_BLAS_LEFT, GD_BLAS_UPPER, GD_BLAS_TRANSPOSED, GD_BLAS_UNIT_DIAGONAL,
+                            n, k, 1, f, n, x, k);
+            b->blas->R.trsm(GD_BLAS_ROW_MAJOR, GD_BLAS_LEFT, GD_BLAS_LOWER, GD_BLAS_TRANSPOSED, GD_BLAS_ANY_DIAGONAL, n,
+                            k, 1, f, n, x, k);
         } else {
-            b->blas->R.trsm(GD_BLAS_ROW_MAJOR, GD_BLAS_LEFT, GD_BLAS_LOWER, GD_BLAS_PLAIN, GD_BLAS_ANY_DIAGONAL, n, k, 1, f,
-                            n, x, k);
-            b->blas->R.trsm(GD_BLAS_ROW_MAJOR, GD_BLAS_LEFT, GD_BLAS_UPPER, GD_BLAS_PLAIN, GD_BLAS_UNIT_DIAGONAL, n, k, 1, f,
-                            n, x, k);
+            b->blas->R.trsm(GD_BLAS_ROW_MAJOR, GD_BLAS_LEFT, GD_BLAS_LOWER, GD_BLAS_PLAIN, GD_BLAS_ANY_DIAGONAL, n, k,
+                            1, f, n, x, k);
+            b->blas->R.trsm(GD_BLAS_ROW_MAJOR, GD_BLAS_LEFT, GD_BLAS_UPPER, GD_BLAS_PLAIN, GD_BLAS_UNIT_DIAGONAL, n, k,
+                            1, f, n, x, k);
             NAMED(swap_rows)(x, pivots, n, k, 1);
         }
     }
@@ -200,7 +200,8 @@ static int NAMED(svd)(const gd_call *call, const lapack_block *b) {
         memcpy(a, (const T *)call->operands[0] + i * size, (size_t)size * sizeof(T));
         int finite = NAMED(all_finite)(a, size);
         if (finite)
-            b->blas->R.gesdd(b->full ? "A" : "S", &n, &m, a, &n, s, vh, &n, u, &ldvt, work, &b->lwork, integers, &info, 1);
+            b->blas->R.gesdd(b->full ? "A" : "S", &n, &m, a, &n, s, vh, &n, u, &ldvt, work, &b->lwork, integers, &info,
+                             1);
         if (!finite || info != 0) {
             NAMED(fill_nan)(u, u_size);
             NAMED(fill_nan)(s, b->k);

@@ -15,20 +15,20 @@
 #include "strided.h"
 
 enum { OPERAND_A, OPERAND_B, OPERAND_C };
-enum { ROUTE_OWN, ROUTE_GEMM, ROUTE_COLUMN, ROUTE_ROW, ROUTE_INTEGER };   /* column, row: matrix times vector */
+enum { ROUTE_OWN, ROUTE_GEMM, ROUTE_COLUMN, ROUTE_ROW, ROUTE_INTEGER }; /* column, row: matrix times vector */
 
 typedef struct {
     int64_t operand, offset, row, col;
-    int64_t *batch;                     /* strides */
+    int64_t *batch; /* strides */
 } matmul_view;
 
 typedef struct {
     int dtype, route, accumulate;
     int64_t n_batch, *batch_dims, entries;
     int64_t m, n, k;
-    int64_t m_step, n_step, blocks;     /* of one entry: blocks of so many rows and columns */
-    int64_t part_units;                 /* blocks of all entries, in one part */
-    int transposed[2];                  /* A and B as the BLAS sees them */
+    int64_t m_step, n_step, blocks; /* of one entry: blocks of so many rows and columns */
+    int64_t part_units;             /* blocks of all entries, in one part */
+    int transposed[2];              /* A and B as the BLAS sees them */
     int64_t leading[2];
     double alpha;
     matmul_view view[3];
@@ -38,8 +38,16 @@ typedef struct {
 
 static inline gd_product product_of(const matmul_block *b, int64_t m, int64_t n) {
     const matmul_view *v = b->view;
-    return (gd_product){m, n, b->k, v[OPERAND_A].row, v[OPERAND_A].col, v[OPERAND_B].row, v[OPERAND_B].col,
-                        v[OPERAND_C].row, b->alpha, b->accumulate};
+    return (gd_product){m,
+                        n,
+                        b->k,
+                        v[OPERAND_A].row,
+                        v[OPERAND_A].col,
+                        v[OPERAND_B].row,
+                        v[OPERAND_B].col,
+                        v[OPERAND_C].row,
+                        b->alpha,
+                        b->accumulate};
 }
 
 #ifdef GD_PREPARE
@@ -60,9 +68,7 @@ static int lies_for_blas(int64_t rows, int64_t cols, int64_t row, int64_t col, i
 }
 
 /* whether vectors of 64 bytes multiply, and neither factor is a vector */
-static int is_wide(const matmul_block *b) {
-    return b->m > 1 && b->n > 1 && strcmp(gd_isa_current()->name, "v4") == 0;
-}
+static int is_wide(const matmul_block *b) { return b->m > 1 && b->n > 1 && strcmp(gd_isa_current()->name, "v4") == 0; }
 
 /* The core's own code against a call, as measured. With vectors of 64 bytes it is ahead but where rows are few vectors
  * and a rest, unless the product is tiny, or B and it lies by columns. With shorter ones it is so up to about
@@ -191,9 +197,10 @@ int gd_prepare_matmul(gd_prepare *p) {
             return gd_prepare_fail(p, GD_ERR_BOUNDS, at + 1 - w, x->offset);
         if (v == OPERAND_C) {
             if (b->n > 1 && x->col != 1) return gd_prepare_fail(p, GD_ERR_BOUNDS, at + n_batch + 3 - w, x->col);
-            if (!gd_strided_apart(n_batch + 2, dims, strides)) return gd_prepare_fail(p, GD_ERR_ALIAS, at - w, x->operand);
+            if (!gd_strided_apart(n_batch + 2, dims, strides))
+                return gd_prepare_fail(p, GD_ERR_ALIAS, at - w, x->operand);
         }
-        if (dims[n_batch] <= 1) x->row = 0;      /* strides that are never taken decide nothing */
+        if (dims[n_batch] <= 1) x->row = 0; /* strides that are never taken decide nothing */
         if (dims[n_batch + 1] <= 1) x->col = 1;
     }
     int status = gd_epilogue_read(p, at - w, b->dtype, b->n, &b->epilogue);
@@ -224,20 +231,20 @@ int gd_prepare_matmul(gd_prepare *p) {
 #else
 
 /* Products of integers wrap around; rows of C are updated by rows of B. */
-#define DEFINE_INTEGER_PRODUCT(name, T, U)                                                                        \
-    static void name(const gd_product *p, const T *a, const T *b, T *c) {                                         \
-        for (int64_t i = 0; i < p->m; i++) {                                                                      \
-            T *row = c + i * p->c_row;                                                                            \
-            if (!p->accumulate) memset(row, 0, (size_t)p->n * sizeof(T));                                         \
-            for (int64_t d = 0; d < p->k; d++) {                                                                  \
-                U factor = (U)a[i * p->a_row + d * p->a_col];                                                     \
-                const T *from = b + d * p->b_row;                                                                 \
-                if (p->b_col == 1)                                                                                \
-                    for (int64_t j = 0; j < p->n; j++) row[j] = (T)((U)row[j] + factor * (U)from[j]);             \
-                else                                                                                              \
-                    for (int64_t j = 0; j < p->n; j++) row[j] = (T)((U)row[j] + factor * (U)from[j * p->b_col]);  \
-            }                                                                                                     \
-        }                                                                                                         \
+#define DEFINE_INTEGER_PRODUCT(name, T, U)                                                                       \
+    static void name(const gd_product *p, const T *a, const T *b, T *c) {                                        \
+        for (int64_t i = 0; i < p->m; i++) {                                                                     \
+            T *row = c + i * p->c_row;                                                                           \
+            if (!p->accumulate) memset(row, 0, (size_t)p->n * sizeof(T));                                        \
+            for (int64_t d = 0; d < p->k; d++) {                                                                 \
+                U factor = (U)a[i * p->a_row + d * p->a_col];                                                    \
+                const T *from = b + d * p->b_row;                                                                \
+                if (p->b_col == 1)                                                                               \
+                    for (int64_t j = 0; j < p->n; j++) row[j] = (T)((U)row[j] + factor * (U)from[j]);            \
+                else                                                                                             \
+                    for (int64_t j = 0; j < p->n; j++) row[j] = (T)((U)row[j] + factor * (U)from[j * p->b_col]); \
+            }                                                                                                    \
+        }                                                                                                        \
     }
 
 /* bias and activation while the block is in cache */
@@ -260,34 +267,33 @@ int gd_prepare_matmul(gd_prepare *p) {
     }
 
 /* one block of one entry, through whoever multiplies */
-#define DEFINE_FLOAT_BLOCK(name, T, own, gemm, gemv)                                                              \
-    static void name(const matmul_block *b, const gd_product *p, const T *x, const T *y, T *z, void *scratch) {   \
-        int m = (int)p->m, n = (int)p->n, k = (int)p->k;                                                          \
-        int lead_x = (int)b->leading[0], lead_y = (int)b->leading[1];                                             \
-        T alpha = (T)p->alpha, beta = p->accumulate ? 1 : 0;                                                      \
-        switch (b->route) {                                                                                       \
-        case ROUTE_OWN: own(p, x, y, z, scratch); break;                                                          \
-        case ROUTE_GEMM:                                                                                          \
-            b->blas->gemm(GD_BLAS_ROW_MAJOR, b->transposed[0] ? GD_BLAS_TRANSPOSED : GD_BLAS_PLAIN,               \
-                          b->transposed[1] ? GD_BLAS_TRANSPOSED : GD_BLAS_PLAIN, m, n, k, alpha, x, lead_x, y,    \
-                          lead_y, beta, z, m > 1 ? (int)p->c_row : n);                                            \
-            break;                                                                                                \
-        case ROUTE_COLUMN:                                                                                        \
-            if (b->transposed[0])                                                                                 \
-                b->blas->gemv(GD_BLAS_ROW_MAJOR, GD_BLAS_TRANSPOSED, k, m, alpha, x, lead_x, y,                   \
-                              k > 1 ? (int)p->b_row : 1, beta, z, m > 1 ? (int)p->c_row : 1);                     \
-            else                                                                                                  \
-                b->blas->gemv(GD_BLAS_ROW_MAJOR, GD_BLAS_PLAIN, m, k, alpha, x, lead_x, y,                        \
-                              k > 1 ? (int)p->b_row : 1, beta, z, m > 1 ? (int)p->c_row : 1);                     \
-            break;                                                                                                \
-        default:                                                                                                  \
-            if (b->transposed[1])                                                                                 \
-                b->blas->gemv(GD_BLAS_ROW_MAJOR, GD_BLAS_PLAIN, n, k, alpha, y, lead_y, x, (int)p->a_col, beta,   \
-                              z, 1);                                                                              \
-            else                                                                                                  \
-                b->blas->gemv(GD_BLAS_ROW_MAJOR, GD_BLAS_TRANSPOSED, k, n, alpha, y, lead_y, x, (int)p->a_col,    \
-                              beta, z, 1);                                                                        \
-        }                                                                                                         \
+#define DEFINE_FLOAT_BLOCK(name, T, own, gemm, gemv)                                                                   \
+    static void name(const matmul_block *b, const gd_product *p, const T *x, const T *y, T *z, void *scratch) {        \
+        int m = (int)p->m, n = (int)p->n, k = (int)p->k;                                                               \
+        int lead_x = (int)b->leading[0], lead_y = (int)b->leading[1];                                                  \
+        T alpha = (T)p->alpha, beta = p->accumulate ? 1 : 0;                                                           \
+        switch (b->route) {                                                                                            \
+        case ROUTE_OWN: own(p, x, y, z, scratch); break;                                                               \
+        case ROUTE_GEMM:                                                                                               \
+            b->blas->gemm(GD_BLAS_ROW_MAJOR, b->transposed[0] ? GD_BLAS_TRANSPOSED : GD_BLAS_PLAIN,                    \
+                          b->transposed[1] ? GD_BLAS_TRANSPOSED : GD_BLAS_PLAIN, m, n, k, alpha, x, lead_x, y, lead_y, \
+                          beta, z, m > 1 ? (int)p->c_row : n);                                                         \
+            break;                                                                                                     \
+        case ROUTE_COLUMN:                                                                                             \
+            if (b->transposed[0])                                                                                      \
+                b->blas->gemv(GD_BLAS_ROW_MAJOR, GD_BLAS_TRANSPOSED, k, m, alpha, x, lead_x, y,                        \
+                              k > 1 ? (int)p->b_row : 1, beta, z, m > 1 ? (int)p->c_row : 1);                          \
+            else                                                                                                       \
+                b->blas->gemv(GD_BLAS_ROW_MAJOR, GD_BLAS_PLAIN, m, k, alpha, x, lead_x, y, k > 1 ? (int)p->b_row : 1,  \
+                              beta, z, m > 1 ? (int)p->c_row : 1);                                                     \
+            break;                                                                                                     \
+        default:                                                                                                       \
+            if (b->transposed[1])                                                                                      \
+                b->blas->gemv(GD_BLAS_ROW_MAJOR, GD_BLAS_PLAIN, n, k, alpha, y, lead_y, x, (int)p->a_col, beta, z, 1); \
+            else                                                                                                       \
+                b->blas->gemv(GD_BLAS_ROW_MAJOR, GD_BLAS_TRANSPOSED, k, n, alpha, y, lead_y, x, (int)p->a_col, beta,   \
+                              z, 1);                                                                                   \
+        }                                                                                                              \
     }
 
 DEFINE_INTEGER_PRODUCT(product_i32, int32_t, uint32_t)
@@ -341,9 +347,7 @@ int GD_ISA_NAME(gd_k_matmul)(const gd_call *call) {
             product_i32(&p, x, y, z);
             finish_i32(b, &p, z, bias);
             break;
-        default:
-            product_i64(&p, x, y, z);
-            finish_i64(b, &p, z, bias);
+        default: product_i64(&p, x, y, z); finish_i64(b, &p, z, bias);
         }
     }
     return GD_OK;

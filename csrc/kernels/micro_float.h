@@ -10,7 +10,7 @@
  * the NumPy reference of floor_divide and remainder. */
 static inline GD_T float_remainder(GD_T x, GD_T y) {
     GD_T r = F(fmod)(x, y);
-    if (r == 0) return F(copysign)(0, y);   /* also where y is infinite and x zero */
+    if (r == 0) return F(copysign)(0, y); /* also where y is infinite and x zero */
     return (r < 0) != (y < 0) ? r + y : r;
 }
 
@@ -25,14 +25,14 @@ static inline GD_T float_floor_divide(GD_T x, GD_T y) {
 
 static inline GD_T float_logaddexp(GD_T x, GD_T y) {
     GD_T high = x > y ? x : y, low = x > y ? y : x;
-    GD_T gap = x == y ? 0 : low - high;         /* infinities of one sign have no difference */
+    GD_T gap = x == y ? 0 : low - high; /* infinities of one sign have no difference */
     return x != x || y != y ? x + y : high + M(log1p)(M(exp)(gap));
 }
 
 GD_UNARY(copy, x)
 GD_BINARY(add, x + y)
 GD_BINARY(subtract, x - y)
-GD_BINARY(multiply, x * y)
+GD_BINARY(multiply, x *y)
 GD_BINARY(divide, x / y)
 GD_CALL_2(floor_divide, float_floor_divide(x, y))
 GD_CALL_2(remainder, float_remainder(x, y))
@@ -53,14 +53,14 @@ GD_BODY_3(where, uint8_t, GD_T, x ? y : z)
 GD_UNARY(negative, -x)
 GD_UNARY(abs, F(__builtin_fabs)(x))
 GD_UNARY(sign, x != x ? x : (GD_T)((x > 0) - (x < 0)))
-GD_UNARY(square, x * x)
+GD_UNARY(square, x *x)
 GD_UNARY(reciprocal, 1 / x)
 GD_UNARY(sqrt, F(__builtin_sqrt)(x))
 GD_UNARY(rsqrt, 1 / F(__builtin_sqrt)(x))
 GD_UNARY(relu, ((x >= 0) | (x != x)) ? x : 0)
 GD_UNARY(ceil, F(__builtin_ceil)(x))
 GD_UNARY(floor, F(__builtin_floor)(x))
-GD_UNARY(round, F(__builtin_rint)(x))   /* half to even */
+GD_UNARY(round, F(__builtin_rint)(x)) /* half to even */
 GD_UNARY(trunc, F(__builtin_trunc)(x))
 GD_TEST_1(isnan, x != x)
 GD_TEST_1(isinf, F(__builtin_fabs)(x) == (GD_T)__builtin_inf())
@@ -92,14 +92,14 @@ GD_FAST_1(sigmoid, x, EXP_INSIDE(v), M(sigmoid_inside)(v), M(sigmoid)(v))
 GD_UNARY(softplus, M(softplus)(x))
 
 /* pairs: two roundings, the same bits as one after the other */
-#define GD_PAIRS(first, expression)                                     \
-    GD_BODY_3(first##_add, GD_T, GD_T, (expression) + z)                \
-    GD_BODY_3(first##_subtract, GD_T, GD_T, (expression) - z)           \
-    GD_BODY_3(first##_subtract_from, GD_T, GD_T, z - (expression))      \
+#define GD_PAIRS(first, expression)                                \
+    GD_BODY_3(first##_add, GD_T, GD_T, (expression) + z)           \
+    GD_BODY_3(first##_subtract, GD_T, GD_T, (expression) - z)      \
+    GD_BODY_3(first##_subtract_from, GD_T, GD_T, z - (expression)) \
     GD_BODY_3(first##_multiply, GD_T, GD_T, (expression) * z)
 GD_PAIRS(add, x + y)
 GD_PAIRS(subtract, x - y)
-GD_PAIRS(multiply, x * y)
+GD_PAIRS(multiply, x *y)
 GD_FAST_1(negative_exp, -x, EXP_INSIDE(v), M(exp_inside)(v), M(exp)(v))
 GD_FAST_2(subtract_exp, x - y, EXP_INSIDE(v), M(exp_inside)(v), M(exp)(v))
-GD_FAST_2(multiply_exp, x * y, EXP_INSIDE(v), M(exp_inside)(v), M(exp)(v))
+GD_FAST_2(multiply_exp, x *y, EXP_INSIDE(v), M(exp_inside)(v), M(exp)(v))

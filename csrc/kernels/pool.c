@@ -35,7 +35,8 @@ static int prepare(gd_prepare *p, int image, int result, int places) {
     if (status != GD_OK) return status;
     const int64_t *w = p->payload + 1;
     for (int i = 0; i < N_PARAMS; i++)
-        if (w[i] < (i >= 5 && i <= 8) || (i > 0 && w[i] > INT32_MAX)) return gd_prepare_fail(p, GD_ERR_SHAPE, 1 + i, w[i]);
+        if (w[i] < (i >= 5 && i <= 8) || (i > 0 && w[i] > INT32_MAX))
+            return gd_prepare_fail(p, GD_ERR_SHAPE, 1 + i, w[i]);
     int dtype = gd_operand(p, 0)->dtype;
     if ((status = gd_params_operand(p, image, GD_FLOATS & 1 << dtype, w[0], w[1], w[2])) != GD_OK ||
         (status = gd_params_operand(p, result, GD_FLOATS & 1 << dtype, w[0], w[3], w[4])) != GD_OK ||
@@ -47,8 +48,20 @@ static int prepare(gd_prepare *p, int image, int result, int places) {
     pool_block *b = gd_prepare_block(p, sizeof *b);
     if (b == NULL) return GD_ERR_MEMORY;
     /* taps beyond the image's end reach nothing */
-    int64_t kernel_rows = w[5] < w[1] + w[9] ? w[5] : w[1] + w[9], kernel_cols = w[6] < w[2] + w[10] ? w[6] : w[2] + w[10];
-    *b = (pool_block){dtype, w[0], w[1], w[2], w[3], w[4], kernel_rows, kernel_cols, w[7], w[8], w[9], w[10],
+    int64_t kernel_rows = w[5] < w[1] + w[9] ? w[5] : w[1] + w[9],
+            kernel_cols = w[6] < w[2] + w[10] ? w[6] : w[2] + w[10];
+    *b = (pool_block){dtype,
+                      w[0],
+                      w[1],
+                      w[2],
+                      w[3],
+                      w[4],
+                      kernel_rows,
+                      kernel_cols,
+                      w[7],
+                      w[8],
+                      w[9],
+                      w[10],
                       gd_params_parts(gd_operand(p, image)->count, w[0])};
     p->parts = b->parts;
     p->block = b;
@@ -74,23 +87,23 @@ enum { POOL_MAX, POOL_SUM };
 #include "pool_body.h"
 
 /* what one part does of each kernel: image and result are the operands' elements of one plane */
-#define DEFINE_KERNEL(name, in, out, f32, f64)                                                               \
-    int GD_ISA_NAME(gd_k_##name)(const gd_call *call) {                                                      \
-        const pool_block *b = call->block;                                                                   \
-        int64_t image = b->height * b->width, result = b->rows * b->cols;                                    \
-        int64_t end = gd_params_start(b->planes, call->part + 1, b->parts);                                  \
-        for (int64_t i = gd_params_start(b->planes, call->part, b->parts); i < end; i++) {                   \
-            if (b->dtype == GD_F32) {                                                                        \
-                const float *from = (const float *)call->operands[0] + i * (in);                             \
-                float *to = (float *)call->operands[1] + i * (out);                                          \
-                f32;                                                                                         \
-            } else {                                                                                         \
-                const double *from = (const double *)call->operands[0] + i * (in);                           \
-                double *to = (double *)call->operands[1] + i * (out);                                        \
-                f64;                                                                                         \
-            }                                                                                                \
-        }                                                                                                    \
-        return GD_OK;                                                                                        \
+#define DEFINE_KERNEL(name, in, out, f32, f64)                                             \
+    int GD_ISA_NAME(gd_k_##name)(const gd_call *call) {                                    \
+        const pool_block *b = call->block;                                                 \
+        int64_t image = b->height * b->width, result = b->rows * b->cols;                  \
+        int64_t end = gd_params_start(b->planes, call->part + 1, b->parts);                \
+        for (int64_t i = gd_params_start(b->planes, call->part, b->parts); i < end; i++) { \
+            if (b->dtype == GD_F32) {                                                      \
+                const float *from = (const float *)call->operands[0] + i * (in);           \
+                float *to = (float *)call->operands[1] + i * (out);                        \
+                f32;                                                                       \
+            } else {                                                                       \
+                const double *from = (const double *)call->operands[0] + i * (in);         \
+                double *to = (double *)call->operands[1] + i * (out);                      \
+                f64;                                                                       \
+            }                                                                              \
+        }                                                                                  \
+        return GD_OK;                                                                      \
     }
 #define PLACES ((int32_t *)call->operands[2] + i * result)
 DEFINE_KERNEL(max_pool2d, image, result, max_f32(b, from, to, PLACES), max_f64(b, from, to, PLACES))

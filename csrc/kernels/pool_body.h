@@ -32,49 +32,49 @@ static inline void NAME(window)(const int kind, const pool_block *b, const T *x,
 }
 
 /* `n` windows from c on, all of whose columns lie in the image; n and step are constants where called */
-#define DEFINE_RUN(n)                                                                                               \
-    typedef T NAME2(NAME(vector), n) __attribute__((vector_size(n * sizeof(T)), aligned(sizeof(T)), may_alias));    \
-    typedef INT NAME2(NAME(places), n) __attribute__((vector_size(n * sizeof(T)), aligned(sizeof(T))));             \
-    typedef int32_t NAME2(NAME(narrow), n) __attribute__((vector_size(n * 4), aligned(4), may_alias));              \
-    static inline __attribute__((always_inline)) NAME2(NAME(vector), n) NAME2(NAME(load), n)(const T *x,            \
-                                                                                            int64_t step) {         \
-        NAME2(NAME(vector), n) v, w;                                                                                \
-        if (step == 1) return *(const NAME2(NAME(vector), n) *)x;                                                   \
-        if (step == 2) {                                                                                            \
-            v = *(const NAME2(NAME(vector), n) *)x;                                                                 \
-            w = *(const NAME2(NAME(vector), n) *)(x + n - 1);   /* not beyond the last element that is asked for */ \
-            return EVENS_##n(v, w);                                                                                 \
-        }                                                                                                           \
-        for (int i = 0; i < n; i++) v[i] = x[i * step];                                                             \
-        return v;                                                                                                   \
-    }                                                                                                               \
-    static inline __attribute__((always_inline)) void NAME2(NAME(run), n)(                                          \
-        const int kind, const int64_t step, const pool_block *b, const T *x, int64_t r, int64_t c, T *y,            \
-        int32_t *at) {                                                                                              \
-        int64_t top = r * b->row_stride - b->top;                                                                   \
-        int64_t bottom = top + b->kernel_rows < b->height ? top + b->kernel_rows : b->height;                       \
-        if (top < 0) top = 0;                                                                                       \
-        int64_t corner = top * b->width + c * b->col_stride - b->left;                                              \
-        NAME2(NAME(vector), n) best = {0};                                                                          \
-        NAME2(NAME(places), n) place, from;                                                                         \
-        for (int i = 0; i < n; i++) from[i] = (INT)(corner + i * b->col_stride);                                    \
-        place = from;                                                                                               \
-        if (kind == POOL_MAX) best = NAME2(NAME(load), n)(x + corner, step);                                        \
-        for (int64_t h = top; h < bottom; h++, corner += b->width, from += (INT)b->width)                           \
-            for (int64_t j = 0; j < b->kernel_cols; j++) {                                                          \
-                NAME2(NAME(vector), n) v = NAME2(NAME(load), n)(x + corner + j, step);                              \
-                if (kind == POOL_SUM) {                                                                             \
-                    best += v;                                                                                      \
-                    continue;                                                                                       \
-                }                                                                                                   \
-                NAME2(NAME(places), n) better = BEATS(v, best);                                                     \
-                best = (NAME2(NAME(vector), n))((better & (NAME2(NAME(places), n))v) |                              \
-                                                (~better & (NAME2(NAME(places), n))best));                          \
-                place = (better & (from + (INT)j)) | (~better & place);                                             \
-            }                                                                                                       \
-        *(NAME2(NAME(vector), n) *)(y + c) = best;                                                                  \
-        if (kind == POOL_MAX)                                                                                       \
-            *(NAME2(NAME(narrow), n) *)(at + c) = __builtin_convertvector(place, NAME2(NAME(narrow), n));           \
+#define DEFINE_RUN(n)                                                                                                 \
+    typedef T NAME2(NAME(vector), n) __attribute__((vector_size(n * sizeof(T)), aligned(sizeof(T)), may_alias));      \
+    typedef INT NAME2(NAME(places), n) __attribute__((vector_size(n * sizeof(T)), aligned(sizeof(T))));               \
+    typedef int32_t NAME2(NAME(narrow), n) __attribute__((vector_size(n * 4), aligned(4), may_alias));                \
+    static inline __attribute__((always_inline)) NAME2(NAME(vector), n)                                               \
+        NAME2(NAME(load), n)(const T *x, int64_t step) {                                                              \
+        NAME2(NAME(vector), n) v, w;                                                                                  \
+        if (step == 1) return *(const NAME2(NAME(vector), n) *)x;                                                     \
+        if (step == 2) {                                                                                              \
+            v = *(const NAME2(NAME(vector), n) *)x;                                                                   \
+            w = *(const NAME2(NAME(vector), n) *)(x + n - 1); /* not beyond the last element that is asked for */     \
+            return EVENS_##n(v, w);                                                                                   \
+        }                                                                                                             \
+        for (int i = 0; i < n; i++) v[i] = x[i * step];                                                               \
+        return v;                                                                                                     \
+    }                                                                                                                 \
+    static inline __attribute__((always_inline)) void NAME2(NAME(run), n)(const int kind, const int64_t step,         \
+                                                                          const pool_block *b, const T *x, int64_t r, \
+                                                                          int64_t c, T *y, int32_t *at) {             \
+        int64_t top = r * b->row_stride - b->top;                                                                     \
+        int64_t bottom = top + b->kernel_rows < b->height ? top + b->kernel_rows : b->height;                         \
+        if (top < 0) top = 0;                                                                                         \
+        int64_t corner = top * b->width + c * b->col_stride - b->left;                                                \
+        NAME2(NAME(vector), n) best = {0};                                                                            \
+        NAME2(NAME(places), n) place, from;                                                                           \
+        for (int i = 0; i < n; i++) from[i] = (INT)(corner + i * b->col_stride);                                      \
+        place = from;                                                                                                 \
+        if (kind == POOL_MAX) best = NAME2(NAME(load), n)(x + corner, step);                                          \
+        for (int64_t h = top; h < bottom; h++, corner += b->width, from += (INT)b->width)                             \
+            for (int64_t j = 0; j < b->kernel_cols; j++) {                                                            \
+                NAME2(NAME(vector), n) v = NAME2(NAME(load), n)(x + corner + j, step);                                \
+                if (kind == POOL_SUM) {                                                                               \
+                    best += v;                                                                                        \
+                    continue;                                                                                         \
+                }                                                                                                     \
+                NAME2(NAME(places), n) better = BEATS(v, best);                                                       \
+                best = (NAME2(NAME(vector), n))((better & (NAME2(NAME(places), n))v) |                                \
+                                                (~better & (NAME2(NAME(places), n))best));                            \
+                place = (better & (from + (INT)j)) | (~better & place);                                               \
+            }                                                                                                         \
+        *(NAME2(NAME(vector), n) *)(y + c) = best;                                                                    \
+        if (kind == POOL_MAX)                                                                                         \
+            *(NAME2(NAME(narrow), n) *)(at + c) = __builtin_convertvector(place, NAME2(NAME(narrow), n));             \
     }
 
 #define EVENS_4(v, w) __builtin_shufflevector(v, w, 0, 2, 5, 7)

@@ -18,7 +18,7 @@ typedef struct {
 
 /* blocks packed at once: a panel of B of depth x columns, a panel of A of rows x depth */
 enum { GD_PRODUCT_DEPTH = 256, GD_PRODUCT_COLUMNS = 512, GD_PRODUCT_ROWS = 96 };
-enum { GD_PRODUCT_STRIP_BYTES = 128 };   /* two vectors of the widest instruction set */
+enum { GD_PRODUCT_STRIP_BYTES = 128 }; /* two vectors of the widest instruction set */
 /* up to so many rows of A, contiguous columns of B are read as dot products rather than packed */
 enum { GD_PRODUCT_DOT_ROWS = 4 };
 
@@ -35,8 +35,8 @@ static inline int gd_product_strip_collides(const gd_product *p, int64_t item) {
 /* B is gathered where its columns are not contiguous (and no dot product serves), where it outgrows the caches and
  * where its rows would drive each other out of L1 */
 static inline int gd_product_packs_b(const gd_product *p, int64_t item) {
-    return (p->b_col != 1 && p->n > 1) ||
-           (p->m > 16 && p->k * p->n * item > (INT64_C(1) << 17)) || gd_product_strip_collides(p, item);
+    return (p->b_col != 1 && p->n > 1) || (p->m > 16 && p->k * p->n * item > (INT64_C(1) << 17)) ||
+           gd_product_strip_collides(p, item);
 }
 /* strip by strip, each just before all of A meets it */
 static inline int gd_product_packs_strips(const gd_product *p, int64_t item) {

@@ -15,49 +15,47 @@
     typedef T VECTOR(n) __attribute__((vector_size(n * sizeof(T)), aligned(sizeof(T)), may_alias));
 
 /* rows x (vecs * lanes) elements of C in registers over the whole depth; rows and vecs are constants where called */
-#define DEFINE_BLOCK(n)                                                                                            \
-    DECLARE_VECTOR(n)                                                                                              \
-    static inline __attribute__((always_inline)) void NAME2(NAME(block), n)(                                      \
-        const int rows, const int vecs, int64_t depth, const T *a, int64_t a_row, int64_t a_col, const T *b,       \
-        int64_t b_row, T *c, int64_t c_row, T alpha, int accumulate) {                                             \
-        VECTOR(n) sum[GD_ROWS][4];                                                                                 \
-        GD_UNROLL for (int r = 0; r < rows; r++)                                                                   \
-            GD_UNROLL for (int v = 0; v < vecs; v++) sum[r][v] = (VECTOR(n)){0};                                   \
-        for (int64_t d = 0; d < depth; d++, a += a_col, b += b_row) {                                              \
-            VECTOR(n) line[4];                                                                                     \
-            GD_UNROLL for (int v = 0; v < vecs; v++) line[v] = *(const VECTOR(n) *)(b + v * n);                    \
-            GD_UNROLL for (int r = 0; r < rows; r++)                                                               \
-                GD_UNROLL for (int v = 0; v < vecs; v++) sum[r][v] += a[r * a_row] * line[v];                      \
-        }                                                                                                          \
-        GD_UNROLL for (int r = 0; r < rows; r++)                                                                   \
-            GD_UNROLL for (int v = 0; v < vecs; v++) {                                                             \
-                VECTOR(n) *to = (VECTOR(n) *)(c + r * c_row + v * n);                                              \
-                *to = accumulate ? *to + alpha * sum[r][v] : alpha * sum[r][v];                                    \
-            }                                                                                                      \
+#define DEFINE_BLOCK(n)                                                                                               \
+    DECLARE_VECTOR(n)                                                                                                 \
+    static inline __attribute__((always_inline)) void NAME2(NAME(block), n)(                                          \
+        const int rows, const int vecs, int64_t depth, const T *a, int64_t a_row, int64_t a_col, const T *b,          \
+        int64_t b_row, T *c, int64_t c_row, T alpha, int accumulate) {                                                \
+        VECTOR(n) sum[GD_ROWS][4];                                                                                    \
+        GD_UNROLL for (int r = 0; r < rows; r++) GD_UNROLL for (int v = 0; v < vecs; v++) sum[r][v] = (VECTOR(n)){0}; \
+        for (int64_t d = 0; d < depth; d++, a += a_col, b += b_row) {                                                 \
+            VECTOR(n) line[4];                                                                                        \
+            GD_UNROLL for (int v = 0; v < vecs; v++) line[v] = *(const VECTOR(n) *)(b + v * n);                       \
+            GD_UNROLL for (int r = 0; r < rows; r++) GD_UNROLL for (int v = 0; v < vecs; v++) sum[r][v] +=            \
+                a[r * a_row] * line[v];                                                                               \
+        }                                                                                                             \
+        GD_UNROLL for (int r = 0; r < rows; r++) GD_UNROLL for (int v = 0; v < vecs; v++) {                           \
+            VECTOR(n) *to = (VECTOR(n) *)(c + r * c_row + v * n);                                                     \
+            *to = accumulate ? *to + alpha * sum[r][v] : alpha * sum[r][v];                                           \
+        }                                                                                                             \
     }
 
 /* all m rows of a strip of columns as wide as one block */
-#define DEFINE_STRIP(n, vecs)                                                                                      \
-    static void NAME2(NAME2(NAME(strip), n), vecs)(int64_t m, int64_t depth, const T *a, int64_t a_row,            \
-                                                   int64_t a_col, const T *b, int64_t b_row, T *c, int64_t c_row,  \
-                                                   T alpha, int accumulate) {                                      \
-        int64_t i = 0;                                                                                             \
-        for (; i + GD_ROWS <= m; i += GD_ROWS)                                                                     \
-            NAME2(NAME(block), n)(GD_ROWS, vecs, depth, a + i * a_row, a_row, a_col, b, b_row, c + i * c_row,      \
-                                  c_row, alpha, accumulate);                                                       \
-        for (; i + 4 <= m; i += 4)                                                                                 \
-            NAME2(NAME(block), n)(4, vecs, depth, a + i * a_row, a_row, a_col, b, b_row, c + i * c_row, c_row,     \
-                                  alpha, accumulate);                                                              \
-        for (; i + 2 <= m; i += 2)                                                                                 \
-            NAME2(NAME(block), n)(2, vecs, depth, a + i * a_row, a_row, a_col, b, b_row, c + i * c_row, c_row,     \
-                                  alpha, accumulate);                                                              \
-        for (; i < m; i++)                                                                                         \
-            NAME2(NAME(block), n)(1, vecs, depth, a + i * a_row, a_row, a_col, b, b_row, c + i * c_row, c_row,     \
-                                  alpha, accumulate);                                                              \
+#define DEFINE_STRIP(n, vecs)                                                                                          \
+    static void NAME2(NAME2(NAME(strip), n), vecs)(int64_t m, int64_t depth, const T *a, int64_t a_row, int64_t a_col, \
+                                                   const T *b, int64_t b_row, T *c, int64_t c_row, T alpha,            \
+                                                   int accumulate) {                                                   \
+        int64_t i = 0;                                                                                                 \
+        for (; i + GD_ROWS <= m; i += GD_ROWS)                                                                         \
+            NAME2(NAME(block), n)(GD_ROWS, vecs, depth, a + i * a_row, a_row, a_col, b, b_row, c + i * c_row, c_row,   \
+                                  alpha, accumulate);                                                                  \
+        for (; i + 4 <= m; i += 4)                                                                                     \
+            NAME2(NAME(block), n)(4, vecs, depth, a + i * a_row, a_row, a_col, b, b_row, c + i * c_row, c_row, alpha,  \
+                                  accumulate);                                                                         \
+        for (; i + 2 <= m; i += 2)                                                                                     \
+            NAME2(NAME(block), n)(2, vecs, depth, a + i * a_row, a_row, a_col, b, b_row, c + i * c_row, c_row, alpha,  \
+                                  accumulate);                                                                         \
+        for (; i < m; i++)                                                                                             \
+            NAME2(NAME(block), n)(1, vecs, depth, a + i * a_row, a_row, a_col, b, b_row, c + i * c_row, c_row, alpha,  \
+                                  accumulate);                                                                         \
     }
 
-#define STRIP(n, vecs) NAME2(NAME2(NAME(strip), n), vecs)(m, depth, a, a_row, a_col, b + j, b_row, c + j, c_row, \
-                                                          alpha, accumulate)
+#define STRIP(n, vecs) \
+    NAME2(NAME2(NAME(strip), n), vecs)(m, depth, a, a_row, a_col, b + j, b_row, c + j, c_row, alpha, accumulate)
 
 DEFINE_BLOCK(1)
 DEFINE_STRIP(1, 1)
@@ -83,7 +81,7 @@ DEFINE_STRIP(FULL, 2)
 static void NAME(strips)(int64_t m, int64_t n, int64_t depth, const T *a, int64_t a_row, int64_t a_col, const T *b,
                          int64_t b_row, T *c, int64_t c_row, T alpha, int accumulate) {
     int64_t j = 0;
-    if (m == 1) {   /* one row keeps too few sums in flight: make it wide */
+    if (m == 1) { /* one row keeps too few sums in flight: make it wide */
         for (; j + 4 * FULL <= n; j += 4 * FULL)
             NAME2(NAME(block), FULL)(1, 4, depth, a, a_row, a_col, b + j, b_row, c + j, c_row, alpha, accumulate);
     }
@@ -113,10 +111,8 @@ static inline __attribute__((always_inline)) void NAME(dots)(const int cols, int
         VECTOR(FULL) line = *(const VECTOR(FULL) *)(a + d);
         GD_UNROLL for (int j = 0; j < cols; j++) sum[j] += line * *(const VECTOR(FULL) *)(b + j * b_col + d);
     }
-    for (; d < k; d++)
-        GD_UNROLL for (int j = 0; j < cols; j++) rest[j] += a[d] * b[j * b_col + d];
-    if (k >= FULL)
-        GD_UNROLL for (int j = 0; j < cols; j++) {
+    for (; d < k; d++) GD_UNROLL for (int j = 0; j < cols; j++) rest[j] += a[d] * b[j * b_col + d];
+    if (k >= FULL) GD_UNROLL for (int j = 0; j < cols; j++) {
             for (int half = FULL / 2; half > 0; half /= 2)
                 for (int l = 0; l < half; l++) sum[j][l] += sum[j][l + half];
             rest[j] += sum[j][0];
@@ -128,17 +124,15 @@ static void NAME(dot_product)(int64_t m, int64_t n, int64_t k, const T *a, int64
                               T *c, int64_t c_row, int64_t c_col, T alpha, int accumulate) {
     for (int64_t i = 0; i < m; i++, a += a_row, c += c_row) {
         int64_t j = 0;
-        for (; j + 8 <= n; j += 8)
-            NAME(dots)(8, k, a, b + j * b_col, b_col, c + j * c_col, c_col, alpha, accumulate);
-        for (; j + 4 <= n; j += 4)
-            NAME(dots)(4, k, a, b + j * b_col, b_col, c + j * c_col, c_col, alpha, accumulate);
+        for (; j + 8 <= n; j += 8) NAME(dots)(8, k, a, b + j * b_col, b_col, c + j * c_col, c_col, alpha, accumulate);
+        for (; j + 4 <= n; j += 4) NAME(dots)(4, k, a, b + j * b_col, b_col, c + j * c_col, c_col, alpha, accumulate);
         for (; j < n; j++) NAME(dots)(1, k, a, b + j * b_col, b_col, c + j * c_col, c_col, alpha, accumulate);
     }
 }
 
 /* to[d * lanes + l] = from[l * lane_step + d * step]: a panel as the register blocks read it */
 static void NAME(pack)(int64_t lanes, int64_t depth, const T *from, int64_t lane_step, int64_t step, T *to) {
-    if (lane_step == 1 && lanes == 2 * FULL) {   /* whole strips: two vectors at a time */
+    if (lane_step == 1 && lanes == 2 * FULL) { /* whole strips: two vectors at a time */
         for (int64_t d = 0; d < depth; d++, from += step, to += 2 * FULL) {
             *(VECTOR(FULL) *)to = *(const VECTOR(FULL) *)from;
             *(VECTOR(FULL) *)(to + FULL) = *(const VECTOR(FULL) *)(from + FULL);
@@ -146,12 +140,11 @@ static void NAME(pack)(int64_t lanes, int64_t depth, const T *from, int64_t lane
         return;
     }
     if (lane_step == 1) {
-        for (int64_t d = 0; d < depth; d++)
-            memcpy(to + d * lanes, from + d * step, (size_t)lanes * sizeof(T));
+        for (int64_t d = 0; d < depth; d++) memcpy(to + d * lanes, from + d * step, (size_t)lanes * sizeof(T));
         return;
     }
     int64_t l = 0;
-    if (step == 1)   /* turned in registers where they lie along the depth */
+    if (step == 1) /* turned in registers where they lie along the depth */
         for (; l + SQUARE <= lanes; l += SQUARE) {
             int64_t d = 0;
             for (; d + SQUARE <= depth; d += SQUARE)
@@ -159,7 +152,7 @@ static void NAME(pack)(int64_t lanes, int64_t depth, const T *from, int64_t lane
             for (; d < depth; d++)
                 GD_UNROLL for (int i = 0; i < SQUARE; i++) to[d * lanes + l + i] = from[(l + i) * lane_step + d];
         }
-    for (; l + 4 <= lanes; l += 4) {   /* smaller squares */
+    for (; l + 4 <= lanes; l += 4) { /* smaller squares */
         const T *f = from + l * lane_step;
         T *t = to + l;
         int64_t d = 0;
@@ -194,9 +187,8 @@ static void NAME(pack_panels)(int64_t lanes, int64_t depth, const T *from, int64
     int64_t l = 0;
     for (; l + SIDE_BY_SIDE * GD_ROWS <= lanes; l += SIDE_BY_SIDE * GD_ROWS)
         for (int64_t d = 0; d < depth; d++)
-            GD_UNROLL for (int i = 0; i < SIDE_BY_SIDE; i++)
-                memcpy(to + (l + i * GD_ROWS) * depth + d * GD_ROWS, from + l + i * GD_ROWS + d * step,
-                       GD_ROWS * sizeof(T));
+            GD_UNROLL for (int i = 0; i < SIDE_BY_SIDE; i++) memcpy(
+                to + (l + i * GD_ROWS) * depth + d * GD_ROWS, from + l + i * GD_ROWS + d * step, GD_ROWS * sizeof(T));
     for (; l < lanes; l += GD_ROWS)
         NAME(pack)(lanes - l < GD_ROWS ? lanes - l : GD_ROWS, depth, from + l, 1, step, to + l * depth);
 }
@@ -205,7 +197,7 @@ static void NAME(pack_panels)(int64_t lanes, int64_t depth, const T *from, int64
 static void NAME(blocked)(const gd_product *p, const T *a, const T *b, T *c, T *scratch, T alpha) {
     const int64_t width = 2 * FULL;
     int packs_b = gd_product_packs_b(p, sizeof(T)), packs_a = gd_product_packs_a(p, sizeof(T));
-    int by_strip = gd_product_packs_strips(p, sizeof(T));   /* then there is one block of rows */
+    int by_strip = gd_product_packs_strips(p, sizeof(T)); /* then there is one block of rows */
     int64_t depth_step = p->k < GD_PRODUCT_DEPTH ? p->k : GD_PRODUCT_DEPTH;
     T *packed_b = scratch;
     int64_t columns = by_strip ? width : p->n < GD_PRODUCT_COLUMNS ? p->n : GD_PRODUCT_COLUMNS;
@@ -217,16 +209,15 @@ static void NAME(blocked)(const gd_product *p, const T *a, const T *b, T *c, T *
             int accumulate = p->accumulate || d0 > 0;
             if (packs_b && !by_strip)
                 for (int64_t j = 0; j < n; j += width)
-                    NAME(pack)(n - j < width ? n - j : width, depth, b + (j0 + j) * p->b_col + d0 * p->b_row,
-                               p->b_col, p->b_row, packed_b + j * depth);
+                    NAME(pack)(n - j < width ? n - j : width, depth, b + (j0 + j) * p->b_col + d0 * p->b_row, p->b_col,
+                               p->b_row, packed_b + j * depth);
             for (int64_t i0 = 0; i0 < p->m; i0 += GD_PRODUCT_ROWS) {
                 int64_t m = p->m - i0 < GD_PRODUCT_ROWS ? p->m - i0 : GD_PRODUCT_ROWS;
-                if (packs_a && p->a_row == 1)
-                    NAME(pack_panels)(m, depth, a + i0 + d0 * p->a_col, p->a_col, packed_a);
+                if (packs_a && p->a_row == 1) NAME(pack_panels)(m, depth, a + i0 + d0 * p->a_col, p->a_col, packed_a);
                 else if (packs_a)
                     for (int64_t i = 0; i < m; i += GD_ROWS)
-                        NAME(pack)(m - i < GD_ROWS ? m - i : GD_ROWS, depth,
-                                   a + (i0 + i) * p->a_row + d0 * p->a_col, p->a_row, p->a_col, packed_a + i * depth);
+                        NAME(pack)(m - i < GD_ROWS ? m - i : GD_ROWS, depth, a + (i0 + i) * p->a_row + d0 * p->a_col,
+                                   p->a_row, p->a_col, packed_a + i * depth);
                 for (int64_t j = 0; j < n; j += width) {
                     int64_t w = n - j < width ? n - j : width, b_row = packs_b ? w : p->b_row;
                     const T *strip = b + d0 * p->b_row + j0 + j;

@@ -50,7 +50,8 @@ int gd_prepare_random(gd_prepare *p) {
 #else
 
 /* blocks first .. first + LANES - 1; out[word][lane] */
-static inline void make_blocks(uint64_t key, uint64_t first, uint32_t attempt, uint32_t stream, uint32_t out[4][LANES]) {
+static inline void make_blocks(uint64_t key, uint64_t first, uint32_t attempt, uint32_t stream,
+                               uint32_t out[4][LANES]) {
     uint32_t c0[LANES], c1[LANES], c2[LANES], c3[LANES];
     for (int l = 0; l < LANES; l++) {
         uint64_t block = first + (uint64_t)l;
@@ -111,7 +112,8 @@ static inline uint64_t multiply_high(uint64_t a, uint64_t b, uint64_t *low) {
     return a1 * b1 + (middle >> 32) + (middle2 >> 32);
 }
 
-static void draw_i64(const random_block *b, uint64_t key, int64_t first, int64_t n, const int64_t *spans, int64_t *out) {
+static void draw_i64(const random_block *b, uint64_t key, int64_t first, int64_t n, const int64_t *spans,
+                     int64_t *out) {
     uint32_t words[4][LANES];
     for (int64_t i = 0; i < n; i += 2 * LANES) {
         make_blocks(key, (uint64_t)(first + i) / 2, 0, b->stream, words);

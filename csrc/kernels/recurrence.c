@@ -36,17 +36,17 @@ int gd_prepare_recurrence(gd_prepare *p) {
 
 #else
 
-#define RUN(T)                                                                                      \
-    for (int64_t o = first; o < last; o++) {                                                        \
-        int64_t at = o * b->axis * b->inner + start;                                                \
-        const T *x = call->operands[0], *a = call->operands[1];                                     \
-        T *y = call->operands[2];                                                                   \
-        for (int64_t n = 0; n < b->inner; n++) y[at + n] = x[at + n];                               \
-        for (int64_t i = 1; i < b->axis; i++) {                                                     \
-            const T *before = y + at, *c = a + (b->late ? at : at + step);                          \
-            at += step;                                                                             \
-            for (int64_t n = 0; n < b->inner; n++) y[at + n] = x[at + n] + c[n] * before[n];        \
-        }                                                                                           \
+#define RUN(T)                                                                               \
+    for (int64_t o = first; o < last; o++) {                                                 \
+        int64_t at = o * b->axis * b->inner + start;                                         \
+        const T *x = call->operands[0], *a = call->operands[1];                              \
+        T *y = call->operands[2];                                                            \
+        for (int64_t n = 0; n < b->inner; n++) y[at + n] = x[at + n];                        \
+        for (int64_t i = 1; i < b->axis; i++) {                                              \
+            const T *before = y + at, *c = a + (b->late ? at : at + step);                   \
+            at += step;                                                                      \
+            for (int64_t n = 0; n < b->inner; n++) y[at + n] = x[at + n] + c[n] * before[n]; \
+        }                                                                                    \
     }
 
 int GD_ISA_NAME(gd_k_recurrence)(const gd_call *call) {
@@ -55,10 +55,8 @@ int GD_ISA_NAME(gd_k_recurrence)(const gd_call *call) {
     int64_t last = gd_params_start(b->outer, call->part + 1, b->parts);
     int64_t step = b->reverse ? -b->inner : b->inner, start = b->reverse ? (b->axis - 1) * b->inner : 0;
     if (b->axis == 0 || b->inner == 0) return GD_OK;
-    if (b->dtype == GD_F32)
-        RUN(float)
-    else
-        RUN(double)
+    if (b->dtype == GD_F32) RUN(float)
+    else RUN(double)
     return GD_OK;
 }
 

@@ -39,8 +39,8 @@ int gd_prepare_sort(gd_prepare *p) {
         return gd_prepare_fail(p, GD_ERR_SHAPE, 2, axis);
     sort_block *b = gd_prepare_block(p, sizeof *b);
     if (b == NULL) return GD_ERR_MEMORY;
-    *b = (sort_block){outer, axis, inner, k, gd_params_parts(outer * axis * inner, outer * inner), dtype,
-                      (int)descending};
+    *b = (sort_block){outer, axis,           inner, k, gd_params_parts(outer * axis * inner, outer * inner),
+                      dtype, (int)descending};
     p->parts = b->parts;
     p->scratch = scratch;
     p->block = b;
@@ -55,7 +55,7 @@ enum { DIGIT = 8, BUCKETS = 1 << DIGIT, FEW = 48 };
 static inline uint64_t key_f32(float x) {
     uint32_t u;
     if (x != x) return UINT32_MAX;
-    x += 0.0f;   /* -0 becomes 0 */
+    x += 0.0f; /* -0 becomes 0 */
     memcpy(&u, &x, sizeof u);
     return u >> 31 ? ~u : u | UINT32_C(1) << 31;
 }
@@ -125,7 +125,7 @@ static sort_pair *sort_first(sort_pair *p, sort_pair *other, int64_t n, int64_t 
         sort_few(p, n);
         return p;
     }
-    if (k < n) {   /* keep those that belong to the first k, as they stand */
+    if (k < n) { /* keep those that belong to the first k, as they stand */
         int64_t equal, kept = 0;
         uint64_t limit = kth_key(p, n, k, bits, &equal);
         for (int64_t i = 0; i < n; i++)
@@ -136,22 +136,22 @@ static sort_pair *sort_first(sort_pair *p, sort_pair *other, int64_t n, int64_t 
     return p;
 }
 
-#define RUN(T, KEY, BITS)                                                                     \
-    for (int64_t row = first; row < last; row++) {                                            \
-        int64_t o = row / b->inner, n = row % b->inner;                                       \
-        const T *x = (const T *)call->operands[0] + o * b->axis * b->inner + n;               \
-        T *values = (T *)call->operands[1] + o * b->k * b->inner + n;                         \
-        int64_t *indices = (int64_t *)call->operands[2] + o * b->k * b->inner + n;            \
-        sort_pair *p = call->scratch;                                                         \
-        for (int64_t i = 0; i < b->axis; i++) {                                               \
-            uint64_t key = KEY(x[i * b->inner]);                                              \
-            p[i] = (sort_pair){b->descending ? ~key & MASK(BITS) : key, i};                   \
-        }                                                                                     \
-        p = sort_first(p, p + b->axis, b->axis, b->k, BITS);                                  \
-        for (int64_t i = 0; i < b->k; i++) {                                                  \
-            values[i * b->inner] = x[p[i].index * b->inner];                                  \
-            indices[i * b->inner] = p[i].index;                                               \
-        }                                                                                     \
+#define RUN(T, KEY, BITS)                                                          \
+    for (int64_t row = first; row < last; row++) {                                 \
+        int64_t o = row / b->inner, n = row % b->inner;                            \
+        const T *x = (const T *)call->operands[0] + o * b->axis * b->inner + n;    \
+        T *values = (T *)call->operands[1] + o * b->k * b->inner + n;              \
+        int64_t *indices = (int64_t *)call->operands[2] + o * b->k * b->inner + n; \
+        sort_pair *p = call->scratch;                                              \
+        for (int64_t i = 0; i < b->axis; i++) {                                    \
+            uint64_t key = KEY(x[i * b->inner]);                                   \
+            p[i] = (sort_pair){b->descending ? ~key & MASK(BITS) : key, i};        \
+        }                                                                          \
+        p = sort_first(p, p + b->axis, b->axis, b->k, BITS);                       \
+        for (int64_t i = 0; i < b->k; i++) {                                       \
+            values[i * b->inner] = x[p[i].index * b->inner];                       \
+            indices[i * b->inner] = p[i].index;                                    \
+        }                                                                          \
     }
 
 int GD_ISA_NAME(gd_k_sort)(const gd_call *call) {

@@ -9,7 +9,8 @@
 enum { GD_STRIDED_DIMS = 34 };
 
 /* offset + sum(index * stride) stays in 0..count-1 for all indices; nothing is reached when a dimension is 0 */
-static inline int gd_strided_fits(int64_t count, int64_t offset, int64_t n, const int64_t *dims, const int64_t *strides) {
+static inline int gd_strided_fits(int64_t count, int64_t offset, int64_t n, const int64_t *dims,
+                                  const int64_t *strides) {
     int64_t low = offset, high = offset;
     for (int64_t i = 0; i < n; i++)
         if (dims[i] == 0) return 1;

@@ -36,17 +36,22 @@
 
 /* the scalar forms: of two operands either, of three any but all */
 #define DECLARE_0(name, dtype, number)
-#define DECLARE_2(name, dtype, number) void GD_MICRO(1, name, dtype) SIGNATURE; void GD_MICRO(2, name, dtype) SIGNATURE;
-#define DECLARE_3(name, dtype, number)                                                              \
-    DECLARE_2(name, dtype, number)                                                                  \
-    void GD_MICRO(3, name, dtype) SIGNATURE; void GD_MICRO(4, name, dtype) SIGNATURE;               \
-    void GD_MICRO(5, name, dtype) SIGNATURE; void GD_MICRO(6, name, dtype) SIGNATURE;
+#define DECLARE_2(name, dtype, number)       \
+    void GD_MICRO(1, name, dtype) SIGNATURE; \
+    void GD_MICRO(2, name, dtype) SIGNATURE;
+#define DECLARE_3(name, dtype, number)       \
+    DECLARE_2(name, dtype, number)           \
+    void GD_MICRO(3, name, dtype) SIGNATURE; \
+    void GD_MICRO(4, name, dtype) SIGNATURE; \
+    void GD_MICRO(5, name, dtype) SIGNATURE; \
+    void GD_MICRO(6, name, dtype) SIGNATURE;
 #define X(name, arity, kinds, result, scalars) GD_RESULT_##result(DECLARE_##scalars, kinds, name)
 #include "microop.def"
 #undef X
 
 #define DECLARE(from, to, number) void GD_CAST(from, to) SIGNATURE;
-GD_KIND_A(DECLARE, f32) GD_KIND_A(DECLARE, f64) GD_KIND_A(DECLARE, i32) GD_KIND_A(DECLARE, i64) GD_KIND_A(DECLARE, b8)
+GD_KIND_A(DECLARE, f32)
+GD_KIND_A(DECLARE, f64) GD_KIND_A(DECLARE, i32) GD_KIND_A(DECLARE, i64) GD_KIND_A(DECLARE, b8)
 #undef DECLARE
 
 #define DECLARE(name, dtype, number) void GD_FOLD(name, dtype)(void *, const void *, int64_t, int64_t, int64_t);
@@ -55,7 +60,7 @@ GD_KIND_A(DECLARE, f32) GD_KIND_A(DECLARE, f64) GD_KIND_A(DECLARE, i32) GD_KIND_
 #undef X
 #undef DECLARE
 
-extern const gd_isa_table GD_ISA_NAME(gd_isa_table);
+    extern const gd_isa_table GD_ISA_NAME(gd_isa_table);
 const gd_isa_table GD_ISA_NAME(gd_isa_table) = {
     .name = GD_STRING(GD_ISA),
     .kernels =
@@ -75,11 +80,11 @@ const gd_isa_table GD_ISA_NAME(gd_isa_table) = {
     .scalar =
         {
 #define ENTRY_0(name, dtype, number)
-#define ENTRY_2(name, dtype, number)                                                                \
+#define ENTRY_2(name, dtype, number) \
     [GD_MICRO_##name][number][1] = GD_MICRO(1, name, dtype), [GD_MICRO_##name][number][2] = GD_MICRO(2, name, dtype),
-#define ENTRY_3(name, dtype, number)                                                                \
-    ENTRY_2(name, dtype, number)                                                                    \
-    [GD_MICRO_##name][number][3] = GD_MICRO(3, name, dtype), [GD_MICRO_##name][number][4] = GD_MICRO(4, name, dtype),   \
+#define ENTRY_3(name, dtype, number)                                                                                  \
+    ENTRY_2(name, dtype, number)                                                                                      \
+    [GD_MICRO_##name][number][3] = GD_MICRO(3, name, dtype), [GD_MICRO_##name][number][4] = GD_MICRO(4, name, dtype), \
     [GD_MICRO_##name][number][5] = GD_MICRO(5, name, dtype), [GD_MICRO_##name][number][6] = GD_MICRO(6, name, dtype),
 #define X(name, arity, kinds, result, scalars) GD_RESULT_##result(ENTRY_##scalars, kinds, name)
 #include "microop.def"
@@ -88,8 +93,10 @@ const gd_isa_table GD_ISA_NAME(gd_isa_table) = {
     .cast =
         {
 #define ENTRY(from, to, number) [number] = GD_CAST(from, to),
-            [GD_F32] = {GD_KIND_A(ENTRY, f32)}, [GD_F64] = {GD_KIND_A(ENTRY, f64)},
-            [GD_I32] = {GD_KIND_A(ENTRY, i32)}, [GD_I64] = {GD_KIND_A(ENTRY, i64)},
+            [GD_F32] = {GD_KIND_A(ENTRY, f32)},
+            [GD_F64] = {GD_KIND_A(ENTRY, f64)},
+            [GD_I32] = {GD_KIND_A(ENTRY, i32)},
+            [GD_I64] = {GD_KIND_A(ENTRY, i64)},
             [GD_BOOL] = {GD_KIND_A(ENTRY, b8)},
 #undef ENTRY
         },

@@ -8,12 +8,12 @@
 
 typedef struct {
     const gd_tile_pass *pass;
-    uint64_t *at;               /* the address table */
+    uint64_t *at; /* the address table */
     char *scratch;
     int64_t index[GD_TILE_LOOPS];
     int64_t k;
-    int64_t n[GD_WIDTH_COUNT];  /* elements of a register of each width */
-    int64_t first, masked;      /* turns of the masked loops: where the walk begins, and how many it takes */
+    int64_t n[GD_WIDTH_COUNT]; /* elements of a register of each width */
+    int64_t first, masked;     /* turns of the masked loops: where the walk begins, and how many it takes */
 } walk;
 
 static inline void *address(const walk *w, int entry) { return (void *)(uintptr_t)w->at[entry]; }
@@ -78,7 +78,7 @@ static inline int64_t shape_runs(const gd_shape *shape, int64_t k, int64_t *run)
 /* the two innermost dimensions */
 typedef struct {
     int64_t rows, row, n, stride;
-    int64_t times;              /* how many such planes a shape has */
+    int64_t times; /* how many such planes a shape has */
 } plane;
 
 static inline plane plane_of(const gd_shape *shape, int64_t k) {
@@ -146,7 +146,8 @@ static void accumulate(const gd_tile_reduction *r, char *level, const char *part
     else combine(r, level, part, n);
     if (!r->cascade || turn % GD_TILE_LEAF != GD_TILE_LEAF - 1) return;
     char *next = level + r->level_bytes;
-    for (int64_t leaves = turn / GD_TILE_LEAF; leaves & 1; leaves >>= 1, next += r->level_bytes) combine(r, level, next, n);
+    for (int64_t leaves = turn / GD_TILE_LEAF; leaves & 1; leaves >>= 1, next += r->level_bytes)
+        combine(r, level, next, n);
     memcpy(next, level, bytes);
 }
 
@@ -242,7 +243,8 @@ static void run_other(const walk *w, const gd_tile_step *s) {
     case GD_STEP_STORE: scatter(address(w, s->index), a, &pass->views[s->index].shape, w->k, s->item); break;
     case GD_STEP_SPREAD_ONE: spread(out, a, w->n[s->width], s->item); break;
     case GD_STEP_SPREAD_ROW:
-        for (int64_t i = 0; i < w->k; i++, a += s->item, out += pass->per_k * s->item) spread(out, a, pass->per_k, s->item);
+        for (int64_t i = 0; i < w->k; i++, a += s->item, out += pass->per_k * s->item)
+            spread(out, a, pass->per_k, s->item);
         break;
     case GD_STEP_FOLD_ROW: ((gd_fold_fn)s->fn)(out, a, w->k, pass->per_k, 1); break;
     case GD_STEP_REDUCE: reduce_tile(w, &pass->reductions[s->index], a); break;
@@ -316,7 +318,8 @@ static void store_reduction(const walk *w, const gd_tile_reduction *r, const cha
 
 /* the address table as a run starts */
 static inline uint64_t *start_table(const gd_call *call, const gd_tile_pass *pass) {
-    uint64_t scratch = (uint64_t)(uintptr_t)call->scratch, *at = (uint64_t *)(void *)((char *)call->scratch + pass->table);
+    uint64_t scratch = (uint64_t)(uintptr_t)call->scratch,
+             *at = (uint64_t *)(void *)((char *)call->scratch + pass->table);
     for (int v = 0; v < pass->n_views; v++) {
         const gd_tile_view *view = &pass->views[v];
         uint64_t base = view->operand < 0 ? 0 : (uint64_t)(uintptr_t)call->operands[view->operand];

@@ -15,41 +15,41 @@ typedef struct {
     const gd_isa_table *isa;
     gd_tile_source *s;
     gd_tile *tile;
-    int64_t *constants;         /* the program's copy */
-    int status;                 /* the first failure; everything after it is harmless */
+    int64_t *constants; /* the program's copy */
+    int status;         /* the first failure; everything after it is harmless */
 
     /* the tile: k steps of dimension t, per_k elements each */
-    int64_t limit;              /* elements in a tile, at most */
-    int64_t part_elements;      /* in a part, at least */
+    int64_t limit;         /* elements in a tile, at most */
+    int64_t part_elements; /* in a part, at least */
     int t;
-    int staged;                 /* rows are longer than a tile */
+    int staged; /* rows are longer than a tile */
     int64_t k, last_k, per_k;
     int n_loops;
-    int dim_of_loop[GD_TILE_LOOPS];      /* outermost first; dimension t's loop counts tiles */
+    int dim_of_loop[GD_TILE_LOOPS]; /* outermost first; dimension t's loop counts tiles */
     int64_t count_of_loop[GD_TILE_LOOPS];
-    int8_t *width;              /* [regs] gd_width */
-    int32_t *level;             /* [regs] the stage in which it can first be computed */
+    int8_t *width;  /* [regs] gd_width */
+    int32_t *level; /* [regs] the stage in which it can first be computed */
 
     /* the pass */
     gd_tile_pass *pass;
-    int loop_dim[GD_TILE_LOOPS];         /* as dim_of_loop, in the pass's order */
-    int8_t *in_pass;            /* [stores] */
-    int8_t *needed;             /* [regs] */
-    int32_t *load_view;         /* [loads] its view, or -1 */
-    int32_t *store_view;        /* [stores] */
-    int32_t *row_entry;         /* [ops] where a staged row reduction's result lives, or -1 */
-    int64_t scratch;            /* bytes given out */
+    int loop_dim[GD_TILE_LOOPS]; /* as dim_of_loop, in the pass's order */
+    int8_t *in_pass;             /* [stores] */
+    int8_t *needed;              /* [regs] */
+    int32_t *load_view;          /* [loads] its view, or -1 */
+    int32_t *store_view;         /* [stores] */
+    int32_t *row_entry;          /* [ops] where a staged row reduction's result lives, or -1 */
+    int64_t scratch;             /* bytes given out */
     int32_t n_entries, room_entries;
-    int64_t *place;             /* [entries] offset in the scratch; -1: of a note */
-    const void **fixed;         /* [entries] or an address; NULL: none */
-    int8_t *entry_width;        /* of registers that are given back: width + 1; among entries from first_register on */
+    int64_t *place;      /* [entries] offset in the scratch; -1: of a note */
+    const void **fixed;  /* [entries] or an address; NULL: none */
+    int8_t *entry_width; /* of registers that are given back: width + 1; among entries from first_register on */
     int32_t first_register, room_views;
-    int32_t *free[GD_WIDTH_COUNT];       /* entries of registers that no value lives in */
+    int32_t *free[GD_WIDTH_COUNT]; /* entries of registers that no value lives in */
     int32_t n_free[GD_WIDTH_COUNT];
 
     /* the stage */
-    int32_t *at_width[GD_WIDTH_COUNT];   /* [regs] value, or -1 */
-    int8_t *wanted;             /* [regs] */
+    int32_t *at_width[GD_WIDTH_COUNT]; /* [regs] value, or -1 */
+    int8_t *wanted;                    /* [regs] */
     struct gd_tile_value *values;
     int32_t n_values, room_values;
     struct gd_tile_draft *drafts;
@@ -58,16 +58,16 @@ typedef struct {
 
 /* a register at a width: where it lives and how long */
 typedef struct gd_tile_value {
-    int32_t entry;              /* in the address table; -1 until it has one */
-    int32_t last;               /* the last draft that reads it */
+    int32_t entry; /* in the address table; -1 until it has one */
+    int32_t last;  /* the last draft that reads it */
     int32_t item;
-    int8_t width, fixed;        /* fixed: memory or a constant, no room to give back */
+    int8_t width, fixed; /* fixed: memory or a constant, no room to give back */
 } gd_tile_value;
 
 /* a step whose operands are values yet */
 typedef struct gd_tile_draft {
     gd_tile_step step;
-    int32_t args[3], out;       /* values, -1: none */
+    int32_t args[3], out; /* values, -1: none */
     int8_t n_args;
     int8_t dropped;
 } gd_tile_draft;

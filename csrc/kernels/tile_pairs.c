@@ -11,16 +11,16 @@ static int pair_of(int first, int second, int at) {
     static const struct {
         int16_t first, second, at, pair;
     } pairs[] = {
-#define PAIRS(first)                                                        \
-    {GD_MICRO_##first, GD_MICRO_add, 0, GD_MICRO_##first##_add},            \
-    {GD_MICRO_##first, GD_MICRO_add, 1, GD_MICRO_##first##_add},            \
-    {GD_MICRO_##first, GD_MICRO_subtract, 0, GD_MICRO_##first##_subtract},  \
-    {GD_MICRO_##first, GD_MICRO_subtract, 1, GD_MICRO_##first##_subtract_from}, \
-    {GD_MICRO_##first, GD_MICRO_multiply, 0, GD_MICRO_##first##_multiply},  \
-    {GD_MICRO_##first, GD_MICRO_multiply, 1, GD_MICRO_##first##_multiply},
+#define PAIRS(first)                                                                \
+    {GD_MICRO_##first, GD_MICRO_add, 0, GD_MICRO_##first##_add},                    \
+        {GD_MICRO_##first, GD_MICRO_add, 1, GD_MICRO_##first##_add},                \
+        {GD_MICRO_##first, GD_MICRO_subtract, 0, GD_MICRO_##first##_subtract},      \
+        {GD_MICRO_##first, GD_MICRO_subtract, 1, GD_MICRO_##first##_subtract_from}, \
+        {GD_MICRO_##first, GD_MICRO_multiply, 0, GD_MICRO_##first##_multiply},      \
+        {GD_MICRO_##first, GD_MICRO_multiply, 1, GD_MICRO_##first##_multiply},
         PAIRS(add) PAIRS(subtract) PAIRS(multiply)
 #undef PAIRS
-        {GD_MICRO_negative, GD_MICRO_exp, 0, GD_MICRO_negative_exp},
+            {GD_MICRO_negative, GD_MICRO_exp, 0, GD_MICRO_negative_exp},
         {GD_MICRO_subtract, GD_MICRO_exp, 0, GD_MICRO_subtract_exp},
         {GD_MICRO_multiply, GD_MICRO_exp, 0, GD_MICRO_multiply_exp},
     };
@@ -63,8 +63,8 @@ int gd_tile_pair(gd_tile_builder *b) {
             int pair = pair_of(first.micro, op->micro, at);
             if (pair < 0 || b->isa->micro[pair][op->compute] == NULL) continue;
             int32_t other = op->arg[1] < 0 ? -1 : op->arg[1 - at];
-            *op = (gd_source_op){.micro = pair, .dtype = op->dtype, .compute = op->compute,
-                                 .arg = {first.arg[0], first.arg[1], other}};
+            *op = (gd_source_op){
+                .micro = pair, .dtype = op->dtype, .compute = op->compute, .arg = {first.arg[0], first.arg[1], other}};
             break;
         }
     }

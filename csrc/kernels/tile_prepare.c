@@ -9,18 +9,18 @@
 #include "tile_build.h"
 
 enum {
-    TILE_BYTES = 2048,          /* of a register: a dozen of them stay in the first-level cache */
-    ROW_BYTES = 8192,           /* rows up to this stay in registers whole */
-    PART_ELEMENTS = 32768,      /* a part has at least so many elements, */
-    PART_LEAST = 1024,          /* or fewer, but no less than this, */
-    PART_WORK = 65536,          /* where they are this much work in all: in simple float32 operations */
-    WORK_PER_NS = 12,           /* on one core */
-    FUNCTION_WORK = 8,          /* what a function such as exp counts as */
-    PARTS = 64,                 /* and more parts than so many bring nothing */
-    CACHE_BYTES = 1 << 24,      /* what all views together reach stays in cache up to this */
-    FEW_OPS = 16,               /* so few between one tile and the next leave fetching ahead to the processor */
-    SEGMENTS = 64,              /* a reduction is cut into so many at most, */
-    SEGMENT_BYTES = 1 << 22     /* if what they leave is no more than this */
+    TILE_BYTES = 2048,      /* of a register: a dozen of them stay in the first-level cache */
+    ROW_BYTES = 8192,       /* rows up to this stay in registers whole */
+    PART_ELEMENTS = 32768,  /* a part has at least so many elements, */
+    PART_LEAST = 1024,      /* or fewer, but no less than this, */
+    PART_WORK = 65536,      /* where they are this much work in all: in simple float32 operations */
+    WORK_PER_NS = 12,       /* on one core */
+    FUNCTION_WORK = 8,      /* what a function such as exp counts as */
+    PARTS = 64,             /* and more parts than so many bring nothing */
+    CACHE_BYTES = 1 << 24,  /* what all views together reach stays in cache up to this */
+    FEW_OPS = 16,           /* so few between one tile and the next leave fetching ahead to the processor */
+    SEGMENTS = 64,          /* a reduction is cut into so many at most, */
+    SEGMENT_BYTES = 1 << 22 /* if what they leave is no more than this */
 };
 
 typedef gd_tile_builder builder;
@@ -74,7 +74,7 @@ static void choose_tile(builder *b) {
     if (most < 1) most = 1;
     int64_t chunks = (size + most - 1) / most;
     b->k = (size + chunks - 1) / chunks;
-    if (b->per_k == 1 && chunks > 1) b->k = (b->k + 15) / 16 * 16;   /* whole vectors in all chunks but the last */
+    if (b->per_k == 1 && chunks > 1) b->k = (b->k + 15) / 16 * 16; /* whole vectors in all chunks but the last */
     chunks = (size + b->k - 1) / b->k;
     b->last_k = size - (chunks - 1) * b->k;
     for (int d = 0; d <= b->t; d++) {
@@ -323,7 +323,7 @@ static void build_pass(builder *b, gd_tile_pass *pass, uint32_t reduced) {
 
     int64_t inside = s->total / pass->outer_total;
     if (inside < 1) inside = 1;
-    int64_t wanted = s->total / b->part_elements;        /* alike in size, so that none is waited for */
+    int64_t wanted = s->total / b->part_elements; /* alike in size, so that none is waited for */
     wanted = wanted < 1 ? 1 : wanted > PARTS ? PARTS : wanted;
     pass->outer_per_part = (pass->outer_total + wanted - 1) / wanted;
     pass->parts = (pass->outer_total + pass->outer_per_part - 1) / pass->outer_per_part;
@@ -358,7 +358,8 @@ static void build_passes(builder *b) {
     b->tile->n_passes = n;
     for (int i = 0; i < n && b->status == GD_OK; i++) {
         for (int j = 0; j < s->n_stores; j++)
-            b->in_pass[j] = has_own_walk(b, &s->stores[j]) ? loops_reduced(b, &s->stores[j], 0) == walks[i] : i == n - 1;
+            b->in_pass[j] =
+                has_own_walk(b, &s->stores[j]) ? loops_reduced(b, &s->stores[j], 0) == walks[i] : i == n - 1;
         build_pass(b, &b->tile->passes[i], walks[i]);
     }
     if (b->status != GD_OK) return;
@@ -391,10 +392,12 @@ static void build_fills(builder *b) {
         const gd_source_store *store = &s->stores[j];
         if (store->reduce == GD_REDUCE_none || store->view.low > store->view.high) continue;
         int item = (int)gd_item_bytes(store->view.dtype);
-        b->tile->fills[b->tile->n_fills++] = (gd_tile_fill){
-            .operand = store->view.operand, .item = item, .offset = store->view.offset * item,
-            .shape = gd_tile_shape(b, &store->view, item, 0, store->mask, 0),
-            .identity = identity_of(store->reduce, store->view.dtype)};
+        b->tile->fills[b->tile->n_fills++] =
+            (gd_tile_fill){.operand = store->view.operand,
+                           .item = item,
+                           .offset = store->view.offset * item,
+                           .shape = gd_tile_shape(b, &store->view, item, 0, store->mask, 0),
+                           .identity = identity_of(store->reduce, store->view.dtype)};
     }
 }
 
@@ -405,7 +408,7 @@ static void *make_tables(builder *b) {
     const gd_tile_source *s = b->s;
     size_t regs = (size_t)s->n_regs, loads = (size_t)s->n_loads, ops = (size_t)s->n_ops, stores = (size_t)s->n_stores;
     size_t values = 3 * regs + loads + 1, drafts = 3 * regs + 2 * loads + 2 * stores + ops + 1;
-    size_t entries = values + 3 * loads + stores + (size_t)s->n_consts + ops;   /* two notes a load */
+    size_t entries = values + 3 * loads + stores + (size_t)s->n_consts + ops; /* two notes a load */
     size_t words64 = 2 * entries, words32 = loads + stores + ops + regs + 3 * regs + GD_WIDTH_COUNT * values;
     size_t bytes = drafts * sizeof *b->drafts + words64 * 8 + values * sizeof *b->values + words32 * 4 + 3 * regs +
                    stores + entries;
@@ -448,8 +451,7 @@ int gd_prepare_tile(gd_prepare *p) {
         p->block = b.tile = gd_tile_keep(&b, sizeof *b.tile);
         b.constants = gd_tile_keep(&b, (size_t)source.n_consts * sizeof *b.constants);
         if (b.status == GD_OK) {
-            if (source.n_consts > 0)
-                memcpy(b.constants, source.consts, (size_t)source.n_consts * sizeof *b.constants);
+            if (source.n_consts > 0) memcpy(b.constants, source.consts, (size_t)source.n_consts * sizeof *b.constants);
             if (source.total == 0) {
                 build_fills(&b);
             } else {

@@ -8,8 +8,8 @@
 
 #include "tile.h"
 
-#define MAX_COUNT 1024                     /* loads, constants, operations or stores of one instruction */
-#define MAX_EXTENT (INT64_C(1) << 48)      /* of sizes, offsets and strides */
+#define MAX_COUNT 1024                /* loads, constants, operations or stores of one instruction */
+#define MAX_EXTENT (INT64_C(1) << 48) /* of sizes, offsets and strides */
 
 static const struct {
     int8_t arity;
@@ -41,7 +41,7 @@ static int is_kind(int dtype, char kind) {
 typedef struct {
     gd_prepare *p;
     gd_tile_source *s;
-    int64_t at;                 /* next word of the payload */
+    int64_t at; /* next word of the payload */
 } reader;
 
 static int fail(reader *r, int status, int64_t at) { return gd_prepare_fail(r->p, status, at, r->p->payload[at]); }
@@ -113,7 +113,7 @@ static int is_injective(const gd_tile_source *s, const gd_source_view *v, uint32
 static int read_dims(reader *r) {
     gd_tile_source *s = r->s;
     s->total = 1;
-    int64_t reach = 1;          /* the product, empty dimensions left out */
+    int64_t reach = 1; /* the product, empty dimensions left out */
     for (int d = 0; d < s->n_dims; d++, r->at++) {
         int64_t dim = r->p->payload[r->at];
         if (dim < 0 || dim > MAX_EXTENT) return fail(r, GD_ERR_SHAPE, r->at);
@@ -340,7 +340,7 @@ static void simplify(gd_tile_source *s) {
             s->dims[d + 1] *= s->dims[d];
             drop_dim(s, d);
         }
-    if (s->row_start == s->n_dims)   /* rows of one element */
+    if (s->row_start == s->n_dims) /* rows of one element */
         for (int i = 0; i < s->n_ops; i++)
             if (micros[s->ops[i].micro].result == 'R') s->ops[i].micro = GD_MICRO_copy;
     /* an outer dimension for the tiles to step along: where there is none, or only the row's */

@@ -17,8 +17,8 @@ static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; 
 static int32_t new_value(builder *b, int item, int width, int32_t entry) {
     if (b->n_values == b->room_values) b->status = GD_ERR_SHAPE;
     if (b->status != GD_OK) return 0;
-    b->values[b->n_values] = (gd_tile_value){.entry = entry, .last = -1, .item = item, .width = (int8_t)width,
-                                             .fixed = entry >= 0};
+    b->values[b->n_values] =
+        (gd_tile_value){.entry = entry, .last = -1, .item = item, .width = (int8_t)width, .fixed = entry >= 0};
     return b->n_values++;
 }
 
@@ -62,8 +62,10 @@ static int32_t draft_load(builder *b, int load, int copy) {
     int width = b->width[load], item = (int)gd_item_bytes(v->dtype);
     int32_t view = b->load_view[load];
     if (!copy && gd_tile_view_is_direct(b, v, width)) return new_value(b, item, width, view);
-    gd_tile_step step = {.kind = v->operand < 0 ? GD_STEP_IOTA : GD_STEP_LOAD, .width = (uint8_t)width,
-                         .item = (uint8_t)item, .index = view};
+    gd_tile_step step = {.kind = v->operand < 0 ? GD_STEP_IOTA : GD_STEP_LOAD,
+                         .width = (uint8_t)width,
+                         .item = (uint8_t)item,
+                         .index = view};
     int32_t entry = -1;
     if (!copy && step.kind == GD_STEP_LOAD && width == GD_WIDTH_TILE && v->stride[b->t] == 0) {
         /* the same for every step, and likely for the next tile: a register of its own keeps it */
@@ -96,7 +98,8 @@ static int32_t want(builder *b, int32_t reg, int width) {
     if (*at >= 0) return *at;
     int item = (int)gd_item_bytes(b->s->dtype[reg]);
     gd_tile_step step = {.kind = b->width[reg] == GD_WIDTH_ONE ? GD_STEP_SPREAD_ONE : GD_STEP_SPREAD_ROW,
-                         .width = (uint8_t)width, .item = (uint8_t)item};
+                         .width = (uint8_t)width,
+                         .item = (uint8_t)item};
     *at = new_value(b, item, width, -1);
     new_draft(b, step, *at, 1, &own);
     return *at;
@@ -146,7 +149,9 @@ static void draft_row(builder *b, int index) {
     const gd_source_op *op = &b->s->ops[index];
     int32_t reg = gd_tile_reg_of_op(b->s, index), from = want(b, op->arg[0], GD_WIDTH_TILE);
     gd_tile_step step = {.fn = (void (*)(void))b->isa->fold[row_reduction(op->micro)][op->dtype],
-                         .kind = GD_STEP_FOLD_ROW, .width = GD_WIDTH_ROW, .item = (uint8_t)gd_item_bytes(op->dtype)};
+                         .kind = GD_STEP_FOLD_ROW,
+                         .width = GD_WIDTH_ROW,
+                         .item = (uint8_t)gd_item_bytes(op->dtype)};
     int32_t out = b->at_width[GD_WIDTH_ROW][reg] = new_value(b, step.item, GD_WIDTH_ROW, -1);
     new_draft(b, step, out, 1, &from);
 }
@@ -155,9 +160,9 @@ static void draft_row(builder *b, int index) {
 
 static gd_micro_fn combine_of(const gd_isa_table *isa, int reduce, int dtype) {
     static const int micros[GD_REDUCE_COUNT] = {
-        [GD_REDUCE_sum] = GD_MICRO_add, [GD_REDUCE_prod] = GD_MICRO_multiply, [GD_REDUCE_max] = GD_MICRO_maximum,
-        [GD_REDUCE_min] = GD_MICRO_minimum, [GD_REDUCE_all] = GD_MICRO_logical_and,
-        [GD_REDUCE_any] = GD_MICRO_logical_or};
+        [GD_REDUCE_sum] = GD_MICRO_add,         [GD_REDUCE_prod] = GD_MICRO_multiply,
+        [GD_REDUCE_max] = GD_MICRO_maximum,     [GD_REDUCE_min] = GD_MICRO_minimum,
+        [GD_REDUCE_all] = GD_MICRO_logical_and, [GD_REDUCE_any] = GD_MICRO_logical_or};
     return isa->micro[micros[reduce]][dtype];
 }
 
@@ -171,7 +176,7 @@ static void make_folds(builder *b, gd_tile_reduction *r, uint32_t mask, int to) 
     int reduced[GD_TILE_DIMS + 1], n = 0, n_reduced = 0;
     for (int d = b->t; d < to; d++) {
         int bit = (int)(mask >> d & 1);
-        int64_t count = d == b->t ? 1 : b->s->dims[d];   /* t counts k: scaled when run */
+        int64_t count = d == b->t ? 1 : b->s->dims[d]; /* t counts k: scaled when run */
         if (n > 0 && reduced[n - 1] == bit) {
             size[n - 1] *= count;
         } else {
@@ -202,7 +207,7 @@ static int64_t kept(const builder *b, uint32_t mask, int from, int64_t size_t) {
 
 /* a reduction's scratch: room for two contributions between folds, and the accumulators */
 static void reserve(builder *b, gd_tile_reduction *r, int64_t all) {
-    enum { MOST = 1 << 26 };    /* a tree of wider accumulators than this is not worth its room */
+    enum { MOST = 1 << 26 }; /* a tree of wider accumulators than this is not worth its room */
     int64_t between = 0;
     if (r->n_folds > 0) between = r->folds[0].outer * r->folds[0].inner * (r->folds[0].scale_outer ? b->k : 1);
     r->buffer_bytes = round_up(between * r->item, GD_ALIGN);
@@ -225,19 +230,22 @@ static void draft_reduce(builder *b, const gd_source_store *store, int32_t view,
     gd_tile_pass *pass = b->pass;
     gd_tile_reduction *r = &pass->reductions[pass->n_reductions];
     int dtype = s->dtype[store->reg], item = (int)gd_item_bytes(dtype), width = GD_WIDTH_TILE, to = s->n_dims;
-    uint32_t mask = store->mask, inside = 0;   /* inside: the dimensions of a step */
+    uint32_t mask = store->mask, inside = 0; /* inside: the dimensions of a step */
     for (int d = b->t + 1; d < s->n_dims; d++) inside |= UINT32_C(1) << d;
     if (is_idempotent(store->reduce) && (mask & inside) == inside && inside != 0 && b->width[store->reg] < width) {
         width = GD_WIDTH_ROW;
         to = b->t + 1;
     }
     int32_t from = want(b, store->reg, width);
-    gd_tile_step step = {.kind = GD_STEP_REDUCE, .width = (uint8_t)width, .item = (uint8_t)item,
-                         .index = pass->n_reductions++};
+    gd_tile_step step = {
+        .kind = GD_STEP_REDUCE, .width = (uint8_t)width, .item = (uint8_t)item, .index = pass->n_reductions++};
     new_draft(b, step, -1, 1, &from);
 
     int t_kept = !(mask >> b->t & 1);
-    *r = (gd_tile_reduction){.view = view, .row = row, .item = item, .turns = 1,
+    *r = (gd_tile_reduction){.view = view,
+                             .row = row,
+                             .item = item,
+                             .turns = 1,
                              .fold = b->isa->fold[store->reduce][dtype],
                              .combine = combine_of(b->isa, store->reduce, dtype),
                              .cascade = store->reduce == GD_REDUCE_sum};
@@ -289,7 +297,9 @@ static void draft_stores(builder *b) {
     for (int j = 0; j < s->n_stores; j++) {
         if (!b->in_pass[j] || s->stores[j].reduce != GD_REDUCE_none) continue;
         int32_t from = want(b, s->stores[j].reg, GD_WIDTH_TILE);
-        gd_tile_step step = {.kind = GD_STEP_STORE, .width = GD_WIDTH_TILE, .index = b->store_view[j],
+        gd_tile_step step = {.kind = GD_STEP_STORE,
+                             .width = GD_WIDTH_TILE,
+                             .index = b->store_view[j],
                              .item = (uint8_t)gd_item_bytes(s->dtype[s->stores[j].reg])};
         new_draft(b, step, -1, 1, &from);
     }
@@ -325,15 +335,15 @@ static void give_back(builder *b, int32_t v) {
 
 /* an operand whose last use this is may be overwritten by the result, element by element */
 static int can_overwrite(const builder *b, const draft *d, int32_t v) {
-    return (d->step.kind == GD_STEP_MICRO || d->step.kind == GD_STEP_MICRO_ROWS) && b->values[v].item == b->values[d->out].item &&
-           b->values[v].width == b->values[d->out].width;
+    return (d->step.kind == GD_STEP_MICRO || d->step.kind == GD_STEP_MICRO_ROWS) &&
+           b->values[v].item == b->values[d->out].item && b->values[v].width == b->values[d->out].width;
 }
 
 /* linear scan: drafts in order, a register's room is given back after its last use */
 static void allocate_registers(builder *b, gd_tile_stage *stage) {
     stage->steps = gd_tile_keep(b, (size_t)b->n_drafts * sizeof *stage->steps);
     for (int w = 0; w < GD_WIDTH_COUNT; w++) b->n_free[w] = 0;
-    for (int e = b->first_register; e < b->n_entries; e++) {   /* all that earlier stages made */
+    for (int e = b->first_register; e < b->n_entries; e++) { /* all that earlier stages made */
         int w = b->entry_width[e] - 1;
         if (w >= 0) b->free[w][b->n_free[w]++] = e;
     }
@@ -357,7 +367,7 @@ static void allocate_registers(builder *b, gd_tile_stage *stage) {
         if (d->out >= 0 && b->values[d->out].entry < 0)
             b->values[d->out].entry = take_entry(b, b->values[d->out].width);
         for (int k = 0; k < n_ending; k++) give_back(b, ending[k]);
-        if (d->out >= 0 && b->values[d->out].last < 0) give_back(b, d->out);   /* read by nobody */
+        if (d->out >= 0 && b->values[d->out].last < 0) give_back(b, d->out); /* read by nobody */
         gd_tile_step step = d->step;
         if (d->out >= 0) step.out = (uint16_t)b->values[d->out].entry;
         if (d->n_args > 0) step.a = entries[0];

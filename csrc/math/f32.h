@@ -62,10 +62,10 @@ static inline float m32_expm1(float x) {
     low = low > 92 ? 92 : low;
     float r = exp32_reduce(low, &scaled), p = exp32_core(r);
     uint32_t n = bits32(scaled) - bits32(ROUND_32);
-    float half = float32((n + 126) << 23);   /* 2^(n-1): 2^n itself may overflow before the result does */
+    float half = float32((n + 126) << 23); /* 2^(n-1): 2^n itself may overflow before the result does */
     float y = 2 * fma32(p, half, half - 0.5f);
     y = x > 89 ? __builtin_inff() : y;
-    return __builtin_fabsf(x) < 0x1p-30f ? x : y;   /* keeps -0 */
+    return __builtin_fabsf(x) < 0x1p-30f ? x : y; /* keeps -0 */
 }
 
 /* ---- logarithms ---- */
@@ -78,7 +78,7 @@ static inline float log32_rest(float f) {
     return fma32(f * z, fma32(w, high, low), -0.5f * z);
 }
 
-#define LOG_ORIGIN_32 0x3f3504f3    /* sqrt(1/2): where 1 + f begins */
+#define LOG_ORIGIN_32 0x3f3504f3 /* sqrt(1/2): where 1 + f begins */
 
 /* log of 2^(e - bias) (1 + f), which is what `b`, less 1 - sqrt(1/2) in bits, stands for */
 static inline float log32_sum(uint32_t b, int32_t bias) {
@@ -102,7 +102,7 @@ static inline float m32_log(float x) {
 static inline float m32_log1p(float x) {
     uint32_t b = bits32(1 + x) + (0x3f800000 - 0x3f3504f3);
     float e = (float)((int32_t)(b >> 23) - 127);
-    float s = float32((256 - (b >> 23)) << 23);   /* 2^(2-e): 2^-e itself may be below the normal numbers */
+    float s = float32((256 - (b >> 23)) << 23); /* 2^(2-e): 2^-e itself may be below the normal numbers */
     float f = fma32(0.25f * x, s, 0.25f * s - 1);
     float y = fma32(e, LN2_HIGH_32, f + fma32(e, LN2_LOW_32, log32_rest(f)));
     y = x < __builtin_inff() ? y : x;
@@ -156,8 +156,11 @@ static inline float m32_erf(float x) {
 
 static inline double sin32_core(double r) {
     double z = r * r;
-    return r == 0 ? r : fma64(r * z, GD_POLY4(fma64, z, -0x1.5555554cb21p-3, 0x1.1111089008d1ep-7,
-                                              -0x1.a00f985745911p-13, 0x1.6cd7086f389fap-19), r);
+    return r == 0 ? r
+                  : fma64(r * z,
+                          GD_POLY4(fma64, z, -0x1.5555554cb21p-3, 0x1.1111089008d1ep-7, -0x1.a00f985745911p-13,
+                                   0x1.6cd7086f389fap-19),
+                          r);
 }
 
 static inline double cos32_core(double r) {
@@ -197,7 +200,7 @@ static inline float m32_erfc(float x) { return (float)m64_erfc((double)x); }
 static inline float m32_atan2(float y, float x) { return (float)m64_atan2((double)y, (double)x); }
 static inline float m32_hypot(float x, float y) {
     double a = (double)x, b = (double)y;
-    float r = (float)__builtin_sqrt(a * a + b * b);   /* squares of floats neither overflow nor vanish in double */
+    float r = (float)__builtin_sqrt(a * a + b * b); /* squares of floats neither overflow nor vanish in double */
     return __builtin_fabsf(x) == __builtin_inff() || __builtin_fabsf(y) == __builtin_inff() ? __builtin_inff() : r;
 }
 

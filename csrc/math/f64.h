@@ -3,13 +3,13 @@
 #define GD_F64_H
 #include "real.h"
 
-#define LN2_HIGH 0x1.62e42feep-1              /* 32 bits: times an exponent it is exact */
+#define LN2_HIGH 0x1.62e42feep-1 /* 32 bits: times an exponent it is exact */
 #define LN2_LOW 0x1.a39ef35793c76p-33
 #define LOG2_E 0x1.71547652b82fep+0
 #define LN2 0x1.62e42fefa39efp-1
-#define PI_2 0x1.921fb54442d18p+0             /* pi/2 and what its double lacks */
+#define PI_2 0x1.921fb54442d18p+0 /* pi/2 and what its double lacks */
 #define PI_2_REST 0x1.1a62633145c07p-54
-#define ROUND_64 0x1.8p52                     /* added and taken off again it rounds to an integer */
+#define ROUND_64 0x1.8p52 /* added and taken off again it rounds to an integer */
 
 /* ---- exponentials ---- */
 
@@ -58,10 +58,10 @@ static inline double m64_expm1(double x) {
     low = low > 720 ? 720 : low;
     double r = exp64_reduce(low, &scaled), p = exp64_core(r);
     uint64_t n = bits64(scaled) - bits64(ROUND_64);
-    double half = float64((n + 1022) << 52);   /* 2^(n-1): 2^n itself may overflow before the result does */
+    double half = float64((n + 1022) << 52); /* 2^(n-1): 2^n itself may overflow before the result does */
     double y = 2 * fma64(p, half, half - 0.5);
     y = x > 710 ? __builtin_inf() : y;
-    return __builtin_fabs(x) < 0x1p-60 ? x : y;   /* keeps -0 */
+    return __builtin_fabs(x) < 0x1p-60 ? x : y; /* keeps -0 */
 }
 
 /* ---- logarithms ---- */
@@ -123,7 +123,7 @@ static inline double m64_log10(double x) {
 static inline double m64_log1p(double x) {
     uint64_t b = bits64(1 + x) + (0x3ff0000000000000 - 0x3fe6a09e667f3bcd);
     double e = float64(b >> 52 | 0x4330000000000000) - (0x1p52 + 1023);
-    double s = float64((2048 - (b >> 52)) << 52);      /* 2^(2-e): 2^-e itself may be below the normal numbers */
+    double s = float64((2048 - (b >> 52)) << 52); /* 2^(2-e): 2^-e itself may be below the normal numbers */
     double f = fma64(0.25 * x, s, 0.25 * s - 1), rest = log64_rest(f);
     double y = fma64(e, LN2_HIGH, f - fma64(e, -LN2_LOW, rest));
     y = x < __builtin_inf() ? y : x;
@@ -136,10 +136,12 @@ static inline double m64_log1p(double x) {
 /* 1.5 ulp */
 static inline double m64_tanh(double x) {
     double a = __builtin_fabs(x), z = x * x;
-    double near = fma64(a * z, GD_POLY11(fma64, z, -0x1.555555555554fp-2, 0x1.1111111110789p-3, -0x1.ba1ba1b97bf07p-5,
-                                         0x1.664f4859019f8p-6, -0x1.226e2f03e94eep-7, 0x1.d6d2989f9936dp-9,
-                                         -0x1.7d8fa931347adp-10, 0x1.34822f4ff6b9fp-11, -0x1.e95f413d31ee6p-13,
-                                         0x1.5d41789e9c804p-14, -0x1.468afec3a4b1dp-16), a);
+    double near =
+        fma64(a * z,
+              GD_POLY11(fma64, z, -0x1.555555555554fp-2, 0x1.1111111110789p-3, -0x1.ba1ba1b97bf07p-5,
+                        0x1.664f4859019f8p-6, -0x1.226e2f03e94eep-7, 0x1.d6d2989f9936dp-9, -0x1.7d8fa931347adp-10,
+                        0x1.34822f4ff6b9fp-11, -0x1.e95f413d31ee6p-13, 0x1.5d41789e9c804p-14, -0x1.468afec3a4b1dp-16),
+              a);
     double scaled, r = exp64_reduce(a > 20 ? 40 : 2 * a, &scaled);
     double e = (1 + exp64_core(r)) * float64((bits64(scaled) - bits64(ROUND_64) + 1023) << 52);
     return __builtin_copysign(a < 0.55 ? near : 1 - 2 / (e + 1), x);
@@ -158,9 +160,7 @@ static inline double m64_sigmoid_inside(double x) {
 }
 
 /* log(1 + e^x); 1.7 ulp */
-static inline double m64_softplus(double x) {
-    return (x > 0 ? x : 0) + m64_log1p(m64_exp(-__builtin_fabs(x)));
-}
+static inline double m64_softplus(double x) { return (x > 0 ? x : 0) + m64_log1p(m64_exp(-__builtin_fabs(x))); }
 
 /* 2.4 ulp */
 static inline double m64_sinh(double x) {
@@ -219,11 +219,12 @@ static inline double erfc64_tail(double x) {
 /* |x| < 1 */
 static inline double erf64_near(double x) {
     double z = x * x;
-    return fma64(x, GD_POLY13(fma64, z, 0x1.06eba8214db69p-3, -0x1.812746b037a2bp-2, 0x1.ce2f21a0461d0p-4,
-                              -0x1.b82ce31394e41p-6, 0x1.565bcd39910e0p-8, -0x1.c02dbc34c8ef6p-11,
-                              0x1.f9a4246c35a8dp-14, -0x1.f4e67fe90c8afp-17, 0x1.baf8022146ad6p-20,
-                              -0x1.6900dd5cf66d9p-23, 0x1.3459b1a94bd80p-26, -0x1.55f54fcf99b5fp-29,
-                              0x1.4c8bd27629832p-32), x);
+    return fma64(x,
+                 GD_POLY13(fma64, z, 0x1.06eba8214db69p-3, -0x1.812746b037a2bp-2, 0x1.ce2f21a0461d0p-4,
+                           -0x1.b82ce31394e41p-6, 0x1.565bcd39910e0p-8, -0x1.c02dbc34c8ef6p-11, 0x1.f9a4246c35a8dp-14,
+                           -0x1.f4e67fe90c8afp-17, 0x1.baf8022146ad6p-20, -0x1.6900dd5cf66d9p-23, 0x1.3459b1a94bd80p-26,
+                           -0x1.55f54fcf99b5fp-29, 0x1.4c8bd27629832p-32),
+                 x);
 }
 
 /* 1.2 ulp */
@@ -248,15 +249,18 @@ static inline double m64_erfc(double x) {
 static inline double trig64_reduce(double x, uint64_t *n) {
     double t = fma64(x, 0x1.45f306dc9c883p-1, ROUND_64), k = t - ROUND_64;
     *n = bits64(t);
-    double r = x - k * 0x1.921fb544p+0;         /* 33 bits each: the products are exact */
+    double r = x - k * 0x1.921fb544p+0; /* 33 bits each: the products are exact */
     r = r - k * 0x1.0b4611a6p-34;
     return r - k * 0x1.3198a2e037073p-69;
 }
 
 static inline double sin64_core(double r) {
     double z = r * r;
-    return r == 0 ? r : fma64(r * z, GD_POLY6(fma64, z, -0x1.5555555555549p-3, 0x1.111111110f89cp-7, -0x1.a01a019c141b9p-13,
-                                 0x1.71de3578ee600p-19, -0x1.ae5e66a57949bp-26, 0x1.5d9301a04f3acp-33), r);
+    return r == 0 ? r
+                  : fma64(r * z,
+                          GD_POLY6(fma64, z, -0x1.5555555555549p-3, 0x1.111111110f89cp-7, -0x1.a01a019c141b9p-13,
+                                   0x1.71de3578ee600p-19, -0x1.ae5e66a57949bp-26, 0x1.5d9301a04f3acp-33),
+                          r);
 }
 
 static inline double cos64_core(double r) {
@@ -291,11 +295,12 @@ static inline double m64_tan(double x) {
 /* asin x for |x| <= 1/2 */
 static inline double asin64_core(double x) {
     double z = x * x;
-    return fma64(x * z, GD_POLY13(fma64, z, 0x1.5555555555578p-3, 0x1.333333332df20p-4, 0x1.6db6db722aaabp-5,
-                                  0x1.f1c71a8bf3270p-6, 0x1.6e8bdfdba8279p-6, 0x1.1c49dedb09e23p-6,
-                                  0x1.ca212e39b0f21p-7, 0x1.75784e0af26f4p-7, 0x1.618642bacf7b5p-7,
-                                  0x1.e1a2296f6db74p-9, 0x1.64eb7bcd3ce06p-6, -0x1.59d5600ee1fa6p-6,
-                                  0x1.0bd9aa5e8cfa5p-5), x);
+    return fma64(x * z,
+                 GD_POLY13(fma64, z, 0x1.5555555555578p-3, 0x1.333333332df20p-4, 0x1.6db6db722aaabp-5,
+                           0x1.f1c71a8bf3270p-6, 0x1.6e8bdfdba8279p-6, 0x1.1c49dedb09e23p-6, 0x1.ca212e39b0f21p-7,
+                           0x1.75784e0af26f4p-7, 0x1.618642bacf7b5p-7, 0x1.e1a2296f6db74p-9, 0x1.64eb7bcd3ce06p-6,
+                           -0x1.59d5600ee1fa6p-6, 0x1.0bd9aa5e8cfa5p-5),
+                 x);
 }
 
 /* asin x = pi/2 - 2 asin(sqrt((1-x)/2)); 2.2 ulp */
@@ -319,10 +324,11 @@ static inline double m64_acos(double x) {
 static inline double atan64_core(double p, double q) {
     int large = p > q * 0x1.a827999fcef32p-2;
     double t = (large ? p - q : p) / (large ? p + q : q), z = t * t;
-    double rest = t * z * GD_POLY12(fma64, z, -0x1.5555555555554p-2, 0x1.9999999999583p-3, -0x1.249249246f497p-3,
-                                    0x1.c71c71b44e2b6p-4, -0x1.745d144e69ca2p-4, 0x1.3b1364bf43842p-4,
-                                    -0x1.110be857f15d1p-4, 0x1.e16779d9903f6p-5, -0x1.ab3a3962056b1p-5,
-                                    0x1.6fddb2acf09aap-5, -0x1.0fc433f3a3c49p-5, 0x1.e806e12bfe5c2p-7);
+    double rest =
+        t * z *
+        GD_POLY12(fma64, z, -0x1.5555555555554p-2, 0x1.9999999999583p-3, -0x1.249249246f497p-3, 0x1.c71c71b44e2b6p-4,
+                  -0x1.745d144e69ca2p-4, 0x1.3b1364bf43842p-4, -0x1.110be857f15d1p-4, 0x1.e16779d9903f6p-5,
+                  -0x1.ab3a3962056b1p-5, 0x1.6fddb2acf09aap-5, -0x1.0fc433f3a3c49p-5, 0x1.e806e12bfe5c2p-7);
     return large ? 0.5 * PI_2 + (t + (rest + 0.5 * PI_2_REST)) : t + rest;
 }
 
@@ -339,12 +345,12 @@ static inline double m64_atan2(double y, double x) {
     double a = __builtin_fabs(y), b = __builtin_fabs(x);
     int steep = a > b;
     double p = steep ? b : a, q = steep ? a : b;
-    int both = p == __builtin_inf();           /* both infinite: 45 degrees */
+    int both = p == __builtin_inf(); /* both infinite: 45 degrees */
     p = both ? 1 : p;
     q = both ? 1 : q;
     p = q == 0 ? 0 : p;
-    q = q == 0 ? 1 : q;                        /* both zero: along the axis that x's sign names */
-    double scale = q > 0x1p1020 ? 0x1p-4 : q < 0x1p-1000 ? 0x1p54 : 1;   /* so that p + q, and p/q, stay in range */
+    q = q == 0 ? 1 : q; /* both zero: along the axis that x's sign names */
+    double scale = q > 0x1p1020 ? 0x1p-4 : q < 0x1p-1000 ? 0x1p54 : 1; /* so that p + q, and p/q, stay in range */
     double t = atan64_core(p * scale, q * scale);
     t = steep ? PI_2 - (t - PI_2_REST) : t;
     t = bits64(x) >> 63 ? 2 * PI_2 - (t - 2 * PI_2_REST) : t;

@@ -17,7 +17,7 @@ static inline double special_digamma(double x) {
     double result = 0;
     if (x == 0) return -copysign(HUGE_VAL, x);
     if (x < 0) {
-        double part = x - nearbyint(x);   /* exact, and small where x is near a pole */
+        double part = x - nearbyint(x); /* exact, and small where x is near a pole */
         if (part == 0) return NAN;
         if (x == -HUGE_VAL) return NAN;
         result = -pi / tan(pi * part);
@@ -28,8 +28,10 @@ static inline double special_digamma(double x) {
         x += 1;
     }
     double r = 1 / x, s = r * r;
-    double series = s * (1.0 / 12 - s * (1.0 / 120 - s * (1.0 / 252 - s * (1.0 / 240 - s * (1.0 / 132 -
-                    s * (691.0 / 32760 - s * (1.0 / 12)))))));
+    double series =
+        s *
+        (1.0 / 12 -
+         s * (1.0 / 120 - s * (1.0 / 252 - s * (1.0 / 240 - s * (1.0 / 132 - s * (691.0 / 32760 - s * (1.0 / 12)))))));
     return result + log(x) - 0.5 * r - series;
 }
 
@@ -38,13 +40,13 @@ static inline double special_digamma(double x) {
 static inline double special_erfinv(double x) {
     double a = fabs(x);
     if (!(a < 1)) return a == 1 ? copysign(HUGE_VAL, x) : NAN;
-    if (a < 1e-150) return x * 0.886226925452758013649;   /* sqrt(pi)/2: the square below would vanish */
+    if (a < 1e-150) return x * 0.886226925452758013649; /* sqrt(pi)/2: the square below would vanish */
     const double k = 0.147, two_over_pi_k = 2 / (3.14159265358979323846 * k);
     double rest = 1 - a, l = log(rest) + log1p(a), t = two_over_pi_k + 0.5 * l;
     double y = a < 1e-4 ? a * 0.886226925452758013649 : sqrt(sqrt(t * t - l / k) - t);
     for (int i = 0; i < 3; i++) {
         double error = a < 0.5 ? erf(y) - a : rest - erfc(y);
-        double step = error * 0.886226925452758013649 * exp(y * y);   /* error / erf'(y) */
+        double step = error * 0.886226925452758013649 * exp(y * y); /* error / erf'(y) */
         y -= step / (1 + y * step);
     }
     return copysign(y, x);

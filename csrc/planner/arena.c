@@ -9,25 +9,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_TURN = 1 << 25, SEARCHED = 4 };     /* steps, a seventh of a second; and times as many of the search */
-
-typedef struct { int64_t time; int32_t id; int32_t is_end; } event;
+enum { FIRST_TURN = 1 << 25, SEARCHED = 4 }; /* steps, a seventh of a second; and times as many of the search */
 
 typedef struct {
-    int32_t first, n, sections;      /* a range of the sorted buffers */
+    int64_t time;
+    int32_t id;
+    int32_t is_end;
+} event;
+
+typedef struct {
+    int32_t first, n, sections; /* a range of the sorted buffers */
     int64_t bound, peak;
 } part;
 
 typedef struct {
     int32_t n, n_parts;
-    int32_t *id, *lo, *hi;           /* sorted by start; lo and hi count from their part's first section */
+    int32_t *id, *lo, *hi; /* sorted by start; lo and hi count from their part's first section */
     int64_t *size, *offsets;
     event *events;
     part *parts;
 } workplace;
 
 static void workplace_free(workplace *w) {
-    free(w->id); free(w->lo); free(w->hi); free(w->size); free(w->offsets); free(w->events); free(w->parts);
+    free(w->id);
+    free(w->lo);
+    free(w->hi);
+    free(w->size);
+    free(w->offsets);
+    free(w->events);
+    free(w->parts);
 }
 
 static int workplace_make(workplace *w, size_t n) {
@@ -45,14 +55,14 @@ static int workplace_make(workplace *w, size_t n) {
 static int event_compare(const void *x, const void *y) {
     const event *a = x, *b = y;
     if (a->time != b->time) return a->time < b->time ? -1 : 1;
-    if (a->is_end != b->is_end) return b->is_end - a->is_end;        /* ends first: [lower, upper) */
+    if (a->is_end != b->is_end) return b->is_end - a->is_end; /* ends first: [lower, upper) */
     return (a->id > b->id) - (a->id < b->id);
 }
 
 /* Sorted buffers and parts from the caller's arrays; rank[id] is scratch of n. Sections are the stretches between
  * starts: an end only matters by the starts that lie before it. */
-static void cut(workplace *w, int64_t n, const int64_t *lower, const int64_t *upper, const int64_t *size,
-                int64_t align, int32_t *rank) {
+static void cut(workplace *w, int64_t n, const int64_t *lower, const int64_t *upper, const int64_t *size, int64_t align,
+                int32_t *rank) {
     int32_t events = 0, section = 0, alive = 0;
     int64_t total = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -77,7 +87,7 @@ static void cut(workplace *w, int64_t n, const int64_t *lower, const int64_t *up
             p = &w->parts[w->n_parts++];
             *p = (part){.first = w->n, .peak = GD_ARENA_NONE};
             section = 0;
-        } else if (w->events[e - 1].is_end) section++;   /* something ended since the last start */
+        } else if (w->events[e - 1].is_end) section++; /* something ended since the last start */
         int32_t at = w->n++;
         rank[v->id] = at;
         w->id[at] = v->id, w->lo[at] = section, w->size[at] = bytes;
@@ -95,8 +105,13 @@ static int part_compare(const void *x, const void *y) {
 }
 
 static gd_arena part_arena(const workplace *w, const part *p, int64_t goal) {
-    return (gd_arena){.n = p->n, .sections = p->sections, .lo = w->lo + p->first, .hi = w->hi + p->first,
-                      .size = w->size + p->first, .bound = p->bound, .goal = goal};
+    return (gd_arena){.n = p->n,
+                      .sections = p->sections,
+                      .lo = w->lo + p->first,
+                      .hi = w->hi + p->first,
+                      .size = w->size + p->first,
+                      .bound = p->bound,
+                      .goal = goal};
 }
 
 /* A part still above the goal: a search among orders and branch and bound in turns, each twice as long as the last.
@@ -113,7 +128,7 @@ static int improve(workplace *w, part *p, gd_greedy *greedy, gd_budget *budget, 
         budget->left -= share.left;
         p->peak = gd_search_run(search, &a, &share, offsets, p->peak);
         budget->left += share.left;
-        if (share.left > 0) break;                       /* at the goal, or nothing is better */
+        if (share.left > 0) break; /* at the goal, or nothing is better */
     }
     gd_search_destroy(search);
     return GD_OK;
@@ -135,7 +150,7 @@ static int solve(workplace *w, gd_budget *budget, int64_t *peak, int64_t *bound)
         p->peak = gd_greedy_run(greedy, &a, budget, w->offsets + p->first, GD_ARENA_NONE);
         if (p->peak > *peak) *peak = p->peak;
     }
-    for (int32_t k = 0; k < w->n_parts; k++) open += w->parts[k].peak > goal;     /* they share the budget */
+    for (int32_t k = 0; k < w->n_parts; k++) open += w->parts[k].peak > goal; /* they share the budget */
     *peak = 0;
     for (int32_t k = 0; status == GD_OK && k < w->n_parts; k++) {
         part *p = &w->parts[k];

@@ -9,14 +9,14 @@
 #define GD_ARENA_H
 #include "budget.h"
 
-#define GD_ARENA_NONE INT64_MAX      /* the peak of a search that found nothing better */
+#define GD_ARENA_NONE INT64_MAX /* the peak of a search that found nothing better */
 
 typedef struct {
     int32_t n, sections;
     const int32_t *lo, *hi;
     const int64_t *size;
-    int64_t bound;                   /* the largest total alive in a section */
-    int64_t goal;                    /* a peak that is good enough: searches stop there */
+    int64_t bound; /* the largest total alive in a section */
+    int64_t goal;  /* a peak that is good enough: searches stop there */
 } gd_arena;
 
 /* Scratch for the greedy placers, for problems of up to n buffers. NULL when there is no memory. */

@@ -11,17 +11,17 @@
 
 enum {
     BLOCK = 64,
-    MANY = 4096,                     /* beyond, sweeps are run before fits */
-    SWEEP_STEPS = 64,                /* what placing one buffer costs a sweep, searching apart */
-    INSERT_STEPS = 16                /* what putting one among those placed costs */
+    MANY = 4096,      /* beyond, sweeps are run before fits */
+    SWEEP_STEPS = 64, /* what placing one buffer costs a sweep, searching apart */
+    INSERT_STEPS = 16 /* what putting one among those placed costs */
 };
 
-static const double LOOSE = 0.01;    /* by how much of the bound a search among orders may get worse, at first */
+static const double LOOSE = 0.01; /* by how much of the bound a search among orders may get worse, at first */
 
 /* placed buffers in order of offset, in blocks that can be skipped as a whole */
 typedef struct {
-    int32_t count, lo, hi;           /* entries; the time they span together */
-    int64_t top;                     /* the highest end */
+    int32_t count, lo, hi; /* entries; the time they span together */
+    int64_t top;           /* the highest end */
     int64_t off[BLOCK], end[BLOCK];
     int32_t from[BLOCK], to[BLOCK];
 } block;
@@ -31,11 +31,13 @@ typedef struct {
     int32_t id;
 } ranked;
 
-typedef struct { int64_t off, end; } gap;
+typedef struct {
+    int64_t off, end;
+} gap;
 
 struct gd_greedy {
     int32_t *order, *by_start, *by_end;
-    int32_t *flip_lo, *flip_hi;      /* the problem run backwards in time */
+    int32_t *flip_lo, *flip_hi; /* the problem run backwards in time */
     int64_t *trial, *now, *height, *raised, *section;
     ranked *rank;
     gap *gaps;
@@ -45,15 +47,27 @@ struct gd_greedy {
 
 void gd_greedy_destroy(gd_greedy *g) {
     if (!g) return;
-    free(g->order); free(g->by_start); free(g->by_end); free(g->flip_lo); free(g->flip_hi); free(g->trial); free(g->now);
-    free(g->height); free(g->raised); free(g->section); free(g->rank); free(g->gaps); free(g->blocks); free(g->block_order);
+    free(g->order);
+    free(g->by_start);
+    free(g->by_end);
+    free(g->flip_lo);
+    free(g->flip_hi);
+    free(g->trial);
+    free(g->now);
+    free(g->height);
+    free(g->raised);
+    free(g->section);
+    free(g->rank);
+    free(g->gaps);
+    free(g->blocks);
+    free(g->block_order);
     free(g);
 }
 
 gd_greedy *gd_greedy_create(int32_t n) {
     gd_greedy *g = calloc(1, sizeof *g);
     if (!g) return NULL;
-    size_t m = (size_t)n + 1, leaves = 2 * m, blocks = 2 * m / BLOCK + 2;   /* blocks are at least half full */
+    size_t m = (size_t)n + 1, leaves = 2 * m, blocks = 2 * m / BLOCK + 2; /* blocks are at least half full */
     g->order = malloc(m * sizeof *g->order);
     g->by_start = malloc(m * sizeof *g->by_start);
     g->by_end = malloc(m * sizeof *g->by_end);
@@ -68,8 +82,8 @@ gd_greedy *gd_greedy_create(int32_t n) {
     g->gaps = malloc(m * sizeof *g->gaps);
     g->blocks = malloc(blocks * sizeof *g->blocks);
     g->block_order = malloc(blocks * sizeof *g->block_order);
-    if (g->order && g->by_start && g->by_end && g->flip_lo && g->flip_hi && g->trial && g->now && g->height && g->raised &&
-        g->section && g->rank && g->gaps && g->blocks && g->block_order)
+    if (g->order && g->by_start && g->by_end && g->flip_lo && g->flip_hi && g->trial && g->now && g->height &&
+        g->raised && g->section && g->rank && g->gaps && g->blocks && g->block_order)
         return g;
     gd_greedy_destroy(g);
     return NULL;
@@ -86,22 +100,23 @@ static int rank_compare(const void *x, const void *y) {
 
 typedef enum { BY_SIZE, BY_LIFESPAN, BY_AREA, BY_SECTION, BY_START, ORDERS } order_kind;
 
-static int64_t product(int64_t a, int64_t b) {          /* both >= 0; saturates */
+static int64_t product(int64_t a, int64_t b) { /* both >= 0; saturates */
     return a && b > INT64_MAX / a ? INT64_MAX : a * b;
 }
 
 /* the largest key first; later keys break ties, the id the last */
 static void sort_by(gd_greedy *g, const gd_arena *a, order_kind kind) {
-    if (kind == BY_SECTION) {                           /* section[i]: the largest total while i is alive */
+    if (kind == BY_SECTION) { /* section[i]: the largest total while i is alive */
         int32_t m = a->sections;
-        int64_t *total = g->section;                    /* a tree of maxima over sections */
+        int64_t *total = g->section; /* a tree of maxima over sections */
         memset(total, 0, 2 * (size_t)m * sizeof *total);
         for (int32_t i = 0; i < a->n; i++) {
             total[m + a->lo[i]] += a->size[i];
             if (a->hi[i] < m) total[m + a->hi[i]] -= a->size[i];
         }
         for (int32_t t = 1; t < m; t++) total[m + t] += total[m + t - 1];
-        for (int32_t t = m - 1; t > 0; t--) total[t] = total[2 * t] > total[2 * t + 1] ? total[2 * t] : total[2 * t + 1];
+        for (int32_t t = m - 1; t > 0; t--)
+            total[t] = total[2 * t] > total[2 * t + 1] ? total[2 * t] : total[2 * t + 1];
     }
     for (int32_t i = 0; i < a->n; i++) {
         ranked *r = &g->rank[i];
@@ -114,8 +129,14 @@ static void sort_by(gd_greedy *g, const gd_arena *a, order_kind kind) {
         case BY_SECTION: {
             int64_t top = 0;
             for (int32_t l = a->lo[i] + a->sections, h = a->hi[i] + a->sections; l < h; l >>= 1, h >>= 1) {
-                if (l & 1) { if (g->section[l] > top) top = g->section[l]; l++; }
-                if (h & 1) { h--; if (g->section[h] > top) top = g->section[h]; }
+                if (l & 1) {
+                    if (g->section[l] > top) top = g->section[l];
+                    l++;
+                }
+                if (h & 1) {
+                    h--;
+                    if (g->section[h] > top) top = g->section[h];
+                }
             }
             r->key[0] = top, r->key[1] = product(span, size), r->key[2] = size;
             break;
@@ -130,7 +151,7 @@ static void sort_by(gd_greedy *g, const gd_arena *a, order_kind kind) {
 /* ---- fit ---- */
 
 static void block_insert(gd_greedy *g, int32_t *n_blocks, int64_t off, int64_t end, int32_t lo, int32_t hi) {
-    int32_t low = 0, high = *n_blocks;                  /* the last block that starts at or below off */
+    int32_t low = 0, high = *n_blocks; /* the last block that starts at or below off */
     while (low + 1 < high) {
         int32_t mid = low + (high - low) / 2;
         if (g->blocks[g->block_order[mid]].off[0] <= off) low = mid;
@@ -142,7 +163,7 @@ static void block_insert(gd_greedy *g, int32_t *n_blocks, int64_t off, int64_t e
         *n_blocks = 1;
     }
     block *b = &g->blocks[g->block_order[low]];
-    if (b->count == BLOCK) {                            /* halve it */
+    if (b->count == BLOCK) { /* halve it */
         block *c = &g->blocks[*n_blocks];
         int32_t half = BLOCK / 2;
         memmove(&g->block_order[low + 2], &g->block_order[low + 1],
@@ -223,26 +244,44 @@ static int64_t fit(gd_greedy *g, const gd_arena *a, gd_budget *budget, int best_
 static int64_t skyline_top(const gd_greedy *g, int32_t m, int32_t lo, int32_t hi) {
     int64_t top = 0;
     int32_t l = lo + m, h = hi + m;
-    for (int32_t v = l >> 1; v; v >>= 1) if (g->raised[v] > top) top = g->raised[v];
-    for (int32_t v = (h - 1) >> 1; v; v >>= 1) if (g->raised[v] > top) top = g->raised[v];
+    for (int32_t v = l >> 1; v; v >>= 1)
+        if (g->raised[v] > top) top = g->raised[v];
+    for (int32_t v = (h - 1) >> 1; v; v >>= 1)
+        if (g->raised[v] > top) top = g->raised[v];
     for (; l < h; l >>= 1, h >>= 1) {
-        if (l & 1) { if (g->height[l] > top) top = g->height[l]; l++; }
-        if (h & 1) { h--; if (g->height[h] > top) top = g->height[h]; }
+        if (l & 1) {
+            if (g->height[l] > top) top = g->height[l];
+            l++;
+        }
+        if (h & 1) {
+            h--;
+            if (g->height[h] > top) top = g->height[h];
+        }
     }
     return top;
 }
 
 static void skyline_raise(gd_greedy *g, int32_t m, int32_t lo, int32_t hi, int64_t top) {
     for (int32_t l = lo + m, h = hi + m; l < h; l >>= 1, h >>= 1) {
-        if (l & 1) { if (top > g->height[l]) g->height[l] = top; if (top > g->raised[l]) g->raised[l] = top; l++; }
-        if (h & 1) { h--; if (top > g->height[h]) g->height[h] = top; if (top > g->raised[h]) g->raised[h] = top; }
+        if (l & 1) {
+            if (top > g->height[l]) g->height[l] = top;
+            if (top > g->raised[l]) g->raised[l] = top;
+            l++;
+        }
+        if (h & 1) {
+            h--;
+            if (top > g->height[h]) g->height[h] = top;
+            if (top > g->raised[h]) g->raised[h] = top;
+        }
     }
     for (int k = 0; k < 2; k++)
         for (int32_t v = ((k ? hi - 1 : lo) + m) >> 1; v; v >>= 1)
             if (top > g->height[v]) g->height[v] = top;
 }
 
-typedef struct { const int32_t *lo, *hi; } span;
+typedef struct {
+    const int32_t *lo, *hi;
+} span;
 
 /* Buffers longer than `longest` sections are stacked, the others served by first fit above them in order of start.
  * order holds the ids by falling lifespan. A sweep that only stacks needs no budget. */
@@ -266,11 +305,11 @@ static int64_t sweep(gd_greedy *g, const gd_arena *a, span t, int32_t longest, g
         int32_t i = g->by_start[k];
         int64_t steps = SWEEP_STEPS, size = a->size[i];
         if (t.hi[i] - t.lo[i] > longest) continue;
-        for (; t.hi[g->by_end[ended]] <= t.lo[i]; ended++) {      /* i itself ends later: stays in range */
+        for (; t.hi[g->by_end[ended]] <= t.lo[i]; ended++) { /* i itself ends later: stays in range */
             int32_t e = g->by_end[ended];
             if (t.hi[e] - t.lo[e] > longest) continue;
             int64_t off = g->trial[e], end = off + a->size[e];
-            int32_t low = 0, high = n_gaps;              /* the first gap above off; the last one is endless */
+            int32_t low = 0, high = n_gaps; /* the first gap above off; the last one is endless */
             while (low < high) {
                 int32_t mid = low + (high - low) / 2;
                 if (g->gaps[mid].off > off) high = mid;
@@ -339,16 +378,16 @@ static void sort_stable(gd_greedy *g, const gd_arena *a, const int32_t *from, co
 
 static int64_t run_sweeps(gd_greedy *g, const gd_arena *a, gd_budget *budget, int64_t *offsets, int64_t peak) {
     span ways[2] = {{a->lo, a->hi}, {g->flip_lo, g->flip_hi}};
-    for (int32_t i = 0; i < a->n; i++)
-        g->flip_lo[i] = a->sections - a->hi[i], g->flip_hi[i] = a->sections - a->lo[i];
+    for (int32_t i = 0; i < a->n; i++) g->flip_lo[i] = a->sections - a->hi[i], g->flip_hi[i] = a->sections - a->lo[i];
     for (int back = 0; back < 2; back++) {
-        sort_by(g, a, BY_LIFESPAN);                     /* spans are the same both ways */
+        sort_by(g, a, BY_LIFESPAN); /* spans are the same both ways */
         sort_stable(g, a, g->order, ways[back].lo, g->by_start);
         sort_stable(g, a, g->order, ways[back].hi, g->by_end);
         for (int64_t longest = 0; longest <= 4 * (int64_t)a->sections; longest = longest ? 4 * longest : 1) {
             if (peak <= a->goal || (peak != GD_ARENA_NONE && !gd_budget_spend(budget, 64))) return peak;
-            peak = keep(g, a, sweep(g, a, ways[back], (int32_t)(longest < a->sections ? longest : a->sections), budget,
-                                    peak), offsets, peak);
+            peak = keep(g, a,
+                        sweep(g, a, ways[back], (int32_t)(longest < a->sections ? longest : a->sections), budget, peak),
+                        offsets, peak);
         }
     }
     return peak;
@@ -359,7 +398,7 @@ int64_t gd_greedy_run(gd_greedy *g, const gd_arena *a, gd_budget *budget, int64_
         peak = run_sweeps(g, a, budget, offsets, peak);
         return run_fits(g, a, budget, offsets, peak);
     }
-    peak = run_fits(g, a, budget, offsets, peak);         /* the sweeps give a placement if this could not */
+    peak = run_fits(g, a, budget, offsets, peak); /* the sweeps give a placement if this could not */
     return run_sweeps(g, a, budget, offsets, peak);
 }
 
@@ -381,7 +420,8 @@ static int32_t blame(const gd_greedy *g, const gd_arena *a, int64_t peak, uint64
         seen = 0;
         for (int32_t i = 0; i < a->n; i++)
             if (g->now[i] + a->size[i] == g->now[top] && a->lo[i] < a->hi[top] && a->lo[top] < a->hi[i] &&
-                draw(random) % (uint64_t)++seen == 0) below = i;
+                draw(random) % (uint64_t)++seen == 0)
+                below = i;
         if (below < 0) break;
         top = below;
     }
@@ -394,7 +434,7 @@ int64_t gd_greedy_improve(gd_greedy *g, const gd_arena *a, gd_budget *budget, in
     int64_t current = peak, first = budget->left;
     for (int32_t i = 0; i < a->n; i++) {
         g->now[i] = offsets[i];
-        g->rank[i] = (ranked){{-offsets[i], 0, 0}, i};   /* from the lowest up, first fit makes it no higher */
+        g->rank[i] = (ranked){{-offsets[i], 0, 0}, i}; /* from the lowest up, first fit makes it no higher */
     }
     qsort(g->rank, (size_t)a->n, sizeof *g->rank, rank_compare);
     for (int32_t k = 0; k < a->n; k++) g->order[k] = g->rank[k].id;

@@ -18,27 +18,30 @@ typedef struct {
     int32_t count, pick, focus_lo, focus_hi, pool;
 } frame;
 
-typedef struct { double key; int32_t id; } priority;
+typedef struct {
+    double key;
+    int32_t id;
+} priority;
 
-enum { FIRST_NODES = 200 };          /* the shortest run between restarts */
+enum { FIRST_NODES = 200 }; /* the shortest run between restarts */
 
 struct gd_search {
     int32_t n, m, words, cap;
     const int32_t *lo, *hi;
     int32_t *size, *rank, *pos;
-    uint64_t *near;                  /* n rows of words: who shares time with whom */
-    double *weight;                  /* how often a buffer was part of a failure */
+    uint64_t *near; /* n rows of words: who shares time with whom */
+    double *weight; /* how often a buffer was part of a failure */
     /* one row for each level, the number of buffers placed */
     frame *frames;
-    int32_t *rest, *least;           /* by buffer: the top of what it must lie above; its least offset */
-    int32_t *order;                  /* unplaced buffers by (least, rank) */
-    uint64_t *late;                  /* postponed at their rest */
-    int32_t *why;                    /* by late buffer: the row of the pool that explains it */
-    int32_t *ends;                   /* by section: the least end of its unplaced buffers */
-    uint64_t *pool;                  /* sets of levels, a stack */
+    int32_t *rest, *least; /* by buffer: the top of what it must lie above; its least offset */
+    int32_t *order;        /* unplaced buffers by (least, rank) */
+    uint64_t *late;        /* postponed at their rest */
+    int32_t *why;          /* by late buffer: the row of the pool that explains it */
+    int32_t *ends;         /* by section: the least end of its unplaced buffers */
+    uint64_t *pool;        /* sets of levels, a stack */
     int32_t pool_rows;
-    uint64_t *conflict;              /* the set of levels that explains the last failure */
-    int32_t *need, *queue, n_queue;  /* what an explanation still has to explain */
+    uint64_t *conflict;             /* the set of levels that explains the last failure */
+    int32_t *need, *queue, n_queue; /* what an explanation still has to explain */
     uint64_t *queued;
     int32_t *scratch, *fullest;
     priority *by;
@@ -74,9 +77,12 @@ static void explain(gd_search *s, int32_t l) {
         bit_clear(s->queued, i);
         s->steps += l;
         int32_t low = need < rest[i] ? need : rest[i];
-        for (int32_t k = 0; k < l && low > 0; k++) {    /* the first placed that it must lie above */
+        for (int32_t k = 0; k < l && low > 0; k++) { /* the first placed that it must lie above */
             int32_t p = s->frames[k].pick;
-            if (bit_test(near, p) && s->pos[p] + s->size[p] >= low) { bit_set(s->conflict, k); break; }
+            if (bit_test(near, p) && s->pos[p] + s->size[p] >= low) {
+                bit_set(s->conflict, k);
+                break;
+            }
         }
         if (need <= rest[i]) continue;
         /* it was postponed; what is placed below cannot support it; what is not placed ends above the need, or else
@@ -160,7 +166,7 @@ static int32_t lift(gd_search *s, int32_t l, int32_t *from, int32_t *to) {
             }
             s->steps += k;
             if (support <= rest[i]) support = rest[i] + 1;
-            if (lowest >= rest[i] + s->size[i]) support = s->cap + 1;     /* no one can use the place it left */
+            if (lowest >= rest[i] + s->size[i]) support = s->cap + 1; /* no one can use the place it left */
             if (support <= least[i]) continue;
             least[i] = support;
             again = 1;
@@ -199,9 +205,15 @@ static int32_t overfull(gd_search *s, int32_t l, int32_t from, int32_t to) {
 /* what follows from changes in sections [from, to); false, with the conflict set, if no placement can */
 static int consistent(gd_search *s, int32_t l, int32_t from, int32_t to) {
     int32_t i = lift(s, l, &from, &to);
-    if (i >= 0) { explain_buffer(s, l, i); return 0; }
+    if (i >= 0) {
+        explain_buffer(s, l, i);
+        return 0;
+    }
     int32_t t = overfull(s, l, from, to);
-    if (t >= 0) { explain_section(s, l, t); return 0; }
+    if (t >= 0) {
+        explain_section(s, l, t);
+        return 0;
+    }
     return 1;
 }
 
@@ -220,13 +232,17 @@ static int descend(gd_search *s, int32_t l) {
     memcpy(least, ROW(s, least, l), row);
     memcpy(ROW(s, why, l + 1), ROW(s, why, l), row);
     memcpy(late, BITS(s, late, l), (size_t)s->words * sizeof *late);
-    memcpy(s->ends + (size_t)(l + 1) * (size_t)s->m, s->ends + (size_t)l * (size_t)s->m, (size_t)s->m * sizeof *s->ends);
+    memcpy(s->ends + (size_t)(l + 1) * (size_t)s->m, s->ends + (size_t)l * (size_t)s->m,
+           (size_t)s->m * sizeof *s->ends);
     int32_t end = rest[i] + s->size[i], from = s->lo[i], to = s->hi[i], *moved = s->scratch;
     s->pos[i] = rest[i];
     for (int32_t k = 0; k < f->count; k++) {
         int32_t j = old[k];
         if (j == i) continue;
-        if (!bit_test(near, j) || rest[j] >= end) { order[kept++] = j; continue; }
+        if (!bit_test(near, j) || rest[j] >= end) {
+            order[kept++] = j;
+            continue;
+        }
         rest[j] = least[j] = end;
         bit_clear(late, j);
         widen(s, j, &from, &to);
@@ -236,10 +252,10 @@ static int descend(gd_search *s, int32_t l) {
     }
     *g = (frame){.count = kept + changed, .focus_lo = f->focus_lo, .focus_hi = f->focus_hi, .pool = f->pool};
     s->steps += f->count + changed * 2;
-    for (int32_t k = g->count - 1; changed; k--) {       /* merge from the back */
+    for (int32_t k = g->count - 1; changed; k--) { /* merge from the back */
         int32_t j = moved[changed - 1];
-        if (kept && (least[order[kept - 1]] > end ||
-                     (least[order[kept - 1]] == end && s->rank[order[kept - 1]] > s->rank[j])))
+        if (kept &&
+            (least[order[kept - 1]] > end || (least[order[kept - 1]] == end && s->rank[order[kept - 1]] > s->rank[j])))
             order[k] = order[--kept];
         else order[k] = j, changed--;
     }
@@ -267,7 +283,7 @@ static void focus(gd_search *s, int32_t l) {
         for (int32_t k = 0; k < f->count; k++) {
             int32_t i = order[k];
             if (s->lo[i] < a || s->hi[i] > b) continue;
-            cover[s->lo[i]]++, cover[s->hi[i] - 1]--;    /* boundaries crossed: between t and t + 1 */
+            cover[s->lo[i]]++, cover[s->hi[i] - 1]--; /* boundaries crossed: between t and t + 1 */
             left++;
         }
         if (left || f->count == 0) break;
@@ -313,7 +329,10 @@ static verdict tree(gd_search *s, int64_t nodes, gd_budget *budget) {
         s->steps = 0;
         int good = descend(s, l);
         if (!gd_budget_spend(budget, s->steps + s->n / 4) || nodes-- <= 0) return UNDECIDED;
-        if (good) { l++; continue; }
+        if (good) {
+            l++;
+            continue;
+        }
         for (;; l--) {
             for (; l >= 0 && !bit_test(s->conflict, l); l--) {}
             if (l < 0) return IMPOSSIBLE;
@@ -330,9 +349,25 @@ static verdict tree(gd_search *s, int64_t nodes, gd_budget *budget) {
 
 void gd_search_destroy(gd_search *s) {
     if (!s) return;
-    free(s->size); free(s->rank); free(s->pos); free(s->near); free(s->weight); free(s->frames); free(s->rest);
-    free(s->least); free(s->order); free(s->late); free(s->why); free(s->ends); free(s->pool); free(s->conflict);
-    free(s->need); free(s->queue); free(s->queued); free(s->scratch); free(s->fullest);
+    free(s->size);
+    free(s->rank);
+    free(s->pos);
+    free(s->near);
+    free(s->weight);
+    free(s->frames);
+    free(s->rest);
+    free(s->least);
+    free(s->order);
+    free(s->late);
+    free(s->why);
+    free(s->ends);
+    free(s->pool);
+    free(s->conflict);
+    free(s->need);
+    free(s->queue);
+    free(s->queued);
+    free(s->scratch);
+    free(s->fullest);
     free(s->by);
     free(s);
 }
@@ -365,7 +400,8 @@ gd_search *gd_search_create(const gd_arena *a) {
     s->fullest = malloc(n * sizeof *s->fullest);
     s->by = malloc(n * sizeof *s->by);
     if (!(s->size && s->rank && s->pos && s->near && s->weight && s->frames && s->rest && s->least && s->order &&
-          s->late && s->why && s->ends && s->pool && s->conflict && s->need && s->queue && s->queued && s->scratch && s->fullest && s->by)) {
+          s->late && s->why && s->ends && s->pool && s->conflict && s->need && s->queue && s->queued && s->scratch &&
+          s->fullest && s->by)) {
         gd_search_destroy(s);
         return NULL;
     }
@@ -375,7 +411,7 @@ gd_search *gd_search_create(const gd_arena *a) {
     return s;
 }
 
-static double draw(gd_search *s) {                       /* in [0, 1) */
+static double draw(gd_search *s) { /* in [0, 1) */
     s->random ^= s->random << 13;
     s->random ^= s->random >> 7;
     s->random ^= s->random << 17;
@@ -444,9 +480,10 @@ int64_t gd_search_run(gd_search *s, const gd_arena *a, gd_budget *budget, int64_
             if (total[t] > fullest[i]) fullest[i] = total[t];
         if (fullest[i] > floor) floor = fullest[i];
     }
-    int32_t bound = floor;                               /* floor: no capacity below it can do */
-    for (int64_t round = 1; peak > a->goal && best > floor && budget->left > 0 && !gd_budget_cancelled(budget); round++) {
-        double ambition = draw(s) * 4 / 3 - 1.0 / 3;     /* tight capacities fail fast, and are met surprisingly often */
+    int32_t bound = floor; /* floor: no capacity below it can do */
+    for (int64_t round = 1; peak > a->goal && best > floor && budget->left > 0 && !gd_budget_cancelled(budget);
+         round++) {
+        double ambition = draw(s) * 4 / 3 - 1.0 / 3; /* tight capacities fail fast, and are met surprisingly often */
         rank_all(s, round, fullest, bound, s->by);
         s->cap = floor + (ambition > 0 ? (int32_t)((best - 1 - floor) * ambition) : 0);
         verdict v = tree(s, FIRST_NODES * luby(round), budget);

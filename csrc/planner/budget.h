@@ -17,7 +17,7 @@ static inline gd_budget gd_budget_of(double seconds, const volatile int *cancel)
     double steps = seconds * GD_STEPS_PER_SECOND;
     gd_budget b = {0, cancel};
     if (steps > 9e18) b.left = INT64_MAX;
-    else if (steps > 0) b.left = (int64_t)steps;   /* also refuses NaN */
+    else if (steps > 0) b.left = (int64_t)steps; /* also refuses NaN */
     return b;
 }
 

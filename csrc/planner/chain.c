@@ -13,13 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TABLE_MOST (INT64_C(1) << 31)    /* bytes */
+#define TABLE_MOST (INT64_C(1) << 31) /* bytes */
 
 struct gd_chain {
     int32_t n, limit;
-    double *best;                        /* rows of limit + 1, one for each a <= b */
-    double *forward, *backward, *sum;    /* sum[i]: forward[0] to forward[i-1] */
-    int32_t *state, *tape, *passing, *working;           /* what cannot fit is limit + 1 */
+    double *best;                              /* rows of limit + 1, one for each a <= b */
+    double *forward, *backward, *sum;          /* sum[i]: forward[0] to forward[i-1] */
+    int32_t *state, *tape, *passing, *working; /* what cannot fit is limit + 1 */
 };
 
 static double *row(const gd_chain *c, int32_t a, int32_t b) {
@@ -28,8 +28,14 @@ static double *row(const gd_chain *c, int32_t a, int32_t b) {
 
 void gd_chain_destroy(gd_chain *c) {
     if (!c) return;
-    free(c->best); free(c->forward); free(c->backward); free(c->sum);
-    free(c->state); free(c->tape); free(c->passing); free(c->working);
+    free(c->best);
+    free(c->forward);
+    free(c->backward);
+    free(c->sum);
+    free(c->state);
+    free(c->tape);
+    free(c->passing);
+    free(c->working);
     free(c);
 }
 
@@ -62,12 +68,13 @@ static void solve(gd_chain *c, int32_t a, int32_t b) {
     }
 }
 
-int gd_chain_create(int64_t n, const double *forward, const double *backward, const int64_t *state,
-                    const int64_t *tape, const int64_t *passing, const int64_t *working, int64_t limit,
-                    const volatile int *cancel, gd_chain **chain) {
+int gd_chain_create(int64_t n, const double *forward, const double *backward, const int64_t *state, const int64_t *tape,
+                    const int64_t *passing, const int64_t *working, int64_t limit, const volatile int *cancel,
+                    gd_chain **chain) {
     *chain = NULL;
     if (n < 1 || limit < 0 || n > 1 << 15 || limit > 1 << 28 ||
-        n * (n + 1) / 2 * (limit + 1) > TABLE_MOST / (int64_t)sizeof(double)) return GD_ERR_SHAPE;
+        n * (n + 1) / 2 * (limit + 1) > TABLE_MOST / (int64_t)sizeof(double))
+        return GD_ERR_SHAPE;
     double total = 0;
     for (int64_t i = 0; i < n; i++) {
         if (!(forward[i] >= 0 && backward[i] >= 0) || state[i] < 0 || tape[i] < 0 || passing[i] < 0 || working[i] < 0)
@@ -94,7 +101,8 @@ int gd_chain_create(int64_t n, const double *forward, const double *backward, co
     const int64_t *from[] = {state, tape, passing, working};
     int32_t *to[] = {c->state, c->tape, c->passing, c->working};
     for (int k = 0; k < 4; k++)
-        for (int64_t i = 0; i < n; i++) to[k][i] = (int32_t)(from[k][i] < limit ? from[k][i] : from[k][i] > limit ? limit + 1 : limit);
+        for (int64_t i = 0; i < n; i++)
+            to[k][i] = (int32_t)(from[k][i] < limit ? from[k][i] : from[k][i] > limit ? limit + 1 : limit);
     c->sum[0] = 0;
     for (int64_t i = 0; i < n; i++) {
         c->forward[i] = forward[i], c->backward[i] = backward[i];
@@ -119,7 +127,9 @@ double gd_chain_cost(const gd_chain *c, int64_t stages, int64_t limit) {
 
 /* ---- the plan ---- */
 
-typedef struct { int32_t op, a, b, m; } task;            /* op: a step, or PLAN: best(m, a, b) */
+typedef struct {
+    int32_t op, a, b, m;
+} task; /* op: a step, or PLAN: best(m, a, b) */
 enum { PLAN = -1 };
 
 static int emit(gd_steps *s, int64_t *room, int32_t n, int32_t op, int32_t stage) {
@@ -153,7 +163,7 @@ static int split(const gd_chain *c, const task *t, task *out) {
         out[k++] = (task){PLAN, a, j - 1, m};
         out[k++] = (task){GD_CHAIN_LOAD, a, 0, 0};
         out[k++] = (task){PLAN, j, b, m - c->state[a]};
-        out[k++] = (task){GD_CHAIN_FORWARD, a, j, 0};    /* stages a to j-1 */
+        out[k++] = (task){GD_CHAIN_FORWARD, a, j, 0}; /* stages a to j-1 */
         out[k++] = (task){GD_CHAIN_STORE, a, 0, 0};
         return k;
     }
@@ -172,7 +182,10 @@ int gd_chain_plan(const gd_chain *c, int64_t stages, int64_t limit, gd_steps *ou
         if (t.op == PLAN) {
             if (depth + 5 > most) {
                 task *more = realloc(stack, (size_t)(2 * most) * sizeof *more);
-                if (!more) { good = 0; break; }
+                if (!more) {
+                    good = 0;
+                    break;
+                }
                 stack = more, most *= 2;
             }
             depth += split(c, &t, stack + depth);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GREEDY_SHARE 0.15                /* of the budget, at most */
+#define GREEDY_SHARE 0.15 /* of the budget, at most */
 
 /* ---- schedules ---- */
 
@@ -39,8 +39,8 @@ int gd_schedule_copy(gd_schedule *to, const gd_schedule *from) {
 }
 
 int gd_schedule_measure(const gd_remat *r, gd_schedule *s) {
-    int32_t *copy = malloc((size_t)r->n * sizeof *copy);                 /* step of the present copy */
-    int32_t *last = malloc((size_t)s->n * sizeof *last);                 /* of each step's copy */
+    int32_t *copy = malloc((size_t)r->n * sizeof *copy); /* step of the present copy */
+    int32_t *last = malloc((size_t)s->n * sizeof *last); /* of each step's copy */
     int64_t *change = calloc((size_t)s->n + 1, sizeof *change);
     int status = copy && last && change ? GD_OK : GD_ERR_MEMORY;
     for (int32_t t = 0; status == GD_OK && t < s->n; t++) {
@@ -66,7 +66,9 @@ int gd_schedule_measure(const gd_remat *r, gd_schedule *s) {
             if (alive + r->work[v] - shared > s->peak) s->peak = alive + r->work[v] - shared;
         }
     }
-    free(copy); free(last); free(change);
+    free(copy);
+    free(last);
+    free(change);
     return status;
 }
 
@@ -86,8 +88,15 @@ typedef struct {
 } lists;
 
 static void lists_free(lists *g) {
-    free(g->in_at); free(g->in); free(g->out_at); free(g->out); free(g->order); free(g->mark);
-    free(g->take); free(g->work); free(g->taken);
+    free(g->in_at);
+    free(g->in);
+    free(g->out_at);
+    free(g->out);
+    free(g->order);
+    free(g->mark);
+    free(g->take);
+    free(g->work);
+    free(g->taken);
 }
 
 static int check(const gd_remat_graph *g, double *least) {
@@ -121,7 +130,7 @@ static int make_lists(lists *g, const gd_remat_graph *from) {
     g->mark = malloc(nodes * sizeof *g->mark);
     if (!(g->in_at && g->in && g->out_at && g->out && g->order && g->mark)) return GD_ERR_MEMORY;
     for (int64_t v = 0; v < n; v++) g->mark[v] = -1;
-    for (int64_t k = 0; k < n; k++) {                    /* mark: done before position k */
+    for (int64_t k = 0; k < n; k++) { /* mark: done before position k */
         int64_t v = order[k];
         if (g->mark[v] >= 0) return GD_ERR_SHAPE;
         for (int64_t e = in_at[v]; e < in_at[v + 1]; e++)
@@ -130,7 +139,7 @@ static int make_lists(lists *g, const gd_remat_graph *from) {
         g->order[k] = (int32_t)v;
     }
     int32_t count = 0;
-    for (int64_t v = 0; v < n; v++) {                    /* mark: 1 + the last node to have read it */
+    for (int64_t v = 0; v < n; v++) { /* mark: 1 + the last node to have read it */
         g->in_at[v] = count;
         for (int64_t e = in_at[v]; e < in_at[v + 1]; e++) {
             if (g->mark[in[e]] == v + 1) continue;
@@ -208,8 +217,8 @@ void gd_steps_free(gd_steps *s) {
     *s = (gd_steps){0};
 }
 
-int gd_remat_plan(const gd_remat_graph *graph, int64_t limit, double seconds, uint64_t seed,
-                  const volatile int *cancel, gd_steps *out) {
+int gd_remat_plan(const gd_remat_graph *graph, int64_t limit, double seconds, uint64_t seed, const volatile int *cancel,
+                  gd_steps *out) {
     *out = (gd_steps){0};
     if (graph->n == 0) return GD_OK;
     gd_remat r = {.n = (int32_t)graph->n, .cost = graph->cost, .size = graph->size, .limit = limit};

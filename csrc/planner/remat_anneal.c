@@ -12,24 +12,26 @@
 
 enum {
     PLATEAUS = 200,
-    TIDYING = 10,                        /* plateaus' worth of the budget for taking out what is spare at last */
-    EDITS = 64,                          /* steps put and taken by one move, at most */
-    MOVES_BETWEEN = 32,                  /* between looks at the budget */
+    TIDYING = 10,       /* plateaus' worth of the budget for taking out what is spare at last */
+    EDITS = 64,         /* steps put and taken by one move, at most */
+    MOVES_BETWEEN = 32, /* between looks at the budget */
 };
 /* the first temperature, in costs of a mean step; 1e4 times less at the last: the 200th root of 1e-4 */
 static const double HOTTEST = 1, COOLING = 0.954992586021436;
 
-typedef struct { int32_t node, slot, put; } edit;
+typedef struct {
+    int32_t node, slot, put;
+} edit;
 
 typedef struct {
     gd_slots s;
     const gd_remat *r;
     gd_random random;
-    double energy, weight, bar;          /* bar: what the energy of a move must not pass */
-    double depth;                        /* of this move: how readily missing inputs are made again too */
+    double energy, weight, bar; /* bar: what the energy of a move must not pass */
+    double depth;               /* of this move: how readily missing inputs are made again too */
     edit edits[EDITS];
     int n_edits;
-    int32_t *repeated, *where, n_repeated;       /* nodes with several copies, and where each is in the list */
+    int32_t *repeated, *where, n_repeated; /* nodes with several copies, and where each is in the list */
     gd_schedule best;
 } annealer;
 
@@ -43,7 +45,7 @@ static double exponential(gd_random *g) {
     uint64_t bits = gd_random_bits(g) | 1;
     int zeros = 0;
     while (!(bits >> 63)) bits <<= 1, zeros++;
-    double m = (double)(bits >> 11) * 0x1p-52 - 1, t = m / (m + 2), q = t * t;     /* log(1 + m) = 2 atanh(t) */
+    double m = (double)(bits >> 11) * 0x1p-52 - 1, t = m / (m + 2), q = t * t; /* log(1 + m) = 2 atanh(t) */
     return (zeros + 1) * 0.6931471805599453 - 2 * t * (1 + q * (1 / 3.0 + q * (0.2 + q / 7)));
 }
 
@@ -102,7 +104,9 @@ static int32_t empty_below(annealer *a, int32_t low, int32_t high) {
 /* Makes v again in the slots (low, high), near the end of them or anywhere, and with it inputs that would have to be
  * held for it from long ago. */
 static int make_again(annealer *a, int32_t v, int32_t low, int32_t high) {
-    struct { int32_t v, low, high; } stack[EDITS];
+    struct {
+        int32_t v, low, high;
+    } stack[EDITS];
     int n = 0;
     gd_random *g = &a->random;
     if (gd_random_below(g, 4) == 0 && high - low > 2) high = low + 2 + gd_random_below(g, high - low - 1);
@@ -112,7 +116,7 @@ static int make_again(annealer *a, int32_t v, int32_t low, int32_t high) {
         int32_t x = stack[n].v, t = empty_below(a, stack[n].low, stack[n].high);
         if (t < 0 || !gd_slots_fits(&a->s, x, t)) {
             if (a->n_edits == 0) return 0;
-            continue;                    /* its input is held after all */
+            continue; /* its input is held after all */
         }
         for (int32_t e = a->r->in_at[x]; e < a->r->in_at[x + 1]; e++) {
             int32_t i = a->r->in[e], k = gd_times_before(&a->s.made[i], t) - 1, end = gd_slots_end(&a->s, i, k);
@@ -183,7 +187,8 @@ static int shift(annealer *a) {
     if (to < 0 || to >= length) return 0;
     /* the step's own uses first: nothing is put in vain */
     const gd_times *made = &a->s.made[v], *used = &a->s.used[v];
-    if (to > from && made->at[0] == from && used->n && used->at[0] < to && (made->n == 1 || made->at[1] > used->at[0])) return 0;
+    if (to > from && made->at[0] == from && used->n && used->at[0] < to && (made->n == 1 || made->at[1] > used->at[0]))
+        return 0;
     return put(a, v, to) && take(a, from);
 }
 
@@ -243,7 +248,10 @@ static int plateau(annealer *a, gd_budget *budget, double heat, int64_t share) {
             int made = move(a);
             double energy = energy_of(a, a->s.cost, gd_slots_peak(&a->s));
             if (a->s.failed) return GD_ERR_MEMORY;
-            if (!made || energy > a->bar) { undo(a); continue; }
+            if (!made || energy > a->bar) {
+                undo(a);
+                continue;
+            }
             a->energy = energy;
             if (is_best(a) && !remember(a)) return GD_ERR_MEMORY;
         }

@@ -14,7 +14,7 @@ enum { STATES_MOST = 1 << 20, UNSETTLED = -1 };
 typedef struct {
     uint32_t alive;
     int32_t parent;
-    double cost, least;                  /* so far; with what must follow */
+    double cost, least; /* so far; with what must follow */
     int8_t step, settled;
 } state;
 
@@ -22,10 +22,10 @@ typedef struct {
     const gd_remat *r;
     uint32_t outputs, in[GD_EXACT_MOST];
     int64_t limit;
-    double worth;                        /* a state that must cost as much is of no use */
+    double worth; /* a state that must cost as much is of no use */
     state *states;
-    int32_t n, *table, *heap, *place, n_heap;        /* place: of a state in the heap */
-    int full;                            /* or the budget is spent */
+    int32_t n, *table, *heap, *place, n_heap; /* place: of a state in the heap */
+    int full;                                 /* or the budget is spent */
     gd_budget *budget;
 } searcher;
 
@@ -99,7 +99,10 @@ static void reach(searcher *s, uint32_t alive, double cost, int32_t parent, int 
         sift_up(s, s->place[x]);
         return;
     }
-    if (s->n == STATES_MOST) { s->full = 1; return; }
+    if (s->n == STATES_MOST) {
+        s->full = 1;
+        return;
+    }
     s->table[h] = s->n;
     s->states[s->n] = (state){.alive = alive, .parent = parent, .cost = cost, .least = least, .step = (int8_t)step};
     s->heap[s->n_heap] = s->n++;
@@ -150,7 +153,10 @@ static verdict cheapest(searcher *s, int32_t *goal) {
     reach(s, 0, 0, -1, -1);
     while (s->n_heap) {
         int32_t x = pop(s);
-        if ((s->states[x].alive & s->outputs) == s->outputs) { *goal = x; return FOUND; }
+        if ((s->states[x].alive & s->outputs) == s->outputs) {
+            *goal = x;
+            return FOUND;
+        }
         s->states[x].settled = 1;
         int32_t had = s->n;
         expand(s, x);
@@ -180,12 +186,15 @@ static int lowest(searcher *s, gd_schedule *best, gd_schedule *found, int *prove
     }
     if (bytes_of(s, s->outputs) > low) low = bytes_of(s, s->outputs);
     s->worth = 1e308;
-    while (low <= high) {                /* no schedule is below low; best is at high + 1 or what it was */
+    while (low <= high) { /* no schedule is below low; best is at high + 1 or what it was */
         int32_t goal;
         s->limit = low + (high - low) / 2;
         verdict v = cheapest(s, &goal);
         if (v == GIVEN_UP) return GD_OK;
-        if (v == NONE) { low = s->limit + 1; continue; }
+        if (v == NONE) {
+            low = s->limit + 1;
+            continue;
+        }
         status = trace(s, goal, found);
         if (status != GD_OK) return status;
         if (!gd_schedule_copy(best, found)) return GD_ERR_MEMORY;
@@ -211,18 +220,21 @@ int gd_remat_exact(const gd_remat *r, gd_budget *budget, gd_schedule *best, int 
     s.place = malloc(STATES_MOST * sizeof *s.place);
     if (!(s.states && s.table && s.heap && s.place)) status = GD_ERR_MEMORY;
     else switch (cheapest(&s, &goal)) {
-    case FOUND:
-        status = trace(&s, goal, &found);
-        if (status == GD_OK && !gd_schedule_copy(best, &found)) status = GD_ERR_MEMORY;
-        *proved = 1;
-        break;
-    case NONE:
-        if (best->peak <= r->limit) *proved = 1;
-        else status = lowest(&s, best, &found, proved);
-        break;
-    case GIVEN_UP: break;
-    }
+        case FOUND:
+            status = trace(&s, goal, &found);
+            if (status == GD_OK && !gd_schedule_copy(best, &found)) status = GD_ERR_MEMORY;
+            *proved = 1;
+            break;
+        case NONE:
+            if (best->peak <= r->limit) *proved = 1;
+            else status = lowest(&s, best, &found, proved);
+            break;
+        case GIVEN_UP: break;
+        }
     gd_schedule_free(&found);
-    free(s.states); free(s.table); free(s.heap); free(s.place);
+    free(s.states);
+    free(s.table);
+    free(s.heap);
+    free(s.place);
     return status;
 }

@@ -11,26 +11,26 @@
 #include <string.h>
 
 enum {
-    NEVER = INT32_MAX,               /* the next use of what is not used again */
-    CLOSURE_MOST = 48,               /* nodes looked at to price a value */
-    LONGEST = 30,                    /* a schedule of more than this times the nodes is given up */
+    NEVER = INT32_MAX, /* the next use of what is not used again */
+    CLOSURE_MOST = 48, /* nodes looked at to price a value */
+    LONGEST = 30,      /* a schedule of more than this times the nodes is given up */
 };
 
 typedef struct {
     int64_t target;
-    int weight;                      /* the power of the distance in a value's price */
-    int32_t segment;                 /* steps; 0: none */
+    int weight;      /* the power of the distance in a value's price */
+    int32_t segment; /* steps; 0: none */
 } policy;
 
 typedef struct {
     const gd_remat *r;
     gd_budget *budget;
-    int32_t *rank;                   /* position in the order */
-    int32_t *use_at, *uses;          /* positions of readers, sorted */
-    int32_t *next;                   /* the index of the next use in uses */
-    int32_t *far_use;                /* position of the last use that is near the making: what crosses segments */
-    int32_t *alive, *slot, n_alive;  /* the values alive, and where each is in the list (-1: dead) */
-    int32_t *lock;                   /* how many steps to come hold it */
+    int32_t *rank;                  /* position in the order */
+    int32_t *use_at, *uses;         /* positions of readers, sorted */
+    int32_t *next;                  /* the index of the next use in uses */
+    int32_t *far_use;               /* position of the last use that is near the making: what crosses segments */
+    int32_t *alive, *slot, n_alive; /* the values alive, and where each is in the list (-1: dead) */
+    int32_t *lock;                  /* how many steps to come hold it */
     int32_t *mark, *stack, *missing;
     int32_t stamp;
     int64_t bytes;
@@ -38,8 +38,17 @@ typedef struct {
 } walker;
 
 static void walker_free(walker *w) {
-    free(w->rank); free(w->use_at); free(w->uses); free(w->next); free(w->far_use); free(w->alive); free(w->slot);
-    free(w->lock); free(w->mark); free(w->stack); free(w->missing);
+    free(w->rank);
+    free(w->use_at);
+    free(w->uses);
+    free(w->next);
+    free(w->far_use);
+    free(w->alive);
+    free(w->slot);
+    free(w->lock);
+    free(w->mark);
+    free(w->stack);
+    free(w->missing);
     gd_schedule_free(&w->walk);
 }
 
@@ -58,11 +67,12 @@ static int walker_make(walker *w, const gd_remat *r, gd_budget *budget) {
     w->stack = malloc((n + edges) * sizeof *w->stack);
     w->missing = malloc(n * sizeof *w->missing);
     if (!(w->rank && w->use_at && w->uses && w->next && w->far_use && w->alive && w->slot && w->lock && w->mark &&
-          w->stack && w->missing)) return 0;
+          w->stack && w->missing))
+        return 0;
     for (int32_t k = 0; k < r->n; k++) w->rank[r->order[k]] = k;
     memcpy(w->use_at, r->out_at, (n + 1) * sizeof *w->use_at);
     memcpy(w->next, r->out_at, n * sizeof *w->next);
-    for (int32_t k = 0; k < r->n; k++) {             /* readers in their order: each list comes out sorted */
+    for (int32_t k = 0; k < r->n; k++) { /* readers in their order: each list comes out sorted */
         int32_t v = r->order[k];
         for (int32_t e = r->in_at[v]; e < r->in_at[v + 1]; e++) w->uses[w->next[r->in[e]]++] = k;
     }
@@ -124,7 +134,10 @@ static void make_room(walker *w, const policy *p, int32_t now, int64_t more) {
             int32_t v = w->alive[k];
             if (w->lock[v] || gd_remat_kept(r, v) || r->size[v] == 0) continue;
             int32_t next = next_use(w, v, now);
-            if (next == NEVER) { worst = v; break; }
+            if (next == NEVER) {
+                worst = v;
+                break;
+            }
             double worth = (double)r->size[v], distance = next - now + 1;
             for (int q = 0; q < p->weight; q++) worth *= distance;
             if (p->segment && w->rank[v] / p->segment != w->far_use[v] / p->segment) worth /= 256;
@@ -198,7 +211,7 @@ static int walk(walker *w, const policy *p, int64_t *sorted) {
             int32_t v = (int32_t)(sorted[k] & INT32_MAX);
             if (!step(w, p, v, now)) return GD_ERR_MEMORY;
         }
-        for (int32_t k = w->n_alive; k-- > 0;) {     /* what is not used again goes at once */
+        for (int32_t k = w->n_alive; k-- > 0;) { /* what is not used again goes at once */
             int32_t v = w->alive[k];
             if (!gd_remat_kept(r, v) && next_use(w, v, now + 1) == NEVER) drop(w, v);
         }

@@ -42,7 +42,10 @@ static void times_insert(gd_slots *s, gd_times *t, int32_t at, int32_t slot) {
     if (t->n == t->room) {
         int32_t room = t->room ? 2 * t->room : 4;
         int32_t *more = realloc(t->at, (size_t)room * sizeof *more);
-        if (!more) { s->failed = 1; return; }
+        if (!more) {
+            s->failed = 1;
+            return;
+        }
         t->at = more, t->room = room;
     }
     memmove(t->at + at + 1, t->at + at, (size_t)(t->n - at) * sizeof *t->at);
@@ -154,7 +157,11 @@ void gd_slots_take(gd_slots *s, int32_t slot) {
 
 void gd_slots_destroy(gd_slots *s) {
     for (int32_t v = 0; s->made && s->used && v < s->r->n; v++) free(s->made[v].at), free(s->used[v].at);
-    free(s->made); free(s->used); free(s->node); free(s->top); free(s->add);
+    free(s->made);
+    free(s->used);
+    free(s->node);
+    free(s->top);
+    free(s->add);
 }
 
 int gd_slots_create(gd_slots *s, const gd_remat *r, int32_t length) {

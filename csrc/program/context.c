@@ -13,14 +13,14 @@
 struct gd_context {
     gd_program *program;
     atomic_int running;
-    void **addresses;           /* of all operands, flat */
-    const void **slots;         /* what inputs, outputs and params were in the last run */
+    void **addresses;   /* of all operands, flat */
+    const void **slots; /* what inputs, outputs and params were in the last run */
     char *arena, *scratch, *shared;
     void *arena_base, *scratch_base, *shared_base;
-    gd_team team;               /* threads there is scratch for */
+    gd_team team; /* threads there is scratch for */
 };
 
-static const char never_bound;  /* the address of no feed: what slots hold before the first run */
+static const char never_bound; /* the address of no feed: what slots hold before the first run */
 
 static size_t with_gap(int64_t bytes) { return ((size_t)bytes + 2 * GD_ALIGN - 1) / GD_ALIGN * GD_ALIGN; }
 
@@ -196,8 +196,7 @@ int gd_context_profile(gd_context *c, const void *const *inputs, void *const *ou
     const gd_program *g = c->program;
     int status = bind(c, inputs, g->n_inputs, 0, fault);
     if (status == GD_OK) status = bind(c, (const void *const *)outputs, g->n_outputs, g->n_inputs, fault);
-    if (status == GD_OK)
-        status = bind(c, (const void *const *)params, g->n_params, g->n_inputs + g->n_outputs, fault);
+    if (status == GD_OK) status = bind(c, (const void *const *)params, g->n_params, g->n_inputs + g->n_outputs, fault);
     if (status == GD_OK) status = run_all(c, flags, ns, fault);
     atomic_store_explicit(&c->running, 0, memory_order_release);
     return status;

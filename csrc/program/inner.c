@@ -58,8 +58,9 @@ void gd_inner_open(gd_inner_run *run, const gd_program *inner, void *memory) {
     char *arena = run->shared + aligned(inner->shared_bytes);
     for (int64_t i = 0; i < inner->n_operands; i++) {
         const gd_value *v = &inner->values[inner->operands[i]];
-        run->addresses[i] = v->kind == GD_VALUE_ARENA ? (void *)(arena + v->place)
-                          : v->kind == GD_VALUE_CONST ? (void *)(inner->constants + v->place) : NULL;
+        run->addresses[i] = v->kind == GD_VALUE_ARENA   ? (void *)(arena + v->place)
+                            : v->kind == GD_VALUE_CONST ? (void *)(inner->constants + v->place)
+                                                        : NULL;
     }
 }
 
@@ -82,8 +83,9 @@ int gd_inner_go(gd_inner_run *run, const gd_call *outer) {
         }
         call.block = ins->block;
         call.operands = run->addresses + ins->first;
-        int status = ins->parts > 1 ? gd_parts_run(ins, call.operands, run->scratch, run->shared, outer->team, outer->fault)
-                                    : ins->run(&call);
+        int status = ins->parts > 1
+                         ? gd_parts_run(ins, call.operands, run->scratch, run->shared, outer->team, outer->fault)
+                         : ins->run(&call);
         if (status != GD_OK) return status;
     }
     return GD_OK;

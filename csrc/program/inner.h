@@ -11,9 +11,9 @@
 int gd_inner_read(gd_prepare *p, int64_t *at, gd_program **inner);
 
 enum gd_inner_kind { GD_INNER_INPUTS, GD_INNER_OUTPUTS, GD_INNER_PARAMS };
-int64_t gd_inner_slots(const gd_program *inner, enum gd_inner_kind kind);   /* how many there are */
-int64_t gd_inner_slot_bytes(const gd_program *inner, int64_t slot);   /* the most a slot is taken to hold */
-int64_t gd_inner_bytes(const gd_program *inner);                      /* memory a run needs, a multiple of 64 */
+int64_t gd_inner_slots(const gd_program *inner, enum gd_inner_kind kind); /* how many there are */
+int64_t gd_inner_slot_bytes(const gd_program *inner, int64_t slot);       /* the most a slot is taken to hold */
+int64_t gd_inner_bytes(const gd_program *inner);                          /* memory a run needs, a multiple of 64 */
 
 /* one run's state, over `memory` of gd_inner_bytes, 64-byte aligned */
 typedef struct {
@@ -23,7 +23,7 @@ typedef struct {
 } gd_inner_run;
 
 void gd_inner_open(gd_inner_run *run, const gd_program *inner, void *memory);
-void gd_inner_bind(gd_inner_run *run, int64_t slot, const void *address);  /* inputs, outputs, params */
-int gd_inner_go(gd_inner_run *run, const gd_call *outer);   /* outer: the instruction that runs it */
+void gd_inner_bind(gd_inner_run *run, int64_t slot, const void *address); /* inputs, outputs, params */
+int gd_inner_go(gd_inner_run *run, const gd_call *outer);                 /* outer: the instruction that runs it */
 
 #endif

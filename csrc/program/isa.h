@@ -30,7 +30,7 @@ enum {
 
 /* out[i] = op(a[i], b[i], c[i]) for i in 0..n-1; operands not used by the operation may be NULL. out may be an
  * operand itself (same address, same item size), never overlap one otherwise. */
-enum { GD_SCALAR_FORMS = 7 };   /* by the operands that are scalars: bit 0 a, bit 1 b, bit 2 c */
+enum { GD_SCALAR_FORMS = 7 }; /* by the operands that are scalars: bit 0 a, bit 1 b, bit 2 c */
 typedef void (*gd_micro_fn)(void *out, const void *a, const void *b, const void *c, int64_t n);
 
 /* out[i,k] = in[i,0,k] op in[i,1,k] op ... for in of shape (outer, length, inner), length >= 1, in an order that
@@ -40,13 +40,13 @@ typedef void (*gd_fold_fn)(void *out, const void *in, int64_t outer, int64_t len
 typedef struct {
     const char *name;
     gd_run_fn kernels[GD_KERNEL_COUNT];
-    gd_micro_fn micro[GD_MICRO_COUNT][GD_DTYPE_COUNT];   /* by compute dtype; NULL where microop.def excludes it */
-    gd_micro_fn scalar[GD_MICRO_COUNT][GD_DTYPE_COUNT][GD_SCALAR_FORMS];   /* NULL where there is no such body */
-    gd_micro_fn cast[GD_DTYPE_COUNT][GD_DTYPE_COUNT];    /* [from][to] */
-    gd_fold_fn fold[GD_REDUCE_COUNT][GD_DTYPE_COUNT];    /* NULL where the reduction has no meaning */
+    gd_micro_fn micro[GD_MICRO_COUNT][GD_DTYPE_COUNT]; /* by compute dtype; NULL where microop.def excludes it */
+    gd_micro_fn scalar[GD_MICRO_COUNT][GD_DTYPE_COUNT][GD_SCALAR_FORMS]; /* NULL where there is no such body */
+    gd_micro_fn cast[GD_DTYPE_COUNT][GD_DTYPE_COUNT];                    /* [from][to] */
+    gd_fold_fn fold[GD_REDUCE_COUNT][GD_DTYPE_COUNT];                    /* NULL where the reduction has no meaning */
 } gd_isa_table;
 
-const gd_isa_table *gd_isa_current(void);   /* calls gd_init if nobody has; NULL if this processor is too old */
+const gd_isa_table *gd_isa_current(void); /* calls gd_init if nobody has; NULL if this processor is too old */
 
 extern const gd_prepare_fn gd_kernel_prepare[GD_KERNEL_COUNT];
 

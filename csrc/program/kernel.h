@@ -17,7 +17,7 @@
 #include "graphdiff.h"
 
 typedef struct {
-    int32_t kind, dtype;   /* gd_value_kind, gd_dtype */
+    int32_t kind, dtype; /* gd_value_kind, gd_dtype */
     int64_t count, place;
 } gd_value;
 
@@ -26,20 +26,20 @@ typedef struct gd_prepare {
     const int64_t *payload;
     int64_t n_payload;
     int n_reads, n_writes;
-    const int64_t *ids;         /* value ids, n_reads + n_writes */
-    const gd_value *values;     /* the program's table */
-    gd_fault *fault;            /* a, b: set before returning a failure */
+    const int64_t *ids;     /* value ids, n_reads + n_writes */
+    const gd_value *values; /* the program's table */
+    gd_fault *fault;        /* a, b: set before returning a failure */
     /* results */
-    void *block;                /* from gd_prepare_block; owned by the program, immutable after creation */
-    int64_t parts;              /* at least 1; 1 unless set */
-    int64_t scratch;            /* bytes a part needs, contents undefined; 0 unless set */
-    int64_t shared;             /* bytes that all parts share, contents undefined; 0 unless set. If it is, run is called
+    void *block;     /* from gd_prepare_block; owned by the program, immutable after creation */
+    int64_t parts;   /* at least 1; 1 unless set */
+    int64_t scratch; /* bytes a part needs, contents undefined; 0 unless set */
+    int64_t shared;  /* bytes that all parts share, contents undefined; 0 unless set. If it is, run is called
                                  * once more when all parts are done, with their number as the part. */
-    int64_t work;               /* ns of all parts on one core, roughly; 0 unless set, and then no other instruction runs at
+    int64_t work;    /* ns of all parts on one core, roughly; 0 unless set, and then no other instruction runs at
                                  * the same time. Set by kernels whose run cannot fail and has no program inside. */
-    int64_t inside_parts, inside_lane;   /* of programs that the instruction runs: the most parts of an instruction, and
+    int64_t inside_parts, inside_lane; /* of programs that the instruction runs: the most parts of an instruction, and
                                           * bytes that each of them needs; 0 unless set */
-    int8_t *may_alias;          /* [n_reads * n_writes], zeroed: set 1 where read i and write j may share bytes */
+    int8_t *may_alias; /* [n_reads * n_writes], zeroed: set 1 where read i and write j may share bytes */
     struct gd_allocator *memory;
 } gd_prepare;
 
@@ -61,7 +61,7 @@ static inline const gd_value *gd_operand(const gd_prepare *p, int64_t i) { retur
 /* threads that may work on an instruction together; lane 0 is the caller's */
 typedef struct {
     int lanes;
-    char *scratch;              /* of lane 1, the others behind it */
+    char *scratch; /* of lane 1, the others behind it */
     size_t lane_bytes;
 } gd_team;
 
@@ -73,12 +73,12 @@ static inline void *gd_lane_scratch(const gd_team *team, void *own, int lane) {
 /* given to run */
 typedef struct gd_call {
     const void *block;
-    void *const *operands;      /* resolved addresses, reads first, then writes */
+    void *const *operands; /* resolved addresses, reads first, then writes */
     void *scratch;
     void *shared;
     int64_t part;
     gd_fault *fault;
-    const gd_team *team;        /* for instructions of programs inside this one; NULL where others work already */
+    const gd_team *team; /* for instructions of programs inside this one; NULL where others work already */
 } gd_call;
 
 typedef int (*gd_prepare_fn)(gd_prepare *p);
@@ -87,8 +87,10 @@ typedef int (*gd_run_fn)(const gd_call *call);
 /* bytes of an element, 0 if dtype is none */
 static inline int64_t gd_item_bytes(int64_t dtype) {
     switch (dtype) {
-    case GD_F32: case GD_I32: return 4;
-    case GD_F64: case GD_I64: return 8;
+    case GD_F32:
+    case GD_I32: return 4;
+    case GD_F64:
+    case GD_I64: return 8;
     case GD_BOOL: return 1;
     default: return 0;
     }

@@ -11,7 +11,7 @@ typedef struct {
     void *const *operands;
     void *scratch, *shared;
     const gd_team *team;
-    atomic_flag lock;           /* guards the three below: taken by parts that failed only */
+    atomic_flag lock; /* guards the three below: taken by parts that failed only */
     int status;
     int64_t part;
     gd_fault fault;
@@ -20,13 +20,16 @@ typedef struct {
 static void run_part(void *argument, int64_t part, int lane) {
     parts_job *job = argument;
     gd_fault fault = job->fault;
-    gd_call call = {.block = job->instruction->block, .operands = job->operands,
-                    .scratch = gd_lane_scratch(job->team, job->scratch, lane), .shared = job->shared, .part = part,
+    gd_call call = {.block = job->instruction->block,
+                    .operands = job->operands,
+                    .scratch = gd_lane_scratch(job->team, job->scratch, lane),
+                    .shared = job->shared,
+                    .part = part,
                     .fault = &fault};
     int status = job->instruction->run(&call);
     if (status == GD_OK) return;
     while (atomic_flag_test_and_set_explicit(&job->lock, memory_order_acquire)) {}
-    if (job->status == GD_OK || part < job->part) {   /* the first part that failed, whoever ran it */
+    if (job->status == GD_OK || part < job->part) { /* the first part that failed, whoever ran it */
         job->status = status;
         job->part = part;
         job->fault = fault;
@@ -36,8 +39,13 @@ static void run_part(void *argument, int64_t part, int lane) {
 
 int gd_parts_run(const gd_instruction *ins, void *const *operands, void *scratch, void *shared, const gd_team *team,
                  gd_fault *fault) {
-    parts_job job = {.instruction = ins, .operands = operands, .scratch = scratch, .shared = shared, .team = team,
-                     .lock = ATOMIC_FLAG_INIT, .fault = *fault};
+    parts_job job = {.instruction = ins,
+                     .operands = operands,
+                     .scratch = scratch,
+                     .shared = shared,
+                     .team = team,
+                     .lock = ATOMIC_FLAG_INIT,
+                     .fault = *fault};
     gd_pool_run(run_part, &job, ins->parts, team != NULL ? team->lanes : 1);
     if (ins->finishes && job.status == GD_OK) run_part(&job, ins->parts, 0);
     if (job.status != GD_OK) *fault = job.fault;

@@ -16,7 +16,7 @@
 
 enum { HEADER_WORDS = 16, VALUE_WORDS = 6, INSTRUCTION_WORDS = 5 };
 #define MAX_BYTES (INT64_C(1) << 47)
-#define MAX_OPERANDS 4096    /* of one instruction */
+#define MAX_OPERANDS 4096 /* of one instruction */
 
 /* ---- memory that lives as long as the program: a bump allocator ---- */
 
@@ -197,19 +197,31 @@ static int read_instruction(reader *r, const gd_isa_table *isa, gd_instruction *
         if (*may_alias == NULL) return GD_ERR_MEMORY;
     }
     if (pairs > 0) memset(*may_alias, 0, pairs);
-    gd_prepare p = {.payload = w + INSTRUCTION_WORDS + n, .n_payload = w[1] - INSTRUCTION_WORDS - n,
-                    .n_reads = (int)n_reads, .n_writes = (int)n_writes, .ids = ids, .values = g->values,
-                    .fault = r->fault, .parts = 1, .may_alias = *may_alias, .memory = &g->memory};
+    gd_prepare p = {.payload = w + INSTRUCTION_WORDS + n,
+                    .n_payload = w[1] - INSTRUCTION_WORDS - n,
+                    .n_reads = (int)n_reads,
+                    .n_writes = (int)n_writes,
+                    .ids = ids,
+                    .values = g->values,
+                    .fault = r->fault,
+                    .parts = 1,
+                    .may_alias = *may_alias,
+                    .memory = &g->memory};
     int status = gd_kernel_prepare[opcode](&p);
     if (status != GD_OK) {
         if (status != GD_ERR_ALIAS && r->fault->a >= 0 && r->fault->a < p.n_payload)
-            r->fault->a += at + INSTRUCTION_WORDS + n;   /* position in the payload -> word of the program */
+            r->fault->a += at + INSTRUCTION_WORDS + n; /* position in the payload -> word of the program */
         return status;
     }
     status = check_aliases(&p, r->fault);
     if (status != GD_OK) return status;
-    *ins = (gd_instruction){.run = isa->kernels[opcode], .block = p.block, .parts = p.parts, .first = first,
-                            .tag = w[2], .n_reads = (int32_t)n_reads, .n_writes = (int32_t)n_writes,
+    *ins = (gd_instruction){.run = isa->kernels[opcode],
+                            .block = p.block,
+                            .parts = p.parts,
+                            .first = first,
+                            .tag = w[2],
+                            .n_reads = (int32_t)n_reads,
+                            .n_writes = (int32_t)n_writes,
                             .finishes = p.shared > 0};
     *effort = (gd_effort){p.work, p.scratch};
     if (p.shared > g->shared_bytes) g->shared_bytes = p.shared;
@@ -338,7 +350,7 @@ int gd_program_create_inner(gd_allocator *outer, const int64_t *words, size_t n_
     if (outer->depth >= GD_INNER_DEPTH) return GD_ERR_SHAPE;
     gd_inner_list *item = allocate(outer, sizeof *item);
     if (item == NULL) return GD_ERR_MEMORY;
-    gd_fault place = *fault;   /* the outer instruction's, which is what the caller can name */
+    gd_fault place = *fault; /* the outer instruction's, which is what the caller can name */
     int status = create(outer->depth + 1, words, n_words, constants, n_constants, program, &place);
     fault->a = -1;
     fault->b = place.b;

@@ -11,11 +11,11 @@
 #include "program.h"
 
 enum {
-    MOST = 64,                  /* instructions in a wave: what is compared stays bounded */
-    LOOK = 256,                 /* operands in a wave */
-    BUNDLE = 1500,              /* ns: instructions shorter than this go several to a part */
-    GAIN_LEAST = 1500,          /* ns that two threads must save, to pay for calling them */
-    GAIN_ALL = 20000            /* ns saved by all waves of a program, or it is not worth waking threads for */
+    MOST = 64,         /* instructions in a wave: what is compared stays bounded */
+    LOOK = 256,        /* operands in a wave */
+    BUNDLE = 1500,     /* ns: instructions shorter than this go several to a part */
+    GAIN_LEAST = 1500, /* ns that two threads must save, to pay for calling them */
+    GAIN_ALL = 20000   /* ns saved by all waves of a program, or it is not worth waking threads for */
 };
 
 typedef struct {
@@ -30,15 +30,17 @@ typedef struct {
 static void run_part(void *argument, int64_t part, int lane) {
     const wave_job *job = argument;
     int64_t low = 0, high = job->n_items - 1;
-    while (low < high) {                                 /* the last item that starts at or before the part */
+    while (low < high) { /* the last item that starts at or before the part */
         int64_t middle = (low + high + 1) / 2;
         if (job->items[middle].parts_before <= part) low = middle;
         else high = middle - 1;
     }
     const gd_wave_item *item = &job->items[low];
     gd_fault unseen;
-    gd_call call = {.scratch = gd_lane_scratch(job->team, job->scratch, lane), .shared = job->shared,
-                    .part = part - item->parts_before, .fault = &unseen};
+    gd_call call = {.scratch = gd_lane_scratch(job->team, job->scratch, lane),
+                    .shared = job->shared,
+                    .part = part - item->parts_before,
+                    .fault = &unseen};
     for (int64_t i = item->first; i < item->first + item->count; i++) {
         const gd_instruction *ins = &job->program->instructions[i];
         call.block = ins->block;
@@ -54,8 +56,12 @@ void gd_wave_run(const gd_program *program, const gd_wave *wave, void *const *ad
     if (wave->finishing < 0) return;
     const gd_instruction *ins = &program->instructions[wave->finishing];
     gd_fault unseen;
-    gd_call call = {.block = ins->block, .operands = addresses + ins->first, .scratch = scratch, .shared = shared,
-                    .part = ins->parts, .fault = &unseen};
+    gd_call call = {.block = ins->block,
+                    .operands = addresses + ins->first,
+                    .scratch = scratch,
+                    .shared = shared,
+                    .part = ins->parts,
+                    .fault = &unseen};
     ins->run(&call);
 }
 
@@ -68,11 +74,12 @@ typedef struct {
     int64_t gain;
 } finder;
 
-static int touches(const gd_program *g, const gd_instruction *a, int64_t a_from, const gd_instruction *b, int64_t b_from,
-                   int64_t b_to) {
+static int touches(const gd_program *g, const gd_instruction *a, int64_t a_from, const gd_instruction *b,
+                   int64_t b_from, int64_t b_to) {
     for (int64_t i = a_from; i < a->n_reads + a->n_writes; i++)
         for (int64_t j = b_from; j < b_to; j++)
-            if (gd_values_overlap(&g->values[g->operands[a->first + i]], &g->values[g->operands[b->first + j]])) return 1;
+            if (gd_values_overlap(&g->values[g->operands[a->first + i]], &g->values[g->operands[b->first + j]]))
+                return 1;
     return 0;
 }
 
@@ -89,7 +96,7 @@ static int64_t reach(const finder *f, int64_t first) {
         const gd_instruction *ins = &g->instructions[end];
         operands += ins->n_reads + ins->n_writes;
         finishing += ins->finishes;
-        if (operands > LOOK || finishing > 1) break;     /* they would share the memory that parts share */
+        if (operands > LOOK || finishing > 1) break; /* they would share the memory that parts share */
         int64_t k = end - 1;
         while (k >= first && !conflict(g, &g->instructions[k], ins)) k--;
         if (k >= first) break;
@@ -127,10 +134,10 @@ static void add(finder *f, int64_t first, int64_t end, int64_t gain) {
 static void find(finder *f) {
     const gd_program *g = f->program;
     f->n_waves = f->n_items = f->gain = 0;
-    for (int64_t i = 0, end; i < g->n_instructions; i = end > i ? end : i + 1) {
+    for (int64_t i = 0, end; i<g->n_instructions; i = end> i ? end : i + 1) {
         end = reach(f, i);
         if (end < i + 2) continue;
-        int64_t all = 0, longest = 0, apart = 0;         /* apart: what two threads take for one after the other */
+        int64_t all = 0, longest = 0, apart = 0; /* apart: what two threads take for one after the other */
         for (int64_t k = i; k < end; k++) {
             int64_t work = f->efforts[k].work, parts = g->instructions[k].parts;
             all += work;

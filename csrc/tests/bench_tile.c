@@ -68,7 +68,8 @@ static int64_t constant(tile *t, float x) {
 }
 
 /* runs the tile on [rows, cols] with whole inputs and outputs; prints the best time */
-static void run_tile(const char *name, const tile *t, int64_t rows, int64_t cols, int64_t row_dims, int n_in, int n_out, int64_t out_count) {
+static void run_tile(const char *name, const tile *t, int64_t rows, int64_t cols, int64_t row_dims, int n_in, int n_out,
+                     int64_t out_count) {
     builder b = {0};
     int64_t reads[8], writes[8];
     void *in[8], *out[8];
@@ -139,15 +140,24 @@ static void black_scholes(int64_t n) {
     int64_t root = constant(&t, 0.70710678f), scale = constant(&t, 0.39894228f), drift = constant(&t, 0.07f);
     int64_t s = 0, k = 1, time = 2;
     int64_t ratio = op(&t, "divide", s, k, -1), l = op(&t, "log", ratio, -1, -1), q = op(&t, "sqrt", time, -1, -1);
-    int64_t v = op(&t, "multiply", sigma, q, -1), dt = op(&t, "multiply", drift, time, -1), num = op(&t, "add", l, dt, -1);
+    int64_t v = op(&t, "multiply", sigma, q, -1), dt = op(&t, "multiply", drift, time, -1),
+            num = op(&t, "add", l, dt, -1);
     int64_t d1 = op(&t, "divide", num, v, -1), d2 = op(&t, "subtract", d1, v, -1);
-    int64_t e1 = op(&t, "erf", op(&t, "multiply", d1, root, -1), -1, -1), e2 = op(&t, "erf", op(&t, "multiply", d2, root, -1), -1, -1);
-    int64_t n1 = op(&t, "multiply", half, op(&t, "add", one, e1, -1), -1), n2 = op(&t, "multiply", half, op(&t, "add", one, e2, -1), -1);
+    int64_t e1 = op(&t, "erf", op(&t, "multiply", d1, root, -1), -1, -1),
+            e2 = op(&t, "erf", op(&t, "multiply", d2, root, -1), -1, -1);
+    int64_t n1 = op(&t, "multiply", half, op(&t, "add", one, e1, -1), -1),
+            n2 = op(&t, "multiply", half, op(&t, "add", one, e2, -1), -1);
     int64_t disc = op(&t, "exp", op(&t, "negative", op(&t, "multiply", r, time, -1), -1, -1), -1, -1);
     int64_t kd = op(&t, "multiply", k, disc, -1);
     int64_t call = op(&t, "subtract", op(&t, "multiply", s, n1, -1), op(&t, "multiply", kd, n2, -1), -1);
-    int64_t p1 = op(&t, "multiply", scale, op(&t, "exp", op(&t, "negative", op(&t, "multiply", half, op(&t, "square", d1, -1, -1), -1), -1, -1), -1, -1), -1);
-    int64_t p2 = op(&t, "multiply", scale, op(&t, "exp", op(&t, "negative", op(&t, "multiply", half, op(&t, "square", d2, -1, -1), -1), -1, -1), -1, -1), -1);
+    int64_t p1 = op(
+        &t, "multiply", scale,
+        op(&t, "exp", op(&t, "negative", op(&t, "multiply", half, op(&t, "square", d1, -1, -1), -1), -1, -1), -1, -1),
+        -1);
+    int64_t p2 = op(
+        &t, "multiply", scale,
+        op(&t, "exp", op(&t, "negative", op(&t, "multiply", half, op(&t, "square", d2, -1, -1), -1), -1, -1), -1, -1),
+        -1);
     int64_t dd = op(&t, "divide", op(&t, "reciprocal", s, -1, -1), v, -1);
     int64_t delta = op(&t, "add", n1, op(&t, "multiply", s, op(&t, "multiply", p1, dd, -1), -1), -1);
     delta = op(&t, "subtract", delta, op(&t, "multiply", kd, op(&t, "multiply", p2, dd, -1), -1), -1);
@@ -173,8 +183,13 @@ static void reduce(int64_t rows, int64_t cols, int64_t mask) {
     tile t = {0};
     load(&t, 0, 0, cols, 1);
     store(&t, 0, "sum", mask, 1, mask & 1 ? 0 : 1, mask & 2 ? 0 : 1);
-    run_tile(mask == 3 ? "sum of all" : mask == 1 ? "sum of columns" : "sum of rows", &t, rows, cols, 0, 1, 1,
-             mask == 3 ? 1 : mask == 1 ? cols : rows);
+    run_tile(mask == 3   ? "sum of all"
+             : mask == 1 ? "sum of columns"
+                         : "sum of rows",
+             &t, rows, cols, 0, 1, 1,
+             mask == 3   ? 1
+             : mask == 1 ? cols
+                         : rows);
 }
 
 static void chain(int64_t rows, int64_t cols, int n) {

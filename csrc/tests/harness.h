@@ -12,14 +12,14 @@
 
 static int checks_made, checks_failed;
 
-#define CHECK(condition, ...)                                                                \
-    do {                                                                                     \
-        checks_made++;                                                                       \
-        if (!(condition) && checks_failed++ < 20) {                                          \
-            fprintf(stderr, "%s:%d: %s:", __FILE__, __LINE__, #condition);                   \
-            fprintf(stderr, " " __VA_ARGS__);                                                \
-            fputc('\n', stderr);                                                             \
-        }                                                                                    \
+#define CHECK(condition, ...)                                              \
+    do {                                                                   \
+        checks_made++;                                                     \
+        if (!(condition) && checks_failed++ < 20) {                        \
+            fprintf(stderr, "%s:%d: %s:", __FILE__, __LINE__, #condition); \
+            fprintf(stderr, " " __VA_ARGS__);                              \
+            fputc('\n', stderr);                                           \
+        }                                                                  \
     } while (0)
 
 static inline int report(void) {
@@ -72,8 +72,8 @@ static inline int64_t add_value(builder *b, int kind, int dtype, int64_t count, 
     return b->values++;
 }
 
-static inline void add_instruction(builder *b, const char *kernel, int64_t n_reads, const int64_t *reads, int64_t n_writes,
-                                   const int64_t *writes, const words *payload) {
+static inline void add_instruction(builder *b, const char *kernel, int64_t n_reads, const int64_t *reads,
+                                   int64_t n_writes, const int64_t *writes, const words *payload) {
     int64_t head[5] = {gd_opcode(kernel), 5 + n_reads + n_writes + (int64_t)payload->n, 100 + b->instructions, n_reads,
                        n_writes};
     for (int i = 0; i < 5; i++) push(&b->instruction, head[i]);
@@ -86,8 +86,8 @@ static inline void add_instruction(builder *b, const char *kernel, int64_t n_rea
 static inline words finish(const builder *b) {
     words w = {0};
     int64_t total = 16 + (int64_t)b->value.n + (int64_t)b->instruction.n;
-    int64_t head[16] = {GD_MAGIC, GD_FORMAT, total, b->values, b->instructions, b->slots[0], b->slots[1], b->slots[2],
-                        b->arena, b->constants};
+    int64_t head[16] = {GD_MAGIC,    GD_FORMAT,   total,       b->values, b->instructions,
+                        b->slots[0], b->slots[1], b->slots[2], b->arena,  b->constants};
     for (int i = 0; i < 16; i++) push(&w, head[i]);
     for (size_t i = 0; i < b->value.n; i++) push(&w, b->value.word[i]);
     for (size_t i = 0; i < b->instruction.n; i++) push(&w, b->instruction.word[i]);

@@ -9,8 +9,8 @@ enum { Q, K, V, Y, G, DQ, DK, DV, VIEWS, LANES = 3 };
 typedef struct {
     int dtype, causal, mask;
     int64_t batch, heads, rows, keys, features, values;
-    int64_t row[VIEWS], head[VIEWS], entry[VIEWS], count[VIEWS];     /* strides, and elements of the buffer */
-    int64_t mask_stride[4], mask_count;      /* by entry, head, row and key; 0 where it is the same for all */
+    int64_t row[VIEWS], head[VIEWS], entry[VIEWS], count[VIEWS]; /* strides, and elements of the buffer */
+    int64_t mask_stride[4], mask_count; /* by entry, head, row and key; 0 where it is the same for all */
     double scale;
 } problem;
 
@@ -19,18 +19,25 @@ static double get(const problem *p, const void *data, int64_t i) {
 }
 
 static int64_t length_of(const problem *p, int v) { return v == K || v == V || v == DK || v == DV ? p->keys : p->rows; }
-static int64_t width_of(const problem *p, int v) { return v == Q || v == K || v == DQ || v == DK ? p->features : p->values; }
+static int64_t width_of(const problem *p, int v) {
+    return v == Q || v == K || v == DQ || v == DK ? p->features : p->values;
+}
 static int64_t at(const problem *p, int v, int64_t b, int64_t h, int64_t i) {
     return b * p->entry[v] + h * p->head[v] + i * p->row[v];
 }
 
 static problem draw(int large) {
-    problem p = {.dtype = (int)random_below(2), .causal = (int)random_below(2), .batch = random_below(3) + (random_below(5) > 0),
-                 .heads = 1 + random_below(3), .rows = random_below(large ? 200 : 40), .keys = random_below(large ? 400 : 40),
-                 .features = random_below(large ? 40 : 9), .values = random_below(large ? 40 : 9),
+    problem p = {.dtype = (int)random_below(2),
+                 .causal = (int)random_below(2),
+                 .batch = random_below(3) + (random_below(5) > 0),
+                 .heads = 1 + random_below(3),
+                 .rows = random_below(large ? 200 : 40),
+                 .keys = random_below(large ? 400 : 40),
+                 .features = random_below(large ? 40 : 9),
+                 .values = random_below(large ? 40 : 9),
                  .scale = 0.25 + random_unit()};
     if (large) p.batch = 1, p.heads = 1;
-    for (int v = 0; v < VIEWS; v++) {        /* heads beside rows, or rows beside heads as a split product lies */
+    for (int v = 0; v < VIEWS; v++) { /* heads beside rows, or rows beside heads as a split product lies */
         int64_t n = length_of(&p, v), w = width_of(&p, v), gap = random_below(3);
         if (random_below(2)) p.row[v] = w + gap, p.head[v] = n * p.row[v], p.entry[v] = p.heads * p.head[v];
         else p.head[v] = w + gap, p.row[v] = p.heads * p.head[v], p.entry[v] = n * p.row[v];
@@ -158,8 +165,8 @@ static void compare(const problem *p, void **data, const void *mask, const void 
                 for (int64_t i = 0; i < length_of(p, v); i++)
                     for (int64_t l = 0; l < width_of(p, v); l++) {
                         int64_t e = at(p, v, b, h, i) + l;
-                        CHECK(fabs(get(p, data[v], e) - want[v][e]) < bound * (10 + fabs(want[v][e])), "%d: %g, not %g", v,
-                              get(p, data[v], e), want[v][e]);
+                        CHECK(fabs(get(p, data[v], e) - want[v][e]) < bound * (10 + fabs(want[v][e])), "%d: %g, not %g",
+                              v, get(p, data[v], e), want[v][e]);
                     }
         free(want[v]);
     }
@@ -215,8 +222,8 @@ static void test_refusals(void) {
                 w.word[i] = wrong[k];
                 int64_t values[VIEWS + 1];
                 for (int v = 0; v < VIEWS; v++)
-                    values[v] = add_value(&b, v >= DQ || (v == Y && !backward) ? GD_VALUE_OUTPUT : GD_VALUE_INPUT, GD_F32,
-                                          p.count[v], -1);
+                    values[v] = add_value(&b, v >= DQ || (v == Y && !backward) ? GD_VALUE_OUTPUT : GD_VALUE_INPUT,
+                                          GD_F32, p.count[v], -1);
                 values[VIEWS] = add_value(&b, backward ? GD_VALUE_INPUT : GD_VALUE_OUTPUT, GD_F32, 12, -1);
                 int64_t made[] = {values[Y], values[VIEWS]};
                 int64_t read[] = {values[Q], values[K], values[V], values[Y], values[G], values[VIEWS]};

@@ -11,7 +11,7 @@ enum { MOST_OPERANDS = 4, EPILOGUE = 4 };
 typedef struct {
     const char *kernel;
     int n_reads, n_writes, dtype[MOST_OPERANDS];
-    int64_t count[MOST_OPERANDS], n_params, n_epilogue, params[CONV_PARAMS + EPILOGUE];   /* the epilogue last */
+    int64_t count[MOST_OPERANDS], n_params, n_epilogue, params[CONV_PARAMS + EPILOGUE]; /* the epilogue last */
     void *data[MOST_OPERANDS];
 } one;
 
@@ -44,14 +44,15 @@ static int run(gd_program *program, const one *t, void **outputs) {
 }
 
 static double element(const void *data, int dtype, int64_t i) {
-    return dtype == GD_F32 ? ((const float *)data)[i] : dtype == GD_F64 ? ((const double *)data)[i]
-                                                                        : ((const int32_t *)data)[i];
+    return dtype == GD_F32   ? ((const float *)data)[i]
+           : dtype == GD_F64 ? ((const double *)data)[i]
+                             : ((const int32_t *)data)[i];
 }
 
 static void *filled(int dtype, int64_t count) {
     void *data = malloc((size_t)(count * item_bytes(dtype)) + 1);
     for (int64_t i = 0; i < count; i++) {
-        double x = (double)random_below(65) / 32 - 1;   /* with equal ones among them */
+        double x = (double)random_below(65) / 32 - 1; /* with equal ones among them */
         if (dtype == GD_F32) ((float *)data)[i] = (float)x;
         else ((double *)data)[i] = x;
     }
@@ -111,7 +112,7 @@ static void conv_sizes(int64_t *q, int large) {
         q[DW] = 1 + random_below(3);
         q[HO] = (q[H] + 2 * q[TOP] - q[DH] * (q[KH] - 1) - 1 + q[SH]) / q[SH];
         q[WO] = (q[W] + 2 * q[LEFT] - q[DW] * (q[KW] - 1) - 1 + q[SW]) / q[SW];
-        if (random_below(8) == 0) q[HO] = random_below(12), q[WO] = random_below(12);   /* sizes that do not fit */
+        if (random_below(8) == 0) q[HO] = random_below(12), q[WO] = random_below(12); /* sizes that do not fit */
     } while (q[HO] < 0 || q[WO] < 0);
 }
 
@@ -249,8 +250,12 @@ static void test_pooling(int rounds) {
         int dtype = round % 2 == 0 ? GD_F32 : GD_F64;
         for (int kind = 0; kind < 3; kind++) {
             int spread = kind == 1, largest = kind == 2;
-            one t = {.kernel = kernels[kind], .n_reads = 1, .n_writes = 1 + largest, .dtype = {dtype, dtype, GD_I32},
-                     .count = {count[spread], count[!spread], count[1]}, .n_params = POOL_PARAMS};
+            one t = {.kernel = kernels[kind],
+                     .n_reads = 1,
+                     .n_writes = 1 + largest,
+                     .dtype = {dtype, dtype, GD_I32},
+                     .count = {count[spread], count[!spread], count[1]},
+                     .n_params = POOL_PARAMS};
             memcpy(t.params, q, sizeof(int64_t) * POOL_PARAMS);
             t.data[0] = filled(dtype, t.count[0]);
             if (largest && round % 3 == 0)
@@ -294,7 +299,10 @@ static void test_wrong_words(int rounds) {
             }
         } else {
             pool_sizes(q);
-            t = (one){.kernel = "max_pool2d", .n_reads = 1, .n_writes = 2, .dtype = {GD_F32, GD_F32, GD_I32},
+            t = (one){.kernel = "max_pool2d",
+                      .n_reads = 1,
+                      .n_writes = 2,
+                      .dtype = {GD_F32, GD_F32, GD_I32},
                       .count = {q[PLANES] * q[PH] * q[PW], q[PLANES] * q[PHO] * q[PWO], q[PLANES] * q[PHO] * q[PWO]},
                       .n_params = POOL_PARAMS};
             memcpy(t.params, q, sizeof(int64_t) * POOL_PARAMS);
@@ -303,7 +311,7 @@ static void test_wrong_words(int rounds) {
         int64_t at = random_below(t.n_params + t.n_epilogue + 1);
         int64_t value = odd[random_below((int64_t)(sizeof odd / sizeof *odd))];
         if (at < t.n_params + t.n_epilogue) t.params[at] = value;
-        else if (t.n_epilogue > 0) t.n_epilogue--;  /* one too few */
+        else if (t.n_epilogue > 0) t.n_epilogue--; /* one too few */
         else t.n_params--;
         gd_program *program;
         int status = create(&t, &program);

@@ -25,7 +25,8 @@ static void put(array a, int64_t i, double x) {
     else ((double *)a.data)[i] = x;
 }
 
-static int run(const char *kernel, int n_reads, int n_writes, const array *arrays, int n_params, const int64_t *params) {
+static int run(const char *kernel, int n_reads, int n_writes, const array *arrays, int n_params,
+               const int64_t *params) {
     builder b = {0};
     words payload = {0};
     int64_t ids[8];
@@ -45,8 +46,8 @@ static int run(const char *kernel, int n_reads, int n_writes, const array *array
 static double tolerance(int dtype, int64_t n) { return (dtype == GD_F32 ? 2e-5 : 1e-13) * (double)(n + 4); }
 
 /* the largest |sum_k left[i, k] scale[k] right[k, j] - a[i, j]|; a transposed factor is read the other way */
-static double residual(int64_t m, int64_t k, int64_t n, array left, int64_t l0, int lt, array scale, int64_t s0, array right,
-                       int64_t r0, int rt, array a, int64_t a0) {
+static double residual(int64_t m, int64_t k, int64_t n, array left, int64_t l0, int lt, array scale, int64_t s0,
+                       array right, int64_t r0, int rt, array a, int64_t a0) {
     double worst = 0;
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j++) {
@@ -67,7 +68,8 @@ static void test_square(int round) {
     int64_t batch = random_below(5), n = round % 20 == 0 ? 60 : random_below(9), k = random_below(4);
     array a = fresh(dtype, batch * n * n), b = fresh(dtype, batch * n * k), f = fresh(dtype, a.count);
     array pivots = fresh(GD_I32, batch * n), x = fresh(dtype, b.count), l = fresh(dtype, a.count);
-    array w = fresh(dtype, batch * n), v = fresh(dtype, a.count), symmetric = fresh(dtype, a.count), det = fresh(dtype, batch);
+    array w = fresh(dtype, batch * n), v = fresh(dtype, a.count), symmetric = fresh(dtype, a.count),
+          det = fresh(dtype, batch);
     array sign = fresh(dtype, batch), logarithm = fresh(dtype, batch);
     for (int64_t i = 0; i < batch; i++)
         for (int64_t r = 0; r < n; r++) put(a, (i * n + r) * n + r, (double)n + 1 + get(a, (i * n + r) * n + r));
@@ -90,10 +92,12 @@ static void test_square(int round) {
     for (int transpose = 0; transpose < 2; transpose++) {
         CHECK(run("lu_solve", 3, 1, (array[]){f, pivots, b, x}, 4, (int64_t[]){batch, n, k, transpose}) == GD_OK);
         for (int64_t i = 0; i < batch; i++)
-            CHECK(residual(n, n, k, a, i * n * n, transpose, none, 0, x, i * n * k, 0, b, i * n * k) < tolerance(dtype, n));
+            CHECK(residual(n, n, k, a, i * n * n, transpose, none, 0, x, i * n * k, 0, b, i * n * k) <
+                  tolerance(dtype, n));
         CHECK(run("triangular_solve", 2, 1, (array[]){l, b, x}, 6, (int64_t[]){batch, n, k, 1, transpose, 0}) == GD_OK);
         for (int64_t i = 0; i < batch; i++)
-            CHECK(residual(n, n, k, l, i * n * n, transpose, none, 0, x, i * n * k, 0, b, i * n * k) < tolerance(dtype, n));
+            CHECK(residual(n, n, k, l, i * n * n, transpose, none, 0, x, i * n * k, 0, b, i * n * k) <
+                  tolerance(dtype, n));
     }
     if (batch > 0 && n > 0 && k > 0) { /* pivots come from memory: one that points nowhere must not be followed */
         ((int32_t *)pivots.data)[batch * n - 1] = random_below(2) ? 0 : (int32_t)n + 1;
@@ -119,9 +123,11 @@ static void test_rectangular(int round) {
     CHECK(run("svd", 1, 3, (array[]){a, u, s, vh}, 4, (int64_t[]){batch, m, n, full}) == GD_OK);
     for (int64_t i = 0; i < batch; i++) {
         CHECK(residual(rows, m, rows, u, i * m * rows, 1, none, 0, u, i * m * rows, 0, none, 0) < tolerance(dtype, m));
-        CHECK(residual(columns, n, columns, vh, i * columns * n, 0, none, 0, vh, i * columns * n, 1, none, 0) < tolerance(dtype, n));
+        CHECK(residual(columns, n, columns, vh, i * columns * n, 0, none, 0, vh, i * columns * n, 1, none, 0) <
+              tolerance(dtype, n));
         if (!full)
-            CHECK(residual(m, k, n, u, i * m * k, 0, s, i * k, vh, i * k * n, 0, a, i * m * n) < tolerance(dtype, m + n));
+            CHECK(residual(m, k, n, u, i * m * k, 0, s, i * k, vh, i * k * n, 0, a, i * m * n) <
+                  tolerance(dtype, m + n));
     }
     array all[] = {a, q, r, u, s, vh};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i].data);

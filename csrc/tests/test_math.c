@@ -19,9 +19,9 @@ static real lgamma_(real x) {
 static const struct {
     const char *name;
     real (*reference)(real);
-    double (*quick)(double);    /* for float32, where double is enough; NULL: the reference */
+    double (*quick)(double); /* for float32, where double is enough; NULL: the reference */
     double bound_32, bound_64;
-    double low, high;           /* where float64 samples are drawn besides random bits */
+    double low, high; /* where float64 samples are drawn besides random bits */
 } functions[] = {
     {"exp", expl, exp, 1.0, 1.0, -745, 710},
     {"expm1", expm1l, expm1, 1.6, 2.0, -3, 3},
@@ -88,7 +88,8 @@ static void sweep_32(int f, uint64_t step) {
         }
         fn(out, in, NULL, NULL, n);
         for (int i = 0; i < n; i++) {
-            real want = functions[f].quick != NULL ? (real)functions[f].quick((double)in[i]) : functions[f].reference(in[i]);
+            real want =
+                functions[f].quick != NULL ? (real)functions[f].quick((double)in[i]) : functions[f].reference(in[i]);
             double error = ulp_32(out[i], want);
             if (error > worst) worst = error, at = (double)in[i];
         }
@@ -102,7 +103,8 @@ static void sweep_64(int f, int blocks) {
     static double in[BLOCK], out[BLOCK];
     double worst = 0, at = 0, low = functions[f].low, high = functions[f].high;
     int is_trig = strcmp(functions[f].name, "sin") == 0 || strcmp(functions[f].name, "cos") == 0 ||
-                  strcmp(functions[f].name, "tan") == 0, is_lgamma = strcmp(functions[f].name, "lgamma") == 0;
+                  strcmp(functions[f].name, "tan") == 0,
+        is_lgamma = strcmp(functions[f].name, "lgamma") == 0;
     for (int block = 0; block < blocks; block++) {
         for (int i = 0; i < BLOCK; i++) {
             uint64_t bits = random_bits();
@@ -123,8 +125,9 @@ static void sweep_64(int f, int blocks) {
 /* signed zeros, infinities, NaN, the ends of the range: the same kind of result as the library's, and one element at
  * a time as in a vector */
 static void test_specials(void) {
-    static const double odd[] = {0.0, -0.0, 1, -1, INFINITY, -INFINITY, NAN, 1e-310, -1e-310, 1e-40, 1e300, -1e300, 3e38,
-                                 0.5, -0.5, 88.7, 89, -103, -104, -87.5, 709.7, 709.8, -745, -746, 2, -2, 1e-20, -1e-20, 20, 5e5, 6e5};
+    static const double odd[] = {0.0,    -0.0, 1,   -1,   INFINITY, -INFINITY, NAN,  1e-310, -1e-310, 1e-40, 1e300,
+                                 -1e300, 3e38, 0.5, -0.5, 88.7,     89,        -103, -104,   -87.5,   709.7, 709.8,
+                                 -745,   -746, 2,   -2,   1e-20,    -1e-20,    20,   5e5,    6e5};
     enum { N = sizeof odd / sizeof *odd };
     for (int f = 0; f < FUNCTIONS; f++) {
         int micro = gd_microop(functions[f].name);
@@ -136,15 +139,18 @@ static void test_specials(void) {
         for (int i = 0; i < N; i++) {
             float want = (float)functions[f].reference(in[i]);
             double want64 = (double)functions[f].reference(odd[i]);
-            CHECK(isnan(out[i]) == isnan(want) && isinf(out[i]) == isinf(want) && (isnan(want) || !signbit(out[i]) == !signbit(want)),
+            CHECK(isnan(out[i]) == isnan(want) && isinf(out[i]) == isinf(want) &&
+                      (isnan(want) || !signbit(out[i]) == !signbit(want)),
                   "%s(%g) = %g, not %g", functions[f].name, (double)in[i], (double)out[i], (double)want);
             CHECK(isnan(out64[i]) == isnan(want64) && isinf(out64[i]) == isinf(want64) &&
                       (isnan(want64) || !signbit(out64[i]) == !signbit(want64)),
                   "%s(%g) = %g, not %g", functions[f].name, odd[i], out64[i], want64);
             gd_isa_current()->micro[micro][GD_F32](&one, &in[i], NULL, NULL, 1);
             gd_isa_current()->micro[micro][GD_F64](&one64, &odd[i], NULL, NULL, 1);
-            CHECK(memcmp(&one, &out[i], 4) == 0 || isnan(one), "%s(%g) depends on its place", functions[f].name, (double)in[i]);
-            CHECK(memcmp(&one64, &out64[i], 8) == 0 || isnan(one64), "%s(%g) depends on its place", functions[f].name, odd[i]);
+            CHECK(memcmp(&one, &out[i], 4) == 0 || isnan(one), "%s(%g) depends on its place", functions[f].name,
+                  (double)in[i]);
+            CHECK(memcmp(&one64, &out64[i], 8) == 0 || isnan(one64), "%s(%g) depends on its place", functions[f].name,
+                  odd[i]);
         }
     }
 }
@@ -160,7 +166,8 @@ static const struct {
 };
 
 static void test_pairs(int blocks) {
-    static const double odd[] = {0.0, -0.0, 1, -1, 2, -2, 3, -3, 0.5, -0.5, INFINITY, -INFINITY, NAN, 1e30, -1e30, 1e-30, 1e308, 1e-308};
+    static const double odd[] = {0.0,  -0.0,     1,         -1,  2,    -2,    3,     -3,    0.5,
+                                 -0.5, INFINITY, -INFINITY, NAN, 1e30, -1e30, 1e-30, 1e308, 1e-308};
     enum { N = sizeof odd / sizeof *odd };
     for (size_t f = 0; f < sizeof pairs / sizeof *pairs; f++) {
         int micro = gd_microop(pairs[f].name);
@@ -171,23 +178,25 @@ static void test_pairs(int blocks) {
             for (int i = 0; i < BLOCK; i++) {
                 x[i] = a[i] = (float)(pairs[f].range * (random_unit() - (f > 0 ? 0.5 : 0)));
                 y[i] = b[i] = (float)(pairs[f].range * (2 * random_unit() - 1));
-                if (block == 0 && i < N * N) x[i] = odd[i / N], y[i] = odd[i % N], a[i] = (float)x[i], b[i] = (float)y[i];
+                if (block == 0 && i < N * N)
+                    x[i] = odd[i / N], y[i] = odd[i % N], a[i] = (float)x[i], b[i] = (float)y[i];
             }
             gd_isa_current()->micro[micro][GD_F64](z, x, y, NULL, BLOCK);
             gd_isa_current()->micro[micro][GD_F32](c, a, b, NULL, BLOCK);
             for (int i = 0; i < BLOCK; i++) {
                 real want = pairs[f].reference(a[i], b[i]), want64 = pairs[f].reference(x[i], y[i]);
                 double error = ulp_32(c[i], want), error64 = ulp_64(z[i], want64);
-                CHECK(error < 1e8 && (want != 0 || !signbit(c[i]) == !signbit(want)), "%s(%g, %g) = %g, not %Lg", pairs[f].name,
-                      (double)a[i], (double)b[i], (double)c[i], want);
-                CHECK(error64 < 1e8 && (want64 != 0 || !signbit(z[i]) == !signbit(want64)), "%s(%g, %g) = %g, not %Lg", pairs[f].name,
-                      x[i], y[i], z[i], want64);
+                CHECK(error < 1e8 && (want != 0 || !signbit(c[i]) == !signbit(want)), "%s(%g, %g) = %g, not %Lg",
+                      pairs[f].name, (double)a[i], (double)b[i], (double)c[i], want);
+                CHECK(error64 < 1e8 && (want64 != 0 || !signbit(z[i]) == !signbit(want64)), "%s(%g, %g) = %g, not %Lg",
+                      pairs[f].name, x[i], y[i], z[i], want64);
                 if (error > worst) worst = error;
                 if (error64 > worst64) worst64 = error64;
             }
         }
         if (verbose) printf("%-10s %8.4f ulp, %8.4f ulp\n", pairs[f].name, worst, worst64);
-        CHECK(worst <= pairs[f].bound_32 && worst64 <= pairs[f].bound_64, "%s: %.4f and %.4f ulp", pairs[f].name, worst, worst64);
+        CHECK(worst <= pairs[f].bound_32 && worst64 <= pairs[f].bound_64, "%s: %.4f and %.4f ulp", pairs[f].name, worst,
+              worst64);
     }
 }
 
@@ -196,11 +205,18 @@ static void test_special_functions(void) {
     const gd_isa_table *isa = gd_isa_current();
     const double euler = 0.57721566490153286061;
     double x[] = {1, 0.5, 2, 10, 1e-5, -0.5, 1e10, 1.4616321449683623}, y[8];
-    double want[] = {-euler, -euler - 2 * log(2), 1 - euler, 2.25175258906672110764, -100000.57719921568, 0.03648997397857652,
-                     23.025850929890456, 0};
+    double want[] = {-euler,
+                     -euler - 2 * log(2),
+                     1 - euler,
+                     2.25175258906672110764,
+                     -100000.57719921568,
+                     0.03648997397857652,
+                     23.025850929890456,
+                     0};
     isa->micro[gd_microop("digamma")][GD_F64](y, x, NULL, NULL, 8);
     for (int i = 0; i < 8; i++)
-        CHECK(fabs(y[i] - want[i]) <= 4e-15 * (1 + fabs(want[i])), "digamma(%g) = %.17g, not %.17g", x[i], y[i], want[i]);
+        CHECK(fabs(y[i] - want[i]) <= 4e-15 * (1 + fabs(want[i])), "digamma(%g) = %.17g, not %.17g", x[i], y[i],
+              want[i]);
     double odd[] = {0.0, -0.0, -1, -INFINITY, INFINITY, NAN}, z[6];
     isa->micro[gd_microop("digamma")][GD_F64](z, odd, NULL, NULL, 6);
     CHECK(z[0] == -INFINITY && z[1] == INFINITY && isnan(z[2]) && isnan(z[3]) && z[4] == INFINITY && isnan(z[5]));
@@ -229,10 +245,14 @@ static void test_special_functions(void) {
         CHECK(d == 3 * n - 30);
     }
     /* logaddexp at infinities and far apart */
-    double a[] = {-INFINITY, INFINITY, -INFINITY, 1000, 0, -1e300, NAN}, b[] = {-INFINITY, INFINITY, 3, 1001, 0, 5, 1}, l[7];
+    double a[] = {-INFINITY, INFINITY, -INFINITY, 1000, 0, -1e300, NAN}, b[] = {-INFINITY, INFINITY, 3, 1001, 0, 5, 1},
+           l[7];
     double expected[] = {-INFINITY, INFINITY, 3, 1001.3132616875183, 0.69314718055994531, 5, NAN};
     isa->micro[gd_microop("logaddexp")][GD_F64](l, a, b, NULL, 7);
-    for (int i = 0; i < 7; i++) CHECK(l[i] == expected[i] || fabs(l[i] - expected[i]) < 4e-16 * expected[i] || (isnan(l[i]) && isnan(expected[i])), "%d: %.17g", i, l[i]);
+    for (int i = 0; i < 7; i++)
+        CHECK(l[i] == expected[i] || fabs(l[i] - expected[i]) < 4e-16 * expected[i] ||
+                  (isnan(l[i]) && isnan(expected[i])),
+              "%d: %.17g", i, l[i]);
 }
 
 int main(int argc, char **argv) {

@@ -51,7 +51,7 @@ static layout lay_out(int n, const int64_t *dims, int result) {
     for (int i = 0; i < n; i++) {
         int d = order[i], fixed = result && d == n - 1;
         int64_t gap = fixed || random_below(3) ? 0 : random_below(3);
-        int64_t stride = !result && random_below(12) == 0 ? 0 : step;   /* broadcast now and then */
+        int64_t stride = !result && random_below(12) == 0 ? 0 : step; /* broadcast now and then */
         l.stride[d] = stride;
         if (stride) step = step * (dims[d] > 1 ? dims[d] : 1) + gap;
         reach += (dims[d] - 1) * stride;
@@ -170,8 +170,8 @@ static void test(int rounds, int large) {
             double wanted = get(&p, C, i);
             p.data[C] = kept;
             if (got == wanted) continue;
-            CHECK(0, "round %d, dtype %d, %d batches of %d x %d x %d: element %d is %g, not %g", round, p.dtype, p.n_batch,
-                  (int)p.m, (int)p.n, (int)p.k, (int)i, got, wanted);
+            CHECK(0, "round %d, dtype %d, %d batches of %d x %d x %d: element %d is %g, not %g", round, p.dtype,
+                  p.n_batch, (int)p.m, (int)p.n, (int)p.k, (int)i, got, wanted);
             break;
         }
         free(want);

@@ -52,7 +52,7 @@ static void test_run(void) {
     CHECK(gd_program_instructions(g) == 3 && gd_program_arena_bytes(g) == 128 + 4 * N);
     CHECK(gd_program_scratch_bytes(g) > 0);
     CHECK(gd_context_create(g, &c) == GD_OK);
-    gd_program_destroy(g);   /* the context keeps it */
+    gd_program_destroy(g); /* the context keeps it */
     const void *in[] = {a};
     void *outs[] = {&out}, *params[] = {p};
     CHECK(gd_context_value(c, 0) == NULL, "nothing is bound before the first run");
@@ -142,40 +142,41 @@ static void test_refusals(void) {
     refuse(FIRST + 3, -1, GD_ERR_BOUNDS, 0);
     refuse(FIRST + 4, INT64_MAX, GD_ERR_BOUNDS, 0);
     refuse(FIRST + 5, 5, GD_ERR_BOUNDS, 0);
-    refuse(FIRST + 7, 0, GD_ERR_ALIAS, 0);            /* writing an input */
-    refuse(FIRST + 7, 1, GD_ERR_ALIAS, 0);            /* or a constant */
+    refuse(FIRST + 7, 0, GD_ERR_ALIAS, 0); /* writing an input */
+    refuse(FIRST + 7, 1, GD_ERR_ALIAS, 0); /* or a constant */
     refuse(PAYLOAD, 17, GD_ERR_SHAPE, 0);
     refuse(PAYLOAD + 1, 2, GD_ERR_SHAPE, 0);
-    refuse(PAYLOAD + 2, 3, GD_ERR_BOUNDS, 0);         /* the payload's length no longer fits */
-    refuse(PAYLOAD + 6, N + 1, GD_ERR_BOUNDS, 0);     /* beyond the values */
+    refuse(PAYLOAD + 2, 3, GD_ERR_BOUNDS, 0);     /* the payload's length no longer fits */
+    refuse(PAYLOAD + 6, N + 1, GD_ERR_BOUNDS, 0); /* beyond the values */
     refuse(PAYLOAD + 6, -1, GD_ERR_SHAPE, 0);
-    refuse(PAYLOAD + 7, 2, GD_ERR_BOUNDS, 0);         /* a load of a write */
+    refuse(PAYLOAD + 7, 2, GD_ERR_BOUNDS, 0); /* a load of a write */
     refuse(PAYLOAD + 8, 1, GD_ERR_BOUNDS, 0);
     refuse(PAYLOAD + 9, -1, GD_ERR_BOUNDS, 0);
     refuse(PAYLOAD + 9, INT64_MIN, GD_ERR_BOUNDS, 0);
     refuse(PAYLOAD + 13, -1, GD_ERR_OPCODE, 0);
     refuse(PAYLOAD + 13, gd_microop("bitwise_and"), GD_ERR_TYPE, 0);
     refuse(PAYLOAD + 13, gd_microop("less"), GD_ERR_TYPE, 0);
-    refuse(PAYLOAD + 13, gd_microop("exp"), GD_ERR_BOUNDS, 0);    /* an operand too many */
+    refuse(PAYLOAD + 13, gd_microop("exp"), GD_ERR_BOUNDS, 0); /* an operand too many */
     refuse(PAYLOAD + 14, GD_F64, GD_ERR_TYPE, 0);
-    refuse(PAYLOAD + 15, 2, GD_ERR_BOUNDS, 0);        /* its own result */
+    refuse(PAYLOAD + 15, 2, GD_ERR_BOUNDS, 0); /* its own result */
     refuse(PAYLOAD + 18, 3, GD_ERR_BOUNDS, 0);
     refuse(PAYLOAD + 19, 7, GD_ERR_OPCODE, 0);
-    refuse(PAYLOAD + 20, 1, GD_ERR_BOUNDS, 0);        /* a mask without a reduction */
-    refuse(PAYLOAD + 21, 0, GD_ERR_BOUNDS, 0);        /* a store into a read */
-    refuse(PAYLOAD + 23, 0, GD_ERR_ALIAS, 0);         /* all elements to one place */
+    refuse(PAYLOAD + 20, 1, GD_ERR_BOUNDS, 0); /* a mask without a reduction */
+    refuse(PAYLOAD + 21, 0, GD_ERR_BOUNDS, 0); /* a store into a read */
+    refuse(PAYLOAD + 23, 0, GD_ERR_ALIAS, 0);  /* all elements to one place */
     refuse(SECOND + 8 + 6, N - 1, GD_OK, -1);
     refuse(SECOND + 8 + 8, 1, GD_ERR_BOUNDS, 1);
     refuse(THIRD + 7 + 11, gd_reduction("all"), GD_ERR_TYPE, 2);
     refuse(THIRD + 7 + 12, 2, GD_ERR_BOUNDS, 2);
-    refuse(THIRD + 7 + 15, 1, GD_ERR_BOUNDS, 2);      /* a stride along what is reduced */
+    refuse(THIRD + 7 + 15, 1, GD_ERR_BOUNDS, 2); /* a stride along what is reduced */
 
     /* the fault names the word: the one changed, counted from the program's start */
     builder b = {0};
     words w = sample(&b);
     builder_free(&b);
     w.word[SECOND + 8 + 14] = GD_I32;
-    CHECK(create_status(&w, &fault) == GD_ERR_TYPE && fault.a == SECOND + 8 + 14 && fault.b == GD_I32 && fault.tag == 101);
+    CHECK(create_status(&w, &fault) == GD_ERR_TYPE && fault.a == SECOND + 8 + 14 && fault.b == GD_I32 &&
+          fault.tag == 101);
     free(w.word);
 }
 
@@ -238,7 +239,8 @@ static void test_swap(void) {
 /* ---- fuzz ---- */
 
 static int64_t odd_word(int64_t old) {
-    static const int64_t odd[] = {0, 1, -1, 2, 3, 16, 64, INT64_MAX, INT64_MIN, INT32_MAX, INT64_C(1) << 47, INT64_C(1) << 62};
+    static const int64_t odd[] = {
+        0, 1, -1, 2, 3, 16, 64, INT64_MAX, INT64_MIN, INT32_MAX, INT64_C(1) << 47, INT64_C(1) << 62};
     switch (random_below(5)) {
     case 0: return odd[random_below((int64_t)(sizeof odd / sizeof *odd))];
     case 1: return (int64_t)((uint64_t)old + (uint64_t)random_below(5) - 2);
@@ -286,11 +288,57 @@ static words rows_sample(int64_t rows, int64_t cols) {
     int64_t s = add_value(&b, GD_VALUE_OUTPUT, GD_F32, cols, -1);
     b.arena = (4 * rows * cols + 63) / 64 * 64;
     b.constants = sizeof constants;
-    int64_t payload[] = {2, 1, 1, 0, 5, 2, rows, cols, 0, 0, cols, 1,
-                         gd_microop("row_max"), GD_F32, 0, -1, -1, gd_microop("subtract"), GD_F32, 0, 1, -1,
-                         gd_microop("exp"), GD_F32, 2, -1, -1, gd_microop("row_sum"), GD_F32, 3, -1, -1,
-                         gd_microop("divide"), GD_F32, 3, 4, -1,
-                         5, 0, 0, 1, 0, cols, 1, 5, gd_reduction("sum"), 1, 2, 0, 0, 1};
+    int64_t payload[] = {2,
+                         1,
+                         1,
+                         0,
+                         5,
+                         2,
+                         rows,
+                         cols,
+                         0,
+                         0,
+                         cols,
+                         1,
+                         gd_microop("row_max"),
+                         GD_F32,
+                         0,
+                         -1,
+                         -1,
+                         gd_microop("subtract"),
+                         GD_F32,
+                         0,
+                         1,
+                         -1,
+                         gd_microop("exp"),
+                         GD_F32,
+                         2,
+                         -1,
+                         -1,
+                         gd_microop("row_sum"),
+                         GD_F32,
+                         3,
+                         -1,
+                         -1,
+                         gd_microop("divide"),
+                         GD_F32,
+                         3,
+                         4,
+                         -1,
+                         5,
+                         0,
+                         0,
+                         1,
+                         0,
+                         cols,
+                         1,
+                         5,
+                         gd_reduction("sum"),
+                         1,
+                         2,
+                         0,
+                         0,
+                         1};
     words w = {0};
     for (size_t i = 0; i < sizeof payload / sizeof *payload; i++) push(&w, payload[i]);
     add_instruction(&b, "tile", 1, &x, 2, (int64_t[]){y, s}, &w);
@@ -311,7 +359,7 @@ static void fuzz(const words *valid, int rounds) {
         }
         run_if_valid(&w);
     }
-    for (size_t n = 0; n < valid->n; n++) {   /* cut short */
+    for (size_t n = 0; n < valid->n; n++) { /* cut short */
         words prefix = {valid->word, n, n};
         gd_fault fault;
         CHECK(create_status(&prefix, &fault) != GD_OK);

@@ -58,7 +58,10 @@ static void replay(const graph *g, const gd_steps *s) {
         int64_t live = g->work[v];
         for (int64_t u = 0; u <= t; u++) live += until[u] >= t ? g->size[s->step[u]] : 0;
         for (int64_t u = t; g->take[v] >= 0 && u-- > 0;)
-            if (s->step[u] == g->take[v]) { live -= until[u] == t ? g->size[v] : 0; break; }
+            if (s->step[u] == g->take[v]) {
+                live -= until[u] == t ? g->size[v] : 0;
+                break;
+            }
         peak = live > peak ? live : peak;
     }
     CHECK(peak == s->peak && fabs(cost - s->cost) < 1e-9);

@@ -21,8 +21,9 @@ static void fill(void *data, int dtype, int64_t n, int wide) {
     for (int64_t i = 0; i < n; i++) {
         int64_t x = wide ? (int64_t)random_bits() : random_below(9) - 4;
         double special[] = {NAN, -NAN, -0.0, 0.0, INFINITY, -INFINITY};
-        double f = random_below(4) == 0 ? special[random_below(6)] : wide ? ldexp((double)x, (int)random_below(100) - 150)
-                                                                          : (double)x;
+        double f = random_below(4) == 0 ? special[random_below(6)]
+                   : wide               ? ldexp((double)x, (int)random_below(100) - 150)
+                                        : (double)x;
         switch (dtype) {
         case GD_F32: ((float *)data)[i] = (float)f; break;
         case GD_F64: ((double *)data)[i] = f; break;
@@ -35,10 +36,10 @@ static void fill(void *data, int dtype, int64_t n, int wide) {
 
 static int less(const void *data, int dtype, int64_t i, int64_t j) {
 #define LESS(T) return ((const T *)data)[i] < ((const T *)data)[j]
-#define LESS_FLOAT(T)                                            \
-    {                                                            \
-        T a = ((const T *)data)[i], b = ((const T *)data)[j];    \
-        return a < b || (a == a && b != b);                      \
+#define LESS_FLOAT(T)                                         \
+    {                                                         \
+        T a = ((const T *)data)[i], b = ((const T *)data)[j]; \
+        return a < b || (a == a && b != b);                   \
     }
     switch (dtype) {
     case GD_F32: LESS_FLOAT(float)
@@ -56,14 +57,15 @@ static void test_sort(int round) {
     int64_t k = random_below(2) ? axis : random_below(axis + 1), item = item_bytes(dtype);
     int64_t counts[] = {outer * axis * inner, outer * k * inner, outer * k * inner};
     int dtypes[] = {dtype, dtype, GD_I64};
-    void *data[] = {malloc((size_t)(counts[0] * item)), malloc((size_t)(counts[1] * item)), malloc((size_t)counts[2] * 8)};
+    void *data[] = {malloc((size_t)(counts[0] * item)), malloc((size_t)(counts[1] * item)),
+                    malloc((size_t)counts[2] * 8)};
     fill(data[0], dtype, counts[0], round % 2);
     CHECK(run("sort", 1, 3, dtypes, counts, data, 5, (int64_t[]){outer, axis, inner, descending, k}) == GD_OK);
     int64_t *order = malloc((size_t)(axis + 1) * sizeof *order);
     for (int64_t o = 0; o < outer; o++)
         for (int64_t n = 0; n < inner; n++) {
             int64_t start = o * axis * inner + n;
-            for (int64_t i = 0; i < axis; i++) {   /* insertion: stable */
+            for (int64_t i = 0; i < axis; i++) { /* insertion: stable */
                 int64_t j = i;
                 for (; j > 0; j--) {
                     int64_t before = start + order[j - 1] * inner, here = start + i * inner;
@@ -74,9 +76,11 @@ static void test_sort(int round) {
             }
             for (int64_t i = 0; i < k; i++) {
                 int64_t at = (o * k + i) * inner + n;
-                CHECK(((int64_t *)data[2])[at] == order[i], "round %d: %d of %d by %d", round, (int)i, (int)k, (int)axis);
+                CHECK(((int64_t *)data[2])[at] == order[i], "round %d: %d of %d by %d", round, (int)i, (int)k,
+                      (int)axis);
                 CHECK(!memcmp((char *)data[1] + at * item, (char *)data[0] + (start + order[i] * inner) * item,
-                              (size_t)item), "round %d: value %d", round, (int)i);
+                              (size_t)item),
+                      "round %d: value %d", round, (int)i);
             }
         }
     free(order);

@@ -28,9 +28,49 @@ static gd_program *make_program(int with_columns) {
     int64_t y = add_value(&b, GD_VALUE_OUTPUT, GD_F32, ROWS * COLS, -1);
     int64_t r = add_value(&b, GD_VALUE_OUTPUT, GD_F32, ROWS, -1);
     int64_t c = add_value(&b, GD_VALUE_OUTPUT, GD_F32, COLS, -1);
-    int64_t payload[] = {2, 0, 1, 0, 2, with_columns ? 3 : 2, ROWS, COLS, 0, 0, COLS, 1, gd_microop("exp"), GD_F32, 0, -1, -1,
-                         gd_microop("multiply"), GD_F32, 0, 1, -1,
-                         2, 0, 0, 1, 0, COLS, 1, 2, gd_reduction("sum"), 2, 2, 0, 1, 0, 2, gd_reduction("sum"), 1, 3, 0, 0, 1};
+    int64_t payload[] = {2,
+                         0,
+                         1,
+                         0,
+                         2,
+                         with_columns ? 3 : 2,
+                         ROWS,
+                         COLS,
+                         0,
+                         0,
+                         COLS,
+                         1,
+                         gd_microop("exp"),
+                         GD_F32,
+                         0,
+                         -1,
+                         -1,
+                         gd_microop("multiply"),
+                         GD_F32,
+                         0,
+                         1,
+                         -1,
+                         2,
+                         0,
+                         0,
+                         1,
+                         0,
+                         COLS,
+                         1,
+                         2,
+                         gd_reduction("sum"),
+                         2,
+                         2,
+                         0,
+                         1,
+                         0,
+                         2,
+                         gd_reduction("sum"),
+                         1,
+                         3,
+                         0,
+                         0,
+                         1};
     words w = {0};
     for (size_t i = 0; i < sizeof payload / sizeof *payload - (with_columns ? 0 : 7); i++) push(&w, payload[i]);
     add_instruction(&b, "tile", 1, &x, 3, (int64_t[]){y, r, c}, &w);
@@ -148,7 +188,8 @@ static void count_part(void *job, int64_t part, int lane) {
 
 enum { WAVE = 40, LONG = 4000 };
 
-static void add_payload(builder *b, int64_t n_reads, const int64_t *reads, int64_t write, const int64_t *payload, size_t n) {
+static void add_payload(builder *b, int64_t n_reads, const int64_t *reads, int64_t write, const int64_t *payload,
+                        size_t n) {
     words w = {0};
     for (size_t i = 0; i < n; i++) push(&w, payload[i]);
     add_instruction(b, "tile", n_reads, reads, 1, &write, &w);
@@ -164,14 +205,15 @@ static gd_program *make_waves(void) {
     for (int i = 0; i < WAVE; i++) first[i] = add_value(&b, GD_VALUE_ARENA, GD_F32, LONG, i * item);
     for (int i = 0; i < WAVE; i++) {
         int64_t other = gd_microop(i % 2 ? "multiply" : "add");
-        int64_t payload[] = {1, 0, 1, 0, 2, 1, LONG, 0, 0, 1, gd_microop("exp"), GD_F32, 0, -1, -1, other, GD_F32, 0, 1, -1,
-                             2, 0, 0, 1, 0, 1};
+        int64_t payload[] = {1,      0, 1, 0,  2, 1, LONG, 0, 0, 1, gd_microop("exp"), GD_F32, 0, -1, -1, other,
+                             GD_F32, 0, 1, -1, 2, 0, 0,    1, 0, 1};
         add_payload(&b, 1, &x, first[i], payload, sizeof payload / sizeof *payload);
     }
     for (int i = 0; i < WAVE; i++) {
         int64_t y = add_value(&b, GD_VALUE_OUTPUT, GD_F32, LONG, -1), in[] = {first[i], first[(i + 7) % WAVE]};
-        int64_t payload[] = {1, 0, 2, 0, 2, 1, LONG, 0, 0, 1, 1, 0, 1, gd_microop("add"), GD_F32, 0, 1, -1, gd_microop("exp"),
-                             GD_F32, 2, -1, -1, 3, 0, 0, 2, 0, 1};
+        int64_t payload[] = {
+            1,      0, 2,  0,  2, 1, LONG, 0, 0, 1, 1, 0, 1, gd_microop("add"), GD_F32, 0, 1, -1, gd_microop("exp"),
+            GD_F32, 2, -1, -1, 3, 0, 0,    2, 0, 1};
         add_payload(&b, 2, in, y, payload, sizeof payload / sizeof *payload);
     }
     return created(&b);

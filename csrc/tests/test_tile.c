@@ -16,13 +16,16 @@ typedef struct {
     view load[MOST_REGS];
     int64_t constant[MOST_REGS][2];
     int64_t op[MOST_REGS][5];
-    struct { int64_t reg, reduce, mask; view view; } store[MOST_STORES];
+    struct {
+        int64_t reg, reduce, mask;
+        view view;
+    } store[MOST_STORES];
     int dtype[MOST_REGS];
     /* operands: loads have one each, stores one each; of an in-place store, that of its load */
     int64_t bytes[2 * MOST_REGS];
     char *data[2 * MOST_REGS], *expected[2 * MOST_REGS];
     int n_operands, n_reads;
-    int rounding;               /* sums of floats among what is stored: compare with a tolerance */
+    int rounding; /* sums of floats among what is stored: compare with a tolerance */
 } program;
 
 static int n_regs(const program *p) { return p->n_loads + p->n_consts + p->n_ops; }
@@ -51,7 +54,11 @@ static void fold_into(char *total, const char *x, int dtype, int reduce, int fir
 }
 
 /* sums of float32 in double, so that the reference is the better one */
-typedef struct { char bits[8]; double sum; int first; } total;
+typedef struct {
+    char bits[8];
+    double sum;
+    int first;
+} total;
 
 static void total_add(total *t, const char *x, int dtype, int reduce) {
     if (reduce == GD_REDUCE_sum && dtype == GD_F32) {
@@ -88,7 +95,9 @@ static void evaluate(program *p) {
         for (int r = 0; r < p->n_loads; r++) {
             int64_t at = element(&p->load[r], p->n_dims, index);
             if (p->load[r].operand < 0) memcpy(AT(r, i), &at, 8);
-            else memcpy(AT(r, i), p->data[p->load[r].operand] + at * item_bytes(p->dtype[r]), (size_t)item_bytes(p->dtype[r]));
+            else
+                memcpy(AT(r, i), p->data[p->load[r].operand] + at * item_bytes(p->dtype[r]),
+                       (size_t)item_bytes(p->dtype[r]));
         }
         for (int r = 0; r < p->n_consts; r++) memcpy(AT(p->n_loads + r, i), &p->constant[r][1], 8);
     }
@@ -99,7 +108,8 @@ static void evaluate(program *p) {
             static const int reductions[] = {GD_REDUCE_sum, GD_REDUCE_prod, GD_REDUCE_max, GD_REDUCE_min};
             for (int64_t i = 0; i < n; i += row) {
                 total t = {.first = 1};
-                for (int64_t j = i; j < i + row; j++) total_add(&t, AT(op[2], j), compute, reductions[op[0] - GD_MICRO_row_sum]);
+                for (int64_t j = i; j < i + row; j++)
+                    total_add(&t, AT(op[2], j), compute, reductions[op[0] - GD_MICRO_row_sum]);
                 for (int64_t j = i; j < i + row; j++) memcpy(AT(reg, j), t.bits, 8);
             }
             continue;
@@ -115,10 +125,11 @@ static void evaluate(program *p) {
         if (reduce == 0) {
             memset(index, 0, sizeof index);
             for (int64_t i = 0; i < n; i++, next(p, index))
-                memcpy(p->expected[operand] + element(&p->store[j].view, p->n_dims, index) * (int64_t)item, AT(reg, i), item);
+                memcpy(p->expected[operand] + element(&p->store[j].view, p->n_dims, index) * (int64_t)item, AT(reg, i),
+                       item);
             continue;
         }
-        int64_t kept = 1, place[MOST_DIMS] = {0};   /* of a result: its number among the kept indices */
+        int64_t kept = 1, place[MOST_DIMS] = {0}; /* of a result: its number among the kept indices */
         for (int d = p->n_dims - 1; d >= 0; d--) {
             if (mask >> d & 1) continue;
             place[d] = kept;
@@ -135,7 +146,8 @@ static void evaluate(program *p) {
         for (int64_t o = 0; o < kept; o++) {
             if (totals[o].first) identity(totals[o].bits, dtype, reduce);
             for (int d = 0; d < p->n_dims; d++) index[d] = place[d] > 0 ? o / place[d] % p->dims[d] : 0;
-            memcpy(p->expected[operand] + element(&p->store[j].view, p->n_dims, index) * (int64_t)item, totals[o].bits, item);
+            memcpy(p->expected[operand] + element(&p->store[j].view, p->n_dims, index) * (int64_t)item, totals[o].bits,
+                   item);
         }
         free(totals);
     }
@@ -206,12 +218,29 @@ static int pick_reg(const program *p, int count, const char *kinds) {
 }
 
 static void random_program(program *p) {
-    static const struct { const char *name; int arity; const char *kinds; int result; } ops[] = {
-        {"copy", 1, "FIB", -1}, {"cast", 1, "FIB", -2}, {"add", 2, "FI", -1}, {"subtract", 2, "FI", -1},
-        {"multiply", 2, "FI", -1}, {"maximum", 2, "FI", -1}, {"less", 2, "FI", GD_BOOL}, {"where", 3, "FIB", -1},
-        {"negative", 1, "FI", -1}, {"abs", 1, "FI", -1}, {"tanh", 1, "F", -1}, {"multiply_add", 3, "F", -1},
-        {"logical_not", 1, "B", GD_BOOL}, {"logical_and", 2, "B", GD_BOOL}, {"floor_divide", 2, "I", -1},
-        {"row_sum", 1, "FI", -1}, {"row_max", 1, "FI", -1}, {"row_min", 1, "FI", -1}};
+    static const struct {
+        const char *name;
+        int arity;
+        const char *kinds;
+        int result;
+    } ops[] = {{"copy", 1, "FIB", -1},
+               {"cast", 1, "FIB", -2},
+               {"add", 2, "FI", -1},
+               {"subtract", 2, "FI", -1},
+               {"multiply", 2, "FI", -1},
+               {"maximum", 2, "FI", -1},
+               {"less", 2, "FI", GD_BOOL},
+               {"where", 3, "FIB", -1},
+               {"negative", 1, "FI", -1},
+               {"abs", 1, "FI", -1},
+               {"tanh", 1, "F", -1},
+               {"multiply_add", 3, "F", -1},
+               {"logical_not", 1, "B", GD_BOOL},
+               {"logical_and", 2, "B", GD_BOOL},
+               {"floor_divide", 2, "I", -1},
+               {"row_sum", 1, "FI", -1},
+               {"row_max", 1, "FI", -1},
+               {"row_min", 1, "FI", -1}};
     memset(p, 0, sizeof *p);
     p->n_dims = (int)random_below(MOST_DIMS + 1);
     p->row_dims = p->n_dims > 0 ? (int)random_below(p->n_dims + 1) : 0;
@@ -259,8 +288,8 @@ static void random_program(program *p) {
         for (int i = 0; i < ops[o].arity; i++) {
             int tries = 0, c = first;
             if (is_where && i == 0) c = pick_reg(p, r, "B");
-            else if (i > is_where)
-                do c = (int)random_below(r);
+            else if (i > is_where) do
+                    c = (int)random_below(r);
                 while (p->dtype[c] != p->dtype[first] && tries++ < 50);
             if (c < 0 || (!(is_where && i == 0) && p->dtype[c] != p->dtype[first])) ok = 0;
             args[i] = c;
@@ -277,14 +306,16 @@ static void random_program(program *p) {
     /* what is stored stays moderate: a cast from a float that a sum rounded may differ by one, so no such program */
     p->n_stores = 1 + (int)random_below(3);
     for (int j = 0; j < p->n_stores; j++) {
-        int reg = (int)(random_below(3) ? n_regs(p) - 1 - random_below(n_regs(p) < 3 ? n_regs(p) : 3) : random_below(n_regs(p)));
+        int reg = (int)(random_below(3) ? n_regs(p) - 1 - random_below(n_regs(p) < 3 ? n_regs(p) : 3)
+                                        : random_below(n_regs(p)));
         int dtype = p->dtype[reg];
         p->store[j].reg = reg;
         view *v = &p->store[j].view;
         if (p->n_dims > 0 && random_below(2)) {
             p->store[j].mask = random_below(INT64_C(1) << p->n_dims);
             static const int number[] = {GD_REDUCE_sum, GD_REDUCE_max, GD_REDUCE_min, GD_REDUCE_sum};
-            p->store[j].reduce = dtype == GD_BOOL ? (random_below(2) ? GD_REDUCE_all : GD_REDUCE_any) : number[random_below(4)];
+            p->store[j].reduce =
+                dtype == GD_BOOL ? (random_below(2) ? GD_REDUCE_all : GD_REDUCE_any) : number[random_below(4)];
             p->rounding |= p->store[j].reduce == GD_REDUCE_sum;
         }
         int64_t count = random_view(p, v, p->store[j].mask, 0);
@@ -294,7 +325,8 @@ static void random_program(program *p) {
     for (int j = 0; j < p->n_stores; j++) {
         int l = (int)random_below(p->n_loads);
         view *from = &p->load[l];
-        if (p->store[j].reduce || p->dtype[l] != p->dtype[p->store[j].reg] || from->operand < 0 || random_below(2)) continue;
+        if (p->store[j].reduce || p->dtype[l] != p->dtype[p->store[j].reg] || from->operand < 0 || random_below(2))
+            continue;
         int distinct = 1;
         for (int d = 0; d < p->n_dims; d++) distinct &= from->stride[d] != 0 || p->dims[d] <= 1;
         if (!distinct || p->expected[from->operand] != NULL) continue;
@@ -393,7 +425,8 @@ static int run_one(uint64_t seed) {
     gd_context *c = NULL;
     gd_fault fault;
     int status = gd_program_create(w.word, w.n, NULL, 0, &g, &fault);
-    CHECK(status == GD_OK, "seed %llu: %s at word %lld", (unsigned long long)seed, gd_status_text(status), (long long)fault.a);
+    CHECK(status == GD_OK, "seed %llu: %s at word %lld", (unsigned long long)seed, gd_status_text(status),
+          (long long)fault.a);
     if (status == GD_OK) {
         evaluate(&p);
         status = gd_context_create(g, &c);

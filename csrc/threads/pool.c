@@ -17,26 +17,26 @@
 enum { MAX_THREADS = 1024, SPINS = 4000 };
 
 static struct {
-    pthread_mutex_t setup;          /* held while the number of threads changes */
-    atomic_int size;                /* threads, the caller included */
+    pthread_mutex_t setup; /* held while the number of threads changes */
+    atomic_int size;       /* threads, the caller included */
     int workers;
     pthread_t *threads;
 
-    atomic_int busy;                /* a caller owns the pool */
+    atomic_int busy; /* a caller owns the pool */
     atomic_int open, inside;
-    atomic_uint turn;               /* counts jobs: what sleepers wait for */
+    atomic_uint turn; /* counts jobs: what sleepers wait for */
     atomic_int stop;
-    pthread_mutex_t lock;           /* guards sleeping */
+    pthread_mutex_t lock; /* guards sleeping */
     pthread_cond_t wake;
     atomic_int sleepers;
 
-    gd_pool_fn fn;                  /* the job; written before open is set */
+    gd_pool_fn fn; /* the job; written before open is set */
     void *job;
     int64_t parts;
     int lanes;
     atomic_int_fast64_t next;
-} pool = {.setup = PTHREAD_MUTEX_INITIALIZER, .size = 1, .lock = PTHREAD_MUTEX_INITIALIZER,
-          .wake = PTHREAD_COND_INITIALIZER};
+} pool = {
+    .setup = PTHREAD_MUTEX_INITIALIZER, .size = 1, .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
 
 static inline void pause_briefly(void) {
 #if defined(__x86_64__) || defined(__i386__)

@@ -16,9 +16,7 @@ import graphdiff as gd
 from ..errors import GraphdiffError
 from . import check, demo, diff, inspect, profile
 
-COMMANDS: dict[str, Any] = {
-    "inspect": inspect, "check": check, "profile": profile, "diff": diff, "demo": demo,
-}  # fmt: skip
+COMMANDS: dict[str, Any] = {"inspect": inspect, "check": check, "profile": profile, "diff": diff, "demo": demo}
 # What an optional package is called by pip, and which extra of graphdiff brings it.
 EXTRAS = {"sklearn": ("scikit-learn", "demo"), "matplotlib": ("matplotlib", "demo"), "tqdm": ("tqdm", "demo")}
 

@@ -83,8 +83,10 @@ def run(args: argparse.Namespace) -> int:
 
     report = _Report(Path(args.report)) if args.report else None
     data = train.read(args.data, args.seed) if args.data else train.digits(args.seed)
-    print(f"data      {data.name}: {data.size:,} samples, {data.features} features, {len(data.classes)} classes; "
-          f"{len(data.t_train):,} to train on, {len(data.t_test):,} to test with")  # fmt: skip
+    print(
+        f"data      {data.name}: {data.size:,} samples, {data.features} features, {len(data.classes)} classes; "
+        f"{len(data.t_train):,} to train on, {len(data.t_test):,} to test with"
+    )
 
     sizes = [data.features, *HIDDEN, len(data.classes)]
     net = Network.declare(sizes, args.seed)
@@ -100,15 +102,24 @@ def run(args: argparse.Namespace) -> int:
     print(f"compiled  in {seconds * 1e3:.1f} ms: forward, backward and update in {len(plan.instructions)} instructions")
 
     with tqdm.tqdm(total=total, desc="training", unit="step", leave=False) as bar:
-        history = train.fit(step, data.x_train, data.t_train, epochs=args.epochs, batch_size=batch_size,
-                            seed=args.seed, on_step=lambda _: bar.update())  # fmt: skip
+        history = train.fit(
+            step,
+            data.x_train,
+            data.t_train,
+            epochs=args.epochs,
+            batch_size=batch_size,
+            seed=args.seed,
+            on_step=lambda _: bar.update(),
+        )
     if history.interrupted:
         print(f"stopped   by Ctrl-C after {len(history.steps):,} of {total:,} steps; this is what there is")
     if history.steps:
         seconds = sum(s.seconds for s in history.steps)
-        print(f"trained   {len(history.steps):,} steps of {batch_size} samples in {seconds:.2f} s; "
-              f"a step takes {median(s.seconds for s in history.steps) * 1e6:.0f} µs (median); "
-              f"loss {history.steps[0].loss:.3f} → {history.steps[-1].loss:.4f}")  # fmt: skip
+        print(
+            f"trained   {len(history.steps):,} steps of {batch_size} samples in {seconds:.2f} s; "
+            f"a step takes {median(s.seconds for s in history.steps) * 1e6:.0f} µs (median); "
+            f"loss {history.steps[0].loss:.3f} → {history.steps[-1].loss:.4f}"
+        )
     right = np.argmax(gd.compile([net.x], net.logits)(data.x_test), axis=1) == data.t_test
     print(f"accuracy  {right.mean():.2%} on the test part: {right.sum():,} of {right.size:,} right")
 

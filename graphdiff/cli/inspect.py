@@ -34,8 +34,13 @@ def run(args: argparse.Namespace) -> int:
     """Print or write what was asked for."""
     found = target.find(args.target)
     if args.text or not (args.plan or args.html):
-        print(found.graph if isinstance(found, gd.Function) else
-              whole_graph(found) if isinstance(found, gd.Tensor) else found)  # fmt: skip
+        print(
+            found.graph
+            if isinstance(found, gd.Function)
+            else whole_graph(found)
+            if isinstance(found, gd.Tensor)
+            else found
+        )
     told = args.feed is not None or bool(args.size)
     if isinstance(found, gd.Graph) and told:  # a text has no values of parameters; a function is given some
         found = target.function_of(found)

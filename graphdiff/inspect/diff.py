@@ -49,8 +49,9 @@ class Difference(NamedTuple):
         return "\n".join(lines)
 
 
-def diff(a: Graph, b: Graph, before: str = "before", after: str = "after",
-         sizes: Mapping[str, int] | None = None) -> Difference:  # fmt: skip
+def diff(
+    a: Graph, b: Graph, before: str = "before", after: str = "after", sizes: Mapping[str, int] | None = None
+) -> Difference:
     """What changed from graph ``a`` to graph ``b``: nodes, leaves, results, and cost and arena before and after.
 
     ``sizes``: named dimensions, on which cost and arena depend. Source lines and scopes do not count. Example::
@@ -197,4 +198,3 @@ def _facts(graph: Graph, sizes: Mapping[str, int]) -> list[tuple[str, str]]:
         return [*out, ("flops", unknown), ("arena bytes", unknown)]
     plan = program.layout({name: sizes[name] for name in program.names}).plan
     return [*out, ("flops", f"{plan.flops:,}"), ("arena bytes", f"{plan.arena_bytes:,}")]
-

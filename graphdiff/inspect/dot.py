@@ -26,8 +26,11 @@ def to_dot(what: Drawable) -> str:
         Path("adjoint.dot").write_text(gd.adjoint(loss, [W, b]).to_dot())   # then: dot -Tsvg adjoint.dot
     """
     picture = Picture(what)
-    out = [f"digraph {_quoted(picture.title)} {{", "  rankdir=TB;", '  node [shape=box, style="rounded,filled", '
-           'fontname="sans-serif", fontsize=10];']  # fmt: skip
+    out = [
+        f"digraph {_quoted(picture.title)} {{",
+        "  rankdir=TB;",
+        '  node [shape=box, style="rounded,filled", fontname="sans-serif", fontsize=10];',
+    ]
     out += [f"  {_dot_node(picture, b)}" for b in picture.boxes if b.phase == "leaf"]
     for phase, title in CLUSTERS.items():
         mine = [b for b in picture.boxes if b.phase == phase]
@@ -38,8 +41,10 @@ def to_dot(what: Drawable) -> str:
     for b in picture.boxes:
         out += [f"  n{i} -> n{b.id};" for i in b.inputs]
         if b.partner is not None:
-            out.append(f"  n{b.id} -> n{b.partner} [style=dashed, arrowhead=none, constraint=false, "
-                       f'color="#999999", tooltip={_quoted(b.rule)}];')  # fmt: skip
+            out.append(
+                f"  n{b.id} -> n{b.partner} [style=dashed, arrowhead=none, constraint=false, "
+                f'color="#999999", tooltip={_quoted(b.rule)}];'
+            )
     for k, (role, b) in enumerate(picture.roles):
         out += [f"  r{k} [label={_quoted(role)}, shape=plaintext, style=solid];", f"  n{b.id} -> r{k};"]
     return "\n".join([*out, "}", ""])
@@ -63,8 +68,14 @@ def items_of(picture: Picture) -> list[Item]:
     """The boxes as the layout takes them: the backward half, and updates, on the right. What sums the contributions to
     a leaf stands where it adds, not opposite the leaf, where a much used one would have a tower of sums."""
     leaf = [b.phase == "leaf" for b in picture.boxes]
-    return [Item(b.inputs, b.phase in ("backward", "update"),
-                 None if b.partner is not None and leaf[b.partner] else b.partner) for b in picture.boxes]  # fmt: skip
+    return [
+        Item(
+            b.inputs,
+            b.phase in ("backward", "update"),
+            None if b.partner is not None and leaf[b.partner] else b.partner,
+        )
+        for b in picture.boxes
+    ]
 
 
 def to_svg(what: Drawable, path: str | Path | None = None) -> str:
@@ -82,10 +93,12 @@ def drawing(picture: Picture) -> str:
     """The picture as SVG text."""
     at = lay_out(items_of(picture))
     w, h = max(at.width, 1), max(at.height, 1)
-    out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w:g} {h:g}" width="{w:g}" height="{h:g}" role="img" '
-           f'aria-label="{_text(picture.title)}" font-family="sans-serif" font-size="11">',
-           f'<rect width="{w:g}" height="{h:g}" fill="#ffffff"/>',
-           '<g fill="none" stroke="#8a8a8a">']  # fmt: skip
+    out = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w:g} {h:g}" width="{w:g}" height="{h:g}" role="img" '
+        f'aria-label="{_text(picture.title)}" font-family="sans-serif" font-size="11">',
+        f'<rect width="{w:g}" height="{h:g}" fill="#ffffff"/>',
+        '<g fill="none" stroke="#8a8a8a">',
+    ]
     for b in picture.boxes:
         for i in b.inputs:
             out.append(f'<path d="{edge(at.x[i], at.y[i], at.x[b.id], at.y[b.id])}"/>')
@@ -94,10 +107,12 @@ def drawing(picture: Picture) -> str:
         x, y = at.x[b.id], at.y[b.id]
         head = b.name if b.phase == "leaf" else f"{b.name} {b.op}"
         tip = b.name if b.phase == "leaf" else f"{b.name} = {picture.call(b)}"
-        out.append(f'<g transform="translate({x:g},{y:g})"><title>{_text(tip)}: {_text(b.types)} {_text(b.source)}'
-                   f'</title><rect width="{WIDTH}" height="{HEIGHT}" rx="5" fill="{COLOURS[b.phase]}" '
-                   f'stroke="#777"/><text x="8" y="16" fill="#111">{_text(_short(head))}</text>'
-                   f'<text x="8" y="31" fill="#555">{_text(_short(b.types))}</text></g>')  # fmt: skip
+        out.append(
+            f'<g transform="translate({x:g},{y:g})"><title>{_text(tip)}: {_text(b.types)} {_text(b.source)}'
+            f'</title><rect width="{WIDTH}" height="{HEIGHT}" rx="5" fill="{COLOURS[b.phase]}" '
+            f'stroke="#777"/><text x="8" y="16" fill="#111">{_text(_short(head))}</text>'
+            f'<text x="8" y="31" fill="#555">{_text(_short(b.types))}</text></g>'
+        )
     return "\n".join([*out, "</svg>", ""])
 
 

@@ -51,8 +51,14 @@ class GradientFlow:
             print(jacobian)
     """
 
-    def __init__(self, loss: Tensor, params: Any, gradients: Any = None, updates: Mapping[Tensor, Any] | None = None,
-                 chain: Sequence[Tensor] | None = None):  # fmt: skip
+    def __init__(
+        self,
+        loss: Tensor,
+        params: Any,
+        gradients: Any = None,
+        updates: Mapping[Tensor, Any] | None = None,
+        chain: Sequence[Tensor] | None = None,
+    ):
         self.params = flatten(params, "GradientFlow")
         gs = grad(loss, self.params) if gradients is None else flatten(gradients, "GradientFlow")
         if len(gs) != len(self.params):
@@ -68,8 +74,10 @@ class GradientFlow:
         """Keeps what one call computed for ``outputs``. Raises FeedError for anything of another shape."""
         row = np.asarray(statistics, np.float64)
         if row.shape != (len(self.names), len(STATISTICS)):
-            raise FeedError(f"record takes the {len(self.names)} vectors that outputs gave, got shape {row.shape}",
-                            source=where_am_i())  # fmt: skip
+            raise FeedError(
+                f"record takes the {len(self.names)} vectors that outputs gave, got shape {row.shape}",
+                source=where_am_i(),
+            )
         self._records.append(row)
 
     @property
@@ -123,8 +131,9 @@ class GradientFlow:
             wrong = self.verdicts()
             for name, (norm, mean, zeros, ratio, dead) in zip(self.names, self._records[-1]):
                 verdict = f"  {wrong[name]}" if name in wrong else ""
-                lines.append(f"{name:<20} {norm:>10.3g} {mean:>10.3g} {zeros:>6.1%} {ratio:>13.3g} {dead:>10.1%}"
-                             f"{verdict}")  # fmt: skip
+                lines.append(
+                    f"{name:<20} {norm:>10.3g} {mean:>10.3g} {zeros:>6.1%} {ratio:>13.3g} {dead:>10.1%}{verdict}"
+                )
         return "\n".join(lines)
 
     def plot(self, path: str | Path) -> None:
@@ -149,8 +158,7 @@ class GradientFlow:
 
 def _statistics(p: Tensor, g: Tensor, new: Any) -> Tensor:
     """The numbers of one parameter as a vector of its dtype."""
-    op = {name: REGISTRY[name].public for name in
-          ("abs", "all", "equal", "full_like", "mean", "sqrt", "stack", "sum")}  # fmt: skip
+    op = {name: REGISTRY[name].public for name in ("abs", "all", "equal", "full_like", "mean", "sqrt", "stack", "sum")}
 
     def norm(v: Tensor) -> Any:
         return op["sqrt"](op["sum"](v * v))

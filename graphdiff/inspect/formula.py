@@ -30,11 +30,20 @@ _HIGH = str.maketrans("−0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 ATOM, POWER, PRODUCT, SUM, COMPARISON = range(5)  # how tightly a text holds together
 _INFIX = {
-    "add": ("+", SUM), "subtract": ("−", SUM), "multiply": ("·", PRODUCT), "divide": ("/", PRODUCT),
-    "matmul": ("@", PRODUCT), "less": ("<", COMPARISON), "less_equal": ("≤", COMPARISON),
-    "greater": (">", COMPARISON), "greater_equal": ("≥", COMPARISON), "equal": ("=", COMPARISON),
-    "not_equal": ("≠", COMPARISON), "remainder": ("mod", PRODUCT), "logical_and": ("and", COMPARISON),
-}  # fmt: skip
+    "add": ("+", SUM),
+    "subtract": ("−", SUM),
+    "multiply": ("·", PRODUCT),
+    "divide": ("/", PRODUCT),
+    "matmul": ("@", PRODUCT),
+    "less": ("<", COMPARISON),
+    "less_equal": ("≤", COMPARISON),
+    "greater": (">", COMPARISON),
+    "greater_equal": ("≥", COMPARISON),
+    "equal": ("=", COMPARISON),
+    "not_equal": ("≠", COMPARISON),
+    "remainder": ("mod", PRODUCT),
+    "logical_and": ("and", COMPARISON),
+}
 _UNSEEN = ("reshape", "broadcast_to", "stop_gradient", "check_index")
 _MIRRORED = {"<": ">", ">": "<", "≤": "≥", "≥": "≤"}
 

@@ -93,8 +93,10 @@ def graph_to_html(what: Graph | Tensor, path: str | Path, feed: Mapping[Any, Any
 def _bodies(node: Node) -> list[list[str]]:
     """The name and the text of each inner graph of a loop or branch."""
     found = [(name, str(g)) for name, g in node.attrs.items() if isinstance(g, Graph)]
-    return [[name.replace("_", " "), text[:LONGEST_BODY] + ("\n…" if len(text) > LONGEST_BODY else "")]
-            for name, text in found]  # fmt: skip
+    return [
+        [name.replace("_", " "), text[:LONGEST_BODY] + ("\n…" if len(text) > LONGEST_BODY else "")]
+        for name, text in found
+    ]
 
 
 def _write(path: str | Path, text: str) -> None:
@@ -142,7 +144,8 @@ class _Page:
         picture = self.picture
         data: dict[str, Any] = {
             "title": picture.title,
-            "width": WIDTH, "height": HEIGHT,
+            "width": WIDTH,
+            "height": HEIGHT,
             "chain": self._chain(),
             "boxes": self._columns(),
             "views": views(picture),
@@ -154,7 +157,7 @@ class _Page:
             "live": self.live,
             "note": self.note,
             "plan": None if plan is None else self._plan(plan),
-        }  # fmt: skip
+        }
         data["boxes"]["texts"] = list(self._table)
         text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         safe = text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
@@ -187,14 +190,20 @@ class _Page:
             "source": [intern(b.source) for b in boxes],
             "scope": [intern(b.node.scope) for b in boxes],
             "rule": [intern(b.rule) for b in boxes],
-            "formula": [intern(formulas.of_rule(b.node) if b.partner is not None else
-                               "\n".join(text for _, text in formulas.vjp(b.node))) for b in boxes],
+            "formula": [
+                intern(
+                    formulas.of_rule(b.node)
+                    if b.partner is not None
+                    else "\n".join(text for _, text in formulas.vjp(b.node))
+                )
+                for b in boxes
+            ],
             "rewrites": [b.node.rewrites for b in boxes],
             "partner": [-1 if b.partner is None else b.partner for b in boxes],
             "of": [-1 if b.gradient_of is None else b.gradient_of for b in boxes],
             "inputs": [b.inputs for b in boxes],
             "results": [len(b.node.outputs) for b in boxes],  # slots, one box's after the other's
-        }  # fmt: skip
+        }
 
     def _chain(self) -> list[Any]:
         """For each link: the node's box, the operand's (-1: none), the formula, then slots: upstream, local derivative
@@ -204,13 +213,18 @@ class _Page:
         for link in self.chain:
             if link.node in self.picture.box_of:
                 local = self._slot(link.local) if isinstance(link.local, Value) else str(link.local or "")
-                out.append([
-                    self.picture.box_of[link.node].id, place.get(link.x, -1), self._intern(link.formula),
-                    -1 if link.upstream is None else self._slot(link.upstream), local.replace("-", "−")
-                    if isinstance(local, str) else local, self._slot(link.contribution),
-                    place.get(link.contribution, -1),
-                    [[self._intern(s), self._slot(v), place.get(v, -1)] for s, v in link.factors.items()],
-                ])  # fmt: skip
+                out.append(
+                    [
+                        self.picture.box_of[link.node].id,
+                        place.get(link.x, -1),
+                        self._intern(link.formula),
+                        -1 if link.upstream is None else self._slot(link.upstream),
+                        local.replace("-", "−") if isinstance(local, str) else local,
+                        self._slot(link.contribution),
+                        place.get(link.contribution, -1),
+                        [[self._intern(s), self._slot(v), place.get(v, -1)] for s, v in link.factors.items()],
+                    ]
+                )
         return out
 
     def _plan(self, plan: Plan) -> dict[str, Any]:

@@ -71,11 +71,13 @@ class Chain:
             if any(h in n.inputs for n in topological([k], stop=[h])):
                 self.links.append((f"{name} → {after}", h, k))
         if not self.links:
-            raise GraphError("there is no chain of layers: give chain=[h0, h1, ...], each made of the last",
-                             source=where_am_i())  # fmt: skip
+            raise GraphError(
+                "there is no chain of layers: give chain=[h0, h1, ...], each made of the last", source=where_am_i()
+            )
         values = [v for _, h, k in self.links for v in (h, k)]
-        self.inputs = Graph("chain", [n.outputs[0] for n in topological([loss, *values]) if n.op.name == "input"],
-                            [loss, *values]).inputs  # fmt: skip
+        self.inputs = Graph(
+            "chain", [n.outputs[0] for n in topological([loss, *values]) if n.op.name == "input"], [loss, *values]
+        ).inputs
         self.directions = [placeholder(f"direction {n}", h.shape, h.dtype) for n, (_, h, _) in enumerate(self.links)]
         results = []
         for (_, h, k), v in zip(self.links, self.directions):
@@ -89,8 +91,12 @@ class Chain:
     def __call__(self, feed: Mapping[Any, Any], iterations: int) -> list[Jacobian]:
         by_name = named(feed, self.inputs)
         arrays = [np.asarray(by_name[v.name], v.dtype) for v in self.inputs]
-        sizes = {str(s): n for v, a in zip(self.inputs, arrays) for s, n in zip(v.shape, a.shape)
-                 if isinstance(s, Dim) and s.isidentifier()}  # fmt: skip
+        sizes = {
+            str(s): n
+            for v, a in zip(self.inputs, arrays)
+            for s, n in zip(v.shape, a.shape)
+            if isinstance(s, Dim) and s.isidentifier()
+        }
         rng = np.random.default_rng(0)
         directions = []
         for v in self.directions:

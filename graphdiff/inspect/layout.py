@@ -107,8 +107,10 @@ def _barycentres(items: Sequence[Item], rows: dict[tuple[int, bool, int], list[i
 
 
 def _corners(items: Sequence[Item], heights: dict[int, int], lines: dict[tuple[int, bool], list[list[int]]]) -> Layout:
-    widest = {right: max((len(line) for (_, r), ls in lines.items() if r == right for line in ls), default=0)
-              for right in (False, True)}  # fmt: skip
+    widest = {
+        right: max((len(line) for (_, r), ls in lines.items() if r == right for line in ls), default=0)
+        for right in (False, True)
+    }
     left_width = widest[False] * (WIDTH + GAP_X)
     right_width = widest[True] * (WIDTH + GAP_X)
     centre = {False: GAP_X + left_width / 2, True: GAP_X + left_width + (MIDDLE if left_width else 0) + right_width / 2}

@@ -51,8 +51,15 @@ def _encoded(inputs: Sequence[Value], outputs: Sequence[Value], sizes: Mapping[s
             (y,) = node.outputs
             out["constants"].append([slot(y), _type(y, sizes), _numbers(node.attrs["value"])])
         else:
-            out["steps"].append([node.op.name, [slot(v) for v in node.inputs], _attributes(node, sizes),
-                                 [slot(v) for v in node.outputs], [_type(v, sizes) for v in node.outputs]])  # fmt: skip
+            out["steps"].append(
+                [
+                    node.op.name,
+                    [slot(v) for v in node.inputs],
+                    _attributes(node, sizes),
+                    [slot(v) for v in node.outputs],
+                    [_type(v, sizes) for v in node.outputs],
+                ]
+            )
     return out | {"outputs": [slot(v) for v in outputs], "slots": len(slots)}
 
 

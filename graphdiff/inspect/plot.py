@@ -51,8 +51,14 @@ def plot_plan(plan: Plan, path: str | Path) -> None:
     colours = {**COLOURS, "recompute": RECOMPUTED}
     drawn: set[str] = set()
     for b in plan.blocks():
-        arena.broken_barh([(b.first, b.last + 1 - b.first)], (b.offset, b.bytes), facecolor=colours[b.phase],
-                          edgecolor="#555", linewidth=0.4, label=None if b.phase in drawn else b.phase)  # fmt: skip
+        arena.broken_barh(
+            [(b.first, b.last + 1 - b.first)],
+            (b.offset, b.bytes),
+            facecolor=colours[b.phase],
+            edgecolor="#555",
+            linewidth=0.4,
+            label=None if b.phase in drawn else b.phase,
+        )
         drawn.add(b.phase)
     timeline = plan.timeline()
     live.step(np.arange(len(timeline)), timeline, where="mid", color="#555")
@@ -63,8 +69,9 @@ def plot_plan(plan: Plan, path: str | Path) -> None:
     if plan.memory_limit is not None:
         limit = plan.memory_limit - plan.scratch_bytes
         for axes in (arena, live):
-            axes.axhline(limit, color="#c92a2a", linestyle="--", linewidth=1,
-                         label=f"limit of {plan.memory_limit:,} bytes")  # fmt: skip
+            axes.axhline(
+                limit, color="#c92a2a", linestyle="--", linewidth=1, label=f"limit of {plan.memory_limit:,} bytes"
+            )
     if drawn:
         arena.legend(loc="upper right")
     arena.set(ylabel="offset in the arena (bytes)", title=plan.name)

@@ -29,8 +29,9 @@ def named(feed: Mapping[Any, Any], inputs: Sequence[Value]) -> dict[str, Any]:
     known = [v.name for v in inputs]
     for name in by_name:
         if name not in known:
-            raise FeedError(f"no input is called {name!r} (there are: {', '.join(known) or 'none'})",
-                            source=where_am_i())  # fmt: skip
+            raise FeedError(
+                f"no input is called {name!r} (there are: {', '.join(known) or 'none'})", source=where_am_i()
+            )
     for name in known:
         if name not in by_name:
             raise FeedError(f"the feed misses input {name!r}", source=where_am_i())

@@ -26,8 +26,10 @@ FEWEST = 3  # times that something is there to be called repeated
 def views(picture: Picture) -> list[dict[str, Any]]:
     """The views as JSON, the coarsest first, every node last."""
     deepest = max((b.node.scope.count("/") + 1 for b in picture.boxes if b.node.scope), default=0)
-    found = [_closed(picture, f"scopes to depth {d}", [_scope(b, d) for b in picture.boxes])
-             for d in range(1, min(deepest, DEEPEST) + 1)]  # fmt: skip
+    found = [
+        _closed(picture, f"scopes to depth {d}", [_scope(b, d) for b in picture.boxes])
+        for d in range(1, min(deepest, DEEPEST) + 1)
+    ]
     if not found and any(b.phase == "update" for b in picture.boxes):
         found.append(_closed(picture, "updates closed", [_scope(b, 1) for b in picture.boxes]))
     repeated = _repeated(picture)
@@ -71,8 +73,10 @@ def _closed(picture: Picture, label: str, groups: Sequence[str]) -> dict[str, An
         "leaves": of[: len(leaves)],  # the items that they are in
         "scope": [groups[run[0].id] if len(run) + n > 1 else "" for run, n in zip(runs, inside)],
         "inputs": [list(item.inputs) for item in items],
-        "x": _rounded(at.x), "y": _rounded(at.y), "size": [at.width, at.height],
-    }  # fmt: skip
+        "x": _rounded(at.x),
+        "y": _rounded(at.y),
+        "size": [at.width, at.height],
+    }
 
 
 def _homes(picture: Picture, groups: Sequence[str], n_leaves: int) -> dict[int, int]:
@@ -109,8 +113,10 @@ def _repeated(picture: Picture) -> list[str]:
     kinds: dict[tuple[str, str], int] = {}
     kind = np.array([kinds.setdefault((b.op, b.types), len(kinds)) for b in forward], np.int64)
     for first, period, times in _repetitions(kind):
-        names = ", ".join(f"{op} ×{n}" if n > 1 else op for op, n in
-                          ((op, len(list(run))) for op, run in groupby(b.op for b in forward[first : first + period])))
+        names = ", ".join(
+            f"{op} ×{n}" if n > 1 else op
+            for op, n in ((op, len(list(run))) for op, run in groupby(b.op for b in forward[first : first + period]))
+        )
         for k in range(times):
             for b in forward[first + k * period : first + (k + 1) * period]:
                 groups[b.id] = f"{k + 1} of {times}\n{names}"

@@ -314,8 +314,9 @@ class Graph:
         for leaf in (*self.inputs, *self.parameters):
             if by_name.setdefault(leaf.name, leaf) is not leaf:
                 kinds = " and ".join(sorted({by_name[leaf.name].node.op.name, leaf.node.op.name}))
-                raise GraphError(f"two leaves are called {leaf.name!r} ({kinds}); names must differ",
-                                 source=_at(leaf.node.source))
+                raise GraphError(
+                    f"two leaves are called {leaf.name!r} ({kinds}); names must differ", source=_at(leaf.node.source)
+                )
 
     def _foreign(self, node: Node) -> None:
         known = ", ".join(v.name for v in self.inputs) or "none"

@@ -20,8 +20,10 @@ def verify(graph: Graph) -> Graph:
         if node.op.name not in LEAVES:
             for value, (shape, dtype) in zip(node.outputs, node.op.infer(node.inputs, node.attrs), strict=True):
                 if value.shape != shape or value.dtype is not dtype:
-                    raise GraphError(f"{node.op.name} (#{node.serial}) has type {type_text(value)}, "
-                                     f"its operands give {shape} {dtype}")
+                    raise GraphError(
+                        f"{node.op.name} (#{node.serial}) has type {type_text(value)}, "
+                        f"its operands give {shape} {dtype}"
+                    )
         known.update(id(v) for v in node.outputs)
     for v in (*graph.outputs, *(v for _, v in graph.updates)):
         if id(v) not in known:

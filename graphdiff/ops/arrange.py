@@ -15,18 +15,7 @@ from ..errors import GraphError, ShapeError
 from ..ir.dims import Dim, Size, as_size, exact_div
 from ..ir.dtypes import bool_, int64
 from .elementwise import less, maximum, minimum, remainder, where
-from .movement import (
-    broadcast_to,
-    concat,
-    expand_dims,
-    index,
-    permute_dims,
-    place,
-    reshape,
-    size_as,
-    slice,
-    take,
-)
+from .movement import broadcast_to, concat, expand_dims, index, permute_dims, place, reshape, size_as, slice, take
 from .opdef import as_list, axis_of, composite
 from .registry import Sample
 from .tensor import Tensor, as_tensor, fail, told
@@ -47,8 +36,10 @@ def _distinct(name: str, x: Tensor, axes: Any) -> list[int]:
 
 
 # ------------------------------------------------------------------ axes
-@composite(reference=np.swapaxes, samples=lambda rng: [Sample((rng.uniform(-2, 2, (2, 3, 4)), a, b))
-                                                       for a, b in ((0, 1), (-1, 0), (1, 1))])  # fmt: skip
+@composite(
+    reference=np.swapaxes,
+    samples=lambda rng: [Sample((rng.uniform(-2, 2, (2, 3, 4)), a, b)) for a, b in ((0, 1), (-1, 0), (1, 1))],
+)
 def swapaxes(x, /, axis1, axis2):  # type: ignore[no-untyped-def]
     """Two dimensions swapped."""
     x = as_tensor(x, "swapaxes")
@@ -58,8 +49,10 @@ def swapaxes(x, /, axis1, axis2):  # type: ignore[no-untyped-def]
     return permute_dims(x, tuple(order))
 
 
-@composite(reference=np.moveaxis, samples=lambda rng: [Sample((rng.uniform(-2, 2, (2, 3, 4)), a, b)) for a, b in
-                                                       ((0, 2), (-1, 0), ((0, 1), (2, 0)))])  # fmt: skip
+@composite(
+    reference=np.moveaxis,
+    samples=lambda rng: [Sample((rng.uniform(-2, 2, (2, 3, 4)), a, b)) for a, b in ((0, 2), (-1, 0), ((0, 1), (2, 0)))],
+)
 def moveaxis(x, /, source, destination):  # type: ignore[no-untyped-def]
     """Dimensions ``source`` (an int or a tuple) moved to the places ``destination``; the others keep their order."""
     x = as_tensor(x, "moveaxis")
@@ -72,8 +65,17 @@ def moveaxis(x, /, source, destination):  # type: ignore[no-untyped-def]
 
 # ------------------------------------------------------------------ rolling
 def _roll_samples(rng: np.random.Generator) -> Iterable[Sample]:
-    for shape, shift, axis in (((5,), 2, 0), ((3, 4), -1, 1), ((3, 4), 9, 0), ((3, 4), 5, None), ((3, 4), 1, (0, 1)),
-                               ((3, 4), (1, -2), (0, 1)), ((3, 4), 0, 0), ((0, 2), 1, 0), ((1,), 3, 0)):  # fmt: skip
+    for shape, shift, axis in (
+        ((5,), 2, 0),
+        ((3, 4), -1, 1),
+        ((3, 4), 9, 0),
+        ((3, 4), 5, None),
+        ((3, 4), 1, (0, 1)),
+        ((3, 4), (1, -2), (0, 1)),
+        ((3, 4), 0, 0),
+        ((0, 2), 1, 0),
+        ((1,), 3, 0),
+    ):
         yield Sample((rng.uniform(-2, 2, shape), shift), {"axis": axis})
 
 
@@ -102,9 +104,22 @@ def roll(x, /, shift, axis=None):  # type: ignore[no-untyped-def]
 
 
 # ------------------------------------------------------------------ repeating
-@composite(reference=np.tile, onnx="Tile", samples=lambda rng: [
-    Sample((rng.uniform(-2, 2, s), r)) for s, r in (((3,), 2), ((2, 3), (2, 1)), ((2, 3), 2), ((3,), (2, 2)), ((), 3),
-                                                    ((2, 3), (0, 1)), ((1, 2), (3, 1)))])  # fmt: skip
+@composite(
+    reference=np.tile,
+    onnx="Tile",
+    samples=lambda rng: [
+        Sample((rng.uniform(-2, 2, s), r))
+        for s, r in (
+            ((3,), 2),
+            ((2, 3), (2, 1)),
+            ((2, 3), 2),
+            ((3,), (2, 2)),
+            ((), 3),
+            ((2, 3), (0, 1)),
+            ((1, 2), (3, 1)),
+        )
+    ],
+)
 def tile(x, /, repetitions):  # type: ignore[no-untyped-def]
     """x laid side by side, ``repetitions`` (an int, or one for each dimension from the last) times."""
     x = as_tensor(x, "tile")
@@ -125,10 +140,21 @@ def _counts(name: str, x: Tensor, repeats: Any) -> list[Size]:
     return out
 
 
-@composite(reference=np.repeat, samples=lambda rng: [
-    Sample((rng.uniform(-2, 2, s), r), {"axis": a}) for s, r, a in (
-        ((3, 2), 2, 0), ((3, 2), 3, -1), ((3, 2), 2, None), ((3, 2), (2, 0, 1), 0), ((3,), (1, 1, 1), 0),
-        ((0, 2), 2, 0), ((3, 2), 0, 1))])  # fmt: skip
+@composite(
+    reference=np.repeat,
+    samples=lambda rng: [
+        Sample((rng.uniform(-2, 2, s), r), {"axis": a})
+        for s, r, a in (
+            ((3, 2), 2, 0),
+            ((3, 2), 3, -1),
+            ((3, 2), 2, None),
+            ((3, 2), (2, 0, 1), 0),
+            ((3,), (1, 1, 1), 0),
+            ((0, 2), 2, 0),
+            ((3, 2), 0, 1),
+        )
+    ],
+)
 def repeat(x, /, repeats, axis=None):  # type: ignore[no-untyped-def]
     """Each element ``repeats`` times in a row along ``axis`` (of all elements in order unless given); ``repeats`` is an
     int, or one int for each element of the axis."""
@@ -226,8 +252,13 @@ def _split_reference(x: Any, parts: Any, axis: int = 0) -> Any:
 
 
 def _split_samples(rng: np.random.Generator) -> Iterable[Sample]:
-    for shape, parts, axis in (((6, 2), 3, 0), ((2, 6), 2, -1), ((5, 2), (1, 4), 0), ((5,), (0, 2, 3), 0),
-                               ((3,), 1, 0)):  # fmt: skip
+    for shape, parts, axis in (
+        ((6, 2), 3, 0),
+        ((2, 6), 2, -1),
+        ((5, 2), (1, 4), 0),
+        ((5,), (0, 2, 3), 0),
+        ((3,), 1, 0),
+    ):
         yield Sample((rng.uniform(-2, 2, shape), parts), {"axis": axis})
 
 

@@ -44,8 +44,9 @@ def _formula(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool,
     return [matmul(_weights(q, k, mask, causal, scale), v)]
 
 
-def _gradients(q: Tensor, k: Tensor, v: Tensor, g: Tensor, mask: Tensor | None, causal: bool,
-               scale: float) -> list[Tensor]:  # fmt: skip
+def _gradients(
+    q: Tensor, k: Tensor, v: Tensor, g: Tensor, mask: Tensor | None, causal: bool, scale: float
+) -> list[Tensor]:
     """Cotangents of q, k, v and the scores for y's, g."""
     p = _weights(q, k, mask, causal, scale)
     d = matmul(g, matrix_transpose(v))
@@ -61,8 +62,9 @@ def _apart(node: Node, xs: Sequence[Tensor], formula: Callable[..., list[Tensor]
     return args, formula(*args, *mask, node.attrs["causal"], node.attrs["scale"])
 
 
-def _moved(node: Node, xs: Sequence[Tensor], ts: Sequence[Any], formula: Callable[..., list[Tensor]],
-           d: Any) -> list[Tensor | None]:  # fmt: skip
+def _moved(
+    node: Node, xs: Sequence[Tensor], ts: Sequence[Any], formula: Callable[..., list[Tensor]], d: Any
+) -> list[Tensor | None]:
     """Tangents of the formula's results."""
     args, values = _apart(node, xs, formula)
     given = placeholders("t", [(t.shape, t.dtype) for t in ts if t is not None])
@@ -96,11 +98,14 @@ def _attention_jvp(node: Node, ts: Sequence[Any], d: Any) -> list[Tensor | None]
 
 
 attention = custom(
-    "attention", "softmax(q kᵀ scale) v, and the logarithms of the softmax's sums.", infer=_infer_attention,
-    kernel=Attention("attention"), public=lambda *xs, causal=False, scale=1.0: make(
-        ATTENTION, xs, {"causal": causal, "scale": scale}),
-    vjp=_attention_vjp, jvp=_attention_jvp,
-)  # fmt: skip
+    "attention",
+    "softmax(q kᵀ scale) v, and the logarithms of the softmax's sums.",
+    infer=_infer_attention,
+    kernel=Attention("attention"),
+    public=lambda *xs, causal=False, scale=1.0: make(ATTENTION, xs, {"causal": causal, "scale": scale}),
+    vjp=_attention_vjp,
+    jvp=_attention_jvp,
+)
 ATTENTION = attention.op  # type: ignore[attr-defined]
 
 
@@ -127,11 +132,14 @@ def _gradients_jvp(node: Node, ts: Sequence[Any], d: Any) -> list[Tensor | None]
 
 
 attention_vjp = custom(
-    "attention_vjp", "The cotangents of attention's q, k and v for that of its result.", infer=_infer_gradients,
-    kernel=Attention("attention_vjp"), public=lambda *xs, causal=False, scale=1.0: make(
-        ATTENTION_VJP, xs, {"causal": causal, "scale": scale}),
-    vjp=_gradients_vjp, jvp=_gradients_jvp,
-)  # fmt: skip
+    "attention_vjp",
+    "The cotangents of attention's q, k and v for that of its result.",
+    infer=_infer_gradients,
+    kernel=Attention("attention_vjp"),
+    public=lambda *xs, causal=False, scale=1.0: make(ATTENTION_VJP, xs, {"causal": causal, "scale": scale}),
+    vjp=_gradients_vjp,
+    jvp=_gradients_jvp,
+)
 ATTENTION_VJP = attention_vjp.op  # type: ignore[attr-defined]
 
 
@@ -192,11 +200,19 @@ def scaled_dot_product_attention(q, k, v, attn_mask=None, is_causal=False, scale
         batch = broadcast(q.shape[:-2], k.shape[:-2])  # None: the product will tell
         scores = None if batch is None else (*batch, q.shape[-2], k.shape[-2])
         if scores is not None and broadcast(mask.shape, scores) != scores:
-            fail(ShapeError, name, f"attn_mask {format_shape(mask.shape)} does not broadcast to the scores "
-                 f"{format_shape(scores)}", [*xs, mask])  # fmt: skip
+            fail(
+                ShapeError,
+                name,
+                f"attn_mask {format_shape(mask.shape)} does not broadcast to the scores {format_shape(scores)}",
+                [*xs, mask],
+            )
         if mask.dtype is not bool_ and mask.dtype is not q.dtype:
-            fail(DTypeError, name, f"attn_mask is {mask.dtype.name}, the queries are {q.dtype.name}; write "
-                 f".astype({q.dtype.name!r})", [*xs, mask])  # fmt: skip
+            fail(
+                DTypeError,
+                name,
+                f"attn_mask is {mask.dtype.name}, the queries are {q.dtype.name}; write .astype({q.dtype.name!r})",
+                [*xs, mask],
+            )
     if q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
         if not isinstance(scale, (int, float)) or not math.isfinite(scale):
             q, scale = q * scale, 1.0

@@ -76,27 +76,46 @@ def _diagonal(x: Any, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Ten
 
 
 diagonal = linear(
-    "diagonal", "The elements whose indices along two axes differ by ``offset``, as a new last axis.",
-    infer=_infer_diagonal, transpose=_diagonal_transpose, kernel=View(_diagonal_view), public=_diagonal,
+    "diagonal",
+    "The elements whose indices along two axes differ by ``offset``, as a new last axis.",
+    infer=_infer_diagonal,
+    transpose=_diagonal_transpose,
+    kernel=View(_diagonal_view),
+    public=_diagonal,
     reference=np.diagonal,
-    samples=lambda rng: [Sample((rng.uniform(-2, 2, s),), {"offset": k, "axis1": a, "axis2": b})
-                         for s, k, a, b in (((3, 3), 0, 0, 1), ((3, 5), 1, 0, 1), ((5, 3), -1, 0, 1),
-                                            ((3, 5), -2, 0, 1), ((2, 3, 4), 0, -1, 0), ((4, 2, 4), -1, 2, 0),
-                                            ((2, 3, 3), 2, 1, 2),
-                                            ((3, 3), 3, 0, 1), ((0, 2), 0, 0, 1))],
-)  # fmt: skip
+    samples=lambda rng: [
+        Sample((rng.uniform(-2, 2, s),), {"offset": k, "axis1": a, "axis2": b})
+        for s, k, a, b in (
+            ((3, 3), 0, 0, 1),
+            ((3, 5), 1, 0, 1),
+            ((5, 3), -1, 0, 1),
+            ((3, 5), -2, 0, 1),
+            ((2, 3, 4), 0, -1, 0),
+            ((4, 2, 4), -1, 2, 0),
+            ((2, 3, 3), 2, 1, 2),
+            ((3, 3), 3, 0, 1),
+            ((0, 2), 0, 0, 1),
+        )
+    ],
+)
 DIAGONAL = diagonal.op  # type: ignore[attr-defined]
 
 
-@composite(reference=np.trace, samples=lambda rng: [
-    Sample((rng.uniform(-2, 2, (3, 3)),)), Sample((rng.uniform(-2, 2, (3, 5)),), {"offset": 1}),
-    Sample((rng.uniform(-2, 2, (2, 3, 3)),), {"axis1": -2, "axis2": -1})])  # fmt: skip
+@composite(
+    reference=np.trace,
+    samples=lambda rng: [
+        Sample((rng.uniform(-2, 2, (3, 3)),)),
+        Sample((rng.uniform(-2, 2, (3, 5)),), {"offset": 1}),
+        Sample((rng.uniform(-2, 2, (2, 3, 3)),), {"axis1": -2, "axis2": -1}),
+    ],
+)
 def trace(x, /, offset=0, axis1=0, axis2=1):  # type: ignore[no-untyped-def]
     """The sum of a diagonal: of the first two axes unless given, as NumPy's."""
     return sum_(diagonal(x, offset, axis1, axis2), axis=-1)
 
 
 # ------------------------------------------------------------------ products of two
+
 
 def _axes_of_both(a: Tensor, b: Tensor, axes: Any) -> tuple[list[int], list[int]]:
     if isinstance(axes, (int, np.integer)) and not isinstance(axes, bool):
@@ -106,17 +125,28 @@ def _axes_of_both(a: Tensor, b: Tensor, axes: Any) -> tuple[list[int], list[int]
     if not isinstance(axes, (tuple, list)) or len(axes) != 2:
         fail(ShapeError, "tensordot", f"axes are an int or a pair of lists, got {axes!r}", [a, b])
     lists = [axis if isinstance(axis, (tuple, list)) else [axis] for axis in axes]
-    first, second = ([axis_of("tensordot", i, x.ndim, [a, b]) for i in axis]
-                     for x, axis in zip((a, b), lists, strict=True))  # fmt: skip
+    first, second = (
+        [axis_of("tensordot", i, x.ndim, [a, b]) for i in axis] for x, axis in zip((a, b), lists, strict=True)
+    )
     if len(first) != len(second) or len(set(first)) != len(first) or len(set(second)) != len(second):
         fail(ShapeError, "tensordot", f"axes {axes!r} do not pair", [a, b])
     return first, second
 
 
-@composite(reference=np.tensordot, samples=lambda rng: [
-    Sample((rng.uniform(-1, 1, s), rng.uniform(-1, 1, t)), {"axes": axes}) for s, t, axes in (
-        ((2, 3, 4), (3, 4, 5), 2), ((2, 3), (3,), 1), ((2, 3), (4, 5), 0), ((2, 3, 4), (4, 2, 5), ([0, 2], [1, 0])),
-        ((3, 4), (4, 3), ((0, 1), (1, 0))), ((2, 0), (0, 3), 1))])  # fmt: skip
+@composite(
+    reference=np.tensordot,
+    samples=lambda rng: [
+        Sample((rng.uniform(-1, 1, s), rng.uniform(-1, 1, t)), {"axes": axes})
+        for s, t, axes in (
+            ((2, 3, 4), (3, 4, 5), 2),
+            ((2, 3), (3,), 1),
+            ((2, 3), (4, 5), 0),
+            ((2, 3, 4), (4, 2, 5), ([0, 2], [1, 0])),
+            ((3, 4), (4, 3), ((0, 1), (1, 0))),
+            ((2, 0), (0, 3), 1),
+        )
+    ],
+)
 def tensordot(x1, x2, /, axes=2):  # type: ignore[no-untyped-def]
     """The sum of products over pairs of axes: the last ``axes`` of x1 with the first of x2, or a pair of lists of axes.
 
@@ -125,8 +155,9 @@ def tensordot(x1, x2, /, axes=2):  # type: ignore[no-untyped-def]
     first, second = _axes_of_both(a, b, axes)
     for i, j in zip(first, second, strict=True):
         if a.shape[i] != b.shape[j]:
-            fail(ShapeError, "tensordot", f"axis {i} has {a.shape[i]}, axis {j} has {b.shape[j]}", [a, b],
-                 {"axes": axes})  # fmt: skip
+            fail(
+                ShapeError, "tensordot", f"axis {i} has {a.shape[i]}, axis {j} has {b.shape[j]}", [a, b], {"axes": axes}
+            )
     left = [i for i in range(a.ndim) if i not in first]
     right = [j for j in range(b.ndim) if j not in second]
     rows, columns = [a.shape[i] for i in left], [b.shape[j] for j in right]
@@ -140,10 +171,20 @@ def _vecdot_reference(x1: Any, x2: Any, axis: int = -1) -> Any:
     return np.sum(np.moveaxis(x1, axis, -1) * np.moveaxis(x2, axis, -1), axis=-1)
 
 
-@composite(reference=_vecdot_reference, samples=lambda rng: [
-    Sample((rng.uniform(-1, 1, s), rng.uniform(-1, 1, t)), {"axis": axis}) for s, t, axis in (
-        ((3,), (3,), -1), ((2, 3), (2, 3), -1), ((2, 3), (3,), -1), ((3, 2), (3, 2), 0), ((4, 1, 3), (2, 3), -1),
-        ((2, 0), (2, 0), -1))])  # fmt: skip
+@composite(
+    reference=_vecdot_reference,
+    samples=lambda rng: [
+        Sample((rng.uniform(-1, 1, s), rng.uniform(-1, 1, t)), {"axis": axis})
+        for s, t, axis in (
+            ((3,), (3,), -1),
+            ((2, 3), (2, 3), -1),
+            ((2, 3), (3,), -1),
+            ((3, 2), (3, 2), 0),
+            ((4, 1, 3), (2, 3), -1),
+            ((2, 0), (2, 0), -1),
+        )
+    ],
+)
 def vecdot(x1, x2, /, axis=-1):  # type: ignore[no-untyped-def]
     """The inner products along ``axis`` of each, the other dimensions broadcast. Raises ShapeError."""
     a, b = operands("vecdot", (x1, x2), "numeric")
@@ -167,9 +208,19 @@ def outer(x1, x2, /):  # type: ignore[no-untyped-def]
     return multiply(reshape(a, (a.size, 1)), reshape(b, (1, b.size)))
 
 
-@composite(reference=np.dot, samples=_pairs(((3,), (3,)), ((2, 3), (3, 4)), ((2, 3), (3,)), ((3,), (3, 2)),
-                                            ((), (2, 3)), ((2, 4, 3), (3,)), ((2, 3), (4, 3, 5)),
-                                            ((2, 0), (0, 3))))  # fmt: skip
+@composite(
+    reference=np.dot,
+    samples=_pairs(
+        ((3,), (3,)),
+        ((2, 3), (3, 4)),
+        ((2, 3), (3,)),
+        ((3,), (3, 2)),
+        ((), (2, 3)),
+        ((2, 4, 3), (3,)),
+        ((2, 3), (4, 3, 5)),
+        ((2, 0), (0, 3)),
+    ),
+)
 def dot(x1, x2, /):  # type: ignore[no-untyped-def]
     """The sum of products over the last axis of x1 and the last but one of x2 (its only one), without broadcasting,
     as NumPy's; the product where one is 0-d. Raises ShapeError."""
@@ -194,8 +245,13 @@ def _labels(part: str, ndim: int | None, subscripts: str, xs: Sequence[Tensor], 
     letters = len(before) + len(after)
     if ndim is not None:
         if letters > ndim or (not dots and letters != ndim):
-            fail(ShapeError, "einsum", f"{part!r} names {letters} dimensions, its operand has {ndim}", xs,
-                 {"subscripts": subscripts})  # fmt: skip
+            fail(
+                ShapeError,
+                "einsum",
+                f"{part!r} names {letters} dimensions, its operand has {ndim}",
+                xs,
+                {"subscripts": subscripts},
+            )
         ellipsis = ndim - letters
     return [*before, *([("...", k) for k in range(ellipsis, 0, -1)] if dots else []), *after]
 
@@ -279,8 +335,10 @@ def _contract(a: _Term, b: _Term, keep: set[Label], output: Sequence[Label]) -> 
         x = multiply(a.grouped(batch, left, [], inner), b.grouped(batch, [], right, inner))
         x = sum_(x, axis=-1) if inner else x
     else:
-        x = matmul(a.grouped(batch, left, inner) if batch else a.grouped(left, inner),
-                   b.grouped(batch, inner, right) if batch else b.grouped(inner, right))  # fmt: skip
+        x = matmul(
+            a.grouped(batch, left, inner) if batch else a.grouped(left, inner),
+            b.grouped(batch, inner, right) if batch else b.grouped(inner, right),
+        )
     return _Term(reshape(x, tuple(sizes[c] for c in labels)), labels)
 
 
@@ -306,19 +364,43 @@ def _next_pair(terms: Sequence[_Term], output: Sequence[Label], sizes: dict[Labe
 
 
 _EINSUMS = (
-    ("ij,jk->ik", (3, 4), (4, 2)), ("ij,jk", (3, 4), (4, 2)), ("ij->ji", (3, 4)), ("ij->", (3, 4)), ("ba", (3, 4)),
-    ("ii", (3, 3)), ("ii->i", (3, 3)), ("iij->j", (3, 3, 2)), ("i,i", (4,), (4,)), ("i,j->ij", (2,), (3,)),
-    ("bij,bjk->bik", (2, 3, 4), (2, 4, 5)), ("bij,bij->b", (2, 3, 4), (2, 3, 4)), ("...i->...", (2, 3)),
-    ("...ij,...jk", (2, 1, 3, 4), (5, 4, 2)), ("i...->...", (3, 2, 2)), ("ij,jk,kl->il", (2, 3), (3, 4), (4, 5)),
-    ("bhqd,bhkd->bhqk", (2, 2, 3, 4), (2, 2, 5, 4)), ("a,ab,bc,c", (2,), (2, 3), (3, 2), (2,)),
-    ("ij,ij->ij", (2, 3), (2, 3)), ("ij,kj->i", (2, 3), (4, 3)), ("ab,bc->ab", (2, 3), (3, 4)),
-    ("ij,j->ij", (1, 3), (3,)), ("ij,ik->jk", (1, 2), (4, 3)), (",i->i", (), (3,)), ("ij,jk->ik", (0, 4), (4, 2)),
-    ("ij,jk->ik", (2, 0), (0, 3)), ("ijk,jil->kl", (2, 3, 4), (3, 2, 5)),
-)  # fmt: skip
+    ("ij,jk->ik", (3, 4), (4, 2)),
+    ("ij,jk", (3, 4), (4, 2)),
+    ("ij->ji", (3, 4)),
+    ("ij->", (3, 4)),
+    ("ba", (3, 4)),
+    ("ii", (3, 3)),
+    ("ii->i", (3, 3)),
+    ("iij->j", (3, 3, 2)),
+    ("i,i", (4,), (4,)),
+    ("i,j->ij", (2,), (3,)),
+    ("bij,bjk->bik", (2, 3, 4), (2, 4, 5)),
+    ("bij,bij->b", (2, 3, 4), (2, 3, 4)),
+    ("...i->...", (2, 3)),
+    ("...ij,...jk", (2, 1, 3, 4), (5, 4, 2)),
+    ("i...->...", (3, 2, 2)),
+    ("ij,jk,kl->il", (2, 3), (3, 4), (4, 5)),
+    ("bhqd,bhkd->bhqk", (2, 2, 3, 4), (2, 2, 5, 4)),
+    ("a,ab,bc,c", (2,), (2, 3), (3, 2), (2,)),
+    ("ij,ij->ij", (2, 3), (2, 3)),
+    ("ij,kj->i", (2, 3), (4, 3)),
+    ("ab,bc->ab", (2, 3), (3, 4)),
+    ("ij,j->ij", (1, 3), (3,)),
+    ("ij,ik->jk", (1, 2), (4, 3)),
+    (",i->i", (), (3,)),
+    ("ij,jk->ik", (0, 4), (4, 2)),
+    ("ij,jk->ik", (2, 0), (0, 3)),
+    ("ijk,jil->kl", (2, 3, 4), (3, 2, 5)),
+)
 
 
-@composite(reference=lambda subscripts, *xs: np.einsum(subscripts, *xs), onnx="Einsum", samples=lambda rng: [
-    Sample((subscripts, *(rng.uniform(-1, 1, s) for s in shapes))) for subscripts, *shapes in _EINSUMS])  # fmt: skip
+@composite(
+    reference=lambda subscripts, *xs: np.einsum(subscripts, *xs),
+    onnx="Einsum",
+    samples=lambda rng: [
+        Sample((subscripts, *(rng.uniform(-1, 1, s) for s in shapes))) for subscripts, *shapes in _EINSUMS
+    ],
+)
 def einsum(subscripts, /, *xs):  # type: ignore[no-untyped-def]
     """Sums of products by Einstein's convention: ``einsum("bij,bjk->bik", x, y)``.
 

@@ -44,8 +44,9 @@ def placeholders(prefix: str, like: Sequence[tuple[Shape, np.dtype]]) -> list[Te
         ambient.now = before
 
 
-def _close(name: str, arguments: Sequence[Sequence[Tensor]], results: Sequence[Sequence[Tensor]],
-           inside: Sequence[list[Node]]) -> tuple[list[Graph], list[Tensor]]:  # fmt: skip
+def _close(
+    name: str, arguments: Sequence[Sequence[Tensor]], results: Sequence[Sequence[Tensor]], inside: Sequence[list[Node]]
+) -> tuple[list[Graph], list[Tensor]]:
     """Graphs over (their arguments, then everything captured by any of them), and what is captured.
 
     ``inside``: the nodes of each. 0-d constants stay inside; other values from outside, however they were made, become
@@ -77,8 +78,12 @@ def _same_types(
         if a.shape != b.shape:
             fail(ShapeError, what, f"{name} {i} has shape {a.shape} and then {b.shape}", [a, b])
         if a.dtype is not b.dtype:
-            fail(DTypeError, what, f"{name} {i} is {a.dtype.name} and then {b.dtype.name}; write "
-                 f".astype({a.dtype.name!r})", [a, b])  # fmt: skip
+            fail(
+                DTypeError,
+                what,
+                f"{name} {i} is {a.dtype.name} and then {b.dtype.name}; write .astype({a.dtype.name!r})",
+                [a, b],
+            )
 
 
 # --------------------------------------------------------------------------------------- loop
@@ -91,17 +96,34 @@ def _infer_loop(xs: Sequence[Value], attrs: dict[str, Any]) -> Any:
     body: Graph = attrs["body"]
     n, length = attrs["n_carry"], attrs["length"]
     out = body.outputs
-    return (*_types(out[:n]), *(((length, *y.shape), y.dtype) for y in out[n:]),
-            *(((length, *c.shape), c.dtype) for c in out[:n]), ((), int64))
+    return (
+        *_types(out[:n]),
+        *(((length, *y.shape), y.dtype) for y in out[n:]),
+        *(((length, *c.shape), c.dtype) for c in out[:n]),
+        ((), int64),
+    )
 
 
 def make_loop(
-    body: Graph, carries: Sequence[Tensor], xs: Sequence[Tensor], captured: Sequence[Tensor], length: Size,
-    reverse: bool, condition: Graph | None = None, count: Tensor | None = None,
-) -> tuple[Tensor, ...]:  # fmt: skip
+    body: Graph,
+    carries: Sequence[Tensor],
+    xs: Sequence[Tensor],
+    captured: Sequence[Tensor],
+    length: Size,
+    reverse: bool,
+    condition: Graph | None = None,
+    count: Tensor | None = None,
+) -> tuple[Tensor, ...]:
     """A loop node's results."""
-    attrs = {"body": body, "condition": condition, "n_carry": len(carries), "n_xs": len(xs), "length": length,
-             "reverse": reverse, "counted": count is not None}  # fmt: skip
+    attrs = {
+        "body": body,
+        "condition": condition,
+        "n_carry": len(carries),
+        "n_xs": len(xs),
+        "length": length,
+        "reverse": reverse,
+        "counted": count is not None,
+    }
     operands = (*carries, *xs, *captured) + (() if count is None else (count,))
     made = make(LOOP, operands, attrs)
     return made if isinstance(made, tuple) else (made,)
@@ -151,19 +173,33 @@ def _loop_jvp(node: Node, ts: Sequence[Any], d: Any) -> list[Tensor | None]:
     x_ids = [i for i in tangent_args if n <= i < n + p.m]
     c_ids = [i for i in tangent_args if i >= n + p.m]
     t = tangent_args
-    order = [*args[:n], *(t[i] for i in carry_ids), *args[n : n + p.m], *(t[i] for i in x_ids), *args[n + p.m :],
-             *(t[i] for i in c_ids)]  # fmt: skip
+    order = [
+        *args[:n],
+        *(t[i] for i in carry_ids),
+        *args[n : n + p.m],
+        *(t[i] for i in x_ids),
+        *args[n + p.m :],
+        *(t[i] for i in c_ids),
+    ]
     body = Graph("body", order, [*new_carries, *new_ys])
     condition = None
     if p.condition is not None:
         held = [*args[:n], *(t[i] for i in carry_ids), *args[n + p.m :], *(t[i] for i in c_ids)]
-        condition = Graph("condition", held, rebuild(p.condition.outputs, dict(zip(
-            p.condition.inputs, [*args[:n], *args[n + p.m :]]))))  # fmt: skip
+        condition = Graph(
+            "condition",
+            held,
+            rebuild(p.condition.outputs, dict(zip(p.condition.inputs, [*args[:n], *args[n + p.m :]]))),
+        )
     out = make_loop(
-        body, [*p.carries, *(ts[i] if ts[i] is not None else _zeros(p.carries[i]) for i in carry_ids)],
-        [*p.xs, *(ts[i] for i in x_ids)], [*p.captured, *(ts[i] for i in c_ids)], p.length, p.reverse, condition,
+        body,
+        [*p.carries, *(ts[i] if ts[i] is not None else _zeros(p.carries[i]) for i in carry_ids)],
+        [*p.xs, *(ts[i] for i in x_ids)],
+        [*p.captured, *(ts[i] for i in c_ids)],
+        p.length,
+        p.reverse,
+        condition,
         p.count,
-    )  # fmt: skip
+    )
     k, ny = len(new_carries), len(new_ys)
     results: list[Tensor | None] = [None] * len(node.outputs)
     for place, i in enumerate(carry_ids):
@@ -207,13 +243,23 @@ def _loop_vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], d: Any) -> 
         at = floating.index(i)
         new_g[at] = new_g[at] + arg
     new_sums = [s + f for s, f in zip(sums, found[len(floating) + len(x_ids) :])]
-    body = Graph("body", [*g_args, *sums, *before, *rows, *gy_args, *gh_args, *fixed],
-                 [*new_g, *new_sums, *found[len(floating) : len(floating) + len(x_ids)]])  # fmt: skip
+    body = Graph(
+        "body",
+        [*g_args, *sums, *before, *rows, *gy_args, *gh_args, *fixed],
+        [*new_g, *new_sums, *found[len(floating) : len(floating) + len(x_ids)]],
+    )
     count = p.steps if p.condition is not None or p.counted else None
     start = [gs[i] if gs[i] is not None else _zeros(p.finals[i]) for i in floating]
-    out = make_loop(body, [*start, *(_zeros(p.captured[i]) for i in c_ids)],
-                    [*p.history, *p.xs, *g_ys.values(), *g_history.values()], p.captured, p.length, not p.reverse,
-                    None, count)  # fmt: skip
+    out = make_loop(
+        body,
+        [*start, *(_zeros(p.captured[i]) for i in c_ids)],
+        [*p.history, *p.xs, *g_ys.values(), *g_history.values()],
+        p.captured,
+        p.length,
+        not p.reverse,
+        None,
+        count,
+    )
     results: list[Tensor | None] = [None] * len(node.inputs)
     for place, i in enumerate(floating):
         results[i] = out[place]
@@ -225,9 +271,14 @@ def _loop_vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], d: Any) -> 
 
 
 loop = custom(
-    "loop", "What scan, while_loop and map build: an inner graph run for each step.", infer=_infer_loop, kernel=Loop(),
-    public=make_loop, vjp=_loop_vjp, jvp=_loop_jvp,
-)  # fmt: skip
+    "loop",
+    "What scan, while_loop and map build: an inner graph run for each step.",
+    infer=_infer_loop,
+    kernel=Loop(),
+    public=make_loop,
+    vjp=_loop_vjp,
+    jvp=_loop_jvp,
+)
 LOOP = loop.op  # type: ignore[attr-defined]
 
 
@@ -367,8 +418,11 @@ def _branch_jvp(node: Node, ts: Sequence[Any], d: Any) -> list[Tensor | None]:
         tangents = placeholders("tangent", _types([operands[i] for i in ids]))
         values = rebuild(body.outputs, dict(zip(body.inputs, args)))
         moved = d.pushforward([values[i] for i in outs], [args[i] for i in ids], tangents)
-        bodies.append(Graph("branch", [*args, *tangents], [
-            t if t is not None else _zeros(values[i]) for i, t in zip(outs, moved)]))  # fmt: skip
+        bodies.append(
+            Graph(
+                "branch", [*args, *tangents], [t if t is not None else _zeros(values[i]) for i, t in zip(outs, moved)]
+            )
+        )
     made = _make_branch(node.inputs[0], [*operands, *(ts[1 + i] for i in ids)], bodies)
     results: list[Tensor | None] = [None] * len(node.outputs)
     for i, t in zip(outs, made):
@@ -386,8 +440,9 @@ def _branch_vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], d: Any) -
         cotangents = placeholders("g", _types([gs[i] for i in outs]))
         values = rebuild(body.outputs, dict(zip(body.inputs, args)))
         found, _ = d.pullback([values[i] for i in outs], cotangents, [args[i] for i in ids])
-        bodies.append(Graph("branch", [*args, *cotangents], [
-            f if f is not None else _zeros(args[i]) for i, f in zip(ids, found)]))  # fmt: skip
+        bodies.append(
+            Graph("branch", [*args, *cotangents], [f if f is not None else _zeros(args[i]) for i, f in zip(ids, found)])
+        )
     made = _make_branch(node.inputs[0], [*operands, *(gs[i] for i in outs)], bodies)
     results: list[Tensor | None] = [None] * len(node.inputs)
     for i, g in zip(ids, made):
@@ -401,9 +456,14 @@ def _make_branch(pred: Tensor, operands: Sequence[Tensor], bodies: Sequence[Grap
 
 
 branch = custom(
-    "branch", "What cond builds: one of two inner graphs, chosen at run time.", infer=_infer_branch, kernel=Branch(),
-    public=_make_branch, vjp=_branch_vjp, jvp=_branch_jvp,
-)  # fmt: skip
+    "branch",
+    "What cond builds: one of two inner graphs, chosen at run time.",
+    infer=_infer_branch,
+    kernel=Branch(),
+    public=_make_branch,
+    vjp=_branch_vjp,
+    jvp=_branch_jvp,
+)
 BRANCH = branch.op  # type: ignore[attr-defined]
 
 

@@ -29,15 +29,17 @@ def pair_of(name: str, what: str, value: Any, least: int, xs: Sequence[Any], n: 
     items = tuple(value) if isinstance(value, (tuple, list)) else (value,) * n
     if len(items) == 1:
         items = items * n
-    if len(items) != n or any(isinstance(i, bool) or not isinstance(i, (int, np.integer)) or isinstance(i, Dim)
-                              or i < least for i in items):  # fmt: skip
+    if len(items) != n or any(
+        isinstance(i, bool) or not isinstance(i, (int, np.integer)) or isinstance(i, Dim) or i < least for i in items
+    ):
         wanted = f"an int of at least {least}" + (f", or {n} of them" if n > 1 else "")
         fail(GraphError, name, f"{what} is {wanted}, got {value!r}", xs)
     return tuple(int(i) for i in items)
 
 
-def _padding_of(name: str, padding: Any, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int],
-                xs: Sequence[Any]) -> tuple[int, ...]:  # fmt: skip
+def _padding_of(
+    name: str, padding: Any, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int], xs: Sequence[Any]
+) -> tuple[int, ...]:
     """Padding as given by the user, as (low, high) of each dimension one after the other."""
     if isinstance(padding, str):
         if padding == "valid":
@@ -51,8 +53,9 @@ def _padding_of(name: str, padding: Any, kernel: Sequence[int], stride: Sequence
     return tuple(p for q in pair_of(name, "padding", padding, 0, xs, len(kernel)) for p in (q, q))
 
 
-def window_count(name: str, size: Size, kernel: int, stride: int, low: int, high: int, dilation: int,
-                 xs: Sequence[Any]) -> Size:  # fmt: skip
+def window_count(
+    name: str, size: Size, kernel: int, stride: int, low: int, high: int, dilation: int, xs: Sequence[Any]
+) -> Size:
     """How many windows of ``kernel`` taps fit into a padded dimension. Raises ShapeError where not one does."""
     span, padded = dilation * (kernel - 1) + 1, size + low + high
     if isinstance(padded, int) and padded < span:
@@ -82,8 +85,11 @@ def _groups_of(name: str, groups: Any, channels: Size, what: str, xs: Sequence[A
 # ------------------------------------------------------------------ the three operations
 def _windows(name: str, size: Sequence[Size], kernel: Sequence[int], a: dict[str, Any], xs: Any) -> tuple[Size, ...]:
     return tuple(
-        window_count(name, size[i], kernel[i], a["stride"][i], a["padding"][2 * i], a["padding"][2 * i + 1],
-                     a["dilation"][i], xs) for i in range(2))  # fmt: skip
+        window_count(
+            name, size[i], kernel[i], a["stride"][i], a["padding"][2 * i], a["padding"][2 * i + 1], a["dilation"][i], xs
+        )
+        for i in range(2)
+    )
 
 
 def _infer_conv2d(xs: Any, a: Any) -> Any:
@@ -184,8 +190,9 @@ def _biased(name: str, y: Tensor, bias: Any, xs: Sequence[Any]) -> Tensor:
     return y + reshape(b, (y.shape[1], *(1,) * (y.ndim - 2)))
 
 
-def _conv2d(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
-            groups: Any = 1) -> Tensor:  # fmt: skip
+def _conv2d(
+    x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1
+) -> Tensor:
     return _biased("conv2d", _convolved("conv2d", x, weight, stride, padding, dilation, groups, 2), bias, [])
 
 
@@ -200,8 +207,12 @@ def _convolved(name: str, x: Any, weight: Any, stride: Any, padding: Any, dilati
     if exact_div(w.shape[0], groups) is None:
         fail(ShapeError, name, f"{w.shape[0]} output channels do not divide into {groups} groups", xs)
     if w.shape[1] * groups != x.shape[1]:
-        fail(ShapeError, name, f"the input has {x.shape[1]} channels, the weight takes {w.shape[1]} in each of "
-             f"{groups} groups", xs)  # fmt: skip
+        fail(
+            ShapeError,
+            name,
+            f"the input has {x.shape[1]} channels, the weight takes {w.shape[1]} in each of {groups} groups",
+            xs,
+        )
     for i in range(n):
         window_count(name, x.shape[2 + i], kernel[i], strides[i], pads[2 * i], pads[2 * i + 1], dilations[i], xs)
     if n == 1:
@@ -212,45 +223,81 @@ def _convolved(name: str, x: Any, weight: Any, stride: Any, padding: Any, dilati
 
 
 conv2d = bilinear(
-    "conv2d", "The cross-correlation of images x (N, C, H, W) with weight (O, C/groups, h, w), plus bias (O,). stride, "
+    "conv2d",
+    "The cross-correlation of images x (N, C, H, W) with weight (O, C/groups, h, w), plus bias (O,). stride, "
     'padding and dilation are ints or pairs; padding may be "same" (stride 1) or "valid".',
-    infer=_infer_conv2d, kernel=_kernel("conv2d", lambda node: (*node.inputs, node.outputs[0]), 1), public=_conv2d,
-    transposes=(lambda node, g: _by_input(node, g, node.inputs[1], node.inputs[0]),
-                lambda node, g: _by_weight(node, node.inputs[0], g, node.inputs[1])),
-    reference=_conv_reference, samples=_conv_samples, onnx="Conv", namespace="nn",
-)  # fmt: skip
+    infer=_infer_conv2d,
+    kernel=_kernel("conv2d", lambda node: (*node.inputs, node.outputs[0]), 1),
+    public=_conv2d,
+    transposes=(
+        lambda node, g: _by_input(node, g, node.inputs[1], node.inputs[0]),
+        lambda node, g: _by_weight(node, node.inputs[0], g, node.inputs[1]),
+    ),
+    reference=_conv_reference,
+    samples=_conv_samples,
+    onnx="Conv",
+    namespace="nn",
+)
 CONV2D = conv2d.op  # type: ignore[attr-defined]
 
 
 def _dx(g: Any, weight: Any, /, size: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Tensor:
     g, w = operands("conv2d_dx", (g, weight), "float")
-    return make(CONV2D_DX, (g, w), {"stride": tuple(stride), "padding": tuple(padding), "dilation": tuple(dilation),
-                                    "groups": groups, "size": tuple(size)})  # fmt: skip
+    return make(
+        CONV2D_DX,
+        (g, w),
+        {
+            "stride": tuple(stride),
+            "padding": tuple(padding),
+            "dilation": tuple(dilation),
+            "groups": groups,
+            "size": tuple(size),
+        },
+    )
 
 
 conv2d_dx = bilinear(
-    "conv2d_dx", "conv2d's transpose in its input: g (N, O, ..) and weight (O, C/groups, h, w) give (N, C, *size).",
-    infer=_infer_dx, kernel=_kernel("conv2d_dx", lambda node: (node.outputs[0], node.inputs[1], node.inputs[0]), 1),
-    public=_dx, namespace="nn",
-    transposes=(lambda node, h: _forward(node, h, node.inputs[1]),
-                lambda node, h: _by_weight(node, h, node.inputs[0], node.inputs[1])),
-)  # fmt: skip
+    "conv2d_dx",
+    "conv2d's transpose in its input: g (N, O, ..) and weight (O, C/groups, h, w) give (N, C, *size).",
+    infer=_infer_dx,
+    kernel=_kernel("conv2d_dx", lambda node: (node.outputs[0], node.inputs[1], node.inputs[0]), 1),
+    public=_dx,
+    namespace="nn",
+    transposes=(
+        lambda node, h: _forward(node, h, node.inputs[1]),
+        lambda node, h: _by_weight(node, h, node.inputs[0], node.inputs[1]),
+    ),
+)
 CONV2D_DX = conv2d_dx.op  # type: ignore[attr-defined]
 
 
 def _dw(x: Any, g: Any, /, kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Tensor:
     x, g = operands("conv2d_dw", (x, g), "float")
-    return make(CONV2D_DW, (x, g), {"stride": tuple(stride), "padding": tuple(padding), "dilation": tuple(dilation),
-                                    "groups": groups, "kernel": tuple(kernel)})  # fmt: skip
+    return make(
+        CONV2D_DW,
+        (x, g),
+        {
+            "stride": tuple(stride),
+            "padding": tuple(padding),
+            "dilation": tuple(dilation),
+            "groups": groups,
+            "kernel": tuple(kernel),
+        },
+    )
 
 
 conv2d_dw = bilinear(
-    "conv2d_dw", "conv2d's transpose in its weight: x (N, C, H, W) and g (N, O, ..) give (O, C/groups, *kernel).",
-    infer=_infer_dw, kernel=_kernel("conv2d_dw", lambda node: (node.inputs[0], node.outputs[0], node.inputs[1])),
-    public=_dw, namespace="nn",
-    transposes=(lambda node, u: _by_input(node, node.inputs[1], u, node.inputs[0]),
-                lambda node, u: _forward(node, node.inputs[0], u)),
-)  # fmt: skip
+    "conv2d_dw",
+    "conv2d's transpose in its weight: x (N, C, H, W) and g (N, O, ..) give (O, C/groups, *kernel).",
+    infer=_infer_dw,
+    kernel=_kernel("conv2d_dw", lambda node: (node.inputs[0], node.outputs[0], node.inputs[1])),
+    public=_dw,
+    namespace="nn",
+    transposes=(
+        lambda node, u: _by_input(node, node.inputs[1], u, node.inputs[0]),
+        lambda node, u: _forward(node, node.inputs[0], u),
+    ),
+)
 CONV2D_DW = conv2d_dw.op  # type: ignore[attr-defined]
 
 
@@ -264,8 +311,11 @@ def _conv1d_reference(
 
 
 def _conv1d_samples(rng: np.random.Generator) -> Any:
-    for x, w, kwargs in (((2, 3, 9), (4, 3, 3), {"padding": 1}), ((1, 4, 12), (2, 2, 4), {"stride": 3, "groups": 2}),
-                         ((2, 2, 7), (3, 2, 2), {"padding": "same", "dilation": 2})):  # fmt: skip
+    for x, w, kwargs in (
+        ((2, 3, 9), (4, 3, 3), {"padding": 1}),
+        ((1, 4, 12), (2, 2, 4), {"stride": 3, "groups": 2}),
+        ((2, 2, 7), (3, 2, 2), {"padding": "same", "dilation": 2}),
+    ):
         yield Sample((rng.uniform(-1, 1, x), rng.uniform(-1, 1, w), rng.uniform(-1, 1, w[0])), kwargs)
 
 
@@ -276,9 +326,15 @@ def conv1d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):  # 
 
 
 def _transposed_reference(
-    x: Any, w: Any, b: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: int = 1,
+    x: Any,
+    w: Any,
+    b: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
     dilation: Any = 1,
-) -> Any:  # fmt: skip
+) -> Any:
     """Each element of x spreads a scaled kernel over the result, from which the padding is then cut."""
     s, p, e, d = (v if isinstance(v, tuple) else (v, v) for v in (stride, padding, output_padding, dilation))
     n, c, height, width = x.shape
@@ -300,7 +356,7 @@ def _transposed_samples(rng: np.random.Generator) -> Any:
         ((2, 3, 4, 5), (3, 2, 3, 3), {"stride": 2, "padding": 1, "output_padding": 1}),
         ((1, 4, 3, 3), (4, 2, 2, 3), {"stride": (2, 3), "groups": 2, "dilation": (1, 2)}),
         ((1, 2, 3, 4), (2, 1, 3, 2), {"dilation": (2, 3), "output_padding": (1, 2), "padding": (2, 0)}),
-    ):  # fmt: skip
+    ):
         out = w[1] * kwargs.get("groups", 1)  # type: ignore[operator]
         yield Sample((rng.uniform(-1, 1, x), rng.uniform(-1, 1, w), rng.uniform(-1, 1, out)), kwargs)
 
@@ -315,9 +371,15 @@ def conv_transpose2d(  # type: ignore[no-untyped-def]
 
 
 def _transposed1d_reference(
-    x: Any, w: Any, b: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: int = 1,
+    x: Any,
+    w: Any,
+    b: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
     dilation: Any = 1,
-) -> Any:  # fmt: skip
+) -> Any:
     pairs = (1, stride), (0, padding), (0, output_padding)
     return _transposed_reference(x[:, :, None], w[:, :, None], b, *pairs, groups, (1, dilation))[:, :, 0]
 
@@ -327,7 +389,7 @@ def _transposed1d_samples(rng: np.random.Generator) -> Any:
         ((2, 3, 5), (3, 2, 3), {}),
         ((2, 4, 5), (4, 1, 3), {"stride": 3, "padding": 1, "output_padding": 2, "groups": 2}),
         ((1, 2, 4), (2, 3, 2), {"dilation": 3, "output_padding": 1}),
-    ):  # fmt: skip
+    ):
         out = w[1] * kwargs.get("groups", 1)
         yield Sample((rng.uniform(-1, 1, x), rng.uniform(-1, 1, w), rng.uniform(-1, 1, out)), kwargs)
 
@@ -341,8 +403,18 @@ def conv_transpose1d(  # type: ignore[no-untyped-def]
     return _transposed("conv_transpose1d", x, weight, bias, stride, padding, output_padding, groups, dilation, 1)
 
 
-def _transposed(name: str, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, output_padding: Any, groups: Any,
-                dilation: Any, n: int) -> Tensor:  # fmt: skip
+def _transposed(
+    name: str,
+    x: Any,
+    weight: Any,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    output_padding: Any,
+    groups: Any,
+    dilation: Any,
+    n: int,
+) -> Tensor:
     xs = x, w = operands(name, (x, weight), "float")
     _need(name, x, "the input", n + 2, xs)
     _need(name, w, "the weight", n + 2, xs)
@@ -355,8 +427,12 @@ def _transposed(name: str, x: Any, weight: Any, bias: Any, stride: Any, padding:
     size = []
     for i in range(n):
         if extra[i] >= max(strides[i], dilations[i]):
-            fail(GraphError, name, f"output_padding {extra[i]} is not below stride {strides[i]} or dilation "
-                 f"{dilations[i]}", xs)  # fmt: skip
+            fail(
+                GraphError,
+                name,
+                f"output_padding {extra[i]} is not below stride {strides[i]} or dilation {dilations[i]}",
+                xs,
+            )
         size.append((x.shape[2 + i] - 1) * strides[i] - 2 * pads[i] + dilations[i] * (kernel[i] - 1) + extra[i] + 1)
         if isinstance(size[i], int) and size[i] < 1:
             fail(ShapeError, name, f"padding {pads[i]} leaves a size of {size[i]}", xs)
@@ -365,6 +441,9 @@ def _transposed(name: str, x: Any, weight: Any, bias: Any, stride: Any, padding:
     if n == 1:
         x, w = reshape(x, (*x.shape[:2], 1, x.shape[2])), reshape(w, (*w.shape[:2], 1, w.shape[2]))
         strides, dilations, cut, size = (1, *strides), (1, *dilations), (0, 0, *cut), [1, *size]
-    y = make(CONV2D_DX, (x, w), {"stride": strides, "padding": cut, "dilation": dilations, "groups": groups,
-                                 "size": tuple(size)})  # fmt: skip
+    y = make(
+        CONV2D_DX,
+        (x, w),
+        {"stride": strides, "padding": cut, "dilation": dilations, "groups": groups, "size": tuple(size)},
+    )
     return _biased(name, reshape(y, (*y.shape[:2], y.shape[3])) if n == 1 else y, bias, xs)

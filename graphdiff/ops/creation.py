@@ -52,9 +52,14 @@ def ones(shape, dtype="float32"):  # type: ignore[no-untyped-def]
     return _filled("ones", shape, 1, dtype)
 
 
-@composite(reference=np.full, onnx="ConstantOfShape", samples=lambda rng: [
-    Sample(((2, 3), v), {"dtype": d}) for v, d in ((1.5, "float64"), (2, "int64"), (2, "float32"), (True, "bool"))]
-    + [Sample(((2, 3), rng.uniform(-1, 1, ())))])  # fmt: skip
+@composite(
+    reference=np.full,
+    onnx="ConstantOfShape",
+    samples=lambda rng: (
+        [Sample(((2, 3), v), {"dtype": d}) for v, d in ((1.5, "float64"), (2, "int64"), (2, "float32"), (True, "bool"))]
+        + [Sample(((2, 3), rng.uniform(-1, 1, ())))]
+    ),
+)
 def full(shape, fill_value, dtype=None):  # type: ignore[no-untyped-def]
     """``fill_value`` (a number or a 0-d Tensor) at every place of ``shape``, in its own dtype unless given."""
     value = _number("full", fill_value, dtype)
@@ -90,9 +95,15 @@ def full_like(x, /, fill_value, dtype=None):  # type: ignore[no-untyped-def]
     return full(x.shape, fill_value, x.dtype if dtype is None else dtype)
 
 
-@composite(reference=np.eye, onnx="EyeLike", differentiable=False, samples=lambda rng: [
-    Sample((n, m), {"k": k, "dtype": "float32"}) for n, m, k in ((3, None, 0), (2, 4, 1), (4, 2, -1), (2, 2, 7),
-                                                                 (0, 0, 0))])  # fmt: skip
+@composite(
+    reference=np.eye,
+    onnx="EyeLike",
+    differentiable=False,
+    samples=lambda rng: [
+        Sample((n, m), {"k": k, "dtype": "float32"})
+        for n, m, k in ((3, None, 0), (2, 4, 1), (4, 2, -1), (2, 2, 7), (0, 0, 0))
+    ],
+)
 def eye(n_rows, n_cols=None, /, k=0, dtype="float32"):  # type: ignore[no-untyped-def]
     """Ones on diagonal ``k`` of a matrix, square unless ``n_cols`` is given, and zeros elsewhere."""
     shape = told(as_shape, "eye", (n_rows, n_rows if n_cols is None else n_cols))
@@ -138,10 +149,17 @@ def arange(start, /, stop=None, step=1, dtype=None):  # type: ignore[no-untyped-
     return astype(index((n,), 0, (1,)), dtype) * float(step) + float(start)
 
 
-@composite(reference=np.linspace, samples=lambda rng: [
-    Sample((a, b, n), {"endpoint": e, "dtype": "float32"}) for a, b, n in ((0.0, 1.0, 5), (2.0, -1.0, 4), (1.0, 3.0, 1),
-                                                                           (0, 1, 0)) for e in (True, False)]
-    + [Sample((rng.uniform(-1, 0, ()), rng.uniform(0, 1, ()), 6))])  # fmt: skip
+@composite(
+    reference=np.linspace,
+    samples=lambda rng: (
+        [
+            Sample((a, b, n), {"endpoint": e, "dtype": "float32"})
+            for a, b, n in ((0.0, 1.0, 5), (2.0, -1.0, 4), (1.0, 3.0, 1), (0, 1, 0))
+            for e in (True, False)
+        ]
+        + [Sample((rng.uniform(-1, 0, ()), rng.uniform(0, 1, ()), 6))]
+    ),
+)
 def linspace(start, stop, /, num=50, endpoint=True, dtype=None):  # type: ignore[no-untyped-def]
     """``num`` evenly spaced numbers from ``start`` to ``stop`` (numbers or 0-d Tensors), the last one stop itself
     unless ``endpoint`` is False."""
@@ -150,8 +168,12 @@ def linspace(start, stop, /, num=50, endpoint=True, dtype=None):  # type: ignore
         fail(ShapeError, "linspace", f"start and stop have shapes {a.shape} and {b.shape}, not ()", [a, b])
     target = told(as_dtype, "linspace", dtype or (a.dtype if a.dtype in FLOATS else "float32"))
     if target not in FLOATS:
-        fail(DTypeError, "linspace", f"gives floats, not {target.name}; write .astype({target.name!r}) on the result",
-             [a, b])  # fmt: skip
+        fail(
+            DTypeError,
+            "linspace",
+            f"gives floats, not {target.name}; write .astype({target.name!r}) on the result",
+            [a, b],
+        )
     a, b = _number("linspace", start, target), _number("linspace", stop, target)
     (n,) = told(as_shape, "linspace", (num,))
     i = index((n,), 0, (1,))

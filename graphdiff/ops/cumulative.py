@@ -47,8 +47,9 @@ def _recurrence(x: Any, a: Any, /, axis: int = -1, reverse: bool = False, late: 
 def _turned(node: Node, g: Tensor) -> Tensor:
     """The transpose by x: the other way round, each coefficient used between the same two elements."""
     a = node.attrs
-    return make(RECURRENCE, (g, node.inputs[1]), {"axis": a["axis"], "reverse": not a["reverse"],
-                                                  "late": not a["late"]})  # fmt: skip
+    return make(
+        RECURRENCE, (g, node.inputs[1]), {"axis": a["axis"], "reverse": not a["reverse"], "late": not a["late"]}
+    )
 
 
 def _coefficient(node: Node, g: Tensor) -> Tensor:
@@ -81,20 +82,31 @@ def _recurrence_samples(rng: np.random.Generator) -> Any:
     for shape, axis in (((5,), 0), ((3, 4), 0), ((3, 4), -1), ((2, 3, 4), 1), ((1, 2), 0), ((2, 0), 1)):
         for reverse in (False, True):
             for late in (False, True):
-                yield Sample((rng.uniform(-1, 1, shape), rng.uniform(-1, 1, shape)),
-                             {"axis": axis, "reverse": reverse, "late": late})  # fmt: skip
+                yield Sample(
+                    (rng.uniform(-1, 1, shape), rng.uniform(-1, 1, shape)),
+                    {"axis": axis, "reverse": reverse, "late": late},
+                )
 
 
 recurrence = custom(
-    "recurrence", "y[i] = x[i] + a[i] * y[i-1] along ``axis``, nothing before the first; from the end where "
+    "recurrence",
+    "y[i] = x[i] + a[i] * y[i-1] along ``axis``, nothing before the first; from the end where "
     "``reverse``. ``late`` takes the coefficient of the element before, as the transpose does.",
-    infer=_infer_same, public=_recurrence, jvp=_recurrence_jvp,
-    vjp=lambda node, gs, wanted, d: [_turned(node, gs[0]) if wanted[0] else None,
-                                     _coefficient(node, gs[0]) if wanted[1] else None],
-    kernel=Call("recurrence", lambda node: (*around(node.inputs[0], node.attrs["axis"]), int(node.attrs["reverse"]),
-                                            int(node.attrs["late"])), flops=lambda node: 2 * node.outputs[0].size),
-    reference=_recurrence_reference, samples=_recurrence_samples,
-)  # fmt: skip
+    infer=_infer_same,
+    public=_recurrence,
+    jvp=_recurrence_jvp,
+    vjp=lambda node, gs, wanted, d: [
+        _turned(node, gs[0]) if wanted[0] else None,
+        _coefficient(node, gs[0]) if wanted[1] else None,
+    ],
+    kernel=Call(
+        "recurrence",
+        lambda node: (*around(node.inputs[0], node.attrs["axis"]), int(node.attrs["reverse"]), int(node.attrs["late"])),
+        flops=lambda node: 2 * node.outputs[0].size,
+    ),
+    reference=_recurrence_reference,
+    samples=_recurrence_samples,
+)
 RECURRENCE = recurrence.op  # type: ignore[attr-defined]
 
 
@@ -110,8 +122,14 @@ def _operand(name: str, x: Any, axis: Any) -> tuple[Tensor, int]:
 
 
 def _cumulative(reduction: str) -> Call:
-    return Call("cumulative", lambda node: (*around(node.inputs[0], node.attrs["axis"]), f"reduction:{reduction}",
-                                            int(node.attrs["reverse"])))  # fmt: skip
+    return Call(
+        "cumulative",
+        lambda node: (
+            *around(node.inputs[0], node.attrs["axis"]),
+            f"reduction:{reduction}",
+            int(node.attrs["reverse"]),
+        ),
+    )
 
 
 def _reference(function: Any) -> Any:
@@ -125,8 +143,19 @@ def _reference(function: Any) -> Any:
 
 def _samples(low: float, high: float) -> Any:
     def draw(rng: np.random.Generator) -> Any:
-        for shape, axis in (((5,), 0), ((3, 4), 0), ((3, 4), -1), ((2, 3, 4), 1), ((2, 3), None), ((1, 2), 0),
-                            ((2, 0), 1), ((0, 2), 1), ((), None), ((2, 300), 1), ((300, 2), 0)):  # fmt: skip
+        for shape, axis in (
+            ((5,), 0),
+            ((3, 4), 0),
+            ((3, 4), -1),
+            ((2, 3, 4), 1),
+            ((2, 3), None),
+            ((1, 2), 0),
+            ((2, 0), 1),
+            ((0, 2), 1),
+            ((), None),
+            ((2, 300), 1),
+            ((300, 2), 0),
+        ):
             yield Sample((rng.uniform(low, high, shape),), {"axis": axis})
         for shape, axis in (((5,), 0), ((3, 4), 0), ((2, 3), None)):
             yield Sample((rng.uniform(low, high, shape),), {"axis": axis, "reverse": True})
@@ -143,11 +172,18 @@ def _cumsum(x: Any, /, axis: Any = None, reverse: bool = False) -> Tensor:
 
 
 cumsum = linear(
-    "cumsum", "The running sum along ``axis`` (over all elements in order unless given), from the end where "
-    "``reverse``; of int32 and bool in int64.", infer=_infer_same, public=_cumsum, kernel=_cumulative("sum"),
+    "cumsum",
+    "The running sum along ``axis`` (over all elements in order unless given), from the end where "
+    "``reverse``; of int32 and bool in int64.",
+    infer=_infer_same,
+    public=_cumsum,
+    kernel=_cumulative("sum"),
     transpose=lambda node, g: cumsum(g, axis=node.attrs["axis"], reverse=not node.attrs["reverse"]),
-    reference=_reference(np.cumsum), samples=_samples(-2, 2), dtypes="numeric", onnx="CumSum",
-)  # fmt: skip
+    reference=_reference(np.cumsum),
+    samples=_samples(-2, 2),
+    dtypes="numeric",
+    onnx="CumSum",
+)
 CUMSUM = cumsum.op  # type: ignore[attr-defined]
 
 
@@ -171,11 +207,18 @@ def _cumprod_jvp(node: Node, ts: Any, _d: Any) -> Any:
 
 
 cumprod = custom(
-    "cumprod", "The running product along ``axis`` (over all elements in order unless given), from the end where "
+    "cumprod",
+    "The running product along ``axis`` (over all elements in order unless given), from the end where "
     "``reverse``; of int32 and bool in int64. Derivatives hold where elements are zero.",
-    infer=_infer_same, public=_cumprod, kernel=_cumulative("prod"), vjp=_cumprod_vjp, jvp=_cumprod_jvp,
-    reference=_reference(np.cumprod), samples=_samples(0.5, 1.5), dtypes="numeric",
-)  # fmt: skip
+    infer=_infer_same,
+    public=_cumprod,
+    kernel=_cumulative("prod"),
+    vjp=_cumprod_vjp,
+    jvp=_cumprod_jvp,
+    reference=_reference(np.cumprod),
+    samples=_samples(0.5, 1.5),
+    dtypes="numeric",
+)
 CUMPROD = cumprod.op  # type: ignore[attr-defined]
 
 

@@ -42,8 +42,11 @@ def _checked(name: str, rule: str, value: Any, like: Any) -> Tensor | None:
 
 def _missing(node: Node, mode: str) -> None:
     rules: Rules = node.attrs["rules"]
-    raise GraphError(f"{rules.name} has no {mode}; give gd.custom({rules.name!r}, ..., {mode}=...)",
-                     call_text(rules.name, node.inputs[1:], {}), str(node.source) if node.source else None)  # fmt: skip
+    raise GraphError(
+        f"{rules.name} has no {mode}; give gd.custom({rules.name!r}, ..., {mode}=...)",
+        call_text(rules.name, node.inputs[1:], {}),
+        str(node.source) if node.source else None,
+    )
 
 
 def _vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], _d: Any) -> list[Tensor | None]:
@@ -70,10 +73,14 @@ def _jvp(node: Node, ts: Sequence[Any], _d: Any) -> list[Tensor | None]:
 
 
 _custom = declare(
-    "custom", "What gd.custom builds: its first operand, with derivatives of the user's own.",
-    infer=lambda xs, attrs: ((xs[0].shape, xs[0].dtype),), kernel=View(lambda node, at: Strided(at.offset, at.strides)),
-    public=lambda *xs: xs[0], vjp=_vjp, jvp=_jvp,
-)  # fmt: skip
+    "custom",
+    "What gd.custom builds: its first operand, with derivatives of the user's own.",
+    infer=lambda xs, attrs: ((xs[0].shape, xs[0].dtype),),
+    kernel=View(lambda node, at: Strided(at.offset, at.strides)),
+    public=lambda *xs: xs[0],
+    vjp=_vjp,
+    jvp=_jvp,
+)
 
 
 def custom(name: str, forward: Rule, vjp: Rule | None = None, jvp: Rule | None = None) -> Callable[..., Tensor]:

@@ -158,13 +158,21 @@ def _cholesky_reference(x: Any, upper: bool = False) -> Any:
 
 
 cholesky = custom(
-    "linalg.cholesky", "The lower triangular L with L L^T = x, of positive definite matrices (their symmetric part is "
-    "taken); ``upper``: L^T. NaN where x is not positive definite.", namespace="linalg",
-    infer=lambda xs, attrs: ((xs[0].shape, xs[0].dtype),), public=_cholesky, vjp=_cholesky_vjp, jvp=_cholesky_jvp,
-    kernel=Call("cholesky", _batch_and_sides, flops=_flops(1, 3)), reference=_cholesky_reference,
-    samples=lambda rng: [Sample((_definite(rng, *s),)) for s in ((3, 3), (2, 4, 4), (1, 1), (0, 0), (0, 2, 2))]
-    + [Sample((_definite(rng, 3, 3),), {"upper": True})],
-)  # fmt: skip
+    "linalg.cholesky",
+    "The lower triangular L with L L^T = x, of positive definite matrices (their symmetric part is "
+    "taken); ``upper``: L^T. NaN where x is not positive definite.",
+    namespace="linalg",
+    infer=lambda xs, attrs: ((xs[0].shape, xs[0].dtype),),
+    public=_cholesky,
+    vjp=_cholesky_vjp,
+    jvp=_cholesky_jvp,
+    kernel=Call("cholesky", _batch_and_sides, flops=_flops(1, 3)),
+    reference=_cholesky_reference,
+    samples=lambda rng: (
+        [Sample((_definite(rng, *s),)) for s in ((3, 3), (2, 4, 4), (1, 1), (0, 0), (0, 2, 2))]
+        + [Sample((_definite(rng, 3, 3),), {"upper": True})]
+    ),
+)
 CHOLESKY = cholesky.op  # type: ignore[attr-defined]
 
 
@@ -235,31 +243,55 @@ def _triangular_reference(
 
 def _triangular_samples(rng: np.random.Generator) -> Any:
     for s, t, kwargs in (
-        ((3, 3), (3, 2), {}), ((3, 3), (3,), {}), ((2, 3, 3), (2, 3, 2), {"lower": False}),
-        ((3, 3), (3, 2), {"transpose": True}), ((3, 3), (3,), {"transpose": True, "lower": False}),
-        ((3, 3), (3, 2), {"unit_diagonal": True}), ((3, 3), (2, 3, 2), {}), ((2, 3, 3), (3, 1), {}),
-        ((3, 3), (3, 2), {"unit_diagonal": True, "lower": False, "transpose": True}), ((0, 0), (0, 2), {}),
-        ((0, 2, 2), (0, 2, 1), {}), ((2, 2), (2, 0), {}),
-    ):  # fmt: skip
+        ((3, 3), (3, 2), {}),
+        ((3, 3), (3,), {}),
+        ((2, 3, 3), (2, 3, 2), {"lower": False}),
+        ((3, 3), (3, 2), {"transpose": True}),
+        ((3, 3), (3,), {"transpose": True, "lower": False}),
+        ((3, 3), (3, 2), {"unit_diagonal": True}),
+        ((3, 3), (2, 3, 2), {}),
+        ((2, 3, 3), (3, 1), {}),
+        ((3, 3), (3, 2), {"unit_diagonal": True, "lower": False, "transpose": True}),
+        ((0, 0), (0, 2), {}),
+        ((0, 2, 2), (0, 2, 1), {}),
+        ((2, 2), (2, 0), {}),
+    ):
         yield Sample((_square(rng, *s), rng.uniform(-1, 1, t)), kwargs)
 
 
 solve_triangular = custom(
-    "linalg.solve_triangular", "x with a x = b, or a^T x = b with ``transpose``, of a triangular a: only the triangle "
+    "linalg.solve_triangular",
+    "x with a x = b, or a^T x = b with ``transpose``, of a triangular a: only the triangle "
     "(``lower`` or not) is read, and not its diagonal with ``unit_diagonal``. b: a vector or matrices, as solve's.",
-    namespace="linalg", infer=_infer_solve, public=_solve_triangular, vjp=_triangular_vjp, jvp=_triangular_jvp,
-    kernel=Call("triangular_solve", lambda node: (*_batch_and_sides(node), node.inputs[1].shape[-1], *(
-        int(node.attrs[k]) for k in ("lower", "transpose", "unit_diagonal"))), flops=_solve_flops(1)),
-    reference=_triangular_reference, samples=_triangular_samples,
-)  # fmt: skip
+    namespace="linalg",
+    infer=_infer_solve,
+    public=_solve_triangular,
+    vjp=_triangular_vjp,
+    jvp=_triangular_jvp,
+    kernel=Call(
+        "triangular_solve",
+        lambda node: (
+            *_batch_and_sides(node),
+            node.inputs[1].shape[-1],
+            *(int(node.attrs[k]) for k in ("lower", "transpose", "unit_diagonal")),
+        ),
+        flops=_solve_flops(1),
+    ),
+    reference=_triangular_reference,
+    samples=_triangular_samples,
+)
 TRIANGULAR = solve_triangular.op  # type: ignore[attr-defined]
 
 
 def _common_batch(name: str, a: Tensor, b: Tensor) -> tuple[Size, ...]:
     shape = broadcast(a.shape[:-2], b.shape[:-2])
     if shape is None:
-        fail(ShapeError, name, f"batches do not broadcast: {format_shape(a.shape[:-2])} and "
-             f"{format_shape(b.shape[:-2])}", [a, b])  # fmt: skip
+        fail(
+            ShapeError,
+            name,
+            f"batches do not broadcast: {format_shape(a.shape[:-2])} and {format_shape(b.shape[:-2])}",
+            [a, b],
+        )
     return shape
 
 
@@ -281,12 +313,17 @@ def _with_columns(name: str, a: Any, b: Any, solve: Any) -> Tensor:
 
 
 # ------------------------------------------------------------------ general systems
-LU = register(Op(
-    "lu", "custom", "The factors of square matrices, packed, and their pivots; without a derivative: what uses them "
-    "takes the matrix as well.", differentiable=False,
-    infer=lambda xs, attrs: ((xs[0].shape, xs[0].dtype), (xs[0].shape[:-1], int32)),
-    kernel=Call("lu", _batch_and_sides, flops=_flops(2, 3)),
-))  # fmt: skip
+LU = register(
+    Op(
+        "lu",
+        "custom",
+        "The factors of square matrices, packed, and their pivots; without a derivative: what uses them "
+        "takes the matrix as well.",
+        differentiable=False,
+        infer=lambda xs, attrs: ((xs[0].shape, xs[0].dtype), (xs[0].shape[:-1], int32)),
+        kernel=Call("lu", _batch_and_sides, flops=_flops(2, 3)),
+    )
+)
 
 
 def _lu_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
@@ -307,28 +344,54 @@ def _lu_jvp(node: Node, ts: Any, _d: Any) -> Any:
     return [make(LU_SOLVE, (a, f, pivots, _sum(ts[3], moved)), dict(node.attrs))]
 
 
-LU_SOLVE = register(Op(
-    "lu_solve", "custom", "x with a x = b, or a^T x = b, from the factors of a.", infer=_infer_solve,
-    vjp=_lu_vjp, jvp=_lu_jvp,
-    kernel=Call("lu_solve", lambda node: (*_batch_and_sides(node), node.inputs[3].shape[-1],
-                                          int(node.attrs["transpose"])), reads=(1, 2, 3),
-                flops=_solve_flops(2)),
-))  # fmt: skip
+LU_SOLVE = register(
+    Op(
+        "lu_solve",
+        "custom",
+        "x with a x = b, or a^T x = b, from the factors of a.",
+        infer=_infer_solve,
+        vjp=_lu_vjp,
+        jvp=_lu_jvp,
+        kernel=Call(
+            "lu_solve",
+            lambda node: (*_batch_and_sides(node), node.inputs[3].shape[-1], int(node.attrs["transpose"])),
+            reads=(1, 2, 3),
+            flops=_solve_flops(2),
+        ),
+    )
+)
 
 
 def _factored_solve(a: Tensor, factors: tuple[Tensor, Tensor], b: Tensor, transpose: bool = False) -> Tensor:
     shape = _common_batch("solve", a, b)
     f, pivots = factors
     n = a.shape[-1]
-    return make(LU_SOLVE, (broadcast_to(a, (*shape, n, n)), broadcast_to(f, (*shape, n, n)),
-                           broadcast_to(pivots, (*shape, n)), broadcast_to(b, (*shape, *b.shape[-2:]))),
-                {"transpose": transpose})  # fmt: skip
+    return make(
+        LU_SOLVE,
+        (
+            broadcast_to(a, (*shape, n, n)),
+            broadcast_to(f, (*shape, n, n)),
+            broadcast_to(pivots, (*shape, n)),
+            broadcast_to(b, (*shape, *b.shape[-2:])),
+        ),
+        {"transpose": transpose},
+    )
 
 
 def _solve_samples(rng: np.random.Generator) -> Any:
-    for s, t in (((3, 3), (3, 2)), ((3, 3), (3,)), ((2, 3, 3), (2, 3, 2)), ((3, 3), (2, 3, 2)), ((2, 3, 3), (3, 1)),
-                 ((2, 1, 3, 3), (4, 3, 2)), ((0, 0), (0, 2)), ((0, 2, 2), (0, 2, 1)), ((2, 2), (2, 0)),
-                 ((2, 3, 3), (3,)), ((1, 1), (1,))):  # fmt: skip
+    for s, t in (
+        ((3, 3), (3, 2)),
+        ((3, 3), (3,)),
+        ((2, 3, 3), (2, 3, 2)),
+        ((3, 3), (2, 3, 2)),
+        ((2, 3, 3), (3, 1)),
+        ((2, 1, 3, 3), (4, 3, 2)),
+        ((0, 0), (0, 2)),
+        ((0, 2, 2), (0, 2, 1)),
+        ((2, 2), (2, 0)),
+        ((2, 3, 3), (3,)),
+        ((1, 1), (1,)),
+    ):
         yield Sample((_square(rng, *s), rng.uniform(-1, 1, t)))
 
 
@@ -393,11 +456,17 @@ def _determinant_jvp(node: Node, ts: Any, _d: Any) -> Any:
     return [None, t] if log else [make(DETERMINANT, (a, f, pivots), {"log": False}) * t]
 
 
-DETERMINANT = register(Op(
-    "determinant", "custom", "The determinant from the factors, or its sign and the logarithm of its absolute value.",
-    infer=_infer_determinant, vjp=_determinant_vjp, jvp=_determinant_jvp,
-    kernel=Call("determinant", _batch_and_sides, reads=(1, 2)),
-))  # fmt: skip
+DETERMINANT = register(
+    Op(
+        "determinant",
+        "custom",
+        "The determinant from the factors, or its sign and the logarithm of its absolute value.",
+        infer=_infer_determinant,
+        vjp=_determinant_vjp,
+        jvp=_determinant_jvp,
+        kernel=Call("determinant", _batch_and_sides, reads=(1, 2)),
+    )
+)
 
 
 def _determinant(name: str, x: Any, log: bool) -> Any:
@@ -405,16 +474,23 @@ def _determinant(name: str, x: Any, log: bool) -> Any:
     return make(DETERMINANT, (x, *make(LU, (x,))), {"log": log})
 
 
-@composite(namespace="linalg", reference=np.linalg.det, onnx="Det",
-           samples=_square_samples((3, 3), (2, 4, 4), (1, 1), (0, 0), (0, 2, 2)))  # fmt: skip
+@composite(
+    namespace="linalg",
+    reference=np.linalg.det,
+    onnx="Det",
+    samples=_square_samples((3, 3), (2, 4, 4), (1, 1), (0, 0), (0, 2, 2)),
+)
 def det(x, /):  # type: ignore[no-untyped-def]
     """The determinants of square matrices. The gradient is that of the polynomial of the elements: the cofactors, to
     half of the digits where x is exactly singular. Raises ShapeError."""
     return _determinant("det", x, log=False)
 
 
-@composite(namespace="linalg", reference=lambda x: tuple(np.linalg.slogdet(x)),
-           samples=_square_samples((3, 3), (2, 4, 4), (1, 1), (0, 0), (0, 2, 2)))  # fmt: skip
+@composite(
+    namespace="linalg",
+    reference=lambda x: tuple(np.linalg.slogdet(x)),
+    samples=_square_samples((3, 3), (2, 4, 4), (1, 1), (0, 0), (0, 2, 2)),
+)
 def slogdet(x, /):  # type: ignore[no-untyped-def]
     """(sign, log|det|) of square matrices, which does not overflow; (0, -inf) where x is singular, its gradient NaN.
 
@@ -437,8 +513,10 @@ def _qr_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
     # Seeger et al. 2017, "Auto-differentiating linear algebra", eq. 9 (there for LQ):
     # Abar = (Qbar + Q copyltu(M)) R^-T, M = R Rbar^T - Qbar^T Q, copyltu: the lower triangle, mirrored
     q, r = node.outputs
-    m = _sum(None if gs[1] is None else matmul(r, matrix_transpose(gs[1])),
-             None if gs[0] is None else -matmul(matrix_transpose(gs[0]), q))  # fmt: skip
+    m = _sum(
+        None if gs[1] is None else matmul(r, matrix_transpose(gs[1])),
+        None if gs[0] is None else -matmul(matrix_transpose(gs[0]), q),
+    )
     mirrored = _below(m, 1.0) + matrix_transpose(_below(m, 0.0))
     return [_times_inverse(_sum(gs[0], matmul(q, mirrored)), r, transpose=True)]
 
@@ -464,15 +542,22 @@ def _qr(x: Any, /) -> tuple[Tensor, Tensor]:
 
 
 qr = custom(
-    "linalg.qr", "(q, r) with x = q r: q (..., m, k) of orthonormal columns, r (..., k, n) upper triangular, k = "
+    "linalg.qr",
+    "(q, r) with x = q r: q (..., m, k) of orthonormal columns, r (..., k, n) upper triangular, k = "
     "min(m, n); signs as LAPACK gives them. Where m or n is known only at the call, m >= n is expected, else the call "
-    "fails. The derivative needs the first k columns to be independent.", namespace="linalg",
-    infer=_infer_qr, public=_qr, vjp=_qr_vjp, jvp=_qr_jvp, reference=lambda x: tuple(np.linalg.qr(x)),
-    kernel=Call("qr", lambda node: (_batch(node.inputs[0]), *node.inputs[0].shape[-2:]), flops=_flops(4),
-                needs=_tall),
-    samples=lambda rng: [Sample((rng.uniform(-1, 1, s),)) for s in (
-        (4, 3), (3, 3), (2, 4, 2), (2, 4), (3, 2, 5), (1, 1), (3, 0), (0, 3), (0, 3, 2))],
-)  # fmt: skip
+    "fails. The derivative needs the first k columns to be independent.",
+    namespace="linalg",
+    infer=_infer_qr,
+    public=_qr,
+    vjp=_qr_vjp,
+    jvp=_qr_jvp,
+    reference=lambda x: tuple(np.linalg.qr(x)),
+    kernel=Call("qr", lambda node: (_batch(node.inputs[0]), *node.inputs[0].shape[-2:]), flops=_flops(4), needs=_tall),
+    samples=lambda rng: [
+        Sample((rng.uniform(-1, 1, s),))
+        for s in ((4, 3), (3, 3), (2, 4, 2), (2, 4), (3, 2, 5), (1, 1), (3, 0), (0, 3), (0, 3, 2))
+    ],
+)
 QR = qr.op  # type: ignore[attr-defined]
 
 
@@ -502,14 +587,19 @@ def _eigh(x: Any, /) -> tuple[Tensor, Tensor]:
 
 
 eigh = custom(
-    "linalg.eigh", "(w, v) of symmetric matrices (their symmetric part is taken): eigenvalues, ascending, and "
+    "linalg.eigh",
+    "(w, v) of symmetric matrices (their symmetric part is taken): eigenvalues, ascending, and "
     "eigenvectors as columns, x = v diag(w) v^T. Where eigenvalues are equal the vectors have no derivative: their "
-    "turn within the subspace is taken as 0, also in v f(w) v^T.", namespace="linalg",
-    infer=lambda xs, attrs: ((xs[0].shape[:-1], xs[0].dtype), (xs[0].shape, xs[0].dtype)), public=_eigh,
-    vjp=_eigh_vjp, jvp=_eigh_jvp, kernel=Call("eigh", _batch_and_sides, flops=_flops(9)),
+    "turn within the subspace is taken as 0, also in v f(w) v^T.",
+    namespace="linalg",
+    infer=lambda xs, attrs: ((xs[0].shape[:-1], xs[0].dtype), (xs[0].shape, xs[0].dtype)),
+    public=_eigh,
+    vjp=_eigh_vjp,
+    jvp=_eigh_jvp,
+    kernel=Call("eigh", _batch_and_sides, flops=_flops(9)),
     reference=lambda x: tuple(np.linalg.eigh(x)),
     samples=lambda rng: [Sample((_definite(rng, *s),)) for s in ((3, 3), (2, 4, 4), (1, 1), (0, 0), (0, 2, 2))],
-)  # fmt: skip
+)
 EIGH = eigh.op  # type: ignore[attr-defined]
 
 
@@ -536,8 +626,10 @@ def _outside(x: Tensor, basis: Tensor) -> Tensor | None:
 def _svd_checked(node: Node) -> tuple[Tensor, Tensor, Tensor]:
     x = node.inputs[0]
     if node.attrs["full_matrices"] and x.shape[-1] != x.shape[-2]:
-        raise GraphError("linalg.svd: no derivative of full_matrices of a matrix that is not square; write "
-                         "full_matrices=False", source=str(node.source) if node.source else None)  # fmt: skip
+        raise GraphError(
+            "linalg.svd: no derivative of full_matrices of a matrix that is not square; write full_matrices=False",
+            source=str(node.source) if node.source else None,
+        )
     return node.outputs
 
 
@@ -596,30 +688,51 @@ def _svd_params(node: Node) -> tuple[Size, ...]:
 
 
 svd = custom(
-    "linalg.svd", "(u, s, vh) with x = u diag(s) vh, singular values descending: u (..., m, m) and vh (..., n, n), or "
+    "linalg.svd",
+    "(u, s, vh) with x = u diag(s) vh, singular values descending: u (..., m, m) and vh (..., n, n), or "
     "(..., m, k) and (..., k, n) with k = min(m, n) for ``full_matrices=False``, which derivatives need where m != n. "
     "Where m or n is known only at the call, m >= n is expected, else the call fails. Where singular values are equal "
-    "or zero the vectors have no derivative: their turn within the subspace is taken as 0.", namespace="linalg",
-    infer=_infer_svd, public=_svd, vjp=_svd_vjp, jvp=_svd_jvp,
+    "or zero the vectors have no derivative: their turn within the subspace is taken as 0.",
+    namespace="linalg",
+    infer=_infer_svd,
+    public=_svd,
+    vjp=_svd_vjp,
+    jvp=_svd_jvp,
     kernel=Call("svd", _svd_params, flops=_flops(12), needs=_tall),
     reference=lambda x, full_matrices=True: tuple(np.linalg.svd(x, full_matrices=full_matrices)),
-    samples=lambda rng: [Sample((rng.uniform(-1, 1, s),), {"full_matrices": False}) for s in (
-        (4, 3), (3, 3), (2, 4, 2), (2, 4), (3, 2, 5), (1, 1), (3, 0), (0, 3), (0, 3, 2))]
-    + [Sample((rng.uniform(-1, 1, (3, 3)),))],
-)  # fmt: skip
+    samples=lambda rng: (
+        [
+            Sample((rng.uniform(-1, 1, s),), {"full_matrices": False})
+            for s in ((4, 3), (3, 3), (2, 4, 2), (2, 4), (3, 2, 5), (1, 1), (3, 0), (0, 3), (0, 3, 2))
+        ]
+        + [Sample((rng.uniform(-1, 1, (3, 3)),))]
+    ),
+)
 SVD = svd.op  # type: ignore[attr-defined]
 
 
 # ------------------------------------------------------------------ norms
 def _norm_samples(rng: np.random.Generator) -> Any:
     for shape, kwargs in (
-        ((5,), {}), ((3, 4), {}), ((2, 3, 4), {}), ((5,), {"ord": 1}), ((5,), {"ord": np.inf}),
+        ((5,), {}),
+        ((3, 4), {}),
+        ((2, 3, 4), {}),
+        ((5,), {"ord": 1}),
+        ((5,), {"ord": np.inf}),
         ((3, 4), {"ord": "fro"}),
-        ((3, 4), {"ord": 1}), ((3, 4), {"ord": -1}), ((3, 4), {"ord": np.inf}), ((3, 4), {"ord": -np.inf}),
-        ((3, 4), {"ord": 2}), ((3, 4), {"ord": -2}), ((3, 4), {"ord": "nuc"}), ((2, 3, 4), {"axis": 1}),
-        ((2, 3, 4), {"axis": (0, 2)}), ((2, 3, 4), {"axis": (2, 0), "ord": 1, "keepdims": True}),
-        ((2, 3, 4), {"axis": (-2, -1), "ord": 2, "keepdims": True}), ((3, 4), {"keepdims": True}),
-    ):  # fmt: skip
+        ((3, 4), {"ord": 1}),
+        ((3, 4), {"ord": -1}),
+        ((3, 4), {"ord": np.inf}),
+        ((3, 4), {"ord": -np.inf}),
+        ((3, 4), {"ord": 2}),
+        ((3, 4), {"ord": -2}),
+        ((3, 4), {"ord": "nuc"}),
+        ((2, 3, 4), {"axis": 1}),
+        ((2, 3, 4), {"axis": (0, 2)}),
+        ((2, 3, 4), {"axis": (2, 0), "ord": 1, "keepdims": True}),
+        ((2, 3, 4), {"axis": (-2, -1), "ord": 2, "keepdims": True}),
+        ((3, 4), {"keepdims": True}),
+    ):
         yield Sample((rng.uniform(-2, 2, shape),), kwargs)
 
 
@@ -648,8 +761,10 @@ def norm(x, /, ord=None, axis=None, keepdims=False):  # type: ignore[no-untyped-
     elif ord in (1, -1, np.inf, -np.inf):
         first, second = (row, column) if ord in (1, -1) else (column, row)
         sums = sum_(abs_(x), axis=first, keepdims=True)
-        y = reshape((max_ if ord > 0 else min_)(sums, axis=second, keepdims=True),
-                    tuple(s for i, s in enumerate(x.shape) if i not in order))  # fmt: skip
+        y = reshape(
+            (max_ if ord > 0 else min_)(sums, axis=second, keepdims=True),
+            tuple(s for i, s in enumerate(x.shape) if i not in order),
+        )
     else:
         fail(GraphError, "norm", f'ord of a matrix is "fro", "nuc", 1, -1, 2, -2, inf or -inf, got {ord!r}', [x])
     return reshape(y, tuple(1 if i in order else s for i, s in enumerate(x.shape))) if keepdims else y
@@ -661,15 +776,21 @@ def _in_order(name: str, x: Tensor, axis: Any) -> tuple[int, ...]:
     return tuple(a % x.ndim for a in axis) if isinstance(axis, (tuple, list)) else axes
 
 
-@composite(namespace="linalg", reference=lambda x: np.linalg.svd(x, compute_uv=False), samples=lambda rng: [
-    Sample((rng.uniform(-1, 1, s),)) for s in ((3, 4), (2, 3, 3), (0, 2))])  # fmt: skip
+@composite(
+    namespace="linalg",
+    reference=lambda x: np.linalg.svd(x, compute_uv=False),
+    samples=lambda rng: [Sample((rng.uniform(-1, 1, s),)) for s in ((3, 4), (2, 3, 3), (0, 2))],
+)
 def svdvals(x, /):  # type: ignore[no-untyped-def]
     """The singular values of matrices, descending."""
     return svd(x, full_matrices=False)[1]
 
 
-@composite(namespace="linalg", reference=np.linalg.eigvalsh, samples=lambda rng: [
-    Sample((_definite(rng, *s),)) for s in ((3, 3), (2, 2, 2), (0, 0))])  # fmt: skip
+@composite(
+    namespace="linalg",
+    reference=np.linalg.eigvalsh,
+    samples=lambda rng: [Sample((_definite(rng, *s),)) for s in ((3, 3), (2, 2, 2), (0, 0))],
+)
 def eigvalsh(x, /):  # type: ignore[no-untyped-def]
     """The eigenvalues of symmetric matrices, ascending; of their symmetric part, as eigh."""
     return eigh(x)[0]

@@ -20,34 +20,82 @@ from .registry import Sample, Tile
 from .tensor import Tensor, as_tensor, fail, make, told
 
 # ------------------------------------------------------------------ arithmetic
-add = elementwise("add", "x1 + x2.", partials=(1, 1), accepts="numeric", reference=np.add, samples=on(-2, 2, 2),
-                  onnx="Add")
-subtract = elementwise("subtract", "x1 - x2.", partials=(1, -1), accepts="numeric", reference=np.subtract,
-                       samples=on(-2, 2, 2), onnx="Sub")
-multiply = elementwise("multiply", "x1 * x2.", partials=(lambda y, a, b: b, lambda y, a, b: a), accepts="numeric",
-                       reference=np.multiply, samples=on(-2, 2, 2), onnx="Mul")
-divide = elementwise("divide", "x1 / x2, floats only.", partials=(lambda y, a, b: reciprocal(b),
-                     lambda y, a, b: negative(y / b)), reference=np.divide, samples=on(0.5, 2, 2), onnx="Div")
-floor_divide = elementwise("floor_divide", "floor(x1 / x2); integers divided by zero give 0, as in NumPy.", n=2,
-                           accepts="numeric", reference=np.floor_divide, samples=on(0.6, 3.3, 2))
-remainder = elementwise("remainder", "x1 - floor(x1 / x2) * x2, with the sign of x2.",
-                        partials=(1, lambda y, a, b: negative(floor(a / b)) if b.dtype in FLOATS else None),
-                        accepts="numeric", reference=np.remainder, samples=on(2.1, 2.9, 2), onnx="Mod", smooth=False)
-maximum = elementwise("maximum", "The larger of x1 and x2; NaN wins. At a tie the gradient is halved.",
-                      partials=(lambda y, a, b: _share(a, b), lambda y, a, b: _share(b, a)), accepts="numeric",
-                      reference=np.maximum, samples=on(-2, 2, 2), onnx="Max", smooth=False)
-minimum = elementwise("minimum", "The smaller of x1 and x2; NaN wins. At a tie the gradient is halved.",
-                      partials=(lambda y, a, b: _share(b, a), lambda y, a, b: _share(a, b)), accepts="numeric",
-                      reference=np.minimum, samples=on(-2, 2, 2), onnx="Min", smooth=False)
+add = elementwise(
+    "add", "x1 + x2.", partials=(1, 1), accepts="numeric", reference=np.add, samples=on(-2, 2, 2), onnx="Add"
+)
+subtract = elementwise(
+    "subtract", "x1 - x2.", partials=(1, -1), accepts="numeric", reference=np.subtract, samples=on(-2, 2, 2), onnx="Sub"
+)
+multiply = elementwise(
+    "multiply",
+    "x1 * x2.",
+    partials=(lambda y, a, b: b, lambda y, a, b: a),
+    accepts="numeric",
+    reference=np.multiply,
+    samples=on(-2, 2, 2),
+    onnx="Mul",
+)
+divide = elementwise(
+    "divide",
+    "x1 / x2, floats only.",
+    partials=(lambda y, a, b: reciprocal(b), lambda y, a, b: negative(y / b)),
+    reference=np.divide,
+    samples=on(0.5, 2, 2),
+    onnx="Div",
+)
+floor_divide = elementwise(
+    "floor_divide",
+    "floor(x1 / x2); integers divided by zero give 0, as in NumPy.",
+    n=2,
+    accepts="numeric",
+    reference=np.floor_divide,
+    samples=on(0.6, 3.3, 2),
+)
+remainder = elementwise(
+    "remainder",
+    "x1 - floor(x1 / x2) * x2, with the sign of x2.",
+    partials=(1, lambda y, a, b: negative(floor(a / b)) if b.dtype in FLOATS else None),
+    accepts="numeric",
+    reference=np.remainder,
+    samples=on(2.1, 2.9, 2),
+    onnx="Mod",
+    smooth=False,
+)
+maximum = elementwise(
+    "maximum",
+    "The larger of x1 and x2; NaN wins. At a tie the gradient is halved.",
+    partials=(lambda y, a, b: _share(a, b), lambda y, a, b: _share(b, a)),
+    accepts="numeric",
+    reference=np.maximum,
+    samples=on(-2, 2, 2),
+    onnx="Max",
+    smooth=False,
+)
+minimum = elementwise(
+    "minimum",
+    "The smaller of x1 and x2; NaN wins. At a tie the gradient is halved.",
+    partials=(lambda y, a, b: _share(b, a), lambda y, a, b: _share(a, b)),
+    accepts="numeric",
+    reference=np.minimum,
+    samples=on(-2, 2, 2),
+    onnx="Min",
+    smooth=False,
+)
 
 
 def _share(a: Tensor, b: Tensor) -> Tensor:
     return (greater(a, b).astype(a.dtype) + greater_equal(a, b).astype(a.dtype)) * 0.5
 
 
-_power = elementwise("pow", "x1 ** x2. For x1 = 0 the derivative by x2 is taken as 0; for x1 < 0 it is NaN.",
-                     partials=(lambda y, a, b: _power_base(a, b), lambda y, a, b: y * log(where(equal(a, 0), 1, a))),
-                     accepts="numeric", reference=np.power, samples=on(0.5, 2, 2), onnx="Pow")
+_power = elementwise(
+    "pow",
+    "x1 ** x2. For x1 = 0 the derivative by x2 is taken as 0; for x1 < 0 it is NaN.",
+    partials=(lambda y, a, b: _power_base(a, b), lambda y, a, b: y * log(where(equal(a, 0), 1, a))),
+    accepts="numeric",
+    reference=np.power,
+    samples=on(0.5, 2, 2),
+    onnx="Pow",
+)
 
 
 def _power_base(a: Tensor, b: Tensor) -> Tensor:
@@ -56,71 +104,181 @@ def _power_base(a: Tensor, b: Tensor) -> Tensor:
 
 
 pow = _power
-negative = elementwise("negative", "-x.", partials=(-1,), accepts="numeric", reference=np.negative, samples=on(-2, 2),
-                       onnx="Neg")
-abs = elementwise("abs", "|x|; derivative 0 at 0.", partials=(lambda y, x: sign(x),), accepts="numeric",
-                  reference=np.abs, samples=on(-2, 2), onnx="Abs", smooth=False)
-sign = elementwise("sign", "-1, 0 or 1; NaN of NaN.", accepts="numeric", reference=np.sign, samples=on(-2, 2),
-                   onnx="Sign")
-square = elementwise("square", "x * x.", partials=(lambda y, x: x * 2,), accepts="numeric", reference=np.square,
-                     samples=on(-2, 2))
-reciprocal = elementwise("reciprocal", "1 / x, floats only.", partials=(lambda y, x: negative(y * y),),
-                         reference=np.reciprocal, samples=on(0.5, 2), onnx="Reciprocal")
-sqrt = elementwise("sqrt", "The square root; NaN below 0.", partials=(lambda y, x: 0.5 / y,), reference=np.sqrt,
-                   samples=on(0.2, 3), onnx="Sqrt")
+negative = elementwise(
+    "negative", "-x.", partials=(-1,), accepts="numeric", reference=np.negative, samples=on(-2, 2), onnx="Neg"
+)
+abs = elementwise(
+    "abs",
+    "|x|; derivative 0 at 0.",
+    partials=(lambda y, x: sign(x),),
+    accepts="numeric",
+    reference=np.abs,
+    samples=on(-2, 2),
+    onnx="Abs",
+    smooth=False,
+)
+sign = elementwise(
+    "sign", "-1, 0 or 1; NaN of NaN.", accepts="numeric", reference=np.sign, samples=on(-2, 2), onnx="Sign"
+)
+square = elementwise(
+    "square", "x * x.", partials=(lambda y, x: x * 2,), accepts="numeric", reference=np.square, samples=on(-2, 2)
+)
+reciprocal = elementwise(
+    "reciprocal",
+    "1 / x, floats only.",
+    partials=(lambda y, x: negative(y * y),),
+    reference=np.reciprocal,
+    samples=on(0.5, 2),
+    onnx="Reciprocal",
+)
+sqrt = elementwise(
+    "sqrt",
+    "The square root; NaN below 0.",
+    partials=(lambda y, x: 0.5 / y,),
+    reference=np.sqrt,
+    samples=on(0.2, 3),
+    onnx="Sqrt",
+)
 
-rsqrt = elementwise("rsqrt", "1 / sqrt(x).", partials=(lambda y, x: -0.5 * y * (y * y),),
-                    reference=lambda x: 1 / np.sqrt(x), samples=on(0.2, 3))
+rsqrt = elementwise(
+    "rsqrt",
+    "1 / sqrt(x).",
+    partials=(lambda y, x: -0.5 * y * (y * y),),
+    reference=lambda x: 1 / np.sqrt(x),
+    samples=on(0.2, 3),
+)
 
 # ------------------------------------------------------------------ exponentials and logarithms
 exp = elementwise("exp", "e ** x.", partials=(lambda y, x: y,), reference=np.exp, samples=on(-2, 2), onnx="Exp")
-expm1 = elementwise("expm1", "e ** x - 1, accurate near 0.", partials=(lambda y, x: y + 1,), reference=np.expm1,
-                    samples=on(-2, 2))
-log = elementwise("log", "The natural logarithm; -inf at 0, NaN below.", partials=(lambda y, x: reciprocal(x),),
-                  reference=np.log, samples=on(0.3, 3), onnx="Log")
-log1p = elementwise("log1p", "log(1 + x), accurate near 0.", partials=(lambda y, x: reciprocal(x + 1),),
-                    reference=np.log1p, samples=on(-0.5, 3))
-log2 = elementwise("log2", "The logarithm to base 2.", partials=(lambda y, x: reciprocal(x) * (1 / math.log(2)),),
-                   reference=np.log2, samples=on(0.3, 3))
-log10 = elementwise("log10", "The logarithm to base 10.", partials=(lambda y, x: reciprocal(x) * (1 / math.log(10)),),
-                    reference=np.log10, samples=on(0.3, 3))
-logaddexp = elementwise("logaddexp", "log(exp(x1) + exp(x2)) without overflow.",
-                        partials=(lambda y, a, b: sigmoid(a - b), lambda y, a, b: sigmoid(b - a)),
-                        reference=np.logaddexp, samples=on(-2, 2, 2))
+expm1 = elementwise(
+    "expm1", "e ** x - 1, accurate near 0.", partials=(lambda y, x: y + 1,), reference=np.expm1, samples=on(-2, 2)
+)
+log = elementwise(
+    "log",
+    "The natural logarithm; -inf at 0, NaN below.",
+    partials=(lambda y, x: reciprocal(x),),
+    reference=np.log,
+    samples=on(0.3, 3),
+    onnx="Log",
+)
+log1p = elementwise(
+    "log1p",
+    "log(1 + x), accurate near 0.",
+    partials=(lambda y, x: reciprocal(x + 1),),
+    reference=np.log1p,
+    samples=on(-0.5, 3),
+)
+log2 = elementwise(
+    "log2",
+    "The logarithm to base 2.",
+    partials=(lambda y, x: reciprocal(x) * (1 / math.log(2)),),
+    reference=np.log2,
+    samples=on(0.3, 3),
+)
+log10 = elementwise(
+    "log10",
+    "The logarithm to base 10.",
+    partials=(lambda y, x: reciprocal(x) * (1 / math.log(10)),),
+    reference=np.log10,
+    samples=on(0.3, 3),
+)
+logaddexp = elementwise(
+    "logaddexp",
+    "log(exp(x1) + exp(x2)) without overflow.",
+    partials=(lambda y, a, b: sigmoid(a - b), lambda y, a, b: sigmoid(b - a)),
+    reference=np.logaddexp,
+    samples=on(-2, 2, 2),
+)
 
 # ------------------------------------------------------------------ circular and hyperbolic functions
 sin = elementwise("sin", "The sine.", partials=(lambda y, x: cos(x),), reference=np.sin, samples=on(-3, 3), onnx="Sin")
-cos = elementwise("cos", "The cosine.", partials=(lambda y, x: negative(sin(x)),), reference=np.cos,
-                  samples=on(-3, 3), onnx="Cos")
-tan = elementwise("tan", "The tangent.", partials=(lambda y, x: y * y + 1,), reference=np.tan, samples=on(-1, 1),
-                  onnx="Tan")
-asin = elementwise("asin", "The inverse sine; NaN outside [-1, 1].", partials=(lambda y, x: rsqrt(1 - x * x),),
-                   reference=np.arcsin, samples=on(-0.8, 0.8), onnx="Asin")
-acos = elementwise("acos", "The inverse cosine; NaN outside [-1, 1].",
-                   partials=(lambda y, x: negative(rsqrt(1 - x * x)),), reference=np.arccos, samples=on(-0.8, 0.8),
-                   onnx="Acos")
-atan = elementwise("atan", "The inverse tangent.", partials=(lambda y, x: reciprocal(x * x + 1),),
-                   reference=np.arctan, samples=on(-2, 2), onnx="Atan")
-atan2 = elementwise("atan2", "The angle of the point (x2, x1).",
-                    partials=(lambda y, a, b: b / (a * a + b * b), lambda y, a, b: negative(a / (a * a + b * b))),
-                    reference=np.arctan2, samples=on(0.3, 2, 2))
-sinh = elementwise("sinh", "The hyperbolic sine.", partials=(lambda y, x: cosh(x),), reference=np.sinh,
-                   samples=on(-2, 2), onnx="Sinh")
-cosh = elementwise("cosh", "The hyperbolic cosine.", partials=(lambda y, x: sinh(x),), reference=np.cosh,
-                   samples=on(-2, 2), onnx="Cosh")
-tanh = elementwise("tanh", "The hyperbolic tangent.", partials=(lambda y, x: 1 - y * y,), reference=np.tanh,
-                   samples=on(-2, 2), onnx="Tanh")
-asinh = elementwise("asinh", "The inverse hyperbolic sine.", partials=(lambda y, x: rsqrt(x * x + 1),),
-                    reference=np.arcsinh, samples=on(-2, 2), onnx="Asinh")
-acosh = elementwise("acosh", "The inverse hyperbolic cosine; NaN below 1.",
-                    partials=(lambda y, x: rsqrt((x - 1) * (x + 1)),), reference=np.arccosh, samples=on(1.2, 3),
-                    onnx="Acosh")
-atanh = elementwise("atanh", "The inverse hyperbolic tangent; NaN outside [-1, 1].",
-                    partials=(lambda y, x: reciprocal(1 - x * x),), reference=np.arctanh, samples=on(-0.8, 0.8),
-                    onnx="Atanh")
-hypot = elementwise("hypot", "sqrt(x1**2 + x2**2) without overflow; derivative 0 at the origin.",
-                    partials=(lambda y, a, b: _ratio(a, y), lambda y, a, b: _ratio(b, y)), reference=np.hypot,
-                    samples=on(0.3, 2, 2))
+cos = elementwise(
+    "cos", "The cosine.", partials=(lambda y, x: negative(sin(x)),), reference=np.cos, samples=on(-3, 3), onnx="Cos"
+)
+tan = elementwise(
+    "tan", "The tangent.", partials=(lambda y, x: y * y + 1,), reference=np.tan, samples=on(-1, 1), onnx="Tan"
+)
+asin = elementwise(
+    "asin",
+    "The inverse sine; NaN outside [-1, 1].",
+    partials=(lambda y, x: rsqrt(1 - x * x),),
+    reference=np.arcsin,
+    samples=on(-0.8, 0.8),
+    onnx="Asin",
+)
+acos = elementwise(
+    "acos",
+    "The inverse cosine; NaN outside [-1, 1].",
+    partials=(lambda y, x: negative(rsqrt(1 - x * x)),),
+    reference=np.arccos,
+    samples=on(-0.8, 0.8),
+    onnx="Acos",
+)
+atan = elementwise(
+    "atan",
+    "The inverse tangent.",
+    partials=(lambda y, x: reciprocal(x * x + 1),),
+    reference=np.arctan,
+    samples=on(-2, 2),
+    onnx="Atan",
+)
+atan2 = elementwise(
+    "atan2",
+    "The angle of the point (x2, x1).",
+    partials=(lambda y, a, b: b / (a * a + b * b), lambda y, a, b: negative(a / (a * a + b * b))),
+    reference=np.arctan2,
+    samples=on(0.3, 2, 2),
+)
+sinh = elementwise(
+    "sinh", "The hyperbolic sine.", partials=(lambda y, x: cosh(x),), reference=np.sinh, samples=on(-2, 2), onnx="Sinh"
+)
+cosh = elementwise(
+    "cosh",
+    "The hyperbolic cosine.",
+    partials=(lambda y, x: sinh(x),),
+    reference=np.cosh,
+    samples=on(-2, 2),
+    onnx="Cosh",
+)
+tanh = elementwise(
+    "tanh",
+    "The hyperbolic tangent.",
+    partials=(lambda y, x: 1 - y * y,),
+    reference=np.tanh,
+    samples=on(-2, 2),
+    onnx="Tanh",
+)
+asinh = elementwise(
+    "asinh",
+    "The inverse hyperbolic sine.",
+    partials=(lambda y, x: rsqrt(x * x + 1),),
+    reference=np.arcsinh,
+    samples=on(-2, 2),
+    onnx="Asinh",
+)
+acosh = elementwise(
+    "acosh",
+    "The inverse hyperbolic cosine; NaN below 1.",
+    partials=(lambda y, x: rsqrt((x - 1) * (x + 1)),),
+    reference=np.arccosh,
+    samples=on(1.2, 3),
+    onnx="Acosh",
+)
+atanh = elementwise(
+    "atanh",
+    "The inverse hyperbolic tangent; NaN outside [-1, 1].",
+    partials=(lambda y, x: reciprocal(1 - x * x),),
+    reference=np.arctanh,
+    samples=on(-0.8, 0.8),
+    onnx="Atanh",
+)
+hypot = elementwise(
+    "hypot",
+    "sqrt(x1**2 + x2**2) without overflow; derivative 0 at the origin.",
+    partials=(lambda y, a, b: _ratio(a, y), lambda y, a, b: _ratio(b, y)),
+    reference=np.hypot,
+    samples=on(0.3, 2, 2),
+)
 
 
 def _ratio(a: Tensor, y: Tensor) -> Tensor:
@@ -129,19 +287,43 @@ def _ratio(a: Tensor, y: Tensor) -> Tensor:
 
 # ------------------------------------------------------------------ special functions
 _TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
-erf = elementwise("erf", "The error function.", partials=(lambda y, x: exp(negative(x * x)) * _TWO_OVER_SQRT_PI,),
-                  reference="scipy.special.erf", samples=on(-2, 2), onnx="Erf")
-erfc = elementwise("erfc", "1 - erf(x), accurate for large x.",
-                   partials=(lambda y, x: exp(negative(x * x)) * -_TWO_OVER_SQRT_PI,),
-                   reference="scipy.special.erfc", samples=on(-2, 2))
-erfinv = elementwise("erfinv", "The inverse of erf; infinite at -1 and 1, NaN outside.",
-                     partials=(lambda y, x: exp(y * y) * (1 / _TWO_OVER_SQRT_PI),),
-                     reference="scipy.special.erfinv", samples=on(-0.9, 0.9))
-lgamma = elementwise("lgamma", "The logarithm of |Gamma(x)|.", partials=(lambda y, x: digamma(x),),
-                     reference="scipy.special.gammaln", samples=on(0.3, 4))
-digamma = elementwise("digamma", "The logarithmic derivative of Gamma. Its own derivative is taken from the series "
-                      "of the trigamma function (Abramowitz and Stegun 6.4.12, shifted by 6.4.6).",
-                      partials=(lambda y, x: _trigamma(x),), reference="scipy.special.digamma", samples=on(0.3, 4))
+erf = elementwise(
+    "erf",
+    "The error function.",
+    partials=(lambda y, x: exp(negative(x * x)) * _TWO_OVER_SQRT_PI,),
+    reference="scipy.special.erf",
+    samples=on(-2, 2),
+    onnx="Erf",
+)
+erfc = elementwise(
+    "erfc",
+    "1 - erf(x), accurate for large x.",
+    partials=(lambda y, x: exp(negative(x * x)) * -_TWO_OVER_SQRT_PI,),
+    reference="scipy.special.erfc",
+    samples=on(-2, 2),
+)
+erfinv = elementwise(
+    "erfinv",
+    "The inverse of erf; infinite at -1 and 1, NaN outside.",
+    partials=(lambda y, x: exp(y * y) * (1 / _TWO_OVER_SQRT_PI),),
+    reference="scipy.special.erfinv",
+    samples=on(-0.9, 0.9),
+)
+lgamma = elementwise(
+    "lgamma",
+    "The logarithm of |Gamma(x)|.",
+    partials=(lambda y, x: digamma(x),),
+    reference="scipy.special.gammaln",
+    samples=on(0.3, 4),
+)
+digamma = elementwise(
+    "digamma",
+    "The logarithmic derivative of Gamma. Its own derivative is taken from the series "
+    "of the trigamma function (Abramowitz and Stegun 6.4.12, shifted by 6.4.6).",
+    partials=(lambda y, x: _trigamma(x),),
+    reference="scipy.special.digamma",
+    samples=on(0.3, 4),
+)
 
 
 def _trigamma(x: Tensor) -> Tensor:
@@ -159,57 +341,127 @@ def _trigamma(x: Tensor) -> Tensor:
     return where(low, square(math.pi / sin(x * math.pi)) - up, up)
 
 
-sigmoid = elementwise("sigmoid", "1 / (1 + exp(-x)).", partials=(lambda y, x: y * (1 - y),),
-                      reference="scipy.special.expit", samples=on(-3, 3), onnx="Sigmoid", namespace="nn")
-softplus = elementwise("softplus", "log(1 + exp(x)) without overflow.", partials=(lambda y, x: sigmoid(x),),
-                       reference=lambda x: np.logaddexp(x, 0), samples=on(-3, 3), onnx="Softplus", namespace="nn")
-relu = elementwise("relu", "max(x, 0); derivative 0 at 0.", partials=(lambda y, x: greater(y, 0),), accepts="numeric",
-                   reference=lambda x: np.maximum(x, 0), samples=on(-2, 2), onnx="Relu", smooth=False, namespace="nn")
+sigmoid = elementwise(
+    "sigmoid",
+    "1 / (1 + exp(-x)).",
+    partials=(lambda y, x: y * (1 - y),),
+    reference="scipy.special.expit",
+    samples=on(-3, 3),
+    onnx="Sigmoid",
+    namespace="nn",
+)
+softplus = elementwise(
+    "softplus",
+    "log(1 + exp(x)) without overflow.",
+    partials=(lambda y, x: sigmoid(x),),
+    reference=lambda x: np.logaddexp(x, 0),
+    samples=on(-3, 3),
+    onnx="Softplus",
+    namespace="nn",
+)
+relu = elementwise(
+    "relu",
+    "max(x, 0); derivative 0 at 0.",
+    partials=(lambda y, x: greater(y, 0),),
+    accepts="numeric",
+    reference=lambda x: np.maximum(x, 0),
+    samples=on(-2, 2),
+    onnx="Relu",
+    smooth=False,
+    namespace="nn",
+)
 
 # ------------------------------------------------------------------ rounding
-ceil = elementwise("ceil", "The least integer not below x, as a float.", reference=np.ceil, samples=on(-3, 3),
-                   onnx="Ceil")
-floor = elementwise("floor", "The greatest integer not above x, as a float.", reference=np.floor, samples=on(-3, 3),
-                    onnx="Floor")
-round = elementwise("round", "The nearest integer, halves to even, as a float.", reference=np.round,
-                    samples=on(-3, 3), onnx="Round")
+ceil = elementwise(
+    "ceil", "The least integer not below x, as a float.", reference=np.ceil, samples=on(-3, 3), onnx="Ceil"
+)
+floor = elementwise(
+    "floor", "The greatest integer not above x, as a float.", reference=np.floor, samples=on(-3, 3), onnx="Floor"
+)
+round = elementwise(
+    "round", "The nearest integer, halves to even, as a float.", reference=np.round, samples=on(-3, 3), onnx="Round"
+)
 trunc = elementwise("trunc", "x without its fraction, as a float.", reference=np.trunc, samples=on(-3, 3))
-copysign = elementwise("copysign", "|x1| with the sign of x2.",
-                       partials=(lambda y, a, b: sign(a) * copysign(1.0, b), None),
-                       reference=np.copysign, samples=on(0.3, 2, 2), smooth=False)
+copysign = elementwise(
+    "copysign",
+    "|x1| with the sign of x2.",
+    partials=(lambda y, a, b: sign(a) * copysign(1.0, b), None),
+    reference=np.copysign,
+    samples=on(0.3, 2, 2),
+    smooth=False,
+)
 
 # ------------------------------------------------------------------ comparison and logic
-equal = elementwise("equal", "x1 == x2.", n=2, accepts="any", result="bool", reference=np.equal,
-                    samples=integers(0, 3, 2), onnx="Equal")
-not_equal = elementwise("not_equal", "x1 != x2.", n=2, accepts="any", result="bool", reference=np.not_equal,
-                        samples=integers(0, 3, 2))
-less = elementwise("less", "x1 < x2.", n=2, accepts="numeric", result="bool", reference=np.less,
-                   samples=integers(0, 3, 2), onnx="Less")
-less_equal = elementwise("less_equal", "x1 <= x2.", n=2, accepts="numeric", result="bool", reference=np.less_equal,
-                         samples=integers(0, 3, 2), onnx="LessOrEqual")
-greater = elementwise("greater", "x1 > x2.", n=2, accepts="numeric", result="bool", reference=np.greater,
-                      samples=integers(0, 3, 2), onnx="Greater")
-greater_equal = elementwise("greater_equal", "x1 >= x2.", n=2, accepts="numeric", result="bool",
-                            reference=np.greater_equal, samples=integers(0, 3, 2), onnx="GreaterOrEqual")
+equal = elementwise(
+    "equal", "x1 == x2.", n=2, accepts="any", result="bool", reference=np.equal, samples=integers(0, 3, 2), onnx="Equal"
+)
+not_equal = elementwise(
+    "not_equal", "x1 != x2.", n=2, accepts="any", result="bool", reference=np.not_equal, samples=integers(0, 3, 2)
+)
+less = elementwise(
+    "less", "x1 < x2.", n=2, accepts="numeric", result="bool", reference=np.less, samples=integers(0, 3, 2), onnx="Less"
+)
+less_equal = elementwise(
+    "less_equal",
+    "x1 <= x2.",
+    n=2,
+    accepts="numeric",
+    result="bool",
+    reference=np.less_equal,
+    samples=integers(0, 3, 2),
+    onnx="LessOrEqual",
+)
+greater = elementwise(
+    "greater",
+    "x1 > x2.",
+    n=2,
+    accepts="numeric",
+    result="bool",
+    reference=np.greater,
+    samples=integers(0, 3, 2),
+    onnx="Greater",
+)
+greater_equal = elementwise(
+    "greater_equal",
+    "x1 >= x2.",
+    n=2,
+    accepts="numeric",
+    result="bool",
+    reference=np.greater_equal,
+    samples=integers(0, 3, 2),
+    onnx="GreaterOrEqual",
+)
 isnan = elementwise("isnan", "Whether x is NaN.", result="bool", reference=np.isnan, samples=on(-2, 2), onnx="IsNaN")
-isinf = elementwise("isinf", "Whether x is infinite.", result="bool", reference=np.isinf, samples=on(-2, 2),
-                    onnx="IsInf")
-isfinite = elementwise("isfinite", "Whether x is neither NaN nor infinite.", result="bool", reference=np.isfinite,
-                       samples=on(-2, 2))
-logical_and = elementwise("logical_and", "x1 and x2.", n=2, accepts="bool", reference=np.logical_and,
-                          samples=booleans(2), onnx="And")
-logical_or = elementwise("logical_or", "x1 or x2.", n=2, accepts="bool", reference=np.logical_or, samples=booleans(2),
-                         onnx="Or")
-logical_xor = elementwise("logical_xor", "x1 differs from x2.", n=2, accepts="bool", reference=np.logical_xor,
-                          samples=booleans(2), onnx="Xor")
-logical_not = elementwise("logical_not", "not x.", accepts="bool", reference=np.logical_not, samples=booleans(),
-                          onnx="Not")
+isinf = elementwise(
+    "isinf", "Whether x is infinite.", result="bool", reference=np.isinf, samples=on(-2, 2), onnx="IsInf"
+)
+isfinite = elementwise(
+    "isfinite", "Whether x is neither NaN nor infinite.", result="bool", reference=np.isfinite, samples=on(-2, 2)
+)
+logical_and = elementwise(
+    "logical_and", "x1 and x2.", n=2, accepts="bool", reference=np.logical_and, samples=booleans(2), onnx="And"
+)
+logical_or = elementwise(
+    "logical_or", "x1 or x2.", n=2, accepts="bool", reference=np.logical_or, samples=booleans(2), onnx="Or"
+)
+logical_xor = elementwise(
+    "logical_xor", "x1 differs from x2.", n=2, accepts="bool", reference=np.logical_xor, samples=booleans(2), onnx="Xor"
+)
+logical_not = elementwise(
+    "logical_not", "not x.", accepts="bool", reference=np.logical_not, samples=booleans(), onnx="Not"
+)
 
 
 def _bitwise(name: str, doc: str, reference: Any, logical: Any) -> Any:
     """A bit operator, which on bools is the logical one."""
-    bits = elementwise(name, doc, n=2 if name != "bitwise_invert" else 1, accepts="integer_or_bool",
-                       reference=reference, samples=integers(0, 7, 2 if name != "bitwise_invert" else 1))
+    bits = elementwise(
+        name,
+        doc,
+        n=2 if name != "bitwise_invert" else 1,
+        accepts="integer_or_bool",
+        reference=reference,
+        samples=integers(0, 7, 2 if name != "bitwise_invert" else 1),
+    )
 
     def public(*xs: Any) -> Tensor:
         xs = operands(name, xs, "integer_or_bool")
@@ -224,10 +476,12 @@ bitwise_and = _bitwise("bitwise_and", "x1 & x2; bools: and.", np.bitwise_and, lo
 bitwise_or = _bitwise("bitwise_or", "x1 | x2; bools: or.", np.bitwise_or, logical_or)
 bitwise_xor = _bitwise("bitwise_xor", "x1 ^ x2; bools: xor.", np.bitwise_xor, logical_xor)
 bitwise_invert = _bitwise("bitwise_invert", "~x; bools: not.", np.bitwise_invert, logical_not)
-bitwise_left_shift = elementwise("bitwise_left_shift", "x1 << x2.", n=2, accepts="integer", reference=np.left_shift,
-                                 samples=integers(0, 7, 2))
-bitwise_right_shift = elementwise("bitwise_right_shift", "x1 >> x2.", n=2, accepts="integer",
-                                  reference=np.right_shift, samples=integers(0, 7, 2))
+bitwise_left_shift = elementwise(
+    "bitwise_left_shift", "x1 << x2.", n=2, accepts="integer", reference=np.left_shift, samples=integers(0, 7, 2)
+)
+bitwise_right_shift = elementwise(
+    "bitwise_right_shift", "x1 >> x2.", n=2, accepts="integer", reference=np.right_shift, samples=integers(0, 7, 2)
+)
 
 
 # ------------------------------------------------------------------ where, casts, gates
@@ -239,8 +493,11 @@ def _where_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
     c, a, b = node.inputs
     (g,) = gs
     # selecting, not multiplying by 0 or 1: a NaN in the branch not taken stays out
-    return [None, sum_to(where(c, g, 0), a.shape) if wanted[1] else None,
-            sum_to(where(c, 0, g), b.shape) if wanted[2] else None]
+    return [
+        None,
+        sum_to(where(c, g, 0), a.shape) if wanted[1] else None,
+        sum_to(where(c, 0, g), b.shape) if wanted[2] else None,
+    ]
 
 
 def _where_jvp(node: Node, ts: Any, _d: Any) -> Any:
@@ -265,9 +522,18 @@ def _where_samples(rng: np.random.Generator) -> Any:
         yield Sample((rng.integers(0, 2, c).astype(bool), rng.uniform(-2, 2, a), rng.uniform(-2, 2, b)))
 
 
-where = custom("where", "x1 where the condition holds, else x2. A NaN in the branch not taken reaches no gradient.",
-               infer=_infer_where, kernel=Tile("where"), public=_where, vjp=_where_vjp, jvp=_where_jvp,
-               reference=np.where, samples=_where_samples, onnx="Where")
+where = custom(
+    "where",
+    "x1 where the condition holds, else x2. A NaN in the branch not taken reaches no gradient.",
+    infer=_infer_where,
+    kernel=Tile("where"),
+    public=_where,
+    vjp=_where_vjp,
+    jvp=_where_jvp,
+    reference=np.where,
+    samples=_where_samples,
+    onnx="Where",
+)
 WHERE = where.op  # type: ignore[attr-defined]
 
 
@@ -295,9 +561,18 @@ def _astype_samples(rng: np.random.Generator) -> Any:
         yield Sample((rng.uniform(-9, 9, (3, 4)), dtype))
 
 
-astype = custom("astype", "x in another dtype; floats lose their fraction on the way to integers, nonzero is True.",
-                infer=_infer_astype, kernel=Tile("cast"), public=_astype, vjp=_astype_vjp, jvp=_astype_jvp,
-                reference=lambda x, dtype: x.astype(dtype), samples=_astype_samples, onnx="Cast")
+astype = custom(
+    "astype",
+    "x in another dtype; floats lose their fraction on the way to integers, nonzero is True.",
+    infer=_infer_astype,
+    kernel=Tile("cast"),
+    public=_astype,
+    vjp=_astype_vjp,
+    jvp=_astype_jvp,
+    reference=lambda x, dtype: x.astype(dtype),
+    samples=_astype_samples,
+    onnx="Cast",
+)
 ASTYPE = astype.op  # type: ignore[attr-defined]
 
 
@@ -305,9 +580,15 @@ def _stop_gradient(x: Any, /) -> Tensor:
     return make(STOP_GRADIENT, (as_tensor(x, "stop_gradient"),))
 
 
-stop_gradient = custom("stop_gradient", "x, with zero derivative.",
-                       infer=lambda xs, attrs: ((xs[0].shape, xs[0].dtype),), kernel=Tile("copy"),
-                       public=_stop_gradient, reference=lambda x: x, samples=on(-2, 2))
+stop_gradient = custom(
+    "stop_gradient",
+    "x, with zero derivative.",
+    infer=lambda xs, attrs: ((xs[0].shape, xs[0].dtype),),
+    kernel=Tile("copy"),
+    public=_stop_gradient,
+    reference=lambda x: x,
+    samples=on(-2, 2),
+)
 STOP_GRADIENT = stop_gradient.op  # type: ignore[attr-defined]
 
 
@@ -318,9 +599,15 @@ def positive(x: Any, /) -> Tensor:
     return as_tensor(x, "positive")
 
 
-@composite(reference=np.clip, samples=lambda rng: [Sample((rng.uniform(-2, 2, (3, 4)), -1.0, 1.0)),
-                                                   Sample((rng.uniform(-2, 2, (5,)), None, 0.5))], smooth=False,
-           onnx="Clip")
+@composite(
+    reference=np.clip,
+    samples=lambda rng: [
+        Sample((rng.uniform(-2, 2, (3, 4)), -1.0, 1.0)),
+        Sample((rng.uniform(-2, 2, (5,)), None, 0.5)),
+    ],
+    smooth=False,
+    onnx="Clip",
+)
 def clip(x: Any, /, min: Any = None, max: Any = None) -> Tensor:
     """x limited to [min, max]; None leaves a side open."""
     x = as_tensor(x, "clip")

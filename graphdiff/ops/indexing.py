@@ -51,9 +51,13 @@ def triu(x, /, k=0):  # type: ignore[no-untyped-def]
     return _triangle("triu", x, k, -1)
 
 
-@composite(reference=np.diag, samples=lambda rng: [
-    Sample((rng.uniform(-2, 2, s),), {"k": k}) for s, k in (((3,), 0), ((3,), 2), ((3,), -1), ((1,), 0), ((0,), 1),
-                                                            ((3, 3), 0), ((3, 4), 1), ((4, 2), -2))])  # fmt: skip
+@composite(
+    reference=np.diag,
+    samples=lambda rng: [
+        Sample((rng.uniform(-2, 2, s),), {"k": k})
+        for s, k in (((3,), 0), ((3,), 2), ((3,), -1), ((1,), 0), ((0,), 1), ((3, 3), 0), ((3, 4), 1), ((4, 2), -2))
+    ],
+)
 def diag(x, /, k=0):  # type: ignore[no-untyped-def]
     """Of a vector the matrix with it on diagonal ``k``; of a matrix the vector of its diagonal ``k``."""
     x = as_tensor(x, "diag")
@@ -77,8 +81,15 @@ def _gather_nd_reference(x: Any, indices: Any, batch_dims: int = 0) -> Any:
 
 
 def _gather_nd_samples(rng: np.random.Generator) -> Iterable[Sample]:
-    for shape, idx, b in (((3, 4), (5, 2), 0), ((3, 4, 2), (2, 3, 2), 0), ((3, 4), (2, 1), 0), ((4,), (1,), 0),
-                          ((2, 3, 4), (2, 5, 1), 1), ((2, 3, 4), (2, 2), 1), ((3, 4), (0, 2), 0)):  # fmt: skip
+    for shape, idx, b in (
+        ((3, 4), (5, 2), 0),
+        ((3, 4, 2), (2, 3, 2), 0),
+        ((3, 4), (2, 1), 0),
+        ((4,), (1,), 0),
+        ((2, 3, 4), (2, 5, 1), 1),
+        ((2, 3, 4), (2, 2), 1),
+        ((3, 4), (0, 2), 0),
+    ):
         limit = np.array(shape[b : b + idx[-1]])
         yield Sample((rng.uniform(-2, 2, shape), rng.integers(-limit, limit, idx)), {"batch_dims": b})
 
@@ -96,8 +107,12 @@ def gather_nd(x, indices, /, batch_dims=0):  # type: ignore[no-untyped-def]
     if isinstance(q, Dim) or not 1 <= q <= x.ndim - b:
         fail(ShapeError, "gather_nd", f"indices of {q} dimensions into {x.ndim - b}", [x, idx])
     if x.shape[:b] != idx.shape[:b]:
-        fail(ShapeError, "gather_nd", f"batch dimensions {format_shape(x.shape[:b])} and {format_shape(idx.shape[:b])} "
-             "differ", [x, idx])  # fmt: skip
+        fail(
+            ShapeError,
+            "gather_nd",
+            f"batch dimensions {format_shape(x.shape[:b])} and {format_shape(idx.shape[:b])} differ",
+            [x, idx],
+        )
     batch, inner, rest = x.shape[:b], x.shape[b : b + q], x.shape[b + q :]
     shape = idx.shape[:-1]
     flat = index(shape, 0, _batch_strides(batch, len(shape)))  # which batch each index belongs to
@@ -122,8 +137,12 @@ def _scatter_add(x: Any, indices: Any, updates: Any, /) -> Tensor:
         fail(ShapeError, "scatter_add", "a 0-d Tensor has no axis to add along", [x, idx, updates])
     shape = (*idx.shape, *x.shape[1:])
     if updates.shape != shape:
-        fail(ShapeError, "scatter_add", f"updates must have shape {format_shape(shape)}, got "
-             f"{format_shape(updates.shape)}", [x, idx, updates])  # fmt: skip
+        fail(
+            ShapeError,
+            "scatter_add",
+            f"updates must have shape {format_shape(shape)}, got {format_shape(updates.shape)}",
+            [x, idx, updates],
+        )
     return make(SCATTER_ADD, (x, idx, updates))
 
 
@@ -147,16 +166,24 @@ def _scatter_reference(x: Any, indices: Any, updates: Any) -> Any:
 
 def _scatter_samples(rng: np.random.Generator) -> Iterable[Sample]:
     for shape, idx in (((4,), (6,)), ((3, 2), (5,)), ((3, 2), (2, 2)), ((3,), ()), ((3, 2), (0,)), ((2, 0), (3,))):
-        yield Sample((rng.uniform(-2, 2, shape), rng.integers(-shape[0], shape[0], idx),
-                      rng.uniform(-2, 2, idx + shape[1:])))  # fmt: skip
+        yield Sample(
+            (rng.uniform(-2, 2, shape), rng.integers(-shape[0], shape[0], idx), rng.uniform(-2, 2, idx + shape[1:]))
+        )
 
 
 scatter_add = custom(
-    "scatter_add", "x with ``updates`` (shape indices.shape + x.shape[1:]) added at ``indices`` along axis 0; those of "
+    "scatter_add",
+    "x with ``updates`` (shape indices.shape + x.shape[1:]) added at ``indices`` along axis 0; those of "
     "one index add up in order. Negative indices count from the end, one out of range fails the call.",
-    infer=_infer_scatter, public=_scatter_add, vjp=_scatter_vjp, jvp=_scatter_jvp,
-    kernel=Call("take_vjp", lambda node: (*around(node.inputs[0], 0), node.inputs[1].size), reads=(1, 2, 0),
-                guard=True),
-    reference=_scatter_reference, samples=_scatter_samples, dtypes="numeric",
-)  # fmt: skip
+    infer=_infer_scatter,
+    public=_scatter_add,
+    vjp=_scatter_vjp,
+    jvp=_scatter_jvp,
+    kernel=Call(
+        "take_vjp", lambda node: (*around(node.inputs[0], 0), node.inputs[1].size), reads=(1, 2, 0), guard=True
+    ),
+    reference=_scatter_reference,
+    samples=_scatter_samples,
+    dtypes="numeric",
+)
 SCATTER_ADD = scatter_add.op  # type: ignore[attr-defined]

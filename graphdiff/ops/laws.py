@@ -35,8 +35,12 @@ class Law(NamedTuple):
 LAWS: dict[str, Law] = {}
 
 
-def law(names: str, operands: str, holds: Callable[[Values, Attrs], Any] = lambda xs, a: True,
-        **attrs: Callable[[Any], bool]) -> None:  # fmt: skip
+def law(
+    names: str,
+    operands: str,
+    holds: Callable[[Values, Attrs], Any] = lambda xs, a: True,
+    **attrs: Callable[[Any], bool],
+) -> None:
     for name in names.split():
         LAWS[name] = Law(tuple(operands.split()), attrs, holds)
 
@@ -76,12 +80,26 @@ def broken(op: Op, xs: Values, attrs: Attrs) -> str | None:
 
 
 _CLASSES = {
-    "float": FLOATS, "number": FLOATS | INTEGERS, "integer": INTEGERS, "bits": INTEGERS | {bool_}, "bool": {bool_},
-    "any": frozenset(DTYPES), "each": frozenset(DTYPES), "index": INTEGERS, "int64": {int64}, "int32": {int32},
-}  # fmt: skip
+    "float": FLOATS,
+    "number": FLOATS | INTEGERS,
+    "integer": INTEGERS,
+    "bits": INTEGERS | {bool_},
+    "bool": {bool_},
+    "any": frozenset(DTYPES),
+    "each": frozenset(DTYPES),
+    "index": INTEGERS,
+    "int64": {int64},
+    "int32": {int32},
+}
 _ALIKE = frozenset(("float", "number", "integer", "bits", "any"))  # one dtype throughout a node; others by themselves
-_ACCEPTS = {"float": "float", "numeric": "number", "integer": "integer", "bool": "bool", "integer_or_bool": "bits",
-            "any": "any"}  # fmt: skip
+_ACCEPTS = {
+    "float": "float",
+    "numeric": "number",
+    "integer": "integer",
+    "bool": "bool",
+    "integer_or_bool": "bits",
+    "any": "any",
+}
 
 # --------------------------------------------------------------------------------------- kinds of attributes
 
@@ -159,14 +177,38 @@ def all_within(starts: Any, counts: Any, steps: Any, sizes: Any) -> bool:
 law("reshape", "any", lambda xs, a: product(a["shape"]) == product(xs[0].shape), shape=is_shape)
 law("broadcast_to", "any", lambda xs, a: broadcast(xs[0].shape, a["shape"]) == a["shape"], shape=is_shape)
 law("permute_dims", "any", lambda xs, a: sorted(a["axes"]) == list(range(xs[0].ndim)), axes=are_ints)
-law("slice", "any", lambda xs, a: all_within(a["starts"], a["sizes"], a["steps"], xs[0].shape),
-    starts=are_offsets, sizes=is_shape, steps=are_ints)  # fmt: skip
-law("place", "any any", lambda xs, a: xs[1].shape == () and all_within(
-    a["starts"], xs[0].shape, a["steps"], a["shape"]), shape=is_shape, starts=are_offsets, steps=are_ints)  # fmt: skip
-law("concat", "any any *", lambda xs, a: all(
-    on_axis(x, a["axis"]) and beside(x.shape, a["axis"]) == beside(xs[0].shape, a["axis"]) for x in xs), axis=is_int)
-law("index", "", lambda xs, a: len(a["shape"]) == len(a["strides"]),
-    shape=is_shape, offset=is_offset, strides=are_offsets)  # fmt: skip
+law(
+    "slice",
+    "any",
+    lambda xs, a: all_within(a["starts"], a["sizes"], a["steps"], xs[0].shape),
+    starts=are_offsets,
+    sizes=is_shape,
+    steps=are_ints,
+)
+law(
+    "place",
+    "any any",
+    lambda xs, a: xs[1].shape == () and all_within(a["starts"], xs[0].shape, a["steps"], a["shape"]),
+    shape=is_shape,
+    starts=are_offsets,
+    steps=are_ints,
+)
+law(
+    "concat",
+    "any any *",
+    lambda xs, a: all(
+        on_axis(x, a["axis"]) and beside(x.shape, a["axis"]) == beside(xs[0].shape, a["axis"]) for x in xs
+    ),
+    axis=is_int,
+)
+law(
+    "index",
+    "",
+    lambda xs, a: len(a["shape"]) == len(a["strides"]),
+    shape=is_shape,
+    offset=is_offset,
+    strides=are_offsets,
+)
 law("stop_gradient", "any")
 law("astype", "any", dtype=is_dtype)
 law("where", "bool any any")
@@ -200,8 +242,14 @@ law("max min", "number", lambda xs, a: _axes(xs, a) and _some(xs, a["axes"]), ax
 law("all any", "bool", _axes, axes=are_ints)
 law("argmax argmin", "number", lambda xs, a: on_axis(xs[0], a["axis"]) and _some(xs, [a["axis"]]), axis=is_int)
 law("cumsum cumprod", "number", lambda xs, a: on_axis(xs[0], a["axis"]), axis=is_int, reverse=is_bool)
-law("recurrence", "float float", lambda xs, a: on_axis(xs[0], a["axis"]) and xs[0].shape == xs[1].shape,
-    axis=is_int, reverse=is_bool, late=is_bool)  # fmt: skip
+law(
+    "recurrence",
+    "float float",
+    lambda xs, a: on_axis(xs[0], a["axis"]) and xs[0].shape == xs[1].shape,
+    axis=is_int,
+    reverse=is_bool,
+    late=is_bool,
+)
 
 
 def _sort(xs: Values, a: Attrs) -> bool:
@@ -229,10 +277,18 @@ def _along(xs: Values, a: Attrs) -> bool:
 law("take", "any index", lambda xs, a: on_axis(xs[0], a["axis"]), axis=is_int)
 law("take_vjp", "number index", _take_vjp, axis=is_int, size=is_size)
 law("take_along_axis", "any index", _along, axis=is_int)
-law("take_along_vjp", "number index", lambda xs, a: on_axis(xs[0], a["axis"]) and xs[0].shape == xs[1].shape,
-    axis=is_int, size=is_size)  # fmt: skip
-law("scatter_add", "number index number",
-    lambda xs, a: xs[0].ndim > 0 and xs[2].shape == (*xs[1].shape, *xs[0].shape[1:]))  # fmt: skip
+law(
+    "take_along_vjp",
+    "number index",
+    lambda xs, a: on_axis(xs[0], a["axis"]) and xs[0].shape == xs[1].shape,
+    axis=is_int,
+    size=is_size,
+)
+law(
+    "scatter_add",
+    "number index number",
+    lambda xs, a: xs[0].ndim > 0 and xs[2].shape == (*xs[1].shape, *xs[0].shape[1:]),
+)
 law("check_index", "index", limit=is_size)
 law("check_true", "bool")
 
@@ -241,28 +297,42 @@ law("check_true", "bool")
 
 def _matmul(xs: Values, a: Attrs) -> bool:
     x, y = xs
-    return (x.ndim >= 2 and y.ndim >= 2 and x.shape[-1] == y.shape[-2]
-            and broadcast(x.shape[:-2], y.shape[:-2]) is not None)  # fmt: skip
+    return (
+        x.ndim >= 2 and y.ndim >= 2 and x.shape[-1] == y.shape[-2] and broadcast(x.shape[:-2], y.shape[:-2]) is not None
+    )
 
 
 def _counts(size: Shape, kernel: Shape, a: Attrs, pads: Sequence[int], dilation: Sequence[int]) -> Shape:
-    return tuple(window_count("conv2d", size[i], int(kernel[i]), a["stride"][i], pads[2 * i], pads[2 * i + 1],
-                              dilation[i], ()) for i in (0, 1))  # fmt: skip
+    return tuple(
+        window_count("conv2d", size[i], int(kernel[i]), a["stride"][i], pads[2 * i], pads[2 * i + 1], dilation[i], ())
+        for i in (0, 1)
+    )
 
 
 def _conv(image: Shape, weight: Shape, result: Shape, a: Attrs) -> bool:
     """Whether an image, a weight and a result belong together."""
     groups = a["groups"]
-    return (len(image) == len(weight) == len(result) == 4 and len(a["padding"]) == 4 and groups >= 1
-            and image[0] == result[0] and weight[0] == result[1] and image[1] == weight[1] * groups
-            and exact_div(weight[0], groups) is not None and is_pair(tuple(weight[2:]))
-            and result[2:] == _counts(image[2:], weight[2:], a, a["padding"], a["dilation"]))  # fmt: skip
+    return (
+        len(image) == len(weight) == len(result) == 4
+        and len(a["padding"]) == 4
+        and groups >= 1
+        and image[0] == result[0]
+        and weight[0] == result[1]
+        and image[1] == weight[1] * groups
+        and exact_div(weight[0], groups) is not None
+        and is_pair(tuple(weight[2:]))
+        and result[2:] == _counts(image[2:], weight[2:], a, a["padding"], a["dilation"])
+    )
 
 
 def _conv2d(xs: Values, a: Attrs) -> bool:
     x, w = (v.shape for v in xs)
-    return len(x) == len(w) == 4 and len(a["padding"]) == 4 and is_pair(tuple(w[2:])) and _conv(
-        x, w, (x[0], w[0], *_counts(x[2:], w[2:], a, a["padding"], a["dilation"])), a)  # fmt: skip
+    return (
+        len(x) == len(w) == 4
+        and len(a["padding"]) == 4
+        and is_pair(tuple(w[2:]))
+        and _conv(x, w, (x[0], w[0], *_counts(x[2:], w[2:], a, a["padding"], a["dilation"])), a)
+    )
 
 
 def _conv2d_dx(xs: Values, a: Attrs) -> bool:
@@ -281,20 +351,35 @@ def _conv2d_dw(xs: Values, a: Attrs) -> bool:
 def _attention(xs: Values, a: Attrs) -> bool:
     q, k, v = (x.shape for x in xs[:3])
     scores = (*q[:-1], k[-2]) if len(q) >= 2 and len(k) >= 2 else ()
-    return (len(q) == len(k) == len(v) >= 2 and q[:-2] == k[:-2] == v[:-2] and q[-1] == k[-1] and k[-2] == v[-2]
-            and all(x.dtype is xs[0].dtype for x in xs[:3]) and math.isfinite(a["scale"]) and len(xs) <= 4
-            and all(x.dtype in (xs[0].dtype, bool_) and broadcast(x.shape, scores) == scores for x in xs[3:])
-            and not (a["causal"] and len(xs) == 4))  # fmt: skip
+    return (
+        len(q) == len(k) == len(v) >= 2
+        and q[:-2] == k[:-2] == v[:-2]
+        and q[-1] == k[-1]
+        and k[-2] == v[-2]
+        and all(x.dtype is xs[0].dtype for x in xs[:3])
+        and math.isfinite(a["scale"])
+        and len(xs) <= 4
+        and all(x.dtype in (xs[0].dtype, bool_) and broadcast(x.shape, scores) == scores for x in xs[3:])
+        and not (a["causal"] and len(xs) == 4)
+    )
 
 
 def _attention_vjp(xs: Values, a: Attrs) -> bool:
     y = (*xs[0].shape[:-1], xs[2].shape[-1])
-    return (_attention([*xs[:3], *xs[6:]], a) and xs[3].shape == xs[5].shape == y and xs[4].shape == y[:-1]
-            and all(x.dtype is xs[0].dtype for x in xs[3:6]))  # fmt: skip
+    return (
+        _attention([*xs[:3], *xs[6:]], a)
+        and xs[3].shape == xs[5].shape == y
+        and xs[4].shape == y[:-1]
+        and all(x.dtype is xs[0].dtype for x in xs[3:6])
+    )
 
 
-_WINDOW: dict[str, Callable[[Any], bool]] = {"stride": is_pair, "padding": are_offsets, "dilation": is_pair,
-                                             "groups": is_int}  # fmt: skip
+_WINDOW: dict[str, Callable[[Any], bool]] = {
+    "stride": is_pair,
+    "padding": are_offsets,
+    "dilation": is_pair,
+    "groups": is_int,
+}
 law("matmul", "number number", _matmul)
 law("attention", "float float float each *", _attention, causal=is_bool, scale=is_real)
 law("attention_vjp", "float float float float float float each *", _attention_vjp, causal=is_bool, scale=is_real)
@@ -316,8 +401,9 @@ def _pool(xs: Values, a: Attrs) -> bool:
 
 
 def _pool_vjp(xs: Values, a: Attrs) -> bool:
-    return (xs[0].ndim == 4 and len(a["padding"]) == 2 and len(a["size"]) == 2
-            and _pools(a["size"], a) == xs[0].shape[2:])  # fmt: skip
+    return (
+        xs[0].ndim == 4 and len(a["padding"]) == 2 and len(a["size"]) == 2 and _pools(a["size"], a) == xs[0].shape[2:]
+    )
 
 
 law("max_pool2d sum_pool2d", "float", _pool, kernel=is_pair, stride=is_pair, padding=are_ints)
@@ -346,8 +432,14 @@ def _right(a: Value, b: Value) -> bool:
 law("linalg.cholesky linalg.eigh lu", "float", lambda xs, a: _square(xs[0]))
 law("linalg.qr", "float", lambda xs, a: _tall(xs[0]))
 law("linalg.svd", "float", lambda xs, a: xs[0].ndim >= 2, full_matrices=is_bool)
-law("linalg.solve_triangular", "float float", lambda xs, a: _right(*xs),
-    lower=is_bool, transpose=is_bool, unit_diagonal=is_bool)  # fmt: skip
+law(
+    "linalg.solve_triangular",
+    "float float",
+    lambda xs, a: _right(*xs),
+    lower=is_bool,
+    transpose=is_bool,
+    unit_diagonal=is_bool,
+)
 law("lu_solve", "float float int32 float", lambda xs, a: _factors(xs) and _right(xs[0], xs[3]), transpose=is_bool)
 law("determinant", "float float int32", lambda xs, a: _factors(xs), log=is_bool)
 
@@ -357,8 +449,13 @@ def is_stream(v: Any) -> bool:
 
 
 law("random_unit", "int64", lambda xs, a: xs[0].shape == (), shape=is_shape, dtype=is_float, stream=is_stream)
-law("random_below", "int64 int64", lambda xs, a: xs[0].shape == () and xs[1].shape in ((), a["shape"]),
-    shape=is_shape, stream=is_stream)  # fmt: skip
+law(
+    "random_below",
+    "int64 int64",
+    lambda xs, a: xs[0].shape == () and xs[1].shape in ((), a["shape"]),
+    shape=is_shape,
+    stream=is_stream,
+)
 
 # --------------------------------------------------------------------------------------- loops and branches
 
@@ -376,19 +473,36 @@ def _loop(xs: Values, a: Attrs) -> bool:
     carries, rows, captured = _types(operands[:n]), operands[n : n + m], _types(operands[n + m :])
     if any(x.ndim == 0 or x.shape[0] != a["length"] for x in rows):
         return False
-    if condition is not None and (_types(condition.inputs) != carries + captured
-                                  or _types(condition.outputs) != [((), bool_)]):  # fmt: skip
+    if condition is not None and (
+        _types(condition.inputs) != carries + captured or _types(condition.outputs) != [((), bool_)]
+    ):
         return False
-    return (_types(body.inputs) == carries + [(x.shape[1:], x.dtype) for x in rows] + captured
-            and _types(body.outputs[:n]) == carries)  # fmt: skip
+    return (
+        _types(body.inputs) == carries + [(x.shape[1:], x.dtype) for x in rows] + captured
+        and _types(body.outputs[:n]) == carries
+    )
 
 
 def _branch(xs: Values, a: Attrs) -> bool:
     yes, no = a["if_true"], a["if_false"]
-    return (xs[0].shape == () and xs[0].dtype is bool_ and _types(xs[1:]) == _types(yes.inputs) == _types(no.inputs)
-            and _types(yes.outputs) == _types(no.outputs))  # fmt: skip
+    return (
+        xs[0].shape == ()
+        and xs[0].dtype is bool_
+        and _types(xs[1:]) == _types(yes.inputs) == _types(no.inputs)
+        and _types(yes.outputs) == _types(no.outputs)
+    )
 
 
-law("loop", "each *", _loop, body=is_body, condition=lambda v: v is None or is_body(v), n_carry=is_int, n_xs=is_int,
-    length=is_size, reverse=is_bool, counted=is_bool)  # fmt: skip
+law(
+    "loop",
+    "each *",
+    _loop,
+    body=is_body,
+    condition=lambda v: v is None or is_body(v),
+    n_carry=is_int,
+    n_xs=is_int,
+    length=is_size,
+    reverse=is_bool,
+    counted=is_bool,
+)
 law("branch", "bool each *", _branch, if_true=is_body, if_false=is_body)

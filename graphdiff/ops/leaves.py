@@ -47,9 +47,8 @@ def input(name: str, shape: Any = (), dtype: Any = "float32") -> Tensor:
 
 
 def parameter(
-    name: str, value: Any = None, *, shape: Any = None, init: Callable[..., np.ndarray] | None = None,
-    dtype: Any = None,
-) -> Tensor:  # fmt: skip
+    name: str, value: Any = None, *, shape: Any = None, init: Callable[..., np.ndarray] | None = None, dtype: Any = None
+) -> Tensor:
     """A leaf with storage that updates write: weights.
 
     Either ``value`` (an array; it is copied, its dtype kept unless ``dtype`` is given; Python numbers become
@@ -61,9 +60,8 @@ def parameter(
 
 
 def state(
-    name: str, value: Any = None, *, shape: Any = None, init: Callable[..., np.ndarray] | None = None,
-    dtype: Any = None,
-) -> Tensor:  # fmt: skip
+    name: str, value: Any = None, *, shape: Any = None, init: Callable[..., np.ndarray] | None = None, dtype: Any = None
+) -> Tensor:
     """A leaf with storage kept between calls that is not trained: counters, moments, running statistics, keys.
 
     Arguments as for :func:`parameter`. Example: ``n = gd.state("step", value=np.int64(0))``.
@@ -95,12 +93,17 @@ def _stored(op: Op, name: Any, value: Any, shape: Any, init: Any, dtype: Any) ->
         if dtype is not None:
             array = array.astype(told(as_dtype, op.name, dtype))
         if array.dtype not in CODE:
-            fail(DTypeError, op.name, f"{name!r} is {array.dtype}; write .astype('float32') or another of float32, "
-                 "float64, int32, int64, bool")  # fmt: skip
+            fail(
+                DTypeError,
+                op.name,
+                f"{name!r} is {array.dtype}; write .astype('float32') or another of float32, "
+                "float64, int32, int64, bool",
+            )
         array = array.astype(as_dtype(array.dtype), copy=False)
     if op is PARAMETER and array.dtype not in FLOATS:
-        fail(DTypeError, op.name, f"{name!r} is {array.dtype}; parameters are floats, use gd.state or "
-             ".astype('float32')")  # fmt: skip
+        fail(
+            DTypeError, op.name, f"{name!r} is {array.dtype}; parameters are floats, use gd.state or .astype('float32')"
+        )
     storage = Storage(array)
     return make(op, (), {"name": name, "shape": array.shape, "dtype": storage.array.dtype, "storage": storage})
 
@@ -193,5 +196,13 @@ def _infer_same(xs: Any, _attrs: Any) -> Any:
     return ((xs[0].shape, xs[0].dtype),)
 
 
-CHECK_TRUE = register(Op("check_true", "custom", "Its operand; the call fails unless every element is true.",
-                         infer=_infer_same, kernel=Guard("check_true", lambda node: ()), differentiable=False))
+CHECK_TRUE = register(
+    Op(
+        "check_true",
+        "custom",
+        "Its operand; the call fails unless every element is true.",
+        infer=_infer_same,
+        kernel=Guard("check_true", lambda node: ()),
+        differentiable=False,
+    )
+)

@@ -26,8 +26,9 @@ def _matmul(x1: Any, x2: Any, /) -> Tensor:
         fail(ShapeError, "matmul", "0-d operands have no product of matrices; use *", [a, b])
     inner_a, inner_b = a.shape[-1], b.shape[-2 if b.ndim > 1 else -1]
     if inner_a != inner_b:
-        fail(ShapeError, "matmul", f"inner dimensions differ: {label(a)} has {inner_a}, {label(b)} has {inner_b}",
-             [a, b])  # fmt: skip
+        fail(
+            ShapeError, "matmul", f"inner dimensions differ: {label(a)} has {inner_a}, {label(b)} has {inner_b}", [a, b]
+        )
     if a.ndim == 1:
         return _drop(_matmul(reshape(a, (1, *a.shape)), b), -2 if b.ndim > 1 else -1)
     if b.ndim == 1:
@@ -51,18 +52,35 @@ def _summed(x: Tensor, node: Node, k: int) -> Tensor:
 
 
 def _matmul_samples(rng: np.random.Generator) -> Any:
-    for a, b in (((3, 4), (4, 2)), ((4,), (4, 2)), ((3, 4), (4,)), ((4,), (4,)), ((2, 3, 4), (4, 5)),
-                 ((2, 3, 4), (2, 4, 5)), ((3, 4), (2, 4, 5)), ((2, 1, 3, 4), (5, 4, 2)), ((0, 4), (4, 2)),
-                 ((3, 0), (0, 2)), ((1, 1), (1, 1)), ((17, 33), (33, 9))):  # fmt: skip
+    for a, b in (
+        ((3, 4), (4, 2)),
+        ((4,), (4, 2)),
+        ((3, 4), (4,)),
+        ((4,), (4,)),
+        ((2, 3, 4), (4, 5)),
+        ((2, 3, 4), (2, 4, 5)),
+        ((3, 4), (2, 4, 5)),
+        ((2, 1, 3, 4), (5, 4, 2)),
+        ((0, 4), (4, 2)),
+        ((3, 0), (0, 2)),
+        ((1, 1), (1, 1)),
+        ((17, 33), (33, 9)),
+    ):
         yield Sample((rng.uniform(-1, 1, a), rng.uniform(-1, 1, b)))
 
 
 matmul = bilinear(
-    "matmul", "The product of matrices, batched over leading dimensions, which broadcast; 1-d operands are vectors.",
-    infer=_infer_matmul, kernel=Matmul(), public=_matmul,
-    transposes=(lambda node, g: _summed(make(MATMUL, (g, matrix_transpose(node.inputs[1]))), node, 0),
-                lambda node, g: _summed(make(MATMUL, (matrix_transpose(node.inputs[0]), g)), node, 1)),
-    reference=np.matmul, samples=_matmul_samples, onnx="MatMul",
-)  # fmt: skip
+    "matmul",
+    "The product of matrices, batched over leading dimensions, which broadcast; 1-d operands are vectors.",
+    infer=_infer_matmul,
+    kernel=Matmul(),
+    public=_matmul,
+    transposes=(
+        lambda node, g: _summed(make(MATMUL, (g, matrix_transpose(node.inputs[1]))), node, 0),
+        lambda node, g: _summed(make(MATMUL, (matrix_transpose(node.inputs[0]), g)), node, 1),
+    ),
+    reference=np.matmul,
+    samples=_matmul_samples,
+    onnx="MatMul",
+)
 MATMUL = matmul.op  # type: ignore[attr-defined]
-

@@ -41,16 +41,21 @@ def _same_shape(name: str, a: Tensor, b: Tensor) -> None:
 
 
 def _pair_samples(low: float, high: float) -> Any:
-    return lambda rng: [Sample((rng.uniform(low, high, (3, 4)), rng.uniform(low, high, (3, 4))), {"reduction": r})
-                        for r in ("mean", "sum", "none")]  # fmt: skip
+    return lambda rng: [
+        Sample((rng.uniform(low, high, (3, 4)), rng.uniform(low, high, (3, 4))), {"reduction": r})
+        for r in ("mean", "sum", "none")
+    ]
 
 
 def numpy_reduced(x: Any, reduction: str) -> Any:
     return x if reduction == "none" else np.mean(x) if reduction == "mean" else np.sum(x)
 
 
-@composite(namespace="nn", samples=_pair_samples(-2, 2),
-           reference=lambda x, t, reduction="mean": numpy_reduced((x - t) ** 2, reduction))  # fmt: skip
+@composite(
+    namespace="nn",
+    samples=_pair_samples(-2, 2),
+    reference=lambda x, t, reduction="mean": numpy_reduced((x - t) ** 2, reduction),
+)
 def mse(input, target, reduction="mean"):  # type: ignore[no-untyped-def]
     """The squared error."""
     x, t = operands("mse", (input, target), "float")
@@ -58,8 +63,11 @@ def mse(input, target, reduction="mean"):  # type: ignore[no-untyped-def]
     return reduced("mse", square(x - t), reduction)
 
 
-@composite(namespace="nn", samples=_pair_samples(0.1, 0.9),
-           reference=lambda p, t, reduction="mean": numpy_reduced(-t * np.log(p) - (1 - t) * np.log(1 - p), reduction))
+@composite(
+    namespace="nn",
+    samples=_pair_samples(0.1, 0.9),
+    reference=lambda p, t, reduction="mean": numpy_reduced(-t * np.log(p) - (1 - t) * np.log(1 - p), reduction),
+)
 def binary_cross_entropy(input, target, reduction="mean"):  # type: ignore[no-untyped-def]
     """-t log(p) - (1 - t) log(1 - p) of probabilities; logarithms are held above -100, as in torch."""
     p, t = operands("binary_cross_entropy", (input, target), "float")
@@ -68,8 +76,11 @@ def binary_cross_entropy(input, target, reduction="mean"):  # type: ignore[no-un
     return reduced("binary_cross_entropy", negative(t * one + (1 - t) * other), reduction)
 
 
-@composite(namespace="nn", samples=_pair_samples(-2, 2), reference=lambda x, t, reduction="mean": numpy_reduced(
-    np.logaddexp(0, x) - x * t, reduction))  # fmt: skip
+@composite(
+    namespace="nn",
+    samples=_pair_samples(-2, 2),
+    reference=lambda x, t, reduction="mean": numpy_reduced(np.logaddexp(0, x) - x * t, reduction),
+)
 def binary_cross_entropy_with_logits(input, target, reduction="mean"):  # type: ignore[no-untyped-def]
     """The binary cross-entropy of sigmoid(input), without overflow."""
     x, t = operands("binary_cross_entropy_with_logits", (input, target), "float")
@@ -77,8 +88,12 @@ def binary_cross_entropy_with_logits(input, target, reduction="mean"):  # type: 
     return reduced("binary_cross_entropy_with_logits", softplus(x) - x * t, reduction)
 
 
-@composite(namespace="nn", samples=_pair_samples(-2, 2), smooth=False,
-           reference=lambda x, t, reduction="mean": numpy_reduced(np.abs(x - t), reduction))  # fmt: skip
+@composite(
+    namespace="nn",
+    samples=_pair_samples(-2, 2),
+    smooth=False,
+    reference=lambda x, t, reduction="mean": numpy_reduced(np.abs(x - t), reduction),
+)
 def l1(input, target, reduction="mean"):  # type: ignore[no-untyped-def]
     """The absolute error; derivative 0 where it is 0."""
     x, t = operands("l1", (input, target), "float")
@@ -128,13 +143,19 @@ def _chosen(name: str, x: Tensor, labels: Tensor) -> Tensor:
     if labels.dtype not in INTEGERS:
         fail(DTypeError, name, f"labels are {labels.dtype.name}; write .astype('int64')", [x, labels])
     if labels.shape != x.shape[:-1]:
-        fail(ShapeError, name, f"{format_shape(x.shape)} needs labels of shape {format_shape(x.shape[:-1])}, got "
-             f"{format_shape(labels.shape)}", [x, labels])  # fmt: skip
+        fail(
+            ShapeError,
+            name,
+            f"{format_shape(x.shape)} needs labels of shape {format_shape(x.shape[:-1])}, got "
+            f"{format_shape(labels.shape)}",
+            [x, labels],
+        )
     return sum_(where(is_label(labels, x.shape[-1]), x, 0), axis=-1)
 
 
-@composite(namespace="nn", reference=_cross_entropy_reference, samples=_cross_entropy_samples,
-           onnx="SoftmaxCrossEntropyLoss")  # fmt: skip
+@composite(
+    namespace="nn", reference=_cross_entropy_reference, samples=_cross_entropy_samples, onnx="SoftmaxCrossEntropyLoss"
+)
 def cross_entropy(logits, labels, reduction="mean"):  # type: ignore[no-untyped-def]
     """The cross-entropy of softmax(logits) over the last axis: ``labels`` are integers of the shape without it, or
     distributions of the same shape. "mean" is over all but the last axis. A label out of range fails the call."""

@@ -74,17 +74,27 @@ def _reshape(x: Any, /, shape: Any) -> Tensor:
 
 
 reshape = linear(
-    "reshape", "The same elements in another shape; one size may be -1.", infer=_infer_shape,
-    transpose=lambda node, g: reshape(g, node.inputs[0].shape), kernel=View(_reshape_view), public=_reshape,
-    reference=np.reshape, onnx="Reshape",
-    samples=lambda rng: [Sample((rng.uniform(-2, 2, (2, 6)), s)) for s in ((3, 4), (12,), (-1, 2), (2, 1, 6), (4, 3))]
-    + [Sample((rng.uniform(-2, 2, (0, 3)), (3, 0))), Sample((rng.uniform(-2, 2, ()), (1, 1)))],
-)  # fmt: skip
+    "reshape",
+    "The same elements in another shape; one size may be -1.",
+    infer=_infer_shape,
+    transpose=lambda node, g: reshape(g, node.inputs[0].shape),
+    kernel=View(_reshape_view),
+    public=_reshape,
+    reference=np.reshape,
+    onnx="Reshape",
+    samples=lambda rng: (
+        [Sample((rng.uniform(-2, 2, (2, 6)), s)) for s in ((3, 4), (12,), (-1, 2), (2, 1, 6), (4, 3))]
+        + [Sample((rng.uniform(-2, 2, (0, 3)), (3, 0))), Sample((rng.uniform(-2, 2, ()), (1, 1)))]
+    ),
+)
 RESHAPE = reshape.op  # type: ignore[attr-defined]
 
 
-@composite(reference=np.expand_dims, samples=lambda rng: [Sample((rng.uniform(-2, 2, (3, 4)), a)) for a in (0, 1, -1)],
-           onnx="Unsqueeze")  # fmt: skip
+@composite(
+    reference=np.expand_dims,
+    samples=lambda rng: [Sample((rng.uniform(-2, 2, (3, 4)), a)) for a in (0, 1, -1)],
+    onnx="Unsqueeze",
+)
 def expand_dims(x, /, axis=0):  # type: ignore[no-untyped-def]
     """A dimension of size 1 put in at ``axis`` (an int or a tuple of places in the result)."""
     x = as_tensor(x, "expand_dims")
@@ -94,8 +104,11 @@ def expand_dims(x, /, axis=0):  # type: ignore[no-untyped-def]
     return reshape(x, tuple(1 if i in axes else next(sizes) for i in range(n)))
 
 
-@composite(reference=np.squeeze, onnx="Squeeze",
-           samples=lambda rng: [Sample((rng.uniform(-2, 2, (1, 3, 1)), a)) for a in (0, -1, (0, 2))])  # fmt: skip
+@composite(
+    reference=np.squeeze,
+    onnx="Squeeze",
+    samples=lambda rng: [Sample((rng.uniform(-2, 2, (1, 3, 1)), a)) for a in (0, -1, (0, 2))],
+)
 def squeeze(x, /, axis=None):  # type: ignore[no-untyped-def]
     """Without the dimensions of size 1 at ``axis`` (all of them unless given)."""
     x = as_tensor(x, "squeeze")
@@ -120,13 +133,19 @@ def _permute(x: Any, /, axes: Any) -> Tensor:
 
 
 permute_dims = linear(
-    "permute_dims", "The dimensions in the order ``axes``.", infer=_infer_permute,
+    "permute_dims",
+    "The dimensions in the order ``axes``.",
+    infer=_infer_permute,
     transpose=lambda node, g: permute_dims(g, tuple(np.argsort(node.attrs["axes"]).tolist())),
-    kernel=View(lambda node, v: Strided(v.offset, tuple(v.strides[a] for a in node.attrs["axes"]))), public=_permute,
-    reference=np.transpose, onnx="Transpose",
-    samples=lambda rng: [Sample((rng.uniform(-2, 2, (2, 3, 4)), a)) for a in ((0, 1, 2), (2, 0, 1), (0, 2, 1))]
-    + [Sample((rng.uniform(-2, 2, (3, 0)), (1, 0)))],
-)  # fmt: skip
+    kernel=View(lambda node, v: Strided(v.offset, tuple(v.strides[a] for a in node.attrs["axes"]))),
+    public=_permute,
+    reference=np.transpose,
+    onnx="Transpose",
+    samples=lambda rng: (
+        [Sample((rng.uniform(-2, 2, (2, 3, 4)), a)) for a in ((0, 1, 2), (2, 0, 1), (0, 2, 1))]
+        + [Sample((rng.uniform(-2, 2, (3, 0)), (1, 0)))]
+    ),
+)
 PERMUTE = permute_dims.op  # type: ignore[attr-defined]
 
 
@@ -143,8 +162,11 @@ def matrix_transpose(x, /):  # type: ignore[no-untyped-def]
 def _broadcast_view(node: Node, view: Strided) -> Strided:
     old, new = node.inputs[0].shape, node.outputs[0].shape
     extra = len(new) - len(old)
-    return Strided(view.offset, (0,) * extra + tuple(
-        0 if s == 1 and new[i + extra] != 1 else st for i, (s, st) in enumerate(zip(old, view.strides))))  # fmt: skip
+    return Strided(
+        view.offset,
+        (0,) * extra
+        + tuple(0 if s == 1 and new[i + extra] != 1 else st for i, (s, st) in enumerate(zip(old, view.strides))),
+    )
 
 
 def _broadcast_to(x: Any, /, shape: Any) -> Tensor:
@@ -158,12 +180,19 @@ def _broadcast_to(x: Any, /, shape: Any) -> Tensor:
 
 
 broadcast_to = linear(
-    "broadcast_to", "x repeated along new dimensions and along those of size 1.", infer=_infer_shape,
-    transpose=lambda node, g: sum_to(g, node.inputs[0].shape), kernel=View(_broadcast_view), public=_broadcast_to,
-    reference=np.broadcast_to, onnx="Expand",
-    samples=lambda rng: [Sample((rng.uniform(-2, 2, s), t)) for s, t in
-                         (((3, 1), (3, 4)), ((4,), (2, 3, 4)), ((), (2, 2)), ((1, 3), (0, 3)), ((2, 3), (2, 3)))],
-)  # fmt: skip
+    "broadcast_to",
+    "x repeated along new dimensions and along those of size 1.",
+    infer=_infer_shape,
+    transpose=lambda node, g: sum_to(g, node.inputs[0].shape),
+    kernel=View(_broadcast_view),
+    public=_broadcast_to,
+    reference=np.broadcast_to,
+    onnx="Expand",
+    samples=lambda rng: [
+        Sample((rng.uniform(-2, 2, s), t))
+        for s, t in (((3, 1), (3, 4)), ((4,), (2, 3, 4)), ((), (2, 2)), ((1, 3), (0, 3)), ((2, 3), (2, 3)))
+    ],
+)
 BROADCAST_TO = broadcast_to.op  # type: ignore[attr-defined]
 
 
@@ -181,8 +210,9 @@ def _slice_view(node: Node, view: Strided) -> Strided:
 
 def _slice_transpose(node: Node, g: Tensor) -> Tensor:
     a = node.attrs
-    return make(PAD, (g, scalar(0, g.dtype)), {"shape": node.inputs[0].shape, "starts": a["starts"],
-                                               "steps": a["steps"]})  # fmt: skip
+    return make(
+        PAD, (g, scalar(0, g.dtype)), {"shape": node.inputs[0].shape, "starts": a["starts"], "steps": a["steps"]}
+    )
 
 
 def _slice(x: Any, /, starts: Any, sizes: Any, steps: Any) -> Tensor:
@@ -191,15 +221,28 @@ def _slice(x: Any, /, starts: Any, sizes: Any, steps: Any) -> Tensor:
 
 
 slice = linear(
-    "slice", "Every ``steps``-th element from ``starts``, ``sizes`` of them; what x[a:b:c] builds.",
-    infer=_infer_slice, transpose=_slice_transpose, kernel=View(_slice_view), public=_slice,
-    reference=lambda x, starts, sizes, steps: x[tuple(
-        np.s_[a + k * np.arange(n)] for a, n, k in zip(starts, sizes, steps))] if x.ndim == 1 else
-    x[np.ix_(*(a + k * np.arange(n) for a, n, k in zip(starts, sizes, steps)))],
-    samples=lambda rng: [Sample((rng.uniform(-2, 2, (5, 6)), a, n, k)) for a, n, k in
-                         (((1, 0), (3, 6), (1, 1)), ((0, 1), (3, 3), (2, 2)), ((4, 5), (5, 2), (-1, -3)),
-                          ((2, 2), (0, 4), (1, 1)))], onnx="Slice",
-)  # fmt: skip
+    "slice",
+    "Every ``steps``-th element from ``starts``, ``sizes`` of them; what x[a:b:c] builds.",
+    infer=_infer_slice,
+    transpose=_slice_transpose,
+    kernel=View(_slice_view),
+    public=_slice,
+    reference=lambda x, starts, sizes, steps: (
+        x[tuple(np.s_[a + k * np.arange(n)] for a, n, k in zip(starts, sizes, steps))]
+        if x.ndim == 1
+        else x[np.ix_(*(a + k * np.arange(n) for a, n, k in zip(starts, sizes, steps)))]
+    ),
+    samples=lambda rng: [
+        Sample((rng.uniform(-2, 2, (5, 6)), a, n, k))
+        for a, n, k in (
+            ((1, 0), (3, 6), (1, 1)),
+            ((0, 1), (3, 3), (2, 2)),
+            ((4, 5), (5, 2), (-1, -3)),
+            ((2, 2), (0, 4), (1, 1)),
+        )
+    ],
+    onnx="Slice",
+)
 SLICE = slice.op  # type: ignore[attr-defined]
 
 
@@ -217,14 +260,25 @@ def _pad_jvp(node: Node, ts: Any, _d: Any) -> Any:
     x = node.inputs[0]
     if ts[0] is None and ts[1] is None:
         return [None]
-    return [make(PAD, (broadcast_to(scalar(0, x.dtype), x.shape) if ts[0] is None else ts[0],
-                       scalar(0, x.dtype) if ts[1] is None else ts[1]), dict(node.attrs))]
+    return [
+        make(
+            PAD,
+            (
+                broadcast_to(scalar(0, x.dtype), x.shape) if ts[0] is None else ts[0],
+                scalar(0, x.dtype) if ts[1] is None else ts[1],
+            ),
+            dict(node.attrs),
+        )
+    ]
 
 
 def _place_in(x: Any, fill: Any, /, shape: Any, starts: Any, steps: Any) -> Tensor:
     x = as_tensor(x, "place")
-    return make(PAD, (x, as_tensor(fill, "place", x.dtype)), {"shape": as_shape(shape), "starts": tuple(starts),
-                                                             "steps": tuple(steps)})  # fmt: skip
+    return make(
+        PAD,
+        (x, as_tensor(fill, "place", x.dtype)),
+        {"shape": as_shape(shape), "starts": tuple(starts), "steps": tuple(steps)},
+    )
 
 
 def _place_reference(x: Any, fill: Any, shape: Any, starts: Any, steps: Any) -> Any:
@@ -234,22 +288,34 @@ def _place_reference(x: Any, fill: Any, shape: Any, starts: Any, steps: Any) -> 
 
 
 def _place_samples(rng: np.random.Generator) -> Any:
-    for shape, whole, starts, steps in (((3, 2), (5, 4), (1, 2), (1, 1)), ((3,), (7,), (6,), (-3,)),
-                                        ((0,), (2,), (0,), (1,)), ((2, 2), (4, 2), (1, 0), (2, 1))):  # fmt: skip
+    for shape, whole, starts, steps in (
+        ((3, 2), (5, 4), (1, 2), (1, 1)),
+        ((3,), (7,), (6,), (-3,)),
+        ((0,), (2,), (0,), (1,)),
+        ((2, 2), (4, 2), (1, 0), (2, 1)),
+    ):
         yield Sample((rng.uniform(-2, 2, shape), rng.uniform(-2, 2, ()), whole, starts, steps))
 
 
 place = custom(
-    "place", "x put into an array of ``shape`` that holds ``fill`` elsewhere: element i of each dimension goes to "
-    "starts + i * steps.", infer=_infer_shape,
-    kernel=Place(_pad_places, lambda node: 1), public=_place_in, vjp=_pad_vjp, jvp=_pad_jvp,
-    reference=_place_reference, samples=_place_samples,
-)  # fmt: skip
+    "place",
+    "x put into an array of ``shape`` that holds ``fill`` elsewhere: element i of each dimension goes to "
+    "starts + i * steps.",
+    infer=_infer_shape,
+    kernel=Place(_pad_places, lambda node: 1),
+    public=_place_in,
+    vjp=_pad_vjp,
+    jvp=_pad_jvp,
+    reference=_place_reference,
+    samples=_place_samples,
+)
 PAD = place.op  # type: ignore[attr-defined]
 
 
-@composite(reference=np.flip, samples=lambda rng: [Sample((rng.uniform(-2, 2, (2, 3)),), {"axis": a})
-                                                   for a in (None, 0, (0, 1))])  # fmt: skip
+@composite(
+    reference=np.flip,
+    samples=lambda rng: [Sample((rng.uniform(-2, 2, (2, 3)),), {"axis": a}) for a in (None, 0, (0, 1))],
+)
 def flip(x, /, axis=None):  # type: ignore[no-untyped-def]
     """The order of elements along axes reversed (all axes unless given)."""
     x = as_tensor(x, "flip")
@@ -278,15 +344,21 @@ def _concat_starts(node: Node) -> list[tuple[Size, ...]]:
 
 
 def _concat_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
-    return [slice(gs[0], start, x.shape, (1,) * x.ndim) if w else None
-            for start, x, w in zip(_concat_starts(node), node.inputs, wanted)]
+    return [
+        slice(gs[0], start, x.shape, (1,) * x.ndim) if w else None
+        for start, x, w in zip(_concat_starts(node), node.inputs, wanted)
+    ]
 
 
 def _concat_jvp(node: Node, ts: Any, _d: Any) -> Any:
     if not any(t is not None for t in ts):
         return [None]
-    return [concat([broadcast_to(scalar(0, x.dtype), x.shape) if t is None else t for t, x in zip(ts, node.inputs)],
-                   axis=node.attrs["axis"])]
+    return [
+        concat(
+            [broadcast_to(scalar(0, x.dtype), x.shape) if t is None else t for t, x in zip(ts, node.inputs)],
+            axis=node.attrs["axis"],
+        )
+    ]
 
 
 def _listed(name: str, arrays: Any) -> tuple[Any, ...]:
@@ -302,8 +374,13 @@ def _concat(arrays: Any, /, axis: int = 0) -> Tensor:
     axis = axis_of("concat", axis, xs[0].ndim, xs)
     for x in xs:
         if x.ndim != xs[0].ndim or any(a != b for i, (a, b) in enumerate(zip(x.shape, xs[0].shape)) if i != axis):
-            fail(ShapeError, "concat", f"{format_shape(xs[0].shape)} and {format_shape(x.shape)} differ beside axis "
-                 f"{axis}", xs, {"axis": axis})  # fmt: skip
+            fail(
+                ShapeError,
+                "concat",
+                f"{format_shape(xs[0].shape)} and {format_shape(x.shape)} differ beside axis {axis}",
+                xs,
+                {"axis": axis},
+            )
     return xs[0] if len(xs) == 1 else make(CONCAT, xs, {"axis": axis})
 
 
@@ -313,15 +390,24 @@ def _concat_samples(rng: np.random.Generator) -> Any:
 
 
 concat = custom(
-    "concat", "Tensors one after another along ``axis``.", infer=_infer_concat, public=_concat,
+    "concat",
+    "Tensors one after another along ``axis``.",
+    infer=_infer_concat,
+    public=_concat,
     kernel=Place(lambda node: [(i, s, (1,) * len(s)) for i, s in enumerate(_concat_starts(node))], lambda node: None),
-    vjp=_concat_vjp, jvp=_concat_jvp, reference=np.concatenate, samples=_concat_samples, onnx="Concat",
-)  # fmt: skip
+    vjp=_concat_vjp,
+    jvp=_concat_jvp,
+    reference=np.concatenate,
+    samples=_concat_samples,
+    onnx="Concat",
+)
 CONCAT = concat.op  # type: ignore[attr-defined]
 
 
-@composite(reference=np.stack, samples=lambda rng: [
-    Sample(([rng.uniform(-2, 2, (2, 3)) for _ in range(3)],), {"axis": a}) for a in (0, 1, -1)])  # fmt: skip
+@composite(
+    reference=np.stack,
+    samples=lambda rng: [Sample(([rng.uniform(-2, 2, (2, 3)) for _ in range(3)],), {"axis": a}) for a in (0, 1, -1)],
+)
 def stack(arrays, /, axis=0):  # type: ignore[no-untyped-def]
     """Tensors of one shape along a new ``axis``."""
     xs = [as_tensor(a, "stack") for a in _listed("stack", arrays)]
@@ -337,9 +423,16 @@ def _infer_index(xs: Any, attrs: Any) -> Any:
     return ((attrs["shape"], int64),)
 
 
-INDEX = register(Op("index", "leaf", "offset + sum(i * stride) of each element's position i, int64.",
-                    infer=_infer_index, differentiable=False,
-                    kernel=Index(lambda node: (node.attrs["offset"], node.attrs["strides"]))))  # fmt: skip
+INDEX = register(
+    Op(
+        "index",
+        "leaf",
+        "offset + sum(i * stride) of each element's position i, int64.",
+        infer=_infer_index,
+        differentiable=False,
+        kernel=Index(lambda node: (node.attrs["offset"], node.attrs["strides"])),
+    )
+)
 
 
 def index(shape: Sequence[Size], offset: Size, strides: Sequence[Size]) -> Tensor:
@@ -389,13 +482,19 @@ def _take_samples(rng: np.random.Generator) -> Any:
 
 
 take = linear(
-    "take", "The elements at integer ``indices`` along ``axis``; negative ones count from the end, one out of range "
-    "fails the call.", infer=_infer_take, public=_take,
-    transpose=lambda node, g: make(TAKE_VJP, (g, node.inputs[1]), {"axis": node.attrs["axis"],
-                                                                   "size": node.inputs[0].shape[node.attrs["axis"]]}),
+    "take",
+    "The elements at integer ``indices`` along ``axis``; negative ones count from the end, one out of range "
+    "fails the call.",
+    infer=_infer_take,
+    public=_take,
+    transpose=lambda node, g: make(
+        TAKE_VJP, (g, node.inputs[1]), {"axis": node.attrs["axis"], "size": node.inputs[0].shape[node.attrs["axis"]]}
+    ),
     kernel=Call("take", lambda node: (*around(node.inputs[0], node.attrs["axis"]), node.inputs[1].size), guard=True),
-    reference=np.take, samples=_take_samples, onnx="Gather",
-)  # fmt: skip
+    reference=np.take,
+    samples=_take_samples,
+    onnx="Gather",
+)
 TAKE = take.op  # type: ignore[attr-defined]
 
 
@@ -423,12 +522,20 @@ def _take_vjp_samples(rng: np.random.Generator) -> Any:
 
 
 take_vjp = linear(
-    "take_vjp", "The transpose of take: g added up at ``indices`` along an axis of ``size``.", infer=_infer_take_vjp,
-    public=_take_vjp, transpose=lambda node, g: take(g, node.inputs[1], axis=node.attrs["axis"]),
-    kernel=Call("take_vjp", lambda node: (*around(node.outputs[0], node.attrs["axis"]), node.inputs[1].size),
-                reads=(1, 0), guard=True),
-    reference=_take_vjp_reference, samples=_take_vjp_samples,
-)  # fmt: skip
+    "take_vjp",
+    "The transpose of take: g added up at ``indices`` along an axis of ``size``.",
+    infer=_infer_take_vjp,
+    public=_take_vjp,
+    transpose=lambda node, g: take(g, node.inputs[1], axis=node.attrs["axis"]),
+    kernel=Call(
+        "take_vjp",
+        lambda node: (*around(node.outputs[0], node.attrs["axis"]), node.inputs[1].size),
+        reads=(1, 0),
+        guard=True,
+    ),
+    reference=_take_vjp_reference,
+    samples=_take_vjp_samples,
+)
 TAKE_VJP = take_vjp.op  # type: ignore[attr-defined]
 
 
@@ -455,14 +562,24 @@ def _along_samples(rng: np.random.Generator) -> Any:
 
 
 take_along_axis = linear(
-    "take_along_axis", "Matching elements at integer ``indices`` along ``axis``, other dimensions broadcast.",
-    infer=_infer_along, public=_take_along,
-    transpose=lambda node, g: make(TAKE_ALONG_VJP, (g, node.inputs[1]),
-                                   {"axis": node.attrs["axis"], "size": node.inputs[0].shape[node.attrs["axis"]]}),
-    kernel=Call("take_along", lambda node: (*around(node.inputs[0], node.attrs["axis"]),
-                                            node.inputs[1].shape[node.attrs["axis"]]), guard=True),
-    reference=np.take_along_axis, samples=_along_samples, onnx="GatherElements",
-)  # fmt: skip
+    "take_along_axis",
+    "Matching elements at integer ``indices`` along ``axis``, other dimensions broadcast.",
+    infer=_infer_along,
+    public=_take_along,
+    transpose=lambda node, g: make(
+        TAKE_ALONG_VJP,
+        (g, node.inputs[1]),
+        {"axis": node.attrs["axis"], "size": node.inputs[0].shape[node.attrs["axis"]]},
+    ),
+    kernel=Call(
+        "take_along",
+        lambda node: (*around(node.inputs[0], node.attrs["axis"]), node.inputs[1].shape[node.attrs["axis"]]),
+        guard=True,
+    ),
+    reference=np.take_along_axis,
+    samples=_along_samples,
+    onnx="GatherElements",
+)
 TAKE_ALONG = take_along_axis.op  # type: ignore[attr-defined]
 
 
@@ -489,20 +606,33 @@ def _along_vjp_samples(rng: np.random.Generator) -> Any:
 
 
 take_along_vjp = linear(
-    "take_along_vjp", "The transpose of take_along_axis: g added up at ``indices`` along an axis of ``size``.",
-    infer=_infer_along_vjp, public=_take_along_vjp,
+    "take_along_vjp",
+    "The transpose of take_along_axis: g added up at ``indices`` along an axis of ``size``.",
+    infer=_infer_along_vjp,
+    public=_take_along_vjp,
     transpose=lambda node, g: make(TAKE_ALONG, (g, node.inputs[1]), {"axis": node.attrs["axis"]}),
-    kernel=Call("take_along_vjp", lambda node: (*around(node.outputs[0], node.attrs["axis"]),
-                                                node.inputs[1].shape[node.attrs["axis"]]), reads=(1, 0), guard=True),
-    reference=_along_vjp_reference, samples=_along_vjp_samples,
-)  # fmt: skip
+    kernel=Call(
+        "take_along_vjp",
+        lambda node: (*around(node.outputs[0], node.attrs["axis"]), node.inputs[1].shape[node.attrs["axis"]]),
+        reads=(1, 0),
+        guard=True,
+    ),
+    reference=_along_vjp_reference,
+    samples=_along_vjp_samples,
+)
 TAKE_ALONG_VJP = take_along_vjp.op  # type: ignore[attr-defined]
 
 
-CHECK_INDEX = register(Op("check_index", "custom", "Its operand; the call fails unless every element lies in "
-                          "[-limit, limit).", infer=lambda xs, attrs: ((xs[0].shape, xs[0].dtype),),
-                          kernel=Guard("check_index", lambda node: (node.attrs["limit"],)),
-                          differentiable=False))  # fmt: skip
+CHECK_INDEX = register(
+    Op(
+        "check_index",
+        "custom",
+        "Its operand; the call fails unless every element lies in [-limit, limit).",
+        infer=lambda xs, attrs: ((xs[0].shape, xs[0].dtype),),
+        kernel=Guard("check_index", lambda node: (node.attrs["limit"],)),
+        differentiable=False,
+    )
+)
 
 
 def checked_index(idx: Tensor, limit: Size) -> Tensor:
@@ -511,8 +641,12 @@ def checked_index(idx: Tensor, limit: Size) -> Tensor:
     return op("where")(idx < 0, idx + size_as(limit, idx.dtype), idx)
 
 
-@composite(reference=lambda idx, n, dtype: np.eye(n, dtype=dtype)[idx], differentiable=False, onnx="OneHot",
-           samples=lambda rng: [Sample((rng.integers(0, 5, s), 5), {"dtype": "float32"}) for s in ((4,), (2, 3), ())])
+@composite(
+    reference=lambda idx, n, dtype: np.eye(n, dtype=dtype)[idx],
+    differentiable=False,
+    onnx="OneHot",
+    samples=lambda rng: [Sample((rng.integers(0, 5, s), 5), {"dtype": "float32"}) for s in ((4,), (2, 3), ())],
+)
 def one_hot(idx, /, n, dtype="float32"):  # type: ignore[no-untyped-def]
     """1 at each index along a new last axis of size ``n``, else 0; an index out of range fails the call."""
     idx = as_index("one_hot", idx)
@@ -525,5 +659,3 @@ def is_label(idx: Tensor, n: Size) -> Tensor:
     idx = checked_index(idx, n)
     shape = (*idx.shape, n)
     return equal(positions(shape, len(shape) - 1), astype(expand_dims(idx, -1), int64))
-
-

@@ -13,9 +13,21 @@ from .registry import REGISTRY
 ALSO_NN = {"tanh"}  # an activation, and an elementwise function
 # operations that rules and indexing build, without a public name of their own
 INTERNAL = {
-    "custom", "loop", "branch", "slice", "place", "take_vjp", "take_along_vjp", "conv2d_dx", "conv2d_dw",
-    "sum_pool2d", "sum_pool2d_vjp", "recurrence", "attention", "attention_vjp",
-}  # fmt: skip
+    "custom",
+    "loop",
+    "branch",
+    "slice",
+    "place",
+    "take_vjp",
+    "take_along_vjp",
+    "conv2d_dx",
+    "conv2d_dw",
+    "sum_pool2d",
+    "sum_pool2d_vjp",
+    "recurrence",
+    "attention",
+    "attention_vjp",
+}
 
 
 def functions(namespace: str) -> dict[str, Callable[..., Any]]:

@@ -26,16 +26,26 @@ _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804
 # --------------------------------------------------------------------------------------- activations
 
 
-@composite(namespace="nn", reference=lambda x, negative_slope=0.01: np.where(x > 0, x, negative_slope * x),
-           samples=on(-2, 2), smooth=False, onnx="LeakyRelu")  # fmt: skip
+@composite(
+    namespace="nn",
+    reference=lambda x, negative_slope=0.01: np.where(x > 0, x, negative_slope * x),
+    samples=on(-2, 2),
+    smooth=False,
+    onnx="LeakyRelu",
+)
 def leaky_relu(x, /, negative_slope=0.01):  # type: ignore[no-untyped-def]
     """x where positive, else ``negative_slope * x``."""
     x = as_tensor(x, "leaky_relu")
     return where(greater(x, 0), x, x * negative_slope)
 
 
-@composite(namespace="nn", reference=lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(x)), samples=on(-2, 2),
-           smooth=False, onnx="Elu")  # fmt: skip
+@composite(
+    namespace="nn",
+    reference=lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(x)),
+    samples=on(-2, 2),
+    smooth=False,
+    onnx="Elu",
+)
 def elu(x, /, alpha=1.0):  # type: ignore[no-untyped-def]
     """x where positive, else ``alpha * (exp(x) - 1)``."""
     x = as_tensor(x, "elu")
@@ -49,8 +59,12 @@ def _gelu_reference(x: Any, approximate: str = "none") -> Any:
     return x * np.vectorize(lambda v: 0.5 * math.erfc(-v / math.sqrt(2)), otypes=[x.dtype])(x)
 
 
-@composite(namespace="nn", reference=_gelu_reference, onnx="Gelu", samples=lambda rng: [
-    Sample((rng.uniform(-3, 3, (3, 4)),), {"approximate": a}) for a in ("none", "tanh")])  # fmt: skip
+@composite(
+    namespace="nn",
+    reference=_gelu_reference,
+    onnx="Gelu",
+    samples=lambda rng: [Sample((rng.uniform(-3, 3, (3, 4)),), {"approximate": a}) for a in ("none", "tanh")],
+)
 def gelu(x, /, approximate="none"):  # type: ignore[no-untyped-def]
     """x * Phi(x), or its tanh form (Hendrycks and Gimpel 2016)."""
     x = as_tensor(x, "gelu")
@@ -68,15 +82,21 @@ def silu(x, /):  # type: ignore[no-untyped-def]
     return x * sigmoid(x)
 
 
-@composite(namespace="nn", reference=lambda x: _SELU_SCALE * np.where(x > 0, x, _SELU_ALPHA * np.expm1(x)),
-           samples=on(-2, 2), smooth=False, onnx="Selu")  # fmt: skip
+@composite(
+    namespace="nn",
+    reference=lambda x: _SELU_SCALE * np.where(x > 0, x, _SELU_ALPHA * np.expm1(x)),
+    samples=on(-2, 2),
+    smooth=False,
+    onnx="Selu",
+)
 def selu(x, /):  # type: ignore[no-untyped-def]
     """elu scaled so that activations keep mean 0 and variance 1 (Klambauer et al. 2017)."""
     return elu(as_tensor(x, "selu"), _SELU_ALPHA) * _SELU_SCALE
 
 
-@composite(namespace="nn", reference=lambda x: np.clip(x / 6 + 0.5, 0, 1), samples=on(-4, 4), smooth=False,
-           onnx="HardSigmoid")  # fmt: skip
+@composite(
+    namespace="nn", reference=lambda x: np.clip(x / 6 + 0.5, 0, 1), samples=on(-4, 4), smooth=False, onnx="HardSigmoid"
+)
 def hard_sigmoid(x, /):  # type: ignore[no-untyped-def]
     """x / 6 + 1/2 limited to [0, 1]; derivative 0 at the two kinks, as in torch."""
     x = as_tensor(x, "hard_sigmoid")
@@ -103,8 +123,12 @@ def softmax(x, /, axis=-1):  # type: ignore[no-untyped-def]
     return e / total
 
 
-@composite(namespace="nn", reference=lambda x, axis=-1: np.log(softmax_reference(x, axis)), samples=_axis_samples,
-           onnx="LogSoftmax")  # fmt: skip
+@composite(
+    namespace="nn",
+    reference=lambda x, axis=-1: np.log(softmax_reference(x, axis)),
+    samples=_axis_samples,
+    onnx="LogSoftmax",
+)
 def log_softmax(x, /, axis=-1):  # type: ignore[no-untyped-def]
     """log(softmax(x)) without loss of accuracy."""
     x = as_tensor(x, "log_softmax")
@@ -114,9 +138,15 @@ def log_softmax(x, /, axis=-1):  # type: ignore[no-untyped-def]
 # --------------------------------------------------------------------------------------- linear and embedding
 
 
-@composite(namespace="nn", reference=lambda x, w, b=None: x @ w + (0 if b is None else b), onnx="Gemm",
-           samples=lambda rng: [Sample((rng.uniform(-1, 1, (3, 4)), rng.uniform(-1, 1, (4, 2)), rng.uniform(-1, 1, 2))),
-                                Sample((rng.uniform(-1, 1, (2, 3, 4)), rng.uniform(-1, 1, (4, 2))))])  # fmt: skip
+@composite(
+    namespace="nn",
+    reference=lambda x, w, b=None: x @ w + (0 if b is None else b),
+    onnx="Gemm",
+    samples=lambda rng: [
+        Sample((rng.uniform(-1, 1, (3, 4)), rng.uniform(-1, 1, (4, 2)), rng.uniform(-1, 1, 2))),
+        Sample((rng.uniform(-1, 1, (2, 3, 4)), rng.uniform(-1, 1, (4, 2)))),
+    ],
+)
 def linear(x, weight, bias=None):  # type: ignore[no-untyped-def]
     """``x @ weight + bias``; weight has shape (in, out)."""
     y = matmul(x, weight)
@@ -146,9 +176,15 @@ def _dropout_reference(x: Any, p: float, key: Any) -> Any:
     return np.where(keep, x / (1 - p), 0) if p < 1 else np.zeros_like(x)
 
 
-@composite(namespace="nn", reference=_dropout_reference, onnx="Dropout", samples=lambda rng: [
-    Sample((rng.uniform(-2, 2, s), p), {"key": np.int64(k)}) for s, p, k in
-    (((3, 4), 0.5, 1), ((2, 3, 5), 0.1, -7), ((5,), 0.0, 2), ((4,), 1.0, 3), ((0, 3), 0.5, 4))])  # fmt: skip
+@composite(
+    namespace="nn",
+    reference=_dropout_reference,
+    onnx="Dropout",
+    samples=lambda rng: [
+        Sample((rng.uniform(-2, 2, s), p), {"key": np.int64(k)})
+        for s, p, k in (((3, 4), 0.5, 1), ((2, 3, 5), 0.1, -7), ((5,), 0.0, 2), ((4,), 1.0, 3), ((0, 3), 0.5, 4))
+    ],
+)
 def dropout(x, p=0.5, *, key):  # type: ignore[no-untyped-def]
     """Each element 0 with probability ``p``, else divided by 1 - p (Srivastava et al. 2014): ``key`` alone says which,
     so two uses want two keys, and a recomputation gives the same."""

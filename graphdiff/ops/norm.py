@@ -126,9 +126,15 @@ def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):  # type: ignore
 
 
 def _batch_reference(
-    x: Any, running_mean: Any = None, running_var: Any = None, weight: Any = None, bias: Any = None,
-    training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
-) -> Any:  # fmt: skip
+    x: Any,
+    running_mean: Any = None,
+    running_var: Any = None,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:
     axes = (0, *range(2, x.ndim))
     m, v = (x.mean(axes), x.var(axes)) if training else (running_mean, running_var)
     y = (x - _channel(m, x, 0)) / np.sqrt(_channel(v, x, 1) + eps)
@@ -168,13 +174,20 @@ def batch_norm(  # type: ignore[no-untyped-def]
 
 def _updates_reference(x: Any, running_mean: Any, running_var: Any, momentum: float = 0.1) -> Any:
     axes = (0, *range(2, x.ndim))
-    return ((1 - momentum) * running_mean + momentum * x.mean(axes),
-            (1 - momentum) * running_var + momentum * x.var(axes, ddof=1))  # fmt: skip
+    return (
+        (1 - momentum) * running_mean + momentum * x.mean(axes),
+        (1 - momentum) * running_var + momentum * x.var(axes, ddof=1),
+    )
 
 
-@composite(namespace="nn", reference=_updates_reference, samples=lambda rng: [
-    Sample((rng.uniform(-2, 2, s), rng.uniform(-1, 1, 3), rng.uniform(0.5, 2, 3)), {"momentum": m})
-    for s, m in (((5, 3), 0.1), ((2, 3, 4, 3), 0.3))])  # fmt: skip
+@composite(
+    namespace="nn",
+    reference=_updates_reference,
+    samples=lambda rng: [
+        Sample((rng.uniform(-2, 2, s), rng.uniform(-1, 1, 3), rng.uniform(0.5, 2, 3)), {"momentum": m})
+        for s, m in (((5, 3), 0.1), ((2, 3, 4, 3), 0.3))
+    ],
+)
 def batch_norm_updates(x, running_mean, running_var, momentum=0.1):  # type: ignore[no-untyped-def]
     """The running mean and variance after a training batch x: (1 - momentum) times the old and momentum times the
     batch's own, its variance unbiased. A pair, for ``updates={mean: pair[0], var: pair[1]}``; what it shares with

@@ -86,20 +86,36 @@ def _mixed(name: str, args: Sequence[Any]) -> None:
     tensors = [as_tensor(a, name) if isinstance(a, (np.ndarray, np.generic)) else a for a in args]
     typed = [a for a in tensors if isinstance(a, Tensor)]
     target = next((a.dtype for a in typed if a.dtype in FLOATS), None) or next(
-        a.dtype for a in typed if a.dtype is not bool_)  # fmt: skip
+        a.dtype for a in typed if a.dtype is not bool_
+    )
     culprit = next(a for a in typed if a.dtype is not target and promote(a.dtype, target) is None)
-    fail(DTypeError, name, f"{' and '.join(dict.fromkeys(a.dtype.name for a in typed))} do not mix; write "
-         f".astype({target.name!r}) on the {culprit.dtype.name} operand", tensors)  # fmt: skip
+    fail(
+        DTypeError,
+        name,
+        f"{' and '.join(dict.fromkeys(a.dtype.name for a in typed))} do not mix; write "
+        f".astype({target.name!r}) on the {culprit.dtype.name} operand",
+        tensors,
+    )
 
 
 def check_dtype(name: str, xs: Sequence[Tensor], accepts: str) -> None:
     allowed = _ACCEPTS[accepts]
     for x in xs:
         if x.dtype not in allowed:
-            what = {"float": "floating", "numeric": "integer or floating", "integer": "integer", "bool": "bool",
-                    "integer_or_bool": "integer or bool"}[accepts]  # fmt: skip
-            write = {"float": "float32", "numeric": "float32", "integer": "int64", "bool": "bool",
-                     "integer_or_bool": "int64"}[accepts]  # fmt: skip
+            what = {
+                "float": "floating",
+                "numeric": "integer or floating",
+                "integer": "integer",
+                "bool": "bool",
+                "integer_or_bool": "integer or bool",
+            }[accepts]
+            write = {
+                "float": "float32",
+                "numeric": "float32",
+                "integer": "int64",
+                "bool": "bool",
+                "integer_or_bool": "int64",
+            }[accepts]
             fail(DTypeError, name, f"needs {what} operands, got {x.dtype.name}; write .astype({write!r})", xs)
 
 
@@ -204,12 +220,26 @@ def elementwise(
             total = op("broadcast_to")(total, y.shape)
         return [total]
 
-    declared = register(Op(
-        name, "elementwise", doc, infer=infer, vjp=vjp if partials else None, jvp=jvp if partials else None,
-        kernel=Tile(microop or name), reference=reference, samples=samples, onnx=onnx,
-        differentiable=bool(partials), smooth=smooth, partials=tuple(partials), dtypes=accepts, namespace=namespace,
-        arity=arity,
-    ))  # fmt: skip
+    declared = register(
+        Op(
+            name,
+            "elementwise",
+            doc,
+            infer=infer,
+            vjp=vjp if partials else None,
+            jvp=jvp if partials else None,
+            kernel=Tile(microop or name),
+            reference=reference,
+            samples=samples,
+            onnx=onnx,
+            differentiable=bool(partials),
+            smooth=smooth,
+            partials=tuple(partials),
+            dtypes=accepts,
+            namespace=namespace,
+            arity=arity,
+        )
+    )
 
     if arity == 1:
 

@@ -26,9 +26,17 @@ def _length(node: Node) -> Size:
 
 # ------------------------------------------------------------------ arguments of the extremes
 def _arg_samples(rng: np.random.Generator) -> Any:
-    for shape, kwargs in (((3, 4), {}), ((3, 4), {"axis": 0}), ((3, 4), {"axis": -1, "keepdims": True}),
-                          ((2, 3, 4), {"axis": 1}), ((2, 3), {"keepdims": True}), ((), {}), ((1,), {"axis": 0}),
-                          ((0, 3), {"axis": 1}), ((2, 300), {"axis": 1})):  # fmt: skip
+    for shape, kwargs in (
+        ((3, 4), {}),
+        ((3, 4), {"axis": 0}),
+        ((3, 4), {"axis": -1, "keepdims": True}),
+        ((2, 3, 4), {"axis": 1}),
+        ((2, 3), {"keepdims": True}),
+        ((), {}),
+        ((1,), {"axis": 0}),
+        ((0, 3), {"axis": 1}),
+        ((2, 300), {"axis": 1}),
+    ):
         yield Sample((rng.integers(-5, 5, shape).astype(float),), kwargs)  # with ties
 
 
@@ -50,17 +58,40 @@ def _arg(name: str, kernel: str, doc: str, reference: Any, onnx: str) -> Any:
         y = make(declared, (x,), {"axis": axis})
         return reshape(y, kept) if keepdims else y
 
-    published = custom(name, doc, infer=infer, public=public, reference=reference, samples=_arg_samples, onnx=onnx,
-                       kernel=Call(kernel, lambda node: around(node.inputs[0], node.attrs["axis"]),
-                                   needs=lambda node: [(_length(node) - 1, f"{name} of no elements")]))  # fmt: skip
+    published = custom(
+        name,
+        doc,
+        infer=infer,
+        public=public,
+        reference=reference,
+        samples=_arg_samples,
+        onnx=onnx,
+        kernel=Call(
+            kernel,
+            lambda node: around(node.inputs[0], node.attrs["axis"]),
+            needs=lambda node: [(_length(node) - 1, f"{name} of no elements")],
+        ),
+    )
     declared = published.op  # type: ignore[attr-defined]
     return published
 
 
-argmax = _arg("argmax", "arg_max", "The index of the largest along ``axis`` (of all elements in order unless given), "
-              "int64; the first of equals, and NaN wins.", np.argmax, "ArgMax")  # fmt: skip
-argmin = _arg("argmin", "arg_min", "The index of the smallest along ``axis`` (of all elements in order unless given), "
-              "int64; the first of equals, and NaN wins.", np.argmin, "ArgMin")  # fmt: skip
+argmax = _arg(
+    "argmax",
+    "arg_max",
+    "The index of the largest along ``axis`` (of all elements in order unless given), "
+    "int64; the first of equals, and NaN wins.",
+    np.argmax,
+    "ArgMax",
+)
+argmin = _arg(
+    "argmin",
+    "arg_min",
+    "The index of the smallest along ``axis`` (of all elements in order unless given), "
+    "int64; the first of equals, and NaN wins.",
+    np.argmin,
+    "ArgMin",
+)
 
 
 # ------------------------------------------------------------------ sorting
@@ -91,33 +122,59 @@ def _ordered(x: Any, axis: int, descending: bool) -> Any:
 
 
 def _sort_samples(rng: np.random.Generator) -> Any:
-    for shape, axis in (((7,), 0), ((3, 4), -1), ((3, 4), 0), ((2, 3, 4), 1), ((1,), 0), ((0,), 0), ((2, 0), 1),
-                        ((0, 2), 1), ((2, 100), 1)):  # fmt: skip
+    for shape, axis in (
+        ((7,), 0),
+        ((3, 4), -1),
+        ((3, 4), 0),
+        ((2, 3, 4), 1),
+        ((1,), 0),
+        ((0,), 0),
+        ((2, 0), 1),
+        ((0, 2), 1),
+        ((2, 100), 1),
+    ):
         for descending in (False, True):
-            yield Sample((rng.permuted(np.arange(float(np.prod(shape)))).reshape(shape) / 4 - 1,),
-                         {"axis": axis, "descending": descending})  # fmt: skip
+            yield Sample(
+                (rng.permuted(np.arange(float(np.prod(shape)))).reshape(shape) / 4 - 1,),
+                {"axis": axis, "descending": descending},
+            )
 
 
 sort = custom(
-    "sort", "The elements along ``axis`` in ascending order, or ``descending``. NaN counts as the largest; at ties "
+    "sort",
+    "The elements along ``axis`` in ascending order, or ``descending``. NaN counts as the largest; at ties "
     "each element's gradient follows its place in the stable order.",
-    infer=_infer_sort, public=_sort,
-    vjp=lambda node, gs, wanted, d: [take_along_vjp(gs[0], node.outputs[1], axis=node.attrs["axis"],
-                                                    size=node.inputs[0].shape[node.attrs["axis"]])],
-    jvp=lambda node, ts, d: [None if ts[0] is None else take_along_axis(ts[0], node.outputs[1],
-                                                                        axis=node.attrs["axis"]), None],
-    kernel=Call("sort", lambda node: (*around(node.inputs[0], node.attrs["axis"]), int(node.attrs["descending"]),
-                                      node.attrs["k"]),
-                needs=lambda node: [(_length(node) - node.attrs["k"], f"first {node.attrs['k']} of fewer elements")]),
+    infer=_infer_sort,
+    public=_sort,
+    vjp=lambda node, gs, wanted, d: [
+        take_along_vjp(gs[0], node.outputs[1], axis=node.attrs["axis"], size=node.inputs[0].shape[node.attrs["axis"]])
+    ],
+    jvp=lambda node, ts, d: [
+        None if ts[0] is None else take_along_axis(ts[0], node.outputs[1], axis=node.attrs["axis"]),
+        None,
+    ],
+    kernel=Call(
+        "sort",
+        lambda node: (*around(node.inputs[0], node.attrs["axis"]), int(node.attrs["descending"]), node.attrs["k"]),
+        needs=lambda node: [(_length(node) - node.attrs["k"], f"first {node.attrs['k']} of fewer elements")],
+    ),
     reference=lambda x, axis=-1, descending=False: np.take_along_axis(x, _ordered(x, axis, descending), axis),
-    samples=_sort_samples, dtypes="any", smooth=False,
-)  # fmt: skip
+    samples=_sort_samples,
+    dtypes="any",
+    smooth=False,
+)
 SORT = sort.op  # type: ignore[attr-defined]
 
 
-@composite(reference=lambda x, axis=-1, descending=False: _ordered(x, axis, descending), differentiable=False,
-           samples=lambda rng: [Sample((rng.integers(-3, 3, s).astype(float),), {"axis": a, "descending": d})
-                                for s, a in (((9,), 0), ((3, 5), 0), ((2, 100), 1)) for d in (False, True)])
+@composite(
+    reference=lambda x, axis=-1, descending=False: _ordered(x, axis, descending),
+    differentiable=False,
+    samples=lambda rng: [
+        Sample((rng.integers(-3, 3, s).astype(float),), {"axis": a, "descending": d})
+        for s, a in (((9,), 0), ((3, 5), 0), ((2, 100), 1))
+        for d in (False, True)
+    ],
+)
 def argsort(x, /, axis=-1, descending=False):  # type: ignore[no-untyped-def]
     """The indices that sort along ``axis``, int64; equal elements keep their order."""
     return _sorted("argsort", x, axis, descending)[1]
@@ -129,8 +186,15 @@ def _topk_reference(x: Any, k: int, axis: int = -1) -> Any:
 
 
 def _topk_samples(rng: np.random.Generator) -> Any:
-    for shape, k, axis in (((7,), 3, 0), ((3, 4), 4, -1), ((3, 4), 2, 0), ((2, 3, 4), 1, 1), ((3,), 0, 0),
-                           ((2, 100), 5, 1), ((0, 3), 2, 1)):  # fmt: skip
+    for shape, k, axis in (
+        ((7,), 3, 0),
+        ((3, 4), 4, -1),
+        ((3, 4), 2, 0),
+        ((2, 3, 4), 1, 1),
+        ((3,), 0, 0),
+        ((2, 100), 5, 1),
+        ((0, 3), 2, 1),
+    ):
         yield Sample((rng.permuted(np.arange(float(np.prod(shape)))).reshape(shape) / 4 - 1, k), {"axis": axis})
 
 

@@ -24,8 +24,9 @@ from .registry import Call, Sample
 from .tensor import Tensor, fail, make
 
 
-def _windows_of(name: str, x: Any, kernel_size: Any, stride: Any, padding: Any,
-                n: int = 2) -> tuple[Tensor, dict[str, Any]]:  # fmt: skip
+def _windows_of(
+    name: str, x: Any, kernel_size: Any, stride: Any, padding: Any, n: int = 2
+) -> tuple[Tensor, dict[str, Any]]:
     """The image as a Tensor and the attributes of its windows of ``n`` dimensions. Raises GraphError, ShapeError,
     DTypeError."""
     xs = (x,) = operands(name, (x,), "float")
@@ -40,8 +41,7 @@ def _windows_of(name: str, x: Any, kernel_size: Any, stride: Any, padding: Any,
     return x, {"kernel": kernel, "stride": strides, "padding": pads}
 
 
-def _image_of(name: str, x: Any, kernel_size: Any, stride: Any, padding: Any,
-              n: int) -> tuple[Tensor, dict[str, Any]]:  # fmt: skip
+def _image_of(name: str, x: Any, kernel_size: Any, stride: Any, padding: Any, n: int) -> tuple[Tensor, dict[str, Any]]:
     """The same where at least one window fits; a signal (n = 1) is an image of height 1."""
     x, a = _windows_of(name, x, kernel_size, stride, padding, n)
     _result_size(name, x.shape[2:], a, (x,))
@@ -51,8 +51,9 @@ def _image_of(name: str, x: Any, kernel_size: Any, stride: Any, padding: Any,
 
 
 def _result_size(name: str, size: Sequence[Size], a: dict[str, Any], xs: Any) -> tuple[Size, ...]:
-    return tuple(window_count(name, n, k, s, p, p, 1, xs)
-                 for n, k, s, p in zip(size, a["kernel"], a["stride"], a["padding"]))  # fmt: skip
+    return tuple(
+        window_count(name, n, k, s, p, p, 1, xs) for n, k, s, p in zip(size, a["kernel"], a["stride"], a["padding"])
+    )
 
 
 def _kernel(name: str, order: Callable[[Node], tuple[Any, Any]]) -> Call:
@@ -121,11 +122,14 @@ def _max_reference(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 
 
 
 _CASES: tuple[tuple[tuple[int, ...], dict[str, Any]], ...] = (
-    ((2, 3, 6, 4), {"kernel_size": 2}), ((1, 2, 7, 5), {"kernel_size": 3, "stride": 2, "padding": 1}),
-    ((2, 1, 5, 9), {"kernel_size": (2, 3), "stride": (1, 2), "padding": (0, 1)}), ((1, 2, 4, 4), {"kernel_size": 4}),
-    ((1, 1, 5, 5), {"kernel_size": 1, "stride": 3}), ((0, 2, 4, 4), {"kernel_size": 2}),
+    ((2, 3, 6, 4), {"kernel_size": 2}),
+    ((1, 2, 7, 5), {"kernel_size": 3, "stride": 2, "padding": 1}),
+    ((2, 1, 5, 9), {"kernel_size": (2, 3), "stride": (1, 2), "padding": (0, 1)}),
+    ((1, 2, 4, 4), {"kernel_size": 4}),
+    ((1, 1, 5, 5), {"kernel_size": 1, "stride": 3}),
+    ((0, 2, 4, 4), {"kernel_size": 2}),
     ((1, 2, 9, 40), {"kernel_size": 3, "stride": 1, "padding": 1}),
-)  # fmt: skip
+)
 
 
 def _apart(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
@@ -134,13 +138,20 @@ def _apart(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
 
 
 max_pool2d = custom(
-    "max_pool2d", "The largest element of each window of x (N, C, H, W); stride is kernel_size unless given, padding "
+    "max_pool2d",
+    "The largest element of each window of x (N, C, H, W); stride is kernel_size unless given, padding "
     "counts as -inf. NaN wins; of equal elements the first, row by row, takes the gradient.",
-    infer=_infer_max, public=_max_pool2d, vjp=_max_vjp, jvp=_max_jvp, reference=_max_reference, namespace="nn",
+    infer=_infer_max,
+    public=_max_pool2d,
+    vjp=_max_vjp,
+    jvp=_max_jvp,
+    reference=_max_reference,
+    namespace="nn",
     kernel=_kernel("max_pool2d", _reduces),
-    samples=lambda rng: [Sample((_apart(rng, shape),), kwargs) for shape, kwargs in _CASES], smooth=False,
+    samples=lambda rng: [Sample((_apart(rng, shape),), kwargs) for shape, kwargs in _CASES],
+    smooth=False,
     onnx="MaxPool",
-)  # fmt: skip
+)
 MAX_POOL = max_pool2d.op  # type: ignore[attr-defined]
 
 
@@ -164,10 +175,14 @@ def _sum_pool2d(x: Any, /, kernel: Any, stride: Any, padding: Any) -> Tensor:
 
 
 sum_pool2d = linear(
-    "sum_pool2d", "The sum of each window of x (N, C, H, W); padding counts as 0.", infer=_infer_sum,
+    "sum_pool2d",
+    "The sum of each window of x (N, C, H, W); padding counts as 0.",
+    infer=_infer_sum,
     transpose=lambda node, g: make(SUM_POOL_VJP, (g,), _attrs(node, size=node.inputs[0].shape[2:])),
-    kernel=_kernel("sum_pool2d", _reduces), public=_sum_pool2d, namespace="nn",
-)  # fmt: skip
+    kernel=_kernel("sum_pool2d", _reduces),
+    public=_sum_pool2d,
+    namespace="nn",
+)
 SUM_POOL = sum_pool2d.op  # type: ignore[attr-defined]
 
 
@@ -177,10 +192,14 @@ def _sum_pool2d_vjp(g: Any, /, size: Any, kernel: Any, stride: Any, padding: Any
 
 
 sum_pool2d_vjp = linear(
-    "sum_pool2d_vjp", "The transpose of sum_pool2d: at each pixel of ``size`` the sum of g over the windows it is in.",
-    infer=_infer_sum_vjp, transpose=lambda node, x: make(SUM_POOL, (x,), _attrs(node)), public=_sum_pool2d_vjp,
-    kernel=_kernel("sum_pool2d_vjp", lambda node: (node.outputs[0], node.inputs[0])), namespace="nn",
-)  # fmt: skip
+    "sum_pool2d_vjp",
+    "The transpose of sum_pool2d: at each pixel of ``size`` the sum of g over the windows it is in.",
+    infer=_infer_sum_vjp,
+    transpose=lambda node, x: make(SUM_POOL, (x,), _attrs(node)),
+    public=_sum_pool2d_vjp,
+    kernel=_kernel("sum_pool2d_vjp", lambda node: (node.outputs[0], node.inputs[0])),
+    namespace="nn",
+)
 SUM_POOL_VJP = sum_pool2d_vjp.op  # type: ignore[attr-defined]
 
 
@@ -238,15 +257,19 @@ def _of_signals(reference: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _SIGNALS: tuple[tuple[tuple[int, ...], dict[str, Any]], ...] = (
-    ((2, 3, 8), {"kernel_size": 2}), ((1, 2, 7), {"kernel_size": 3, "stride": 2, "padding": 1}),
+    ((2, 3, 8), {"kernel_size": 2}),
+    ((1, 2, 7), {"kernel_size": 3, "stride": 2, "padding": 1}),
     ((1, 1, 9), {"kernel_size": 1, "stride": 4}),
-)  # fmt: skip
+)
 
 
 @composite(
-    namespace="nn", reference=_of_signals(_max_reference), smooth=False, onnx="MaxPool",
+    namespace="nn",
+    reference=_of_signals(_max_reference),
+    smooth=False,
+    onnx="MaxPool",
     samples=lambda rng: [Sample((_apart(rng, shape),), kwargs) for shape, kwargs in _SIGNALS],
-)  # fmt: skip
+)
 def max_pool1d(x, kernel_size, stride=None, padding=0):  # type: ignore[no-untyped-def]
     """The largest element of each window of x (N, C, L), as max_pool2d of images of height 1."""
     x, attrs = _image_of("max_pool1d", x, kernel_size, stride, padding, 1)
@@ -254,10 +277,15 @@ def max_pool1d(x, kernel_size, stride=None, padding=0):  # type: ignore[no-untyp
 
 
 @composite(
-    namespace="nn", reference=_of_signals(_avg_reference), onnx="AveragePool",
-    samples=lambda rng: [Sample((rng.uniform(-2, 2, shape),), kwargs | {"count_include_pad": include})
-                         for shape, kwargs in _SIGNALS for include in (True, False)],
-)  # fmt: skip
+    namespace="nn",
+    reference=_of_signals(_avg_reference),
+    onnx="AveragePool",
+    samples=lambda rng: [
+        Sample((rng.uniform(-2, 2, shape),), kwargs | {"count_include_pad": include})
+        for shape, kwargs in _SIGNALS
+        for include in (True, False)
+    ],
+)
 def avg_pool1d(x, kernel_size, stride=None, padding=0, count_include_pad=True):  # type: ignore[no-untyped-def]
     """The mean of each window of x (N, C, L), as avg_pool2d of images of height 1."""
     return _signal(_average("avg_pool1d", x, kernel_size, stride, padding, count_include_pad, 1))

@@ -33,14 +33,26 @@ def _infer_draw(_xs: Any, attrs: Any) -> Any:
     return ((attrs["shape"], attrs.get("dtype", int64)),)
 
 
-RANDOM_UNIT = register(Op(
-    "random_unit", "custom", "Floats of [0, 1), from a key.", infer=_infer_draw, differentiable=False,
-    kernel=Call("random", lambda node: (node.attrs["stream"],)),
-))  # fmt: skip
-RANDOM_BELOW = register(Op(
-    "random_below", "custom", "Integers of [0, span), from a key and a span for each or for all.", infer=_infer_draw,
-    differentiable=False, kernel=Call("random", lambda node: (node.attrs["stream"],)),
-))  # fmt: skip
+RANDOM_UNIT = register(
+    Op(
+        "random_unit",
+        "custom",
+        "Floats of [0, 1), from a key.",
+        infer=_infer_draw,
+        differentiable=False,
+        kernel=Call("random", lambda node: (node.attrs["stream"],)),
+    )
+)
+RANDOM_BELOW = register(
+    Op(
+        "random_below",
+        "custom",
+        "Integers of [0, span), from a key and a span for each or for all.",
+        infer=_infer_draw,
+        differentiable=False,
+        kernel=Call("random", lambda node: (node.attrs["stream"],)),
+    )
+)
 
 
 def _unit(key: Tensor, shape: Shape, dtype: np.dtype, stream: int) -> Tensor:
@@ -60,8 +72,13 @@ def as_key(name: str, key: Any) -> Tensor:
 def _fits(name: str, xs: list[Tensor], shape: Shape) -> None:
     for x in xs:
         if broadcast(x.shape, shape) != shape:
-            fail(ShapeError, name, f"{format_shape(x.shape)} does not broadcast to {format_shape(shape)}", xs,
-                 {"shape": shape})  # fmt: skip
+            fail(
+                ShapeError,
+                name,
+                f"{format_shape(x.shape)} does not broadcast to {format_shape(shape)}",
+                xs,
+                {"shape": shape},
+            )
 
 
 def _floats(name: str, dtype: Any) -> np.dtype:
@@ -78,8 +95,12 @@ def philox(counter: np.ndarray, key: int) -> np.ndarray:
     k0, k1, low = key & 0xFFFFFFFF, key >> 32 & 0xFFFFFFFF, np.uint64(0xFFFFFFFF)
     for _ in range(10):
         a, b = c0 * np.uint64(0xD2511F53), c2 * np.uint64(0xCD9E8D57)
-        c0, c1, c2, c3 = ((b >> np.uint64(32)) ^ c1 ^ np.uint64(k0), b & low,
-                          (a >> np.uint64(32)) ^ c3 ^ np.uint64(k1), a & low)  # fmt: skip
+        c0, c1, c2, c3 = (
+            (b >> np.uint64(32)) ^ c1 ^ np.uint64(k0),
+            b & low,
+            (a >> np.uint64(32)) ^ c3 ^ np.uint64(k1),
+            a & low,
+        )
         k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
     return np.stack([c0, c1, c2, c3], axis=-1).astype(np.uint32)
 
@@ -124,9 +145,17 @@ def _randint_reference(key: Any, shape: Any, low: Any, high: Any, dtype: Any = "
 
 
 # ------------------------------------------------------------------ the public functions
-@composite(namespace="random", reference=_uniform_reference, smooth=False, samples=lambda rng: [
-    Sample((np.int64(7), (3, 5))), Sample((np.int64(-1), ()), {"dtype": "float64"}), Sample((np.int64(0), (0, 3))),
-    Sample((np.int64(2), (2, 3), rng.uniform(-1, 0, 3), rng.uniform(1, 2, (2, 1))), {"dtype": "float64"})])  # fmt: skip
+@composite(
+    namespace="random",
+    reference=_uniform_reference,
+    smooth=False,
+    samples=lambda rng: [
+        Sample((np.int64(7), (3, 5))),
+        Sample((np.int64(-1), ()), {"dtype": "float64"}),
+        Sample((np.int64(0), (0, 3))),
+        Sample((np.int64(2), (2, 3), rng.uniform(-1, 0, 3), rng.uniform(1, 2, (2, 1))), {"dtype": "float64"}),
+    ],
+)
 def uniform(key, shape, low=0.0, high=1.0, dtype="float32"):  # type: ignore[no-untyped-def]
     """Uniform numbers of [low, high): ``low + u * (high - low)`` with u a multiple of 2^-24 (float32) or 2^-53.
 
@@ -139,15 +168,26 @@ def uniform(key, shape, low=0.0, high=1.0, dtype="float32"):  # type: ignore[no-
         return u
     u, lo, hi = operands("uniform", (u, low, high), "float")
     if u.dtype is not dtype:
-        fail(DTypeError, "uniform", f"low and high are {u.dtype.name}, the result {dtype.name}; give "
-             f"dtype={u.dtype.name!r}", [lo, hi])  # fmt: skip
+        fail(
+            DTypeError,
+            "uniform",
+            f"low and high are {u.dtype.name}, the result {dtype.name}; give dtype={u.dtype.name!r}",
+            [lo, hi],
+        )
     _fits("uniform", [lo, hi], shape)
     return lo + u * (hi - lo)
 
 
-@composite(namespace="random", reference=_normal_reference, differentiable=False, samples=lambda rng: [
-    Sample((np.int64(7), (3, 5))), Sample((np.int64(-1), ()), {"dtype": "float64"}),
-    Sample((np.int64(0), (0, 3)))])  # fmt: skip
+@composite(
+    namespace="random",
+    reference=_normal_reference,
+    differentiable=False,
+    samples=lambda rng: [
+        Sample((np.int64(7), (3, 5))),
+        Sample((np.int64(-1), ()), {"dtype": "float64"}),
+        Sample((np.int64(0), (0, 3))),
+    ],
+)
 def normal(key, shape, dtype="float32"):  # type: ignore[no-untyped-def]
     """Standard normal numbers, by the cosine half of Box and Muller 1958: sqrt(-2 log(1 - u)) cos(2 pi u').
 
@@ -158,9 +198,16 @@ def normal(key, shape, dtype="float32"):  # type: ignore[no-untyped-def]
     return sqrt(-2 * log1p(-u[..., 0])) * cos((2 * math.pi) * u[..., 1])
 
 
-@composite(namespace="random", reference=_bernoulli_reference, differentiable=False, samples=lambda rng: [
-    Sample((np.int64(7), 0.3, (3, 5))), Sample((np.int64(3), rng.uniform(0, 1, 5), (3, 5))),
-    Sample((np.int64(0), 0.5, ()))])  # fmt: skip
+@composite(
+    namespace="random",
+    reference=_bernoulli_reference,
+    differentiable=False,
+    samples=lambda rng: [
+        Sample((np.int64(7), 0.3, (3, 5))),
+        Sample((np.int64(3), rng.uniform(0, 1, 5), (3, 5))),
+        Sample((np.int64(0), 0.5, ())),
+    ],
+)
 def bernoulli(key, p, shape):  # type: ignore[no-untyped-def]
     """True with probability ``p``, bool; ``p`` is a number or a Tensor that broadcasts to ``shape``.
 
@@ -174,10 +221,17 @@ def bernoulli(key, p, shape):  # type: ignore[no-untyped-def]
     return less(_unit(key, shape, p.dtype, BERNOULLI), p)
 
 
-@composite(namespace="random", reference=_randint_reference, differentiable=False, samples=lambda rng: [
-    Sample((np.int64(7), (3, 5), 0, 10)), Sample((np.int64(3), (3, 5), -(2**40), 2**40)),
-    Sample((np.int64(3), (3, 5), rng.integers(-9, 0, 5), rng.integers(1, 9, (3, 1)))),
-    Sample((np.int64(0), (4,), -3, -2), {"dtype": "int32"})])  # fmt: skip
+@composite(
+    namespace="random",
+    reference=_randint_reference,
+    differentiable=False,
+    samples=lambda rng: [
+        Sample((np.int64(7), (3, 5), 0, 10)),
+        Sample((np.int64(3), (3, 5), -(2**40), 2**40)),
+        Sample((np.int64(3), (3, 5), rng.integers(-9, 0, 5), rng.integers(1, 9, (3, 1)))),
+        Sample((np.int64(0), (4,), -3, -2), {"dtype": "int32"}),
+    ],
+)
 def randint(key, shape, low, high, dtype="int64"):  # type: ignore[no-untyped-def]
     """Integers of [low, high), each exactly as likely as the others: rejection, no modulo (Lemire 2019).
 

@@ -17,19 +17,7 @@ from ..ir.dims import Size, product
 from ..ir.dtypes import bool_, int32, int64
 from ..ir.graph import Node
 from .cumulative import product_of_others
-from .elementwise import (
-    abs,
-    astype,
-    equal,
-    exp,
-    log,
-    maximum,
-    not_equal,
-    pow,
-    sqrt,
-    square,
-    where,
-)
+from .elementwise import abs, astype, equal, exp, log, maximum, not_equal, pow, sqrt, square, where
 from .movement import broadcast_to, permute_dims, reshape, size_as
 from .opdef import axes_of, check_dtype, composite, custom, op
 from .registry import Reduce, Sample
@@ -49,11 +37,18 @@ def _expand(y: Tensor, x: Tensor, axes: Sequence[int]) -> Tensor:
 def reduction_samples(low: float = -2, high: float = 2, empty: bool = True) -> Any:
     def draw(rng: np.random.Generator) -> Iterable[Sample]:
         for shape, kwargs in (
-            ((3, 4), {}), ((3, 4), {"axis": 0}), ((3, 4), {"axis": -1, "keepdims": True}), ((5,), {"axis": 0}),
-            ((2, 3, 4), {"axis": (0, 2)}), ((2, 3, 4), {"axis": 1}), ((), {}), ((1, 1), {"axis": 1}),
+            ((3, 4), {}),
+            ((3, 4), {"axis": 0}),
+            ((3, 4), {"axis": -1, "keepdims": True}),
+            ((5,), {"axis": 0}),
+            ((2, 3, 4), {"axis": (0, 2)}),
+            ((2, 3, 4), {"axis": 1}),
+            ((), {}),
+            ((1, 1), {"axis": 1}),
             ((2, 3, 4), {"axis": ()}),
-            ((3, 700), {"axis": 1}), ((700, 3), {"axis": 0, "keepdims": True}),
-        ):  # fmt: skip
+            ((3, 700), {"axis": 1}),
+            ((700, 3), {"axis": 0, "keepdims": True}),
+        ):
             yield Sample((rng.uniform(low, high, shape),), kwargs)
         if empty:
             yield Sample((rng.uniform(low, high, (0, 3)),), {"axis": 0})
@@ -63,9 +58,18 @@ def reduction_samples(low: float = -2, high: float = 2, empty: bool = True) -> A
 
 
 def _reduction(
-    name: str, doc: str, vjp: Any, jvp: Any, *, accepts: str, reference: Any, samples: Any, onnx: str | None = None,
-    needs_elements: bool = False, smooth: bool = True,
-) -> Any:  # fmt: skip
+    name: str,
+    doc: str,
+    vjp: Any,
+    jvp: Any,
+    *,
+    accepts: str,
+    reference: Any,
+    samples: Any,
+    onnx: str | None = None,
+    needs_elements: bool = False,
+    smooth: bool = True,
+) -> Any:
     def infer(xs: Any, attrs: Any) -> Any:
         x, axes = xs[0], attrs["axes"]
         return ((tuple(s for i, s in enumerate(x.shape) if i not in axes), x.dtype),)
@@ -83,8 +87,20 @@ def _reduction(
         y = make(declared, (x,), {"axes": axes}) if axes else x
         return _expand(y, x, axes) if keepdims and axes else y
 
-    published = custom(name, doc, infer=infer, kernel=Reduce(name), public=public, vjp=vjp, jvp=jvp,
-                       reference=reference, samples=samples, onnx=onnx, dtypes=accepts, smooth=smooth)  # fmt: skip
+    published = custom(
+        name,
+        doc,
+        infer=infer,
+        kernel=Reduce(name),
+        public=public,
+        vjp=vjp,
+        jvp=jvp,
+        reference=reference,
+        samples=samples,
+        onnx=onnx,
+        dtypes=accepts,
+        smooth=smooth,
+    )
     declared = published.op  # type: ignore[attr-defined]
     return published
 
@@ -96,11 +112,15 @@ def _spread(node: Node, g: Tensor) -> Tensor:
 
 
 sum = _reduction(
-    "sum", "The sum over axes; of int32 and bool in int64.",
+    "sum",
+    "The sum over axes; of int32 and bool in int64.",
     lambda node, gs, wanted, d: [_spread(node, gs[0]) if wanted[0] else None],
     lambda node, ts, d: [None if ts[0] is None else make(node.op, (ts[0],), node.attrs)],
-    accepts="numeric", reference=np.sum, samples=reduction_samples(), onnx="ReduceSum",
-)  # fmt: skip
+    accepts="numeric",
+    reference=np.sum,
+    samples=reduction_samples(),
+    onnx="ReduceSum",
+)
 
 
 def _others(node: Node) -> Tensor:
@@ -125,11 +145,15 @@ def _prod_samples(rng: np.random.Generator) -> Iterable[Sample]:
 
 
 prod = _reduction(
-    "prod", "The product over axes; of int32 and bool in int64. Derivatives hold where elements are zero.",
+    "prod",
+    "The product over axes; of int32 and bool in int64. Derivatives hold where elements are zero.",
     lambda node, gs, wanted, d: [_spread(node, gs[0]) * _others(node) if wanted[0] else None],
     lambda node, ts, d: [None if ts[0] is None else sum(ts[0] * _others(node), axis=node.attrs["axes"])],
-    accepts="numeric", reference=np.prod, samples=_prod_samples, onnx="ReduceProd",
-)  # fmt: skip
+    accepts="numeric",
+    reference=np.prod,
+    samples=_prod_samples,
+    onnx="ReduceProd",
+)
 
 
 def _tied(node: Node) -> Tensor:
@@ -141,22 +165,39 @@ def _tied(node: Node) -> Tensor:
 
 def _extreme(name: str, doc: str, reference: Any, onnx: str) -> Any:
     return _reduction(
-        name, doc,
+        name,
+        doc,
         lambda node, gs, wanted, d: [_spread(node, gs[0]) * _tied(node) if wanted[0] else None],
         lambda node, ts, d: [None if ts[0] is None else sum(ts[0] * _tied(node), axis=node.attrs["axes"])],
-        accepts="numeric", reference=reference, samples=reduction_samples(empty=False), onnx=onnx,
-        needs_elements=True, smooth=False,
-    )  # fmt: skip
+        accepts="numeric",
+        reference=reference,
+        samples=reduction_samples(empty=False),
+        onnx=onnx,
+        needs_elements=True,
+        smooth=False,
+    )
 
 
-max = _extreme("max", "The largest over axes; NaN wins. Ties share the gradient equally.", np.max,
-               "ReduceMax")
-min = _extreme("min", "The smallest over axes; NaN wins. Ties share the gradient equally.", np.min,
-               "ReduceMin")
-all = _reduction("all", "Whether all elements over axes are true (nonzero).", None, None, accepts="bool",
-                 reference=np.all, samples=reduction_samples())
-any = _reduction("any", "Whether any element over axes is true (nonzero).", None, None, accepts="bool",
-                 reference=np.any, samples=reduction_samples())
+max = _extreme("max", "The largest over axes; NaN wins. Ties share the gradient equally.", np.max, "ReduceMax")
+min = _extreme("min", "The smallest over axes; NaN wins. Ties share the gradient equally.", np.min, "ReduceMin")
+all = _reduction(
+    "all",
+    "Whether all elements over axes are true (nonzero).",
+    None,
+    None,
+    accepts="bool",
+    reference=np.all,
+    samples=reduction_samples(),
+)
+any = _reduction(
+    "any",
+    "Whether any element over axes is true (nonzero).",
+    None,
+    None,
+    accepts="bool",
+    reference=np.any,
+    samples=reduction_samples(),
+)
 
 
 # ------------------------------------------------------------------ made of the others
@@ -267,5 +308,3 @@ def softmax_parts(x: Tensor, axis: Any, name: str) -> tuple[Tensor, Tensor]:
     axes = axes_of(name, axis, x.ndim, [x])
     e = exp(x - _shift(x, axes))
     return e, sum(e, axis=axes, keepdims=True)
-
-

@@ -143,8 +143,9 @@ class Tensor(Value):
         if not self.shape:
             raise ShapeError(f"a 0-d Tensor has no length ({describe(self)})", source=where_am_i())
         if isinstance(self.shape[0], Dim):
-            raise ShapeError(f"the length {self.shape[0]} is known only at the call ({describe(self)})",
-                             source=where_am_i())  # fmt: skip
+            raise ShapeError(
+                f"the length {self.shape[0]} is known only at the call ({describe(self)})", source=where_am_i()
+            )
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -189,8 +190,11 @@ class Tensor(Value):
     def _storage(self) -> Storage:
         storage = self.node.attrs.get("storage")
         if storage is None:
-            why = ("was read from text, which holds no values" if "storage" in self.node.attrs else
-                   "is no parameter or state and has no value")  # fmt: skip
+            why = (
+                "was read from text, which holds no values"
+                if "storage" in self.node.attrs
+                else "is no parameter or state and has no value"
+            )
             raise GraphError(f"{describe(self)} {why}", source=where_am_i())
         return storage
 
@@ -213,8 +217,11 @@ class Tensor(Value):
         name = _UFUNC_NAMES.get(ufunc.__name__, ufunc.__name__)
         op = REGISTRY.get(name)
         if op is None or method != "__call__" or kwargs:
-            what = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else "") + (
-                f" with {', '.join(kwargs)}" if kwargs else "")  # fmt: skip
+            what = (
+                f"np.{ufunc.__name__}"
+                + (f".{method}" if method != "__call__" else "")
+                + (f" with {', '.join(kwargs)}" if kwargs else "")
+            )
             raise GraphError(f"{what} has no graphdiff operation; see the gd functions", source=where_am_i())
         return op.public(*inputs)
 
@@ -253,11 +260,26 @@ class Tensor(Value):
 
 
 _UFUNC_NAMES = {
-    "absolute": "abs", "fabs": "abs", "true_divide": "divide", "power": "pow", "float_power": "pow", "mod": "remainder",
-    "fmax": "maximum", "fmin": "minimum", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2",
-    "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "rint": "round", "invert": "bitwise_invert",
-    "left_shift": "bitwise_left_shift", "right_shift": "bitwise_right_shift",
-}  # fmt: skip
+    "absolute": "abs",
+    "fabs": "abs",
+    "true_divide": "divide",
+    "power": "pow",
+    "float_power": "pow",
+    "mod": "remainder",
+    "fmax": "maximum",
+    "fmin": "minimum",
+    "arcsin": "asin",
+    "arccos": "acos",
+    "arctan": "atan",
+    "arctan2": "atan2",
+    "arcsinh": "asinh",
+    "arccosh": "acosh",
+    "arctanh": "atanh",
+    "rint": "round",
+    "invert": "bitwise_invert",
+    "left_shift": "bitwise_left_shift",
+    "right_shift": "bitwise_right_shift",
+}
 
 
 def is_tensorable(x: Any) -> bool:
@@ -367,8 +389,13 @@ def as_tensor(x: Any, op: str = "as_tensor", beside: np.dtype | None = None) -> 
     dtype = weak_dtype(example, beside) if beside is not None else None
     if beside is not None and dtype is None:
         kind = {bool: "a bool", int: "an integer", float: "a floating"}[type(example)]
-        fail(DTypeError, op, f"{kind} number beside {beside.name}; write .astype('float32') on the {beside.name} "
-             f"operand, or a number of its kind", [x])  # fmt: skip
+        fail(
+            DTypeError,
+            op,
+            f"{kind} number beside {beside.name}; write .astype('float32') on the {beside.name} "
+            f"operand, or a number of its kind",
+            [x],
+        )
     if dtype is None:
         dtype = {bool: bool_, int: int64, float: float32}[type(example)]
     try:
@@ -400,8 +427,12 @@ class Storage:
             fail(ShapeError, "value", f"{tensor.name} has shape {self.array.shape}, got {array.shape}", [tensor])
         strong = isinstance(value, (np.ndarray, np.generic))
         if array.dtype != self.array.dtype and (strong or array.dtype.kind not in "bif"):
-            fail(DTypeError, "value", f"{tensor.name} is {self.array.dtype}, got {array.dtype}; write "
-                 f".astype({self.array.dtype.name!r})", [tensor])  # fmt: skip
+            fail(
+                DTypeError,
+                "value",
+                f"{tensor.name} is {self.array.dtype}, got {array.dtype}; write .astype({self.array.dtype.name!r})",
+                [tensor],
+            )
         self.array[...] = array
 
 
@@ -416,10 +447,16 @@ def _index(x: Tensor, key: Any) -> Tensor:
             fail(DTypeError, "getitem", "a boolean mask gives a shape known only at run time; use gd.where", [x, index])
         return REGISTRY["take"].public(x, index, axis=0)
     keys = key if isinstance(key, tuple) else (key,)
-    if any(k is not None and k is not Ellipsis and not isinstance(k, slice) and not _is_int(k) and
-           not isinstance(k, Dim) for k in keys):  # fmt: skip
-        fail(ShapeError, "getitem", "an index is an int, a slice, None, ... or one integer Tensor; for more use "
-             "gd.take or gd.gather_nd", [x])  # fmt: skip
+    if any(
+        k is not None and k is not Ellipsis and not isinstance(k, slice) and not _is_int(k) and not isinstance(k, Dim)
+        for k in keys
+    ):
+        fail(
+            ShapeError,
+            "getitem",
+            "an index is an int, a slice, None, ... or one integer Tensor; for more use gd.take or gd.gather_nd",
+            [x],
+        )
     if sum(k is Ellipsis for k in keys) > 1:
         fail(ShapeError, "getitem", "more than one ellipsis", [x])
     used = sum(k is not None and k is not Ellipsis for k in keys)

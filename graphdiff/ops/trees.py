@@ -39,7 +39,10 @@ class Tree:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Tree) and (self.kind, self.keys, self.children) == (
-            other.kind, other.keys, other.children)  # fmt: skip
+            other.kind,
+            other.keys,
+            other.children,
+        )
 
     __hash__ = None  # type: ignore[assignment]
 

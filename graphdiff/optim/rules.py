@@ -24,12 +24,14 @@ class Optimizer:
 
     def __init__(self, lr: Any, **settings: float):
         if not isinstance(lr, Tensor) and not (np.isscalar(lr) and np.isfinite(lr) and lr >= 0):  # type: ignore[operator]
-            raise GraphError(f"{type(self).__name__}: lr must be a non-negative number or a Tensor, got {lr!r}",
-                             source=where_am_i())  # fmt: skip
+            raise GraphError(
+                f"{type(self).__name__}: lr must be a non-negative number or a Tensor, got {lr!r}", source=where_am_i()
+            )
         for key, value in settings.items():
             if not value >= 0:
-                raise GraphError(f"{type(self).__name__}: {key} must not be negative, got {value!r}",
-                                 source=where_am_i())  # fmt: skip
+                raise GraphError(
+                    f"{type(self).__name__}: {key} must not be negative, got {value!r}", source=where_am_i()
+                )
         self.lr: Any = lr
         self.states: list[Tensor] = []
 
@@ -106,8 +108,9 @@ class Adam(Optimizer):
 
     decoupled = False
 
-    def __init__(self, lr: Any = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
-                 weight_decay: float = 0):  # fmt: skip
+    def __init__(
+        self, lr: Any = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0
+    ):
         super().__init__(lr, eps=eps, weight_decay=weight_decay)
         for b in betas:
             if not 0 <= b < 1:
@@ -141,16 +144,24 @@ class AdamW(Adam):
 
     decoupled = True
 
-    def __init__(self, lr: Any = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
-                 weight_decay: float = 0.01):  # fmt: skip
+    def __init__(
+        self, lr: Any = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.01
+    ):
         super().__init__(lr, betas, eps, weight_decay)
 
 
 class RMSprop(Optimizer):
     """g over the root of its running mean square (Tieleman and Hinton 2012)."""
 
-    def __init__(self, lr: Any = 0.01, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0,
-                 momentum: float = 0, centered: bool = False):  # fmt: skip
+    def __init__(
+        self,
+        lr: Any = 0.01,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum: float = 0,
+        centered: bool = False,
+    ):
         super().__init__(lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum)
         self.alpha, self.eps, self.weight_decay = alpha, eps, weight_decay
         self.momentum, self.centered = momentum, centered
@@ -175,8 +186,14 @@ class RMSprop(Optimizer):
 class Adagrad(Optimizer):
     """g over the root of the sum of its squares (Duchi et al. 2011)."""
 
-    def __init__(self, lr: Any = 0.01, lr_decay: float = 0, weight_decay: float = 0,
-                 initial_accumulator_value: float = 0, eps: float = 1e-10):  # fmt: skip
+    def __init__(
+        self,
+        lr: Any = 0.01,
+        lr_decay: float = 0,
+        weight_decay: float = 0,
+        initial_accumulator_value: float = 0,
+        eps: float = 1e-10,
+    ):
         super().__init__(lr, lr_decay=lr_decay, weight_decay=weight_decay, eps=eps)
         self.lr_decay, self.weight_decay, self.start, self.eps = lr_decay, weight_decay, initial_accumulator_value, eps
 

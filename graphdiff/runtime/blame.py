@@ -69,8 +69,14 @@ def blame(graph: Graph, i: Instruction, feeds: Sequence[np.ndarray], sizes: Mapp
     """What is to blame in instruction ``i`` of ``graph`` at ``feeds``; None where computing it again finds nothing."""
     values = [v for n in i.nodes for v in (*n.inputs, *n.outputs)]
     arrays = _computed(graph, [v for v in dict.fromkeys(values) if not is_inline(v.node)], feeds)
-    bad = next((n for n in i.nodes if any(y.dtype in FLOATS and not np.isfinite(arrays[y]).all()
-                                          for y in n.outputs if y in arrays)), None)  # fmt: skip
+    bad = next(
+        (
+            n
+            for n in i.nodes
+            if any(y.dtype in FLOATS and not np.isfinite(arrays[y]).all() for y in n.outputs if y in arrays)
+        ),
+        None,
+    )
     if bad is None:
         return None
     names = Names((*graph.inputs, *graph.parameters))
@@ -148,8 +154,9 @@ def _at(attribute: Any, sizes: Mapping[str, int]) -> Any:
     return evaluate(attribute, sizes) if isinstance(attribute, Dim) else attribute
 
 
-def _growth(graph: Graph, node: Node, arrays: Mapping[Value, np.ndarray], feeds: Sequence[np.ndarray],
-            names: Names) -> str:  # fmt: skip
+def _growth(
+    graph: Graph, node: Node, arrays: Mapping[Value, np.ndarray], feeds: Sequence[np.ndarray], names: Names
+) -> str:
     """Where the largest operand's magnitude began to grow, followed back through the largest operands; those that are
     computed come before leaves, which are what they are."""
     before = [n for n in topological(node.inputs, stop=graph.inputs) if n is not node][-FURTHEST:]
@@ -177,5 +184,7 @@ def _growth(graph: Graph, node: Node, arrays: Mapping[Value, np.ndarray], feeds:
         return ""
     start = grown[-1]
     at = f" ({start.node.source})" if start.node.source else ""
-    return (f"; what it reads grew over {len(grown) - 1} nodes, from {largest[start]:.6g} in {names.of(start)}{at} "
-            f"to {largest[grown[0]]:.6g} in {names.of(grown[0])}")  # fmt: skip
+    return (
+        f"; what it reads grew over {len(grown) - 1} nodes, from {largest[start]:.6g} in {names.of(start)}{at} "
+        f"to {largest[grown[0]]:.6g} in {names.of(grown[0])}"
+    )

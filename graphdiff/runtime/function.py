@@ -79,14 +79,24 @@ def compile(
         loss_value = step(x_batch, t_batch)
     """
     with collector_paused():
-        return _compile(inputs, outputs, updates, parameters, checkpoint, memory_limit, threads, debug, name, costs,
-                        plan_seconds)  # fmt: skip
+        return _compile(
+            inputs, outputs, updates, parameters, checkpoint, memory_limit, threads, debug, name, costs, plan_seconds
+        )
 
 
 def _compile(
-    inputs: Any, outputs: Any, updates: Any, parameters: Any, checkpoint: Any, memory_limit: Any, threads: Any,
-    debug: Any, name: str | None, costs: Any, plan_seconds: Any,
-) -> Function:  # fmt: skip
+    inputs: Any,
+    outputs: Any,
+    updates: Any,
+    parameters: Any,
+    checkpoint: Any,
+    memory_limit: Any,
+    threads: Any,
+    debug: Any,
+    name: str | None,
+    costs: Any,
+    plan_seconds: Any,
+) -> Function:
     if isinstance(inputs, Graph):
         if outputs is not None or updates is not None:
             raise GraphError("compile: a Graph has its own outputs and updates", source=_here())
@@ -119,8 +129,9 @@ def _compile(
     kept = [mapping.get(v, v) for v in checkpoint] if isinstance(checkpoint, (list, tuple)) else checkpoint
     del mapping  # as large as the graph
     full = _with_checks(final, check_values)
-    program = Program(full, check_values, kept, debug == "nan", limit, threads, _costs_of(costs, threads),
-                      float(plan_seconds))  # fmt: skip
+    program = Program(
+        full, check_values, kept, debug == "nan", limit, threads, _costs_of(costs, threads), float(plan_seconds)
+    )
     messages = {v.node: w for v, w in zip(check_values, checks)}
     return Function(program, final, structure, tuple(monitors), messages)
 
@@ -128,8 +139,9 @@ def _compile(
 def _limit_of(memory_limit: Any) -> int | None:
     limit = None if memory_limit is None else parse_bytes(memory_limit)
     if memory_limit is not None and limit is None:
-        raise CompileError(f'compile: memory_limit is a number of bytes or text such as "64MB", got {memory_limit!r}',
-                           source=_here())  # fmt: skip
+        raise CompileError(
+            f'compile: memory_limit is a number of bytes or text such as "64MB", got {memory_limit!r}', source=_here()
+        )
     return limit
 
 
@@ -138,8 +150,9 @@ def _costs_of(costs: Any, threads: int | None) -> Costs:
     if costs == "nominal":
         return Costs(lambda: NOMINAL)
     if costs is not None and not isinstance(costs, Profile):
-        raise CompileError(f'compile: costs is None, "nominal" or what f.profile(…) gives, got {costs!r}',
-                           source=_here())  # fmt: skip
+        raise CompileError(
+            f'compile: costs is None, "nominal" or what f.profile(…) gives, got {costs!r}', source=_here()
+        )
     return Costs(partial(machine, threads or _core.threads()), costs.factors() if costs is not None else None)
 
 
@@ -192,10 +205,16 @@ def _spread(structure: Any, given: Any, found: dict[int, Any]) -> bool:
         found[structure if isinstance(structure, int) else structure.place] = given
         return not isinstance(given, (dict, list, tuple))
     if isinstance(structure, dict):
-        return (isinstance(given, dict) and structure.keys() == given.keys() and
-                all(_spread(v, given[k], found) for k, v in structure.items()))  # fmt: skip
-    return (isinstance(given, (list, tuple)) and len(structure) == len(given) and
-            all(_spread(v, g, found) for v, g in zip(structure, given)))  # fmt: skip
+        return (
+            isinstance(given, dict)
+            and structure.keys() == given.keys()
+            and all(_spread(v, given[k], found) for k, v in structure.items())
+        )
+    return (
+        isinstance(given, (list, tuple))
+        and len(structure) == len(given)
+        and all(_spread(v, g, found) for v, g in zip(structure, given))
+    )
 
 
 def _graph_of(inputs: Any, outputs: Any, updates: Any, name: str) -> tuple[Graph, Any]:
@@ -214,11 +233,18 @@ def _graph_of(inputs: Any, outputs: Any, updates: Any, name: str) -> tuple[Graph
             raise GraphError(f"compile: only parameters and states are updated, got {what}", source=_here())
         value = as_tensor(value, "update", target.dtype)
         if value.dtype is not target.dtype:
-            raise DTypeError(f"update of {target.name}: it is {target.dtype.name}, the new value {value.dtype.name}; "
-                             f"write .astype({target.dtype.name!r})", describe(value), _here())  # fmt: skip
+            raise DTypeError(
+                f"update of {target.name}: it is {target.dtype.name}, the new value {value.dtype.name}; "
+                f"write .astype({target.dtype.name!r})",
+                describe(value),
+                _here(),
+            )
         if value.shape != target.shape:
-            raise ShapeError(f"update of {target.name}: it has shape {target.shape}, the new value {value.shape}",
-                             describe(value), _here())  # fmt: skip
+            raise ShapeError(
+                f"update of {target.name}: it has shape {target.shape}, the new value {value.shape}",
+                describe(value),
+                _here(),
+            )
         pairs.append((target, value))
     values: list[Tensor] = []
     structure = _leaves_of([] if outputs is None else outputs, values)
@@ -230,8 +256,10 @@ def _with_values(graph: Graph, values: Mapping[str, Any]) -> Graph:
     function compiled before from the same graph changes."""
     names = {p.name for p in graph.parameters}
     for extra in set(values) - names:
-        raise GraphError(f"compile: the graph has no parameter {extra!r}; it has {', '.join(sorted(names)) or 'none'}",
-                         source=_here())  # fmt: skip
+        raise GraphError(
+            f"compile: the graph has no parameter {extra!r}; it has {', '.join(sorted(names)) or 'none'}",
+            source=_here(),
+        )
     given: dict[Any, Any] = {}
     for p in graph.parameters:
         if p.name in values:
@@ -244,8 +272,9 @@ def _with_values(graph: Graph, values: Mapping[str, Any]) -> Graph:
     values_now: list[Any] = [*graph.outputs, *(v for _, v in graph.updates)]
     made = rebuild(values_now, given)
     updates = [(given.get(p, p), v) for (p, _), v in zip(graph.updates, made[len(graph.outputs) :])]
-    return Graph(graph.name, graph.inputs, made[: len(graph.outputs)], updates,
-                 [given.get(p, p) for p in graph.parameters])  # fmt: skip
+    return Graph(
+        graph.name, graph.inputs, made[: len(graph.outputs)], updates, [given.get(p, p) for p in graph.parameters]
+    )
 
 
 def _check_checkpoint(checkpoint: Any) -> None:
@@ -253,8 +282,9 @@ def _check_checkpoint(checkpoint: Any) -> None:
         return
     if isinstance(checkpoint, (list, tuple)) and all(isinstance(v, Tensor) for v in checkpoint):
         return
-    raise CompileError(f'compile: checkpoint is None, "sqrt", gd.Every(k) or a list of Tensors, got {checkpoint!r}',
-                       source=_here())  # fmt: skip
+    raise CompileError(
+        f'compile: checkpoint is None, "sqrt", gd.Every(k) or a list of Tensors, got {checkpoint!r}', source=_here()
+    )
 
 
 def _watchers(graph: Graph) -> list[Watcher]:
@@ -276,8 +306,9 @@ class Function(_core.Runner):
     at once raises CompileError: give each thread a :meth:`fork`.
     """
 
-    def __init__(self, program: Program, graph: Graph, structure: Any, monitors: Sequence[str],
-                 messages: Mapping[Node, Watcher]):  # fmt: skip
+    def __init__(
+        self, program: Program, graph: Graph, structure: Any, monitors: Sequence[str], messages: Mapping[Node, Watcher]
+    ):
         self._program = program
         self._messages = messages
         self._structure = structure
@@ -300,10 +331,13 @@ class Function(_core.Runner):
             elif isinstance(structure, tuple) and list(structure) == flat:
                 form = "tuple"
         self._configure(
-            [v.dtype for v in graph.inputs], [v.dtype for v in graph.outputs],
-            [p.node.attrs["storage"].array for p in graph.parameters], form, program.debug,
+            [v.dtype for v in graph.inputs],
+            [v.dtype for v in graph.outputs],
+            [p.node.attrs["storage"].array for p in graph.parameters],
+            form,
+            program.debug,
             tuple(v.name for v in graph.inputs),
-        )  # fmt: skip
+        )
         if not program.names:
             self._use({})
 
@@ -322,8 +356,9 @@ class Function(_core.Runner):
                 raise CompileError(f"an arena of {layout.plan.arena_bytes:,} bytes cannot be had ({e})") from None
         self._contexts.move_to_end(key)
         self._plan, self._layout = layout.plan, layout
-        self._set_plan(context, [self._shape(v, env) for v in self.graph.inputs],
-                       [self._shape(v, env) for v in self.graph.outputs])  # fmt: skip
+        self._set_plan(
+            context, [self._shape(v, env) for v in self.graph.inputs], [self._shape(v, env) for v in self.graph.outputs]
+        )
 
     @staticmethod
     def _shape(v: Value, env: Mapping[str, int]) -> tuple[int, ...]:
@@ -334,8 +369,9 @@ class Function(_core.Runner):
         """The plan in use. Where a dimension is named: that of the last call; before one, see :meth:`plan_for`."""
         if self._plan is None:
             names = ", ".join(f"{n}=…" for n in self._program.names)
-            raise CompileError(f"{self.name}: the plan depends on named sizes; write f.plan_for({names})",
-                               source=_here())  # fmt: skip
+            raise CompileError(
+                f"{self.name}: the plan depends on named sizes; write f.plan_for({names})", source=_here()
+            )
         return self._plan
 
     def plan_for(self, **sizes: int) -> Plan:
@@ -343,12 +379,14 @@ class Function(_core.Runner):
         names = self._program.names
         for n in names:
             if n not in sizes:
-                raise FeedError(f"plan_for: the size {n} is missing (named dimensions: {', '.join(names)})",
-                                source=_here())  # fmt: skip
+                raise FeedError(
+                    f"plan_for: the size {n} is missing (named dimensions: {', '.join(names)})", source=_here()
+                )
         for n, size in sizes.items():
             if n not in names:
-                raise FeedError(f"plan_for: no dimension is called {n!r} (there are: {', '.join(names) or 'none'})",
-                                source=_here())  # fmt: skip
+                raise FeedError(
+                    f"plan_for: no dimension is called {n!r} (there are: {', '.join(names) or 'none'})", source=_here()
+                )
             if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 0:
                 raise FeedError(f"plan_for: {n} must be a non-negative integer, got {size!r}", source=_here())
         return self._program.layout({n: int(sizes[n]) for n in names}).plan
@@ -422,8 +460,9 @@ class Function(_core.Runner):
 
     def _fail(self, status: str, instruction: int, tag: int, a: int, b: int, context: Any) -> None:
         if status == "ERR_BUSY":
-            raise CompileError(f"{self.name} is running on another thread; give each thread its own f.fork()",
-                               source=_here())  # fmt: skip
+            raise CompileError(
+                f"{self.name} is running on another thread; give each thread its own f.fork()", source=_here()
+            )
         i = self._layout.order[tag] if 0 <= tag < len(self._layout.order) else None
         node = i.nodes[-1] if i is not None and i.nodes else None
         operation = call_text(node.op.name, node.inputs, {}) if node is not None else None
@@ -491,12 +530,15 @@ class Function(_core.Runner):
             if not _spread(self._structure, out, found):  # the results' own structure, or simply one after the other
                 given = [out] if isinstance(out, np.ndarray) else out
                 if not isinstance(given, (list, tuple)) or len(given) != len(outputs):
-                    raise self._feed_error(f"bind: out has not the structure of the results; give a list of "
-                                           f"{len(outputs)} arrays")  # fmt: skip
+                    raise self._feed_error(
+                        f"bind: out has not the structure of the results; give a list of {len(outputs)} arrays"
+                    )
                 found = dict(enumerate(given))
             given = [found[n] for n in range(len(outputs))]
-            results = [self._buffer(f"out[{n}]", a, v.dtype, self._shape(v, env), True)
-                       for n, (a, v) in enumerate(zip(given, outputs))]  # fmt: skip
+            results = [
+                self._buffer(f"out[{n}]", a, v.dtype, self._shape(v, env), True)
+                for n, (a, v) in enumerate(zip(given, outputs))
+            ]
             self._check_apart(arrays, results)
         hidden = [np.empty(self._shape(v, env), v.dtype) for v in self.graph.outputs[self._n_results :]]
         self.monitors.update(zip(self._monitor_names, hidden))
@@ -553,8 +595,20 @@ class Function(_core.Runner):
         rows, costs = [], self._program.costs
         for row, i, t in zip(self.plan.instructions, self._layout.order, ns):
             ceiling = costs.ceiling(i, env)
-            rows.append(ProfileRow(row.index, row.phase, row.name, row.source, float(t), row.flops, bytes_of(i, env),
-                                   1e9 * costs.seconds(i, env), 1e9 * ceiling.seconds, ceiling.by))  # fmt: skip
+            rows.append(
+                ProfileRow(
+                    row.index,
+                    row.phase,
+                    row.name,
+                    row.source,
+                    float(t),
+                    row.flops,
+                    bytes_of(i, env),
+                    1e9 * costs.seconds(i, env),
+                    1e9 * ceiling.seconds,
+                    ceiling.by,
+                )
+            )
         return Profile(self.name, rows, max(1, calls), costs.factors)
 
     def __repr__(self) -> str:
@@ -577,8 +631,9 @@ class Bound(_core.Bound):
 
     out: list[np.ndarray]
 
-    def __new__(cls, f: Function, layout: Any, feeds: list[np.ndarray], results: list[np.ndarray],
-                hidden: list[np.ndarray]) -> Bound:  # fmt: skip
+    def __new__(
+        cls, f: Function, layout: Any, feeds: list[np.ndarray], results: list[np.ndarray], hidden: list[np.ndarray]
+    ) -> Bound:
         storages = [p.node.attrs["storage"].array for p in f.parameters]
         fork = f.fork()
         fork._layout, fork._plan = layout, layout.plan

@@ -23,9 +23,12 @@ from . import _core
 HEADER_WORDS, VALUE_WORDS = 16, 6
 PLACE_SECONDS = 0.05  # a nominal budget: the search counts steps, not time
 _KIND = {
-    ARENA: _core.VALUE_ARENA, INPUT: _core.VALUE_INPUT, OUTPUT: _core.VALUE_OUTPUT, PARAM: _core.VALUE_PARAM,
+    ARENA: _core.VALUE_ARENA,
+    INPUT: _core.VALUE_INPUT,
+    OUTPUT: _core.VALUE_OUTPUT,
+    PARAM: _core.VALUE_PARAM,
     CONST: _core.VALUE_CONST,
-}  # fmt: skip
+}
 _NAMES = {
     **{f"microop:{k}": v for k, v in _core.microops().items()},
     **{f"reduction:{k}": v for k, v in _core.reductions().items()},
@@ -76,10 +79,21 @@ class Template:
                 words[start + 1] = len(words) - start
                 self.tags.append(position)
         inputs, outputs, parameters = slots
-        words[:10] = array("q", (
-            _core.MAGIC, _core.FORMAT, len(words), len(self.buffers), len(self.tags), len(inputs), len(outputs),
-            len(parameters), 0, len(self.constants),
-        ))  # fmt: skip
+        words[:10] = array(
+            "q",
+            (
+                _core.MAGIC,
+                _core.FORMAT,
+                len(words),
+                len(self.buffers),
+                len(self.tags),
+                len(inputs),
+                len(outputs),
+                len(parameters),
+                0,
+                len(self.constants),
+            ),
+        )
         self.words = np.frombuffer(words, np.int64)
         self._open_words = [(dim, np.array(at, np.int64)) for dim, at in self._open.items()]
 
@@ -144,9 +158,7 @@ class Nested:
         return self.template.fill(env, *place(self.lifetimes, env)[:2])
 
 
-def place(
-    lifetimes: Lifetimes, env: Mapping[str, int], seconds: float = PLACE_SECONDS
-) -> tuple[np.ndarray, int, int]:
+def place(lifetimes: Lifetimes, env: Mapping[str, int], seconds: float = PLACE_SECONDS) -> tuple[np.ndarray, int, int]:
     """Offsets of each unit, the arena's bytes, and the lower bound."""
     return arena.place(lifetimes.first, [n + 1 for n in lifetimes.last], lifetimes.sizes(env), seconds, align=ALIGN)
 

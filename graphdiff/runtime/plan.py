@@ -79,10 +79,20 @@ class Plan:
     """
 
     def __init__(
-        self, name: str, order: Sequence[Instruction], lifetimes: Lifetimes, env: Mapping[str, int],
-        offsets: Sequence[int] | np.ndarray, arena_bytes: int, bound: int, scratch_bytes: int,
-        costs: Costs, limit: int | None = None, policy: str = "", everything: Callable[[], Plan] | None = None,
-    ):  # fmt: skip
+        self,
+        name: str,
+        order: Sequence[Instruction],
+        lifetimes: Lifetimes,
+        env: Mapping[str, int],
+        offsets: Sequence[int] | np.ndarray,
+        arena_bytes: int,
+        bound: int,
+        scratch_bytes: int,
+        costs: Costs,
+        limit: int | None = None,
+        policy: str = "",
+        everything: Callable[[], Plan] | None = None,
+    ):
         self.name = name
         self.memory_limit = limit
         self._policy = policy
@@ -137,8 +147,17 @@ class Plan:
         for u, b in enumerate(self._lifetimes.members):
             first = self._lifetimes.first[u]
             i = self._order[first]
-            out.append(Block(b.label, first, self._lifetimes.last[u], int(self._offsets[u]), int(sizes[u]),
-                             "recompute" if i.recompute else i.phase, b.node.serial if b.node else -1))  # fmt: skip
+            out.append(
+                Block(
+                    b.label,
+                    first,
+                    self._lifetimes.last[u],
+                    int(self._offsets[u]),
+                    int(sizes[u]),
+                    "recompute" if i.recompute else i.phase,
+                    b.node.serial if b.node else -1,
+                )
+            )
         return tuple(out)
 
     def timeline(self) -> np.ndarray:
@@ -224,8 +243,10 @@ class Plan:
         if repeated:
             again = self.recompute_seconds
             more = 100 * again / (seconds - again) if seconds > again else 0.0
-            text += (f"; {repeated} instruction{'s' * (repeated > 1)} repeated for {self.recompute_flops:,} flops, "
-                     f"predicted {again * 1e3:.3g} ms (+{more:.1f} %)")  # fmt: skip
+            text += (
+                f"; {repeated} instruction{'s' * (repeated > 1)} repeated for {self.recompute_flops:,} flops, "
+                f"predicted {again * 1e3:.3g} ms (+{more:.1f} %)"
+            )
         if self.memory_limit is not None:
             policy = f" ({self._policy})" if self._policy else ""
             text += f"; within the limit of {self.memory_limit:,} bytes{policy}"

@@ -48,8 +48,9 @@ class Profile:
 
     Handed to ``gd.compile(…, costs=profile)``, it makes predictions of the same graph those of what was measured."""
 
-    def __init__(self, name: str, rows: Sequence[ProfileRow], calls: int,
-                 factors: Mapping[tuple[str, str], float] | None = None):  # fmt: skip
+    def __init__(
+        self, name: str, rows: Sequence[ProfileRow], calls: int, factors: Mapping[tuple[str, str], float] | None = None
+    ):
         self.name, self.rows, self.calls = name, tuple(rows), calls
         self._factors = dict(factors or {})  # that the predictions were made with
 
@@ -70,30 +71,55 @@ class Profile:
             key = r.name, r.source
             measured[key] = measured.get(key, 0.0) + r.ns
             predicted[key] = predicted.get(key, 0.0) + r.predicted_ns
-        return {k: measured[k] / predicted[k] * self._factors.get(k, 1.0)
-                for k in measured if measured[k] > 0 and predicted[k] > 0}  # fmt: skip
+        return {
+            k: measured[k] / predicted[k] * self._factors.get(k, 1.0)
+            for k in measured
+            if measured[k] > 0 and predicted[k] > 0
+        }
 
     def __str__(self) -> str:
         total = self.total_ns or 1.0
-        lines = [f"{self.name}: {total / 1000:.1f} us a call in {len(self.rows)} instructions (mean of {self.calls}), "
-                 f"predicted {self.predicted_ns / 1000:.1f} us; of the ceiling that flops or bytes set: "
-                 f"{100 * sum(r.ceiling_ns for r in self.rows) / total:.0f} %",
-                 f"{'#':>5}  {'phase':<9}  {'us':>10}  {'predicted':>10}  {'%':>5}  {'Gflop/s':>8}  {'GB/s':>7}  "
-                 f"{'of ceiling':>11}  operation"]  # fmt: skip
+        lines = [
+            f"{self.name}: {total / 1000:.1f} us a call in {len(self.rows)} instructions (mean of {self.calls}), "
+            f"predicted {self.predicted_ns / 1000:.1f} us; of the ceiling that flops or bytes set: "
+            f"{100 * sum(r.ceiling_ns for r in self.rows) / total:.0f} %",
+            f"{'#':>5}  {'phase':<9}  {'us':>10}  {'predicted':>10}  {'%':>5}  {'Gflop/s':>8}  {'GB/s':>7}  "
+            f"{'of ceiling':>11}  operation",
+        ]
         for r in sorted(self.rows, key=lambda r: -r.ns):
             at = f"  # {r.source}" if r.source else ""
-            lines.append(f"{r.index:>5}  {r.phase:<9}  {r.ns / 1000:>10.2f}  {r.predicted_ns / 1000:>10.2f}  "
-                         f"{100 * r.ns / total:>5.1f}  {r.gflops:>8.2f}  {r.gbytes:>7.2f}  "
-                         f"{100 * r.of_ceiling:>4.0f} % {r.bound}  {r.name}{at}")  # fmt: skip
+            lines.append(
+                f"{r.index:>5}  {r.phase:<9}  {r.ns / 1000:>10.2f}  {r.predicted_ns / 1000:>10.2f}  "
+                f"{100 * r.ns / total:>5.1f}  {r.gflops:>8.2f}  {r.gbytes:>7.2f}  "
+                f"{100 * r.of_ceiling:>4.0f} % {r.bound}  {r.name}{at}"
+            )
         return "\n".join(lines)
 
     def write_trace(self, path: str | Path) -> None:
         """Writes a trace that chrome://tracing and Perfetto open."""
         events, at = [], 0.0
         for r in self.rows:
-            args = {"source": r.source, "flops": r.flops, "bytes": r.bytes, "Gflop/s": r.gflops, "GB/s": r.gbytes,
-                    "of ceiling": r.of_ceiling, "bound": r.bound, "predicted us": r.predicted_ns / 1000}  # fmt: skip
-            events.append({"name": r.name, "cat": r.phase, "ph": "X", "pid": 0, "tid": 0, "ts": at / 1000,
-                           "dur": r.ns / 1000, "args": args})  # fmt: skip
+            args = {
+                "source": r.source,
+                "flops": r.flops,
+                "bytes": r.bytes,
+                "Gflop/s": r.gflops,
+                "GB/s": r.gbytes,
+                "of ceiling": r.of_ceiling,
+                "bound": r.bound,
+                "predicted us": r.predicted_ns / 1000,
+            }
+            events.append(
+                {
+                    "name": r.name,
+                    "cat": r.phase,
+                    "ph": "X",
+                    "pid": 0,
+                    "tid": 0,
+                    "ts": at / 1000,
+                    "dur": r.ns / 1000,
+                    "args": args,
+                }
+            )
             at += r.ns
         Path(path).write_text(json.dumps({"traceEvents": events}))

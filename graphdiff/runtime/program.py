@@ -79,9 +79,17 @@ class Program:
     """A compiled graph. ``layout(env)`` gives plan and core program at the sizes ``env``; ``costs`` predicts time
     (by nominal rates unless given)."""
 
-    def __init__(self, graph: Graph, checks: Sequence[Value], checkpoint: Any, debug: bool, limit: int | None = None,
-                 threads: int | None = None, costs: Costs | None = None,
-                 plan_seconds: float = PLAN_SECONDS):  # fmt: skip
+    def __init__(
+        self,
+        graph: Graph,
+        checks: Sequence[Value],
+        checkpoint: Any,
+        debug: bool,
+        limit: int | None = None,
+        threads: int | None = None,
+        costs: Costs | None = None,
+        plan_seconds: float = PLAN_SECONDS,
+    ):
         self.graph = graph
         self.plan_seconds = plan_seconds
         self.costs = costs or Costs(lambda: NOMINAL)
@@ -162,9 +170,11 @@ class Program:
                     if isinstance(s, Dim):
                         for name in names_of(s):
                             if name not in found:
-                                raise CompileError(f"the size {name!r} is not that of any input",
-                                                   call_text(node.op.name, node.inputs, {}),
-                                                   str(node.source) if node.source else None)  # fmt: skip
+                                raise CompileError(
+                                    f"the size {name!r} is not that of any input",
+                                    call_text(node.op.name, node.inputs, {}),
+                                    str(node.source) if node.source else None,
+                                )
         return tuple(found)
 
     def bind_sizes(self, shapes: Sequence[tuple[int, ...]]) -> dict[str, int]:
@@ -223,15 +233,29 @@ class Program:
         for c in self.conditions:
             if evaluate(c.size, env) < c.least:
                 sizes = ", ".join(f"{k}={v}" for k, v in env.items())
-                raise FeedError(f"{c.fact} at {sizes}", call_text(c.node.op.name, c.node.inputs, {}),
-                                str(c.node.source) if c.node.source else None)  # fmt: skip
+                raise FeedError(
+                    f"{c.fact} at {sizes}",
+                    call_text(c.node.op.name, c.node.inputs, {}),
+                    str(c.node.source) if c.node.source else None,
+                )
         offsets, peak, bound = place(self.lifetimes, env)
         program = _core.Program(self.template.fill(env, offsets, peak), self.template.constants)
         scratch = self._scratch(program)
         if self.limit is None or peak + scratch <= self.limit:
             everything = None if self.order is self.unlimited else self._everything(env)
-            plan = Plan(self.graph.name, self.order, self.lifetimes, env, offsets, peak, bound, scratch, self.costs,
-                        self.limit, everything=everything)  # fmt: skip
+            plan = Plan(
+                self.graph.name,
+                self.order,
+                self.lifetimes,
+                env,
+                offsets,
+                peak,
+                bound,
+                scratch,
+                self.costs,
+                self.limit,
+                everything=everything,
+            )
             return Layout(plan, program, self.order, self.template)
         return self._limited(env)
 
@@ -271,8 +295,20 @@ class Program:
             raise self._nothing_fits(env, chosen, scratch)
         template = Template(c.order, c.lifetimes, slots[chosen.way])
         program = _core.Program(template.fill(env, laid.offsets, laid.arena_bytes), template.constants)
-        plan = Plan(self.graph.name, c.order, c.lifetimes, env, laid.offsets, laid.arena_bytes, laid.bound, scratch,
-                    self.costs, self.limit, chosen.text, self._everything(env))  # fmt: skip
+        plan = Plan(
+            self.graph.name,
+            c.order,
+            c.lifetimes,
+            env,
+            laid.offsets,
+            laid.arena_bytes,
+            laid.bound,
+            scratch,
+            self.costs,
+            self.limit,
+            chosen.text,
+            self._everything(env),
+        )
         return Layout(plan, program, c.order, template)
 
     def _choice(self, env: dict[str, int]) -> tuple[Choice, list[Slots]]:
@@ -306,9 +342,12 @@ class Program:
             f"{self.graph.name}: no schedule fits {self.limit:,} bytes{at}; the smallest arena found is {smallest:,} "
             f"bytes, set by {i.name} ({'recompute' if i.recompute else i.phase}): {' + '.join(parts)} bytes",
             call_text(node.op.name, node.inputs, {}) if node else None,
-            str(node.source) if node and node.source else None, smallest=smallest, instruction=i.name,
-            operands=tuple(operands.values()), floor=self._floor(env) + scratch,
-        )  # fmt: skip
+            str(node.source) if node and node.source else None,
+            smallest=smallest,
+            instruction=i.name,
+            operands=tuple(operands.values()),
+            floor=self._floor(env) + scratch,
+        )
 
     def _floor(self, env: Mapping[str, int]) -> int:
         """Bytes of the largest working set of one instruction."""
@@ -413,8 +452,10 @@ def _conditions(sized: Sequence[Node]) -> list[Condition]:
                         if isinstance(size, Dim):
                             out.append(Condition(size, 0, f"a slice of a dimension of {whole} {text}", node))
                         elif size < 0 and n != 0:
-                            raise GraphError(f"a slice of a dimension of {whole} {text}",
-                                             source=str(node.source) if node.source else None)  # fmt: skip
+                            raise GraphError(
+                                f"a slice of a dimension of {whole} {text}",
+                                source=str(node.source) if node.source else None,
+                            )
         if type(node.op.kernel) is Call and node.op.kernel.needs is not None:
             out += [Condition(s, 0, text, node) for s, text in node.op.kernel.needs(node) if isinstance(s, Dim)]
         if type(node.op.kernel) is Reduce and node.op.kernel.reduction in ("max", "min"):

@@ -179,8 +179,9 @@ def _layers(threads: int) -> dict[str, Points]:
     return {k: tuple(v) for k, v in points.items()}
 
 
-def _clock(inputs: list[Tensor], outputs: list[Tensor], threads: int,
-           repeats: int = REPEATS) -> list[tuple[str, float, float]]:  # fmt: skip
+def _clock(
+    inputs: list[Tensor], outputs: list[Tensor], threads: int, repeats: int = REPEATS
+) -> list[tuple[str, float, float]]:
     """(kernel, flops, seconds) of each instruction of a graph: the least of some runs, on values within 0.2 to 0.9."""
     layout = Program(Graph("rates", inputs, outputs), (), None, False, threads=threads).layout({})
     context = _core.Context(layout.program, threads)

@@ -40,8 +40,13 @@ def write(path: str | Path | BinaryIO, saved: Saved) -> None:
 
     Raises GraphError where the results' dict has keys that are no strings."""
     graph = saved.graph
-    whole = Graph(graph.name, graph.inputs, [*graph.outputs, *(n.outputs[0] for n in saved.checks)], graph.updates,
-                  graph.parameters)  # fmt: skip
+    whole = Graph(
+        graph.name,
+        graph.inputs,
+        [*graph.outputs, *(n.outputs[0] for n in saved.checks)],
+        graph.updates,
+        graph.parameters,
+    )
     meta = {
         "format": FORMAT,
         "structure": _encode(saved.structure),
@@ -83,8 +88,10 @@ def _read(path: str | Path | BinaryIO) -> tuple[Graph, dict[str, Any], list[np.n
             if meta["format"] != FORMAT:
                 raise GraphError(f"{path}: format {meta['format']} is not {FORMAT}", source=where_am_i())
             graph = parse(z.read("graph.txt").decode())
-            arrays = [np.load(io.BytesIO(z.read(f"parameter{i}.npy")), allow_pickle=False)
-                      for i in range(len(graph.parameters))]  # fmt: skip
+            arrays = [
+                np.load(io.BytesIO(z.read(f"parameter{i}.npy")), allow_pickle=False)
+                for i in range(len(graph.parameters))
+            ]
     except OSError as e:
         raise GraphError(f"{path}: {e.strerror or e}", source=where_am_i()) from None
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError) as e:

@@ -66,9 +66,11 @@ class Tradeoff:
 
     def __str__(self) -> str:
         whole = self.everything
-        lines = [f"{self.name}: {whole.arena_bytes:,} bytes and predicted {whole.seconds * 1e3:.3f} ms without a limit",
-                 f"{'limit':>15}  {'arena':>15}  {'of all':>7}  {'predicted ms':>12}  {'more':>7}  "
-                 f"{'measured ms':>11}  {'more':>7}  planned in"]  # fmt: skip
+        lines = [
+            f"{self.name}: {whole.arena_bytes:,} bytes and predicted {whole.seconds * 1e3:.3f} ms without a limit",
+            f"{'limit':>15}  {'arena':>15}  {'of all':>7}  {'predicted ms':>12}  {'more':>7}  "
+            f"{'measured ms':>11}  {'more':>7}  planned in",
+        ]
         for p in self.points:
             if p.arena_bytes is None:
                 lines.append(f"{p.limit:>15,}  nothing fits; the smallest arena found is {p.smallest:,}")
@@ -76,8 +78,10 @@ class Tradeoff:
             more = _percent(p.seconds, whole.seconds)
             spent = (f"{p.measured * 1e3:.3f}", _percent(p.measured, whole.measured)) if p.measured else ("-", "-")
             share = f"{100 * p.arena_bytes / max(1, whole.arena_bytes or 1):.1f} %"
-            lines.append(f"{p.limit:>15,}  {p.arena_bytes:>15,}  {share:>7}  {p.seconds * 1e3:>12.3f}  {more:>7}  "
-                         f"{spent[0]:>11}  {spent[1]:>7}  {p.plan_seconds:>8.2f} s")  # fmt: skip
+            lines.append(
+                f"{p.limit:>15,}  {p.arena_bytes:>15,}  {share:>7}  {p.seconds * 1e3:>12.3f}  {more:>7}  "
+                f"{spent[0]:>11}  {spent[1]:>7}  {p.plan_seconds:>8.2f} s"
+            )
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -142,8 +146,10 @@ def _bytes(limit: Any, everything: int) -> int:
         return int(limit * everything)
     found = parse_bytes(limit)
     if found is None:
-        raise CompileError(f'tradeoff: a limit is a number of bytes, text such as "64MB" or a share up to 1.0, got '
-                           f"{limit!r}", source=_here())  # fmt: skip
+        raise CompileError(
+            f'tradeoff: a limit is a number of bytes, text such as "64MB" or a share up to 1.0, got {limit!r}',
+            source=_here(),
+        )
     return found
 
 
@@ -198,12 +204,15 @@ def largest(f: Function, dimension: str, memory_limit: int | str, **sizes: int) 
     """
     limit = parse_bytes(memory_limit)
     if limit is None:
-        raise CompileError(f'largest: memory_limit is a number of bytes or text such as "64MB", got {memory_limit!r}',
-                           source=_here())  # fmt: skip
+        raise CompileError(
+            f'largest: memory_limit is a number of bytes or text such as "64MB", got {memory_limit!r}', source=_here()
+        )
     names = f._program.names
     if dimension not in names:
-        raise FeedError(f"largest: {f.name} has no dimension {dimension!r} (there are: {', '.join(names) or 'none'})",
-                        source=_here())  # fmt: skip
+        raise FeedError(
+            f"largest: {f.name} has no dimension {dimension!r} (there are: {', '.join(names) or 'none'})",
+            source=_here(),
+        )
     if dimension in sizes:
         raise FeedError(f"largest: {dimension} is what is looked for; give the other sizes", source=_here())
 
@@ -216,14 +225,19 @@ def largest(f: Function, dimension: str, memory_limit: int | str, **sizes: int) 
 
     n, least = _smallest_size(f, dimension, sizes)
     if least > limit:
-        raise MemoryLimitError(f"largest: {f.name} takes {least:,} bytes at {dimension}={n}, more than {limit:,}",
-                               source=_here(), smallest=least)  # fmt: skip
+        raise MemoryLimitError(
+            f"largest: {f.name} takes {least:,} bytes at {dimension}={n}, more than {limit:,}",
+            source=_here(),
+            smallest=least,
+        )
     low, high = n, 2 * n
     while (needed := arena(high)) is not None and needed <= limit:
         low, high = high, 2 * high
         if high > MOST:
-            raise GraphError(f"largest: the arena of {f.name} does not grow with {dimension}: {needed:,} bytes at "
-                             f"{dimension}={low}", source=_here())  # fmt: skip
+            raise GraphError(
+                f"largest: the arena of {f.name} does not grow with {dimension}: {needed:,} bytes at {dimension}={low}",
+                source=_here(),
+            )
     while high - low > 1:
         middle = (low + high) // 2
         needed = arena(middle)

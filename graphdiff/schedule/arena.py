@@ -29,8 +29,9 @@ class Placement(NamedTuple):
     bound: int
 
 
-def place(lower: npt.ArrayLike, upper: npt.ArrayLike, size: npt.ArrayLike, seconds: float = 1.0, *,
-          align: int = 1) -> Placement:  # fmt: skip
+def place(
+    lower: npt.ArrayLike, upper: npt.ArrayLike, size: npt.ArrayLike, seconds: float = 1.0, *, align: int = 1
+) -> Placement:
     """Offsets that make the arena small. Buffer ``i`` takes ``size[i]`` bytes and is alive in ``[lower[i], upper[i])``:
     from ``lower`` on, and no more at ``upper``, so that one may begin where another ends. (The same as in the CSV files
     of minimalloc.) One of no size or no lifetime takes nothing, at offset 0.

@@ -135,12 +135,14 @@ class Candidates:
         if n <= SHORT:
             yield set(), set(), None, "nothing kept"
 
-    def _candidate(self, kept: set[Buffer], held: set[Buffer] | None, text: str,
-                   leaf: int | None = None) -> tuple[Candidate, Schedule]:  # fmt: skip
+    def _candidate(
+        self, kept: set[Buffer], held: set[Buffer] | None, text: str, leaf: int | None = None
+    ) -> tuple[Candidate, Schedule]:
         made = self._schedule(recompute(self.order, kept, held, leaf))
         self.left -= len(made.order)
-        return Candidate(frozenset(kept), None if held is None else frozenset(held), leaf, None, made.seconds,
-                         made.bound, text), made  # fmt: skip
+        return Candidate(
+            frozenset(kept), None if held is None else frozenset(held), leaf, None, made.seconds, made.bound, text
+        ), made
 
     def _greedy(self, steps: int, leaf: int | None) -> Iterator[Candidate]:
         kept = {*self.saved, *self.pinned}
@@ -149,8 +151,13 @@ class Candidates:
         yield candidate
         for _ in range(steps):
             lives = made.lifetimes  # below in the order of saved, so that ties fall alike every time
-            at_peak = [b for b in self.saved if b in free and b in lives.unit and
-                       lives.first[lives.unit[b]] <= made.peak_at <= lives.last[lives.unit[b]]]  # fmt: skip
+            at_peak = [
+                b
+                for b in self.saved
+                if b in free
+                and b in lives.unit
+                and lives.first[lives.unit[b]] <= made.peak_at <= lives.last[lives.unit[b]]
+            ]
             if not at_peak:
                 return
             worth = {b: evaluate(b.count, self.env) * b.dtype.itemsize / self._cost(b, kept) for b in at_peak}

@@ -48,11 +48,14 @@ _ARITHMETIC = frozenset(
 NOMINAL = Rates(
     {d: {} for d in DTYPES},
     ((1.0, 1.0),),
-    {f"{k} {d}": ((1.0, 3e10 / n),)
-     for k in ("matmul", "conv2d", "conv2d_dx", "conv2d_dw", "attention", "attention_vjp")
-     for n, d in enumerate(DTYPES, 1)},
-    ((1.0, 1.5e10),), 1e-7,
-)  # fmt: skip
+    {
+        f"{k} {d}": ((1.0, 3e10 / n),)
+        for k in ("matmul", "conv2d", "conv2d_dx", "conv2d_dw", "attention", "attention_vjp")
+        for n, d in enumerate(DTYPES, 1)
+    },
+    ((1.0, 1.5e10),),
+    1e-7,
+)
 """Rates of no machine in particular, the same everywhere: plans made with them are reproducible."""
 
 
@@ -141,8 +144,10 @@ class Costs:
                 seconds += max(1.0, runs) * sum(self._by_rates(j, env) for n in inner for j in n.instructions)
             elif step.kernel == "tile":
                 known = self.rates.operations.get(dtype, {})
-                each = [known.get(name) or (PLAIN if name in _ARITHMETIC else DEAR) * (1 + DTYPES.index(dtype))
-                        for name in _operations(step.payload)]  # fmt: skip
+                each = [
+                    known.get(name) or (PLAIN if name in _ARITHMETIC else DEAR) * (1 + DTYPES.index(dtype))
+                    for name in _operations(step.payload)
+                ]
                 elements = flops / max(1, len(i.nodes))  # flops: one an element and node
                 seconds += flops * sum(each) / max(1, len(each)) / _rate_at(self.rates.shared, elements)
             else:

@@ -28,9 +28,13 @@ class Epilogue(NamedTuple):
 
 
 def epilogues(
-    groups: Iterable[Group], stored: Collection[Value], repeated: Mapping[Group, object],
-    read_by: Mapping[Value, set[Group | None]], base: Mapping[Value, Value], phases: Mapping[Node, str],
-) -> dict[Group, Epilogue]:  # fmt: skip
+    groups: Iterable[Group],
+    stored: Collection[Value],
+    repeated: Mapping[Group, object],
+    read_by: Mapping[Value, set[Group | None]],
+    base: Mapping[Value, Value],
+    phases: Mapping[Node, str],
+) -> dict[Group, Epilogue]:
     """The groups that products compute. ``repeated``: groups that compute values of others again; ``read_by``: who
     reads a product's result; ``base``: of a view, what it sees."""
     out = {}

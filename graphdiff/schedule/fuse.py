@@ -228,8 +228,7 @@ def in_frame(value: Value, strides: tuple[Size, ...], frame: Shape, shape: Shape
     if value.shape == frame == shape:
         return strides
     extra = len(frame) - value.ndim
-    over = (0,) * extra + tuple(
-        0 if s == 1 and t != 1 else st for s, t, st in zip(value.shape, frame[extra:], strides))  # fmt: skip
+    over = (0,) * extra + tuple(0 if s == 1 and t != 1 else st for s, t, st in zip(value.shape, frame[extra:], strides))
     if row and len(frame) == len(shape) - row and frame == shape[: len(frame)]:
         return over + (0,) * row
     missing = len(shape) - len(frame)
@@ -298,9 +297,13 @@ def _merge(
 
 
 def _meet(
-    forward: Group, backward: Group, group_of: dict[Node, Group], users: Users, phases: dict[Node, str],
+    forward: Group,
+    backward: Group,
+    group_of: dict[Node, Group],
+    users: Users,
+    phases: dict[Node, str],
     forced: set[Node],
-) -> bool:  # fmt: skip
+) -> bool:
     """Whether the forward pass ends in a group and the backward pass begins in one that can be one instruction: nothing
     else of the forward pass reads it, and no more values are stored for it than no longer need to be."""
     if forward.phase != "forward" or backward.phase != "backward" or forward.row or backward.row:

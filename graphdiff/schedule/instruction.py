@@ -25,8 +25,16 @@ class Buffer:
 
     __slots__ = ("kind", "dtype", "count", "slot", "data", "label", "node")
 
-    def __init__(self, kind: str, dtype: np.dtype, count: Size, slot: int = -1, data: np.ndarray | None = None,
-                 label: str = "", node: Node | None = None):  # fmt: skip
+    def __init__(
+        self,
+        kind: str,
+        dtype: np.dtype,
+        count: Size,
+        slot: int = -1,
+        data: np.ndarray | None = None,
+        label: str = "",
+        node: Node | None = None,
+    ):
         self.kind, self.dtype, self.count, self.slot = kind, dtype, count, slot
         self.data, self.label, self.node = data, label, node
 
@@ -59,14 +67,34 @@ class Instruction:
     ``first``; ``repeated``: flops of what it computes again inside, in a loop.
     """
 
-    __slots__ = ("steps", "reads", "writes", "phase", "nodes", "flops", "inplace", "guard", "recompute", "workspace",
-                 "first", "repeated")  # fmt: skip
+    __slots__ = (
+        "steps",
+        "reads",
+        "writes",
+        "phase",
+        "nodes",
+        "flops",
+        "inplace",
+        "guard",
+        "recompute",
+        "workspace",
+        "first",
+        "repeated",
+    )
 
     def __init__(
-        self, steps: list[Step], reads: list[Buffer], writes: list[Buffer], phase: str, nodes: Sequence[Node],
-        flops: Size = 0, inplace: Mapping[int, Sequence[int]] = _NOWHERE, guard: bool = False,
-        workspace: Sequence[Buffer] = (), repeated: Size = 0,
-    ):  # fmt: skip
+        self,
+        steps: list[Step],
+        reads: list[Buffer],
+        writes: list[Buffer],
+        phase: str,
+        nodes: Sequence[Node],
+        flops: Size = 0,
+        inplace: Mapping[int, Sequence[int]] = _NOWHERE,
+        guard: bool = False,
+        workspace: Sequence[Buffer] = (),
+        repeated: Size = 0,
+    ):
         self.steps, self.reads, self.writes, self.phase = steps, reads, writes, phase
         self.nodes = tuple(nodes)
         self.flops, self.inplace, self.guard = flops, inplace, guard
@@ -83,9 +111,18 @@ class Instruction:
 
     def again(self, replace: dict[Buffer, Buffer]) -> Instruction:
         """This instruction once more, with operands replaced."""
-        out = Instruction(self.steps, [replace.get(b, b) for b in self.reads], [replace.get(b, b) for b in self.writes],
-                          self.phase, self.nodes, self.flops, self.inplace, self.guard,
-                          [replace.get(b, b) for b in self.workspace], self.repeated)  # fmt: skip
+        out = Instruction(
+            self.steps,
+            [replace.get(b, b) for b in self.reads],
+            [replace.get(b, b) for b in self.writes],
+            self.phase,
+            self.nodes,
+            self.flops,
+            self.inplace,
+            self.guard,
+            [replace.get(b, b) for b in self.workspace],
+            self.repeated,
+        )
         out.recompute = True
         out.first = self.first
         return out

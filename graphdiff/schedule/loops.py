@@ -29,11 +29,41 @@ NOMINAL = 64  # what a named size is taken to be where two values' bytes are com
 CHAIN = 12  # operations that are computed again for one value, at most
 
 # micro-operations that cost more than a load from memory
-_DEAR = frozenset((
-    "floor_divide", "remainder", "pow", "atan2", "hypot", "logaddexp", "exp", "expm1", "log", "log1p", "log2", "log10",
-    "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc",
-    "erfinv", "lgamma", "digamma", "sigmoid", "softplus",
-))  # fmt: skip
+_DEAR = frozenset(
+    (
+        "floor_divide",
+        "remainder",
+        "pow",
+        "atan2",
+        "hypot",
+        "logaddexp",
+        "exp",
+        "expm1",
+        "log",
+        "log1p",
+        "log2",
+        "log10",
+        "sin",
+        "cos",
+        "tan",
+        "asin",
+        "acos",
+        "atan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "asinh",
+        "acosh",
+        "atanh",
+        "erf",
+        "erfc",
+        "erfinv",
+        "lgamma",
+        "digamma",
+        "sigmoid",
+        "softplus",
+    )
+)
 
 
 class Extra(NamedTuple):
@@ -141,8 +171,9 @@ def _steps(node: Node, parts: dict[Node, LoopParts]) -> tuple[Size, int | None]:
     return p.length, id(p.count)
 
 
-def _residuals(node: Node, earlier: Sequence[Node], parts: dict[Node, LoopParts],
-               extra: dict[Node, dict[Value, int]]) -> dict[Value, Any]:  # fmt: skip
+def _residuals(
+    node: Node, earlier: Sequence[Node], parts: dict[Node, LoopParts], extra: dict[Node, dict[Value, int]]
+) -> dict[Value, Any]:
     """Values of the node's body that are read as rows instead of being computed: a residual each, or results of
     another loop. Adds to ``extra`` what has to be stacked for that."""
     p = parts[node]
@@ -276,8 +307,10 @@ def _form(p: LoopParts, extra: dict[Value, int], replaced: dict[Value, Any], nee
     values: list[Any] = [*outputs, *extra]
     results = rebuild(values, dict(zip(replaced, stand_ins)))
     sums = _sums(p, results, needed)
-    totals = [make(STATE, (), {"name": f"total{i}", "shape": inputs[i].shape, "dtype": inputs[i].dtype,
-                               "storage": None}) for i in sums]  # fmt: skip
+    totals = [
+        make(STATE, (), {"name": f"total{i}", "shape": inputs[i].shape, "dtype": inputs[i].dtype, "storage": None})
+        for i in sums
+    ]
     added = rebuild([results[i] for i in sums], dict(zip((inputs[i] for i in sums), totals)))
     carries = [i for i in range(p.n) if i not in sums]
     plain = [results[i] for i in carries] + results[p.n :]
@@ -290,8 +323,9 @@ def _form(p: LoopParts, extra: dict[Value, int], replaced: dict[Value, Any], nee
             row_args.append(arg)
     # a condition is run with the captured values in the same places
     pairs = [(c, arg) for c, arg in zip(p.captured, inputs[p.n + p.m :]) if arg in used or p.condition is not None]
-    body = Graph("body", [*(inputs[i] for i in carries), *row_args, *(arg for _, arg in pairs)], plain,
-                 list(zip(totals, added)))  # fmt: skip
+    body = Graph(
+        "body", [*(inputs[i] for i in carries), *row_args, *(arg for _, arg in pairs)], plain, list(zip(totals, added))
+    )
     return Form(p, carries, sums, rows, [c for c, _ in pairs], body, p.n_ys, tuple(extra))
 
 
@@ -309,8 +343,10 @@ def _sums(p: LoopParts, results: Sequence[Value], needed: set[Value]) -> list[in
     for i, arg in enumerate(p.body.inputs[: p.n]):
         y = results[i]
         if (
-            y.node.op.name == "add" and readers.get(arg) == [y.node] and readers[y] == [None]
+            y.node.op.name == "add"
+            and readers.get(arg) == [y.node]
+            and readers[y] == [None]
             and p.history[i] not in needed
-        ):  # fmt: skip
+        ):
             out.append(i)
     return out

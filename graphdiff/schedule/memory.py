@@ -48,9 +48,11 @@ class Lifetimes:
                 for r in i.inplace.get(w, ()) if dying else ():
                     source = i.reads[r]
                     if (
-                        r in dying and source.count == b.count
-                        and source.dtype.itemsize == b.dtype.itemsize and self.last[self.unit[source]] == n
-                    ):  # fmt: skip
+                        r in dying
+                        and source.count == b.count
+                        and source.dtype.itemsize == b.dtype.itemsize
+                        and self.last[self.unit[source]] == n
+                    ):
                         dying.remove(r)
                         u = self.unit[source]
                         break

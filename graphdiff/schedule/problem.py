@@ -32,12 +32,22 @@ class Problem(NamedTuple):
     inplace: list[int]
 
     def solve(self, limit: int, seconds: float, start: Sequence[int] = ()) -> Rematerialised:
-        return rematerialise(self.cost, self.size, self.inputs, range(len(self.cost)), limit, seconds,
-                             workspace=self.workspace, inplace=self.inplace, start=start)  # fmt: skip
+        return rematerialise(
+            self.cost,
+            self.size,
+            self.inputs,
+            range(len(self.cost)),
+            limit,
+            seconds,
+            workspace=self.workspace,
+            inplace=self.inplace,
+            start=start,
+        )
 
 
-def problem(order: Sequence[Instruction], costs: Mapping[Instruction, float], env: Mapping[str, int],
-            inplace: bool = True) -> Problem | None:  # fmt: skip
+def problem(
+    order: Sequence[Instruction], costs: Mapping[Instruction, float], env: Mapping[str, int], inplace: bool = True
+) -> Problem | None:
     """The problem of an order; None where it has none, or is too small or large for it."""
     body = order[: first_write(order)]
     maker: dict[Buffer, int] = {}
@@ -69,8 +79,9 @@ def _bytes(b: Buffer, env: Mapping[str, int]) -> int:
     return aligned(evaluate(b.count, env) * b.dtype.itemsize)
 
 
-def _taken(i: Instruction, own: Sequence[Buffer], maker: Mapping[Buffer, int], size: Sequence[int],
-           env: Mapping[str, int]) -> int:  # fmt: skip
+def _taken(
+    i: Instruction, own: Sequence[Buffer], maker: Mapping[Buffer, int], size: Sequence[int], env: Mapping[str, int]
+) -> int:
     """The node whose bytes the one result of ``i`` may take, -1 if there is none. Each of them makes one buffer."""
     if len(own) == 1:
         for r in i.inplace.get(i.writes.index(own[0]), ()):

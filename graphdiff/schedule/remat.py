@@ -29,10 +29,18 @@ class Rematerialised(NamedTuple):
 
 
 def rematerialise(
-    cost: Sequence[float], size: Sequence[int], inputs: Sequence[Iterable[int]], order: Sequence[int], limit: int,
-    seconds: float = 15.0, seed: int = 0, *, workspace: Sequence[int] | None = None,
-    inplace: Sequence[int] | None = None, start: Sequence[int] = (),
-) -> Rematerialised:  # fmt: skip
+    cost: Sequence[float],
+    size: Sequence[int],
+    inputs: Sequence[Iterable[int]],
+    order: Sequence[int],
+    limit: int,
+    seconds: float = 15.0,
+    seed: int = 0,
+    *,
+    workspace: Sequence[int] | None = None,
+    inplace: Sequence[int] | None = None,
+    start: Sequence[int] = (),
+) -> Rematerialised:
     """The cheapest schedule found of a graph whose peak is no more than ``limit`` bytes; nodes may run several times.
 
     Node ``v`` costs ``cost[v]``, makes ``size[v]`` bytes and reads the nodes ``inputs[v]``; ``order`` lists every node
@@ -89,8 +97,9 @@ def rematerialise(
         flat += r
         at.append(len(flat))
     try:
-        found = _planner.remat_plan(costs, sizes, at, flat, given, min(most, MOST_BYTES), time, first % 2**64, work,
-                                    take, begin)  # fmt: skip
+        found = _planner.remat_plan(
+            costs, sizes, at, flat, given, min(most, MOST_BYTES), time, first % 2**64, work, take, begin
+        )
     except ValueError:
         raise GraphError("rematerialise: costs or numbers of nodes are too large") from None
     return Rematerialised(found[0].tolist(), found[1], found[2])
@@ -111,9 +120,16 @@ class Chain:
     """
 
     def __init__(
-        self, forward: Sequence[float], backward: Sequence[float], state: Sequence[int], tape: Sequence[int],
-        limit: int, passing: Sequence[int] | None = None, working: Sequence[int] | None = None, slots: int = SLOTS,
-    ):  # fmt: skip
+        self,
+        forward: Sequence[float],
+        backward: Sequence[float],
+        state: Sequence[int],
+        tape: Sequence[int],
+        limit: int,
+        passing: Sequence[int] | None = None,
+        working: Sequence[int] | None = None,
+        slots: int = SLOTS,
+    ):
         (self.limit,), (many,) = _integers("limit", [limit]), _integers("slots", [slots])
         self.stages = len(forward)
         if self.limit < 0 or many < 1 or not self.stages:
@@ -131,8 +147,9 @@ class Chain:
         if set(lengths) != {self.stages}:
             raise GraphError(f"Chain: lists of {', '.join(map(str, lengths))} stages")
         try:
-            self._table = _planner.Chain(costs[0], costs[1], sizes[0], sizes[1], sizes[2], sizes[3],
-                                         self.limit // self._unit)  # fmt: skip
+            self._table = _planner.Chain(
+                costs[0], costs[1], sizes[0], sizes[1], sizes[2], sizes[3], self.limit // self._unit
+            )
         except ValueError:
             raise GraphError(f"Chain: the table of {self.stages} stages and {many} slots is too large") from None
 

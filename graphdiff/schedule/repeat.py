@@ -47,8 +47,14 @@ class Loops:
     ``whole(value)`` gives a value's storage, ``result(value)`` makes it; ``policy`` is the checkpointing policy.
     ``kept``: the storage of carries at the starts of segments."""
 
-    def __init__(self, forms: Mapping[Node, Form], policy: Any, whole: Callable[[Value], Buffer],
-                 result: Callable[[Value], Buffer], compile_inner: Callable[[Graph], Inner]):  # fmt: skip
+    def __init__(
+        self,
+        forms: Mapping[Node, Form],
+        policy: Any,
+        whole: Callable[[Value], Buffer],
+        result: Callable[[Value], Buffer],
+        compile_inner: Callable[[Graph], Inner],
+    ):
         self.forms, self.policy, self.whole, self.result = forms, policy, whole, result
         self.compile_inner = compile_inner
         self.programs: dict[Node, Inner] = {}
@@ -106,9 +112,13 @@ class _Build:
         if again:
             self.segment = loops.segment(form)
             self._make_room(again)
-        payload: list[Any] = [p.length, self.read(loops.whole(p.count)) if p.count is not None else -1,
-                              self.write(loops.result(p.steps)) if p.steps in stored else -1,
-                              self.segment, len(again)]  # fmt: skip
+        payload: list[Any] = [
+            p.length,
+            self.read(loops.whole(p.count)) if p.count is not None else -1,
+            self.write(loops.result(p.steps)) if p.steps in stored else -1,
+            self.segment,
+            len(again),
+        ]
         repeated: Size = 0
         for f in again:
             payload += self._again(f)
@@ -125,10 +135,22 @@ class _Build:
         writes = [*self.writes, *self.rooms]
         step = Step("loop", tuple(range(n)), tuple(range(n, n + len(writes))), [self.number(x) for x in payload])
         free = {b: row for b, row in self.before.items() if b not in self.otherwise}
-        inplace = {w: [n for n, b in enumerate(self.reads) if free.get(b) == row and b.dtype == self.writes[w].dtype]
-                   for w, row in self.results}  # fmt: skip
-        return Instruction([step], self.reads, writes, self.phase, [self.node], flops * p.length, inplace, guard=True,
-                           workspace=self.rooms, repeated=repeated)  # fmt: skip
+        inplace = {
+            w: [n for n, b in enumerate(self.reads) if free.get(b) == row and b.dtype == self.writes[w].dtype]
+            for w, row in self.results
+        }
+        return Instruction(
+            [step],
+            self.reads,
+            writes,
+            self.phase,
+            [self.node],
+            flops * p.length,
+            inplace,
+            guard=True,
+            workspace=self.rooms,
+            repeated=repeated,
+        )
 
     def _program(self, form: Form) -> Any:
         node = form.parts.node
@@ -137,8 +159,14 @@ class _Build:
         return self.loops.programs[node]
 
     def _counts(self, form: Form) -> list[Any]:
-        return [len(form.carries), len(form.rows), len(form.captured), form.n_ys + len(form.extra), len(form.sums),
-                int(form.parts.reverse)]  # fmt: skip
+        return [
+            len(form.carries),
+            len(form.rows),
+            len(form.captured),
+            form.n_ys + len(form.extra),
+            len(form.sums),
+            int(form.parts.reverse),
+        ]
 
     def _rows(self, form: Form) -> list[Any]:
         """[operand, whether its rows are those of a segment, bytes of one] of each row that a body reads."""
@@ -201,8 +229,9 @@ class _Build:
                     continue
                 if isinstance(r, Value) and history_of(r) in self.loops.forms[source].whole:
                     continue
-                self.rooms.append(Buffer(ARENA, arg.dtype, self.segment * product(arg.shape), label="loop segment",
-                                         node=self.node))  # fmt: skip
+                self.rooms.append(
+                    Buffer(ARENA, arg.dtype, self.segment * product(arg.shape), label="loop segment", node=self.node)
+                )
                 self.room[r] = ("room", len(self.rooms) - 1)
 
     def _again(self, form: Form) -> list[Any]:

@@ -62,9 +62,13 @@ def bits(array: np.ndarray) -> int:
 
 
 def select(
-    graph: Graph, extra: Sequence[Value], phases: dict[Node, str], compile_inner: Callable[[Graph], Inner],
-    checkpoint: Any = None, accumulate: bool = False,
-) -> Selected:  # fmt: skip
+    graph: Graph,
+    extra: Sequence[Value],
+    phases: dict[Node, str],
+    compile_inner: Callable[[Graph], Inner],
+    checkpoint: Any = None,
+    accumulate: bool = False,
+) -> Selected:
     """The instructions of ``graph``. ``extra`` values (checks, monitors) are computed and stored as outputs are;
     ``compile_inner`` makes the programs of loops and branches, whose segments are by the policy ``checkpoint``. With
     ``accumulate`` a product that an update adds to a parameter nothing else reads is added where the parameter is."""
@@ -72,8 +76,15 @@ def select(
 
 
 class _Selector:
-    def __init__(self, graph: Graph, extra: Sequence[Value], phases: dict[Node, str],
-                 compile_inner: Callable[[Graph], Inner], checkpoint: Any, accumulate: bool):  # fmt: skip
+    def __init__(
+        self,
+        graph: Graph,
+        extra: Sequence[Value],
+        phases: dict[Node, str],
+        compile_inner: Callable[[Graph], Inner],
+        checkpoint: Any,
+        accumulate: bool,
+    ):
         self.graph, self.extra, self.phases, self.compile_inner = graph, extra, phases, compile_inner
         self.location: dict[Value, Location] = {}
         self.out: list[Instruction] = []
@@ -125,10 +136,21 @@ class _Selector:
             else:
                 raise CompileError(f"{root.op.name} cannot be executed", source=str(root.source))
         outputs = self._outputs()
-        commits = [self._copy_to(value, parameters[slot], "update")
-                   for slot, value in self._updates() if value.node not in added]  # fmt: skip
-        return Selected(self.out, inputs, outputs, parameters, commits, self.location, self.loops.kept,
-                        {n for nodes in self.repeated.values() for n in nodes})  # fmt: skip
+        commits = [
+            self._copy_to(value, parameters[slot], "update")
+            for slot, value in self._updates()
+            if value.node not in added
+        ]
+        return Selected(
+            self.out,
+            inputs,
+            outputs,
+            parameters,
+            commits,
+            self.location,
+            self.loops.kept,
+            {n for nodes in self.repeated.values() for n in nodes},
+        )
 
     def _updates(self) -> list[tuple[int, Value]]:
         slot = {p: i for i, p in enumerate(self.graph.parameters)}
@@ -298,9 +320,12 @@ class _Selector:
             b = at.buffer
             count = _elements(v.shape)
             if (
-                b is not None and b.kind == ARENA and b.count == count and at.offset == 0
+                b is not None
+                and b.kind == ARENA
+                and b.count == count
+                and at.offset == 0
                 and at.strides == contiguous_strides(v.shape)
-            ):  # fmt: skip
+            ):
                 b.kind, b.slot = OUTPUT, slot
             else:
                 b = Buffer(OUTPUT, v.dtype, count, slot, label=v.node.op.name, node=v.node)
@@ -308,8 +333,15 @@ class _Selector:
             outputs.append(b)
         return outputs
 
-    def _emit(self, node: Node, steps: list[Step], reads: list[Buffer], writes: list[Buffer],
-              e: Epilogue | None = None, **more: Any) -> None:  # fmt: skip
+    def _emit(
+        self,
+        node: Node,
+        steps: list[Step],
+        reads: list[Buffer],
+        writes: list[Buffer],
+        e: Epilogue | None = None,
+        **more: Any,
+    ) -> None:
         nodes = [node] if e is None else e.nodes
         self.out.append(Instruction(steps, reads, writes, self.phases[node], nodes, **more))
 
@@ -385,8 +417,11 @@ class _Selector:
             if at.buffer not in reads:
                 reads.append(at.buffer)  # type: ignore[arg-type]
             extra = len(batch) - (v.ndim - 2)
-            strides = (0,) * extra + tuple(
-                0 if s == 1 else st for s, st in zip(v.shape[:-2], at.strides[:-2])) + at.strides[-2:]  # fmt: skip
+            strides = (
+                (0,) * extra
+                + tuple(0 if s == 1 else st for s, st in zip(v.shape[:-2], at.strides[:-2]))
+                + at.strides[-2:]
+            )
             views += [reads.index(at.buffer), at.offset, *strides]  # type: ignore[arg-type]
         epilogue = self._finishing(e, reads, own=False)
         strides = contiguous_strides(y.shape)
@@ -400,8 +435,20 @@ class _Selector:
             (p,) = (v for v in added_by.inputs if v is not y)
             out = self.location[p].buffer  # type: ignore[assignment]
         m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
-        payload = [len(batch), m, n, k, int(added_by is not None), *batch, *views, len(reads), 0, *strides, *epilogue,
-                   bits(np.asarray(1.0))]  # fmt: skip
+        payload = [
+            len(batch),
+            m,
+            n,
+            k,
+            int(added_by is not None),
+            *batch,
+            *views,
+            len(reads),
+            0,
+            *strides,
+            *epilogue,
+            bits(np.asarray(1.0)),
+        ]
         step = Step("matmul", tuple(range(len(reads))), (len(reads),), payload)
         self._emit(node, [step], reads, [out], e, flops=2 * _elements(batch) * m * n * k)
 
@@ -460,15 +507,27 @@ class _Selector:
             writes.append(out)
         rest = [] if logarithms is None else [reads.index(self._storage(logarithms))]
         rows, keys, features, values = q.shape[-2], k.shape[-2], q.shape[-1], v.shape[-1]
-        payload = [n, rows, keys, features, values, int(node.attrs["causal"]),
-                   bits(np.asarray(node.attrs["scale"], np.float64)), _MASK[None if mask is None else mask.dtype.kind],
-                   *q.shape[:-2], *views, *rest, *masked]  # fmt: skip
+        payload = [
+            n,
+            rows,
+            keys,
+            features,
+            values,
+            int(node.attrs["causal"]),
+            bits(np.asarray(node.attrs["scale"], np.float64)),
+            _MASK[None if mask is None else mask.dtype.kind],
+            *q.shape[:-2],
+            *views,
+            *rest,
+            *masked,
+        ]
         step = Step(kernel, tuple(range(len(reads))), tuple(range(len(reads), len(reads) + len(writes))), payload)
         pairs = _elements(q.shape[:-2]) * rows * keys
         if node.attrs["causal"]:
             pairs = floor_div(pairs + 1, 2)
         flops = pairs * (2 * (features + values) + 4) * (1 if logarithms is None else 2) + (
-            0 if logarithms is None else 2 * pairs * features)  # fmt: skip
+            0 if logarithms is None else 2 * pairs * features
+        )
         self._emit(node, [step], reads, writes, flops=flops)
 
     def _call(self, node: Node, e: Epilogue | None = None) -> None:
@@ -483,8 +542,12 @@ class _Selector:
             workspace.append(Buffer(ARENA, np.dtype("bool"), kernel.workspace(node), label=f"{node.op.name} workspace"))
         params = list(kernel.params(node))
         n = len(reads)
-        step = Step(kernel.kernel, tuple(range(n)), tuple(range(n, n + len(writes) + len(workspace))),
-                    [len(params), *params, *epilogue])  # fmt: skip
+        step = Step(
+            kernel.kernel,
+            tuple(range(n)),
+            tuple(range(n, n + len(writes) + len(workspace))),
+            [len(params), *params, *epilogue],
+        )
         flops = kernel.flops(node) if kernel.flops is not None else sum((b.count for b in reads), start=0)
         self._emit(node, [step], reads, [*writes, *workspace], e, flops=flops, guard=kernel.guard, workspace=workspace)
 
@@ -527,8 +590,12 @@ class _Selector:
         reads = [self._whole(v).buffer for v in node.inputs]
         writes = [self._result(y) for y in node.outputs]
         programs = [self.compile_inner(node.attrs[k]) for k in ("if_true", "if_false")]
-        step = Step("branch", tuple(range(len(reads))), tuple(range(len(reads), len(reads) + len(writes))),
-                    [len(reads) - 1, len(writes), *programs])  # fmt: skip
+        step = Step(
+            "branch",
+            tuple(range(len(reads))),
+            tuple(range(len(reads), len(reads) + len(writes))),
+            [len(reads) - 1, len(writes), *programs],
+        )
         self._emit(node, [step], reads, writes, flops=programs[0].flops, guard=True)  # type: ignore[arg-type]
 
 
@@ -567,8 +634,15 @@ class _TileBuilder:
         self.ops.append((microop, CODE[dtype], args))
         return _OP + len(self.ops) - 1
 
-    def store(self, register: int, target: Buffer, offset: Size, strides: tuple[Size, ...],
-              reduction: str | None = None, mask: int = 0) -> None:  # fmt: skip
+    def store(
+        self,
+        register: int,
+        target: Buffer,
+        offset: Size,
+        strides: tuple[Size, ...],
+        reduction: str | None = None,
+        mask: int = 0,
+    ) -> None:
         write = self.writes.setdefault(target, len(self.writes))
         self.stores.append((register, reduction, mask, write, offset, strides))
 
@@ -588,8 +662,14 @@ class _TileBuilder:
             if len(args) < 3:
                 out += _NO_ARGS[len(args)]
         for r, reduction, mask, write, offset, strides in self.stores:
-            out += (r + first[r >> 24], 0 if reduction is None else f"reduction:{reduction}", mask,
-                    n_reads + write, offset, *strides)  # fmt: skip
+            out += (
+                r + first[r >> 24],
+                0 if reduction is None else f"reduction:{reduction}",
+                mask,
+                n_reads + write,
+                offset,
+                *strides,
+            )
         return out
 
     def instruction(self, phase: str, nodes: Sequence[Node], flops: Size = 0) -> Instruction:

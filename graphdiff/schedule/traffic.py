@@ -17,11 +17,30 @@ from .fuse import GROUP_LIMIT, Group
 # Micro-operations for one value: eight take about as long as a float's way to memory and back.
 _MOST = 4
 
-_CHEAP = frozenset((
-    "add", "subtract", "multiply", "square", "negative", "abs", "maximum", "minimum", "relu", "where", "equal",
-    "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_xor",
-    "logical_not",
-))  # fmt: skip
+_CHEAP = frozenset(
+    (
+        "add",
+        "subtract",
+        "multiply",
+        "square",
+        "negative",
+        "abs",
+        "maximum",
+        "minimum",
+        "relu",
+        "where",
+        "equal",
+        "not_equal",
+        "less",
+        "less_equal",
+        "greater",
+        "greater_equal",
+        "logical_and",
+        "logical_or",
+        "logical_xor",
+        "logical_not",
+    )
+)
 
 
 class Reads:

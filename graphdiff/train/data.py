@@ -120,8 +120,14 @@ def prepare(name: str, x: np.ndarray, labels: np.ndarray, seed: int = 0, held_ou
         flat = np.ascontiguousarray(wide.reshape(len(x), -1), dtype=np.float32)
     if not (np.isfinite(deviation).all() and np.isfinite(flat).all()):
         raise DataError(f"{name}: features reach {np.abs(x).max():g}, too large to scale")
-    return Dataset(name, flat[train], t[train].astype(np.int64), flat[test], t[test].astype(np.int64),
-                   tuple(str(c) for c in classes))  # fmt: skip
+    return Dataset(
+        name,
+        flat[train],
+        t[train].astype(np.int64),
+        flat[test],
+        t[test].astype(np.int64),
+        tuple(str(c) for c in classes),
+    )
 
 
 def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -36,8 +36,9 @@ class Adjoint:
     structure of ``wrt``; ``str(adj)`` prints both halves.
     """
 
-    def __init__(self, loss: Tensor, wrt: Tensors, gradients: Sequence[Tensor], adjoints: dict[Value, Tensor],
-                 terms: Terms):  # fmt: skip
+    def __init__(
+        self, loss: Tensor, wrt: Tensors, gradients: Sequence[Tensor], adjoints: dict[Value, Tensor], terms: Terms
+    ):
         self.loss = loss
         self.wrt = wrt
         self.gradients = restore(wrt, gradients)

@@ -127,8 +127,9 @@ def pushforward(
 
 
 def _no_rule(node: Node, mode: str) -> None:
-    raise GraphError(f"{node.op.name} has no {mode} rule", describe(node.outputs[0]),
-                     str(node.source) if node.source else None)
+    raise GraphError(
+        f"{node.op.name} has no {mode} rule", describe(node.outputs[0]), str(node.source) if node.source else None
+    )
 
 
 class Differentiator:
@@ -149,8 +150,9 @@ def flatten(xs: Tensors, what: str) -> list[Tensor]:
     items = list(xs.values()) if isinstance(xs, dict) else list(xs) if isinstance(xs, (list, tuple)) else [xs]
     for x in items:
         if not isinstance(x, Tensor):
-            raise GraphError(f"{what}: expected a Tensor, or a list or dict of them, got {type(x).__name__}",
-                             source=where_am_i())  # fmt: skip
+            raise GraphError(
+                f"{what}: expected a Tensor, or a list or dict of them, got {type(x).__name__}", source=where_am_i()
+            )
     return items
 
 
@@ -170,21 +172,33 @@ def zeros_of(x: Tensor) -> Tensor:
 def _check_wrt(what: str, xs: Sequence[Tensor]) -> None:
     for x in xs:
         if x.dtype not in FLOATS:
-            fail(DTypeError, what, f"no derivative by {describe(x)}: it is {x.dtype.name}, not floating; write "
-                 ".astype('float32') before its use", [x])  # fmt: skip
+            fail(
+                DTypeError,
+                what,
+                f"no derivative by {describe(x)}: it is {x.dtype.name}, not floating; write "
+                ".astype('float32') before its use",
+                [x],
+            )
 
 
 def _seeds(what: str, ys: Sequence[Tensor], given: Tensors, like: Tensors) -> list[Tensor]:
-    seeds = list(given.values()) if isinstance(given, dict) else (
-        list(given) if isinstance(like, (list, tuple)) and isinstance(given, (list, tuple)) else [given])  # fmt: skip
+    seeds = (
+        list(given.values())
+        if isinstance(given, dict)
+        else (list(given) if isinstance(like, (list, tuple)) and isinstance(given, (list, tuple)) else [given])
+    )
     if len(seeds) != len(ys):
         raise GraphError(f"{what}: {len(seeds)} given for {len(ys)} values", source=where_am_i())
     out = []
     for y, s in zip(ys, seeds):
         s = as_tensor(s, what, y.dtype)
         if s.dtype is not y.dtype:
-            fail(DTypeError, what, f"{describe(y)} needs {y.dtype.name}, got {s.dtype.name}; write "
-                 f".astype({y.dtype.name!r})", [y, s])  # fmt: skip
+            fail(
+                DTypeError,
+                what,
+                f"{describe(y)} needs {y.dtype.name}, got {s.dtype.name}; write .astype({y.dtype.name!r})",
+                [y, s],
+            )
         if s.shape != y.shape:
             fail(ShapeError, what, f"{describe(y)} needs shape {y.shape}, got {s.shape}", [y, s])
         out.append(s)
@@ -225,8 +239,9 @@ def scalar_loss(what: str, loss: Any) -> Tensor:
     if not isinstance(loss, Tensor):
         raise GraphError(f"{what}: the loss is no Tensor but {type(loss).__name__}", source=where_am_i())
     if loss.shape != ():
-        fail(ShapeError, what, f"the loss has shape {loss.shape}, not (); sum it, or use gd.vjp with a cotangent",
-             [loss])  # fmt: skip
+        fail(
+            ShapeError, what, f"the loss has shape {loss.shape}, not (); sum it, or use gd.vjp with a cotangent", [loss]
+        )
     if loss.dtype not in FLOATS:
         fail(DTypeError, what, f"the loss is {loss.dtype.name}, not floating; write .astype('float32')", [loss])
     return loss

@@ -27,10 +27,20 @@ from .fold import fold
 from .rules import Table
 
 PASSES = ("fold", "rewrite", "merge", "final")
-_COMMUTATIVE = frozenset((
-    "add", "multiply", "equal", "not_equal", "logical_and", "logical_or", "logical_xor", "bitwise_and", "bitwise_or",
-    "bitwise_xor",
-))  # fmt: skip
+_COMMUTATIVE = frozenset(
+    (
+        "add",
+        "multiply",
+        "equal",
+        "not_equal",
+        "logical_and",
+        "logical_or",
+        "logical_xor",
+        "bitwise_and",
+        "bitwise_or",
+        "bitwise_xor",
+    )
+)
 
 
 def simplify(graph: Graph, passes: Collection[str] = PASSES) -> tuple[Graph, dict[Value, Value]]:
@@ -48,9 +58,12 @@ def simplify(graph: Graph, passes: Collection[str] = PASSES) -> tuple[Graph, dic
         ambient.now = before
     became = sweep.became
     result = Graph(
-        graph.name, graph.inputs, [became.get(v, v) for v in graph.outputs],
-        [(p, became.get(v, v)) for p, v in graph.updates], graph.parameters,
-    )  # fmt: skip
+        graph.name,
+        graph.inputs,
+        [became.get(v, v) for v in graph.outputs],
+        [(p, became.get(v, v)) for p, v in graph.updates],
+        graph.parameters,
+    )
     return result, became
 
 

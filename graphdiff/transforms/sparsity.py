@@ -126,8 +126,9 @@ def pattern(y: Tensor, x: Tensor) -> Pattern:
             continue
         for v in (*node.inputs, *node.outputs):
             if any(isinstance(s, Dim) for s in v.shape):
-                raise GraphError(f"jacobian: sparse needs sizes that are known, {describe(v)} has names",
-                                 source=where_am_i())  # fmt: skip
+                raise GraphError(
+                    f"jacobian: sparse needs sizes that are known, {describe(v)} has names", source=where_am_i()
+                )
         rule = _GATHERS.get(node.op.name) or _RULES.get(type(node.op.kernel), _joined)
         known.update(zip(node.outputs, rule(node, known)))
     return known.get(y, [_NONE] * _count(y))
@@ -169,9 +170,12 @@ _MOVES: dict[str, Callable[..., np.ndarray]] = {
     "reshape": lambda a, node: a.reshape(_shape(node.outputs[0])),
     "permute_dims": lambda a, node: a.transpose(node.attrs["axes"]),
     "broadcast_to": lambda a, node: np.broadcast_to(a, _shape(node.outputs[0])),
-    "slice": lambda a, node: a[np.ix_(*(s + k * np.arange(n) for s, n, k in zip(
-        node.attrs["starts"], node.attrs["sizes"], node.attrs["steps"])))],
-}  # fmt: skip
+    "slice": lambda a, node: a[
+        np.ix_(
+            *(s + k * np.arange(n) for s, n, k in zip(node.attrs["starts"], node.attrs["sizes"], node.attrs["steps"]))
+        )
+    ],
+}
 
 
 def _moved(node: Node, known: dict[Value, Pattern]) -> list[Pattern]:
@@ -243,5 +247,9 @@ def _scattered(node: Node, known: dict[Value, Pattern]) -> list[Pattern]:
 
 _GATHERS = {"take": _gathered, "take_vjp": _scattered}
 _RULES: dict[type, Callable[[Node, dict[Value, Pattern]], list[Pattern]]] = {
-    Tile: _elementwise, Reduce: _reduced, View: _moved, Place: _placed, Matmul: _product,
-}  # fmt: skip
+    Tile: _elementwise,
+    Reduce: _reduced,
+    View: _moved,
+    Place: _placed,
+    Matmul: _product,
+}

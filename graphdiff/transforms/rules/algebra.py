@@ -24,7 +24,7 @@ from ...ops.elementwise import (
     square,
     subtract,
     where,
-)  # fmt: skip
+)
 from ...ops.tensor import make, scalar
 from .table import Rewritten, full, harmless, is_one, number, of, rule, with_number
 

@@ -22,8 +22,9 @@ def _uniform(value: Value) -> Tensor | None:
     if not array.size or not array.ndim:
         return None
     first = array.flat[0]
-    if array.size > 1 and (first.tobytes() != array.flat[-1].tobytes() or
-                           array.tobytes() != first.tobytes() * array.size):  # fmt: skip
+    if array.size > 1 and (
+        first.tobytes() != array.flat[-1].tobytes() or array.tobytes() != first.tobytes() * array.size
+    ):
         return None
     return scalar(first, array.dtype)
 
@@ -150,8 +151,11 @@ def permute_permute(node: Node) -> Rewritten:
 def slice_all(node: Node) -> Rewritten:
     """A slice of everything -> x."""
     a, (x,) = node.attrs, node.inputs
-    whole = a["sizes"] == x.shape and all(s == 0 for s in a["starts"]) and all(
-        k == 1 or n == 1 for k, n in zip(a["steps"], a["sizes"]))  # fmt: skip
+    whole = (
+        a["sizes"] == x.shape
+        and all(s == 0 for s in a["starts"])
+        and all(k == 1 or n == 1 for k, n in zip(a["steps"], a["sizes"]))
+    )
     return x if whole else None
 
 

@@ -128,8 +128,9 @@ class Table:
         if found is None:
             made_by = key[1:] if len(inputs) in (1, 2) else key[1]
             found = self.known[key] = [
-                row.bound(self.notes) for row in self.rows
+                row.bound(self.notes)
+                for row in self.rows
                 if (name in row.ops or (row.ops == (ELEMENTWISE,) and name in self.elementwise))
                 and (not row.on or not set(made_by).isdisjoint(row.on))
-            ]  # fmt: skip
+            ]
         return found
