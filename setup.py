@@ -1,8 +1,8 @@
 """Builds the C core and the extensions over it. Everything else about the package is in pyproject.toml.
 
 The core's rules, the same as csrc/Makefile's (which builds it alone, with its tests): flags from csrc/cflags; program/,
-planner/ and threads/ compiled once; kernels/ and math/ compiled once with GD_PREPARE and once for each instruction set,
-with GD_ISA its name. A file joins by being there.
+planner/, threads/ and openblas/ compiled once; kernels/, micro/ and tile/ once with GD_PREPARE and once for each
+instruction set, with GD_ISA its name. A file joins by being there.
 """
 
 import os
@@ -36,9 +36,9 @@ else:
 def compilations() -> list[tuple[Path, str, list[str]]]:
     """(source, object's name, flags) of every compilation of the core."""
     jobs = []
-    for folder in ("program", "planner", "threads"):
+    for folder in ("program", "planner", "threads", "openblas"):
         jobs += [(source, f"{folder}_{source.stem}", []) for source in sorted((CSRC / folder).glob("*.c"))]
-    for folder in ("kernels", "math"):
+    for folder in ("kernels", "micro", "tile"):
         for source in sorted((CSRC / folder).glob("*.c")):
             name = f"{folder}_{source.stem}"
             jobs.append((source, f"{name}_prepare", ["-DGD_PREPARE"]))
@@ -65,7 +65,7 @@ class BuildCore(build_ext):
             return str(target)
 
         # The long ones first: the largest sources make the largest templates.
-        jobs = sorted(compilations(), key=lambda job: (job[1].startswith("kernels_micro_f"), job[2]), reverse=True)
+        jobs = sorted(compilations(), key=lambda job: (job[1].startswith("micro_micro_f"), job[2]), reverse=True)
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             objects = sorted(pool.map(run, jobs))
         searches = ext.name.endswith("._planner")

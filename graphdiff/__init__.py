@@ -11,6 +11,7 @@ from . import random as random
 from .errors import *  # noqa: F403
 from .ir.graph import Graph as Graph
 from .ir.graph import name_scope as name_scope
+from .lower.policy import Every as Every
 from .ops import namespaces as _namespaces
 from .ops.control import cond as cond
 from .ops.control import map_ as map  # noqa: F401
@@ -34,7 +35,6 @@ from .runtime.threads import set_num_threads as set_num_threads
 from .runtime.tradeoff import Tradeoff as Tradeoff
 from .runtime.tradeoff import largest as largest
 from .runtime.tradeoff import tradeoff as tradeoff
-from .schedule.checkpoint import Every as Every
 from .testing import check_grad as check_grad
 from .transforms.adjoint import Adjoint as Adjoint
 from .transforms.adjoint import adjoint as adjoint

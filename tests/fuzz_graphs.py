@@ -28,10 +28,10 @@ import numpy as np
 
 import graphdiff as gd
 from graphdiff.ir.dims import evaluate
+from graphdiff.lower import fuse
 from graphdiff.ops.namespaces import INTERNAL
 from graphdiff.ops.registry import REGISTRY
 from graphdiff.runtime import function as runtime_function
-from graphdiff.schedule import fuse
 
 NODES = 60
 LARGEST = 1e3  # values beyond are not built upon: differences would be noise

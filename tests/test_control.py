@@ -5,7 +5,7 @@ import pytest
 
 import graphdiff as gd
 from graphdiff.ir.graph import Graph, topological
-from graphdiff.schedule.loops import forms
+from graphdiff.lower.loop_forms import forms
 
 RNG = np.random.default_rng(0)
 

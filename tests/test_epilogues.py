@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import graphdiff as gd
-from graphdiff.schedule import select
+from graphdiff.lower import select
 
 RNG = np.random.default_rng(0)
 # where each product's operands and bias have which shapes

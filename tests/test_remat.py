@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import graphdiff as gd
+from graphdiff.lower.instruction import ARENA, PARAM
 from graphdiff.schedule import Chain, rematerialise
-from graphdiff.schedule.instruction import ARENA, PARAM
+from graphdiff.schedule.orders import reordered
 from graphdiff.schedule.problem import problem, steps_of
 from graphdiff.schedule.problem import replay as replayed
-from graphdiff.schedule.reorder import reordered
 
 
 def replay(schedule, cost, size, inputs, workspace=None, inplace=None):

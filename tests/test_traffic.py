@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import graphdiff as gd
-from graphdiff.schedule import select
+from graphdiff.lower import select
 
 RNG = np.random.default_rng(0)
 X, W, B = (RNG.standard_normal(s).astype(np.float32) for s in ((16, 40), (40, 96), (96,)))

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from graphdiff.runtime.lower import PLACE_SECONDS
+from graphdiff.runtime.assemble import PLACE_SECONDS
 from graphdiff.schedule.arena import place
 from graphdiff.schedule.memory import ALIGN
 

@@ -42,7 +42,7 @@
  *             stores..  each [register, reduce, axes mask, view]]
  *            Registers are in static single assignment form. Compute type of a microop is the dtype of
  *            its first operand (of b for `where`); operands must agree, or creation fails.
- *            reduce: 0 plain store; else a name in kernels/reduce.def (gd_reduction(name)): the register
+ *            reduce: 0 plain store; else a name in micro/reduce.def (gd_reduction(name)): the register
  *            is reduced over the dimensions in the mask (bit d = dimension d), where the view's stride is
  *            0. The order of the sum depends on the shape only.
  *            A microop whose name starts with `row_` reduces its operand over the last row_dims dimensions

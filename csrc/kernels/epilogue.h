@@ -25,7 +25,7 @@ static inline int gd_epilogue_read(gd_prepare *p, int64_t at, int dtype, int64_t
         char result;
     } micros[] = {
 #define X(name, arity, kinds, result, scalars) {arity, #result[0]},
-#include "microop.def"
+#include "../micro/microop.def"
 #undef X
     };
     const int64_t *w = p->payload + at;

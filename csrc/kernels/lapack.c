@@ -25,7 +25,7 @@
 #include <string.h>
 
 #include "../program/kernel.h"
-#include "blas.h"
+#include "../openblas/blas.h"
 #include "params.h"
 
 typedef struct {

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "../program/isa.h"
-#include "blas.h"
+#include "../openblas/blas.h"
 #include "epilogue.h"
 #include "product.h"
 #include "strided.h"

@@ -97,13 +97,13 @@ static const char *const kernel_names[] = {
 };
 static const char *const micro_names[] = {
 #define X(name, arity, kinds, result, scalars) #name,
-#include "../kernels/microop.def"
+#include "../micro/microop.def"
 #undef X
 };
 static const char *const reduction_names[] = {
     "none",
 #define X(name, kinds) #name,
-#include "../kernels/reduce.def"
+#include "../micro/reduce.def"
 #undef X
 };
 static const char *const status_texts[] = {

@@ -1,6 +1,6 @@
 /* isa.h: the numbers of kernels, micro-operations and reductions, and the table of what one ISA's build offers.
  *
- * kernels/ and math/ are compiled once per ISA; each build ends in one constant table (kernels/table.c), and
+ * kernels/, micro/ and tile/ are compiled once per ISA; each build ends in one constant table (micro/table.c), and
  * isa.c picks one when the library is first used. Prepare steps take function pointers from gd_isa_current(),
  * so nothing is looked up while a program runs and programs made before gd_isa_select keep theirs.
  */
@@ -16,14 +16,14 @@ enum {
 };
 enum {
 #define X(name, arity, kinds, result, scalars) GD_MICRO_##name,
-#include "../kernels/microop.def"
+#include "../micro/microop.def"
 #undef X
     GD_MICRO_COUNT
 };
 enum {
     GD_REDUCE_none,
 #define X(name, kinds) GD_REDUCE_##name,
-#include "../kernels/reduce.def"
+#include "../micro/reduce.def"
 #undef X
     GD_REDUCE_COUNT
 };

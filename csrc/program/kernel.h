@@ -8,7 +8,7 @@
  * A kernel knows nothing of contexts, arenas or Python; it sees operand pointers and its own block.
  *
  * Adding a kernel: a line in program/kernels.def, a file in kernels/ and a paragraph on its payload in
- * include/graphdiff.h. Every .c file of kernels/ and math/ is compiled once with GD_PREPARE defined and plain
+ * include/graphdiff.h. Every .c file of kernels/, micro/ and tile/ is compiled once with GD_PREPARE defined and plain
  * flags, and once per ISA with GD_ISA defined: it holds gd_prepare_<name> under #ifdef GD_PREPARE, and
  * GD_ISA_NAME(gd_k_<name>) under #else.
  */
@@ -105,7 +105,7 @@ static inline int gd_values_overlap(const gd_value *a, const gd_value *b) {
 }
 
 /* Functions compiled per ISA are named through GD_ISA_NAME(gd_k_take) -> gd_k_take_v3; the build defines
- * GD_ISA as v2, v3, v4 or plain for each compilation of kernels/ and math/. */
+ * GD_ISA as v2, v3, v4 or plain for each compilation of kernels/, micro/ and tile/. */
 #define GD_CAT_(a, b) a##_##b
 #define GD_CAT(a, b) GD_CAT_(a, b)
 #define GD_ISA_NAME(name) GD_CAT(name, GD_ISA)

@@ -19,7 +19,7 @@ from ..ir.dtypes import bool_
 from ..ir.graph import Node, Value
 from .control import placeholders
 from .elementwise import equal, greater_equal, rsqrt, where
-from .linalg import matmul
+from .matmul import matmul
 from .movement import matrix_transpose, positions, size_as
 from .opdef import composite, custom, op, operands, sum_to
 from .rebuild import rebuild

@@ -16,7 +16,7 @@ from ..errors import ShapeError
 from ..ir.dims import Dim, Size, broadcast, evaluate, names_of, product
 from ..ir.graph import Node
 from .elementwise import equal, multiply, where
-from .linalg import matmul
+from .matmul import matmul
 from .movement import permute_dims, place, positions, reshape
 from .opdef import axis_of, composite, int_of, linear, operands
 from .reduce import sum as sum_

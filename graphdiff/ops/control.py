@@ -5,7 +5,7 @@ not change is computed once, outside: only nodes that depend on the body's own a
 all that its function makes, so that nothing of the other one runs.
 A loop's derivative by forward mode is a loop with doubled carries; by reverse mode a loop the other way round that
 takes the history of the carries and adds up the cotangents of what was captured (what of a step is stored instead of
-computed again is decided when instructions are made, schedule/loops.py). Both are loops again, so every
+computed again is decided when instructions are made, lower/loop_forms.py). Both are loops again, so every
 order follows.
 What a body monitors is a result of its node, and whether a check held at every step is a carry: outside they are
 values as any others, monitored and checked there.

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import GraphError, ShapeError
 from .elementwise import add, erf, expm1, greater, greater_equal, less_equal, sigmoid, square, tanh, where
-from .linalg import matmul
+from .matmul import matmul
 from .movement import take
 from .opdef import check_dtype, composite, on
 from .random import bernoulli

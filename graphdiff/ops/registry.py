@@ -20,13 +20,13 @@ from ..ir.graph import Node, Value
 
 
 class Tile(NamedTuple):
-    """A micro-operation of the tile program (csrc/kernels/microop.def)."""
+    """A micro-operation of the tile program (csrc/micro/microop.def)."""
 
     microop: str
 
 
 class Reduce(NamedTuple):
-    """A reduction over ``attrs["axes"]`` (csrc/kernels/reduce.def)."""
+    """A reduction over ``attrs["axes"]`` (csrc/micro/reduce.def)."""
 
     reduction: str
 

@@ -16,11 +16,11 @@ from ..ir.dims import Dim, evaluate
 from ..ir.dtypes import FLOATS
 from ..ir.graph import Graph, Node, Origin, Value, topological
 from ..ir.text import Names, is_inline, type_text
+from ..lower.instruction import Instruction
 from ..ops.elementwise import abs as abs_
 from ..ops.leaves import input as placeholder
 from ..ops.reduce import max as max_
 from ..ops.tensor import make
-from ..schedule.instruction import Instruction
 from . import _core
 from .program import Program
 

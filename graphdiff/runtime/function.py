@@ -20,12 +20,12 @@ from ..errors import CompileError, DTypeError, FeedError, GraphdiffError, GraphE
 from ..ir.dims import evaluate
 from ..ir.graph import Graph, Node, Value, collector_paused, topological, user_source
 from ..ir.text import type_text
+from ..lower.instruction import Instruction
+from ..lower.policy import Every
 from ..ops.leaves import Watcher, parameter, state
 from ..ops.rebuild import rebuild
 from ..ops.tensor import Tensor, as_tensor, call_text, describe
-from ..schedule.checkpoint import Every
 from ..schedule.cost import NOMINAL, Costs, bytes_of
-from ..schedule.instruction import Instruction
 from ..schedule.limit import parse_bytes
 from ..transforms.simplify import simplify
 from ..transforms.sparsity import SparseJacobian

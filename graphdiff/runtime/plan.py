@@ -12,9 +12,9 @@ import numpy as np
 
 from ..ir.dims import evaluate
 from ..ir.graph import Node
+from ..lower.instruction import ARENA, Buffer, Instruction
 from ..ops.registry import Loop
 from ..schedule.cost import Costs
-from ..schedule.instruction import ARENA, Buffer, Instruction
 from ..schedule.memory import Lifetimes
 
 SHOWN = 4  # kept and recomputed values that a summary names

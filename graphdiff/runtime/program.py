@@ -21,19 +21,20 @@ from ..errors import CompileError, FeedError, GraphError, MemoryLimitError
 from ..ir.dims import Dim, Size, evaluate, names_of, substitute
 from ..ir.graph import Graph, Node, Value
 from ..ir.text import type_text
+from ..lower.instruction import ARENA, Buffer, Instruction
+from ..lower.policy import Every
+from ..lower.select import Selected, select
 from ..ops.registry import Call, Guard, Loop, Reduce, Tile
 from ..ops.tensor import call_text
 from ..schedule.candidates import Schedule, Way
-from ..schedule.checkpoint import Every, recompute, segments
+from ..schedule.checkpoint import recompute, segments
 from ..schedule.cost import NOMINAL, Costs
-from ..schedule.instruction import ARENA, Buffer, Instruction
 from ..schedule.limit import Choice, Chosen, Laid
 from ..schedule.memory import ALIGN, Lifetimes
 from ..schedule.order import arrange
-from ..schedule.select import Selected, select
 from ..transforms.simplify import simplify
 from . import _core
-from .lower import PLACE_SECONDS, Nested, Template, place
+from .assemble import PLACE_SECONDS, Nested, Template, place
 from .plan import Plan
 
 

@@ -16,10 +16,10 @@ import numpy as np
 
 from ..errors import GraphError
 from ..ir.graph import Graph, Node
+from ..lower.policy import Every
 from ..ops.leaves import Watcher
 from ..ops.parse import parse
 from ..ops.tensor import Storage, where_am_i
-from ..schedule.checkpoint import Every
 from .program import Program
 
 FORMAT = 1

@@ -17,12 +17,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ..ir.dims import evaluate
+from ..lower.instruction import ARENA, Buffer, Instruction
 from .checkpoint import forward_part, recompute, segments
 from .cost import Costs
-from .instruction import ARENA, Buffer, Instruction
 from .memory import Lifetimes
+from .orders import reordered
 from .problem import problem, replay, steps_of
-from .reorder import reordered
 
 GREEDY_STEPS = 60
 WRITTEN_PER_SECOND = 40_000  # instructions of candidates, nominally

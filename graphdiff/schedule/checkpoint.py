@@ -10,23 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-from ..errors import GraphError
-from ..ops.tensor import where_am_i
-from .instruction import ARENA, PARAM, Buffer, Instruction
-
-
-@dataclass(frozen=True, init=False)
-class Every:
-    """Checkpointing policy: keep what crosses every k-th forward instruction. Example: ``checkpoint=gd.Every(4)``."""
-
-    k: int
-
-    def __init__(self, k: int):  # written out, so that the line told is the one that called it
-        if not isinstance(k, int) or isinstance(k, bool) or k < 1:
-            raise GraphError(f"Every(k) needs a positive integer, got {k!r}", source=where_am_i())
-        object.__setattr__(self, "k", k)
+from ..lower.instruction import ARENA, PARAM, Buffer, Instruction
 
 
 def forward_part(order: Sequence[Instruction]) -> list[Instruction]:

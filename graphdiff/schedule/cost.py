@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import CompileError
 from ..ir.dims import evaluate
-from .instruction import Instruction, Step
+from ..lower.instruction import Instruction, Step
 
 Points = tuple[tuple[float, float], ...]
 

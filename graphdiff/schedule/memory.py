@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ..ir.dims import evaluate
-from .instruction import ARENA, Buffer, Instruction
+from ..lower.instruction import ARENA, Buffer, Instruction
 
 ALIGN = 64
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from .instruction import ARENA, PARAM, Buffer, Instruction, Step
-from .select import Selected
+from ..lower.instruction import ARENA, PARAM, Buffer, Instruction, Step
+from ..lower.select import Selected
 
 FREES = 4  # values of a result's size
 

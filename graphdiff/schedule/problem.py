@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..ir.dims import evaluate
+from ..lower.instruction import ARENA, Buffer, Instruction
 from .checkpoint import first_write
-from .instruction import ARENA, Buffer, Instruction
 from .memory import aligned
 from .remat import Rematerialised, rematerialise
 

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 from ..ir.dims import Size, ceil_sqrt, floor_div, least, product
 from ..ir.graph import Graph, Node, Value
-from .checkpoint import Every
 from .instruction import ARENA, Buffer, Instruction, Step
-from .loops import Extra, Form, history_of, source_of
+from .loop_forms import Extra, Form, history_of, source_of
+from .policy import Every
 
 
 class Inner(Protocol):

@@ -3,7 +3,6 @@
  * Invariants: a library once loaded stays for the life of the process; it is told to use one thread, as the core
  * cuts products itself. Loading is not for several threads at once. Compiled once, not per instruction set.
  */
-#ifdef GD_PREPARE
 #include "blas.h"
 
 #include <dlfcn.h>
@@ -60,4 +59,3 @@ int gd_blas_load(const char *path) {
 int gd_blas_loaded(void) { return loaded; }
 
 const gd_blas *gd_blas_current(void) { return loaded ? &routines : NULL; }
-#endif

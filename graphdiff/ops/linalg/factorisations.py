@@ -20,21 +20,21 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import GraphError, ShapeError
-from ..ir.dims import Size, broadcast, format_shape, product
-from ..ir.dtypes import int32
-from ..ir.graph import Node
-from .contraction import diagonal
-from .elementwise import abs as abs_
-from .elementwise import astype, equal, greater, reciprocal, where
-from .linalg import matmul
-from .movement import broadcast_to, concat, expand_dims, matrix_transpose, permute_dims, positions, reshape
-from .opdef import axes_of, check_dtype, composite, custom, op, operands
-from .reduce import max as max_
-from .reduce import min as min_
-from .reduce import sum as sum_
-from .registry import Call, Op, Sample, register
-from .tensor import Tensor, as_tensor, fail, make
+from ...errors import GraphError, ShapeError
+from ...ir.dims import Size, broadcast, format_shape, product
+from ...ir.dtypes import int32
+from ...ir.graph import Node
+from ..contraction import diagonal
+from ..elementwise import abs as abs_
+from ..elementwise import astype, equal, greater, reciprocal, where
+from ..matmul import matmul
+from ..movement import broadcast_to, concat, expand_dims, matrix_transpose, permute_dims, positions, reshape
+from ..opdef import axes_of, check_dtype, composite, custom, op, operands
+from ..reduce import max as max_
+from ..reduce import min as min_
+from ..reduce import sum as sum_
+from ..registry import Call, Op, Sample, register
+from ..tensor import Tensor, as_tensor, fail, make
 
 # ------------------------------------------------------------------ what all share
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from ..errors import CompileError, ShapeError
 from ..ir.dims import Dim, Size, evaluate
+from ..lower.instruction import ARENA, CONST, INPUT, OUTPUT, PARAM, Buffer, Instruction
 from ..schedule import arena
-from ..schedule.instruction import ARENA, CONST, INPUT, OUTPUT, PARAM, Buffer, Instruction
 from ..schedule.memory import ALIGN, Lifetimes
 from . import _core
 

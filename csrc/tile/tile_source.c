@@ -16,14 +16,14 @@ static const struct {
     char kinds, result;
 } micros[GD_MICRO_COUNT] = {
 #define X(name, arity, kinds, result, scalars) {arity, #kinds[0], #result[0]},
-#include "microop.def"
+#include "../micro/microop.def"
 #undef X
 };
 
 static const char reduction_kinds[GD_REDUCE_COUNT] = {
     0,
 #define X(name, kinds) #kinds[0],
-#include "reduce.def"
+#include "../micro/reduce.def"
 #undef X
 };
 

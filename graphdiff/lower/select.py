@@ -2,7 +2,7 @@
 
 Views never become instructions: each value is known as a buffer with offset and strides, and consumers read through
 them; where a kernel needs whole contiguous operands, a copy is put in.
-Must not know: the word format (runtime.lower), in what order instructions end up, where buffers lie.
+Must not know: the word format (runtime.assemble), in what order instructions end up, where buffers lie.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from ..ir.dtypes import CODE, int64
 from ..ir.graph import Graph, Node, Value
 from ..ops.opdef import contiguous_strides
 from ..ops.registry import Attention, Branch, Call, Guard, Index, Loop, Matmul, Place, Reduce, Strided, Tile, View
+from .duplicate import Reads, repeat
 from .epilogue import PRODUCTS, Epilogue, epilogues
 from .fuse import Group, group, in_frame
 from .instruction import ARENA, CONST, INPUT, OUTPUT, PARAM, Buffer, Instruction, Step
-from .loops import forms
-from .repeat import Inner, Loops
-from .traffic import Reads, repeat
+from .loop_encode import Inner, Loops
+from .loop_forms import forms
 
 
 class Location(NamedTuple):

@@ -1,9 +1,12 @@
-/* lapack.h: the LAPACK and triangular routines the factorisations call, for float and double. Internal to the core;
- * 32-bit integers (LP64). LAPACK's arrays are column-major; the lengths that Fortran appends for character arguments
- * are passed. Found with the routines of blas.h, in the same library. */
-#ifndef GD_LAPACK_H
-#define GD_LAPACK_H
+/* blas.h: the few BLAS and LAPACK routines the kernels call, once a library is loaded. Internal to the core; 32-bit
+ * integers (LP64). BLAS in row-major order; LAPACK's arrays are column-major, and the lengths that Fortran appends for
+ * character arguments are passed. */
+#ifndef GD_BLAS_H
+#define GD_BLAS_H
+#include "graphdiff.h"
 #include <stddef.h>
+
+enum { GD_BLAS_ROW_MAJOR = 101, GD_BLAS_PLAIN = 111, GD_BLAS_TRANSPOSED = 112 };
 
 enum {
     GD_BLAS_LEFT = 141,
@@ -35,5 +38,21 @@ typedef struct {
 typedef struct {
     GD_LAPACK_ROUTINES(double)
 } gd_lapack_f64;
+
+typedef struct {
+    void (*sgemm)(int order, int ta, int tb, int m, int n, int k, float alpha, const float *a, int lda, const float *b,
+                  int ldb, float beta, float *c, int ldc);
+    void (*dgemm)(int order, int ta, int tb, int m, int n, int k, double alpha, const double *a, int lda,
+                  const double *b, int ldb, double beta, double *c, int ldc);
+    void (*sgemv)(int order, int ta, int m, int n, float alpha, const float *a, int lda, const float *x, int incx,
+                  float beta, float *y, int incy);
+    void (*dgemv)(int order, int ta, int m, int n, double alpha, const double *a, int lda, const double *x, int incx,
+                  double beta, double *y, int incy);
+    gd_lapack_f32 s;
+    gd_lapack_f64 d;
+} gd_blas;
+
+/* NULL until gd_blas_load has succeeded, the same address ever after */
+const gd_blas *gd_blas_current(void);
 
 #endif

@@ -1,0 +1,1 @@
+"""From graphs to instructions of the core: fused groups, kernels, buffers and payload words."""
