@@ -19,6 +19,7 @@ from graphdiff.ops import reduce as r
 from graphdiff.ops.customize import custom
 from graphdiff.ops.leaves import input as input_
 from graphdiff.ops.leaves import parameter, state
+from graphdiff.ops.registry import REGISTRY
 from graphdiff.ops.tensor import constant, make
 from graphdiff.transforms.differentiate import grad
 from graphdiff.transforms.rules import RULES, Table
@@ -57,10 +58,7 @@ def feeds(seed: int = 0) -> dict[str, np.ndarray]:
 
 def raw(name, *xs, **attrs):
     """A node as it stands, past what public functions leave out by themselves."""
-    return make(e.add.op if name == "add" else OPS[name], xs, attrs)
-
-
-OPS = {n: f.op for module in (e, m, r) for n, f in vars(module).items() if hasattr(f, "op")}
+    return make(REGISTRY[name], xs, attrs)
 
 
 def bt(x, *shape):

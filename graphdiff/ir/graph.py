@@ -16,7 +16,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -151,7 +151,7 @@ _codes: dict[int, tuple[CodeType, dict[int, Source] | None]] = {}
 
 def user_source(depth: int = 1) -> Source | None:
     """The nearest line of code outside this package on the stack, looked for from ``depth`` callers up."""
-    frame = sys._getframe(depth)
+    frame: FrameType | None = sys._getframe(depth)
     while frame is not None:
         code = frame.f_code
         known = _codes.get(id(code))
@@ -167,7 +167,7 @@ def user_source(depth: int = 1) -> Source | None:
             if source is None:
                 source = lines[frame.f_lasti] = Source(code.co_filename, frame.f_lineno)
             return source
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return None
 
 

@@ -6,7 +6,7 @@ None has a kernel: views where nothing moves, copies into place or gathers where
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from .movement import broadcast_to, concat, expand_dims, index, permute_dims, pl
 from .opdef import as_list, axis_of, composite
 from .registry import Sample
 from .tensor import Tensor, as_tensor, fail, told
+from .types import Axes, Ints, PadWidth, SizeLike, TensorLike
 
 
 def part(x: Tensor, axis: int, start: Size, size: Size) -> Tensor:
@@ -40,7 +41,7 @@ def _distinct(name: str, x: Tensor, axes: Any) -> list[int]:
     reference=np.swapaxes,
     samples=lambda rng: [Sample((rng.uniform(-2, 2, (2, 3, 4)), a, b)) for a, b in ((0, 1), (-1, 0), (1, 1))],
 )
-def swapaxes(x, /, axis1, axis2):  # type: ignore[no-untyped-def]
+def swapaxes(x: TensorLike, /, axis1: int, axis2: int) -> Tensor:
     """Two dimensions swapped."""
     x = as_tensor(x, "swapaxes")
     order = list(range(x.ndim))
@@ -53,7 +54,7 @@ def swapaxes(x, /, axis1, axis2):  # type: ignore[no-untyped-def]
     reference=np.moveaxis,
     samples=lambda rng: [Sample((rng.uniform(-2, 2, (2, 3, 4)), a, b)) for a, b in ((0, 2), (-1, 0), ((0, 1), (2, 0)))],
 )
-def moveaxis(x, /, source, destination):  # type: ignore[no-untyped-def]
+def moveaxis(x: TensorLike, /, source: Ints, destination: Ints) -> Tensor:
     """Dimensions ``source`` (an int or a tuple) moved to the places ``destination``; the others keep their order."""
     x = as_tensor(x, "moveaxis")
     a, b = _distinct("moveaxis", x, source), _distinct("moveaxis", x, destination)
@@ -80,7 +81,7 @@ def _roll_samples(rng: np.random.Generator) -> Iterable[Sample]:
 
 
 @composite(reference=np.roll, samples=_roll_samples)
-def roll(x, /, shift, axis=None):  # type: ignore[no-untyped-def]
+def roll(x: TensorLike, /, shift: Ints, axis: Axes = None) -> Tensor:
     """Elements moved ``shift`` places along ``axis``, those that fall out at the end coming in at the start; over all
     elements in order unless an axis is given. ``shift`` and ``axis`` may be tuples."""
     x = as_tensor(x, "roll")
@@ -120,7 +121,7 @@ def roll(x, /, shift, axis=None):  # type: ignore[no-untyped-def]
         )
     ],
 )
-def tile(x, /, repetitions):  # type: ignore[no-untyped-def]
+def tile(x: TensorLike, /, repetitions: Ints) -> Tensor:
     """x laid side by side, ``repetitions`` (an int, or one for each dimension from the last) times."""
     x = as_tensor(x, "tile")
     times = _counts("tile", x, repetitions)
@@ -155,7 +156,7 @@ def _counts(name: str, x: Tensor, repeats: Any) -> list[Size]:
         )
     ],
 )
-def repeat(x, /, repeats, axis=None):  # type: ignore[no-untyped-def]
+def repeat(x: TensorLike, /, repeats: int, axis: int | None = None) -> Tensor:
     """Each element ``repeats`` times in a row along ``axis`` (of all elements in order unless given); ``repeats`` is an
     int, or one int for each element of the axis."""
     x = as_tensor(x, "repeat")
@@ -220,7 +221,7 @@ def _pad_samples(rng: np.random.Generator) -> Iterable[Sample]:
 
 
 @composite(reference=np.pad, samples=_pad_samples, onnx="Pad")
-def pad(x, /, pad_width, mode="constant", constant_values=0):  # type: ignore[no-untyped-def]
+def pad(x: TensorLike, /, pad_width: PadWidth, mode: str = "constant", constant_values: float = 0) -> Tensor:
     """Elements put before and after along each dimension. ``pad_width``: n, (before, after), or a pair for each
     dimension; ``mode``: "constant" (``constant_values``, a number or 0-d Tensor), "edge", "reflect", "symmetric" or
     "wrap", as in NumPy."""
@@ -263,7 +264,7 @@ def _split_samples(rng: np.random.Generator) -> Iterable[Sample]:
 
 
 @composite(reference=_split_reference, samples=_split_samples, onnx="Split")
-def split(x, /, n_or_sizes, axis=0):  # type: ignore[no-untyped-def]
+def split(x: TensorLike, /, n_or_sizes: SizeLike | Sequence[SizeLike], axis: int = 0) -> list[Tensor]:
     """A list of parts along ``axis``: n equal ones, or ones of the given sizes, which must add up to the whole."""
     x = as_tensor(x, "split")
     axis = axis_of("split", axis, x.ndim, [x])

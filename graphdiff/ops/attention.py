@@ -24,13 +24,14 @@ from .movement import matrix_transpose, positions, size_as
 from .opdef import composite, custom, op, operands, sum_to
 from .rebuild import rebuild
 from .reduce import softmax_parts
-from .registry import Attention, Sample
+from .registry import Attention, Sample, op_of
 from .tensor import Tensor, as_tensor, fail, make
+from .types import TensorLike
 
 # --------------------------------------------------------------------------------------- the formulas
 
 
-def _weights(q: Tensor, k: Tensor, mask: Tensor | None, causal: bool, scale: float) -> Tensor:
+def _weights(q: Tensor, k: Tensor, mask: Tensor | None, causal: bool, scale: float | Tensor) -> Tensor:
     scores = matmul(q * scale, matrix_transpose(k))
     if causal:
         mask = greater_equal(positions(scores.shape[-2:], 0), positions(scores.shape[-2:], 1))
@@ -40,7 +41,7 @@ def _weights(q: Tensor, k: Tensor, mask: Tensor | None, causal: bool, scale: flo
     return e / where(equal(total, 0), 1, total)
 
 
-def _formula(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool, scale: float) -> list[Tensor]:
+def _formula(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool, scale: float | Tensor) -> list[Tensor]:
     return [matmul(_weights(q, k, mask, causal, scale), v)]
 
 
@@ -106,7 +107,7 @@ attention = custom(
     vjp=_attention_vjp,
     jvp=_attention_jvp,
 )
-ATTENTION = attention.op  # type: ignore[attr-defined]
+ATTENTION = op_of(attention)
 
 
 def _infer_gradients(xs: Sequence[Any], _attrs: dict[str, Any]) -> Any:
@@ -140,7 +141,7 @@ attention_vjp = custom(
     vjp=_gradients_vjp,
     jvp=_gradients_jvp,
 )
-ATTENTION_VJP = attention_vjp.op  # type: ignore[attr-defined]
+ATTENTION_VJP = op_of(attention_vjp)
 
 
 def _reference(
@@ -171,7 +172,14 @@ def _samples(rng: np.random.Generator) -> Any:
 
 
 @composite(namespace="nn", reference=_reference, samples=_samples, onnx="Attention")
-def scaled_dot_product_attention(q, k, v, attn_mask=None, is_causal=False, scale=None):  # type: ignore[no-untyped-def]
+def scaled_dot_product_attention(
+    q: TensorLike,
+    k: TensorLike,
+    v: TensorLike,
+    attn_mask: TensorLike | None = None,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> Tensor:
     """softmax(q kᵀ scale) v over the last two axes: q (.., L, E), k (.., S, E), v (.., S, F) give (.., L, F), the other
     axes broadcasting; scale is 1/√E unless given (Vaswani et al. 2017).
 
@@ -189,9 +197,12 @@ def scaled_dot_product_attention(q, k, v, attn_mask=None, is_causal=False, scale
         fail(ShapeError, name, f"q has features of {q.shape[-1]}, k of {k.shape[-1]}", xs)
     if k.shape[-2] != v.shape[-2]:
         fail(ShapeError, name, f"there are {k.shape[-2]} keys and {v.shape[-2]} values", xs)
+    factor: float | Tensor
     if scale is None:
         e = q.shape[-1]
-        scale = rsqrt(size_as(e, q.dtype)) if isinstance(e, Dim) else 1 / math.sqrt(e) if e else 1.0
+        factor = rsqrt(size_as(e, q.dtype)) if isinstance(e, Dim) else 1 / math.sqrt(e) if e else 1.0
+    else:
+        factor = scale
     mask = None
     if attn_mask is not None:
         if is_causal:
@@ -214,8 +225,8 @@ def scaled_dot_product_attention(q, k, v, attn_mask=None, is_causal=False, scale
                 [*xs, mask],
             )
     if q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
-        if not isinstance(scale, (int, float)) or not math.isfinite(scale):
-            q, scale = q * scale, 1.0
+        if not isinstance(factor, (int, float)) or not math.isfinite(factor):
+            q, factor = q * factor, 1.0
         given = (q, k, v) if mask is None else (q, k, v, mask)
-        return make(ATTENTION, given, {"causal": bool(is_causal), "scale": float(scale)})[0]
-    return _formula(q, k, v, mask, bool(is_causal), scale)[0]
+        return make(ATTENTION, given, {"causal": bool(is_causal), "scale": float(factor)})[0]
+    return _formula(q, k, v, mask, bool(is_causal), factor)[0]

@@ -20,8 +20,9 @@ from .matmul import matmul
 from .movement import permute_dims, place, positions, reshape
 from .opdef import axis_of, composite, int_of, linear, operands
 from .reduce import sum as sum_
-from .registry import Sample, Strided, View
+from .registry import Sample, Strided, View, op_of
 from .tensor import Tensor, as_tensor, fail, make
+from .types import Ints, TensorLike
 
 
 def _pairs(*shapes: Any, **kwargs: Any) -> Any:
@@ -65,7 +66,7 @@ def _diagonal_transpose(node: Node, g: Tensor) -> Tensor:
     return where(equal(positions(shape, row) + k, positions(shape, column)), g, 0)
 
 
-def _diagonal(x: Any, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+def _diagonal(x: TensorLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     x = as_tensor(x, "diagonal")
     offset = int_of("diagonal", "offset", offset, [x])
     axes = axis_of("diagonal", axis1, x.ndim, [x]), axis_of("diagonal", axis2, x.ndim, [x])
@@ -98,7 +99,7 @@ diagonal = linear(
         )
     ],
 )
-DIAGONAL = diagonal.op  # type: ignore[attr-defined]
+DIAGONAL = op_of(diagonal)
 
 
 @composite(
@@ -109,7 +110,7 @@ DIAGONAL = diagonal.op  # type: ignore[attr-defined]
         Sample((rng.uniform(-2, 2, (2, 3, 3)),), {"axis1": -2, "axis2": -1}),
     ],
 )
-def trace(x, /, offset=0, axis1=0, axis2=1):  # type: ignore[no-untyped-def]
+def trace(x: TensorLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """The sum of a diagonal: of the first two axes unless given, as NumPy's."""
     return sum_(diagonal(x, offset, axis1, axis2), axis=-1)
 
@@ -147,7 +148,7 @@ def _axes_of_both(a: Tensor, b: Tensor, axes: Any) -> tuple[list[int], list[int]
         )
     ],
 )
-def tensordot(x1, x2, /, axes=2):  # type: ignore[no-untyped-def]
+def tensordot(x1: TensorLike, x2: TensorLike, /, axes: int | tuple[Ints, Ints] | list[list[int]] = 2) -> Tensor:
     """The sum of products over pairs of axes: the last ``axes`` of x1 with the first of x2, or a pair of lists of axes.
 
     The result has the other axes of x1, then those of x2. Raises ShapeError where sizes differ."""
@@ -185,7 +186,7 @@ def _vecdot_reference(x1: Any, x2: Any, axis: int = -1) -> Any:
         )
     ],
 )
-def vecdot(x1, x2, /, axis=-1):  # type: ignore[no-untyped-def]
+def vecdot(x1: TensorLike, x2: TensorLike, /, axis: int = -1) -> Tensor:
     """The inner products along ``axis`` of each, the other dimensions broadcast. Raises ShapeError."""
     a, b = operands("vecdot", (x1, x2), "numeric")
     a, b = (_to_last("vecdot", x, axis) for x in (a, b))
@@ -202,7 +203,7 @@ def _to_last(name: str, x: Tensor, axis: int) -> Tensor:
 
 
 @composite(reference=np.outer, samples=_pairs(((3,), (4,)), ((2, 2), (3,)), ((), (2,)), ((0,), (3,))))
-def outer(x1, x2, /):  # type: ignore[no-untyped-def]
+def outer(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """All products of an element of x1 and one of x2, both taken as vectors: shape (x1.size, x2.size)."""
     a, b = operands("outer", (x1, x2), "numeric")
     return multiply(reshape(a, (a.size, 1)), reshape(b, (1, b.size)))
@@ -221,7 +222,7 @@ def outer(x1, x2, /):  # type: ignore[no-untyped-def]
         ((2, 0), (0, 3)),
     ),
 )
-def dot(x1, x2, /):  # type: ignore[no-untyped-def]
+def dot(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """The sum of products over the last axis of x1 and the last but one of x2 (its only one), without broadcasting,
     as NumPy's; the product where one is 0-d. Raises ShapeError."""
     a, b = operands("dot", (x1, x2), "numeric")
@@ -401,7 +402,7 @@ _EINSUMS = (
         Sample((subscripts, *(rng.uniform(-1, 1, s) for s in shapes))) for subscripts, *shapes in _EINSUMS
     ],
 )
-def einsum(subscripts, /, *xs):  # type: ignore[no-untyped-def]
+def einsum(subscripts: str, /, *xs: TensorLike) -> Tensor:
     """Sums of products by Einstein's convention: ``einsum("bij,bjk->bik", x, y)``.
 
     Without ``->`` the result has the letters that occur once, in the alphabet's order; a letter twice in one operand

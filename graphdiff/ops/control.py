@@ -27,7 +27,7 @@ from .leaves import Watcher, building_body, watch
 from .leaves import input as placeholder
 from .opdef import custom, op
 from .rebuild import depends_on, rebuild
-from .registry import REGISTRY, Branch, Loop
+from .registry import REGISTRY, Branch, Loop, op_of
 from .tensor import Tensor, fail, make, scalar
 from .trees import Tree, flatten
 
@@ -279,7 +279,7 @@ loop = custom(
     vjp=_loop_vjp,
     jvp=_loop_jvp,
 )
-LOOP = loop.op  # type: ignore[attr-defined]
+LOOP = op_of(loop)
 
 
 # --------------------------------------------------------------------------------------- scan, while_loop, map
@@ -464,7 +464,7 @@ branch = custom(
     vjp=_branch_vjp,
     jvp=_branch_jvp,
 )
-BRANCH = branch.op  # type: ignore[attr-defined]
+BRANCH = op_of(branch)
 
 
 def cond(pred: Any, if_true: Callable[..., Any], if_false: Callable[..., Any], *operands: Any) -> Any:

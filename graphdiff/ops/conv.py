@@ -18,8 +18,9 @@ from ..ir.dims import Dim, Size, exact_div, format_shape, product
 from ..ir.graph import Node
 from .movement import reshape
 from .opdef import bilinear, composite, operands
-from .registry import Call, Sample
+from .registry import Call, Sample, op_of
 from .tensor import Tensor, fail, make
+from .types import Ints, Padding, TensorLike
 
 # ------------------------------------------------------------------ arguments
 
@@ -191,7 +192,13 @@ def _biased(name: str, y: Tensor, bias: Any, xs: Sequence[Any]) -> Tensor:
 
 
 def _conv2d(
-    x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1
+    x: TensorLike,
+    weight: TensorLike,
+    bias: TensorLike | None = None,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    dilation: Ints = 1,
+    groups: int = 1,
 ) -> Tensor:
     return _biased("conv2d", _convolved("conv2d", x, weight, stride, padding, dilation, groups, 2), bias, [])
 
@@ -238,7 +245,7 @@ conv2d = bilinear(
     onnx="Conv",
     namespace="nn",
 )
-CONV2D = conv2d.op  # type: ignore[attr-defined]
+CONV2D = op_of(conv2d)
 
 
 def _dx(g: Any, weight: Any, /, size: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Tensor:
@@ -268,7 +275,7 @@ conv2d_dx = bilinear(
         lambda node, h: _by_weight(node, h, node.inputs[0], node.inputs[1]),
     ),
 )
-CONV2D_DX = conv2d_dx.op  # type: ignore[attr-defined]
+CONV2D_DX = op_of(conv2d_dx)
 
 
 def _dw(x: Any, g: Any, /, kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Tensor:
@@ -298,7 +305,7 @@ conv2d_dw = bilinear(
         lambda node, u: _forward(node, node.inputs[0], u),
     ),
 )
-CONV2D_DW = conv2d_dw.op  # type: ignore[attr-defined]
+CONV2D_DW = op_of(conv2d_dw)
 
 
 # ------------------------------------------------------------------ made of them
@@ -320,7 +327,15 @@ def _conv1d_samples(rng: np.random.Generator) -> Any:
 
 
 @composite(namespace="nn", reference=_conv1d_reference, samples=_conv1d_samples, onnx="Conv")
-def conv1d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):  # type: ignore[no-untyped-def]
+def conv1d(
+    x: TensorLike,
+    weight: TensorLike,
+    bias: TensorLike | None = None,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    dilation: Ints = 1,
+    groups: int = 1,
+) -> Tensor:
     """The cross-correlation of signals x (N, C, L) with weight (O, C/groups, k), plus bias (O,)."""
     return _biased("conv1d", _convolved("conv1d", x, weight, stride, padding, dilation, groups, 1), bias, [])
 
@@ -362,9 +377,16 @@ def _transposed_samples(rng: np.random.Generator) -> Any:
 
 
 @composite(namespace="nn", reference=_transposed_reference, samples=_transposed_samples, onnx="ConvTranspose")
-def conv_transpose2d(  # type: ignore[no-untyped-def]
-    x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
-):
+def conv_transpose2d(
+    x: TensorLike,
+    weight: TensorLike,
+    bias: TensorLike | None = None,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    output_padding: Ints = 0,
+    groups: int = 1,
+    dilation: Ints = 1,
+) -> Tensor:
     """The transpose of conv2d: x (N, C, H, W) with weight (C, O/groups, h, w), plus bias (O,), gives images of
     (H - 1) stride - 2 padding + dilation (h - 1) + output_padding + 1. output_padding is below stride or dilation."""
     return _transposed("conv_transpose2d", x, weight, bias, stride, padding, output_padding, groups, dilation, 2)
@@ -395,9 +417,16 @@ def _transposed1d_samples(rng: np.random.Generator) -> Any:
 
 
 @composite(namespace="nn", reference=_transposed1d_reference, samples=_transposed1d_samples, onnx="ConvTranspose")
-def conv_transpose1d(  # type: ignore[no-untyped-def]
-    x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
-):
+def conv_transpose1d(
+    x: TensorLike,
+    weight: TensorLike,
+    bias: TensorLike | None = None,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    output_padding: Ints = 0,
+    groups: int = 1,
+    dilation: Ints = 1,
+) -> Tensor:
     """The transpose of conv1d: x (N, C, L) with weight (C, O/groups, k), plus bias (O,), gives signals of
     (L - 1) stride - 2 padding + dilation (k - 1) + output_padding + 1. output_padding is below stride or dilation."""
     return _transposed("conv_transpose1d", x, weight, bias, stride, padding, output_padding, groups, dilation, 1)

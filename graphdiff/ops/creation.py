@@ -19,6 +19,7 @@ from .movement import broadcast_to, index, size_as
 from .opdef import composite, operands
 from .registry import Sample
 from .tensor import Tensor, as_tensor, constant, fail, scalar, told
+from .types import DTypeLike, ShapeLike, SizeLike, TensorLike
 
 
 def _number(name: str, value: Any, dtype: Any) -> Tensor:
@@ -41,13 +42,13 @@ def _shape_samples(_rng: np.random.Generator) -> Iterable[Sample]:
 
 
 @composite(reference=np.zeros, samples=_shape_samples, differentiable=False)
-def zeros(shape, dtype="float32"):  # type: ignore[no-untyped-def]
+def zeros(shape: ShapeLike, dtype: DTypeLike = "float32") -> Tensor:
     """Zeros of ``shape``."""
     return _filled("zeros", shape, 0, dtype)
 
 
 @composite(reference=np.ones, samples=_shape_samples, differentiable=False)
-def ones(shape, dtype="float32"):  # type: ignore[no-untyped-def]
+def ones(shape: ShapeLike, dtype: DTypeLike = "float32") -> Tensor:
     """Ones of ``shape``."""
     return _filled("ones", shape, 1, dtype)
 
@@ -60,7 +61,7 @@ def ones(shape, dtype="float32"):  # type: ignore[no-untyped-def]
         + [Sample(((2, 3), rng.uniform(-1, 1, ())))]
     ),
 )
-def full(shape, fill_value, dtype=None):  # type: ignore[no-untyped-def]
+def full(shape: ShapeLike, fill_value: TensorLike, dtype: DTypeLike | None = None) -> Tensor:
     """``fill_value`` (a number or a 0-d Tensor) at every place of ``shape``, in its own dtype unless given."""
     value = _number("full", fill_value, dtype)
     if value.shape != ():
@@ -75,21 +76,21 @@ def _like_samples(rng: np.random.Generator) -> Iterable[Sample]:
 
 
 @composite(reference=np.zeros_like, samples=_like_samples, differentiable=False)
-def zeros_like(x, /, dtype=None):  # type: ignore[no-untyped-def]
+def zeros_like(x: TensorLike, /, dtype: DTypeLike | None = None) -> Tensor:
     """Zeros of x's shape, and of its dtype unless given."""
     x = as_tensor(x, "zeros_like")
     return _filled("zeros_like", x.shape, 0, x.dtype if dtype is None else dtype)
 
 
 @composite(reference=np.ones_like, samples=_like_samples, differentiable=False)
-def ones_like(x, /, dtype=None):  # type: ignore[no-untyped-def]
+def ones_like(x: TensorLike, /, dtype: DTypeLike | None = None) -> Tensor:
     """Ones of x's shape, and of its dtype unless given."""
     x = as_tensor(x, "ones_like")
     return _filled("ones_like", x.shape, 1, x.dtype if dtype is None else dtype)
 
 
 @composite(reference=np.full_like, samples=lambda rng: [Sample((rng.uniform(-2, 2, s), 3)) for s in ((2, 3), (), (0,))])
-def full_like(x, /, fill_value, dtype=None):  # type: ignore[no-untyped-def]
+def full_like(x: TensorLike, /, fill_value: TensorLike, dtype: DTypeLike | None = None) -> Tensor:
     """``fill_value`` at every place of x's shape, in x's dtype unless given."""
     x = as_tensor(x, "full_like")
     return full(x.shape, fill_value, x.dtype if dtype is None else dtype)
@@ -104,7 +105,7 @@ def full_like(x, /, fill_value, dtype=None):  # type: ignore[no-untyped-def]
         for n, m, k in ((3, None, 0), (2, 4, 1), (4, 2, -1), (2, 2, 7), (0, 0, 0))
     ],
 )
-def eye(n_rows, n_cols=None, /, k=0, dtype="float32"):  # type: ignore[no-untyped-def]
+def eye(n_rows: SizeLike, n_cols: SizeLike | None = None, /, k: int = 0, dtype: DTypeLike = "float32") -> Tensor:
     """Ones on diagonal ``k`` of a matrix, square unless ``n_cols`` is given, and zeros elsewhere."""
     shape = told(as_shape, "eye", (n_rows, n_rows if n_cols is None else n_cols))
     return astype(equal(index(shape, told(as_size, "eye", k), (1, -1)), 0), dtype)
@@ -124,29 +125,33 @@ def _is_size(x: Any) -> bool:
 
 
 @composite(reference=np.arange, samples=_arange_samples, differentiable=False, onnx="Range")
-def arange(start, /, stop=None, step=1, dtype=None):  # type: ignore[no-untyped-def]
+def arange(
+    start: SizeLike | float, /, stop: SizeLike | float | None = None, step: float = 1, dtype: DTypeLike | None = None
+) -> Tensor:
     """``start``, start + step, ... up to but without ``stop``; from 0 where one number is given. int64, or float32
     where a number is a float; integers may be sizes known only at the call."""
     if stop is None:
         start, stop = 0, start
-    for number in (start, stop, step):
+    numbers: list[Any] = [start, stop, step]
+    for number in numbers:
         if not _is_size(number) and not (isinstance(number, (float, np.floating)) and np.isfinite(number)):
             fail(DTypeError, "arange", f"start, stop and step are finite numbers, got {number!r}")
-    whole = all(map(_is_size, (start, stop, step)))
+    whole = all(map(_is_size, numbers))
     if whole:
-        start, stop, step = (told(as_size, "arange", number) for number in (start, stop, step))
-    if isinstance(step, Dim) or step == 0:
-        fail(ShapeError, "arange", f"step {step!r} gives no range")
+        numbers = [told(as_size, "arange", number) for number in numbers]
+    first, last, by = numbers
+    if isinstance(by, Dim) or by == 0:
+        fail(ShapeError, "arange", f"step {by!r} gives no range")
     dtype = told(as_dtype, "arange", dtype or ("int64" if whole else "float32"))
     if whole:
-        n: Size = -((start - stop) // step)
-        return astype(index((n if isinstance(n, Dim) else max(n, 0),), start, (step,)), dtype)
-    if any(isinstance(number, str) for number in (start, stop, step)):
+        n: Size = -((first - last) // by)
+        return astype(index((n if isinstance(n, Dim) else max(n, 0),), first, (by,)), dtype)
+    if any(isinstance(number, str) for number in numbers):
         fail(DTypeError, "arange", "a size known only at the call goes with integers")
     if dtype not in FLOATS:
         fail(DTypeError, "arange", f"of floats it is no {dtype.name}; write .astype({dtype.name!r}) on the result")
-    n = max(int(np.ceil((stop - start) / step)), 0)
-    return astype(index((n,), 0, (1,)), dtype) * float(step) + float(start)
+    n = max(int(np.ceil((last - first) / by)), 0)
+    return astype(index((n,), 0, (1,)), dtype) * float(by) + float(first)
 
 
 @composite(
@@ -160,7 +165,9 @@ def arange(start, /, stop=None, step=1, dtype=None):  # type: ignore[no-untyped-
         + [Sample((rng.uniform(-1, 0, ()), rng.uniform(0, 1, ()), 6))]
     ),
 )
-def linspace(start, stop, /, num=50, endpoint=True, dtype=None):  # type: ignore[no-untyped-def]
+def linspace(
+    start: TensorLike, stop: TensorLike, /, num: SizeLike = 50, endpoint: bool = True, dtype: DTypeLike | None = None
+) -> Tensor:
     """``num`` evenly spaced numbers from ``start`` to ``stop`` (numbers or 0-d Tensors), the last one stop itself
     unless ``endpoint`` is False."""
     a, b = operands("linspace", (start, stop))

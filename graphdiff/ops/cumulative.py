@@ -15,8 +15,9 @@ from ..ir.graph import Node
 from .elementwise import add, astype
 from .movement import around, place, reshape, slice
 from .opdef import axis_of, check_dtype, custom, linear, operands
-from .registry import Call, Sample
+from .registry import Call, Sample, op_of
 from .tensor import Tensor, as_tensor, fail, make
+from .types import TensorLike
 
 
 def before(x: Tensor, axis: int, first: float, reverse: bool = False) -> Tensor:
@@ -107,7 +108,7 @@ recurrence = custom(
     reference=_recurrence_reference,
     samples=_recurrence_samples,
 )
-RECURRENCE = recurrence.op  # type: ignore[attr-defined]
+RECURRENCE = op_of(recurrence)
 
 
 # ------------------------------------------------------------------ cumulative sum and product
@@ -166,7 +167,7 @@ def _samples(low: float, high: float) -> Any:
     return draw
 
 
-def _cumsum(x: Any, /, axis: Any = None, reverse: bool = False) -> Tensor:
+def _cumsum(x: TensorLike, /, axis: int | None = None, reverse: bool = False) -> Tensor:
     x, axis = _operand("cumsum", x, axis)
     return make(CUMSUM, (x,), {"axis": axis, "reverse": bool(reverse)})
 
@@ -184,10 +185,10 @@ cumsum = linear(
     dtypes="numeric",
     onnx="CumSum",
 )
-CUMSUM = cumsum.op  # type: ignore[attr-defined]
+CUMSUM = op_of(cumsum)
 
 
-def _cumprod(x: Any, /, axis: Any = None, reverse: bool = False) -> Tensor:
+def _cumprod(x: TensorLike, /, axis: int | None = None, reverse: bool = False) -> Tensor:
     x, axis = _operand("cumprod", x, axis)
     return make(CUMPROD, (x,), {"axis": axis, "reverse": bool(reverse)})
 
@@ -219,7 +220,7 @@ cumprod = custom(
     samples=_samples(0.5, 1.5),
     dtypes="numeric",
 )
-CUMPROD = cumprod.op  # type: ignore[attr-defined]
+CUMPROD = op_of(cumprod)
 
 
 def product_of_others(x: Tensor, axis: int) -> Tensor:

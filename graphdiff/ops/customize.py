@@ -8,12 +8,12 @@ Must not know: how derivatives are put together.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.graph import Node
 from .opdef import custom as declare
-from .registry import Strided, View
+from .registry import Strided, View, op_of
 from .tensor import Tensor, as_tensor, call_text, describe, fail, make
 
 Rule = Callable[..., Any]
@@ -40,7 +40,7 @@ def _checked(name: str, rule: str, value: Any, like: Any) -> Tensor | None:
     return value
 
 
-def _missing(node: Node, mode: str) -> None:
+def _missing(node: Node, mode: str) -> NoReturn:
     rules: Rules = node.attrs["rules"]
     raise GraphError(
         f"{rules.name} has no {mode}; give gd.custom({rules.name!r}, ..., {mode}=...)",
@@ -54,7 +54,7 @@ def _vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], _d: Any) -> list
     if rules.vjp is None:
         _missing(node, "vjp")
     xs = node.inputs[1:]
-    found = rules.vjp(gs[0], node.outputs[0], *xs)  # type: ignore[misc]
+    found = rules.vjp(gs[0], node.outputs[0], *xs)
     found = list(found) if isinstance(found, (list, tuple)) else [found]
     if len(found) != len(xs):
         fail(GraphError, rules.name, f"its vjp gave {len(found)} cotangents for {len(xs)} operands", xs)
@@ -69,7 +69,7 @@ def _jvp(node: Node, ts: Sequence[Any], _d: Any) -> list[Tensor | None]:
     if all(t is None for t in ts[1:]):
         return [None]
     from_zero = [t if t is not None else x * 0 for t, x in zip(ts[1:], xs)]
-    return [_checked(rules.name, "jvp", rules.jvp(tuple(from_zero), y, *xs), y)]  # type: ignore[misc]
+    return [_checked(rules.name, "jvp", rules.jvp(tuple(from_zero), y, *xs), y)]
 
 
 _custom = declare(
@@ -81,6 +81,7 @@ _custom = declare(
     vjp=_vjp,
     jvp=_jvp,
 )
+CUSTOM = op_of(_custom)
 
 
 def custom(name: str, forward: Rule, vjp: Rule | None = None, jvp: Rule | None = None) -> Callable[..., Tensor]:
@@ -106,7 +107,7 @@ def custom(name: str, forward: Rule, vjp: Rule | None = None, jvp: Rule | None =
         y = as_tensor(forward(*operands), name)
         if not isinstance(y, Tensor):
             fail(GraphError, name, f"forward gave {describe(y)}", operands)
-        return y if vjp is None and jvp is None else make(_custom.op, (y, *operands), {"rules": rules})  # type: ignore[attr-defined]
+        return y if vjp is None and jvp is None else make(CUSTOM, (y, *operands), {"rules": rules})
 
     operation.__name__ = operation.__qualname__ = name
     operation.__doc__ = forward.__doc__

@@ -8,6 +8,7 @@ operand where they tie; abs, sign and relu give 0 at 0.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,10 @@ import numpy as np
 from ..errors import DTypeError
 from ..ir.dtypes import FLOATS, as_dtype, bool_
 from ..ir.graph import Node
-from .opdef import booleans, composite, custom, elementwise, integers, meet, on, op, operands, sum_to
-from .registry import Sample, Tile
+from .opdef import booleans, composite, custom, declare_public, elementwise, integers, meet, on, op, operands, sum_to
+from .registry import Sample, Tile, op_of
 from .tensor import Tensor, as_tensor, fail, make, told
+from .types import DTypeLike, TensorLike
 
 # ------------------------------------------------------------------ arithmetic
 add = elementwise(
@@ -452,30 +454,39 @@ logical_not = elementwise(
 )
 
 
-def _bitwise(name: str, doc: str, reference: Any, logical: Any) -> Any:
-    """A bit operator, which on bools is the logical one."""
+def _bitwise(
+    name: str, doc: str, reference: Callable[..., Any], logical: Callable[..., Tensor]
+) -> Callable[[TensorLike, TensorLike], Tensor]:
+    """A bit operator of two, which on bools is the logical one."""
+    bits = elementwise(name, doc, n=2, accepts="integer_or_bool", reference=reference, samples=integers(0, 7, 2))
+
+    def public(x1: TensorLike, x2: TensorLike, /) -> Tensor:
+        x1, x2 = operands(name, (x1, x2), "integer_or_bool")
+        return logical(x1, x2) if x1.dtype is bool_ else bits(x1, x2)
+
+    return declare_public(op_of(bits), public)
+
+
+def _inverted() -> Callable[[TensorLike], Tensor]:
     bits = elementwise(
-        name,
-        doc,
-        n=2 if name != "bitwise_invert" else 1,
+        "bitwise_invert",
+        "~x; bools: not.",
         accepts="integer_or_bool",
-        reference=reference,
-        samples=integers(0, 7, 2 if name != "bitwise_invert" else 1),
+        reference=np.bitwise_invert,
+        samples=integers(0, 7),
     )
 
-    def public(*xs: Any) -> Tensor:
-        xs = operands(name, xs, "integer_or_bool")
-        return logical(*xs) if xs[0].dtype is bool_ else bits(*xs)
+    def public(x: TensorLike, /) -> Tensor:
+        (x,) = operands("bitwise_invert", (x,), "integer_or_bool")
+        return logical_not(x) if x.dtype is bool_ else bits(x)
 
-    public.__name__, public.__doc__, public.op = name, doc, bits.op  # type: ignore[attr-defined]
-    bits.op.public = public  # type: ignore[attr-defined]
-    return public
+    return declare_public(op_of(bits), public)
 
 
 bitwise_and = _bitwise("bitwise_and", "x1 & x2; bools: and.", np.bitwise_and, logical_and)
 bitwise_or = _bitwise("bitwise_or", "x1 | x2; bools: or.", np.bitwise_or, logical_or)
 bitwise_xor = _bitwise("bitwise_xor", "x1 ^ x2; bools: xor.", np.bitwise_xor, logical_xor)
-bitwise_invert = _bitwise("bitwise_invert", "~x; bools: not.", np.bitwise_invert, logical_not)
+bitwise_invert = _inverted()
 bitwise_left_shift = elementwise(
     "bitwise_left_shift", "x1 << x2.", n=2, accepts="integer", reference=np.left_shift, samples=integers(0, 7, 2)
 )
@@ -509,7 +520,7 @@ def _where_jvp(node: Node, ts: Any, _d: Any) -> Any:
     return [t if t.shape == y.shape else op("broadcast_to")(t, y.shape)]
 
 
-def _where(condition: Any, x1: Any, x2: Any, /) -> Tensor:
+def _where(condition: TensorLike, x1: TensorLike, x2: TensorLike, /) -> Tensor:
     c = as_tensor(condition, "where")
     if c.dtype is not bool_:
         fail(DTypeError, "where", f"the condition is {c.dtype.name}; write a comparison or .astype('bool')", [c])
@@ -534,14 +545,14 @@ where = custom(
     samples=_where_samples,
     onnx="Where",
 )
-WHERE = where.op  # type: ignore[attr-defined]
+WHERE = op_of(where)
 
 
 def _infer_astype(xs: Any, attrs: Any) -> Any:
     return ((xs[0].shape, attrs["dtype"]),)
 
 
-def _astype(x: Any, dtype: Any, /) -> Tensor:
+def _astype(x: TensorLike, dtype: DTypeLike, /) -> Tensor:
     x = as_tensor(x, "astype")
     dtype = told(as_dtype, "astype", dtype, [x])
     return x if x.dtype is dtype else make(ASTYPE, (x,), {"dtype": dtype})
@@ -573,10 +584,10 @@ astype = custom(
     samples=_astype_samples,
     onnx="Cast",
 )
-ASTYPE = astype.op  # type: ignore[attr-defined]
+ASTYPE = op_of(astype)
 
 
-def _stop_gradient(x: Any, /) -> Tensor:
+def _stop_gradient(x: TensorLike, /) -> Tensor:
     return make(STOP_GRADIENT, (as_tensor(x, "stop_gradient"),))
 
 
@@ -589,12 +600,12 @@ stop_gradient = custom(
     reference=lambda x: x,
     samples=on(-2, 2),
 )
-STOP_GRADIENT = stop_gradient.op  # type: ignore[attr-defined]
+STOP_GRADIENT = op_of(stop_gradient)
 
 
 # ------------------------------------------------------------------ made of the others
 @composite(reference=np.positive, samples=on(-2, 2))
-def positive(x: Any, /) -> Tensor:
+def positive(x: TensorLike, /) -> Tensor:
     """x itself."""
     return as_tensor(x, "positive")
 
@@ -608,7 +619,7 @@ def positive(x: Any, /) -> Tensor:
     smooth=False,
     onnx="Clip",
 )
-def clip(x: Any, /, min: Any = None, max: Any = None) -> Tensor:
+def clip(x: TensorLike, /, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
     """x limited to [min, max]; None leaves a side open."""
     x = as_tensor(x, "clip")
     if min is not None:

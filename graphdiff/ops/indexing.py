@@ -20,8 +20,9 @@ from .contraction import diagonal
 from .elementwise import astype, equal, greater_equal, where
 from .movement import around, as_index, checked_index, index, place, reshape, size_as, take, take_vjp
 from .opdef import composite, custom, int_of, operands
-from .registry import Call, Sample
+from .registry import Call, Sample, op_of
 from .tensor import Tensor, as_tensor, fail, make, scalar, told
+from .types import TensorLike
 
 
 # ------------------------------------------------------------------ triangles and diagonals
@@ -40,13 +41,13 @@ def _triangle(name: str, x: Any, k: Any, sign: int) -> Tensor:
 
 
 @composite(reference=np.tril, samples=_triangle_samples, onnx="Trilu")
-def tril(x, /, k=0):  # type: ignore[no-untyped-def]
+def tril(x: TensorLike, /, k: int = 0) -> Tensor:
     """The lower triangle of the last two dimensions: elements above diagonal ``k`` become 0."""
     return _triangle("tril", x, k, 1)
 
 
 @composite(reference=np.triu, samples=_triangle_samples, onnx="Trilu")
-def triu(x, /, k=0):  # type: ignore[no-untyped-def]
+def triu(x: TensorLike, /, k: int = 0) -> Tensor:
     """The upper triangle of the last two dimensions: elements below diagonal ``k`` become 0."""
     return _triangle("triu", x, k, -1)
 
@@ -58,7 +59,7 @@ def triu(x, /, k=0):  # type: ignore[no-untyped-def]
         for s, k in (((3,), 0), ((3,), 2), ((3,), -1), ((1,), 0), ((0,), 1), ((3, 3), 0), ((3, 4), 1), ((4, 2), -2))
     ],
 )
-def diag(x, /, k=0):  # type: ignore[no-untyped-def]
+def diag(x: TensorLike, /, k: int = 0) -> Tensor:
     """Of a vector the matrix with it on diagonal ``k``; of a matrix the vector of its diagonal ``k``."""
     x = as_tensor(x, "diag")
     k = int_of("diag", "k", k, [x])
@@ -95,7 +96,7 @@ def _gather_nd_samples(rng: np.random.Generator) -> Iterable[Sample]:
 
 
 @composite(reference=_gather_nd_reference, samples=_gather_nd_samples, onnx="GatherND")
-def gather_nd(x, indices, /, batch_dims=0):  # type: ignore[no-untyped-def]
+def gather_nd(x: TensorLike, indices: TensorLike, /, batch_dims: int = 0) -> Tensor:
     """x at indices of its first q dimensions, q the size of ``indices``' last; the first ``batch_dims`` dimensions of
     both go together. Negative ones count from the end, one out of range fails the call. Shape:
     indices.shape[:-1] + x.shape[batch_dims + q:]."""
@@ -130,7 +131,7 @@ def _infer_scatter(xs: Any, attrs: Any) -> Any:
     return ((xs[0].shape, xs[0].dtype),)
 
 
-def _scatter_add(x: Any, indices: Any, updates: Any, /) -> Tensor:
+def _scatter_add(x: TensorLike, indices: TensorLike, updates: TensorLike, /) -> Tensor:
     x, updates = operands("scatter_add", (x, updates), "numeric")
     idx = as_index("scatter_add", indices)
     if x.ndim == 0:
@@ -186,4 +187,4 @@ scatter_add = custom(
     samples=_scatter_samples,
     dtypes="numeric",
 )
-SCATTER_ADD = scatter_add.op  # type: ignore[attr-defined]
+SCATTER_ADD = op_of(scatter_add)

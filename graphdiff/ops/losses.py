@@ -22,6 +22,7 @@ from .reduce import logsumexp, mean
 from .reduce import sum as sum_
 from .registry import Sample
 from .tensor import Tensor, as_tensor, fail
+from .types import Reduction, TensorLike
 
 
 def reduced(name: str, x: Tensor, reduction: str) -> Tensor:
@@ -56,7 +57,7 @@ def numpy_reduced(x: Any, reduction: str) -> Any:
     samples=_pair_samples(-2, 2),
     reference=lambda x, t, reduction="mean": numpy_reduced((x - t) ** 2, reduction),
 )
-def mse(input, target, reduction="mean"):  # type: ignore[no-untyped-def]
+def mse(input: TensorLike, target: TensorLike, reduction: Reduction = "mean") -> Tensor:
     """The squared error."""
     x, t = operands("mse", (input, target), "float")
     _same_shape("mse", x, t)
@@ -68,7 +69,7 @@ def mse(input, target, reduction="mean"):  # type: ignore[no-untyped-def]
     samples=_pair_samples(0.1, 0.9),
     reference=lambda p, t, reduction="mean": numpy_reduced(-t * np.log(p) - (1 - t) * np.log(1 - p), reduction),
 )
-def binary_cross_entropy(input, target, reduction="mean"):  # type: ignore[no-untyped-def]
+def binary_cross_entropy(input: TensorLike, target: TensorLike, reduction: Reduction = "mean") -> Tensor:
     """-t log(p) - (1 - t) log(1 - p) of probabilities; logarithms are held above -100, as in torch."""
     p, t = operands("binary_cross_entropy", (input, target), "float")
     _same_shape("binary_cross_entropy", p, t)
@@ -81,7 +82,7 @@ def binary_cross_entropy(input, target, reduction="mean"):  # type: ignore[no-un
     samples=_pair_samples(-2, 2),
     reference=lambda x, t, reduction="mean": numpy_reduced(np.logaddexp(0, x) - x * t, reduction),
 )
-def binary_cross_entropy_with_logits(input, target, reduction="mean"):  # type: ignore[no-untyped-def]
+def binary_cross_entropy_with_logits(input: TensorLike, target: TensorLike, reduction: Reduction = "mean") -> Tensor:
     """The binary cross-entropy of sigmoid(input), without overflow."""
     x, t = operands("binary_cross_entropy_with_logits", (input, target), "float")
     _same_shape("binary_cross_entropy_with_logits", x, t)
@@ -94,7 +95,7 @@ def binary_cross_entropy_with_logits(input, target, reduction="mean"):  # type: 
     smooth=False,
     reference=lambda x, t, reduction="mean": numpy_reduced(np.abs(x - t), reduction),
 )
-def l1(input, target, reduction="mean"):  # type: ignore[no-untyped-def]
+def l1(input: TensorLike, target: TensorLike, reduction: Reduction = "mean") -> Tensor:
     """The absolute error; derivative 0 where it is 0."""
     x, t = operands("l1", (input, target), "float")
     _same_shape("l1", x, t)
@@ -113,7 +114,7 @@ def _huber_samples(rng: np.random.Generator) -> Any:
 
 
 @composite(namespace="nn", samples=_huber_samples, reference=_huber_reference, smooth=False)
-def huber(input, target, reduction="mean", delta=1.0):  # type: ignore[no-untyped-def]
+def huber(input: TensorLike, target: TensorLike, reduction: Reduction = "mean", delta: float = 1.0) -> Tensor:
     """Half the squared error where it is below delta, else delta * (|error| - delta / 2) (Huber 1964)."""
     x, t = operands("huber", (input, target), "float")
     _same_shape("huber", x, t)
@@ -156,7 +157,7 @@ def _chosen(name: str, x: Tensor, labels: Tensor) -> Tensor:
 @composite(
     namespace="nn", reference=_cross_entropy_reference, samples=_cross_entropy_samples, onnx="SoftmaxCrossEntropyLoss"
 )
-def cross_entropy(logits, labels, reduction="mean"):  # type: ignore[no-untyped-def]
+def cross_entropy(logits: TensorLike, labels: TensorLike, reduction: Reduction = "mean") -> Tensor:
     """The cross-entropy of softmax(logits) over the last axis: ``labels`` are integers of the shape without it, or
     distributions of the same shape. "mean" is over all but the last axis. A label out of range fails the call."""
     x = as_tensor(logits, "cross_entropy")
@@ -182,7 +183,7 @@ def _nll_samples(rng: np.random.Generator) -> Any:
 
 
 @composite(namespace="nn", reference=_nll_reference, samples=_nll_samples, onnx="NegativeLogLikelihoodLoss")
-def nll(log_probabilities, labels, reduction="mean"):  # type: ignore[no-untyped-def]
+def nll(log_probabilities: TensorLike, labels: TensorLike, reduction: Reduction = "mean") -> Tensor:
     """Minus the log-probability of each label, classes along the last axis: what cross_entropy takes of log_softmax.
     A label out of range fails the call."""
     x, t = as_tensor(log_probabilities, "nll"), as_tensor(labels, "nll")
@@ -203,7 +204,7 @@ def _kl_samples(rng: np.random.Generator) -> Any:
 
 
 @composite(namespace="nn", reference=_kl_reference, samples=_kl_samples)
-def kl_div(input, target, reduction="mean", log_target=False):  # type: ignore[no-untyped-def]
+def kl_div(input: TensorLike, target: TensorLike, reduction: Reduction = "mean", log_target: bool = False) -> Tensor:
     """target * (log(target) - input) by element, for log-probabilities ``input``; 0 where the target is 0.
     "mean" is over all elements. ``log_target``: the target is given as its logarithm."""
     x, t = operands("kl_div", (input, target), "float")

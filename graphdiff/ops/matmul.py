@@ -11,16 +11,18 @@ from ..ir.dims import broadcast, product
 from ..ir.graph import Node
 from .movement import matrix_transpose, reshape
 from .opdef import bilinear, operands, sum_to
-from .registry import Matmul, Sample
+from .registry import Matmul, Sample, op_of
 from .tensor import Tensor, fail, label, make
+from .types import TensorLike
 
 
 def _infer_matmul(xs: Any, attrs: Any) -> Any:
     a, b = xs
-    return (((*broadcast(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1]), a.dtype),)  # type: ignore[misc]
+    batch = broadcast(a.shape[:-2], b.shape[:-2]) or ()  # the public function has told what does not broadcast
+    return (((*batch, a.shape[-2], b.shape[-1]), a.dtype),)
 
 
-def _matmul(x1: Any, x2: Any, /) -> Tensor:
+def _matmul(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     a, b = operands("matmul", (x1, x2), "numeric")
     if a.ndim == 0 or b.ndim == 0:
         fail(ShapeError, "matmul", "0-d operands have no product of matrices; use *", [a, b])
@@ -83,4 +85,4 @@ matmul = bilinear(
     samples=_matmul_samples,
     onnx="MatMul",
 )
-MATMUL = matmul.op  # type: ignore[attr-defined]
+MATMUL = op_of(matmul)

@@ -17,8 +17,9 @@ from ..ir.dtypes import INTEGERS, as_dtype, int64
 from ..ir.graph import Node
 from .elementwise import astype, equal
 from .opdef import as_list, axes_of, axis_of, composite, contiguous_strides, custom, linear, on, op, operands, sum_to
-from .registry import Call, Guard, Index, Op, Place, Sample, Strided, View, register
+from .registry import Call, Guard, Index, Op, Place, Sample, Strided, View, op_of, register
 from .tensor import Tensor, as_tensor, fail, make, scalar, told
+from .types import Axes, DTypeLike, Ints, ShapeLike, SizeLike, TensorLike, TensorList
 
 
 # ------------------------------------------------------------------ reshape
@@ -67,7 +68,7 @@ def _resolve(x: Tensor, shape: Any) -> Shape:
     return out
 
 
-def _reshape(x: Any, /, shape: Any) -> Tensor:
+def _reshape(x: TensorLike, /, shape: ShapeLike) -> Tensor:
     x = as_tensor(x, "reshape")
     out = _resolve(x, shape)
     return x if out == x.shape else make(RESHAPE, (x,), {"shape": out})
@@ -87,7 +88,7 @@ reshape = linear(
         + [Sample((rng.uniform(-2, 2, (0, 3)), (3, 0))), Sample((rng.uniform(-2, 2, ()), (1, 1)))]
     ),
 )
-RESHAPE = reshape.op  # type: ignore[attr-defined]
+RESHAPE = op_of(reshape)
 
 
 @composite(
@@ -95,7 +96,7 @@ RESHAPE = reshape.op  # type: ignore[attr-defined]
     samples=lambda rng: [Sample((rng.uniform(-2, 2, (3, 4)), a)) for a in (0, 1, -1)],
     onnx="Unsqueeze",
 )
-def expand_dims(x, /, axis=0):  # type: ignore[no-untyped-def]
+def expand_dims(x: TensorLike, /, axis: Ints = 0) -> Tensor:
     """A dimension of size 1 put in at ``axis`` (an int or a tuple of places in the result)."""
     x = as_tensor(x, "expand_dims")
     n = x.ndim + (len(axis) if isinstance(axis, (tuple, list)) else 1)
@@ -109,7 +110,7 @@ def expand_dims(x, /, axis=0):  # type: ignore[no-untyped-def]
     onnx="Squeeze",
     samples=lambda rng: [Sample((rng.uniform(-2, 2, (1, 3, 1)), a)) for a in (0, -1, (0, 2))],
 )
-def squeeze(x, /, axis=None):  # type: ignore[no-untyped-def]
+def squeeze(x: TensorLike, /, axis: Axes = None) -> Tensor:
     """Without the dimensions of size 1 at ``axis`` (all of them unless given)."""
     x = as_tensor(x, "squeeze")
     axes = [i for i, s in enumerate(x.shape) if s == 1] if axis is None else axes_of("squeeze", axis, x.ndim, [x])
@@ -124,7 +125,7 @@ def _infer_permute(xs: Any, attrs: Any) -> Any:
     return ((tuple(xs[0].shape[a] for a in attrs["axes"]), xs[0].dtype),)
 
 
-def _permute(x: Any, /, axes: Any) -> Tensor:
+def _permute(x: TensorLike, /, axes: Ints) -> Tensor:
     x = as_tensor(x, "permute_dims")
     order = tuple(axis_of("permute_dims", a, x.ndim, [x]) for a in as_list(axes))
     if sorted(order) != list(range(x.ndim)):
@@ -146,11 +147,11 @@ permute_dims = linear(
         + [Sample((rng.uniform(-2, 2, (3, 0)), (1, 0)))]
     ),
 )
-PERMUTE = permute_dims.op  # type: ignore[attr-defined]
+PERMUTE = op_of(permute_dims)
 
 
 @composite(reference=lambda x: np.swapaxes(x, -1, -2), samples=on(-2, 2, shapes=[((3, 4),), ((2, 3, 4),)]))
-def matrix_transpose(x, /):  # type: ignore[no-untyped-def]
+def matrix_transpose(x: TensorLike, /) -> Tensor:
     """The last two dimensions swapped."""
     x = as_tensor(x, "matrix_transpose")
     if x.ndim < 2:
@@ -169,7 +170,7 @@ def _broadcast_view(node: Node, view: Strided) -> Strided:
     )
 
 
-def _broadcast_to(x: Any, /, shape: Any) -> Tensor:
+def _broadcast_to(x: TensorLike, /, shape: ShapeLike) -> Tensor:
     x = as_tensor(x, "broadcast_to")
     out = told(as_shape, "broadcast_to", shape, [x])
     if x.shape == out:
@@ -193,7 +194,7 @@ broadcast_to = linear(
         for s, t in (((3, 1), (3, 4)), ((4,), (2, 3, 4)), ((), (2, 2)), ((1, 3), (0, 3)), ((2, 3), (2, 3)))
     ],
 )
-BROADCAST_TO = broadcast_to.op  # type: ignore[attr-defined]
+BROADCAST_TO = op_of(broadcast_to)
 
 
 # ------------------------------------------------------------------ slices and padding
@@ -243,7 +244,7 @@ slice = linear(
     ],
     onnx="Slice",
 )
-SLICE = slice.op  # type: ignore[attr-defined]
+SLICE = op_of(slice)
 
 
 def _pad_places(node: Node) -> Any:
@@ -309,14 +310,14 @@ place = custom(
     reference=_place_reference,
     samples=_place_samples,
 )
-PAD = place.op  # type: ignore[attr-defined]
+PAD = op_of(place)
 
 
 @composite(
     reference=np.flip,
     samples=lambda rng: [Sample((rng.uniform(-2, 2, (2, 3)),), {"axis": a}) for a in (None, 0, (0, 1))],
 )
-def flip(x, /, axis=None):  # type: ignore[no-untyped-def]
+def flip(x: TensorLike, /, axis: Axes = None) -> Tensor:
     """The order of elements along axes reversed (all axes unless given)."""
     x = as_tensor(x, "flip")
     axes = axes_of("flip", axis, x.ndim, [x])
@@ -367,7 +368,7 @@ def _listed(name: str, arrays: Any) -> tuple[Any, ...]:
     return tuple(arrays)
 
 
-def _concat(arrays: Any, /, axis: int = 0) -> Tensor:
+def _concat(arrays: TensorList, /, axis: int | None = 0) -> Tensor:
     xs = operands("concat", _listed("concat", arrays))
     if axis is None:
         xs, axis = tuple(reshape(x, (x.size,)) for x in xs), 0
@@ -401,14 +402,14 @@ concat = custom(
     samples=_concat_samples,
     onnx="Concat",
 )
-CONCAT = concat.op  # type: ignore[attr-defined]
+CONCAT = op_of(concat)
 
 
 @composite(
     reference=np.stack,
     samples=lambda rng: [Sample(([rng.uniform(-2, 2, (2, 3)) for _ in range(3)],), {"axis": a}) for a in (0, 1, -1)],
 )
-def stack(arrays, /, axis=0):  # type: ignore[no-untyped-def]
+def stack(arrays: TensorList, /, axis: int = 0) -> Tensor:
     """Tensors of one shape along a new ``axis``."""
     xs = [as_tensor(a, "stack") for a in _listed("stack", arrays)]
     for x in xs:
@@ -469,7 +470,7 @@ def _infer_take(xs: Any, attrs: Any) -> Any:
     return (((*x.shape[:axis], *idx.shape, *x.shape[axis + 1 :]), x.dtype),)
 
 
-def _take(x: Any, indices: Any, /, axis: int = 0) -> Tensor:
+def _take(x: TensorLike, indices: TensorLike, /, axis: int = 0) -> Tensor:
     x, idx = as_tensor(x, "take"), as_index("take", indices)
     if x.ndim == 0:
         fail(ShapeError, "take", "a 0-d Tensor has no axis to take from", [x, idx])
@@ -495,7 +496,7 @@ take = linear(
     samples=_take_samples,
     onnx="Gather",
 )
-TAKE = take.op  # type: ignore[attr-defined]
+TAKE = op_of(take)
 
 
 def _infer_take_vjp(xs: Any, attrs: Any) -> Any:
@@ -536,14 +537,14 @@ take_vjp = linear(
     reference=_take_vjp_reference,
     samples=_take_vjp_samples,
 )
-TAKE_VJP = take_vjp.op  # type: ignore[attr-defined]
+TAKE_VJP = op_of(take_vjp)
 
 
 def _infer_along(xs: Any, attrs: Any) -> Any:
     return ((xs[1].shape, xs[0].dtype),)
 
 
-def _take_along(x: Any, indices: Any, /, axis: int = -1) -> Tensor:
+def _take_along(x: TensorLike, indices: TensorLike, /, axis: int = -1) -> Tensor:
     x, idx = as_tensor(x, "take_along_axis"), as_index("take_along_axis", indices)
     axis = axis_of("take_along_axis", axis, x.ndim, [x, idx])
     if x.ndim != idx.ndim:
@@ -580,7 +581,7 @@ take_along_axis = linear(
     samples=_along_samples,
     onnx="GatherElements",
 )
-TAKE_ALONG = take_along_axis.op  # type: ignore[attr-defined]
+TAKE_ALONG = op_of(take_along_axis)
 
 
 def _infer_along_vjp(xs: Any, attrs: Any) -> Any:
@@ -620,7 +621,7 @@ take_along_vjp = linear(
     reference=_along_vjp_reference,
     samples=_along_vjp_samples,
 )
-TAKE_ALONG_VJP = take_along_vjp.op  # type: ignore[attr-defined]
+TAKE_ALONG_VJP = op_of(take_along_vjp)
 
 
 CHECK_INDEX = register(
@@ -647,7 +648,7 @@ def checked_index(idx: Tensor, limit: Size) -> Tensor:
     onnx="OneHot",
     samples=lambda rng: [Sample((rng.integers(0, 5, s), 5), {"dtype": "float32"}) for s in ((4,), (2, 3), ())],
 )
-def one_hot(idx, /, n, dtype="float32"):  # type: ignore[no-untyped-def]
+def one_hot(idx: TensorLike, /, n: SizeLike, dtype: DTypeLike = "float32") -> Tensor:
     """1 at each index along a new last axis of size ``n``, else 0; an index out of range fails the call."""
     idx = as_index("one_hot", idx)
     (n,) = told(as_shape, "one_hot", (n,), [idx])

@@ -7,7 +7,7 @@ losses.py, conv.py, pool.py, norm.py and attention.py.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,10 +16,11 @@ from .elementwise import add, erf, expm1, greater, greater_equal, less_equal, si
 from .matmul import matmul
 from .movement import take
 from .opdef import check_dtype, composite, on
-from .random import bernoulli
+from .random import bernoulli, bernoulli_reference
 from .reduce import logsumexp, softmax_parts
 from .registry import Sample
-from .tensor import as_tensor, fail
+from .tensor import Tensor, as_tensor, fail
+from .types import Axes, TensorLike
 
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
@@ -33,7 +34,7 @@ _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804
     smooth=False,
     onnx="LeakyRelu",
 )
-def leaky_relu(x, /, negative_slope=0.01):  # type: ignore[no-untyped-def]
+def leaky_relu(x: TensorLike, /, negative_slope: float = 0.01) -> Tensor:
     """x where positive, else ``negative_slope * x``."""
     x = as_tensor(x, "leaky_relu")
     return where(greater(x, 0), x, x * negative_slope)
@@ -46,7 +47,7 @@ def leaky_relu(x, /, negative_slope=0.01):  # type: ignore[no-untyped-def]
     smooth=False,
     onnx="Elu",
 )
-def elu(x, /, alpha=1.0):  # type: ignore[no-untyped-def]
+def elu(x: TensorLike, /, alpha: float = 1.0) -> Tensor:
     """x where positive, else ``alpha * (exp(x) - 1)``."""
     x = as_tensor(x, "elu")
     positive = greater(x, 0)
@@ -65,7 +66,7 @@ def _gelu_reference(x: Any, approximate: str = "none") -> Any:
     onnx="Gelu",
     samples=lambda rng: [Sample((rng.uniform(-3, 3, (3, 4)),), {"approximate": a}) for a in ("none", "tanh")],
 )
-def gelu(x, /, approximate="none"):  # type: ignore[no-untyped-def]
+def gelu(x: TensorLike, /, approximate: Literal["none", "tanh"] = "none") -> Tensor:
     """x * Phi(x), or its tanh form (Hendrycks and Gimpel 2016)."""
     x = as_tensor(x, "gelu")
     if approximate == "tanh":
@@ -76,7 +77,7 @@ def gelu(x, /, approximate="none"):  # type: ignore[no-untyped-def]
 
 
 @composite(namespace="nn", reference=lambda x: x / (1 + np.exp(-x)), samples=on(-3, 3))
-def silu(x, /):  # type: ignore[no-untyped-def]
+def silu(x: TensorLike, /) -> Tensor:
     """x * sigmoid(x)."""
     x = as_tensor(x, "silu")
     return x * sigmoid(x)
@@ -89,7 +90,7 @@ def silu(x, /):  # type: ignore[no-untyped-def]
     smooth=False,
     onnx="Selu",
 )
-def selu(x, /):  # type: ignore[no-untyped-def]
+def selu(x: TensorLike, /) -> Tensor:
     """elu scaled so that activations keep mean 0 and variance 1 (Klambauer et al. 2017)."""
     return elu(as_tensor(x, "selu"), _SELU_ALPHA) * _SELU_SCALE
 
@@ -97,7 +98,7 @@ def selu(x, /):  # type: ignore[no-untyped-def]
 @composite(
     namespace="nn", reference=lambda x: np.clip(x / 6 + 0.5, 0, 1), samples=on(-4, 4), smooth=False, onnx="HardSigmoid"
 )
-def hard_sigmoid(x, /):  # type: ignore[no-untyped-def]
+def hard_sigmoid(x: TensorLike, /) -> Tensor:
     """x / 6 + 1/2 limited to [0, 1]; derivative 0 at the two kinks, as in torch."""
     x = as_tensor(x, "hard_sigmoid")
     return where(less_equal(x, -3), 0, where(greater_equal(x, 3), 1, x * (1 / 6) + 0.5))
@@ -117,7 +118,7 @@ def _axis_samples(rng: np.random.Generator) -> Any:
 
 
 @composite(namespace="nn", reference=softmax_reference, samples=_axis_samples, onnx="Softmax")
-def softmax(x, /, axis=-1):  # type: ignore[no-untyped-def]
+def softmax(x: TensorLike, /, axis: Axes = -1) -> Tensor:
     """exp(x) / sum(exp(x)) along ``axis``, without overflow."""
     e, total = softmax_parts(as_tensor(x, "softmax"), axis, "softmax")
     return e / total
@@ -129,7 +130,7 @@ def softmax(x, /, axis=-1):  # type: ignore[no-untyped-def]
     samples=_axis_samples,
     onnx="LogSoftmax",
 )
-def log_softmax(x, /, axis=-1):  # type: ignore[no-untyped-def]
+def log_softmax(x: TensorLike, /, axis: Axes = -1) -> Tensor:
     """log(softmax(x)) without loss of accuracy."""
     x = as_tensor(x, "log_softmax")
     return x - logsumexp(x, axis=axis, keepdims=True)
@@ -147,7 +148,7 @@ def log_softmax(x, /, axis=-1):  # type: ignore[no-untyped-def]
         Sample((rng.uniform(-1, 1, (2, 3, 4)), rng.uniform(-1, 1, (4, 2)))),
     ],
 )
-def linear(x, weight, bias=None):  # type: ignore[no-untyped-def]
+def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
     """``x @ weight + bias``; weight has shape (in, out)."""
     y = matmul(x, weight)
     return y if bias is None else add(y, bias)
@@ -159,7 +160,7 @@ def _embedding_samples(rng: np.random.Generator) -> Any:
 
 
 @composite(namespace="nn", reference=lambda ids, weight: weight[ids], samples=_embedding_samples, onnx="Gather")
-def embedding(ids, weight):  # type: ignore[no-untyped-def]
+def embedding(ids: TensorLike, weight: TensorLike) -> Tensor:
     """The rows of ``weight``, of shape (n, d), that integer ``ids`` name: shape (*ids.shape, d). Negative ids count
     from the end; one out of range fails the call."""
     ids, weight = as_tensor(ids, "embedding"), as_tensor(weight, "embedding")
@@ -172,7 +173,7 @@ def embedding(ids, weight):  # type: ignore[no-untyped-def]
 
 
 def _dropout_reference(x: Any, p: float, key: Any) -> Any:
-    keep = bernoulli.op.reference(key, 1 - p, x.shape)  # type: ignore[attr-defined]
+    keep = bernoulli_reference(key, 1 - p, x.shape)
     return np.where(keep, x / (1 - p), 0) if p < 1 else np.zeros_like(x)
 
 
@@ -185,7 +186,7 @@ def _dropout_reference(x: Any, p: float, key: Any) -> Any:
         for s, p, k in (((3, 4), 0.5, 1), ((2, 3, 5), 0.1, -7), ((5,), 0.0, 2), ((4,), 1.0, 3), ((0, 3), 0.5, 4))
     ],
 )
-def dropout(x, p=0.5, *, key):  # type: ignore[no-untyped-def]
+def dropout(x: TensorLike, p: float = 0.5, *, key: TensorLike) -> Tensor:
     """Each element 0 with probability ``p``, else divided by 1 - p (Srivastava et al. 2014): ``key`` alone says which,
     so two uses want two keys, and a recomputation gives the same."""
     x = as_tensor(x, "dropout")

@@ -19,6 +19,7 @@ from .opdef import check_dtype, composite, operands
 from .reduce import count, mean
 from .registry import Sample
 from .tensor import Tensor, as_tensor, fail
+from .types import TensorLike
 
 
 def _operands(name: str, x: Any, **vectors: Any) -> tuple[Any, ...]:
@@ -65,13 +66,15 @@ def _row_samples(vectors: int) -> Any:
 
 
 @composite(namespace="nn", reference=_layer_reference, samples=_row_samples(2), onnx="LayerNormalization")
-def layer_norm(x, weight=None, bias=None, eps=1e-5):  # type: ignore[no-untyped-def]
+def layer_norm(
+    x: TensorLike, weight: TensorLike | None = None, bias: TensorLike | None = None, eps: float = 1e-5
+) -> Tensor:
     """x less its mean over the last axis, by its standard deviation there; weight and bias have that axis' size."""
-    x, weight, bias = _operands("layer_norm", x, weight=weight, bias=bias)
-    _need("layer_norm", x, 1)
-    _vector("layer_norm", "weight", weight, x.shape[-1], x)
-    _vector("layer_norm", "bias", bias, x.shape[-1], x)
-    return _scaled(_normalised(x, (x.ndim - 1,), eps), weight, bias)
+    t, w, b = _operands("layer_norm", x, weight=weight, bias=bias)
+    _need("layer_norm", t, 1)
+    _vector("layer_norm", "weight", w, t.shape[-1], t)
+    _vector("layer_norm", "bias", b, t.shape[-1], t)
+    return _scaled(_normalised(t, (t.ndim - 1,), eps), w, b)
 
 
 def _rms_reference(x: Any, weight: Any = None, eps: float = 1e-5) -> Any:
@@ -79,18 +82,18 @@ def _rms_reference(x: Any, weight: Any = None, eps: float = 1e-5) -> Any:
 
 
 @composite(namespace="nn", reference=_rms_reference, samples=_row_samples(1), onnx="RMSNormalization")
-def rms_norm(x, weight=None, eps=1e-5):  # type: ignore[no-untyped-def]
+def rms_norm(x: TensorLike, weight: TensorLike | None = None, eps: float = 1e-5) -> Tensor:
     """x by the root of its mean square over the last axis; weight has that axis' size (Zhang and Sennrich 2019)."""
-    x, weight = _operands("rms_norm", x, weight=weight)
-    _need("rms_norm", x, 1)
-    _vector("rms_norm", "weight", weight, x.shape[-1], x)
-    return _scaled(x * rsqrt(mean(square(x), axis=-1, keepdims=True) + eps), weight, None)
+    t, w = _operands("rms_norm", x, weight=weight)
+    _need("rms_norm", t, 1)
+    _vector("rms_norm", "weight", w, t.shape[-1], t)
+    return _scaled(t * rsqrt(mean(square(t), axis=-1, keepdims=True) + eps), w, None)
 
 
 # ------------------------------------------------------------------ over channels, axis 1
-def _by_channel(v: Tensor | None, x: Tensor) -> Tensor | None:
+def _by_channel(v: Tensor, x: Tensor) -> Tensor:
     """One number a channel, to broadcast against ``x`` with channels on axis 1."""
-    return v if v is None or x.ndim == 2 else reshape(v, (*v.shape, *(1,) * (x.ndim - 2)))
+    return v if x.ndim == 2 else reshape(v, (*v.shape, *(1,) * (x.ndim - 2)))
 
 
 def _channel(v: Any, x: Any, otherwise: float) -> Any:
@@ -110,19 +113,21 @@ def _group_samples(rng: np.random.Generator) -> Any:
 
 
 @composite(namespace="nn", reference=_group_reference, samples=_group_samples, onnx="GroupNormalization")
-def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):  # type: ignore[no-untyped-def]
+def group_norm(
+    x: TensorLike, num_groups: int, weight: TensorLike | None = None, bias: TensorLike | None = None, eps: float = 1e-5
+) -> Tensor:
     """x (N, C, ..) less the mean of its sample and group of channels, by the standard deviation there; weight and
     bias (C,) are by channel (Wu and He 2018)."""
-    x, weight, bias = _operands("group_norm", x, weight=weight, bias=bias)
-    _need("group_norm", x, 2)
-    (groups,) = pair_of("group_norm", "num_groups", num_groups, 1, [x], 1)
-    _vector("group_norm", "weight", weight, x.shape[1], x)
-    _vector("group_norm", "bias", bias, x.shape[1], x)
-    per_group = exact_div(x.shape[1], groups)
+    t, w, b = _operands("group_norm", x, weight=weight, bias=bias)
+    _need("group_norm", t, 2)
+    (groups,) = pair_of("group_norm", "num_groups", num_groups, 1, [t], 1)
+    _vector("group_norm", "weight", w, t.shape[1], t)
+    _vector("group_norm", "bias", b, t.shape[1], t)
+    per_group = exact_div(t.shape[1], groups)
     if per_group is None:
-        fail(ShapeError, "group_norm", f"{x.shape[1]} channels do not divide into {groups} groups", [x])
-    y = _normalised(reshape(x, (x.shape[0], groups, per_group * product(x.shape[2:]))), (2,), eps)
-    return _scaled(reshape(y, x.shape), _by_channel(weight, x), _by_channel(bias, x))
+        fail(ShapeError, "group_norm", f"{t.shape[1]} channels do not divide into {groups} groups", [t])
+    y = _normalised(reshape(t, (t.shape[0], groups, per_group * product(t.shape[2:]))), (2,), eps)
+    return _scaled(reshape(y, t.shape), *(None if p is None else _by_channel(p, t) for p in (w, b)))
 
 
 def _batch_reference(
@@ -151,9 +156,16 @@ def _batch_samples(rng: np.random.Generator) -> Any:
 
 
 @composite(namespace="nn", reference=_batch_reference, samples=_batch_samples, onnx="BatchNormalization")
-def batch_norm(  # type: ignore[no-untyped-def]
-    x, running_mean=None, running_var=None, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5
-):
+def batch_norm(
+    x: TensorLike,
+    running_mean: TensorLike | None = None,
+    running_var: TensorLike | None = None,
+    weight: TensorLike | None = None,
+    bias: TensorLike | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
     """x (N, C, ..) less a mean by channel, by a standard deviation by channel: in training the batch's own (biased),
     else the running ones (Ioffe and Szegedy 2015). weight and bias are by channel.
 
@@ -162,14 +174,14 @@ def batch_norm(  # type: ignore[no-untyped-def]
     name = "batch_norm"
     if not training and (running_mean is None or running_var is None):
         fail(GraphError, name, "without training=True it needs running_mean and running_var", [as_tensor(x, name)])
-    x, m, v, weight, bias = _operands(name, x, m=running_mean, v=running_var, weight=weight, bias=bias)
-    _need(name, x, 2)
-    for what, vector in (("running_mean", m), ("running_var", v), ("weight", weight), ("bias", bias)):
-        _vector(name, what, vector, x.shape[1], x)
-    weight, bias = _by_channel(weight, x), _by_channel(bias, x)
+    t, m, v, w, b = _operands(name, x, m=running_mean, v=running_var, weight=weight, bias=bias)
+    _need(name, t, 2)
+    for what, vector in (("running_mean", m), ("running_var", v), ("weight", w), ("bias", b)):
+        _vector(name, what, vector, t.shape[1], t)
+    w, b = (None if p is None else _by_channel(p, t) for p in (w, b))
     if training:
-        return _scaled(_normalised(x, (0, *range(2, x.ndim)), eps), weight, bias)
-    return _scaled((x - _by_channel(m, x)) * rsqrt(_by_channel(v, x) + eps), weight, bias)
+        return _scaled(_normalised(t, (0, *range(2, t.ndim)), eps), w, b)
+    return _scaled((t - _by_channel(m, t)) * rsqrt(_by_channel(v, t) + eps), w, b)
 
 
 def _updates_reference(x: Any, running_mean: Any, running_var: Any, momentum: float = 0.1) -> Any:
@@ -188,18 +200,20 @@ def _updates_reference(x: Any, running_mean: Any, running_var: Any, momentum: fl
         for s, m in (((5, 3), 0.1), ((2, 3, 4, 3), 0.3))
     ],
 )
-def batch_norm_updates(x, running_mean, running_var, momentum=0.1):  # type: ignore[no-untyped-def]
+def batch_norm_updates(
+    x: TensorLike, running_mean: TensorLike, running_var: TensorLike, momentum: float = 0.1
+) -> tuple[Tensor, Tensor]:
     """The running mean and variance after a training batch x: (1 - momentum) times the old and momentum times the
     batch's own, its variance unbiased. A pair, for ``updates={mean: pair[0], var: pair[1]}``; what it shares with
     ``batch_norm`` of the same x is computed once."""
     name = "batch_norm_updates"
-    x, m, v = _operands(name, x, m=running_mean, v=running_var)
+    t, m, v = _operands(name, x, m=running_mean, v=running_var)
     check_dtype(name, (m, v), "float")
-    _need(name, x, 2)
-    _vector(name, "running_mean", m, x.shape[1], x)
-    _vector(name, "running_var", v, x.shape[1], x)
-    axes = (0, *range(2, x.ndim))
-    batch_mean = mean(x, axis=axes, keepdims=True)
-    n = size_as(count(x, axes), x.dtype)
-    batch_var = mean(square(x - batch_mean), axis=axes) * (n / (n - 1))
+    _need(name, t, 2)
+    _vector(name, "running_mean", m, t.shape[1], t)
+    _vector(name, "running_var", v, t.shape[1], t)
+    axes = (0, *range(2, t.ndim))
+    batch_mean = mean(t, axis=axes, keepdims=True)
+    n = size_as(count(t, axes), t.dtype)
+    batch_var = mean(square(t - batch_mean), axis=axes) * (n / (n - 1))
     return (m * (1 - momentum) + reshape(batch_mean, m.shape) * momentum, v * (1 - momentum) + batch_var * momentum)

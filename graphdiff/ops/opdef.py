@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -22,9 +22,12 @@ from ..errors import DTypeError, ShapeError
 from ..ir.dims import Dim, Shape, Size, as_size, broadcast
 from ..ir.dtypes import FLOATS, INTEGERS, bool_, promote
 from ..ir.graph import Node, ambient
-from .registry import REGISTRY, Kernel, Op, Sample, Tile, register
+from .registry import REGISTRY, Kernel, Op, Sample, Tile, publish, register
 from .tensor import PLAIN, Tensor, as_tensor, fail, make, scalar, told
+from .types import TensorLike
 
+P = ParamSpec("P")  # of the public function: a declaration has its parameters and its results
+R = TypeVar("R")
 Samples = Callable[["np.random.Generator"], Iterable[Sample]]  # a text: NumPy imports its random numbers when asked
 
 # dtype classes an elementwise op can take -> what the error says to write
@@ -44,12 +47,12 @@ def op(name: str) -> Callable[..., Any]:
     return REGISTRY[name].public
 
 
-def _publish(op_: Op, function: Callable[..., Any], module: str) -> Callable[..., Any]:
+def declare_public(op_: Op, function: Callable[P, R]) -> Callable[P, R]:
+    """Gives ``function`` the name, the module and the docstring of ``op_``, which users then call by it."""
     function.__name__ = function.__qualname__ = op_.name.rpartition(".")[2]
     function.__module__ = "graphdiff" + ("." + op_.namespace if op_.namespace else "")
     function.__doc__ = op_.doc
-    function.op = op_  # type: ignore[attr-defined]
-    op_.public = function
+    publish(op_, function)
     return function
 
 
@@ -125,10 +128,10 @@ def meet(name: str, xs: Sequence[Tensor]) -> Shape:
     for x in xs[1:]:
         joined = broadcast(shape, x.shape)
         if joined is None:
-            for a, b in zip(reversed(shape), reversed(x.shape)):
-                if a != b and a != 1 and b != 1:
-                    fail(ShapeError, name, f"shapes do not broadcast: {a} meets {b}", xs)
-        shape = joined  # type: ignore[assignment]
+            pairs = zip(reversed(shape), reversed(x.shape))
+            a, b = next((a, b) for a, b in pairs if a != b and a != 1 and b != 1)
+            fail(ShapeError, name, f"shapes do not broadcast: {a} meets {b}", xs)
+        shape = joined
     return shape
 
 
@@ -241,17 +244,19 @@ def elementwise(
         )
     )
 
+    public: Callable[..., Tensor]
     if arity == 1:
 
-        def public(x: Any, /) -> Tensor:
+        def unary(x: TensorLike, /) -> Tensor:
             x = as_tensor(x, name)
             if x.dtype not in allowed:
                 check_dtype(name, (x,), accepts)
             return make(declared, (x,))
 
+        public = unary
     elif arity == 2:
 
-        def public(x1: Any, x2: Any, /) -> Tensor:  # type: ignore[misc]
+        def binary(x1: TensorLike, x2: TensorLike, /) -> Tensor:
             if type(x2) in PLAIN and isinstance(x1, Tensor):
                 x2 = as_tensor(x2, name, x1.dtype)
             if not (isinstance(x1, Tensor) and isinstance(x2, Tensor) and x1.dtype is x2.dtype):
@@ -260,9 +265,10 @@ def elementwise(
                 check_dtype(name, (x1, x2), accepts)
             return make(declared, (x1, x2))
 
+        public = binary
     else:
         raise ValueError("an elementwise op has one or two operands; for more use custom")
-    return _publish(declared, public, name)
+    return declare_public(declared, public)
 
 
 # --------------------------------------------------------------------------------------- linear, bilinear
@@ -275,9 +281,9 @@ def linear(
     infer: Callable[..., Any],
     transpose: Callable[[Node, Tensor], Tensor | None],
     kernel: Kernel,
-    public: Callable[..., Any],
+    public: Callable[P, R],
     **more: Any,
-) -> Callable[..., Any]:
+) -> Callable[P, R]:
     """Linear in operand 0; further operands (indices) and attrs are not differentiated.
 
     ``transpose(node, g)``: the cotangent of operand 0. The tangent is the same operation on the operand's tangent."""
@@ -290,7 +296,7 @@ def linear(
         return [None if ts[0] is None else make(node.op, (ts[0], *node.inputs[1:]), dict(node.attrs))]
 
     declared = register(Op(name, "linear", doc, infer=infer, vjp=vjp, jvp=jvp, kernel=kernel, **more))
-    return _publish(declared, public, name)
+    return declare_public(declared, public)
 
 
 def bilinear(
@@ -300,9 +306,9 @@ def bilinear(
     infer: Callable[..., Any],
     transposes: Sequence[Callable[[Node, Tensor], Tensor]],
     kernel: Kernel,
-    public: Callable[..., Any],
+    public: Callable[P, R],
     **more: Any,
-) -> Callable[..., Any]:
+) -> Callable[P, R]:
     """Linear in operand 0 with operand 1 fixed and the other way round; ``transposes[i](node, g)`` is operand i's
     cotangent. The tangent is op(t0, x1) + op(x0, t1)."""
 
@@ -318,7 +324,7 @@ def bilinear(
         return [total]
 
     declared = register(Op(name, "bilinear", doc, infer=infer, vjp=vjp, jvp=jvp, kernel=kernel, **more))
-    return _publish(declared, public, name)
+    return declare_public(declared, public)
 
 
 # --------------------------------------------------------------------------------------- custom, composite
@@ -330,31 +336,31 @@ def custom(
     *,
     infer: Callable[..., Any],
     kernel: Kernel,
-    public: Callable[..., Any],
+    public: Callable[P, R],
     vjp: Callable[..., Any] | None = None,
     jvp: Callable[..., Any] | None = None,
     **more: Any,
-) -> Callable[..., Any]:
+) -> Callable[P, R]:
     """An operation whose rules are written by hand: ``vjp(node, gs, wanted, d)`` gives a cotangent (or None) for each
     operand, ``jvp(node, ts, d)`` a tangent (or None) for each result; ``d`` is the differentiator, for inner graphs.
     Without rules it is not differentiable."""
     more.setdefault("differentiable", vjp is not None)
     declared = register(Op(name, "custom", doc, infer=infer, vjp=vjp, jvp=jvp, kernel=kernel, **more))
-    return _publish(declared, public, name)
+    return declare_public(declared, public)
 
 
 def composite(
     name: str | None = None, *, namespace: str = "", differentiable: bool = True, **more: Any
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorates a body in other operations; the body's docstring is the operation's doc and its nodes carry the
     operation's name as their scope. ``name`` is the body's unless given; ``namespace``: "nn", "linalg" or "random"."""
 
-    def declare(body: Callable[..., Any]) -> Callable[..., Any]:
+    def declare(body: Callable[P, R]) -> Callable[P, R]:
         short = name or body.__name__.rstrip("_")
         full = f"{namespace}.{short}" if namespace else short
 
         @functools.wraps(body)
-        def public(*args: Any, **kwargs: Any) -> Any:
+        def public(*args: P.args, **kwargs: P.kwargs) -> R:
             before = ambient.now
             origin, source, scope = before
             ambient.now = (origin, source, f"{scope}/{short}" if scope else short)
@@ -365,9 +371,7 @@ def composite(
 
         doc = inspect.getdoc(body) or ""
         declared = register(Op(full, "composite", doc, namespace=namespace, differentiable=differentiable, **more))
-        published = _publish(declared, public, full)
-        published.__signature__ = inspect.signature(body)  # type: ignore[attr-defined]
-        return published
+        return declare_public(declared, public)
 
     return declare
 

@@ -6,7 +6,8 @@ the greatest come first. Derivatives go through the indices that sorting found.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,8 +17,9 @@ from ..ir.dtypes import int64
 from ..ir.graph import Node
 from .movement import around, reshape, take_along_axis, take_along_vjp
 from .opdef import axis_of, composite, custom
-from .registry import Call, Sample
+from .registry import Call, Sample, op_of
 from .tensor import Tensor, as_tensor, fail, make, told
+from .types import TensorLike
 
 
 def _length(node: Node) -> Size:
@@ -40,12 +42,18 @@ def _arg_samples(rng: np.random.Generator) -> Any:
         yield Sample((rng.integers(-5, 5, shape).astype(float),), kwargs)  # with ties
 
 
-def _arg(name: str, kernel: str, doc: str, reference: Any, onnx: str) -> Any:
+class Extreme(Protocol):
+    """The public function of argmax and argmin."""
+
+    def __call__(self, x: TensorLike, /, axis: int | None = None, keepdims: bool = False) -> Tensor: ...
+
+
+def _arg(name: str, kernel: str, doc: str, reference: Callable[..., Any], onnx: str) -> Extreme:
     def infer(xs: Any, attrs: Any) -> Any:
         x, axis = xs[0], attrs["axis"]
         return (((*x.shape[:axis], *x.shape[axis + 1 :]), int64),)
 
-    def public(x: Any, /, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def public(x: TensorLike, /, axis: int | None = None, keepdims: bool = False) -> Tensor:
         x = as_tensor(x, name)
         kept: tuple[Size, ...] = (1,) * x.ndim
         if axis is None:
@@ -72,7 +80,7 @@ def _arg(name: str, kernel: str, doc: str, reference: Any, onnx: str) -> Any:
             needs=lambda node: [(_length(node) - 1, f"{name} of no elements")],
         ),
     )
-    declared = published.op  # type: ignore[attr-defined]
+    declared = op_of(published)
     return published
 
 
@@ -113,7 +121,7 @@ def _sorted(name: str, x: Any, axis: Any, descending: bool, k: Any = ...) -> tup
     return make(SORT, (x,), {"axis": axis, "descending": bool(descending), "k": k})
 
 
-def _sort(x: Any, /, axis: int = -1, descending: bool = False) -> Tensor:
+def _sort(x: TensorLike, /, axis: int = -1, descending: bool = False) -> Tensor:
     return _sorted("sort", x, axis, descending)[0]
 
 
@@ -163,7 +171,7 @@ sort = custom(
     dtypes="any",
     smooth=False,
 )
-SORT = sort.op  # type: ignore[attr-defined]
+SORT = op_of(sort)
 
 
 @composite(
@@ -175,7 +183,7 @@ SORT = sort.op  # type: ignore[attr-defined]
         for d in (False, True)
     ],
 )
-def argsort(x, /, axis=-1, descending=False):  # type: ignore[no-untyped-def]
+def argsort(x: TensorLike, /, axis: int = -1, descending: bool = False) -> Tensor:
     """The indices that sort along ``axis``, int64; equal elements keep their order."""
     return _sorted("argsort", x, axis, descending)[1]
 
@@ -199,6 +207,6 @@ def _topk_samples(rng: np.random.Generator) -> Any:
 
 
 @composite(reference=_topk_reference, samples=_topk_samples, smooth=False, onnx="TopK")
-def topk(x, /, k, axis=-1):  # type: ignore[no-untyped-def]
+def topk(x: TensorLike, /, k: int, axis: int = -1) -> tuple[Tensor, Tensor]:
     """The ``k`` largest along ``axis``, largest first, and their indices (int64); equal elements keep their order."""
     return _sorted("topk", x, axis, True, k)

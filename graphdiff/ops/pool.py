@@ -20,8 +20,9 @@ from .conv import pair_of, window_count
 from .elementwise import astype, maximum, minimum
 from .movement import index, reshape, size_as
 from .opdef import composite, custom, linear, op, operands
-from .registry import Call, Sample
+from .registry import Call, Sample, op_of
 from .tensor import Tensor, fail, make
+from .types import Ints, Padding, TensorLike
 
 
 def _windows_of(
@@ -100,7 +101,7 @@ def _max_jvp(node: Node, ts: Any, _d: Any) -> Any:
     return [reshape(op("take_along_axis")(_planes(ts[0]), _planes(at), axis=2), y.shape), None]
 
 
-def _max_pool2d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0) -> Tensor:
+def _max_pool2d(x: TensorLike, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0) -> Tensor:
     x, attrs = _windows_of("max_pool2d", x, kernel_size, stride, padding)
     return make(MAX_POOL, (x,), attrs)[0]
 
@@ -152,7 +153,7 @@ max_pool2d = custom(
     smooth=False,
     onnx="MaxPool",
 )
-MAX_POOL = max_pool2d.op  # type: ignore[attr-defined]
+MAX_POOL = op_of(max_pool2d)
 
 
 # ------------------------------------------------------------------ sums and averages
@@ -183,7 +184,7 @@ sum_pool2d = linear(
     public=_sum_pool2d,
     namespace="nn",
 )
-SUM_POOL = sum_pool2d.op  # type: ignore[attr-defined]
+SUM_POOL = op_of(sum_pool2d)
 
 
 def _sum_pool2d_vjp(g: Any, /, size: Any, kernel: Any, stride: Any, padding: Any) -> Tensor:
@@ -200,7 +201,7 @@ sum_pool2d_vjp = linear(
     kernel=_kernel("sum_pool2d_vjp", lambda node: (node.outputs[0], node.inputs[0])),
     namespace="nn",
 )
-SUM_POOL_VJP = sum_pool2d_vjp.op  # type: ignore[attr-defined]
+SUM_POOL_VJP = op_of(sum_pool2d_vjp)
 
 
 def _held(x: Tensor, axis: int, windows: Size, a: dict[str, Any]) -> Tensor:
@@ -225,7 +226,9 @@ def _avg_samples(rng: np.random.Generator) -> Any:
 
 
 @composite(namespace="nn", reference=_avg_reference, samples=_avg_samples, onnx="AveragePool")
-def avg_pool2d(x, kernel_size, stride=None, padding=0, count_include_pad=True):  # type: ignore[no-untyped-def]
+def avg_pool2d(
+    x: TensorLike, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0, count_include_pad: bool = True
+) -> Tensor:
     """The mean of each window of x (N, C, H, W); stride is kernel_size unless given. Padding counts as zeros, or
     with ``count_include_pad=False`` not at all."""
     return _average("avg_pool2d", x, kernel_size, stride, padding, count_include_pad, 2)
@@ -270,7 +273,7 @@ _SIGNALS: tuple[tuple[tuple[int, ...], dict[str, Any]], ...] = (
     onnx="MaxPool",
     samples=lambda rng: [Sample((_apart(rng, shape),), kwargs) for shape, kwargs in _SIGNALS],
 )
-def max_pool1d(x, kernel_size, stride=None, padding=0):  # type: ignore[no-untyped-def]
+def max_pool1d(x: TensorLike, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0) -> Tensor:
     """The largest element of each window of x (N, C, L), as max_pool2d of images of height 1."""
     x, attrs = _image_of("max_pool1d", x, kernel_size, stride, padding, 1)
     return _signal(make(MAX_POOL, (x,), attrs)[0])
@@ -286,6 +289,8 @@ def max_pool1d(x, kernel_size, stride=None, padding=0):  # type: ignore[no-untyp
         for include in (True, False)
     ],
 )
-def avg_pool1d(x, kernel_size, stride=None, padding=0, count_include_pad=True):  # type: ignore[no-untyped-def]
+def avg_pool1d(
+    x: TensorLike, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0, count_include_pad: bool = True
+) -> Tensor:
     """The mean of each window of x (N, C, L), as avg_pool2d of images of height 1."""
     return _signal(_average("avg_pool1d", x, kernel_size, stride, padding, count_include_pad, 1))

@@ -24,6 +24,7 @@ from .movement import broadcast_to
 from .opdef import composite, operands
 from .registry import Call, Op, Sample, register
 from .tensor import Tensor, as_tensor, fail, make, scalar, told
+from .types import DTypeLike, ShapeLike, TensorLike
 
 # the last word of the counter: part of the stream layout, so numbers are never reused
 UNIFORM, NORMAL, BERNOULLI, RANDINT = range(4)
@@ -130,7 +131,7 @@ def _normal_reference(key: Any, shape: Any, dtype: Any = "float32") -> Any:
     return (np.sqrt(-2 * np.log1p(-u[..., 0])) * np.cos(2 * np.pi * u[..., 1])).astype(dtype)
 
 
-def _bernoulli_reference(key: Any, p: Any, shape: Any) -> Any:
+def bernoulli_reference(key: Any, p: Any, shape: Any) -> Any:
     dtype = p.dtype if isinstance(p, (np.ndarray, np.generic)) else "float32"
     return _unit_reference(key, shape, dtype, BERNOULLI) < np.asarray(p, dtype)
 
@@ -156,7 +157,9 @@ def _randint_reference(key: Any, shape: Any, low: Any, high: Any, dtype: Any = "
         Sample((np.int64(2), (2, 3), rng.uniform(-1, 0, 3), rng.uniform(1, 2, (2, 1))), {"dtype": "float64"}),
     ],
 )
-def uniform(key, shape, low=0.0, high=1.0, dtype="float32"):  # type: ignore[no-untyped-def]
+def uniform(
+    key: TensorLike, shape: ShapeLike, low: TensorLike = 0.0, high: TensorLike = 1.0, dtype: DTypeLike = "float32"
+) -> Tensor:
     """Uniform numbers of [low, high): ``low + u * (high - low)`` with u a multiple of 2^-24 (float32) or 2^-53.
 
     ``key``: a 0-d integer Tensor (a ``gd.state`` advanced by an update) or an int; ``low``, ``high``: numbers or
@@ -188,7 +191,7 @@ def uniform(key, shape, low=0.0, high=1.0, dtype="float32"):  # type: ignore[no-
         Sample((np.int64(0), (0, 3))),
     ],
 )
-def normal(key, shape, dtype="float32"):  # type: ignore[no-untyped-def]
+def normal(key: TensorLike, shape: ShapeLike, dtype: DTypeLike = "float32") -> Tensor:
     """Standard normal numbers, by the cosine half of Box and Muller 1958: sqrt(-2 log(1 - u)) cos(2 pi u').
 
     Element i is made of elements 2i and 2i + 1 of the stream; no number is beyond 5.77 (float32) or 8.58 (float64).
@@ -200,7 +203,7 @@ def normal(key, shape, dtype="float32"):  # type: ignore[no-untyped-def]
 
 @composite(
     namespace="random",
-    reference=_bernoulli_reference,
+    reference=bernoulli_reference,
     differentiable=False,
     samples=lambda rng: [
         Sample((np.int64(7), 0.3, (3, 5))),
@@ -208,7 +211,7 @@ def normal(key, shape, dtype="float32"):  # type: ignore[no-untyped-def]
         Sample((np.int64(0), 0.5, ())),
     ],
 )
-def bernoulli(key, p, shape):  # type: ignore[no-untyped-def]
+def bernoulli(key: TensorLike, p: TensorLike, shape: ShapeLike) -> Tensor:
     """True with probability ``p``, bool; ``p`` is a number or a Tensor that broadcasts to ``shape``.
 
     1 is always and 0 never true; no derivative by p. Raises ShapeError, DTypeError, GraphError (a number that is no
@@ -216,9 +219,10 @@ def bernoulli(key, p, shape):  # type: ignore[no-untyped-def]
     shape, key = told(as_shape, "bernoulli", shape), as_key("bernoulli", key)
     if isinstance(p, (int, float)) and not 0 <= p <= 1:
         fail(GraphError, "bernoulli", f"p is a probability, got {p}", [key])
-    (p,) = operands("bernoulli", (p if isinstance(p, (Tensor, np.ndarray, np.generic)) else float(p),), "float")
-    _fits("bernoulli", [p], shape)
-    return less(_unit(key, shape, p.dtype, BERNOULLI), p)
+    weak = float(p) if isinstance(p, (int, float)) and not isinstance(p, np.generic) else p
+    (chance,) = operands("bernoulli", (weak,), "float")
+    _fits("bernoulli", [chance], shape)
+    return less(_unit(key, shape, chance.dtype, BERNOULLI), chance)
 
 
 @composite(
@@ -232,7 +236,7 @@ def bernoulli(key, p, shape):  # type: ignore[no-untyped-def]
         Sample((np.int64(0), (4,), -3, -2), {"dtype": "int32"}),
     ],
 )
-def randint(key, shape, low, high, dtype="int64"):  # type: ignore[no-untyped-def]
+def randint(key: TensorLike, shape: ShapeLike, low: TensorLike, high: TensorLike, dtype: DTypeLike = "int64") -> Tensor:
     """Integers of [low, high), each exactly as likely as the others: rejection, no modulo (Lemire 2019).
 
     ``low``, ``high``: ints or integer Tensors that broadcast to ``shape``, less than 2^63 apart; where a Tensor

@@ -8,7 +8,7 @@ from __future__ import annotations
 import builtins
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -20,8 +20,9 @@ from .cumulative import product_of_others
 from .elementwise import abs, astype, equal, exp, log, maximum, not_equal, pow, sqrt, square, where
 from .movement import broadcast_to, permute_dims, reshape, size_as
 from .opdef import axes_of, check_dtype, composite, custom, op
-from .registry import Reduce, Sample
+from .registry import Reduce, Sample, op_of
 from .tensor import Tensor, as_tensor, fail, make
+from .types import Axes, TensorLike
 
 
 def kept(x: Tensor, axes: Sequence[int]) -> tuple[Size, ...]:
@@ -57,6 +58,12 @@ def reduction_samples(low: float = -2, high: float = 2, empty: bool = True) -> A
     return draw
 
 
+class Reduced(Protocol):
+    """The public function of a reduction."""
+
+    def __call__(self, x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor: ...
+
+
 def _reduction(
     name: str,
     doc: str,
@@ -69,12 +76,12 @@ def _reduction(
     onnx: str | None = None,
     needs_elements: bool = False,
     smooth: bool = True,
-) -> Any:
+) -> Reduced:
     def infer(xs: Any, attrs: Any) -> Any:
         x, axes = xs[0], attrs["axes"]
         return ((tuple(s for i, s in enumerate(x.shape) if i not in axes), x.dtype),)
 
-    def public(x: Any, /, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def public(x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
         x = as_tensor(x, name)
         axes = axes_of(name, axis, x.ndim, [x])
         if accepts == "bool":
@@ -101,7 +108,7 @@ def _reduction(
         dtypes=accepts,
         smooth=smooth,
     )
-    declared = published.op  # type: ignore[attr-defined]
+    declared = op_of(published)
     return published
 
 
@@ -163,7 +170,7 @@ def _tied(node: Node) -> Tensor:
     return same / _expand(sum(same, axis=axes), x, axes)
 
 
-def _extreme(name: str, doc: str, reference: Any, onnx: str) -> Any:
+def _extreme(name: str, doc: str, reference: Any, onnx: str) -> Reduced:
     return _reduction(
         name,
         doc,
@@ -207,7 +214,7 @@ def count(x: Tensor, axes: Sequence[int]) -> Size:
 
 
 @composite(reference=np.mean, samples=reduction_samples(empty=False), onnx="ReduceMean")
-def mean(x, /, axis=None, keepdims=False):  # type: ignore[no-untyped-def]
+def mean(x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """The mean over axes, floats only; NaN of none."""
     x = as_tensor(x, "mean")
     check_dtype("mean", (x,), "float")
@@ -216,7 +223,7 @@ def mean(x, /, axis=None, keepdims=False):  # type: ignore[no-untyped-def]
 
 
 @composite(reference=np.var, samples=reduction_samples(empty=False))
-def var(x, /, axis=None, keepdims=False, correction=0):  # type: ignore[no-untyped-def]
+def var(x: TensorLike, /, axis: Axes = None, keepdims: bool = False, correction: float = 0) -> Tensor:
     """The mean squared deviation from the mean over axes, floats only: the sum of squares divided by n - correction."""
     return _variance("var", x, axis, keepdims, correction)
 
@@ -238,7 +245,7 @@ def root(x: Tensor) -> Tensor:
 
 
 @composite(reference=np.std, samples=reduction_samples(empty=False))
-def std(x, /, axis=None, keepdims=False, correction=0):  # type: ignore[no-untyped-def]
+def std(x: TensorLike, /, axis: Axes = None, keepdims: bool = False, correction: float = 0) -> Tensor:
     """The square root of :func:`var`; derivative 0 where the variance is 0."""
     return root(_variance("std", x, axis, keepdims, correction))
 
@@ -254,15 +261,17 @@ def _norm_samples(rng: np.random.Generator) -> Iterable[Sample]:
 
 
 @composite(reference=_norm_reference, samples=_norm_samples, smooth=False, onnx="ReduceL2")
-def norm(x, /, axis=None, keepdims=False, ord=2):  # type: ignore[no-untyped-def]
+def norm(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False, ord: float | Literal["fro"] = 2) -> Tensor:
     """The vector norm over axes, floats only: (sum |x|**ord)**(1/ord), the largest |x| for ord inf, the least for
     -inf, the number of nonzero elements for 0; "fro" is 2. Derivative 0 at the zero vector."""
     x = as_tensor(x, "norm")
     check_dtype("norm", (x,), "float")
     axes = axes_of("norm", axis, x.ndim, [x])
-    if ord != "fro" and not isinstance(ord, (int, float)):
+    if ord == "fro":
+        ord = 2
+    if not isinstance(ord, (int, float)):
         fail(GraphError, "norm", f'ord is a number or "fro", got {ord!r}', [x])
-    if ord in (2, "fro"):
+    if ord == 2:
         return root(sum(square(x), axis=axes, keepdims=keepdims))
     if ord == math.inf:
         return max(abs(x), axis=axes, keepdims=keepdims)
@@ -282,11 +291,12 @@ def _power(x: Tensor, p: float) -> Tensor:
 
 
 def _logsumexp_reference(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return np.logaddexp.reduce(x, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]  # of one that one
+    fold: Any = np.logaddexp.reduce  # declared for one axis, takes several
+    return fold(x, axis=axis, keepdims=keepdims)
 
 
 @composite(reference=_logsumexp_reference, samples=reduction_samples(empty=False), onnx="ReduceLogSumExp")
-def logsumexp(x, /, axis=None, keepdims=False):  # type: ignore[no-untyped-def]
+def logsumexp(x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """log(sum(exp(x))) over axes without overflow; -inf where all elements are -inf."""
     x = as_tensor(x, "logsumexp")
     check_dtype("logsumexp", (x,), "float")

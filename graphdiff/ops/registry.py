@@ -161,6 +161,7 @@ class Op:
 
 
 REGISTRY: dict[str, Op] = {}
+_BY_FUNCTION: dict[Callable[..., Any], Op] = {}
 
 
 def register(op: Op) -> Op:
@@ -169,3 +170,14 @@ def register(op: Op) -> Op:
         raise ValueError(f"operation {op.name!r} is declared twice")
     REGISTRY[op.name] = op
     return op
+
+
+def publish(op: Op, function: Callable[..., Any]) -> None:
+    """Makes ``function`` what users call ``op`` by."""
+    op.public = function
+    _BY_FUNCTION[function] = op
+
+
+def op_of(function: Callable[..., Any]) -> Op:
+    """The operation that a public function was declared as. Raises KeyError where it was none."""
+    return _BY_FUNCTION[function]

@@ -8,7 +8,7 @@ Must not know: derivatives, plans, kernels.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from ..ir.dtypes import CODE, as_dtype, bool_, float32, int64, weak_dtype
 from ..ir.graph import NO_ATTRS, Node, Value, ambient, user_source
 from ..ir.text import number_text, type_text
 from .registry import REGISTRY, Nothing, Op, register
+
+Read = TypeVar("Read")
 
 
 def describe(value: Any) -> str:
@@ -71,7 +73,7 @@ def fail(error: type, op: str, fact: str, inputs: Sequence[Any] = (), attrs: dic
     raise error(f"{op}: {fact}", call_text(op, inputs, attrs or {}), where_am_i())
 
 
-def told(read: Callable[[Any], Any], op: str, spec: Any, inputs: Sequence[Any] = ()) -> Any:
+def told(read: Callable[[Any], Read], op: str, spec: Any, inputs: Sequence[Any] = ()) -> Read:
     """``read(spec)`` - a size, a shape or a dtype - with its refusal in the form of every graph-building error."""
     try:
         return read(spec)
@@ -298,7 +300,7 @@ def make(op: Op, inputs: tuple[Tensor, ...], attrs: dict[str, Any] | None = None
     """A node of ``op``; its result, or the tuple of its results."""
     if attrs is None:
         attrs = NO_ATTRS
-    outputs = Node(op, inputs, attrs, op.infer(inputs, attrs), Tensor).outputs  # type: ignore[misc]
+    outputs = Node(op, inputs, attrs, op.infer(inputs, attrs), Tensor).outputs  # type: ignore[misc]  # nodes have it
     return outputs[0] if len(outputs) == 1 else outputs
 
 

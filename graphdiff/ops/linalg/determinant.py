@@ -15,6 +15,7 @@ from ..opdef import composite
 from ..reduce import sum as sum_
 from ..registry import Call, Op, register
 from ..tensor import Tensor, make
+from ..types import TensorLike
 from .matrices import batch_and_sides, identity_like, matrix, row_and_column, square_samples
 from .solve import LU, factored_solve
 
@@ -79,7 +80,7 @@ def _determinant(name: str, x: Any, log: bool) -> Any:
     onnx="Det",
     samples=square_samples((3, 3), (2, 4, 4), (1, 1), (0, 0), (0, 2, 2)),
 )
-def det(x, /):  # type: ignore[no-untyped-def]
+def det(x: TensorLike, /) -> Tensor:
     """The determinants of square matrices. The gradient is that of the polynomial of the elements: the cofactors, to
     half of the digits where x is exactly singular. Raises ShapeError."""
     return _determinant("det", x, log=False)
@@ -90,7 +91,7 @@ def det(x, /):  # type: ignore[no-untyped-def]
     reference=lambda x: tuple(np.linalg.slogdet(x)),
     samples=square_samples((3, 3), (2, 4, 4), (1, 1), (0, 0), (0, 2, 2)),
 )
-def slogdet(x, /):  # type: ignore[no-untyped-def]
+def slogdet(x: TensorLike, /) -> tuple[Tensor, Tensor]:
     """(sign, log|det|) of square matrices, which does not overflow; (0, -inf) where x is singular, its gradient NaN.
 
     The sign has zero derivative. Raises ShapeError."""

@@ -14,8 +14,9 @@ from ...ir.graph import Node
 from ..matmul import matmul
 from ..movement import concat, matrix_transpose
 from ..opdef import custom
-from ..registry import Call, Sample
+from ..registry import Call, Sample, op_of
 from ..tensor import Tensor, make
+from ..types import TensorLike
 from .matrices import (
     batch_and_sides,
     batch_count,
@@ -46,7 +47,7 @@ def _cholesky_jvp(node: Node, ts: Any, _d: Any) -> Any:
     return [matmul(y, lower_triangle(solve_lower(y, half), 0.5))]
 
 
-def _cholesky(x: Any, /, upper: bool = False) -> Tensor:
+def _cholesky(x: TensorLike, /, upper: bool = False) -> Tensor:
     x = matrix("cholesky", x, square=True)
     y = make(CHOLESKY, (x,))
     return matrix_transpose(y) if upper else y
@@ -73,7 +74,7 @@ cholesky = custom(
         + [Sample((random_definite(rng, 3, 3),), {"upper": True})]
     ),
 )
-CHOLESKY = cholesky.op  # type: ignore[attr-defined]
+CHOLESKY = op_of(cholesky)
 
 
 def _infer_qr(xs: Any, attrs: Any) -> Any:
@@ -109,7 +110,7 @@ def _qr_jvp(node: Node, ts: Any, _d: Any) -> Any:
     return [moved - matmul(q, upper), matmul(upper, r)]
 
 
-def _qr(x: Any, /) -> tuple[Tensor, Tensor]:
+def _qr(x: TensorLike, /) -> tuple[Tensor, Tensor]:
     x = matrix("qr", x)
     rows, columns = x.shape[-2:]
     if isinstance(rows, int) and isinstance(columns, int) and rows < columns:
@@ -140,4 +141,4 @@ qr = custom(
         for s in ((4, 3), (3, 3), (2, 4, 2), (2, 4), (3, 2, 5), (1, 1), (3, 0), (0, 3), (0, 3, 2))
     ],
 )
-QR = qr.op  # type: ignore[attr-defined]
+QR = op_of(qr)

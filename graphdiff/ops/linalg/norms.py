@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ..reduce import min as min_
 from ..reduce import sum as sum_
 from ..registry import Sample
 from ..tensor import Tensor, as_tensor, fail
+from ..types import Axes, TensorLike
 from .spectral import svdvals
 
 
@@ -43,7 +44,9 @@ def _norm_samples(rng: np.random.Generator) -> Any:
 
 
 @composite(namespace="linalg", reference=np.linalg.norm, samples=_norm_samples, smooth=False)
-def norm(x, /, ord=None, axis=None, keepdims=False):  # type: ignore[no-untyped-def]
+def norm(
+    x: TensorLike, /, *, ord: float | Literal["fro", "nuc"] | None = None, axis: Axes = None, keepdims: bool = False
+) -> Tensor:
     """The norm of vectors (``axis`` an int) or matrices (two axes), with NumPy's meaning of all arguments.
 
     Without ``axis``: of all elements, or with ``ord`` of the vector or matrix that x is. Vectors: any number, 2 unless

@@ -17,8 +17,9 @@ from ...ir.graph import Node
 from ..matmul import matmul
 from ..movement import broadcast_to, matrix_transpose, permute_dims, reshape
 from ..opdef import composite, custom, operands
-from ..registry import Call, Op, Sample, register
+from ..registry import Call, Op, Sample, op_of, register
 from ..tensor import Tensor, fail, make
+from ..types import TensorLike
 from .matrices import (
     batch_and_sides,
     cubic_flops,
@@ -71,7 +72,7 @@ def _triangular(a: Tensor, b: Tensor, attrs: dict[str, Any]) -> Tensor:
 
 
 def _solve_triangular(
-    a: Any, b: Any, /, lower: bool = True, transpose: bool = False, unit_diagonal: bool = False
+    a: TensorLike, b: TensorLike, /, lower: bool = True, transpose: bool = False, unit_diagonal: bool = False
 ) -> Tensor:
     attrs = {"lower": bool(lower), "transpose": bool(transpose), "unit_diagonal": bool(unit_diagonal)}
     return _with_columns("solve_triangular", a, b, lambda a, b: _triangular(a, b, attrs))
@@ -134,7 +135,7 @@ solve_triangular = custom(
     reference=_triangular_reference,
     samples=_triangular_samples,
 )
-TRIANGULAR = solve_triangular.op  # type: ignore[attr-defined]
+TRIANGULAR = op_of(solve_triangular)
 
 
 def _common_batch(name: str, a: Tensor, b: Tensor) -> tuple[Size, ...]:
@@ -249,7 +250,7 @@ def _solve_samples(rng: np.random.Generator) -> Any:
 
 
 @composite(namespace="linalg", reference=np.linalg.solve, samples=_solve_samples)
-def solve(a, b, /):  # type: ignore[no-untyped-def]
+def solve(a: TensorLike, b: TensorLike, /) -> Tensor:
     """x with a x = b of square a (..., n, n): b (n,) is one vector, else matrices (..., n, k), batches broadcast.
 
     NaN where a is singular. Raises ShapeError. Example: ``x = gd.linalg.solve(a, b)``."""
@@ -257,7 +258,7 @@ def solve(a, b, /):  # type: ignore[no-untyped-def]
 
 
 @composite(namespace="linalg", reference=np.linalg.inv, samples=square_samples((3, 3), (2, 4, 4), (1, 1), (0, 0)))
-def inv(x, /):  # type: ignore[no-untyped-def]
+def inv(x: TensorLike, /) -> Tensor:
     """The inverses of square matrices; NaN where there is none. Raises ShapeError. ``solve`` is cheaper and closer."""
     x = matrix("inv", x, square=True)
     return factored_solve(x, make(LU, (x,)), identity_like(x))

@@ -19,8 +19,9 @@ from ..contraction import diagonal
 from ..matmul import matmul
 from ..movement import expand_dims, matrix_transpose
 from ..opdef import composite, custom
-from ..registry import Call, Sample
+from ..registry import Call, Sample, op_of
 from ..tensor import Tensor, make
+from ..types import TensorLike
 from .matrices import (
     batch_and_sides,
     batch_count,
@@ -55,7 +56,7 @@ def _eigh_jvp(node: Node, ts: Any, _d: Any) -> Any:
     return [diagonal(inner, 0, -2, -1), matmul(v, inverse_differences(w) * inner)]
 
 
-def _eigh(x: Any, /) -> tuple[Tensor, Tensor]:
+def _eigh(x: TensorLike, /) -> tuple[Tensor, Tensor]:
     x = matrix("eigh", x, square=True)
     return make(EIGH, (x,))
 
@@ -74,7 +75,7 @@ eigh = custom(
     reference=lambda x: tuple(np.linalg.eigh(x)),
     samples=lambda rng: [Sample((random_definite(rng, *s),)) for s in ((3, 3), (2, 4, 4), (1, 1), (0, 0), (0, 2, 2))],
 )
-EIGH = eigh.op  # type: ignore[attr-defined]
+EIGH = op_of(eigh)
 
 
 @composite(
@@ -82,7 +83,7 @@ EIGH = eigh.op  # type: ignore[attr-defined]
     reference=np.linalg.eigvalsh,
     samples=lambda rng: [Sample((random_definite(rng, *s),)) for s in ((3, 3), (2, 2, 2), (0, 0))],
 )
-def eigvalsh(x, /):  # type: ignore[no-untyped-def]
+def eigvalsh(x: TensorLike, /) -> Tensor:
     """The eigenvalues of symmetric matrices, ascending; of their symmetric part, as eigh."""
     return eigh(x)[0]
 
@@ -133,6 +134,7 @@ def _svd_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
     if gvh is not None:
         m = matmul(vh, matrix_transpose(gvh))
         inner = sum_present(inner, column * (e * (m - matrix_transpose(m))))
+    assert inner is not None, "a rule is asked only where a cotangent is given"
     total = matmul(matmul(u, inner), vh)
     inverse = safe_reciprocal(s)
     if gu is not None and (outside := _outside(gu, u)) is not None:
@@ -161,7 +163,7 @@ def _svd_jvp(node: Node, ts: Any, _d: Any) -> Any:
     return [du, diagonal(p, 0, -2, -1), matrix_transpose(dv)]
 
 
-def _svd(x: Any, /, full_matrices: bool = True) -> tuple[Tensor, Tensor, Tensor]:
+def _svd(x: TensorLike, /, full_matrices: bool = True) -> tuple[Tensor, Tensor, Tensor]:
     return make(SVD, (matrix("svd", x),), {"full_matrices": bool(full_matrices)})
 
 
@@ -191,7 +193,7 @@ svd = custom(
         + [Sample((rng.uniform(-1, 1, (3, 3)),))]
     ),
 )
-SVD = svd.op  # type: ignore[attr-defined]
+SVD = op_of(svd)
 
 
 @composite(
@@ -199,6 +201,6 @@ SVD = svd.op  # type: ignore[attr-defined]
     reference=lambda x: np.linalg.svd(x, compute_uv=False),
     samples=lambda rng: [Sample((rng.uniform(-1, 1, s),)) for s in ((3, 4), (2, 3, 3), (0, 2))],
 )
-def svdvals(x, /):  # type: ignore[no-untyped-def]
+def svdvals(x: TensorLike, /) -> Tensor:
     """The singular values of matrices, descending."""
     return svd(x, full_matrices=False)[1]
