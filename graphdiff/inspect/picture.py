@@ -14,9 +14,9 @@ from ..errors import GraphError
 from ..ir.dims import Dim
 from ..ir.graph import LEAVES, Graph, Node, Value, topological
 from ..ir.text import Names, implied_dtype, is_inline, name_text, type_text, types_text
+from ..lower.phases import phases
 from ..ops.tensor import Tensor
 from ..runtime.function import Function
-from ..runtime.program import phases
 from ..transforms.adjoint import Adjoint
 
 Drawable = Adjoint | Function | Graph | Tensor

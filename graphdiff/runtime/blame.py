@@ -125,7 +125,7 @@ def _computed(graph: Graph, values: Sequence[Value], feeds: Sequence[np.ndarray]
     """What ``values`` are, by a program of their own; parameters and states as they are, which a failed call left."""
     part = Graph(graph.name, graph.inputs, values, (), graph.parameters)
     program = Program(part, [], None, False)
-    env = program.bind_sizes([a.shape for a in feeds])
+    env = program.sizes.bind([a.shape for a in feeds])
     outputs = [np.empty(tuple(evaluate(s, env) for s in v.shape), v.dtype) for v in values]
     stored = [p.node.attrs["storage"].array for p in part.parameters]
     _core.Context(program.layout(env).program, program.threads).run(list(feeds), outputs, stored)

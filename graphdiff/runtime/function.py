@@ -396,7 +396,7 @@ class Function(_core.Runner):
         """The feeds as arrays the core can take; sets the plan of their sizes. Raises FeedError, nothing changed."""
         arrays = self._arrays(args, kwargs)
         try:
-            env = self._program.bind_sizes([a.shape for a in arrays])
+            env = self._program.sizes.bind([a.shape for a in arrays])
             if self._plan is None or self._plan.sizes != env:
                 self._use(env)
         except FeedError as e:
@@ -518,7 +518,7 @@ class Function(_core.Runner):
         for extra in set(feeds) - {v.name for v in self.graph.inputs}:
             raise self._feed_error(f"{self.name} has no input {extra!r}")
         try:
-            env = self._program.bind_sizes([a.shape for a in arrays])
+            env = self._program.sizes.bind([a.shape for a in arrays])
             layout = self._program.layout(env)
         except FeedError as e:
             raise FeedError(e.fact, e.operation or self._signature(), e.source or _here()) from None

@@ -1,7 +1,7 @@
 """What compiling makes: the immutable program of a graph, shared by a function and its forks.
 
-Owns: the chain from graph to words (simplify, select, order, recompute, lifetimes, lower), the sizes that named
-dimensions take, and a plan and core program for each set of sizes, of which only the latest few are kept.
+Owns: the chain from graph to words (simplify, select, order, recompute, lifetimes, assemble), and a plan and core
+program for each set of sizes, of which only the latest few are kept.
 Must not know: feeds, results, threads.
 """
 
@@ -13,18 +13,18 @@ import math
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from ..errors import CompileError, FeedError, GraphError, MemoryLimitError
-from ..ir.dims import Dim, Size, evaluate, names_of, substitute
-from ..ir.graph import Graph, Node, Value
-from ..ir.text import type_text
+from ..errors import MemoryLimitError
+from ..ir.dims import evaluate
+from ..ir.graph import Graph, Value
 from ..lower.instruction import ARENA, Buffer, Instruction
+from ..lower.phases import every_node, phases
 from ..lower.policy import Every
 from ..lower.select import Selected, select
-from ..ops.registry import Call, Guard, Loop, Reduce, Tile
+from ..ops.registry import Loop
 from ..ops.tensor import call_text
 from ..schedule.candidates import Schedule, Way
 from ..schedule.checkpoint import recompute, segments
@@ -36,6 +36,7 @@ from ..transforms.simplify import simplify
 from . import _core
 from .assemble import PLACE_SECONDS, Nested, Template, place
 from .plan import Plan
+from .sizes import Sizes
 
 
 def _blas() -> str:
@@ -67,15 +68,6 @@ class Layout(NamedTuple):
     template: Template
 
 
-class Condition(NamedTuple):
-    """A size that must be at least ``least`` once it is known, else ``fact`` about ``node``."""
-
-    size: Size
-    least: int
-    fact: str
-    node: Node
-
-
 class Program:
     """A compiled graph. ``layout(env)`` gives plan and core program at the sizes ``env``; ``costs`` predicts time
     (by nominal rates unless given)."""
@@ -104,9 +96,8 @@ class Program:
         self.order = self.unlimited if kept is None else recompute(self.unlimited, kept)
         self.lifetimes = Lifetimes(self.order, inplace=not debug)
         self.template = Template(self.order, self.lifetimes, self.slots)
-        sized = _sized(graph)
-        self.names = self._names(sized)
-        self.conditions = _conditions(sized)
+        self.sizes = Sizes(graph)
+        self.names = self.sizes.names
         self._layouts: OrderedDict[tuple[int, ...], Layout] = OrderedDict()
         self._lock = threading.Lock()
         self._pool: dict[tuple[int, ...], tuple[Choice, list[Slots]]] = {}  # shared by all limits
@@ -159,62 +150,6 @@ class Program:
                 seen.update(v.node.inputs)
         return buffers
 
-    def _names(self, sized: Sequence[Node]) -> tuple[str, ...]:
-        """The names that sizes depend on, which the feeds determine. Raises CompileError for one they do not."""
-        found: dict[str, None] = {}
-        for v in self.graph.inputs:
-            for s in v.shape:
-                found.update(dict.fromkeys(sorted(names_of(s))))
-        for node in sized:
-            for y in node.outputs:
-                for s in y.shape:
-                    if isinstance(s, Dim):
-                        for name in names_of(s):
-                            if name not in found:
-                                raise CompileError(
-                                    f"the size {name!r} is not that of any input",
-                                    call_text(node.op.name, node.inputs, {}),
-                                    str(node.source) if node.source else None,
-                                )
-        return tuple(found)
-
-    def bind_sizes(self, shapes: Sequence[tuple[int, ...]]) -> dict[str, int]:
-        """The value of every name for fed shapes. Raises FeedError where they disagree."""
-        env: dict[str, int] = {}
-        setter: dict[str, str] = {}
-        open_: list[tuple[Value, int, Dim, int]] = []
-        for v, shape in zip(self.graph.inputs, shapes):
-            if len(shape) != v.ndim:
-                raise FeedError(f"{v.name} has {v.ndim} dimensions, {type_text(v)}, got shape {tuple(shape)}")
-            for axis, (want, got) in enumerate(zip(v.shape, shape)):
-                if isinstance(want, Dim):
-                    if want.isidentifier():
-                        if env.setdefault(want, got) != got:
-                            raise FeedError(
-                                f"{want} is {env[want]} in {setter[want]} and {got} in {v.name} (axis {axis})"
-                            )
-                        setter.setdefault(want, v.name)
-                    else:
-                        open_.append((v, axis, want, got))
-                elif want != got:
-                    raise FeedError(f"{v.name} has size {want} along axis {axis}, {type_text(v)}, got {tuple(shape)}")
-        for v, axis, want, got in open_:
-            rest = substitute(want, env)
-            unknown = names_of(rest)
-            if len(unknown) == 1 and isinstance(rest, Dim):
-                name = next(iter(unknown))
-                at0 = evaluate(rest, {name: 0})
-                slope = evaluate(rest, {name: 1}) - at0
-                if slope and (got - at0) % slope == 0:
-                    env[name] = (got - at0) // slope
-                    setter[name] = v.name
-            missing = names_of(substitute(want, env))
-            if missing:
-                raise FeedError(f"the size {sorted(missing)[0]!r} cannot be found from {want} = {got} in {v.name}")
-            if evaluate(want, env) != got:
-                raise FeedError(f"{v.name} has size {want} = {evaluate(want, env)} along axis {axis}, got {got}")
-        return env
-
     def layout(self, env: Mapping[str, int]) -> Layout:
         """The plan and core program at ``env``, made anew or remembered."""
         key = tuple(env[n] for n in self.names)
@@ -231,14 +166,7 @@ class Program:
         return made
 
     def _make(self, env: dict[str, int]) -> Layout:
-        for c in self.conditions:
-            if evaluate(c.size, env) < c.least:
-                sizes = ", ".join(f"{k}={v}" for k, v in env.items())
-                raise FeedError(
-                    f"{c.fact} at {sizes}",
-                    call_text(c.node.op.name, c.node.inputs, {}),
-                    str(c.node.source) if c.node.source else None,
-                )
+        self.sizes.check(env)
         offsets, peak, bound = place(self.lifetimes, env)
         program = _core.Program(self.template.fill(env, offsets, peak), self.template.constants)
         scratch = self._scratch(program)
@@ -366,101 +294,3 @@ def compile_inner(graph: Graph, checkpoint: Any) -> Nested:
     inner = partial(compile_inner, checkpoint=checkpoint)
     selected = select(graph, (), dict.fromkeys(graph.nodes, "forward"), inner, checkpoint, accumulate=True)
     return Nested(arrange(selected), (selected.inputs, selected.outputs, selected.parameters))
-
-
-def inner_graphs(nodes: Iterable[Node]) -> Iterator[Graph]:
-    """The bodies of loops and branches among ``nodes``, and theirs."""
-    waiting = [g for node in nodes if node.attrs for g in node.attrs.values() if isinstance(g, Graph)]
-    while waiting:
-        graph = waiting.pop()
-        yield graph
-        waiting += [g for node in graph.nodes for g in node.attrs.values() if isinstance(g, Graph)]
-
-
-def every_node(graph: Graph) -> Iterator[Node]:
-    """The nodes of a graph and of the graphs inside it."""
-    yield from graph.nodes
-    for inner in inner_graphs(graph.nodes):
-        yield from inner.nodes
-
-
-def phases(graph: Graph) -> dict[Node, str]:
-    """Forward, backward or update, for each node: adjoint nodes and what outputs make of them are backward; what only
-    updates need is update."""
-    only_updates = _only_updates(graph) if graph.updates else ()
-    out: dict[Node, str] = {}
-    for node in graph.nodes:
-        phase = "forward"
-        if node.origin is not None:
-            phase = "backward"
-        elif node in only_updates:
-            phase = "update"
-        else:
-            for v in node.inputs:
-                if out.get(v.node, "forward") != "forward":
-                    phase = "backward"
-                    break
-        out[node] = phase
-    return out
-
-
-def _only_updates(graph: Graph) -> set[Node]:
-    """The nodes that neither outputs nor guards nor adjoint nodes need."""
-    needed = {v.node for v in graph.outputs}
-    for node in reversed(graph.nodes):
-        if node.origin is not None or node in needed or type(node.op.kernel) is Guard:
-            needed.add(node)
-            needed.update([v.node for v in node.inputs])
-    return {node for node in graph.nodes if node not in needed}
-
-
-def _sized(graph: Graph) -> list[Node]:
-    """The nodes, those of inner graphs too, that have to do with sizes known only at the call: all but operations on
-    elements that are not so many."""
-    told: set[int] = set()  # shapes without names, by id: they live as long as the graph
-    out = []
-    for node in every_node(graph):
-        if type(node.op.kernel) is Tile:
-            shape = node.outputs[0].shape
-            if id(shape) in told:
-                continue
-            if not any(isinstance(s, Dim) for s in shape):
-                told.add(id(shape))
-                continue
-        out.append(node)
-    return out
-
-
-def _conditions(sized: Sequence[Node]) -> list[Condition]:
-    """What sizes known only at the call must satisfy: none negative, slices inside, no extreme of nothing."""
-    seen: set[Size] = set()
-    out = []
-    for node in sized:
-        for y in node.outputs:
-            for s in y.shape:
-                if isinstance(s, Dim) and not s.isidentifier() and s not in seen:
-                    seen.add(s)
-                    out.append(Condition(s, 0, f"the size {s} is negative", node))
-        if node.op.name == "slice" or node.op.name == "place":
-            inner = node.attrs["sizes"] if node.op.name == "slice" else node.inputs[0].shape
-            outer = node.inputs[0].shape if node.op.name == "slice" else node.attrs["shape"]
-            for start, n, step, whole in zip(node.attrs["starts"], inner, node.attrs["steps"], outer):
-                if any(isinstance(s, Dim) for s in (start, n, whole)):
-                    last = start + (n - 1) * step
-                    low, high = (start, last) if step > 0 else (last, start)
-                    ends = ((low, "starts before the first element"), (whole - 1 - high, "reaches past the end"))
-                    for size, text in ends:
-                        if isinstance(size, Dim):
-                            out.append(Condition(size, 0, f"a slice of a dimension of {whole} {text}", node))
-                        elif size < 0 and n != 0:
-                            raise GraphError(
-                                f"a slice of a dimension of {whole} {text}",
-                                source=str(node.source) if node.source else None,
-                            )
-        if type(node.op.kernel) is Call and node.op.kernel.needs is not None:
-            out += [Condition(s, 0, text, node) for s, text in node.op.kernel.needs(node) if isinstance(s, Dim)]
-        if type(node.op.kernel) is Reduce and node.op.kernel.reduction in ("max", "min"):
-            for a in node.attrs["axes"]:
-                if isinstance(node.inputs[0].shape[a], Dim):
-                    out.append(Condition(node.inputs[0].shape[a], 1, f"{node.op.name} of no elements", node))
-    return out
