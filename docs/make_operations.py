@@ -18,7 +18,7 @@ import numpy as np
 
 import graphdiff as gd
 from graphdiff.ir.dtypes import FLOATS
-from graphdiff.ir.graph import Node, Value, topological
+from graphdiff.ir.node import Node, Value, topological
 from graphdiff.ir.text import type_text
 from graphdiff.ops.namespaces import INTERNAL
 from graphdiff.ops.registry import REGISTRY, Op, Sample

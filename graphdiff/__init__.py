@@ -10,7 +10,7 @@ from . import optim as optim
 from . import random as random
 from .errors import *  # noqa: F403
 from .ir.graph import Graph as Graph
-from .ir.graph import name_scope as name_scope
+from .ir.node import name_scope as name_scope
 from .lower.policy import Every as Every
 from .ops import namespaces as _namespaces
 from .ops.control import cond as cond

@@ -17,7 +17,7 @@ import numpy as np
 
 from .errors import FeedError, GradientMismatch, GraphError
 from .ir.dtypes import FLOATS, float64
-from .ir.graph import LEAVES, Node, Value, topological
+from .ir.node import LEAVES, Node, Value, topological
 from .ops.leaves import input as input_
 from .ops.reduce import sum as sum_
 from .ops.registry import Call

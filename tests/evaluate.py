@@ -14,7 +14,8 @@ import scipy.linalg
 
 from graphdiff.errors import FeedError
 from graphdiff.ir import dims
-from graphdiff.ir.graph import Graph, Node, Value, topological
+from graphdiff.ir.graph import Graph
+from graphdiff.ir.node import Node, Value, topological
 from graphdiff.ops import random
 from graphdiff.ops.registry import Tile
 

@@ -18,7 +18,8 @@ from test_ops import REGISTRY, SAMPLED, Case, samples
 import graphdiff as gd
 from graphdiff.inspect.live import program
 from graphdiff.inspect.values import record
-from graphdiff.ir.graph import Graph, topological
+from graphdiff.ir.graph import Graph
+from graphdiff.ir.node import topological
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

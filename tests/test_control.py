@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import graphdiff as gd
-from graphdiff.ir.graph import Graph, topological
+from graphdiff.ir.graph import Graph
+from graphdiff.ir.node import topological
 from graphdiff.lower.loop_forms import forms
 
 RNG = np.random.default_rng(0)

@@ -177,3 +177,65 @@ def test_nothing_is_left_for_later(folder):
     left = re.compile(r"\b(TODO|FIXME|XXX|HACK|NotImplementedError)\b")
     assert files, f"no sources under {folder}"
     assert [f"{p.relative_to(ROOT)}: {m[0]}" for p in files for m in left.finditer(p.read_text())] == []
+
+
+def cycles(edges: dict[str, set[str]]) -> list[set[str]]:
+    """The sets of modules that import one another, directly or through others (Kosaraju's algorithm)."""
+    order: list[str] = []
+    seen: set[str] = set()
+    for root in edges:
+        stack = [(root, False)]
+        while stack:
+            module, left = stack.pop()
+            if left:
+                order.append(module)
+            elif module not in seen:
+                seen.add(module)
+                stack += [(module, True), *((m, False) for m in edges[module])]
+    importers: dict[str, set[str]] = {module: set() for module in edges}
+    for module, imported in edges.items():
+        for m in imported:
+            importers[m].add(module)
+    found, placed = [], set()
+    for root in reversed(order):
+        group, stack = set(), [root]
+        while stack:
+            module = stack.pop()
+            if module not in placed:
+                placed.add(module)
+                group.add(module)
+                stack += importers[module]
+        if len(group) > 1:
+            found.append(group)
+    return found
+
+
+def imported_modules() -> dict[str, set[str]]:
+    """What each module of the package imports of it, at the top, late, or for type checkers alone."""
+    modules = {module_name(path): path for path in [*sources(), *PACKAGE.rglob("*.pyx")]}
+    edges: dict[str, set[str]] = {module: set() for module in modules}
+    for path in sources():
+        module = module_name(path)
+        package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                targets = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                base = resolve_name("." * node.level + (node.module or ""), package)
+                names = [f"{base}.{alias.name}" for alias in node.names]
+                targets = [name if name in modules else base for name in names]
+            else:
+                continue
+            edges[module].update(t for t in targets if t in modules and t != module)
+    return edges
+
+
+def test_no_modules_import_one_another():
+    edges = imported_modules()
+    assert edges["graphdiff.ir.graph"] >= {"graphdiff.ir.node", "graphdiff.errors"}
+    assert cycles(edges) == []
+
+
+def test_modules_that_import_one_another_are_found():
+    edges = {"a": {"b"}, "b": {"c", "d"}, "c": {"a"}, "d": {"e"}, "e": {"d"}, "f": {"a"}, "g": set()}
+    assert sorted(map(sorted, cycles(edges))) == [["a", "b", "c"], ["d", "e"]]

@@ -10,7 +10,8 @@ from graphs import SAMPLED, of_operation, random_graphs
 
 from graphdiff.errors import DTypeError, GraphError, ShapeError
 from graphdiff.ir import dims
-from graphdiff.ir.graph import Graph, Value, name_scope, topological
+from graphdiff.ir.graph import Graph
+from graphdiff.ir.node import Value, name_scope, topological
 from graphdiff.ir.verify import verify
 from graphdiff.ops import elementwise as e
 from graphdiff.ops import losses, nn

@@ -15,8 +15,9 @@ from graphs import SAMPLED, of_operation, random_graphs
 import graphdiff as gd
 from graphdiff.errors import GraphError
 from graphdiff.ir.dims import named
-from graphdiff.ir.graph import Graph, name_scope
-from graphdiff.ir.text import format_adjoint, literal
+from graphdiff.ir.graph import Graph, format_adjoint
+from graphdiff.ir.node import name_scope
+from graphdiff.ir.text import literal
 from graphdiff.ir.verify import verify
 from graphdiff.ops.elementwise import add, equal, multiply, tanh, where
 from graphdiff.ops.laws import LAWS, law_of

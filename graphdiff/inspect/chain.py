@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from ..ir.graph import Node, Value
+from ..ir.node import Node, Value
 from ..ops.tensor import Tensor
 from ..transforms.adjoint import Adjoint
 from .formula import Formulas

@@ -16,7 +16,8 @@ import numpy as np
 
 from ..errors import GraphdiffError
 from ..ir.dtypes import FLOATS, bool_
-from ..ir.graph import Graph, Node, Value, topological
+from ..ir.graph import Graph
+from ..ir.node import Node, Value, topological
 from ..ir.text import is_inline
 from ..ops.leaves import input as placeholder
 from ..ops.registry import Branch, Loop

@@ -17,7 +17,8 @@ import numpy as np
 from ..errors import GraphError
 from ..ir.dims import Dim, evaluate
 from ..ir.dtypes import FLOATS
-from ..ir.graph import Graph, Value, topological
+from ..ir.graph import Graph
+from ..ir.node import Value, topological
 from ..ops.leaves import input as placeholder
 from ..ops.registry import REGISTRY
 from ..ops.tensor import Tensor, where_am_i

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..ir.dims import Dim, evaluate
-from ..ir.graph import Graph, Node, Value, topological
+from ..ir.graph import Graph
+from ..ir.node import Node, Value, topological
 from ..ops.registry import Loop
 
 LIMIT = 10_000  # elements of all values, those that a loop's body makes at each step included

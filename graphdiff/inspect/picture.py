@@ -12,7 +12,8 @@ from math import prod
 
 from ..errors import GraphError
 from ..ir.dims import Dim
-from ..ir.graph import LEAVES, Graph, Node, Value, topological
+from ..ir.graph import Graph
+from ..ir.node import LEAVES, Node, Value, topological
 from ..ir.text import Names, implied_dtype, is_inline, name_text, type_text, types_text
 from ..lower.phases import phases
 from ..ops.tensor import Tensor

@@ -1,279 +1,19 @@
-"""What a graph is: values, nodes, and graphs closed over their leaves.
+"""Graphs closed over their leaves, and their text.
 
-A Node applies an operation to Values and has one or more results; a Value is one result of one node. Both are
-immutable. Serial numbers grow as nodes are made and a node is always made after its operands, so sorting by
-serial is a topological order; nothing here (or anywhere) recurses over a graph.
-Each node knows the user's source line, the scope, and - if it belongs to an adjoint - the node it is the adjoint of.
-Must not know: which operations exist (``op`` is any object with a ``name``), derivatives, plans.
+A graph is immutable; nothing here (or anywhere) recurses over its nodes. ir/text.py says what a listing looks like.
+Must not know: which operations exist, derivatives, plans.
 """
 
 from __future__ import annotations
 
-import gc
-import itertools
-import os
-import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import attrgetter
-from types import CodeType, FrameType
-from typing import Any, NamedTuple
-
-import numpy as np
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from ..errors import GraphError
-from .dims import Shape
-from .text import format_graph
+from .node import Node, Source, Value, topological
+from .text import STORED, Names, attr_text, comment, implied_dtype, is_inline, literal, name_text, type_text, types_text
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_WRITTEN_BY_USERS = os.path.join(_PACKAGE, "cli") + os.sep  # the demo's lines are shown as a user's would be
-_serial = itertools.count()
-NO_ATTRS: dict[str, Any] = {}
-
-LEAVES = ("input", "parameter", "state", "constant")
-
-
-class Source(NamedTuple):
-    """A line of the user's code."""
-
-    file: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{os.path.basename(self.file)}:{self.line}"
-
-
-class Origin(NamedTuple):
-    """What an adjoint node belongs to: the node it differentiates and the rule that made it."""
-
-    node: Node
-    rule: str
-
-
-def origin_of(node: Node, rule: str) -> Origin:
-    """``Origin(node, rule)`` in half the time: every node of an adjoint has one."""
-    return tuple.__new__(Origin, (node, rule))
-
-
-Inherited = tuple[Origin | None, Source | None, str]
-
-
-class _Ambient(threading.local):
-    """What new nodes inherit, ``now``: origin, source line and scope, set while a rule or a rewrite builds nodes, and
-    by name scopes. One tuple, since every node reads it and what belongs to a thread is slow to reach."""
-
-    def __init__(self) -> None:
-        self.now: Inherited = (None, None, "")
-
-
-ambient = _Ambient()
-
-
-class name_scope:
-    """Groups the nodes built inside under a name, for people: printing and the inspector show it.
-
-    Example::
-
-        with gd.name_scope("block3"):
-            h = gd.tanh(x @ W)
-    """
-
-    def __init__(self, name: str):
-        self.name = str(name)
-
-    def __enter__(self) -> name_scope:
-        self._before = ambient.now
-        origin, source, scope = self._before
-        ambient.now = (origin, source, f"{scope}/{self.name}" if scope else self.name)
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        ambient.now = self._before
-
-
-class deriving:
-    """Nodes built inside are adjoint nodes of ``node``, made by ``rule``, at its source line and scope."""
-
-    __slots__ = ("_before", "_node", "_rule")
-
-    def __init__(self, node: Node, rule: str):
-        self._node, self._rule = node, rule
-
-    def __enter__(self) -> None:
-        self._before = ambient.now
-        ambient.now = (Origin(self._node, self._rule), self._node.source, self._node.scope)
-
-    def __exit__(self, *exc: object) -> None:
-        ambient.now = self._before
-
-
-class inheriting:
-    """Nodes built inside take the place of ``node``: its origin (or ``origin``), source line and scope."""
-
-    __slots__ = ("_before", "_node", "_origin")
-
-    def __init__(self, node: Node, origin: Origin | None = None):
-        self._node, self._origin = node, origin
-
-    def __enter__(self) -> None:
-        self._before = ambient.now
-        ambient.now = (self._origin, self._node.source, self._node.scope)
-
-    def __exit__(self, *exc: object) -> None:
-        ambient.now = self._before
-
-
-_MANY = 200_000  # objects: young ones so many take milliseconds to look through
-
-
-class collector_paused:
-    """Cyclic garbage collection is off inside: passes make millions of objects that all live, and looking through
-    them again and again would make linear work grow faster. Where they are many they count as old afterwards, so that
-    the first collection outside does not look through all of them either."""
-
-    __slots__ = ("_was",)
-
-    def __enter__(self) -> None:
-        self._was = gc.isenabled()
-        gc.disable()
-
-    def __exit__(self, *exc: object) -> None:
-        if self._was:
-            if gc.get_count()[0] > _MANY and gc.get_freeze_count() == 0:  # else what somebody has frozen would thaw
-                gc.freeze()
-                gc.unfreeze()
-            gc.enable()
-
-
-# Code objects met on stacks, by id, each kept alive here: None for the package's own, else its lines by instruction.
-_codes: dict[int, tuple[CodeType, dict[int, Source] | None]] = {}
-
-
-def user_source(depth: int = 1) -> Source | None:
-    """The nearest line of code outside this package on the stack, looked for from ``depth`` callers up."""
-    frame: FrameType | None = sys._getframe(depth)
-    while frame is not None:
-        code = frame.f_code
-        known = _codes.get(id(code))
-        if known is None:
-            if len(_codes) > 10_000:  # code made on the fly must not pile up
-                _codes.clear()
-            name = code.co_filename
-            inside = name.startswith(_PACKAGE) and not name.startswith(_WRITTEN_BY_USERS)
-            known = _codes[id(code)] = (code, None if inside else {})
-        lines = known[1]
-        if lines is not None:
-            source = lines.get(frame.f_lasti)
-            if source is None:
-                source = lines[frame.f_lasti] = Source(code.co_filename, frame.f_lineno)
-            return source
-        frame = frame.f_back
-    return None
-
-
-_new: Callable[[Any], Any] = object.__new__
-
-
-class Value:
-    """One result of one node, with a shape and a dtype."""
-
-    __slots__ = ("node", "index", "shape", "dtype", "__weakref__")
-
-    node: Node
-    index: int
-    shape: Shape
-    dtype: np.dtype
-
-    def __init__(self, node: Node, index: int, shape: Shape, dtype: np.dtype):
-        self.node, self.index, self.shape, self.dtype = node, index, shape, dtype
-
-    @property
-    def ndim(self) -> int:
-        """Number of dimensions."""
-        return len(self.shape)
-
-    @property
-    def name(self) -> str:
-        """The leaf's name; empty for a value that is computed."""
-        return self.node.name
-
-    @property
-    def is_leaf(self) -> bool:
-        return self.node.op.name in LEAVES
-
-
-class Node:
-    """An operation applied to values. ``inputs`` are Values, ``attrs`` the static arguments by name; ``rewrites``: by
-    how many rewrites in a row it came to be from the node that was built."""
-
-    __slots__ = ("op", "inputs", "attrs", "outputs", "serial", "source", "origin", "scope", "rewrites", "__weakref__")
-
-    def __init__(
-        self,
-        op: Any,
-        inputs: tuple[Value, ...],
-        attrs: dict[str, Any],
-        results: Sequence[tuple[Shape, np.dtype]],
-        value_class: type[Value] = Value,
-    ):
-        self.op = op
-        # Values here, which the rules of operations see as the Tensors that their users made
-        self.inputs: tuple[Any, ...] = inputs
-        self.attrs = attrs or NO_ATTRS
-        self.serial = next(_serial)
-        self.origin, source, self.scope = ambient.now
-        self.source = source or user_source(2)
-        self.rewrites = 0
-        self.outputs: tuple[Any, ...]
-        if len(results) == 1:
-            y = _new(value_class)  # by hand: a call of the class would take twice as long
-            y.node, y.index = self, 0
-            y.shape, y.dtype = results[0]
-            self.outputs = (y,)
-        else:
-            self.outputs = tuple(value_class(self, i, s, d) for i, (s, d) in enumerate(results))
-
-    @property
-    def name(self) -> str:
-        return self.attrs.get("name", "") if self.op.name in LEAVES else ""
-
-    def over(self, inputs: tuple[Value, ...], origin: Origin | None, attrs: dict[str, Any] | None = None) -> Node:
-        """A new node like this over other operands of the same types, with its source and scope."""
-        node = _new(Node)
-        node.op, node.inputs, node.attrs = self.op, inputs, self.attrs if attrs is None else attrs
-        node.serial = next(_serial)
-        node.origin, node.source, node.scope, node.rewrites = origin, self.source, self.scope, self.rewrites
-        if len(self.outputs) == 1:
-            (v,) = self.outputs
-            y = _new(type(v))
-            y.node, y.index, y.shape, y.dtype = node, 0, v.shape, v.dtype
-            node.outputs = (y,)
-        else:
-            node.outputs = tuple([type(v)(node, v.index, v.shape, v.dtype) for v in self.outputs])
-        return node
-
-    def __repr__(self) -> str:
-        return f"<node {self.op.name} #{self.serial}>"
-
-
-def topological(outputs: Iterable[Value], stop: Iterable[Value] = ()) -> list[Node]:
-    """All nodes that ``outputs`` depend on, operands first, in the order they were declared.
-
-    Values in ``stop`` are taken as given: their nodes are not entered.
-    """
-    closed = set(stop)
-    seen = {v.node for v in outputs if v not in closed}
-    stack = list(seen)
-    while stack:
-        for v in stack.pop().inputs:
-            node = v.node
-            if node not in seen and v not in closed:
-                seen.add(node)
-                stack.append(node)
-    return sorted(seen, key=_serial_of)
-
-
-_serial_of = attrgetter("serial")
+_COMMENT_COLUMN = 49
 
 
 class Graph:
@@ -331,8 +71,76 @@ class Graph:
         return len(self.nodes)
 
     def __str__(self) -> str:
-        return format_graph(self)
+        return _text(self)
 
 
 def _at(source: Source | None) -> str | None:
     return str(source) if source else None
+
+
+def _header(graph: Graph) -> str:
+    leaves = ", ".join(f"{name_text(v.name)}: {type_text(v)}" for v in (*graph.inputs, *graph.parameters))
+    return f"{name_text(graph.name)}({leaves}) -> {types_text(graph.outputs)}:"
+
+
+def _node_lines(node: Node, names: Names, indent: str, out: list[str]) -> None:
+    """Appends the line of a node to ``out``, after its inner graphs."""
+    implied = implied_dtype(node.inputs)
+    arguments = [names.of(v, implied) for v in node.inputs]
+    if node.op.name == "constant":
+        arguments.append(literal(node.attrs["value"]))
+    else:
+        for key, value in node.attrs.items():
+            if isinstance(value, Graph):
+                out.append(f"{indent}body @{names.bodies} {_header(value)}")
+                _body_lines(value, indent + "  ", out)
+                arguments.append(f"{key}=@{names.bodies}")
+                names.bodies += 1
+            else:
+                arguments.append(f"{key}={attr_text(value)}")
+    names.add(node)
+    results = ", ".join(names[id(v)] for v in node.outputs)
+    line = f"{indent}{results}: {types_text(node.outputs)} = {node.op.name}({', '.join(arguments)})"
+    behind = comment(node, names)
+    out.append(f"{line.ljust(_COMMENT_COLUMN)}  # {behind}" if behind else line)
+
+
+def _body_lines(graph: Graph, indent: str, out: list[str]) -> Names:
+    names = Names((*graph.inputs, *graph.parameters))
+    for kind in STORED:
+        held = [name_text(p.name) for p in graph.parameters if p.node.op.name == kind]
+        if held:
+            out.append(f"{indent}{kind}s: {', '.join(held)}")
+    for node in graph.nodes:
+        if not is_inline(node):
+            _node_lines(node, names, indent, out)
+    out.append(f"{indent}return {', '.join(map(names.of, graph.outputs))}".rstrip())
+    for target, value in graph.updates:
+        out.append(f"{indent}update {names.of(target)} = {names.of(value)}")
+    return names
+
+
+def _text(graph: Graph) -> str:
+    """The text of a graph."""
+    out = [f"graph {_header(graph)}"]
+    _body_lines(graph, "  ", out)
+    return "\n".join(out)
+
+
+def format_adjoint(graph: Graph, backward: Sequence[Node], wrt: Sequence[Value], gradients: Sequence[Value]) -> str:
+    """The text of a forward graph and, numbered on, of the nodes of its adjoint::
+
+        adjoint of step wrt W:
+          %7: f32[batch,10] = tanh_vjp(...)                # of %1
+          return %9
+
+    ``backward``: nodes in the order they compute; ``gradients``: those of ``wrt``.
+    """
+    out = [f"graph {_header(graph)}"]
+    names = _body_lines(graph, "  ", out)
+    out.append(f"adjoint of {name_text(graph.name)} wrt {', '.join(map(names.of, wrt))}:")
+    for node in backward:
+        if not is_inline(node):
+            _node_lines(node, names, "  ", out)
+    out.append(f"  return {', '.join(map(names.of, gradients))}".rstrip())
+    return "\n".join(out)

@@ -1,4 +1,4 @@
-"""The text of a graph: what ``str(graph)`` prints, ``gd.parse`` reads back and golden tests hold.
+"""The text of a graph and its parts: what ``str(graph)`` prints, ``gd.parse`` reads back and golden tests hold.
 
 ::
 
@@ -15,7 +15,7 @@ own, the dtype is written: ``2.0:f64``. A node with several results prints ``%3,
 attribute that is a graph is printed before its node as ``body @0 name(...)``, indented, and named ``@0``.
 Invariants: the text holds everything but values of parameters and what stands behind ``#`` - source line, scope, and
 the forward node that an adjoint node is ``of``; one node, one line; linear time, and no recursion over nodes.
-Must not know: which operations exist (beyond the leaves), how text is read.
+Must not know: graphs (ir/graph.py lists them), which operations exist (beyond the leaves), how text is read.
 """
 
 from __future__ import annotations
@@ -23,19 +23,16 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .dims import Dim, Shape
 from .dtypes import SHORT, bool_
-
-if TYPE_CHECKING:
-    from .graph import Graph, Node, Value
+from .node import Node, Value
 
 STORED = ("parameter", "state")
 RESERVED = frozenset(("True", "False", "None", "inf", "nan", *SHORT.values()))
-_COMMENT_COLUMN = 49
 _INLINE_ELEMENTS = 16  # larger constants are written as base64
 
 
@@ -164,74 +161,3 @@ def comment(node: Node, names: Names) -> str:
         source = f"of {of} ({source})" if source else f"of {of}"
     text = f"{source} in {node.scope}".lstrip() if node.scope else source
     return text if text.isprintable() else json.dumps(text)[1:-1]
-
-
-def _node_lines(node: Node, names: Names, indent: str, out: list[str]) -> None:
-    """Appends the line of a node to ``out``, after its inner graphs."""
-    implied = implied_dtype(node.inputs)
-    arguments = [names.of(v, implied) for v in node.inputs]
-    if node.op.name == "constant":
-        arguments.append(literal(node.attrs["value"]))
-    else:
-        for key, value in node.attrs.items():
-            if hasattr(value, "nodes"):
-                out.append(f"{indent}body @{names.bodies} {_header(value)}")
-                _body_lines(value, indent + "  ", out)
-                arguments.append(f"{key}=@{names.bodies}")
-                names.bodies += 1
-            else:
-                arguments.append(f"{key}={attr_text(value)}")
-    names.add(node)
-    results = ", ".join(names[id(v)] for v in node.outputs)
-    line = f"{indent}{results}: {types_text(node.outputs)} = {node.op.name}({', '.join(arguments)})"
-    behind = comment(node, names)
-    out.append(f"{line.ljust(_COMMENT_COLUMN)}  # {behind}" if behind else line)
-
-
-# --------------------------------------------------------------------------------------- graphs
-
-
-def _header(graph: Graph) -> str:
-    leaves = ", ".join(f"{name_text(v.name)}: {type_text(v)}" for v in (*graph.inputs, *graph.parameters))
-    return f"{name_text(graph.name)}({leaves}) -> {types_text(graph.outputs)}:"
-
-
-def _body_lines(graph: Graph, indent: str, out: list[str]) -> Names:
-    names = Names((*graph.inputs, *graph.parameters))
-    for kind in STORED:
-        held = [name_text(p.name) for p in graph.parameters if p.node.op.name == kind]
-        if held:
-            out.append(f"{indent}{kind}s: {', '.join(held)}")
-    for node in graph.nodes:
-        if not is_inline(node):
-            _node_lines(node, names, indent, out)
-    out.append(f"{indent}return {', '.join(map(names.of, graph.outputs))}".rstrip())
-    for target, value in graph.updates:
-        out.append(f"{indent}update {names.of(target)} = {names.of(value)}")
-    return names
-
-
-def format_graph(graph: Graph) -> str:
-    """The text of a graph."""
-    out = [f"graph {_header(graph)}"]
-    _body_lines(graph, "  ", out)
-    return "\n".join(out)
-
-
-def format_adjoint(graph: Graph, backward: Sequence[Node], wrt: Sequence[Value], gradients: Sequence[Value]) -> str:
-    """The text of a forward graph and, numbered on, of the nodes of its adjoint::
-
-        adjoint of step wrt W:
-          %7: f32[batch,10] = tanh_vjp(...)                # of %1
-          return %9
-
-    ``backward``: nodes in the order they compute; ``gradients``: those of ``wrt``.
-    """
-    out = [f"graph {_header(graph)}"]
-    names = _body_lines(graph, "  ", out)
-    out.append(f"adjoint of {name_text(graph.name)} wrt {', '.join(map(names.of, wrt))}:")
-    for node in backward:
-        if not is_inline(node):
-            _node_lines(node, names, "  ", out)
-    out.append(f"  return {', '.join(map(names.of, gradients))}".rstrip())
-    return "\n".join(out)

@@ -6,7 +6,8 @@ Must not know: what operations mean; it asks each node's ``op.infer`` for the ty
 from __future__ import annotations
 
 from ..errors import GraphError
-from .graph import LEAVES, Graph
+from .graph import Graph
+from .node import LEAVES
 from .text import type_text
 
 

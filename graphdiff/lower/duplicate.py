@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from ..ir.graph import Node, Value
+from ..ir.node import Node, Value
 from ..ops.registry import Nothing, Tile, View
 from .fuse import GROUP_LIMIT, Group
 

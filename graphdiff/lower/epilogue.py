@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from ..ir.graph import Node, Value
+from ..ir.node import Node, Value
 from ..ops.registry import Call, Matmul
 from .fuse import Group
 

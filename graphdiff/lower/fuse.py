@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
 from ..ir.dims import Shape, Size
-from ..ir.graph import Node, Value
+from ..ir.node import Node, Value
 from ..ops.opdef import contiguous_strides
 from ..ops.registry import Index, Nothing, Reduce, Strided, Tile, View
 

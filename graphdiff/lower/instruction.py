@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ir.dims import Size
-from ..ir.graph import Node
+from ..ir.node import Node
 
 ARENA, INPUT, OUTPUT, PARAM, CONST = "arena", "input", "output", "param", "const"
 PHASES = ("forward", "backward", "update")

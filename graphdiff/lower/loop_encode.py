@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..ir.dims import Size, ceil_sqrt, floor_div, least, product
-from ..ir.graph import Graph, Node, Value
+from ..ir.graph import Graph
+from ..ir.node import Node, Value
 from .instruction import ARENA, Buffer, Instruction, Step
 from .loop_forms import Extra, Form, history_of, source_of
 from .policy import Every

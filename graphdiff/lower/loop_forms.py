@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..ir.dims import Size, evaluate, names_of, product
-from ..ir.graph import Graph, Node, Value, topological
+from ..ir.graph import Graph
+from ..ir.node import Node, Value, topological
 from ..ops.control import LoopParts, placeholders
 from ..ops.leaves import STATE
 from ..ops.rebuild import rebuild

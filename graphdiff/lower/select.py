@@ -17,7 +17,8 @@ import numpy as np
 from ..errors import CompileError
 from ..ir.dims import Shape, Size, floor_div, product
 from ..ir.dtypes import CODE, int64
-from ..ir.graph import Graph, Node, Value
+from ..ir.graph import Graph
+from ..ir.node import Node, Value
 from ..ops.opdef import contiguous_strides
 from ..ops.registry import Attention, Branch, Call, Guard, Index, Loop, Matmul, Place, Reduce, Strided, Tile, View
 from .duplicate import Reads, repeat

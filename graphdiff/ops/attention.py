@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Dim, broadcast, format_shape
 from ..ir.dtypes import bool_
-from ..ir.graph import Node, Value
+from ..ir.node import Node, Value
 from .control import placeholders
 from .elementwise import equal, greater_equal, rsqrt, where
 from .matmul import matmul

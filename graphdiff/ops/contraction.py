@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..ir.dims import Dim, Size, broadcast, evaluate, names_of, product
-from ..ir.graph import Node
+from ..ir.node import Node
 from .elementwise import equal, multiply, where
 from .matmul import matmul
 from .movement import permute_dims, place, positions, reshape

@@ -22,7 +22,8 @@ import numpy as np
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Shape, Size, as_size
 from ..ir.dtypes import FLOATS, bool_, int64
-from ..ir.graph import LEAVES, Graph, Node, Value, ambient, topological
+from ..ir.graph import Graph
+from ..ir.node import LEAVES, Node, Value, ambient, topological
 from .leaves import Watcher, building_body, watch
 from .leaves import input as placeholder
 from .opdef import custom, op

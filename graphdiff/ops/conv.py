@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import GraphError, ShapeError
 from ..ir.dims import Dim, Size, exact_div, format_shape, product
-from ..ir.graph import Node
+from ..ir.node import Node
 from .movement import reshape
 from .opdef import bilinear, composite, operands
 from .registry import Call, Sample, op_of

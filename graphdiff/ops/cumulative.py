@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..ir.dtypes import bool_, int32, int64
-from ..ir.graph import Node
+from ..ir.node import Node
 from .elementwise import add, astype
 from .movement import around, place, reshape, slice
 from .opdef import axis_of, check_dtype, custom, linear, operands

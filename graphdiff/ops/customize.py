@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from ..errors import DTypeError, GraphError, ShapeError
-from ..ir.graph import Node
+from ..ir.node import Node
 from .opdef import custom as declare
 from .registry import Strided, View, op_of
 from .tensor import Tensor, as_tensor, call_text, describe, fail, make

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import DTypeError
 from ..ir.dtypes import FLOATS, as_dtype, bool_
-from ..ir.graph import Node
+from ..ir.node import Node
 from .opdef import booleans, composite, custom, declare_public, elementwise, integers, meet, on, op, operands, sum_to
 from .registry import Sample, Tile, op_of
 from .tensor import Tensor, as_tensor, fail, make, told

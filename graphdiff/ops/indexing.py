@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..ir.dims import Dim, Size, as_size, format_shape, product
 from ..ir.dtypes import int64
-from ..ir.graph import Node
+from ..ir.node import Node
 from .arrange import part
 from .contraction import diagonal
 from .elementwise import astype, equal, greater_equal, where

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 from ..ir.dims import Dim, Shape, Size, broadcast, exact_div, product
 from ..ir.dtypes import DTYPES, FLOATS, INTEGERS, bool_, int32, int64
-from ..ir.graph import Graph, Value
+from ..ir.graph import Graph
+from ..ir.node import Value
 from .conv import window_count
 from .registry import Op
 

@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Dim, as_shape
 from ..ir.dtypes import CODE, FLOATS, as_dtype, bool_
-from ..ir.graph import Source, topological, user_source
+from ..ir.node import Source, topological, user_source
 from .registry import Guard, Nothing, Op, register
 from .tensor import Storage, Tensor, as_tensor, fail, make, told
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..ir.dims import broadcast, product
-from ..ir.graph import Node
+from ..ir.node import Node
 from .movement import matrix_transpose, reshape
 from .opdef import bilinear, operands, sum_to
 from .registry import Matmul, Sample, op_of

@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import DTypeError, ShapeError
 from ..ir.dims import Dim, Shape, Size, as_shape, as_size, broadcast, exact_div, format_shape, product
 from ..ir.dtypes import INTEGERS, as_dtype, int64
-from ..ir.graph import Node
+from ..ir.node import Node
 from .elementwise import astype, equal
 from .opdef import as_list, axes_of, axis_of, composite, contiguous_strides, custom, linear, on, op, operands, sum_to
 from .registry import Call, Guard, Index, Op, Place, Sample, Strided, View, op_of, register

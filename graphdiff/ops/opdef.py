@@ -21,7 +21,7 @@ import numpy as np
 from ..errors import DTypeError, ShapeError
 from ..ir.dims import Dim, Shape, Size, as_size, broadcast
 from ..ir.dtypes import FLOATS, INTEGERS, bool_, promote
-from ..ir.graph import Node, ambient
+from ..ir.node import Node, ambient
 from .registry import REGISTRY, Kernel, Op, Sample, Tile, publish, register
 from .tensor import PLAIN, Tensor, as_tensor, fail, make, scalar, told
 from .types import TensorLike

@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..ir.dims import Size, as_size
 from ..ir.dtypes import int64
-from ..ir.graph import Node
+from ..ir.node import Node
 from .movement import around, reshape, take_along_axis, take_along_vjp
 from .opdef import axis_of, composite, custom
 from .registry import Call, Sample, op_of

@@ -20,7 +20,8 @@ import numpy as np
 from ..errors import GraphdiffError, GraphError
 from ..ir.dims import Dim, Shape, as_shape, as_size, product
 from ..ir.dtypes import FLOATS, FROM_SHORT, bool_
-from ..ir.graph import Graph, Origin, Source, Value, ambient
+from ..ir.graph import Graph
+from ..ir.node import Origin, Source, Value, ambient
 from ..ir.text import RESERVED, STORED, implied_dtype, name_text, type_text, typed, types_text
 from .laws import broken
 from .leaves import input as input_leaf

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import GraphError, ShapeError
 from ..ir.dims import Size, product
 from ..ir.dtypes import int32
-from ..ir.graph import Node
+from ..ir.node import Node
 from .conv import pair_of, window_count
 from .elementwise import astype, maximum, minimum
 from .movement import index, reshape, size_as

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..ir.graph import LEAVES, Node, Origin, Value, topological
+from ..ir.node import LEAVES, Node, Origin, Value, topological
 from .tensor import Tensor
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Size, product
 from ..ir.dtypes import bool_, int32, int64
-from ..ir.graph import Node
+from ..ir.node import Node
 from .cumulative import product_of_others
 from .elementwise import abs, astype, equal, exp, log, maximum, not_equal, pow, sqrt, square, where
 from .movement import broadcast_to, permute_dims, reshape, size_as

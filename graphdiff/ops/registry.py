@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ir.dims import Shape, Size
-from ..ir.graph import Node, Value
+from ..ir.node import Node, Value
 
 # --------------------------------------------------------------------------------- how an op is executed
 

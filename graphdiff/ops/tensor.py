@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Dim, Shape, Size, as_size
 from ..ir.dtypes import CODE, as_dtype, bool_, float32, int64, weak_dtype
-from ..ir.graph import NO_ATTRS, Node, Value, ambient, user_source
+from ..ir.node import NO_ATTRS, Node, Value, ambient, user_source
 from ..ir.text import number_text, type_text
 from .registry import REGISTRY, Nothing, Op, register
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from ..ir.dims import Dim, evaluate
 from ..ir.dtypes import FLOATS
-from ..ir.graph import Graph, Node, Origin, Value, topological
+from ..ir.graph import Graph
+from ..ir.node import Node, Origin, Value, topological
 from ..ir.text import Names, is_inline, type_text
 from ..lower.instruction import Instruction
 from ..ops.elementwise import abs as abs_

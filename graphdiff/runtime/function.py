@@ -18,7 +18,8 @@ import numpy as np
 
 from ..errors import CompileError, DTypeError, FeedError, GraphdiffError, GraphError, NonFiniteError, ShapeError
 from ..ir.dims import evaluate
-from ..ir.graph import Graph, Node, Value, collector_paused, topological, user_source
+from ..ir.graph import Graph
+from ..ir.node import Node, Value, collector_paused, topological, user_source
 from ..ir.text import type_text
 from ..lower.instruction import Instruction
 from ..lower.policy import Every

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..ir.dims import evaluate
-from ..ir.graph import Node
+from ..ir.node import Node
 from ..lower.instruction import ARENA, Buffer, Instruction
 from ..ops.registry import Loop
 from ..schedule.cost import Costs

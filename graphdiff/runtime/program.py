@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 
 from ..errors import MemoryLimitError
 from ..ir.dims import evaluate
-from ..ir.graph import Graph, Value
+from ..ir.graph import Graph
+from ..ir.node import Value
 from ..lower.instruction import ARENA, Buffer, Instruction
 from ..lower.phases import every_node, phases
 from ..lower.policy import Every

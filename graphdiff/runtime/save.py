@@ -15,7 +15,8 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from ..errors import GraphError
-from ..ir.graph import Graph, Node
+from ..ir.graph import Graph
+from ..ir.node import Node
 from ..lower.policy import Every
 from ..ops.leaves import Watcher
 from ..ops.parse import parse

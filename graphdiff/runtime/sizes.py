@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from ..errors import CompileError, FeedError, GraphError
 from ..ir.dims import Dim, Size, evaluate, names_of, substitute
-from ..ir.graph import Graph, Node, Value
+from ..ir.graph import Graph
+from ..ir.node import Node, Value
 from ..ir.text import type_text
 from ..lower.phases import every_node
 from ..ops.registry import Call, Reduce, Tile

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import CompileError, FeedError, GraphError, MemoryLimitError
-from ..ir.graph import user_source
+from ..ir.node import user_source
 from ..ops.tensor import Tensor
 from ..schedule.limit import parse_bytes
 from .function import Function, compile

@@ -10,8 +10,9 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from ..errors import GraphError
-from ..ir.graph import LEAVES, Graph, Node, Source, Value, deriving, topological
-from ..ir.text import Names, format_adjoint, is_inline, type_text
+from ..ir.graph import Graph, format_adjoint
+from ..ir.node import LEAVES, Node, Source, Value, deriving, topological
+from ..ir.text import Names, is_inline, type_text
 from ..ops.tensor import Tensor, scalar, where_am_i
 from .differentiate import Tensors, Terms, _check_wrt, flatten, pullback, restore, scalar_loss, zeros_of
 

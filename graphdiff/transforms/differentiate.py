@@ -2,7 +2,7 @@
 
 One reverse sweep and one forward sweep over the topological order; everything particular to an operation is in its
 declaration. Contributions to a value used more than once are added in a fixed order. Nothing is computed for what
-nobody asked for. New nodes know the node they differentiate and the rule (``ir.graph.deriving``).
+nobody asked for. New nodes know the node they differentiate and the rule (``ir.node.deriving``).
 Must not know: any operation by name beyond addition and zeros; plans, kernels.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dtypes import FLOATS
-from ..ir.graph import Node, Value, ambient, collector_paused, deriving, origin_of, topological
+from ..ir.node import Node, Value, ambient, collector_paused, deriving, origin_of, topological
 from ..ops.elementwise import add
 from ..ops.movement import broadcast_to
 from ..ops.tensor import Tensor, as_tensor, describe, fail, scalar, where_am_i

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..ir.dtypes import FLOATS, INTEGERS
-from ..ir.graph import Node
+from ..ir.node import Node
 from ..ops.registry import Tile
 
 LARGEST = 4096  # elements of a folded constant

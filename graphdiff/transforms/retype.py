@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..ir.dtypes import FLOATS, float64
-from ..ir.graph import LEAVES, Graph, Value, inheriting, topological
+from ..ir.graph import Graph
+from ..ir.node import LEAVES, Value, inheriting, topological
 from ..ops.leaves import input as leaf
 from ..ops.tensor import Tensor, constant, make
 

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import GraphError
-from ..ir.graph import LEAVES, Graph, Node, Origin, Value, ambient, origin_of
+from ..ir.graph import Graph
+from ..ir.node import LEAVES, Node, Origin, Value, ambient, origin_of
 from ..ir.text import type_text
 from ..ops.registry import Branch, Loop
 from ..ops.tensor import CONSTANT, constant

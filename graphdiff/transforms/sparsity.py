@@ -19,7 +19,7 @@ import numpy as np
 
 from ..errors import GraphError, ShapeError
 from ..ir.dims import Dim
-from ..ir.graph import Node, Value, topological
+from ..ir.node import Node, Value, topological
 from ..ops.control import map_
 from ..ops.movement import reshape, take
 from ..ops.registry import Matmul, Place, Reduce, Tile, View

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import DTypeError, GraphError, ShapeError
-from ..ir.graph import Value
+from ..ir.node import Value
 from ..ops.rebuild import rebuild
 from ..ops.tensor import Tensor, describe, fail, where_am_i
 

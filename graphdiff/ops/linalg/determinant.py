@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir.graph import Node
+from ...ir.node import Node
 from ..contraction import diagonal
 from ..elementwise import abs as abs_
 from ..elementwise import equal, where

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir.graph import Node
+from ...ir.node import Node
 from ..matmul import matmul
 from ..movement import concat, matrix_transpose
 from ..opdef import custom

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...errors import ShapeError
 from ...ir.dims import Size, product
-from ...ir.graph import Node
+from ...ir.node import Node
 from ..elementwise import astype, equal, greater, reciprocal, where
 from ..movement import expand_dims, matrix_transpose, positions
 from ..opdef import check_dtype

@@ -13,7 +13,7 @@ import numpy as np
 from ...errors import ShapeError
 from ...ir.dims import Size, broadcast, format_shape, product
 from ...ir.dtypes import int32
-from ...ir.graph import Node
+from ...ir.node import Node
 from ..matmul import matmul
 from ..movement import broadcast_to, matrix_transpose, permute_dims, reshape
 from ..opdef import composite, custom, operands

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...errors import GraphError
 from ...ir.dims import Size
-from ...ir.graph import Node
+from ...ir.node import Node
 from ..contraction import diagonal
 from ..matmul import matmul
 from ..movement import expand_dims, matrix_transpose

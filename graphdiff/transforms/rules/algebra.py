@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...ir.dtypes import FLOATS, INTEGERS, bool_
-from ...ir.graph import Node, Value
+from ...ir.node import Node, Value
 from ...ops.elementwise import (
     abs,
     add,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ...ir.dims import Dim, broadcast, product
-from ...ir.graph import Node, Value
+from ...ir.node import Node, Value
 from ...ops.elementwise import multiply
 from ...ops.movement import concat, permute_dims, reshape, size_as, slice
 from ...ops.tensor import Tensor, make, scalar

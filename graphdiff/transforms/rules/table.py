@@ -12,7 +12,7 @@ import numpy as np
 
 from ...ir.dims import Shape
 from ...ir.dtypes import FLOATS
-from ...ir.graph import Node, Value
+from ...ir.node import Node, Value
 from ...ops.movement import broadcast_to
 from ...ops.registry import REGISTRY, Tile
 from ...ops.tensor import Tensor
