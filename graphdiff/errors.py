@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from .files import write_file
+
 __all__ = [
     "GraphdiffError",
     "ShapeError",
@@ -133,9 +135,9 @@ class NonFiniteError(GraphdiffError, ArithmeticError):
             raise GraphError("the instruction could not be told apart from the rest of the program", self.operation)
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        np.savez(folder / "operands.npz", **self.operands)
+        write_file(folder / "operands.npz", lambda file: np.savez(file, **self.operands))
         script = folder / "repro.py"
-        script.write_text(self._script, encoding="utf-8")
+        write_file(script, self._script)
         return script
 
 

@@ -17,6 +17,7 @@ PACKAGE = ROOT / "graphdiff"
 # Each room may import itself and what stands before it. "graphdiff" is the package's own __init__, the public names;
 # train and cli come after it because they are written as a user would write them.
 ORDER = [
+    "files",
     "errors",
     "ir",
     "ops",

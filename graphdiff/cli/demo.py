@@ -20,6 +20,7 @@ import numpy as np
 import graphdiff as gd
 
 from .. import train
+from ..files import write_file
 
 HIDDEN = (256, 256, 256)
 LEARNING_RATE = 2e-3
@@ -211,7 +212,7 @@ class _Report:
             self._plot("gradient_flow.png", dict(zip(names, layers)), "mean |gradient|")
 
     def _text(self, name: str, text: str) -> None:
-        (self.folder / name).write_text(text, encoding="utf-8")
+        write_file(self.folder / name, text)
         self.files.append(name)
 
     def _plot(self, name: str, curves: dict[str, Any], label: str) -> None:
@@ -223,6 +224,6 @@ class _Report:
         axes.set_xlabel("step")
         axes.set_ylabel(label)
         axes.legend()
-        figure.savefig(self.folder / name, dpi=120)
+        write_file(self.folder / name, lambda file: figure.savefig(file, dpi=120))
         plt.close(figure)
         self.files.append(name)

@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from ..files import write_file
 from .layout import HEIGHT, WIDTH, Item, lay_out
 from .picture import Box, Drawable, Picture
 
@@ -85,7 +86,7 @@ def to_svg(what: Drawable, path: str | Path | None = None) -> str:
     """
     text = drawing(Picture(what))
     if path is not None:
-        Path(path).write_text(text, encoding="utf-8")
+        write_file(path, text)
     return text
 
 

@@ -19,7 +19,7 @@ from ..ops.tensor import Tensor, where_am_i
 from ..runtime.function import compile as compile_
 from ..transforms.differentiate import flatten, grad
 from .jacobians import Chain, Jacobian, chain_of
-from .plot import along, empty_figure
+from .plot import along, empty_figure, write_figure
 
 STATISTICS = ("norm", "mean_abs", "zeros", "update_ratio", "dead_units")
 VANISHING = 1e-4  # a layer's mean |g| against the largest of the layers that do not explode
@@ -153,7 +153,7 @@ class GradientFlow:
             axes.set(ylabel=label, yscale="log")
         figure.legend(loc="outside right upper", fontsize="small", frameon=False)
         figure.axes[1].set_xlabel("call")
-        figure.savefig(path)
+        write_figure(figure, path)
 
 
 def _statistics(p: Tensor, g: Tensor, new: Any) -> Tensor:

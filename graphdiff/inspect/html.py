@@ -14,6 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from ..files import write_file
 from ..ir.graph import Graph
 from ..ir.node import Node, Value
 from ..ops.tensor import Tensor
@@ -60,7 +61,7 @@ def adjoint_to_html(adj: Adjoint, path: str | Path, feed: Mapping[Any, Any] | No
         plan = f.plan
         page.became = {mapping.get(v, v).node.serial: v.node for v in page.slots}
         page.show(record(Graph(graph.name, held, graph.outputs), list(page.slots), by_name))
-    _write(path, page.text(plan))
+    write_file(path, page.text(plan))
 
 
 def function_to_html(f: Function, path: str | Path, *args: Any, **kwargs: Any) -> None:
@@ -76,7 +77,7 @@ def function_to_html(f: Function, path: str | Path, *args: Any, **kwargs: Any) -
         feed = dict(zip([v.name for v in f.graph.inputs], f._prepare_call(args, kwargs)))
         plan = f.plan
         page.show(record(f.graph, list(page.slots), feed))
-    _write(path, page.text(plan))
+    write_file(path, page.text(plan))
 
 
 def graph_to_html(what: Graph | Tensor, path: str | Path, feed: Mapping[Any, Any] | None = None) -> None:
@@ -88,7 +89,7 @@ def graph_to_html(what: Graph | Tensor, path: str | Path, feed: Mapping[Any, Any
     if feed is not None:
         graph = whole_graph(what)
         page.show(record(graph, list(page.slots), named(feed, graph.inputs)))
-    _write(path, page.text(None))
+    write_file(path, page.text(None))
 
 
 def _bodies(node: Node) -> list[list[str]]:
@@ -98,10 +99,6 @@ def _bodies(node: Node) -> list[list[str]]:
         [name.replace("_", " "), text[:LONGEST_BODY] + ("\n…" if len(text) > LONGEST_BODY else "")]
         for name, text in found
     ]
-
-
-def _write(path: str | Path, text: str) -> None:
-    Path(path).write_text(text, encoding="utf-8")
 
 
 class _Page:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..files import write_file
 from ..runtime.plan import Plan
 from ..runtime.tradeoff import Tradeoff
 from .dot import COLOURS
@@ -30,6 +31,12 @@ def empty_figure(width: float, height: float) -> Any:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def write_figure(figure: Any, path: str | Path) -> None:
+    """Writes a figure in the format that the path's suffix names, PNG where it has none."""
+    form = Path(path).suffix[1:] or "png"
+    write_file(path, lambda file: figure.savefig(file, format=form))
 
 
 def along(share: float) -> tuple[float, float, float]:
@@ -76,7 +83,7 @@ def plot_plan(plan: Plan, path: str | Path) -> None:
         arena.legend(loc="upper right")
     arena.set(ylabel="offset in the arena (bytes)", title=plan.name)
     live.set(ylabel="bytes alive", xlabel="instruction")
-    figure.savefig(path)
+    write_figure(figure, path)
 
 
 def plot_tradeoff(curve: Tradeoff, path: str | Path) -> None:
@@ -96,4 +103,4 @@ def plot_tradeoff(curve: Tradeoff, path: str | Path) -> None:
         axes.axvline(p.limit, color="#c92a2a" if p.arena_bytes is None else "#bbb", linestyle=":", linewidth=1)
     axes.set(xlabel="arena (bytes)", ylabel="time of a call (ms)", title=curve.name, ylim=(0, None))
     axes.legend()
-    figure.savefig(path)
+    write_figure(figure, path)

@@ -7,12 +7,11 @@ Must not know: how a program is made or run.
 
 from __future__ import annotations
 
-import io
+import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -26,7 +25,7 @@ from ..lower.policy import Every
 from ..ops.leaves import Watcher, parameter, state
 from ..ops.rebuild import rebuild
 from ..ops.tensor import Tensor, as_tensor, call_text, describe
-from ..schedule.cost import NOMINAL, Costs, bytes_of
+from ..schedule.cost import Costs, bytes_of
 from ..schedule.limit import parse_bytes
 from ..transforms.simplify import simplify
 from ..transforms.sparsity import SparseJacobian
@@ -36,7 +35,7 @@ from .plan import Plan
 from .profile import Profile, ProfileRow
 from .program import PLAN_SECONDS, Program
 from .rates import machine
-from .save import Saved, read, write
+from .save import Saved, from_pickle, read, to_pickle, write
 from .sparse import Sparse
 
 KEPT_CONTEXTS = 2  # sizes of which a function keeps an arena
@@ -149,7 +148,7 @@ def _limit_of(memory_limit: Any) -> int | None:
 def _costs_of(costs: Any, threads: int | None) -> Costs:
     """What compile's ``costs`` says. Raises CompileError."""
     if costs == "nominal":
-        return Costs(lambda: NOMINAL)
+        return Costs()
     if costs is not None and not isinstance(costs, Profile):
         raise CompileError(
             f'compile: costs is None, "nominal" or what f.profile(…) gives, got {costs!r}', source=_here()
@@ -191,6 +190,8 @@ def _leaves_of(structure: Any, out: list[Tensor]) -> Any:
 
 
 def _fill(structure: Any, arrays: Sequence[np.ndarray]) -> Any:
+    if structure is None:
+        return None
     if isinstance(structure, int):
         return arrays[structure]
     if isinstance(structure, Sparse):
@@ -565,17 +566,20 @@ class Function(_core.Runner):
                 if np.may_share_memory(r, other):
                     raise self._feed_error(f"bind: out[{n}] overlaps another buffer")
 
-    def save(self, path: str | Path) -> None:
+    def _saved(self) -> Saved:
+        return Saved(self._program, self.graph, self._structure, self._monitor_names, dict(self._messages))
+
+    def save(self, path: str | os.PathLike[str] | BinaryIO) -> None:
         """Writes graph, options, and the values of parameters and states to one file, for :func:`load`.
 
-        Raises GraphError where a dict of results has keys that are no strings, OSError where it cannot be written."""
-        write(path, Saved(self._program, self.graph, self._structure, self._monitor_names, dict(self._messages)))
+        ``path``: where, or a file that is open for writing bytes. A file that is there is replaced only when all is
+        written, so that no failure harms it. Raises GraphError where keys of the results are neither strings, numbers,
+        None, bytes, leaves nor tuples of them, OSError where it cannot be written."""
+        write(path, self._saved())
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as saved: what is unpickled, or copied, has parameters and states of its own."""
-        file = io.BytesIO()
-        write(file, Saved(self._program, self.graph, self._structure, self._monitor_names, dict(self._messages)))
-        return _unpickled, (file.getvalue(),)
+        return _unpickled, to_pickle(self._saved())
 
     def profile(self, *args: Any, calls: int = 20, **kwargs: Any) -> Profile:
         """Time, flops, bytes and source line of each instruction, averaged over ``calls`` calls with these feeds.
@@ -616,15 +620,16 @@ class Function(_core.Runner):
         return f"<{self._signature()} -> {', '.join(type_text(v) for v in self.graph.outputs[: self._n_results])}>"
 
 
-def load(path: str | Path) -> Function:
+def load(path: str | os.PathLike[str] | BinaryIO) -> Function:
     """The function that ``f.save(path)`` saved, with parameters and states as they were.
 
-    Raises GraphError for what is no such file. Example: ``step = gd.load("step.gd")``."""
+    ``path``: where, or a file that is open for reading bytes. Nothing in the file is run or trusted. Raises GraphError
+    for what is no such file, or is damaged. Example: ``step = gd.load("step.gd")``."""
     return Function(*read(path))
 
 
-def _unpickled(data: bytes) -> Function:
-    return Function(*read(io.BytesIO(data)))
+def _unpickled(data: bytes, objects: Sequence[Any] = ()) -> Function:
+    return Function(*from_pickle(data, objects))
 
 
 class Bound(_core.Bound):

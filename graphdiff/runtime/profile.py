@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ..files import write_file
+
 
 class ProfileRow(NamedTuple):
     """One instruction: ``ns`` per call and as ``predicted_ns`` by the rates of the machine, ``flops``, ``bytes`` read
@@ -122,4 +124,4 @@ class Profile:
                 }
             )
             at += r.ns
-        Path(path).write_text(json.dumps({"traceEvents": events}))
+        write_file(path, json.dumps({"traceEvents": events}))

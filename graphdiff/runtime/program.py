@@ -29,7 +29,7 @@ from ..ops.registry import Loop
 from ..ops.tensor import call_text
 from ..schedule.candidates import Schedule, Way
 from ..schedule.checkpoint import recompute, segments
-from ..schedule.cost import NOMINAL, Costs
+from ..schedule.cost import Costs
 from ..schedule.limit import Choice, Chosen, Laid
 from ..schedule.memory import ALIGN, Lifetimes
 from ..schedule.order import arrange
@@ -86,7 +86,8 @@ class Program:
     ):
         self.graph = graph
         self.plan_seconds = plan_seconds
-        self.costs = costs or Costs(lambda: NOMINAL)
+        self.costs = costs or Costs()
+        self.threads_asked = threads
         self.threads = threads or _core.threads()
         self.limit = limit
         self.debug = debug

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import CompileError
+from ..files import write_file
 from ..ir.graph import Graph
 from ..ops import namespaces
 from ..ops.leaves import input as leaf
@@ -88,9 +89,7 @@ def _write(path: Path, rates: Rates) -> None:
     """Whole or not at all; where it cannot be, the next process measures again."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps(rates_to(rates)))
-        part.replace(path)
+        write_file(path, json.dumps(rates_to(rates)))
 
 
 # ------------------------------------------------------------------ measuring

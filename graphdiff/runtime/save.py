@@ -1,6 +1,8 @@
-"""Saved functions: one zip file with the graph's text, the values of parameters and states, and how to compile it.
+"""Saved functions: one file with the graph's text, the values of parameters and states, and how to compile it.
 
-Nothing in the file is trusted: the text is parsed and verified, arrays are loaded without pickle.
+What compiles again are the same nodes in the same order with the same forward nodes, so phases, plan and bits are
+those of the function that was saved. Nothing in a file is trusted: the text is parsed and held to the laws of its
+operations, everything else to what a function can be, before anything is compiled.
 Must not know: the core's word format; a file runs on any machine and build.
 """
 
@@ -8,22 +10,29 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
-from pathlib import Path
+import os
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, BinaryIO, NamedTuple
 
-import numpy as np
-
-from ..errors import GraphError
+from ..errors import GraphdiffError, GraphError
+from ..files import write_file
 from ..ir.graph import Graph
 from ..ir.node import Node
+from ..ir.text import is_inline
 from ..lower.policy import Every
 from ..ops.leaves import Watcher
 from ..ops.parse import parse
 from ..ops.tensor import Storage, where_am_i
+from ..schedule.cost import Costs
+from . import _core
+from .archive import Archive, pack
 from .program import Program
+from .rates import machine
+from .structure import Decoder, Encoder
 
-FORMAT = 1
+FORMAT = 2
+Place = str | os.PathLike[str] | BinaryIO
 
 
 class Saved(NamedTuple):
@@ -36,11 +45,52 @@ class Saved(NamedTuple):
     checks: dict[Node, Watcher]
 
 
-def write(path: str | Path | BinaryIO, saved: Saved) -> None:
-    """Writes a file, by path or open, that :func:`read` reads.
+def write(place: Place, saved: Saved) -> None:
+    """Writes a file, by path or open, that :func:`read` reads. A file by path is replaced only when all is written.
 
-    Raises GraphError where the results' dict has keys that are no strings."""
-    graph = saved.graph
+    Raises GraphError where keys of the results are what no file can hold, OSError."""
+    content, _ = _members(saved, pickled=False)
+    if hasattr(place, "write"):
+        pack(place, content)  # type: ignore[arg-type]
+    elif isinstance(place, (str, os.PathLike)):
+        write_file(place, lambda file: pack(file, content))
+    else:
+        raise GraphError(f"save: expected a path or an open file, got {place!r}", source=where_am_i())
+
+
+def read(place: Place) -> Saved:
+    """What :func:`write` wrote. Raises GraphError for what is no such file."""
+    if hasattr(place, "read"):
+        return _read(place, "the file", ())  # type: ignore[arg-type]
+    if not isinstance(place, (str, os.PathLike)):
+        raise GraphError(f"load: expected a path or an open file, got {place!r}", source=where_am_i())
+    try:
+        with open(place, "rb") as file:
+            return _read(file, os.fspath(place), ())
+    except (OSError, ValueError) as e:
+        if isinstance(e, GraphdiffError):
+            raise
+        raise GraphError(f"{place}: {getattr(e, 'strerror', None) or e}", source=where_am_i()) from None
+
+
+def to_pickle(saved: Saved) -> tuple[bytes, list[Any]]:
+    """A saved function as bytes, and what of it only a pickle can hold."""
+    content, objects = _members(saved, pickled=True)
+    file = io.BytesIO()
+    pack(file, content)
+    return file.getvalue(), objects
+
+
+def from_pickle(data: bytes, objects: Sequence[Any]) -> Saved:
+    """What :func:`to_pickle` made. Raises GraphError."""
+    return _read(io.BytesIO(data), "the pickle", objects)
+
+
+# --------------------------------------------------------------------------------------- writing
+
+
+def _members(saved: Saved, pickled: bool) -> tuple[list[tuple[str, Any]], list[Any]]:
+    graph, program = saved.graph, saved.program
     whole = Graph(
         graph.name,
         graph.inputs,
@@ -48,58 +98,27 @@ def write(path: str | Path | BinaryIO, saved: Saved) -> None:
         graph.updates,
         graph.parameters,
     )
+    encoder = Encoder([*graph.inputs, *graph.parameters], pickled)
     meta = {
         "format": FORMAT,
-        "structure": _encode(saved.structure),
+        "structure": encoder.structure(saved.structure),
         "monitors": list(saved.monitors),
         "checks": [w.text for w in saved.checks.values()],
-        "debug": saved.program.debug,
-        "memory_limit": saved.program.limit,
-        "checkpoint": _policy(saved.program, whole),
+        "debug": program.debug,
+        "memory_limit": program.limit,
+        "checkpoint": _policy(program, whole),
+        "threads": program.threads_asked,
+        "plan_seconds": program.plan_seconds,
+        "nominal": program.costs.nominal,
+        "factors": [[*key, factor] for key, factor in program.costs.factors.items()],
     }
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as z:
-        z.writestr("graph.txt", str(whole))
-        z.writestr("function.json", json.dumps(meta))
-        for i, p in enumerate(graph.parameters):
-            buffer = io.BytesIO()
-            np.save(buffer, p.node.attrs["storage"].array, allow_pickle=False)
-            z.writestr(f"parameter{i}.npy", buffer.getvalue())
-
-
-def read(path: str | Path | BinaryIO) -> Saved:
-    """What :func:`write` wrote. Raises GraphError for what is no such file."""
-    graph, meta, arrays = _read(path)
-    for p, array in zip(graph.parameters, arrays):
-        if array.shape != p.shape or array.dtype != p.dtype:
-            raise GraphError(f"{path}: parameter {p.name!r} does not fit its type", source=where_am_i())
-        p.node.attrs["storage"] = Storage(array)
-    policy = _from_policy(meta["checkpoint"], graph)
-    n = len(graph.outputs) - len(meta["checks"])
-    checks = graph.outputs[n:]
-    graph.outputs = graph.outputs[:n]
-    program = Program(graph, checks, policy, bool(meta["debug"]), meta["memory_limit"])
-    messages = {v.node: Watcher("check", v, text, None) for v, text in zip(checks, meta["checks"])}
-    return Saved(program, graph, _decode(meta["structure"]), tuple(meta["monitors"]), messages)
-
-
-def _read(path: str | Path | BinaryIO) -> tuple[Graph, dict[str, Any], list[np.ndarray]]:
-    try:
-        with zipfile.ZipFile(path) as z:
-            meta = json.loads(z.read("function.json"))
-            if meta["format"] != FORMAT:
-                raise GraphError(f"{path}: format {meta['format']} is not {FORMAT}", source=where_am_i())
-            graph = parse(z.read("graph.txt").decode())
-            arrays = [
-                np.load(io.BytesIO(z.read(f"parameter{i}.npy")), allow_pickle=False)
-                for i in range(len(graph.parameters))
-            ]
-    except OSError as e:
-        raise GraphError(f"{path}: {e.strerror or e}", source=where_am_i()) from None
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError) as e:
-        if isinstance(e, GraphError):
-            raise
-        raise GraphError(f"{path} is no saved function ({e})", source=where_am_i()) from None
-    return graph, meta, arrays
+    members: list[tuple[str, Any]] = [
+        ("function.json", json.dumps(meta).encode()),
+        ("graph.txt", str(whole).encode()),
+        *encoder.arrays,
+    ]
+    members += [(f"parameter{i}.npy", p.node.attrs["storage"].array) for i, p in enumerate(graph.parameters)]
+    return members, encoder.objects
 
 
 def _policy(program: Program, graph: Graph) -> Any:
@@ -108,34 +127,117 @@ def _policy(program: Program, graph: Graph) -> Any:
     if isinstance(policy, Every):
         return policy.k
     if isinstance(policy, (list, tuple)):
-        place = {v: (n, v.index) for n, node in enumerate(graph.nodes) for v in node.outputs}
+        place = {v: (n, v.index) for n, node in enumerate(_printed(graph)) for v in node.outputs}
         return [place[v] for v in policy if v in place]
     return policy
 
 
-def _from_policy(data: Any, graph: Graph) -> Any:
-    if isinstance(data, int):
-        return Every(data)
-    if isinstance(data, list):
-        return [graph.nodes[n].outputs[i] for n, i in data]
-    return data
+def _printed(graph: Graph) -> list[Node]:
+    """The nodes that have a line in the text, in its order."""
+    return [n for n in graph.nodes if not is_inline(n)]
 
 
-def _encode(structure: Any) -> Any:
-    """A structure of results as JSON: lists and tuples are told apart."""
-    if isinstance(structure, dict):
-        if not all(isinstance(k, str) for k in structure):
-            raise GraphError("save: a dict of results needs strings as keys", source=where_am_i())
-        return {"dict": {k: _encode(v) for k, v in structure.items()}}
-    if isinstance(structure, (list, tuple)):
-        return {type(structure).__name__: [_encode(v) for v in structure]}
-    return structure
+# --------------------------------------------------------------------------------------- reading
 
 
-def _decode(data: Any) -> Any:
-    if isinstance(data, int):
+def _read(file: BinaryIO, name: str, objects: Sequence[Any]) -> Saved:
+    try:
+        archive = Archive(file)
+        meta = _Settings(json.loads(archive.take("function.json")))
+        graph = _graph(archive)
+        for i, p in enumerate(graph.parameters):
+            shape = tuple(map(int, p.shape))
+            p.node.attrs["storage"] = Storage(archive.take_array(f"parameter{i}.npy", shape, p.dtype))
+        checks = meta.checks(graph)
+        graph.outputs = graph.outputs[: len(graph.outputs) - len(checks)]
+        sizes = [v.size for v in graph.outputs[: len(graph.outputs) - len(meta.monitors)]]
+        structure = Decoder([*graph.inputs, *graph.parameters], archive, objects).whole(meta.structure, sizes)
+        archive.finish()
+        program = Program(graph, [n.outputs[0] for n in checks], meta.policy(graph), *meta.options)
+    except _core.CoreError as e:
+        raise GraphError(f"{name} holds a function that cannot run ({e})", source=where_am_i()) from None
+    except GraphdiffError as e:
+        raise type(e)(f"{name}: {e.fact}", e.operation, e.source or where_am_i()) from None
+    except (ValueError, RecursionError) as e:
+        raise GraphError(f"{name} is no saved function ({e})", source=where_am_i()) from None
+    return Saved(program, graph, structure, meta.monitors, checks)
+
+
+def _graph(archive: Archive) -> Graph:
+    try:
+        return parse(archive.take("graph.txt").decode())
+    except GraphdiffError as e:
+        raise GraphError(f"graph.txt, {e.fact}", e.operation) from None
+
+
+class _Settings:
+    """What function.json says, as far as it can be told without the graph. Raises ValueError."""
+
+    def __init__(self, meta: Any):
+        self.meta = meta if isinstance(meta, dict) else {}
+        if self.get("format", int) != FORMAT:
+            raise ValueError(f"its format is {self.meta['format']}, this version reads {FORMAT}")
+        self.structure = meta.get("structure")
+        self.monitors = tuple(self.texts("monitors"))
+        if len(set(self.monitors)) != len(self.monitors):
+            raise ValueError("two monitors have one name")
+        limit, threads = self.get("memory_limit", int, None), self.get("threads", int, None)
+        seconds = self.get("plan_seconds", float)
+        if (limit is not None and limit < 0) or not 0 <= seconds <= 1e6:
+            raise ValueError("a setting is out of range")
+        if threads is not None and not 1 <= threads <= 1024:
+            raise ValueError(f"it has {threads} threads")
+        ask = None if self.get("nominal", bool) else partial(machine, threads or _core.threads())
+        costs = Costs(ask, dict(self.factors()))
+        self.options = (self.get("debug", bool), limit, threads, costs, seconds)
+
+    def get(self, key: str, *kinds: Any) -> Any:
+        value = self.meta.get(key, self)
+        if not any(value is None if kind is None else type(value) is kind for kind in kinds):
+            raise ValueError(f"its {key} is missing or damaged")
+        return value
+
+    def texts(self, key: str) -> list[str]:
+        found = self.get(key, list)
+        if not all(isinstance(t, str) for t in found):
+            raise ValueError(f"its {key} are no texts")
+        return found
+
+    def factors(self) -> list[tuple[tuple[str, str], float]]:
+        found = []
+        for item in self.get("factors", list):
+            if not isinstance(item, list) or list(map(type, item)) != [str, str, float] or not 0 < item[2] < 1e300:
+                raise ValueError("its factors are damaged")
+            found.append(((item[0], item[1]), item[2]))
+        return found
+
+    def checks(self, graph: Graph) -> dict[Node, Watcher]:
+        texts = self.texts("checks")
+        n = len(graph.outputs) - len(texts)
+        if n < len(self.monitors):
+            raise ValueError("it has fewer outputs than checks and monitors")
+        found = {v.node: Watcher("check", v, text, v.node.source) for v, text in zip(graph.outputs[n:], texts)}
+        if len(found) != len(texts) or any(node.op.name != "check_true" for node in found):
+            raise ValueError("its checks are none")
+        return found
+
+    def policy(self, graph: Graph) -> Any:
+        data = self.get("checkpoint", None, int, str, list)
+        if isinstance(data, int):
+            if data < 1:
+                raise ValueError(f"its checkpoint is {data}")
+            return Every(data)
+        if isinstance(data, list):
+            nodes = _printed(graph)
+            kept = []
+            for place in data:
+                if not isinstance(place, list) or list(map(type, place)) != [int, int] or min(place) < 0:
+                    raise ValueError("its checkpoint is damaged")
+                n, i = place
+                if n >= len(nodes) or i >= len(nodes[n].outputs):
+                    raise ValueError("its checkpoint keeps what is not there")
+                kept.append(nodes[n].outputs[i])
+            return kept
+        if data not in (None, "sqrt"):
+            raise ValueError(f"its checkpoint is {data[:40]!r}")
         return data
-    ((kind, items),) = data.items()
-    if kind == "dict":
-        return {k: _decode(v) for k, v in items.items()}
-    return (list if kind == "list" else tuple)(_decode(v) for v in items)

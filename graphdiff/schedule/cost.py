@@ -94,10 +94,14 @@ class Ceiling(NamedTuple):
 
 
 class Costs:
-    """Predicts seconds. ``rates`` is asked for at the first prediction; ``factors`` multiply, by :func:`key_of`."""
+    """Predicts seconds. ``rates`` is asked for at the first prediction, the nominal ones hold unless given; ``factors``
+    multiply, by :func:`key_of`."""
 
-    def __init__(self, rates: Callable[[], Rates], factors: Mapping[tuple[str, str], float] | None = None):
-        self._ask = rates
+    def __init__(
+        self, rates: Callable[[], Rates] | None = None, factors: Mapping[tuple[str, str], float] | None = None
+    ):
+        self.nominal = rates is None
+        self._ask = rates or (lambda: NOMINAL)
         self._rates: Rates | None = None
         self.factors = dict(factors or {})
 
