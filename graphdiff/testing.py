@@ -23,7 +23,7 @@ from .ops.reduce import sum as sum_
 from .ops.registry import Call
 from .ops.tensor import Tensor, call_text, make, where_am_i
 from .runtime.function import compile as compile_
-from .transforms.differentiate import flatten, grad, jvp, scalar_loss, vjp
+from .transforms.differentiate import grad, jvp, scalar_loss, vjp, wrt_of
 from .transforms.retype import attribute_in_float64, in_float64
 
 DIRECTIONS = 3  # random directions for a leaf with more elements than ELEMENTS
@@ -82,16 +82,17 @@ def check_grad(
 ) -> Report:
     """Compares the derivatives of a 0-d ``loss`` by ``wrt`` with centred finite differences.
 
-    ``wrt``: inputs, parameters or states (a Tensor, list or dict); ``feed``: arrays by input Tensor or name; ``order``:
-    1, or 2 to check Hessian-vector products too; ``modes``: of "vjp" and "jvp". Leaves of up to 48 elements are checked
-    element by element, larger ones along random directions. Tolerances follow the dtype: 1e-6 in float64, 2e-3 in
-    float32, relative to the size of the derivative. Nothing is changed: parameters keep their values.
+    ``wrt``: inputs, parameters or states (a Tensor or a structure of them); ``feed``: arrays by input Tensor or name;
+    ``order``: 1, or 2 to check Hessian-vector products too; ``modes``: of "vjp" and "jvp". Leaves of up to 48 elements
+    are checked element by element, larger ones along random directions. Tolerances follow the dtype: 1e-6 in float64,
+    2e-3 in float32, relative to the size of the derivative. Nothing is changed: parameters keep their values.
 
     Returns a :class:`Report`. Raises GradientMismatch naming the operation whose rule is at fault; FeedError for a feed
     that is no dict.
     Example: ``print(gd.check_grad(loss, [W, b], {x: x0, t: t0}))``.
     """
-    loss, leaves = scalar_loss("check_grad", loss), flatten(wrt, "check_grad")
+    loss = scalar_loss("check_grad", loss)
+    leaves, _ = wrt_of("check_grad", wrt)
     if not isinstance(feed, (Mapping, NoneType)):
         raise FeedError(
             f"check_grad: feed is a dict of arrays by input or name, got {type(feed).__name__}", source=where_am_i()

@@ -436,7 +436,7 @@ def test_a_saved_function_with_loops_runs(tmp_path):
 # ------------------------------------------------------------------ bad input
 
 BAD = {
-    "carry changes shape": (gd.ShapeError, "carry 0 has shape", lambda: gd.scan(lambda s, r: (s[:2], None), c, x)),
+    "carry changes shape": (gd.ShapeError, "init has shape", lambda: gd.scan(lambda s, r: (s[:2], None), c, x)),
     "carry changes dtype": (
         gd.DTypeError,
         r"\.astype\('float64'\)",
@@ -457,17 +457,17 @@ BAD = {
         lambda: gd.scan(lambda s, r: (s, None), c, x, length=4),
     ),
     "no rows": (gd.ShapeError, "no rows", lambda: gd.scan(lambda s, r: (s, None), c, gd.sum(c))),
-    "init of text": (gd.GraphError, "got str", lambda: gd.scan(lambda s, r: (s, None), "zero", x)),
-    "result of text": (gd.GraphError, "got str", lambda: gd.scan(lambda s, r: (s, "y"), c, x)),
+    "init of text": (gd.GraphError, "is a str", lambda: gd.scan(lambda s, r: (s, None), "zero", x)),
+    "result of text": (gd.GraphError, "is a str", lambda: gd.scan(lambda s, r: (s, "y"), c, x)),
     "map of no rows": (gd.ShapeError, "no rows", lambda: gd.map(gd.sin, gd.sum(c))),
     "while: shape": (
         gd.ShapeError,
-        "state 0 has shape",
+        "init has shape",
         lambda: gd.while_loop(lambda s: gd.all(s > 0), lambda s: s[:1], c, 3),
     ),
     "while: dtype": (
         gd.DTypeError,
-        "state 0 is float64",
+        "init is float64, state bool",
         lambda: gd.while_loop(lambda s: gd.all(s > 0), lambda s: s > 0, c, 3),
     ),
     "while: structure": (
@@ -492,8 +492,12 @@ BAD = {
     ),
     "cond: predicate of many": (gd.DTypeError, "one 0-d bool", lambda: gd.cond(c > 0, gd.sin, gd.cos, c)),
     "cond: predicate a number": (gd.DTypeError, "one 0-d bool", lambda: gd.cond(gd.sum(c), gd.sin, gd.cos, c)),
-    "cond: shapes": (gd.ShapeError, "result 0 has shape", lambda: gd.cond(gd.all(c > 0), gd.sin, gd.sum, c)),
-    "cond: dtypes": (gd.DTypeError, "result 0 is float64", lambda: gd.cond(gd.all(c > 0), gd.sin, lambda v: v > 0, c)),
+    "cond: shapes": (gd.ShapeError, "if_true has shape", lambda: gd.cond(gd.all(c > 0), gd.sin, gd.sum, c)),
+    "cond: dtypes": (
+        gd.DTypeError,
+        "if_true is float64, if_false bool",
+        lambda: gd.cond(gd.all(c > 0), gd.sin, lambda v: v > 0, c),
+    ),
     "cond: structures": (gd.GraphError, "structure", lambda: gd.cond(gd.all(c > 0), lambda v: (v, v), lambda v: v, c)),
     "a size not known": (
         gd.ShapeError,

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import FeedError, GraphError
+from ..errors import FeedError
 from ..ops.registry import REGISTRY
 from ..ops.tensor import Tensor, where_am_i
+from ..ops.trees import tensor, tensors
 from ..runtime.function import compile as compile_
-from ..transforms.differentiate import flatten, grad
+from ..transforms.differentiate import grad
 from .jacobians import Chain, Jacobian, chain_of
 from .plot import along, empty_figure, write_figure
 
@@ -59,10 +60,12 @@ class GradientFlow:
         updates: Mapping[Tensor, Any] | None = None,
         chain: Sequence[Tensor] | None = None,
     ):
-        self.params = flatten(params, "GradientFlow")
-        gs = grad(loss, self.params) if gradients is None else flatten(gradients, "GradientFlow")
-        if len(gs) != len(self.params):
-            raise GraphError(f"GradientFlow: {len(self.params)} parameters, {len(gs)} gradients", source=where_am_i())
+        self.params, tree = tensors("GradientFlow", params, "params")
+        if gradients is None:
+            gs = grad(loss, self.params)
+        else:
+            given = tree.spread("GradientFlow", gradients, "params", "gradients")
+            gs = [tensor("GradientFlow", path, g) for path, g in zip(tree.paths("gradients"), given)]
         self.names = [p.name or f"value {n}" for n, p in enumerate(self.params)]
         self.outputs = [_statistics(p, g, (updates or {}).get(p)) for p, g in zip(self.params, gs)]
         self.loss = loss

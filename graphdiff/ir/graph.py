@@ -52,11 +52,9 @@ class Graph:
         self.parameters = tuple(held)
         by_name: dict[str, Value] = {}
         for leaf in (*self.inputs, *self.parameters):
-            if by_name.setdefault(leaf.name, leaf) is not leaf:
-                kinds = " and ".join(sorted({by_name[leaf.name].node.op.name, leaf.node.op.name}))
-                raise GraphError(
-                    f"two leaves are called {leaf.name!r} ({kinds}); names must differ", source=_at(leaf.node.source)
-                )
+            first = by_name.setdefault(leaf.name, leaf)
+            if first is not leaf:
+                raise GraphError(same_name(first.node, leaf.node), source=_at(leaf.node.source))
 
     def _foreign(self, node: Node) -> None:
         known = ", ".join(v.name for v in self.inputs) or "none"
@@ -72,6 +70,17 @@ class Graph:
 
     def __str__(self) -> str:
         return _text(self)
+
+
+def same_name(first: Node, second: Node) -> str:
+    """What is said of two leaves of one name, with the lines that made them."""
+    kinds = [n.op.name for n in (first, second)]
+    lines = [str(n.source) if n.source else "a line unknown" for n in (first, second)]
+    if kinds[0] == kinds[1]:
+        told = f"two {kinds[0]}s are called {first.name!r}: {lines[0]} and {lines[1]}"
+    else:
+        told = f"two leaves are called {first.name!r}: the {kinds[0]} of {lines[0]} and the {kinds[1]} of {lines[1]}"
+    return f"{told}; names must differ"
 
 
 def _at(source: Source | None) -> str | None:

@@ -30,7 +30,7 @@ from .opdef import custom, op
 from .rebuild import depends_on, rebuild
 from .registry import REGISTRY, Branch, Loop, op_of
 from .tensor import Tensor, fail, make, scalar
-from .trees import Tree, flatten
+from .trees import Tree, flatten, operand
 
 # --------------------------------------------------------------------------------------- inner graphs
 
@@ -70,21 +70,24 @@ def _types(values: Sequence[Value], shape: Shape | None = None) -> list[tuple[Sh
     return [(v.shape if shape is None else shape, v.dtype) for v in values]
 
 
-def _same_types(
-    what: str, name: str, before: Sequence[Tensor], after: Sequence[Tensor], tree: Tree, other: Tree
-) -> None:
-    if tree != other:
-        fail(GraphError, what, f"{name} has structure {tree} and then {other}", [*before])
-    for i, (a, b) in enumerate(zip(before, after)):
+def _like(what: str, before: Sequence[Tensor], tree: Tree, after: Any, names: tuple[str, str]) -> list[Tensor]:
+    """The Tensors in ``after``, which has the structure and the types of ``before``; ``names``: what both are called.
+    Raises GraphError, ShapeError and DTypeError with the path where they differ."""
+    here, there = names
+    found = tree.spread(what, after, here, there, operands=before)
+    paths = list(zip(tree.paths(here), tree.paths(there)))
+    out = [operand(what, path, x) for x, (_, path) in zip(found, paths)]
+    for a, b, (mine, theirs) in zip(before, out, paths):
         if a.shape != b.shape:
-            fail(ShapeError, what, f"{name} {i} has shape {a.shape} and then {b.shape}", [a, b])
+            fail(ShapeError, what, f"{mine} has shape {a.shape}, {theirs} {b.shape}", [a, b])
         if a.dtype is not b.dtype:
             fail(
                 DTypeError,
                 what,
-                f"{name} {i} is {a.dtype.name} and then {b.dtype.name}; write .astype({a.dtype.name!r})",
+                f"{mine} is {a.dtype.name}, {theirs} {b.dtype.name}; write .astype({a.dtype.name!r})",
                 [a, b],
             )
+    return out
 
 
 # --------------------------------------------------------------------------------------- loop
@@ -289,7 +292,8 @@ LOOP = op_of(loop)
 def scan(step: Callable[..., Any], init: Any, xs: Any, length: Any = None, reverse: bool = False) -> Any:
     """A loop that carries a state and maps over the first axis of ``xs``: ``(carry, y) = step(carry, x)`` for each row.
 
-    ``init``, ``xs`` and what ``step`` returns are Tensors, or nests of tuples, lists, dicts and None; ``xs`` may be
+    ``init``, ``xs`` and what ``step`` returns are Tensors, or structures of them (lists, tuples, dicts, None and
+    dataclasses nest); ``xs`` may be
     None with a ``length`` (an int or a size). The carry keeps structure, shapes and dtypes. Returns ``(carry, ys)``
     with the rows of ``ys`` stacked, as in JAX; ``reverse`` runs from the last row to the first. One node however long
     it runs, differentiable to any order. Raises ShapeError, DTypeError, GraphError.
@@ -298,17 +302,16 @@ def scan(step: Callable[..., Any], init: Any, xs: Any, length: Any = None, rever
 
         h, hs = gd.scan(lambda h, x: (gd.tanh(x @ W + h @ U),) * 2, h0, xs)
     """
-    carries, carry_tree = flatten("scan", init)
-    rows, row_tree = flatten("scan", xs)
+    carries, carry_tree = flatten("scan", init, "init")
+    rows, row_tree = flatten("scan", xs, "xs")
     size = _length("scan", rows, length)
     carry_args, row_args = placeholders("carry", _types(carries)), placeholders("x", [_rows(x) for x in rows])
     with building_body() as seen:
         result = step(carry_tree.build(carry_args), row_tree.build(row_args))
     if not isinstance(result, (tuple, list)) or len(result) != 2:
         fail(GraphError, "scan", f"step returns (carry, y), got {type(result).__name__}", carries)
-    after, after_tree = flatten("scan", result[0])
-    ys, y_tree = flatten("scan", result[1])
-    _same_types("scan", "carry", carries, after, carry_tree, after_tree)
+    after = _like("scan", carries, carry_tree, result[0], ("init", "carry"))
+    ys, y_tree = flatten("scan", result[1], "y")
     monitors, checks = _sorted(seen)
     held = placeholders("held", _types([w.value for w in checks], ()))
     args = [*carry_args, *held, *row_args]
@@ -370,16 +373,16 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
 
     Example: ``x = gd.while_loop(lambda x: gd.abs(x * x - a) > 1e-6, lambda x: 0.5 * (x + a / x), a, 50)``.
     """
-    carries, tree = flatten("while_loop", init)
+    carries, tree = flatten("while_loop", init, "init")
     size = as_size(max_steps)
     if isinstance(size, int) and size < 0:
         fail(ShapeError, "while_loop", f"max_steps {size} is negative", carries)
     args, cond_args = placeholders("carry", _types(carries)), placeholders("carry", _types(carries))
     with building_body() as seen:
-        after, after_tree = flatten("while_loop", body(tree.build(args)))
-    _same_types("while_loop", "state", carries, after, tree, after_tree)
+        result = body(tree.build(args))
+    after = _like("while_loop", carries, tree, result, ("init", "state"))
     with building_body() as refused:
-        preds, _ = flatten("while_loop", cond(tree.build(cond_args)))
+        preds, _ = flatten("while_loop", cond(tree.build(cond_args)), "cond")
     if refused:
         fail(GraphError, "while_loop", "cond has a monitor or a check; its body may have them", preds)
     if len(preds) != 1 or preds[0].shape != () or preds[0].dtype is not bool_:
@@ -474,21 +477,21 @@ def cond(pred: Any, if_true: Callable[..., Any], if_false: Callable[..., Any], *
     Both give the same structure, shapes and dtypes. Tensors from outside may be used in either.
     Raises ShapeError, DTypeError, GraphError. Example: ``y = gd.cond(gd.sum(x) > 0, gd.sqrt, gd.zeros_like, x)``.
     """
-    preds, _ = flatten("cond", pred)
+    preds, _ = flatten("cond", pred, "pred")
     if len(preds) != 1 or preds[0].shape != () or preds[0].dtype is not bool_:
         fail(DTypeError, "cond", "the predicate must be one 0-d bool Tensor; write a comparison, or gd.all", preds)
-    leaves, tree = flatten("cond", operands)
+    leaves, tree = flatten("cond", operands, "operands")
     marks, args, results, watched = [], [], [], []
     for f in (if_true, if_false):
         # what f makes belongs to its branch, also where it depends on no operand; all older nodes are outside
         (mark, *mine) = placeholders("x", [((), bool_), *_types(leaves)])
         with building_body() as seen:
-            results.append(flatten("cond", f(*tree.build(mine))))
+            results.append(f(*tree.build(mine)))
         marks.append(mark)
         args.append(mine)
         watched.append(seen)
-    (yes, yes_tree), (no, no_tree) = results
-    _same_types("cond", "result", yes, no, yes_tree, no_tree)
+    yes, yes_tree = flatten("cond", results[0], "if_true")
+    no = _like("cond", yes, yes_tree, results[1], ("if_true", "if_false"))
     n = len(yes)
     yes += [*map(_seen, watched[0]), *map(_unseen, watched[1])]
     no += [*map(_unseen, watched[0]), *map(_seen, watched[1])]

@@ -16,7 +16,7 @@ from ..ir.dtypes import float64
 from ..ops.elementwise import astype, sqrt, square
 from ..ops.leaves import state
 from ..ops.tensor import Tensor, as_tensor, describe, where_am_i
-from .clip import as_list
+from ..ops.trees import tensor, tensors
 
 
 class Optimizer:
@@ -38,20 +38,24 @@ class Optimizer:
     def updates(self, params: Any, grads: Any) -> dict[Tensor, Tensor]:
         """``{leaf: new value}`` for the parameters and this rule's states.
 
-        ``params``, ``grads``: Tensors, or lists or dicts of them in the same order and of the same shapes.
+        ``params``, ``grads``: Tensors, or structures of them (lists, tuples, dicts, None and dataclasses nest) that are
+        alike, each gradient of its parameter's shape and dtype. The same parameter twice is an error.
         Raises GraphError, ShapeError. Example: ``gd.compile([x], loss, updates=opt.updates([W, b], grads))``."""
-        ps, gs = as_list(params), as_list(grads)
-        if isinstance(params, dict) and isinstance(grads, dict):
-            if params.keys() != grads.keys():
-                raise GraphError("updates: params and grads have different keys", source=where_am_i())
-            gs = [grads[k] for k in params]
-        if len(ps) != len(gs):
-            raise GraphError(f"updates: {len(ps)} parameters and {len(gs)} gradients", source=where_am_i())
-        for p, g in zip(ps, gs):
-            if not isinstance(p, Tensor) or p.node.op.name not in ("parameter", "state"):
-                raise GraphError(f"updates: {describe(p)} is no parameter", source=where_am_i())
-            if not isinstance(g, Tensor) or g.shape != p.shape or g.dtype is not p.dtype:
-                raise ShapeError(f"updates: {describe(p)} and its gradient {describe(g)} differ", source=where_am_i())
+        ps, tree = tensors("updates", params, "params")
+        gs = tree.spread("updates", grads, "params", "grads")
+        places: dict[Tensor, str] = {}
+        for p, g, path, other in zip(ps, gs, tree.paths("params"), tree.paths("grads")):
+            if p.node.op.name not in ("parameter", "state"):
+                raise GraphError(f"updates: {describe(p)} is no parameter ({path})", source=where_am_i())
+            if p in places:
+                raise GraphError(f"updates: {p.name} is there twice, as {places[p]} and as {path}", source=where_am_i())
+            places[p] = path
+            tensor("updates", other, g)
+            if g.shape != p.shape or g.dtype is not p.dtype:
+                raise ShapeError(
+                    f"updates: {describe(p)} ({path}) and its gradient {describe(g)} ({other}) differ",
+                    source=where_am_i(),
+                )
         out: dict[Tensor, Tensor] = {}
         self._begin(ps, out)
         for p, g in zip(ps, gs):

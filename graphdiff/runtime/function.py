@@ -25,18 +25,18 @@ from ..lower.policy import Every
 from ..ops.leaves import Watcher, parameter, state
 from ..ops.rebuild import rebuild
 from ..ops.tensor import Tensor, as_tensor, call_text, describe
+from ..ops.trees import flatten, is_nest, tensor, told_kind
 from ..schedule.cost import Costs, bytes_of
 from ..schedule.limit import parse_bytes
 from ..transforms.simplify import simplify
-from ..transforms.sparsity import SparseJacobian
 from . import _core
 from .blame import blame
+from .calling import Structure, flat, inputs_of, outputs_of
 from .plan import Plan
 from .profile import Profile, ProfileRow
 from .program import PLAN_SECONDS, Program
 from .rates import machine
 from .save import Saved, from_pickle, read, to_pickle, write
-from .sparse import Sparse
 
 KEPT_CONTEXTS = 2  # sizes of which a function keeps an arena
 
@@ -58,14 +58,16 @@ def compile(
     """Compiles a graph into a function.
 
     ``inputs``: the input leaves in the order of feeding (or a ``gd.Graph``, with ``parameters`` giving the values of
-    its parameters and states by name; one output comes as an array, several as a list). ``outputs``: a Tensor, or a
-    list, tuple or dict of them, nested as you like: results come in the same structure. ``updates``: ``{parameter or
-    state: new value}``, all of them computed from the state as it was before the call. ``checkpoint``: None keeps every
-    forward value for the backward pass; ``"sqrt"``, ``gd.Every(k)`` or a list of Tensors to keep recompute the others,
-    bit for bit the same. ``memory_limit``: bytes (an int, or ``"64MB"``, ``"64MiB"``) that the arena as laid out does
-    not exceed, at the least predicted time; where no schedule is found, MemoryLimitError with the smallest arena - at
-    the call if a dimension is named. ``plan_seconds``: about how long the search for that may take on one core; it
-    counts steps, not time, so the plan is the same on every machine that predicts the same. ``costs``: what time is
+    its parameters and states by name; one output comes as an array, several as a list). A structure among them is fed
+    by arrays in that structure: ``f(x0, {"a": a0})`` where inputs are ``[x, {"a": a}]``. ``outputs``: a Tensor, or a
+    structure of them - lists, tuples, dicts, None and dataclasses nest: results come in the same. ``updates``:
+    ``{parameter or state: new value}``, all of them computed from the state as it was before the call. ``checkpoint``:
+    None keeps every forward value for the backward pass; ``"sqrt"``, ``gd.Every(k)`` or a list of Tensors to keep
+    recompute the others, bit for bit the same. ``memory_limit``: bytes (an int, or ``"64MB"``, ``"64MiB"``) that the
+    arena as laid out does not exceed, at the least predicted time; where no schedule is found, MemoryLimitError with
+    the smallest arena - at the call if a dimension is named. ``plan_seconds``: about how long the search for that may
+    take on one core; it counts steps, not time, so the plan is the same on every machine that predicts the same.
+    ``costs``: what time is
     predicted by: the rates of this machine, measured once and cached, unless given; ``"nominal"`` rates, the same
     everywhere; or a profile that ``f.profile(…)`` made of the same graph. ``threads``: at most how many threads of the
     pool work on a call (all of them unless given; see ``gd.set_num_threads``); results never depend on it.
@@ -101,7 +103,7 @@ def _compile(
         if outputs is not None or updates is not None:
             raise GraphError("compile: a Graph has its own outputs and updates", source=_here())
         graph = _with_values(inputs, parameters or {})
-        structure = 0 if len(graph.outputs) == 1 else list(range(len(graph.outputs)))
+        structure = flat(len(graph.inputs), len(graph.outputs))
         name = name or graph.name
     else:
         if parameters is not None:
@@ -109,7 +111,7 @@ def _compile(
         graph, structure = _graph_of(inputs, outputs, updates, name or "function")
     if debug not in (False, None, "nan"):
         raise CompileError(f'compile: debug is False or "nan", got {debug!r}', source=_here())
-    _check_checkpoint(checkpoint)
+    checkpoint = _policy_of(checkpoint)
     limit = _limit_of(memory_limit)
     if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= 1024):
         raise CompileError(f"compile: threads is a number from 1 to 1024, got {threads!r}", source=_here())
@@ -126,7 +128,7 @@ def _compile(
     if checks:
         final = Graph(simple.name, simple.inputs, simple.outputs[: len(seen)], simple.updates, simple.parameters)
     check_values = simple.outputs[len(seen) :]
-    kept = [mapping.get(v, v) for v in checkpoint] if isinstance(checkpoint, (list, tuple)) else checkpoint
+    kept = [mapping.get(v, v) for v in checkpoint] if isinstance(checkpoint, list) else checkpoint
     del mapping  # as large as the graph
     full = _with_checks(final, check_values)
     program = Program(
@@ -170,61 +172,8 @@ def _here() -> str | None:
     return str(source) if source else None
 
 
-def _leaves_of(structure: Any, out: list[Tensor]) -> Any:
-    """The structure with each Tensor replaced by its place in ``out``. Raises GraphError for anything else."""
-    if isinstance(structure, SparseJacobian):
-        out.append(structure.data)
-        return Sparse(len(out) - 1, structure.indices, structure.indptr, structure.shape)
-    if isinstance(structure, Value):
-        out.append(structure)  # type: ignore[arg-type]
-        return len(out) - 1
-    if isinstance(structure, dict):
-        return {k: _leaves_of(v, out) for k, v in structure.items()}
-    if isinstance(structure, (list, tuple)):
-        items = [_leaves_of(v, out) for v in structure]
-        return items if isinstance(structure, list) else tuple(items)
-    if isinstance(structure, (bool, int, float, np.ndarray, np.generic)):
-        out.append(as_tensor(structure, "compile"))
-        return len(out) - 1
-    raise GraphError(f"compile: an output is a {type(structure).__name__}, not a Tensor", source=_here())
-
-
-def _fill(structure: Any, arrays: Sequence[np.ndarray]) -> Any:
-    if structure is None:
-        return None
-    if isinstance(structure, int):
-        return arrays[structure]
-    if isinstance(structure, Sparse):
-        return structure.matrix(arrays[structure.place])
-    if isinstance(structure, dict):
-        return {k: _fill(v, arrays) for k, v in structure.items()}
-    return type(structure)([_fill(v, arrays) for v in structure])
-
-
-def _spread(structure: Any, given: Any, found: dict[int, Any]) -> bool:
-    """Finds the array in ``given`` for each place of the structure; False where ``given`` has another structure."""
-    if isinstance(structure, (int, Sparse)):
-        found[structure if isinstance(structure, int) else structure.place] = given
-        return not isinstance(given, (dict, list, tuple))
-    if isinstance(structure, dict):
-        return (
-            isinstance(given, dict)
-            and structure.keys() == given.keys()
-            and all(_spread(v, given[k], found) for k, v in structure.items())
-        )
-    return (
-        isinstance(given, (list, tuple))
-        and len(structure) == len(given)
-        and all(_spread(v, g, found) for v, g in zip(structure, given))
-    )
-
-
-def _graph_of(inputs: Any, outputs: Any, updates: Any, name: str) -> tuple[Graph, Any]:
-    leaves = [inputs] if isinstance(inputs, Value) else list(inputs)
-    for x in leaves:
-        if not isinstance(x, Tensor) or x.node.op.name != "input":
-            what = describe(x) if isinstance(x, Value) else type(x).__name__
-            raise GraphError(f"compile: inputs are made by gd.input, got {what}", source=_here())
+def _graph_of(inputs: Any, outputs: Any, updates: Any, name: str) -> tuple[Graph, Structure]:
+    leaves, arguments = inputs_of(inputs)
     if len(set(map(id, leaves))) != len(leaves):
         twice = next(x.name for i, x in enumerate(leaves) if any(x is y for y in leaves[:i]))
         raise GraphError(f"compile: input {twice!r} is listed twice", source=_here())
@@ -248,9 +197,8 @@ def _graph_of(inputs: Any, outputs: Any, updates: Any, name: str) -> tuple[Graph
                 _here(),
             )
         pairs.append((target, value))
-    values: list[Tensor] = []
-    structure = _leaves_of([] if outputs is None else outputs, values)
-    return Graph(name, leaves, values, pairs), structure
+    values, results, sparse = outputs_of([] if outputs is None else outputs)
+    return Graph(name, leaves, values, pairs), Structure(arguments, results, sparse)
 
 
 def _with_values(graph: Graph, values: Mapping[str, Any]) -> Graph:
@@ -279,11 +227,12 @@ def _with_values(graph: Graph, values: Mapping[str, Any]) -> Graph:
     )
 
 
-def _check_checkpoint(checkpoint: Any) -> None:
-    if checkpoint is None or checkpoint == "sqrt" or isinstance(checkpoint, Every):
-        return
-    if isinstance(checkpoint, (list, tuple)) and all(isinstance(v, Tensor) for v in checkpoint):
-        return
+def _policy_of(checkpoint: Any) -> Any:
+    """What compile's ``checkpoint`` says, a structure of Tensors as a list. Raises CompileError."""
+    if checkpoint is None or isinstance(checkpoint, Every) or (isinstance(checkpoint, str) and checkpoint == "sqrt"):
+        return checkpoint
+    if is_nest(checkpoint) or checkpoint in ([], ()):
+        return flatten("compile", checkpoint, "checkpoint", tensor)[0]
     raise CompileError(
         f'compile: checkpoint is None, "sqrt", gd.Every(k) or a list of Tensors, got {checkpoint!r}', source=_here()
     )
@@ -309,7 +258,12 @@ class Function(_core.Runner):
     """
 
     def __init__(
-        self, program: Program, graph: Graph, structure: Any, monitors: Sequence[str], messages: Mapping[Node, Watcher]
+        self,
+        program: Program,
+        graph: Graph,
+        structure: Structure,
+        monitors: Sequence[str],
+        messages: Mapping[Node, Watcher],
     ):
         self._program = program
         self._messages = messages
@@ -323,20 +277,11 @@ class Function(_core.Runner):
         self._plan: Plan | None = None
         self._layout: Any = None
         self._n_results = len(graph.outputs) - len(self._monitor_names)
-        flat = list(range(self._n_results))
-        form = "pack"
-        if not self._monitor_names:
-            if structure == 0 and isinstance(structure, int):
-                form = "one"
-            elif isinstance(structure, list) and structure == flat:
-                form = "list"
-            elif isinstance(structure, tuple) and list(structure) == flat:
-                form = "tuple"
         self._configure(
             [v.dtype for v in graph.inputs],
             [v.dtype for v in graph.outputs],
             [p.node.attrs["storage"].array for p in graph.parameters],
-            form,
+            "pack" if self._monitor_names else structure.form,
             program.debug,
             tuple(v.name for v in graph.inputs),
         )
@@ -413,9 +358,10 @@ class Function(_core.Runner):
 
     def _arrays(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[np.ndarray]:
         inputs = self.graph.inputs
-        if len(args) > len(inputs):
-            raise self._feed_error(f"{self.name} takes {len(inputs)} inputs, got {len(args)}")
-        given: dict[str, Any] = {v.name: a for v, a in zip(inputs, args)}
+        try:
+            given: dict[str, Any] = {v.name: a for v, a in zip(inputs, self._structure.feeds(self.name, args))}
+        except FeedError as e:
+            raise self._feed_error(e.fact) from None
         names = {v.name for v in inputs}
         for key, a in kwargs.items():
             if key not in names:
@@ -436,6 +382,8 @@ class Function(_core.Runner):
             array = np.asarray(a)
         except (ValueError, TypeError) as e:
             raise self._feed_error(f"{v.name} is fed what is no array: {e}") from None
+        if array.dtype == object:
+            raise self._feed_error(f"{v.name} is fed {told_kind(a)}; feed an array of numbers")
         weak = not isinstance(a, (np.ndarray, np.generic)) and not hasattr(a, "__array__")
         if weak and array.size == 0:
             allowed = True
@@ -458,7 +406,7 @@ class Function(_core.Runner):
     def _pack(self, arrays: list[np.ndarray]) -> Any:
         if self._monitor_names:
             self.monitors = dict(zip(self._monitor_names, arrays[self._n_results :]))
-        return _fill(self._structure, arrays)
+        return self._structure.pack(arrays)
 
     def _fail(self, status: str, instruction: int, tag: int, a: int, b: int, context: Any) -> None:
         if status == "ERR_BUSY":
@@ -528,15 +476,10 @@ class Function(_core.Runner):
         if out is None:
             results = [np.empty(self._shape(v, env), v.dtype) for v in outputs]
         else:
-            found: dict[int, Any] = {}
-            if not _spread(self._structure, out, found):  # the results' own structure, or simply one after the other
-                given = [out] if isinstance(out, np.ndarray) else out
-                if not isinstance(given, (list, tuple)) or len(given) != len(outputs):
-                    raise self._feed_error(
-                        f"bind: out has not the structure of the results; give a list of {len(outputs)} arrays"
-                    )
-                found = dict(enumerate(given))
-            given = [found[n] for n in range(len(outputs))]
+            try:
+                given = self._structure.buffers(out)
+            except FeedError as e:
+                raise self._feed_error(e.fact) from None
             results = [
                 self._buffer(f"out[{n}]", a, v.dtype, self._shape(v, env), True)
                 for n, (a, v) in enumerate(zip(given, outputs))

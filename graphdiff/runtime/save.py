@@ -27,11 +27,12 @@ from ..ops.tensor import Storage, where_am_i
 from ..schedule.cost import Costs
 from . import _core
 from .archive import Archive, pack
+from .calling import Structure
 from .program import Program
 from .rates import machine
 from .structure import Decoder, Encoder
 
-FORMAT = 2
+FORMAT = 3
 Place = str | os.PathLike[str] | BinaryIO
 
 
@@ -40,7 +41,7 @@ class Saved(NamedTuple):
 
     program: Program
     graph: Graph
-    structure: Any
+    structure: Structure
     monitors: tuple[str, ...]
     checks: dict[Node, Watcher]
 
@@ -101,7 +102,8 @@ def _members(saved: Saved, pickled: bool) -> tuple[list[tuple[str, Any]], list[A
     encoder = Encoder([*graph.inputs, *graph.parameters], pickled)
     meta = {
         "format": FORMAT,
-        "structure": encoder.structure(saved.structure),
+        "arguments": encoder.structure(saved.structure.arguments),
+        "structure": encoder.structure(saved.structure.results, saved.structure.sparse),
         "monitors": list(saved.monitors),
         "checks": [w.text for w in saved.checks.values()],
         "debug": program.debug,
@@ -151,7 +153,11 @@ def _read(file: BinaryIO, name: str, objects: Sequence[Any]) -> Saved:
         checks = meta.checks(graph)
         graph.outputs = graph.outputs[: len(graph.outputs) - len(checks)]
         sizes = [v.size for v in graph.outputs[: len(graph.outputs) - len(meta.monitors)]]
-        structure = Decoder([*graph.inputs, *graph.parameters], archive, objects).whole(meta.structure, sizes)
+        decoder = Decoder([*graph.inputs, *graph.parameters], archive, objects)
+        arguments, matrices = decoder.whole(meta.arguments, [v.size for v in graph.inputs])
+        if arguments.kind is not list or matrices:
+            raise ValueError("its arguments are no list")
+        structure = Structure(arguments, *decoder.whole(meta.structure, sizes))
         archive.finish()
         program = Program(graph, [n.outputs[0] for n in checks], meta.policy(graph), *meta.options)
     except _core.CoreError as e:
@@ -177,7 +183,7 @@ class _Settings:
         self.meta = meta if isinstance(meta, dict) else {}
         if self.get("format", int) != FORMAT:
             raise ValueError(f"its format is {self.meta['format']}, this version reads {FORMAT}")
-        self.structure = meta.get("structure")
+        self.structure, self.arguments = meta.get("structure"), meta.get("arguments")
         self.monitors = tuple(self.texts("monitors"))
         if len(set(self.monitors)) != len(self.monitors):
             raise ValueError("two monitors have one name")

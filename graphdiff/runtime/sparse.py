@@ -15,9 +15,8 @@ from ..errors import CompileError
 
 @dataclass(eq=False)
 class Sparse:
-    """A result of the given CSR pattern whose values are output number ``place``."""
+    """A result of the given CSR pattern."""
 
-    place: int
     indices: np.ndarray
     indptr: np.ndarray
     shape: tuple[int, int]

@@ -1,14 +1,22 @@
-"""The structure of a function's results as JSON and back.
+"""The structures of a function's arguments and results as JSON and back.
 
-A result stands as its place among the outputs; lists, tuples, dicts and None nest. Keys are strings, numbers, bools,
-None, bytes, leaves of the graph and tuples of these. Other keys are handed on as objects, which only a pickle holds.
-Invariants: what is read names each result once, so that it fits every call; reading imports nothing and runs nothing.
+A leaf stands as its place among the inputs or outputs; lists, tuples, namedtuples, dicts, dataclasses and None nest. A
+file has the names and fields of classes, and what is read from it has classes made anew; a pickle has the classes. Keys
+are strings, numbers, bools, None, bytes, leaves of the graph and tuples of these. Other keys are handed on as objects,
+which only a pickle holds.
+Invariants: what is read has each leaf once and in order, so that it fits every call; reading imports nothing and runs
+nothing.
 Must not know: files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+import itertools
+import keyword
+from collections import OrderedDict, namedtuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,11 +24,14 @@ import numpy as np
 from ..errors import GraphError
 from ..ir.node import Value
 from ..ops.tensor import Tensor, describe, where_am_i
+from ..ops.trees import LEAF, ONE, Tree
 from .archive import Archive
 from .sparse import Sparse
 
 DEEPEST = 200
 INDEX = np.dtype(np.int32)
+CONTAINERS = ("dict", "ordered", "list", "tuple", "namedtuple", "dataclass")
+_namedtuple: Callable[[str, list[str]], type] = namedtuple  # of names that a file has
 
 
 class Encoder:
@@ -33,16 +44,35 @@ class Encoder:
         self.arrays: list[tuple[str, np.ndarray]] = []
         self.objects: list[Any] = []
 
-    def structure(self, x: Any) -> Any:
-        if x is None or isinstance(x, int):
-            return x
-        if isinstance(x, Sparse):
-            name = f"pattern{len(self.arrays) // 2}"
-            self.arrays += [(f"{name}.indices.npy", x.indices), (f"{name}.indptr.npy", x.indptr)]
-            return {"sparse": x.place, "shape": list(x.shape), "pattern": name}
-        if isinstance(x, dict):
-            return {"dict": [[self.key(k), self.structure(v)] for k, v in x.items()]}
-        return {"list" if isinstance(x, list) else "tuple": [self.structure(v) for v in x]}
+    def structure(self, tree: Tree, sparse: Mapping[int, Sparse] = MappingProxyType({})) -> Any:
+        """A structure as JSON. ``sparse``: which of its leaves are matrices."""
+        return self._tree(tree, itertools.count(), sparse)
+
+    def _tree(self, tree: Tree, places: Iterator[int], sparse: Mapping[int, Sparse]) -> Any:
+        kind = tree.kind
+        if kind is None:
+            return None
+        if kind == LEAF:
+            place = next(places)
+            return self._sparse(place, sparse[place]) if place in sparse else place
+        items = [self._tree(c, places, sparse) for c in tree.children]
+        if kind in (list, tuple):
+            return {kind.__name__: items}
+        if issubclass(kind, dict):
+            named = "dict" if kind is dict else "ordered"
+            return {named: [[self.key(k), item] for k, item in zip(tree.keys, items)]}
+        cls = kind.__name__
+        if self.pickled:
+            self.objects.append(kind)
+            cls = len(self.objects) - 1
+        fixed = [[name, self.key(value)] for name, value in tree.fixed]
+        named = "namedtuple" if issubclass(kind, tuple) else "dataclass"
+        return {named: [cls, *([name, item] for name, item in zip(tree.keys, items)), fixed]}
+
+    def _sparse(self, place: int, x: Sparse) -> Any:
+        name = f"pattern{len(self.arrays) // 2}"
+        self.arrays += [(f"{name}.indices.npy", x.indices), (f"{name}.indptr.npy", x.indptr)]
+        return {"sparse": place, "shape": list(x.shape), "pattern": name}
 
     def key(self, k: Any) -> Any:
         if k is None or type(k) in (bool, int, float, str):
@@ -69,36 +99,55 @@ class Decoder:
     def __init__(self, leaves: Sequence[Value], archive: Archive, objects: Sequence[Any]):
         self.leaves = {v.name: v for v in leaves}
         self.archive, self.objects = archive, objects
-        self.places: list[int] = []
 
-    def whole(self, data: Any, sizes: Sequence[Any]) -> Any:
-        """The structure of results; ``sizes``: how many elements each has."""
+    def whole(self, data: Any, sizes: Sequence[Any]) -> tuple[Tree, dict[int, Sparse]]:
+        """A structure, and which of its leaves are matrices; ``sizes``: how many elements each leaf has."""
         self.sizes = sizes
+        self.places: list[int] = []
+        self.matrices: dict[int, Sparse] = {}
         found = self.structure(data, 0)
-        if sorted(self.places) != list(range(len(sizes))):
-            raise ValueError(f"its structure has results {sorted(self.places)[:9]} of {len(sizes)}")
-        return found
+        if self.places != list(range(len(sizes))):
+            raise ValueError(f"its structure has leaves {self.places[:9]} of {len(sizes)}")
+        return found, self.matrices
 
-    def structure(self, data: Any, depth: int) -> Any:
+    def structure(self, data: Any, depth: int) -> Tree:
         if data is None:
-            return None
+            return Tree(None)
         if type(data) is int:
             self.places.append(data)
-            return data
+            return ONE
         if depth > DEEPEST:
             raise ValueError("its structure is nested too deeply")
         if isinstance(data, dict) and data.keys() == {"sparse", "shape", "pattern"}:
-            return self.sparse(data["sparse"], data["shape"], data["pattern"])
+            self.sparse(data["sparse"], data["shape"], data["pattern"])
+            return ONE
         kind, items = _only(data)
-        if kind == "dict":
+        if kind in ("dict", "ordered"):
             pairs = [(self.key(k, depth), self.structure(v, depth + 1)) for k, v in map(_pair, items)]
             if len(found := dict(pairs)) != len(pairs):
                 raise ValueError("its structure has a key twice")
-            return found
-        if kind not in ("list", "tuple"):
+            return Tree(dict if kind == "dict" else OrderedDict, tuple(found), tuple(found.values()))
+        if kind in ("list", "tuple"):
+            children = tuple([self.structure(v, depth + 1) for v in items])
+            return Tree(list if kind == "list" else tuple, (), children)
+        if kind not in ("namedtuple", "dataclass") or len(items) < 2 or not isinstance(items[-1], list):
             raise ValueError(f"its structure holds {str(kind)[:40]!r}")
-        made = [self.structure(v, depth + 1) for v in items]
-        return made if kind == "list" else tuple(made)
+        pairs = [(_identifier(k), self.structure(v, depth + 1)) for k, v in map(_pair, items[1:-1])]
+        fixed = tuple((_identifier(k), self.key(v, depth)) for k, v in map(_pair, items[-1]))
+        names = tuple(k for k, _ in pairs)
+        return Tree(self.class_of(kind, items[0], names, fixed), names, tuple(c for _, c in pairs), fixed)
+
+    def class_of(self, kind: str, cls: Any, names: Sequence[str], fixed: Sequence[tuple[str, Any]]) -> type:
+        """The class that a pickle holds, or one of that name and those fields. Raises ValueError."""
+        if type(cls) is int and 0 <= cls < len(self.objects):
+            return self.objects[cls]
+        if kind == "namedtuple":
+            return _namedtuple(_identifier(cls), list(names))
+        static = [(k, object, dataclasses.field(metadata={"static": True})) for k, _ in fixed]
+        try:
+            return dataclasses.make_dataclass(_identifier(cls), [*names, *static], frozen=True)
+        except TypeError as e:  # two fields of one name
+            raise ValueError(str(e)) from None
 
     def key(self, data: Any, depth: int) -> Any:
         if data is None or type(data) in (bool, int, float, str):
@@ -114,7 +163,7 @@ class Decoder:
             return self.objects[content]
         raise ValueError(f"{str(data)[:40]} is no key")
 
-    def sparse(self, place: Any, shape: Any, name: Any) -> Sparse:
+    def sparse(self, place: Any, shape: Any, name: Any) -> None:
         rows, columns = _pair(shape)
         if type(place) is not int or not all(type(n) is int and 0 <= n < 2**62 for n in (rows, columns)):
             raise ValueError("a sparse result is damaged")
@@ -127,16 +176,22 @@ class Decoder:
         inside = indices.size == 0 or (indices.min() >= 0 and indices.max() < columns)
         if not inside or indptr[0] != 0 or indptr[-1] != stored or (indptr[1:] < indptr[:-1]).any():
             raise ValueError("the pattern of a sparse result does not fit")
-        return Sparse(place, indices, indptr, (rows, columns))
+        self.matrices[place] = Sparse(indices, indptr, (rows, columns))
 
 
 def _only(data: Any) -> tuple[Any, Any]:
     if not isinstance(data, dict) or len(data) != 1:
         raise ValueError(f"its structure holds {str(data)[:40]}")
     ((kind, content),) = data.items()
-    if kind in ("dict", "list", "tuple") and not isinstance(content, list):
+    if kind in CONTAINERS and not isinstance(content, list):
         raise ValueError(f"its structure holds {str(data)[:40]}")
     return kind, content
+
+
+def _identifier(name: Any) -> str:
+    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name) or name.startswith("__"):
+        raise ValueError(f"{str(name)[:40]!r} is no name of a class or field")
+    return name
 
 
 def _pair(data: Any) -> Sequence[Any]:

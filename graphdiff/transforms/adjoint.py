@@ -14,7 +14,8 @@ from ..ir.graph import Graph, format_adjoint
 from ..ir.node import LEAVES, Node, Source, Value, deriving, topological
 from ..ir.text import Names, is_inline, type_text
 from ..ops.tensor import Tensor, scalar, where_am_i
-from .differentiate import Tensors, Terms, _check_wrt, flatten, pullback, restore, scalar_loss, zeros_of
+from ..ops.trees import flatten
+from .differentiate import Tensors, Terms, pullback, scalar_loss, wrt_of, zeros_of
 
 
 class Explanation(NamedTuple):
@@ -42,8 +43,8 @@ class Adjoint:
     ):
         self.loss = loss
         self.wrt = wrt
-        self.gradients = restore(wrt, gradients)
-        self._leaves = flatten(wrt, "adjoint")
+        self._leaves, tree = flatten("adjoint", wrt, "wrt")
+        self.gradients = tree.build(gradients)
         self._gradients = list(gradients)
         self._adjoints = adjoints
         self._terms = terms
@@ -118,8 +119,8 @@ def adjoint(loss: Tensor, wrt: Tensors) -> Adjoint:
         print(adj)
         print(adj.explain(adj.backward[3]))
     """
-    loss, xs = scalar_loss("adjoint", loss), flatten(wrt, "adjoint")
-    _check_wrt("adjoint", xs)
+    loss = scalar_loss("adjoint", loss)
+    xs, _ = wrt_of("adjoint", wrt)
     with deriving(loss.node, "seed"):
         seed = scalar(1, loss.dtype)
     terms: Terms = {}

@@ -17,8 +17,9 @@ from ..ir.node import Node, Value, ambient, collector_paused, deriving, origin_o
 from ..ops.elementwise import add
 from ..ops.movement import broadcast_to
 from ..ops.tensor import Tensor, as_tensor, describe, fail, scalar, where_am_i
+from ..ops.trees import Tree, tensors
 
-Tensors = Any  # a Tensor, or a list, tuple or dict of them
+Tensors = Any  # a Tensor, or a structure of them (ops/trees.py)
 Terms = dict[tuple[Node, int], Tensor]  # what a node contributes to the adjoint of its operand, by its number
 
 
@@ -142,34 +143,21 @@ class Differentiator:
 DIFFERENTIATOR = Differentiator()
 
 
-# --------------------------------------------------------------------------------------- structures
-
-
-def flatten(xs: Tensors, what: str) -> list[Tensor]:
-    """The Tensors in a Tensor, list, tuple or dict. Raises GraphError for anything else."""
-    items = list(xs.values()) if isinstance(xs, dict) else list(xs) if isinstance(xs, (list, tuple)) else [xs]
-    for x in items:
-        if not isinstance(x, Tensor):
-            raise GraphError(
-                f"{what}: expected a Tensor, or a list or dict of them, got {type(x).__name__}", source=where_am_i()
-            )
-    return items
-
-
-def restore(like: Tensors, items: Sequence[Any]) -> Any:
-    """``items`` in the structure of ``like``."""
-    if isinstance(like, dict):
-        return dict(zip(like, items))
-    if isinstance(like, (list, tuple)):
-        return type(like)(items) if type(like) in (list, tuple) else list(items)
-    return items[0]
+# --------------------------------------------------------------------------------------- what is given
 
 
 def zeros_of(x: Tensor) -> Tensor:
     return broadcast_to(scalar(0, x.dtype), x.shape)
 
 
-def _check_wrt(what: str, xs: Sequence[Tensor]) -> None:
+def wrt_of(what: str, nest: Tensors, name: str = "wrt") -> tuple[list[Tensor], Tree]:
+    """The floating Tensors that derivatives are taken by, and their structure. Raises GraphError, DTypeError."""
+    xs, tree = tensors(what, nest, name)
+    check_floating(what, xs)
+    return xs, tree
+
+
+def check_floating(what: str, xs: Sequence[Tensor]) -> None:
     for x in xs:
         if x.dtype not in FLOATS:
             fail(
@@ -181,26 +169,20 @@ def _check_wrt(what: str, xs: Sequence[Tensor]) -> None:
             )
 
 
-def _seeds(what: str, ys: Sequence[Tensor], given: Tensors, like: Tensors) -> list[Tensor]:
-    seeds = (
-        list(given.values())
-        if isinstance(given, dict)
-        else (list(given) if isinstance(like, (list, tuple)) and isinstance(given, (list, tuple)) else [given])
-    )
-    if len(seeds) != len(ys):
-        raise GraphError(f"{what}: {len(seeds)} given for {len(ys)} values", source=where_am_i())
+def _seeds(what: str, seed: str, ys: Sequence[Tensor], tree: Tree, name: str, given: Tensors) -> list[Tensor]:
+    """What is given for each of ``ys``, which its user calls ``name``. Raises GraphError, ShapeError, DTypeError."""
     out = []
-    for y, s in zip(ys, seeds):
-        s = as_tensor(s, what, y.dtype)
+    for y, s in zip(ys, tree.spread(what, given, name, seed)):
+        s = as_tensor(s, seed, y.dtype)
         if s.dtype is not y.dtype:
             fail(
                 DTypeError,
-                what,
+                seed,
                 f"{describe(y)} needs {y.dtype.name}, got {s.dtype.name}; write .astype({y.dtype.name!r})",
                 [y, s],
             )
         if s.shape != y.shape:
-            fail(ShapeError, what, f"{describe(y)} needs shape {y.shape}, got {s.shape}", [y, s])
+            fail(ShapeError, seed, f"{describe(y)} needs shape {y.shape}, got {s.shape}", [y, s])
         out.append(s)
     return out
 
@@ -211,27 +193,28 @@ def _seeds(what: str, ys: Sequence[Tensor], given: Tensors, like: Tensors) -> li
 def vjp(y: Tensors, x: Tensors, cotangent: Tensors) -> Tensors:
     """Reverse mode: the cotangents of ``x`` for a ``cotangent`` of ``y``, of y's shape and dtype.
 
-    ``y`` and ``x`` are Tensors or lists or dicts of them; the result has the structure of ``x``. Zeros where there is
-    no dependence. Raises ShapeError, DTypeError, GraphError.
+    ``y`` and ``x`` are Tensors or structures of them (lists, tuples, dicts, None and dataclasses nest), ``cotangent``
+    has the structure of ``y``, the result that of ``x``. Zeros where there is no dependence. Raises ShapeError,
+    DTypeError, GraphError.
 
     Example: ``gx = gd.vjp(gd.tanh(x), x, v)``.
     """
-    ys, xs = flatten(y, "vjp"), flatten(x, "vjp")
-    _check_wrt("vjp", xs)
-    gs, _ = pullback(ys, _seeds("cotangent", ys, cotangent, y), xs)
-    return restore(x, [zeros_of(v) if g is None else g for v, g in zip(xs, gs)])
+    ys, results = tensors("vjp", y, "y")
+    xs, tree = wrt_of("vjp", x, "x")
+    gs, _ = pullback(ys, _seeds("vjp", "cotangent", ys, results, "y", cotangent), xs)
+    return tree.build([zeros_of(v) if g is None else g for v, g in zip(xs, gs)])
 
 
 def jvp(y: Tensors, x: Tensors, tangent: Tensors) -> Tensors:
     """Forward mode: the tangents of ``y`` for a ``tangent`` of ``x``, of x's shape and dtype.
 
-    The result has the structure of ``y``; zeros where there is no dependence. Raises ShapeError, DTypeError,
-    GraphError. Example: ``ty = gd.jvp(gd.tanh(x), x, v)``.
+    ``tangent`` has the structure of ``x``, the result that of ``y``; zeros where there is no dependence. Raises
+    ShapeError, DTypeError, GraphError. Example: ``ty = gd.jvp(gd.tanh(x), x, v)``.
     """
-    ys, xs = flatten(y, "jvp"), flatten(x, "jvp")
-    _check_wrt("jvp", xs)
-    ts = pushforward(ys, xs, _seeds("tangent", xs, tangent, x))
-    return restore(y, [zeros_of(v) if t is None else t for v, t in zip(ys, ts)])
+    ys, results = tensors("jvp", y, "y")
+    xs, tree = wrt_of("jvp", x, "x")
+    ts = pushforward(ys, xs, _seeds("jvp", "tangent", xs, tree, "x", tangent))
+    return results.build([zeros_of(v) if t is None else t for v, t in zip(ys, ts)])
 
 
 def scalar_loss(what: str, loss: Any) -> Tensor:
@@ -248,24 +231,41 @@ def scalar_loss(what: str, loss: Any) -> Tensor:
 
 
 def grad(loss: Tensor, wrt: Tensors, unused: str = "zeros") -> Tensors:
-    """The gradient of a 0-d ``loss``: a Tensor for a Tensor, a list for a list, a dict for a dict.
+    """The gradient of a 0-d ``loss`` in the structure of ``wrt``: a Tensor for a Tensor, a list for a list, a dict for
+    a dict; lists, tuples, dicts, None and dataclasses nest.
 
     Gradients are total: ``grad(loss, [h, x])`` with h made of x counts the path through h for x as well. For what the
     loss does not depend on: zeros, or GraphError with ``unused="error"``. Raises ShapeError for a loss that is not
     0-d, DTypeError for integers. Example: ``gW, gb = gd.grad(loss, [W, b])``.
     """
-    loss, xs = scalar_loss("grad", loss), flatten(wrt, "grad")
-    _check_wrt("grad", xs)
+    loss = scalar_loss("grad", loss)
+    xs, tree = wrt_of("grad", wrt)
     if unused not in ("zeros", "error"):
         raise GraphError(f'grad: unused is "zeros" or "error", got {unused!r}', source=where_am_i())
     with deriving(loss.node, "seed"):
         seed = scalar(1, loss.dtype)
     gs, _ = pullback([loss], [seed], xs)
-    if unused == "error":
-        for x, g in zip(xs, gs):
-            if g is None:
-                fail(GraphError, "grad", f"the loss does not depend on {describe(x)}", [loss, x])
-    return restore(wrt, [zeros_of(x) if g is None else g for x, g in zip(xs, gs)])
+    if any(g is None for g in gs):
+        _unused(loss, [x for x, g in zip(xs, gs) if g is None], unused)
+    return tree.build([zeros_of(x) if g is None else g for x, g in zip(xs, gs)])
+
+
+def _unused(loss: Tensor, xs: Sequence[Tensor], unused: str) -> None:
+    """Raises GraphError where the loss was meant to depend on what it does not depend on: where that is an error, or
+    where it depends on another leaf of that name - a cell of a notebook that made it was run again."""
+    leaves = {n.name: n for n in topological([loss]) if n.op.name in ("input", "parameter", "state")}
+    for x in xs:
+        other = leaves.get(x.name) if x.is_leaf else None
+        if other is not None and other is not x.node:
+            fail(
+                GraphError,
+                "grad",
+                f"the loss does not depend on {describe(x)}, made at {x.node.source}; it depends on another "
+                f"{other.op.name} of that name, made at {other.source}",
+                [loss, x],
+            )
+        if unused == "error":
+            fail(GraphError, "grad", f"the loss does not depend on {describe(x)}", [loss, x])
 
 
 def hvp(loss: Tensor, x: Tensors, v: Tensors) -> Tensors:
@@ -273,8 +273,10 @@ def hvp(loss: Tensor, x: Tensors, v: Tensors) -> Tensors:
 
     Structures as in :func:`grad`. Example: ``hv = gd.hvp(loss, x, v)``.
     """
-    g = grad(loss, x)
-    return jvp(g, x, v)
+    loss = scalar_loss("hvp", loss)
+    xs, tree = wrt_of("hvp", x, "x")
+    seeds = _seeds("hvp", "v", xs, tree, "x", v)
+    return tree.build(jvp(grad(loss, xs), xs, seeds))
 
 
 __all__ = ["grad", "vjp", "jvp", "hvp"]

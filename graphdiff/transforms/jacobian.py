@@ -13,26 +13,27 @@ from ..ops.control import map_
 from ..ops.creation import arange
 from ..ops.movement import permute_dims, positions, reshape
 from ..ops.tensor import Tensor, where_am_i
-from .differentiate import Tensors, _check_wrt, flatten, grad, pullback, pushforward, restore, scalar_loss, zeros_of
+from ..ops.trees import tensors
+from .differentiate import Tensors, check_floating, grad, pullback, pushforward, scalar_loss, wrt_of, zeros_of
 from .sparsity import sparse_jacobian
 
 
-def jacobian(y: Tensor, x: Tensors, mode: str = "auto", sparse: bool = False) -> Any:
+def jacobian(y: Tensors, x: Tensors, mode: str = "auto", sparse: bool = False) -> Any:
     """The derivatives of every element of ``y`` by every element of ``x``: shape ``y.shape + x.shape``.
 
-    ``x``: a Tensor, or a list or dict of them (the result has its structure). ``mode``: "reverse" costs a vjp for each
+    ``y``, ``x``: Tensors, or structures of them; the result has the structure of ``y`` with that of ``x`` in place of
+    each Tensor. ``mode``: "reverse" costs a vjp for each
     element of y, "forward" a jvp for each of x, "auto" the fewer of the two (reverse where sizes are not known).
     ``sparse=True`` gives a :class:`SparseJacobian`, which as an output of ``gd.compile`` is a ``scipy.sparse`` CSR
     array of shape ``(y.size, x.size)``. Raises DTypeError, GraphError. Example: ``J = gd.jacobian(gd.sin(A @ x), x)``.
     """
-    (y,) = flatten(y, "jacobian")
-    xs = flatten(x, "jacobian")
-    _check_wrt("jacobian", [y, *xs])
+    ys, results = tensors("jacobian", y, "y")
+    xs, tree = wrt_of("jacobian", x, "x")
+    check_floating("jacobian", ys)
     if mode not in ("auto", "forward", "reverse"):
         raise GraphError(f'jacobian: mode is "auto", "forward" or "reverse", got {mode!r}', source=where_am_i())
-    if sparse:
-        return restore(x, [sparse_jacobian(y, v, mode) for v in xs])
-    return restore(x, [_dense(y, v, mode) for v in xs])
+    one = sparse_jacobian if sparse else _dense
+    return results.build([tree.build([one(v, w, mode) for w in xs]) for v in ys])
 
 
 def _dense(y: Tensor, x: Tensor, mode: str) -> Tensor:
@@ -60,11 +61,11 @@ def _unit(i: Tensor, like: Tensor) -> Tensor:
 def hessian(loss: Tensor, x: Tensors, sparse: bool = False) -> Any:
     """The second derivatives of a 0-d ``loss``: shape ``x.shape + x.shape``, forward mode over reverse mode.
 
-    For a list or dict of leaves, a list of lists (dict of dicts) of blocks. ``sparse`` as in :func:`jacobian`.
+    For a structure of leaves, that structure with another of it in place of each: a list of lists, a dict of dicts of
+    blocks. ``sparse`` as in :func:`jacobian`.
     Example: ``H = gd.hessian(loss, x)``.
     """
-    loss, xs = scalar_loss("hessian", loss), flatten(x, "hessian")
-    gs = flatten(grad(loss, xs), "hessian")
-    if not isinstance(x, (list, tuple, dict)):
-        return jacobian(gs[0], x, mode="forward", sparse=sparse)
-    return restore(x, [jacobian(g, x, mode="forward", sparse=sparse) for g in gs])
+    loss = scalar_loss("hessian", loss)
+    xs, tree = wrt_of("hessian", x, "x")
+    rows = jacobian(grad(loss, xs), xs, mode="forward", sparse=sparse)
+    return tree.build([tree.build(blocks) for blocks in rows])

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import DTypeError, GraphError, ShapeError
-from ..ir.node import Value
 from ..ops.rebuild import rebuild
 from ..ops.tensor import Tensor, describe, fail, where_am_i
+from ..ops.trees import tensors
 
 
 def substitute(values: Any, replacements: Mapping[Tensor, Tensor]) -> Any:
-    """New Tensors like ``values`` (one, or a sequence) with each key of ``replacements`` replaced by its value.
+    """New Tensors like ``values`` (one, or a structure) with each key of ``replacements`` replaced by its value.
 
     A replacement has the shape and dtype of what it replaces, else ShapeError or DTypeError. Nodes that depend on no
     key are shared with the original; adjoint nodes of copied nodes belong to the copies.
@@ -29,6 +29,5 @@ def substitute(values: Any, replacements: Mapping[Tensor, Tensor]) -> Any:
             fail(ShapeError, "substitute", f"{describe(old)} cannot become {describe(new)}", [old, new])
         if old.dtype is not new.dtype:
             fail(DTypeError, "substitute", f"{describe(old)} cannot become {describe(new)}", [old, new])
-    if isinstance(values, Value):
-        return rebuild([values], replacements)[0]  # type: ignore[list-item,arg-type]
-    return rebuild(values, replacements)  # type: ignore[arg-type]
+    leaves, tree = tensors("substitute", values, "values")
+    return tree.build(rebuild(leaves, replacements))  # type: ignore[arg-type]
