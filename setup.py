@@ -22,6 +22,7 @@ ROOT = Path(__file__).parent.resolve()
 CSRC = ROOT / "csrc"
 CORE = Path("graphdiff/runtime/_core.pyx")
 PLANNER = Path("graphdiff/schedule/_planner.pyx")  # links the searches alone: they need nothing else of the core
+LISTS = Path("graphdiff/ops/_core_lists.pyx")  # compiles csrc/micro/*.def in and links nothing
 
 if platform.machine().lower() in ("x86_64", "amd64"):
     ISAS = {
@@ -69,7 +70,8 @@ class BuildCore(build_ext):
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             objects = sorted(pool.map(run, jobs))
         searches = ext.name.endswith("._planner")
-        ext.extra_objects = [o for o in objects if Path(o).name.startswith("planner_") == searches]
+        if not ext.name.endswith("._core_lists"):
+            ext.extra_objects = [o for o in objects if Path(o).name.startswith("planner_") == searches]
         super().build_extension(ext)
 
 
@@ -77,8 +79,8 @@ def extension(source: Path) -> Extension:
     return Extension(
         ".".join(source.with_suffix("").parts),
         [str(source)],
-        include_dirs=["csrc/include", numpy.get_include()],
-        depends=[str(path.relative_to(ROOT)) for path in CSRC.rglob("*.[ch]")],
+        include_dirs=["csrc", "csrc/include", numpy.get_include()],
+        depends=[str(path.relative_to(ROOT)) for pattern in ("*.[ch]", "*.def") for path in CSRC.rglob(pattern)],
         libraries=["m", "dl"] if platform.system() == "Linux" else ["m"],
         extra_compile_args=["-O2", "-g0", "-fvisibility=hidden", "-pthread"],
         extra_link_args=["-pthread"],
@@ -86,5 +88,5 @@ def extension(source: Path) -> Extension:
 
 
 # A checkout of the core alone has no extension yet.
-modules = [extension(source) for source in (CORE, PLANNER) if (ROOT / source).exists()]
+modules = [extension(source) for source in (CORE, PLANNER, LISTS) if (ROOT / source).exists()]
 setup(ext_modules=cythonize(modules, language_level=3) if modules else [], cmdclass={"build_ext": BuildCore})

@@ -20,18 +20,10 @@ typedef struct {
 
 /* reads the words from payload word `at` on; checks that the bias has `channels` elements */
 static inline int gd_epilogue_read(gd_prepare *p, int64_t at, int dtype, int64_t channels, gd_epilogue *e) {
-    static const struct {
-        int arity;
-        char result;
-    } micros[] = {
-#define X(name, arity, kinds, result, scalars) {arity, #result[0]},
-#include "../micro/microop.def"
-#undef X
-    };
     const int64_t *w = p->payload + at;
     *e = (gd_epilogue){w[1], w[2], w[3], NULL};
     if (w[0] != -1) {
-        if (w[0] < 0 || w[0] >= GD_MICRO_COUNT || micros[w[0]].arity != 1 || micros[w[0]].result != 'S')
+        if (w[0] < 0 || w[0] >= GD_MICRO_COUNT || gd_micros[w[0]].arity != 1 || gd_micros[w[0]].result != 'S')
             return gd_prepare_fail(p, GD_ERR_TYPE, at, w[0]);
         e->act = gd_isa_current()->micro[w[0]][dtype];
         if (e->act == NULL) return gd_prepare_fail(p, GD_ERR_TYPE, at, w[0]);

@@ -29,7 +29,7 @@
 
 #define SIGNATURE (void *, const void *, const void *, const void *, int64_t)
 #define DECLARE(name, dtype, number) void GD_MICRO(0, name, dtype) SIGNATURE;
-#define X(name, arity, kinds, result, scalars) GD_RESULT_##result(DECLARE, kinds, name)
+#define X(name, arity, kinds, result, scalars, cost) GD_RESULT_##result(DECLARE, kinds, name)
 #include "microop.def"
 #undef X
 #undef DECLARE
@@ -45,22 +45,25 @@
     void GD_MICRO(4, name, dtype) SIGNATURE; \
     void GD_MICRO(5, name, dtype) SIGNATURE; \
     void GD_MICRO(6, name, dtype) SIGNATURE;
-#define X(name, arity, kinds, result, scalars) GD_RESULT_##result(DECLARE_##scalars, kinds, name)
+#define X(name, arity, kinds, result, scalars, cost) GD_RESULT_##result(DECLARE_##scalars, kinds, name)
 #include "microop.def"
 #undef X
 
 #define DECLARE(from, to, number) void GD_CAST(from, to) SIGNATURE;
 GD_KIND_A(DECLARE, f32)
-GD_KIND_A(DECLARE, f64) GD_KIND_A(DECLARE, i32) GD_KIND_A(DECLARE, i64) GD_KIND_A(DECLARE, b8)
+GD_KIND_A(DECLARE, f64)
+GD_KIND_A(DECLARE, i32)
+GD_KIND_A(DECLARE, i64)
+GD_KIND_A(DECLARE, b8)
 #undef DECLARE
 
 #define DECLARE(name, dtype, number) void GD_FOLD(name, dtype)(void *, const void *, int64_t, int64_t, int64_t);
-#define X(name, kinds) GD_KIND_##kinds(DECLARE, name)
+#define X(name, kinds, ...) GD_KIND_##kinds(DECLARE, name)
 #include "reduce.def"
 #undef X
 #undef DECLARE
 
-    extern const gd_isa_table GD_ISA_NAME(gd_isa_table);
+extern const gd_isa_table GD_ISA_NAME(gd_isa_table);
 const gd_isa_table GD_ISA_NAME(gd_isa_table) = {
     .name = GD_STRING(GD_ISA),
     .kernels =
@@ -72,7 +75,7 @@ const gd_isa_table GD_ISA_NAME(gd_isa_table) = {
     .micro =
         {
 #define ENTRY(name, dtype, number) [GD_MICRO_##name][number] = GD_MICRO(0, name, dtype),
-#define X(name, arity, kinds, result, scalars) GD_RESULT_##result(ENTRY, kinds, name)
+#define X(name, arity, kinds, result, scalars, cost) GD_RESULT_##result(ENTRY, kinds, name)
 #include "microop.def"
 #undef X
 #undef ENTRY
@@ -86,7 +89,7 @@ const gd_isa_table GD_ISA_NAME(gd_isa_table) = {
     ENTRY_2(name, dtype, number)                                                                                      \
     [GD_MICRO_##name][number][3] = GD_MICRO(3, name, dtype), [GD_MICRO_##name][number][4] = GD_MICRO(4, name, dtype), \
     [GD_MICRO_##name][number][5] = GD_MICRO(5, name, dtype), [GD_MICRO_##name][number][6] = GD_MICRO(6, name, dtype),
-#define X(name, arity, kinds, result, scalars) GD_RESULT_##result(ENTRY_##scalars, kinds, name)
+#define X(name, arity, kinds, result, scalars, cost) GD_RESULT_##result(ENTRY_##scalars, kinds, name)
 #include "microop.def"
 #undef X
         },
@@ -103,7 +106,7 @@ const gd_isa_table GD_ISA_NAME(gd_isa_table) = {
     .fold =
         {
 #define ENTRY(name, dtype, number) [GD_REDUCE_##name][number] = GD_FOLD(name, dtype),
-#define X(name, kinds) GD_KIND_##kinds(ENTRY, name)
+#define X(name, kinds, ...) GD_KIND_##kinds(ENTRY, name)
 #include "reduce.def"
 #undef X
 #undef ENTRY

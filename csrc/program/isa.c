@@ -95,14 +95,16 @@ static const char *const kernel_names[] = {
 #include "kernels.def"
 #undef X
 };
-static const char *const micro_names[] = {
-#define X(name, arity, kinds, result, scalars) #name,
+const gd_micro_facts gd_micros[GD_MICRO_COUNT] = {
+#define X(name, arity, kinds, result, scalars, cost) {#name, arity, #kinds[0], #result[0], cost},
 #include "../micro/microop.def"
 #undef X
 };
-static const char *const reduction_names[] = {
-    "none",
-#define X(name, kinds) #name,
+#define ROW_0(name) -1
+#define ROW_1(name) GD_MICRO_row_##name
+const gd_reduction_facts gd_reductions[GD_REDUCE_COUNT] = {
+    {"none", 0, -1, -1, 0},
+#define X(name, kinds, join, row, idempotent) {#name, #kinds[0], GD_MICRO_##join, ROW_##row(name), idempotent},
 #include "../micro/reduce.def"
 #undef X
 };
@@ -121,11 +123,23 @@ static int number_of(const char *const *names, int n, const char *name) {
 static const char *name_of(const char *const *names, int n, int i) { return i >= 0 && i < n ? names[i] : NULL; }
 
 int gd_opcode(const char *name) { return number_of(kernel_names, GD_KERNEL_COUNT, name); }
-int gd_microop(const char *name) { return number_of(micro_names, GD_MICRO_COUNT, name); }
-int gd_reduction(const char *name) { return number_of(reduction_names, GD_REDUCE_COUNT, name); }
+int gd_microop(const char *name) {
+    for (int i = 0; name != NULL && i < GD_MICRO_COUNT; i++)
+        if (strcmp(gd_micros[i].name, name) == 0) return i;
+    return -1;
+}
+int gd_reduction(const char *name) {
+    for (int i = 0; name != NULL && i < GD_REDUCE_COUNT; i++)
+        if (strcmp(gd_reductions[i].name, name) == 0) return i;
+    return -1;
+}
 const char *gd_opcode_name(int opcode) { return name_of(kernel_names, GD_KERNEL_COUNT, opcode); }
-const char *gd_microop_name(int microop) { return name_of(micro_names, GD_MICRO_COUNT, microop); }
-const char *gd_reduction_name(int reduction) { return name_of(reduction_names, GD_REDUCE_COUNT, reduction); }
+const char *gd_microop_name(int microop) {
+    return microop >= 0 && microop < GD_MICRO_COUNT ? gd_micros[microop].name : NULL;
+}
+const char *gd_reduction_name(int reduction) {
+    return reduction >= 0 && reduction < GD_REDUCE_COUNT ? gd_reductions[reduction].name : NULL;
+}
 
 const char *gd_status_text(int status) {
     const char *text = name_of(status_texts, GD_STATUS_COUNT, status);

@@ -15,18 +15,35 @@ enum {
     GD_KERNEL_COUNT
 };
 enum {
-#define X(name, arity, kinds, result, scalars) GD_MICRO_##name,
+#define X(name, ...) GD_MICRO_##name,
 #include "../micro/microop.def"
 #undef X
     GD_MICRO_COUNT
 };
 enum {
     GD_REDUCE_none,
-#define X(name, kinds) GD_REDUCE_##name,
+#define X(name, ...) GD_REDUCE_##name,
 #include "../micro/reduce.def"
 #undef X
     GD_REDUCE_COUNT
 };
+
+/* what the lists tell of each: micro/microop.def, micro/reduce.def */
+typedef struct {
+    const char *name;
+    int8_t arity;
+    char kinds, result;
+    int16_t cost; /* of an element, in additions */
+} gd_micro_facts;
+typedef struct {
+    const char *name;
+    char kinds;
+    int16_t join; /* the micro-operation of two values */
+    int16_t row;  /* the micro-operation of rows in a tile, -1: there is none */
+    int8_t idempotent;
+} gd_reduction_facts;
+extern const gd_micro_facts gd_micros[GD_MICRO_COUNT];
+extern const gd_reduction_facts gd_reductions[GD_REDUCE_COUNT];
 
 /* out[i] = op(a[i], b[i], c[i]) for i in 0..n-1; operands not used by the operation may be NULL. out may be an
  * operand itself (same address, same item size), never overlap one otherwise. */

@@ -160,10 +160,7 @@ static void test_all(int rounds) {
             gd_micro_fn fn = isa->micro[m][d];
             if (fn == NULL) continue;
             const char *name = gd_microop_name(m);
-            int is_test = strcmp(name, "equal") == 0 || strcmp(name, "not_equal") == 0 ||
-                          strncmp(name, "less", 4) == 0 || strncmp(name, "greater", 7) == 0 ||
-                          strncmp(name, "is", 2) == 0;
-            int result = is_test ? GD_BOOL : d, is_where = m == GD_MICRO_where;
+            int result = gd_micros[m].result == 'B' ? GD_BOOL : d, is_where = m == GD_MICRO_where;
             int64_t item = item_bytes(result);
             for (int round = 0; round < rounds; round++) {
                 int64_t size[3];

@@ -104,12 +104,12 @@ static void evaluate(program *p) {
     for (int k = 0; k < p->n_ops; k++) {
         int64_t *op = p->op[k];
         int reg = p->n_loads + p->n_consts + k, compute = p->dtype[op[op[0] == GD_MICRO_where ? 3 : 2]];
-        if (op[0] >= GD_MICRO_row_sum && op[0] <= GD_MICRO_row_min) {
-            static const int reductions[] = {GD_REDUCE_sum, GD_REDUCE_prod, GD_REDUCE_max, GD_REDUCE_min};
+        if (gd_micros[op[0]].result == 'R') {
+            int reduce = GD_REDUCE_COUNT - 1;
+            while (gd_reductions[reduce].row != op[0]) reduce--;
             for (int64_t i = 0; i < n; i += row) {
                 total t = {.first = 1};
-                for (int64_t j = i; j < i + row; j++)
-                    total_add(&t, AT(op[2], j), compute, reductions[op[0] - GD_MICRO_row_sum]);
+                for (int64_t j = i; j < i + row; j++) total_add(&t, AT(op[2], j), compute, reduce);
                 for (int64_t j = i; j < i + row; j++) memcpy(AT(reg, j), t.bits, 8);
             }
             continue;

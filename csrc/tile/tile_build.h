@@ -73,7 +73,7 @@ typedef struct gd_tile_draft {
 } gd_tile_draft;
 
 static inline int32_t gd_tile_reg_of_op(const gd_tile_source *s, int op) { return s->n_loads + s->n_consts + op; }
-static inline int gd_is_row_op(int micro) { return micro >= GD_MICRO_row_sum && micro <= GD_MICRO_row_min; }
+static inline int gd_is_row_op(int micro) { return gd_micros[micro].result == 'R'; }
 
 /* memory of the program; sets status where there is none */
 void *gd_tile_keep(gd_tile_builder *b, size_t bytes);

@@ -13,9 +13,8 @@ enum {
     ROW_BYTES = 8192,       /* rows up to this stay in registers whole */
     PART_ELEMENTS = 32768,  /* a part has at least so many elements, */
     PART_LEAST = 1024,      /* or fewer, but no less than this, */
-    PART_WORK = 65536,      /* where they are this much work in all: in simple float32 operations */
+    PART_WORK = 65536,      /* where they are this much work in all: in float32 additions */
     WORK_PER_NS = 12,       /* on one core */
-    FUNCTION_WORK = 8,      /* what a function such as exp counts as */
     PARTS = 64,             /* and more parts than so many bring nothing */
     CACHE_BYTES = 1 << 24,  /* what all views together reach stays in cache up to this */
     FEW_OPS = 16,           /* so few between one tile and the next leave fetching ahead to the processor */
@@ -192,17 +191,11 @@ static void order_loops(builder *b, uint32_t reduced) {
         }
 }
 
-static int is_function(int micro) {
-    return (micro >= GD_MICRO_floor_divide && micro <= GD_MICRO_pow) ||
-           (micro >= GD_MICRO_atan2 && micro <= GD_MICRO_logaddexp) ||
-           (micro >= GD_MICRO_sqrt && micro <= GD_MICRO_softplus);
-}
-
-/* of an element, in simple float32 operations */
+/* of an element, in float32 additions */
 static int64_t element_work(const gd_tile_source *s) {
     int64_t work = 1;
     for (int i = 0; i < s->n_ops; i++) {
-        work += (is_function(s->ops[i].micro) ? FUNCTION_WORK : 1) * (gd_item_bytes(s->ops[i].dtype) > 4 ? 2 : 1);
+        work += gd_micros[s->ops[i].micro].cost * (gd_item_bytes(s->ops[i].dtype) > 4 ? 2 : 1);
     }
     return work;
 }

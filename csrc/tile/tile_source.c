@@ -11,22 +11,6 @@
 #define MAX_COUNT 1024                /* loads, constants, operations or stores of one instruction */
 #define MAX_EXTENT (INT64_C(1) << 48) /* of sizes, offsets and strides */
 
-static const struct {
-    int8_t arity;
-    char kinds, result;
-} micros[GD_MICRO_COUNT] = {
-#define X(name, arity, kinds, result, scalars) {arity, #kinds[0], #result[0]},
-#include "../micro/microop.def"
-#undef X
-};
-
-static const char reduction_kinds[GD_REDUCE_COUNT] = {
-    0,
-#define X(name, kinds) #kinds[0],
-#include "../micro/reduce.def"
-#undef X
-};
-
 static int is_kind(int dtype, char kind) {
     int is_float = dtype == GD_F32 || dtype == GD_F64, is_int = dtype == GD_I32 || dtype == GD_I64;
     switch (kind) {
@@ -136,7 +120,7 @@ static int read_op(reader *r, int index) {
     if (gd_item_bytes(w[1]) == 0) return fail(r, GD_ERR_TYPE, at + 1);
     op->micro = (int32_t)w[0];
     op->dtype = (int32_t)w[1];
-    int arity = micros[op->micro].arity;
+    int arity = gd_micros[op->micro].arity;
     for (int i = 0; i < 3; i++) {
         if (i < arity ? w[2 + i] < 0 || w[2 + i] >= reg : w[2 + i] != -1) return fail(r, GD_ERR_BOUNDS, at + 2 + i);
         op->arg[i] = (int32_t)w[2 + i];
@@ -146,8 +130,8 @@ static int read_op(reader *r, int index) {
     if (is_where && s->dtype[op->arg[0]] != GD_BOOL) return fail(r, GD_ERR_TYPE, at + 2);
     for (int i = is_where; i < arity; i++)
         if (s->dtype[op->arg[i]] != op->compute) return fail(r, GD_ERR_TYPE, at + 2 + i);
-    if (!is_kind(op->compute, micros[op->micro].kinds)) return fail(r, GD_ERR_TYPE, at);
-    char result = micros[op->micro].result;
+    if (!is_kind(op->compute, gd_micros[op->micro].kinds)) return fail(r, GD_ERR_TYPE, at);
+    char result = gd_micros[op->micro].result;
     if (op->dtype != (result == 'B' ? GD_BOOL : result == 'D' ? op->dtype : op->compute))
         return fail(r, GD_ERR_TYPE, at + 1);
     s->dtype[reg] = op->dtype;
@@ -166,7 +150,7 @@ static int read_store(reader *r, gd_source_store *store) {
     store->reg = (int32_t)w[0];
     store->reduce = (int32_t)w[1];
     store->mask = (uint32_t)w[2];
-    if (store->reduce != GD_REDUCE_none && !is_kind(s->dtype[store->reg], reduction_kinds[store->reduce]))
+    if (store->reduce != GD_REDUCE_none && !is_kind(s->dtype[store->reg], gd_reductions[store->reduce].kinds))
         return fail(r, GD_ERR_TYPE, at + 1);
     int status = read_view(r, &store->view, 0, store->mask);
     if (status != GD_OK) return status;
@@ -331,7 +315,7 @@ static int can_merge(const gd_tile_source *s, int d) {
 
 static void simplify(gd_tile_source *s) {
     int has_rows = 0;
-    for (int i = 0; i < s->n_ops; i++) has_rows |= micros[s->ops[i].micro].result == 'R';
+    for (int i = 0; i < s->n_ops; i++) has_rows |= gd_micros[s->ops[i].micro].result == 'R';
     if (!has_rows) s->row_start = s->n_dims;
     for (int d = s->n_dims - 1; d >= 0; d--)
         if (s->dims[d] == 1) drop_dim(s, d);
@@ -342,7 +326,7 @@ static void simplify(gd_tile_source *s) {
         }
     if (s->row_start == s->n_dims) /* rows of one element */
         for (int i = 0; i < s->n_ops; i++)
-            if (micros[s->ops[i].micro].result == 'R') s->ops[i].micro = GD_MICRO_copy;
+            if (gd_micros[s->ops[i].micro].result == 'R') s->ops[i].micro = GD_MICRO_copy;
     /* an outer dimension for the tiles to step along: where there is none, or only the row's */
     if (s->n_dims == 0 || s->row_start == 0) {
         memmove(s->dims + 1, s->dims, (size_t)s->n_dims * sizeof *s->dims);

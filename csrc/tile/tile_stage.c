@@ -106,8 +106,9 @@ static int32_t want(builder *b, int32_t reg, int width) {
 }
 
 static int row_reduction(int micro) {
-    static const int reductions[] = {GD_REDUCE_sum, GD_REDUCE_prod, GD_REDUCE_max, GD_REDUCE_min};
-    return reductions[micro - GD_MICRO_row_sum];
+    int reduce = GD_REDUCE_COUNT - 1;
+    while (gd_reductions[reduce].row != micro) reduce--; /* every row micro-operation is one's */
+    return reduce;
 }
 
 /* The operands that an elementwise step can take narrower than its result, as bits: all that are, if there is a body
@@ -159,15 +160,11 @@ static void draft_row(builder *b, int index) {
 /* ---- reductions ---- */
 
 static gd_micro_fn combine_of(const gd_isa_table *isa, int reduce, int dtype) {
-    static const int micros[GD_REDUCE_COUNT] = {
-        [GD_REDUCE_sum] = GD_MICRO_add,         [GD_REDUCE_prod] = GD_MICRO_multiply,
-        [GD_REDUCE_max] = GD_MICRO_maximum,     [GD_REDUCE_min] = GD_MICRO_minimum,
-        [GD_REDUCE_all] = GD_MICRO_logical_and, [GD_REDUCE_any] = GD_MICRO_logical_or};
-    return isa->micro[micros[reduce]][dtype];
+    return isa->micro[gd_reductions[reduce].join][dtype];
 }
 
 /* taking the same value many times changes nothing: it need not be spread */
-static int is_idempotent(int reduce) { return reduce >= GD_REDUCE_max && reduce <= GD_REDUCE_any; }
+static int is_idempotent(int reduce) { return gd_reductions[reduce].idempotent; }
 
 /* The folds that bring a tile, of dimensions t..to-1, down to those not in mask: from the innermost reduced group of
  * dimensions outwards. */

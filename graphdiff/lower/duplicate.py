@@ -11,36 +11,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from ..ir.node import Node, Value
+from ..ops.microops import MICROOPS
 from ..ops.registry import Nothing, Tile, View
 from .fuse import GROUP_LIMIT, Group
 
 # Micro-operations for one value: eight take about as long as a float's way to memory and back.
 _MOST = 4
-
-_CHEAP = frozenset(
-    (
-        "add",
-        "subtract",
-        "multiply",
-        "square",
-        "negative",
-        "abs",
-        "maximum",
-        "minimum",
-        "relu",
-        "where",
-        "equal",
-        "not_equal",
-        "less",
-        "less_equal",
-        "greater",
-        "greater_equal",
-        "logical_and",
-        "logical_or",
-        "logical_xor",
-        "logical_not",
-    )
-)
 
 
 class Reads:
@@ -83,9 +59,9 @@ def repeat(reads: Reads, group_of: Mapping[Node, Group], kept: Collection[Value]
 
 
 def _is_cheap(node: Node, group_of: Mapping[Node, Group]) -> bool:
-    """Whether a node may be repeated: elementwise and cheap, of its group's shape."""
+    """Whether a node may be repeated: elementwise and no dearer than an addition, of its group's shape."""
     kernel = node.op.kernel
-    return type(kernel) is Tile and kernel.microop in _CHEAP and node.outputs[0].shape == group_of[node].shape
+    return type(kernel) is Tile and MICROOPS[kernel.microop].cost == 1 and node.outputs[0].shape == group_of[node].shape
 
 
 def _chain(

@@ -19,10 +19,9 @@ from operator import attrgetter
 
 from ..ir.dims import Shape, Size
 from ..ir.node import Node, Value
+from ..ops.microops import REDUCTIONS
 from ..ops.opdef import contiguous_strides
 from ..ops.registry import Index, Nothing, Reduce, Strided, Tile, View
-
-_BY_ROW = frozenset({"sum", "prod", "max", "min"})  # the reductions that there are row_ micro-operations for
 
 GROUP_LIMIT = 160  # micro-operations in one group: compile time and registers stay bounded
 LOAD_LIMIT = 16  # results of products and the like that one group reads: all of them are in memory until it runs
@@ -139,7 +138,7 @@ def _trees(nodes: list[Node], users: Users, forced: set[Node], phases: dict[Node
                 target = None
         elif kind is Reduce:
             shape = node.inputs[0].shape
-            by_row = node not in forced and node.op.kernel.reduction in _BY_ROW
+            by_row = node not in forced and REDUCTIONS[node.op.kernel.reduction].row
             target = _by_row(node, users, group_of, phases, len(node.attrs["axes"])) if by_row else None
             if target is not None:
                 target.row = len(node.attrs["axes"])

@@ -22,6 +22,7 @@ from ..ir.graph import Graph
 from ..ir.node import Node, Value, topological
 from ..ops.control import LoopParts, placeholders
 from ..ops.leaves import STATE
+from ..ops.microops import MICROOPS
 from ..ops.rebuild import rebuild
 from ..ops.registry import Index, Loop, Tile, View
 from ..ops.tensor import CONSTANT, make
@@ -29,42 +30,7 @@ from ..ops.tensor import CONSTANT, make
 NOMINAL = 64  # what a named size is taken to be where two values' bytes are compared
 CHAIN = 12  # operations that are computed again for one value, at most
 
-# micro-operations that cost more than a load from memory
-_DEAR = frozenset(
-    (
-        "floor_divide",
-        "remainder",
-        "pow",
-        "atan2",
-        "hypot",
-        "logaddexp",
-        "exp",
-        "expm1",
-        "log",
-        "log1p",
-        "log2",
-        "log10",
-        "sin",
-        "cos",
-        "tan",
-        "asin",
-        "acos",
-        "atan",
-        "sinh",
-        "cosh",
-        "tanh",
-        "asinh",
-        "acosh",
-        "atanh",
-        "erf",
-        "erfc",
-        "erfinv",
-        "lgamma",
-        "digamma",
-        "sigmoid",
-        "softplus",
-    )
-)
+DEAR = 4  # additions: what a load from memory takes as long as
 
 
 class Extra(NamedTuple):
@@ -242,7 +208,7 @@ def _is_cheap(v: Value) -> bool:
     """Whether a value is computed again sooner than read. An inner loop is run again for its history."""
     kernel = v.node.op.kernel
     if isinstance(kernel, Tile):
-        return kernel.microop not in _DEAR
+        return MICROOPS[kernel.microop].cost < DEAR
     return isinstance(kernel, (View, Index)) or v.node.op is CONSTANT or history_of(v) is not None
 
 

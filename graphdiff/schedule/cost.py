@@ -17,6 +17,7 @@ import numpy as np
 from ..errors import CompileError
 from ..ir.dims import evaluate
 from ..lower.instruction import Instruction, Step
+from ..ops.microops import cost_of
 
 Points = tuple[tuple[float, float], ...]
 
@@ -37,14 +38,8 @@ class Rates(NamedTuple):
 
 
 DTYPES = ("float32", "float64")
-PLAIN, DEAR = 2e-10, 2e-9  # seconds an element of operations that nothing is known of: arithmetic, functions
+ADDITION = 2e-10  # seconds an element of a float32 addition, where nothing is known of it
 UNKNOWN_KERNEL: Points = ((1.0, 1e9),)
-_ARITHMETIC = frozenset(
-    "copy cast add subtract multiply divide maximum minimum where negative abs sign square reciprocal sqrt rsqrt relu "
-    "ceil floor round trunc copysign hypot multiply_add equal not_equal less less_equal greater greater_equal "
-    "isnan isinf isfinite sum prod max min".split()
-)
-
 NOMINAL = Rates(
     {d: {} for d in DTYPES},
     ((1.0, 1.0),),
@@ -149,7 +144,7 @@ class Costs:
             elif step.kernel == "tile":
                 known = self.rates.operations.get(dtype, {})
                 each = [
-                    known.get(name) or (PLAIN if name in _ARITHMETIC else DEAR) * (1 + DTYPES.index(dtype))
+                    known.get(name) or cost_of(name) * known.get("add", ADDITION * (1 + DTYPES.index(dtype)))
                     for name in _operations(step.payload)
                 ]
                 elements = flops / max(1, len(i.nodes))  # flops: one an element and node
