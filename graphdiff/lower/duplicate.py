@@ -29,7 +29,9 @@ class Reads:
         self.loads: dict[Group, set[Value]] = {}  # what a group reads of others and of leaves, as it reads it
 
 
-def repeat(reads: Reads, group_of: Mapping[Node, Group], kept: Collection[Value]) -> dict[Group, dict[Node, None]]:
+def duplicate_cheap(
+    reads: Reads, group_of: Mapping[Node, Group], kept: Collection[Value]
+) -> dict[Group, dict[Node, None]]:
     """For each group the nodes of others that it computes again, operands first. They and what they read are taken into
     ``reads``. ``kept`` values stay stored."""
     out: dict[Group, dict[Node, None]] = {}

@@ -21,7 +21,7 @@ from ..ir.graph import Graph
 from ..ir.node import Node, Value
 from ..ops.opdef import contiguous_strides
 from ..ops.registry import Attention, Branch, Call, Guard, Index, Loop, Matmul, Place, Reduce, Strided, Tile, View
-from .duplicate import Reads, repeat
+from .duplicate import Reads, duplicate_cheap
 from .epilogue import PRODUCTS, Epilogue, epilogues
 from .fuse import Group, group, in_frame
 from .instruction import ARENA, CONST, INPUT, OUTPUT, PARAM, Buffer, Instruction, Step
@@ -211,7 +211,7 @@ class _Selector:
         for read in self.kept:
             self.read_as.setdefault(base.get(read, read), set()).add(read)
             self.read_by.setdefault(base.get(read, read), set()).add(None)
-        self.repeated = repeat(reads, group_of, kept)
+        self.repeated = duplicate_cheap(reads, group_of, kept)
         for g, nodes in self.repeated.items():
             for node in nodes:
                 for v in node.inputs:

@@ -18,7 +18,7 @@ from .elementwise import less, maximum, minimum, remainder, where
 from .movement import broadcast_to, concat, expand_dims, index, permute_dims, place, reshape, size_as, slice, take
 from .opdef import as_list, axis_of, composite
 from .registry import Sample
-from .tensor import Tensor, as_tensor, fail, told
+from .tensor import Tensor, as_tensor, checked, fail
 from .types import Axes, Ints, PadWidth, SizeLike, TensorLike
 
 
@@ -88,7 +88,7 @@ def roll(x: TensorLike, /, shift: Ints, axis: Axes = None) -> Tensor:
     if axis is None:
         return reshape(roll(reshape(x, (x.size,)), shift, 0), x.shape)
     axes = [axis_of("roll", a, x.ndim, [x]) for a in as_list(axis)]
-    shifts = [told(as_size, "roll", k, [x]) for k in as_list(shift)]
+    shifts = [checked(as_size, "roll", k, [x]) for k in as_list(shift)]
     if len(shifts) == 1:
         shifts *= len(axes)
     if len(axes) == 1:
@@ -134,7 +134,7 @@ def tile(x: TensorLike, /, repetitions: Ints) -> Tensor:
 
 
 def _counts(name: str, x: Tensor, repeats: Any) -> list[Size]:
-    out = [told(as_size, name, r, [x]) for r in as_list(repeats)]
+    out = [checked(as_size, name, r, [x]) for r in as_list(repeats)]
     for r in out:
         if isinstance(r, int) and r < 0:
             fail(ShapeError, name, f"{r} repetitions", [x])
@@ -270,9 +270,9 @@ def split(x: TensorLike, /, n_or_sizes: SizeLike | Sequence[SizeLike], axis: int
     axis = axis_of("split", axis, x.ndim, [x])
     whole = x.shape[axis]
     if isinstance(n_or_sizes, (tuple, list, np.ndarray)):
-        sizes = [told(as_size, "split", s, [x]) for s in n_or_sizes]
+        sizes = [checked(as_size, "split", s, [x]) for s in n_or_sizes]
     else:
-        n = told(as_size, "split", n_or_sizes, [x])
+        n = checked(as_size, "split", n_or_sizes, [x])
         size = exact_div(whole, n) if isinstance(n, int) and n > 0 else None
         if size is None:
             fail(ShapeError, "split", f"{whole} elements along axis {axis} do not divide into {n} equal parts", [x])

@@ -18,7 +18,7 @@ from .elementwise import astype, equal, greater, logical_and, maximum, where
 from .movement import broadcast_to, index, size_as
 from .opdef import composite, operands
 from .registry import Sample
-from .tensor import Tensor, as_tensor, constant, fail, scalar, told
+from .tensor import Tensor, as_tensor, checked, constant, fail, scalar
 from .types import DTypeLike, ShapeLike, SizeLike, TensorLike
 
 
@@ -27,12 +27,12 @@ def _number(name: str, value: Any, dtype: Any) -> Tensor:
     x = as_tensor(value, name)
     if dtype is None:
         return x
-    dtype = told(as_dtype, name, dtype, [x])
+    dtype = checked(as_dtype, name, dtype, [x])
     return astype(x, dtype) if isinstance(value, Tensor) else constant(value, dtype)
 
 
 def _filled(name: str, shape: Any, value: float, dtype: Any) -> Tensor:
-    return broadcast_to(scalar(value, told(as_dtype, name, dtype)), told(as_shape, name, shape))
+    return broadcast_to(scalar(value, checked(as_dtype, name, dtype)), checked(as_shape, name, shape))
 
 
 def _shape_samples(_rng: np.random.Generator) -> Iterable[Sample]:
@@ -66,7 +66,7 @@ def full(shape: ShapeLike, fill_value: TensorLike, dtype: DTypeLike | None = Non
     value = _number("full", fill_value, dtype)
     if value.shape != ():
         fail(ShapeError, "full", f"fill_value has shape {value.shape}, not ()", [value])
-    return broadcast_to(value, told(as_shape, "full", shape))
+    return broadcast_to(value, checked(as_shape, "full", shape))
 
 
 def _like_samples(rng: np.random.Generator) -> Iterable[Sample]:
@@ -107,8 +107,8 @@ def full_like(x: TensorLike, /, fill_value: TensorLike, dtype: DTypeLike | None 
 )
 def eye(n_rows: SizeLike, n_cols: SizeLike | None = None, /, k: int = 0, dtype: DTypeLike = "float32") -> Tensor:
     """Ones on diagonal ``k`` of a matrix, square unless ``n_cols`` is given, and zeros elsewhere."""
-    shape = told(as_shape, "eye", (n_rows, n_rows if n_cols is None else n_cols))
-    return astype(equal(index(shape, told(as_size, "eye", k), (1, -1)), 0), dtype)
+    shape = checked(as_shape, "eye", (n_rows, n_rows if n_cols is None else n_cols))
+    return astype(equal(index(shape, checked(as_size, "eye", k), (1, -1)), 0), dtype)
 
 
 # ------------------------------------------------------------------ ranges
@@ -138,11 +138,11 @@ def arange(
             fail(DTypeError, "arange", f"start, stop and step are finite numbers, got {number!r}")
     whole = all(map(_is_size, numbers))
     if whole:
-        numbers = [told(as_size, "arange", number) for number in numbers]
+        numbers = [checked(as_size, "arange", number) for number in numbers]
     first, last, by = numbers
     if isinstance(by, Dim) or by == 0:
         fail(ShapeError, "arange", f"step {by!r} gives no range")
-    dtype = told(as_dtype, "arange", dtype or ("int64" if whole else "float32"))
+    dtype = checked(as_dtype, "arange", dtype or ("int64" if whole else "float32"))
     if whole:
         n: Size = -((first - last) // by)
         return astype(index((n if isinstance(n, Dim) else max(n, 0),), first, (by,)), dtype)
@@ -173,7 +173,7 @@ def linspace(
     a, b = operands("linspace", (start, stop))
     if a.shape != () or b.shape != ():
         fail(ShapeError, "linspace", f"start and stop have shapes {a.shape} and {b.shape}, not ()", [a, b])
-    target = told(as_dtype, "linspace", dtype or (a.dtype if a.dtype in FLOATS else "float32"))
+    target = checked(as_dtype, "linspace", dtype or (a.dtype if a.dtype in FLOATS else "float32"))
     if target not in FLOATS:
         fail(
             DTypeError,
@@ -182,7 +182,7 @@ def linspace(
             [a, b],
         )
     a, b = _number("linspace", start, target), _number("linspace", stop, target)
-    (n,) = told(as_shape, "linspace", (num,))
+    (n,) = checked(as_shape, "linspace", (num,))
     i = index((n,), 0, (1,))
     last = size_as(n - 1 if endpoint else n, int64)
     line = a + astype(i, target) * ((b - a) / astype(maximum(last, 1), target))

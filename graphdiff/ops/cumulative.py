@@ -13,14 +13,14 @@ from ..errors import ShapeError
 from ..ir.dtypes import bool_, int32, int64
 from ..ir.node import Node
 from .elementwise import add, astype
-from .movement import around, place, reshape, slice
+from .movement import place, reshape, slice, split_at_axis
 from .opdef import axis_of, check_dtype, custom, linear, operands
 from .registry import Call, Sample, op_of
 from .tensor import Tensor, as_tensor, fail, make
 from .types import TensorLike
 
 
-def before(x: Tensor, axis: int, first: float, reverse: bool = False) -> Tensor:
+def shifted(x: Tensor, axis: int, first: float, reverse: bool = False) -> Tensor:
     """Each element's predecessor along ``axis`` (its successor where ``reverse``), ``first`` where it has none."""
 
     def at(k: int) -> tuple[int, ...]:
@@ -37,11 +37,15 @@ def _infer_same(xs: Any, attrs: Any) -> Any:
     return ((xs[0].shape, xs[0].dtype),)
 
 
-def _recurrence(x: Any, a: Any, /, axis: int = -1, reverse: bool = False, late: bool = False) -> Tensor:
+def _recurrence(x: Any, a: Any, /, axis: int = -1, reverse: bool = False, use_previous: bool = False) -> Tensor:
     x, a = operands("recurrence", (x, a), "float")
     if x.shape != a.shape:
         fail(ShapeError, "recurrence", "x and a differ in shape", [x, a])
-    attrs = {"axis": axis_of("recurrence", axis, x.ndim, [x, a]), "reverse": bool(reverse), "late": bool(late)}
+    attrs = {
+        "axis": axis_of("recurrence", axis, x.ndim, [x, a]),
+        "reverse": bool(reverse),
+        "use_previous": bool(use_previous),
+    }
     return make(RECURRENCE, (x, a), attrs)
 
 
@@ -49,50 +53,52 @@ def _turned(node: Node, g: Tensor) -> Tensor:
     """The transpose by x: the other way round, each coefficient used between the same two elements."""
     a = node.attrs
     return make(
-        RECURRENCE, (g, node.inputs[1]), {"axis": a["axis"], "reverse": not a["reverse"], "late": not a["late"]}
+        RECURRENCE,
+        (g, node.inputs[1]),
+        {"axis": a["axis"], "reverse": not a["reverse"], "use_previous": not a["use_previous"]},
     )
 
 
 def _coefficient(node: Node, g: Tensor) -> Tensor:
     """The cotangent of a: at each link, what comes back to its end times the result at its start."""
-    axis, reverse, late = node.attrs["axis"], node.attrs["reverse"], node.attrs["late"]
+    axis, reverse, use_previous = node.attrs["axis"], node.attrs["reverse"], node.attrs["use_previous"]
     back, y = _turned(node, g), node.outputs[0]
-    return before(back, axis, 0, not reverse) * y if late else back * before(y, axis, 0, reverse)
+    return shifted(back, axis, 0, not reverse) * y if use_previous else back * shifted(y, axis, 0, reverse)
 
 
 def _recurrence_jvp(node: Node, ts: Any, _d: Any) -> Any:
-    axis, reverse, late = node.attrs["axis"], node.attrs["reverse"], node.attrs["late"]
+    axis, reverse, use_previous = node.attrs["axis"], node.attrs["reverse"], node.attrs["use_previous"]
     x, ta = ts
     if ta is not None:
         y = node.outputs[0]
-        term = before(ta * y, axis, 0, reverse) if late else ta * before(y, axis, 0, reverse)
+        term = shifted(ta * y, axis, 0, reverse) if use_previous else ta * shifted(y, axis, 0, reverse)
         x = term if x is None else add(x, term)
     return [None if x is None else make(RECURRENCE, (x, node.inputs[1]), dict(node.attrs))]
 
 
-def _recurrence_reference(x: Any, a: Any, axis: int = -1, reverse: bool = False, late: bool = False) -> Any:
+def _recurrence_reference(x: Any, a: Any, axis: int = -1, reverse: bool = False, use_previous: bool = False) -> Any:
     x, a = np.moveaxis(x, axis, 0), np.moveaxis(a, axis, 0)
     y = np.empty_like(x)
     for i in range(len(x))[:: -1 if reverse else 1]:
         j = i + 1 if reverse else i - 1
-        y[i] = x[i] + a[j if late else i] * y[j] if 0 <= j < len(x) else x[i]
+        y[i] = x[i] + a[j if use_previous else i] * y[j] if 0 <= j < len(x) else x[i]
     return np.moveaxis(y, 0, axis)
 
 
 def _recurrence_samples(rng: np.random.Generator) -> Any:
     for shape, axis in (((5,), 0), ((3, 4), 0), ((3, 4), -1), ((2, 3, 4), 1), ((1, 2), 0), ((2, 0), 1)):
         for reverse in (False, True):
-            for late in (False, True):
+            for use_previous in (False, True):
                 yield Sample(
                     (rng.uniform(-1, 1, shape), rng.uniform(-1, 1, shape)),
-                    {"axis": axis, "reverse": reverse, "late": late},
+                    {"axis": axis, "reverse": reverse, "use_previous": use_previous},
                 )
 
 
 recurrence = custom(
     "recurrence",
     "y[i] = x[i] + a[i] * y[i-1] along ``axis``, nothing before the first; from the end where "
-    "``reverse``. ``late`` takes the coefficient of the element before, as the transpose does.",
+    "``reverse``. ``use_previous`` takes the coefficient of the element before, as the transpose does.",
     infer=_infer_same,
     public=_recurrence,
     jvp=_recurrence_jvp,
@@ -102,7 +108,11 @@ recurrence = custom(
     ],
     kernel=Call(
         "recurrence",
-        lambda node: (*around(node.inputs[0], node.attrs["axis"]), int(node.attrs["reverse"]), int(node.attrs["late"])),
+        lambda node: (
+            *split_at_axis(node.inputs[0], node.attrs["axis"]),
+            int(node.attrs["reverse"]),
+            int(node.attrs["use_previous"]),
+        ),
         flops=lambda node: 2 * node.outputs[0].size,
     ),
     reference=_recurrence_reference,
@@ -126,7 +136,7 @@ def _cumulative(reduction: str) -> Call:
     return Call(
         "cumulative",
         lambda node: (
-            *around(node.inputs[0], node.attrs["axis"]),
+            *split_at_axis(node.inputs[0], node.attrs["axis"]),
             f"reduction:{reduction}",
             int(node.attrs["reverse"]),
         ),
@@ -196,15 +206,15 @@ def _cumprod(x: TensorLike, /, axis: int | None = None, reverse: bool = False) -
 # y[i] = x[i] y[i-1], so its tangent is the recurrence t[i] y[i-1] + x[i] ty[i-1], and the cotangent its transpose.
 def _cumprod_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
     axis, reverse = node.attrs["axis"], node.attrs["reverse"]
-    back = recurrence(gs[0], node.inputs[0], axis=axis, reverse=not reverse, late=True)
-    return [back * before(node.outputs[0], axis, 1, reverse) if wanted[0] else None]
+    back = recurrence(gs[0], node.inputs[0], axis=axis, reverse=not reverse, use_previous=True)
+    return [back * shifted(node.outputs[0], axis, 1, reverse) if wanted[0] else None]
 
 
 def _cumprod_jvp(node: Node, ts: Any, _d: Any) -> Any:
     axis, reverse = node.attrs["axis"], node.attrs["reverse"]
     if ts[0] is None:
         return [None]
-    return [recurrence(ts[0] * before(node.outputs[0], axis, 1, reverse), node.inputs[0], axis=axis, reverse=reverse)]
+    return [recurrence(ts[0] * shifted(node.outputs[0], axis, 1, reverse), node.inputs[0], axis=axis, reverse=reverse)]
 
 
 cumprod = custom(
@@ -225,4 +235,4 @@ CUMPROD = op_of(cumprod)
 
 def product_of_others(x: Tensor, axis: int) -> Tensor:
     """For each element the product of all others along ``axis``: those before times those after."""
-    return before(cumprod(x, axis=axis), axis, 1) * before(cumprod(x, axis=axis, reverse=True), axis, 1, reverse=True)
+    return shifted(cumprod(x, axis=axis), axis, 1) * shifted(cumprod(x, axis=axis, reverse=True), axis, 1, reverse=True)

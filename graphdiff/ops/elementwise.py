@@ -16,9 +16,21 @@ import numpy as np
 from ..errors import DTypeError
 from ..ir.dtypes import FLOATS, as_dtype, bool_
 from ..ir.node import Node
-from .opdef import booleans, composite, custom, declare_public, elementwise, integers, meet, on, op, operands, sum_to
+from .opdef import (
+    booleans,
+    broadcast_shape,
+    composite,
+    custom,
+    declare_public,
+    elementwise,
+    integers,
+    on,
+    op,
+    operands,
+    sum_to,
+)
 from .registry import Sample, Tile, op_of
-from .tensor import Tensor, as_tensor, fail, make, told
+from .tensor import Tensor, as_tensor, checked, fail, make
 from .types import DTypeLike, TensorLike
 
 # ------------------------------------------------------------------ arithmetic
@@ -497,7 +509,7 @@ bitwise_right_shift = elementwise(
 
 # ------------------------------------------------------------------ where, casts, gates
 def _infer_where(xs: Any, attrs: Any) -> Any:
-    return ((meet("where", xs), xs[1].dtype),)
+    return ((broadcast_shape("where", xs), xs[1].dtype),)
 
 
 def _where_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
@@ -554,7 +566,7 @@ def _infer_astype(xs: Any, attrs: Any) -> Any:
 
 def _astype(x: TensorLike, dtype: DTypeLike, /) -> Tensor:
     x = as_tensor(x, "astype")
-    dtype = told(as_dtype, "astype", dtype, [x])
+    dtype = checked(as_dtype, "astype", dtype, [x])
     return x if x.dtype is dtype else make(ASTYPE, (x,), {"dtype": dtype})
 
 

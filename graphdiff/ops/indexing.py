@@ -18,10 +18,10 @@ from ..ir.node import Node
 from .arrange import part
 from .contraction import diagonal
 from .elementwise import astype, equal, greater_equal, where
-from .movement import around, as_index, checked_index, index, place, reshape, size_as, take, take_vjp
+from .movement import as_index, checked_index, index, place, reshape, size_as, split_at_axis, take, take_vjp
 from .opdef import composite, custom, int_of, operands
 from .registry import Call, Sample, op_of
-from .tensor import Tensor, as_tensor, fail, make, scalar, told
+from .tensor import Tensor, as_tensor, checked, fail, make, scalar
 from .types import TensorLike
 
 
@@ -33,7 +33,7 @@ def _triangle_samples(rng: np.random.Generator) -> Iterable[Sample]:
 
 def _triangle(name: str, x: Any, k: Any, sign: int) -> Tensor:
     x = as_tensor(x, name)
-    k = told(as_size, name, k, [x])
+    k = checked(as_size, name, k, [x])
     if x.ndim < 2:
         fail(ShapeError, name, f"needs two dimensions, got {x.ndim}", [x])
     inside = greater_equal(index(x.shape[-2:], sign * k, (sign, -sign)), 0)
@@ -181,7 +181,7 @@ scatter_add = custom(
     vjp=_scatter_vjp,
     jvp=_scatter_jvp,
     kernel=Call(
-        "take_vjp", lambda node: (*around(node.inputs[0], 0), node.inputs[1].size), reads=(1, 2, 0), guard=True
+        "take_vjp", lambda node: (*split_at_axis(node.inputs[0], 0), node.inputs[1].size), reads=(1, 2, 0), guard=True
     ),
     reference=_scatter_reference,
     samples=_scatter_samples,

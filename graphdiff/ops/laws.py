@@ -249,7 +249,7 @@ law(
     lambda xs, a: on_axis(xs[0], a["axis"]) and xs[0].shape == xs[1].shape,
     axis=is_int,
     reverse=is_bool,
-    late=is_bool,
+    use_previous=is_bool,
 )
 
 

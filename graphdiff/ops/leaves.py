@@ -16,7 +16,7 @@ from ..ir.dims import Dim, as_shape
 from ..ir.dtypes import CODE, FLOATS, as_dtype, bool_
 from ..ir.node import Source, topological, user_source
 from .registry import Guard, Nothing, Op, register
-from .tensor import Storage, Tensor, as_tensor, fail, make, told
+from .tensor import Storage, Tensor, as_tensor, checked, fail, make
 
 
 def _infer_leaf(_inputs: Any, attrs: dict[str, Any]) -> Any:
@@ -42,8 +42,8 @@ def input(name: str, shape: Any = (), dtype: Any = "float32") -> Tensor:
 
     Example: ``x = gd.input("x", shape=("batch", 64))``.
     """
-    attrs = {"name": _name("input", name), "shape": told(as_shape, "input", shape)}
-    return make(INPUT, (), {**attrs, "dtype": told(as_dtype, "input", dtype)})
+    attrs = {"name": _name("input", name), "shape": checked(as_shape, "input", shape)}
+    return make(INPUT, (), {**attrs, "dtype": checked(as_dtype, "input", dtype)})
 
 
 def parameter(
@@ -74,10 +74,10 @@ def _stored(op: Op, name: Any, value: Any, shape: Any, init: Any, dtype: Any) ->
     if value is None:
         if shape is None or init is None:
             fail(GraphError, op.name, f"{name!r} needs a value, or a shape and an init")
-        sizes = told(as_shape, op.name, shape)
+        sizes = checked(as_shape, op.name, shape)
         if any(isinstance(s, Dim) for s in sizes):
             fail(ShapeError, op.name, f"{name!r} has storage, so its shape must be ints, got {shape}")
-        dtype = told(as_dtype, op.name, dtype or "float32")
+        dtype = checked(as_dtype, op.name, dtype or "float32")
         array = np.asarray(init(tuple(int(s) for s in sizes), dtype))
         if array.shape != sizes:
             fail(ShapeError, op.name, f"init gave {array.shape} for {name!r} of shape {sizes}")
@@ -91,7 +91,7 @@ def _stored(op: Op, name: Any, value: Any, shape: Any, init: Any, dtype: Any) ->
         if dtype is None and not isinstance(value, (np.ndarray, np.generic)) and array.dtype.kind == "f":
             dtype = "float32"
         if dtype is not None:
-            array = array.astype(told(as_dtype, op.name, dtype))
+            array = array.astype(checked(as_dtype, op.name, dtype))
         if array.dtype not in CODE:
             fail(
                 DTypeError,

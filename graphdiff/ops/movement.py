@@ -18,7 +18,7 @@ from ..ir.node import Node
 from .elementwise import astype, equal
 from .opdef import as_list, axes_of, axis_of, composite, contiguous_strides, custom, linear, on, op, operands, sum_to
 from .registry import Call, Guard, Index, Op, Place, Sample, Strided, View, op_of, register
-from .tensor import Tensor, as_tensor, fail, make, scalar, told
+from .tensor import Tensor, as_tensor, checked, fail, make, scalar
 from .types import Axes, DTypeLike, Ints, ShapeLike, SizeLike, TensorLike, TensorList
 
 
@@ -52,7 +52,7 @@ def _reshape_view(node: Node, view: Strided) -> Strided | None:
 
 
 def _resolve(x: Tensor, shape: Any) -> Shape:
-    sizes = [told(as_size, "reshape", s, [x]) for s in (shape if isinstance(shape, (tuple, list)) else (shape,))]
+    sizes = [checked(as_size, "reshape", s, [x]) for s in (shape if isinstance(shape, (tuple, list)) else (shape,))]
     unknown = [i for i, s in enumerate(sizes) if isinstance(s, int) and s == -1]
     if len(unknown) > 1:
         fail(ShapeError, "reshape", "more than one size is -1", [x], {"shape": tuple(sizes)})
@@ -62,7 +62,7 @@ def _resolve(x: Tensor, shape: Any) -> Shape:
         if found is None:
             fail(ShapeError, "reshape", f"{x.size} elements do not divide into {format_shape(sizes)}", [x])
         sizes[unknown[0]] = found
-    out = told(as_shape, "reshape", sizes, [x])
+    out = checked(as_shape, "reshape", sizes, [x])
     if product(out) != x.size:
         fail(ShapeError, "reshape", f"{x.size} elements into {format_shape(out)}", [x], {"shape": out})
     return out
@@ -172,7 +172,7 @@ def _broadcast_view(node: Node, view: Strided) -> Strided:
 
 def _broadcast_to(x: TensorLike, /, shape: ShapeLike) -> Tensor:
     x = as_tensor(x, "broadcast_to")
-    out = told(as_shape, "broadcast_to", shape, [x])
+    out = checked(as_shape, "broadcast_to", shape, [x])
     if x.shape == out:
         return x
     if broadcast(x.shape, out) != out:
@@ -459,7 +459,7 @@ def as_index(name: str, idx: Any) -> Tensor:
     return idx
 
 
-def around(x: Any, axis: int) -> tuple[Size, Size, Size]:
+def split_at_axis(x: Any, axis: int) -> tuple[Size, Size, Size]:
     """The sizes before, at and after ``axis``: what kernels along an axis see."""
     return product(x.shape[:axis]), x.shape[axis], product(x.shape[axis + 1 :])
 
@@ -491,7 +491,9 @@ take = linear(
     transpose=lambda node, g: make(
         TAKE_VJP, (g, node.inputs[1]), {"axis": node.attrs["axis"], "size": node.inputs[0].shape[node.attrs["axis"]]}
     ),
-    kernel=Call("take", lambda node: (*around(node.inputs[0], node.attrs["axis"]), node.inputs[1].size), guard=True),
+    kernel=Call(
+        "take", lambda node: (*split_at_axis(node.inputs[0], node.attrs["axis"]), node.inputs[1].size), guard=True
+    ),
     reference=np.take,
     samples=_take_samples,
     onnx="Gather",
@@ -530,7 +532,7 @@ take_vjp = linear(
     transpose=lambda node, g: take(g, node.inputs[1], axis=node.attrs["axis"]),
     kernel=Call(
         "take_vjp",
-        lambda node: (*around(node.outputs[0], node.attrs["axis"]), node.inputs[1].size),
+        lambda node: (*split_at_axis(node.outputs[0], node.attrs["axis"]), node.inputs[1].size),
         reads=(1, 0),
         guard=True,
     ),
@@ -574,7 +576,7 @@ take_along_axis = linear(
     ),
     kernel=Call(
         "take_along",
-        lambda node: (*around(node.inputs[0], node.attrs["axis"]), node.inputs[1].shape[node.attrs["axis"]]),
+        lambda node: (*split_at_axis(node.inputs[0], node.attrs["axis"]), node.inputs[1].shape[node.attrs["axis"]]),
         guard=True,
     ),
     reference=np.take_along_axis,
@@ -614,7 +616,7 @@ take_along_vjp = linear(
     transpose=lambda node, g: make(TAKE_ALONG, (g, node.inputs[1]), {"axis": node.attrs["axis"]}),
     kernel=Call(
         "take_along_vjp",
-        lambda node: (*around(node.outputs[0], node.attrs["axis"]), node.inputs[1].shape[node.attrs["axis"]]),
+        lambda node: (*split_at_axis(node.outputs[0], node.attrs["axis"]), node.inputs[1].shape[node.attrs["axis"]]),
         reads=(1, 0),
         guard=True,
     ),
@@ -651,8 +653,8 @@ def checked_index(idx: Tensor, limit: Size) -> Tensor:
 def one_hot(idx: TensorLike, /, n: SizeLike, dtype: DTypeLike = "float32") -> Tensor:
     """1 at each index along a new last axis of size ``n``, else 0; an index out of range fails the call."""
     idx = as_index("one_hot", idx)
-    (n,) = told(as_shape, "one_hot", (n,), [idx])
-    return astype(is_label(idx, n), told(as_dtype, "one_hot", dtype, [idx]))
+    (n,) = checked(as_shape, "one_hot", (n,), [idx])
+    return astype(is_label(idx, n), checked(as_dtype, "one_hot", dtype, [idx]))
 
 
 def is_label(idx: Tensor, n: Size) -> Tensor:

@@ -23,7 +23,7 @@ from ..ir.dims import Dim, Shape, Size, as_size, broadcast
 from ..ir.dtypes import FLOATS, INTEGERS, bool_, promote
 from ..ir.node import Node, ambient
 from .registry import REGISTRY, Kernel, Op, Sample, Tile, publish, register
-from .tensor import PLAIN, Tensor, as_tensor, fail, make, scalar, told
+from .tensor import PLAIN, Tensor, as_tensor, checked, fail, make, scalar
 from .types import TensorLike
 
 P = ParamSpec("P")  # of the public function: a declaration has its parameters and its results
@@ -122,7 +122,7 @@ def check_dtype(name: str, xs: Sequence[Tensor], accepts: str) -> None:
             fail(DTypeError, name, f"needs {what} operands, got {x.dtype.name}; write .astype({write!r})", xs)
 
 
-def meet(name: str, xs: Sequence[Tensor]) -> Shape:
+def broadcast_shape(name: str, xs: Sequence[Tensor]) -> Shape:
     """The shape the operands broadcast to. Raises ShapeError naming the two that do not meet."""
     shape = xs[0].shape
     for x in xs[1:]:
@@ -190,7 +190,7 @@ def elementwise(
         for x in xs:
             other = x.shape
             if other is not shape and other != shape:
-                shape = meet(name, xs) if shape and other else shape or other
+                shape = broadcast_shape(name, xs) if shape and other else shape or other
         return ((shape, bool_ if is_test else xs[0].dtype),)
 
     def scaled(g: Tensor, partial: Partial, node: Node) -> Tensor | None:
@@ -394,7 +394,7 @@ def axis_of(name: str, axis: Any, ndim: int, xs: Sequence[Any] = ()) -> int:
 
 def int_of(name: str, what: str, value: Any, xs: Sequence[Any] = ()) -> int:
     """``value`` as an int. Raises ShapeError for anything else, a size known only at the call included."""
-    size = told(as_size, name, value, xs)
+    size = checked(as_size, name, value, xs)
     if isinstance(size, Dim):
         fail(ShapeError, name, f"{what} must be an int, got {size}", xs)
     return size

@@ -15,10 +15,10 @@ from ..errors import ShapeError
 from ..ir.dims import Size, as_size
 from ..ir.dtypes import int64
 from ..ir.node import Node
-from .movement import around, reshape, take_along_axis, take_along_vjp
+from .movement import reshape, split_at_axis, take_along_axis, take_along_vjp
 from .opdef import axis_of, composite, custom
 from .registry import Call, Sample, op_of
-from .tensor import Tensor, as_tensor, fail, make, told
+from .tensor import Tensor, as_tensor, checked, fail, make
 from .types import TensorLike
 
 
@@ -76,7 +76,7 @@ def _arg(name: str, kernel: str, doc: str, reference: Callable[..., Any], onnx: 
         onnx=onnx,
         kernel=Call(
             kernel,
-            lambda node: around(node.inputs[0], node.attrs["axis"]),
+            lambda node: split_at_axis(node.inputs[0], node.attrs["axis"]),
             needs=lambda node: [(_length(node) - 1, f"{name} of no elements")],
         ),
     )
@@ -115,7 +115,7 @@ def _sorted(name: str, x: Any, axis: Any, descending: bool, k: Any = ...) -> tup
     axis = axis_of(name, axis, x.ndim, [x])
     n = x.shape[axis]
     k = n if k is ... else k
-    k = told(as_size, name, k, [x])
+    k = checked(as_size, name, k, [x])
     if isinstance(k, int) and (k < 0 or (isinstance(n, int) and k > n)):
         fail(ShapeError, name, f"{k} of {n} elements", [x], {"k": k, "axis": axis})
     return make(SORT, (x,), {"axis": axis, "descending": bool(descending), "k": k})
@@ -163,7 +163,11 @@ sort = custom(
     ],
     kernel=Call(
         "sort",
-        lambda node: (*around(node.inputs[0], node.attrs["axis"]), int(node.attrs["descending"]), node.attrs["k"]),
+        lambda node: (
+            *split_at_axis(node.inputs[0], node.attrs["axis"]),
+            int(node.attrs["descending"]),
+            node.attrs["k"],
+        ),
         needs=lambda node: [(_length(node) - node.attrs["k"], f"first {node.attrs['k']} of fewer elements")],
     ),
     reference=lambda x, axis=-1, descending=False: np.take_along_axis(x, _ordered(x, axis, descending), axis),

@@ -23,7 +23,7 @@ from .elementwise import astype, cos, less, log1p, sqrt
 from .movement import broadcast_to
 from .opdef import composite, operands
 from .registry import Call, Op, Sample, register
-from .tensor import Tensor, as_tensor, fail, make, scalar, told
+from .tensor import Tensor, as_tensor, checked, fail, make, scalar
 from .types import DTypeLike, ShapeLike, TensorLike
 
 # the last word of the counter: part of the stream layout, so numbers are never reused
@@ -83,7 +83,7 @@ def _fits(name: str, xs: list[Tensor], shape: Shape) -> None:
 
 
 def _floats(name: str, dtype: Any) -> np.dtype:
-    dtype = told(as_dtype, name, dtype)
+    dtype = checked(as_dtype, name, dtype)
     if dtype not in FLOATS:
         fail(DTypeError, name, f"dtype is {dtype.name}; it draws float32 or float64")
     return dtype
@@ -165,7 +165,7 @@ def uniform(
     ``key``: a 0-d integer Tensor (a ``gd.state`` advanced by an update) or an int; ``low``, ``high``: numbers or
     Tensors that broadcast to ``shape``, differentiable. Rounding may give ``high`` itself where low is not 0.
     Raises ShapeError, DTypeError. Example: ``noise = gd.random.uniform(key, x.shape, -1, 1)``."""
-    shape, dtype, key = told(as_shape, "uniform", shape), _floats("uniform", dtype), as_key("uniform", key)
+    shape, dtype, key = checked(as_shape, "uniform", shape), _floats("uniform", dtype), as_key("uniform", key)
     u = _unit(key, shape, dtype, UNIFORM)
     if isinstance(low, (int, float)) and isinstance(high, (int, float)) and low == 0 and high == 1:
         return u
@@ -196,7 +196,7 @@ def normal(key: TensorLike, shape: ShapeLike, dtype: DTypeLike = "float32") -> T
 
     Element i is made of elements 2i and 2i + 1 of the stream; no number is beyond 5.77 (float32) or 8.58 (float64).
     Raises ShapeError, DTypeError. Example: ``w = mean + std * gd.random.normal(key, (64, 10))``."""
-    shape, dtype, key = told(as_shape, "normal", shape), _floats("normal", dtype), as_key("normal", key)
+    shape, dtype, key = checked(as_shape, "normal", shape), _floats("normal", dtype), as_key("normal", key)
     u = _unit(key, (*shape, 2), dtype, NORMAL)
     return sqrt(-2 * log1p(-u[..., 0])) * cos((2 * math.pi) * u[..., 1])
 
@@ -216,7 +216,7 @@ def bernoulli(key: TensorLike, p: TensorLike, shape: ShapeLike) -> Tensor:
 
     1 is always and 0 never true; no derivative by p. Raises ShapeError, DTypeError, GraphError (a number that is no
     probability). Example: ``keep = gd.random.bernoulli(key, 0.9, x.shape)``."""
-    shape, key = told(as_shape, "bernoulli", shape), as_key("bernoulli", key)
+    shape, key = checked(as_shape, "bernoulli", shape), as_key("bernoulli", key)
     if isinstance(p, (int, float)) and not 0 <= p <= 1:
         fail(GraphError, "bernoulli", f"p is a probability, got {p}", [key])
     weak = float(p) if isinstance(p, (int, float)) and not isinstance(p, np.generic) else p
@@ -242,8 +242,8 @@ def randint(key: TensorLike, shape: ShapeLike, low: TensorLike, high: TensorLike
     ``low``, ``high``: ints or integer Tensors that broadcast to ``shape``, less than 2^63 apart; where a Tensor
     ``high`` is not above ``low`` the result is ``low``. Raises ShapeError, also where high <= low is known, and
     DTypeError. Example: ``rows = gd.random.randint(key, ("batch",), 0, 60000)``."""
-    shape, key = told(as_shape, "randint", shape), as_key("randint", key)
-    dtype = told(as_dtype, "randint", dtype, [key])
+    shape, key = checked(as_shape, "randint", shape), as_key("randint", key)
+    dtype = checked(as_dtype, "randint", dtype, [key])
     if dtype not in INTEGERS:
         fail(DTypeError, "randint", f"dtype is {dtype.name}; it draws int32 or int64")
     if type(low) is int and type(high) is int:

@@ -73,7 +73,7 @@ def fail(error: type, op: str, fact: str, inputs: Sequence[Any] = (), attrs: dic
     raise error(f"{op}: {fact}", call_text(op, inputs, attrs or {}), where_am_i())
 
 
-def told(read: Callable[[Any], Read], op: str, spec: Any, inputs: Sequence[Any] = ()) -> Read:
+def checked(read: Callable[[Any], Read], op: str, spec: Any, inputs: Sequence[Any] = ()) -> Read:
     """``read(spec)`` - a size, a shape or a dtype - with its refusal in the form of every graph-building error."""
     try:
         return read(spec)

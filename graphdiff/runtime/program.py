@@ -27,10 +27,10 @@ from ..lower.policy import Every
 from ..lower.select import Selected, select
 from ..ops.registry import Loop
 from ..ops.tensor import call_text
-from ..schedule.candidates import Schedule, Way
+from ..schedule.candidates import LoopVariant, Schedule
 from ..schedule.checkpoint import recompute, segments
 from ..schedule.cost import Costs
-from ..schedule.limit import Choice, Chosen, Laid
+from ..schedule.limit import Choice, Chosen, Placed
 from ..schedule.memory import ALIGN, Lifetimes
 from ..schedule.order import arrange
 from ..transforms.simplify import simplify
@@ -93,8 +93,8 @@ class Program:
         self.debug = debug
         self.checkpoint = checkpoint
         self.checks = checks
-        self.way, self.slots, kept = self._way(checkpoint, "")
-        self.unlimited = self.way.order
+        self.variant, self.slots, kept = self._variant(checkpoint, "")
+        self.unlimited = self.variant.order
         self.order = self.unlimited if kept is None else recompute(self.unlimited, kept)
         self.lifetimes = Lifetimes(self.order, inplace=not debug)
         self.template = Template(self.order, self.lifetimes, self.slots)
@@ -112,7 +112,7 @@ class Program:
         other._layouts, other._lock = OrderedDict(), threading.Lock()
         return other
 
-    def _way(self, loops: Any, text: str) -> tuple[Way, Slots, set[Buffer] | None]:
+    def _variant(self, loops: Any, text: str) -> tuple[LoopVariant, Slots, set[Buffer] | None]:
         """The graph's instructions with ``loops`` as the policy for them, and what the checkpointing policy keeps."""
         graph, checkpoint = self.graph, self.checkpoint
         selected = select(graph, self.checks, phases(graph), partial(compile_inner, checkpoint=loops), loops)
@@ -120,21 +120,21 @@ class Program:
         order = arrange(selected, write_through=not self.debug)
         kept = None if checkpoint is None else self._kept(order, checkpoint, selected)
         pinned = kept if isinstance(checkpoint, (list, tuple)) else None
-        return Way(order, pinned, selected.kept, text), slots, kept
+        return LoopVariant(order, pinned, selected.kept, text), slots, kept
 
-    def _ways(self, env: Mapping[str, int]) -> Iterator[tuple[Way, Slots]]:
+    def _variants(self, env: Mapping[str, int]) -> Iterator[tuple[LoopVariant, Slots]]:
         """The instructions to choose schedules of: those that keep everything and, unless the checkpointing policy says
         how loops run, those of loops in segments of some lengths."""
-        yield self.way, self.slots
-        if self.checkpoint is not None and self.way.pinned is None:
+        yield self.variant, self.slots
+        if self.checkpoint is not None and self.variant.pinned is None:
             return
         lengths = {evaluate(n.attrs["length"], env) for n in every_node(self.graph) if type(n.op.kernel) is Loop}
         longest = max(lengths, default=0)
         root = math.isqrt(max(longest - 1, 0)) + 1
         for k in sorted({max(2, root // 2), root, 2 * root, 4 * root}):
             if k < longest:
-                way, slots, _ = self._way(Every(k), f"loops in segments of {k}")
-                yield way, slots
+                variant, slots, _ = self._variant(Every(k), f"loops in segments of {k}")
+                yield variant, slots
 
     def _kept(self, order: Sequence[Instruction], checkpoint: Any, selected: Selected) -> set[Buffer]:
         if checkpoint == "sqrt" or isinstance(checkpoint, Every):
@@ -213,27 +213,27 @@ class Program:
         choice, slots = self._choice(env)
         effort = PLACE_SECONDS, max(PLACE_SECONDS, PLACE_SHARE * self.plan_seconds)
 
-        def lay_out(c: Schedule, way: int, hard: bool) -> Laid:
+        def lay_out(c: Schedule, variant: int, hard: bool) -> Placed:
             offsets, arena_bytes, bound = place(c.lifetimes, env, effort[hard])
-            template = Template(c.order, c.lifetimes, slots[way])
+            template = Template(c.order, c.lifetimes, slots[variant])
             program = _core.Program(template.fill(env, offsets, arena_bytes), template.constants)
-            return Laid(offsets, arena_bytes, bound, arena_bytes + self._scratch(program))
+            return Placed(offsets, arena_bytes, bound, arena_bytes + self._scratch(program))
 
         chosen = choice.choose(self.limit, lay_out)
-        c, laid = chosen.schedule, chosen.laid
-        scratch = laid.total - laid.arena_bytes
+        c, placed = chosen.schedule, chosen.placed
+        scratch = placed.total - placed.arena_bytes
         if not chosen.fits:
             raise self._nothing_fits(env, chosen, scratch)
-        template = Template(c.order, c.lifetimes, slots[chosen.way])
-        program = _core.Program(template.fill(env, laid.offsets, laid.arena_bytes), template.constants)
+        template = Template(c.order, c.lifetimes, slots[chosen.variant])
+        program = _core.Program(template.fill(env, placed.offsets, placed.arena_bytes), template.constants)
         plan = Plan(
             self.graph.name,
             c.order,
             c.lifetimes,
             env,
-            laid.offsets,
-            laid.arena_bytes,
-            laid.bound,
+            placed.offsets,
+            placed.arena_bytes,
+            placed.bound,
             scratch,
             self.costs,
             self.limit,
@@ -244,13 +244,13 @@ class Program:
 
     def _choice(self, env: dict[str, int]) -> tuple[Choice, list[Slots]]:
         """The schedules to choose from at these sizes, which are the same for every limit: the last ones are kept. And
-        where feeds, results and parameters are, for each way."""
+        where feeds, results and parameters are, for each variant."""
         key = tuple(env[n] for n in self.names)
         with self._planning:
             if key not in self._pool:
                 self._pool.clear()
-                ways, slots = zip(*self._ways(env))
-                choice = Choice(ways, env, not self.debug, self.costs, self.plan_seconds)
+                variants, slots = zip(*self._variants(env))
+                choice = Choice(variants, env, not self.debug, self.costs, self.plan_seconds)
                 self._pool[key] = choice, list(slots)
             return self._pool[key]
 
@@ -266,7 +266,7 @@ class Program:
         rest = c.bound - sum(n for _, n in operands.values())
         parts = [f"{label} {n:,}" for label, n in operands.values()]
         parts += [f"{n:,} {what}" for n, what in ((rest, "of values kept for later"), (scratch, "of scratch")) if n]
-        smallest = chosen.laid.total
+        smallest = chosen.placed.total
         at = " at " + ", ".join(f"{k}={v}" for k, v in env.items()) if env else ""
         node = i.nodes[-1] if i.nodes else None
         return MemoryLimitError(

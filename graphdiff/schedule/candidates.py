@@ -1,6 +1,6 @@
 """What an order of instructions can become under a byte limit: the candidates of :mod:`limit`.
 
-A candidate says which buffers the forward pass keeps and which recomputed copies are held until their last use, or it
+A candidate says which buffers the forward pass keeps and which recomputed copies are kept until their last use, or it
 is a schedule of instructions step by step. There are greedy paths that drop, step by step, what frees most bytes at
 the peak for its cost; families of segments - of one level, of two, and halved again and again; other orders; and
 schedules annealed to fixed shares of the peak, from the cheapest of the others. None of them depends on a limit. How
@@ -32,7 +32,7 @@ COARSE, FINE = (tuple(k / n for k in range(n // 7, n)) for n in (20, 50))  # sha
 SHORT = 200  # forward instructions of which nothing need be kept: the repetitions are as many as their square
 
 
-class Way(NamedTuple):
+class LoopVariant(NamedTuple):
     """An order of instructions that keeps every value, in which loops run in one go or again in segments.
 
     ``pinned``: what the user's list of values keeps, None without one; ``starts``: the storage of loops' carries at the
@@ -59,8 +59,8 @@ class Candidate(NamedTuple):
     for it can go below."""
 
     kept: frozenset[Buffer]
-    held: frozenset[Buffer] | None
-    leaf: int | None
+    copies_kept: frozenset[Buffer] | None
+    base_size: int | None
     steps: np.ndarray | None
     seconds: float
     bound: int
@@ -68,30 +68,30 @@ class Candidate(NamedTuple):
 
 
 class Candidates:
-    """Those of one way at given sizes. ``list`` has them; their schedules, which together are a hundred times as
+    """Those of one variant at given sizes. ``list`` has them; their schedules, which together are a hundred times as
     large, are made again by ``schedule``."""
 
-    def __init__(self, way: Way, env: Mapping[str, int], inplace: bool, costs: Costs, seconds: float):
+    def __init__(self, variant: LoopVariant, env: Mapping[str, int], inplace: bool, costs: Costs, seconds: float):
         self.left = int(seconds * WRITTEN_PER_SECOND)
         self.annealing = ANNEALED * seconds
-        self.way, self.env, self.inplace = way, env, inplace
-        order = self.order = list(way.order)
+        self.variant, self.env, self.inplace = variant, env, inplace
+        order = self.order = list(variant.order)
         self.seconds = {i: costs.seconds(i, env) for i in order}
         self.maker = {b: i for i in forward_part(order) for b in i.writes if b.kind == ARENA}
-        late = [i for i in order if i.phase != "forward"]
-        saved = dict.fromkeys(b for i in late for b in i.reads if b in self.maker)
+        backward = [i for i in order if i.phase != "forward"]
+        read_later = dict.fromkeys(b for i in backward for b in i.reads if b in self.maker)
         # with a list of values to keep those stay kept, and the rest is free to go from the start
-        self.pinned = way.pinned or set()
-        self.saved = [b for b in saved if b not in self.pinned]
+        self.pinned = variant.pinned or set()
+        self.read_later = [b for b in read_later if b not in self.pinned]
         self.list = list(self._dropping())
-        if way.pinned is None:  # these would not know what is to stay
+        if variant.pinned is None:  # these would not know what is to stay
             for c in self._rearranged():
                 self.list.append(c)
 
     def schedule(self, c: Candidate) -> Schedule:
         """Its schedule."""
         if c.steps is None:
-            return self._schedule(recompute(self.order, c.kept, c.held, c.leaf))
+            return self._schedule(recompute(self.order, c.kept, c.copies_kept, c.base_size))
         return self._schedule(replay(self.order, c.steps))
 
     def _schedule(self, order: list[Instruction]) -> Schedule:
@@ -111,13 +111,14 @@ class Candidates:
         steps = max(4, min(GREEDY_STEPS, self.left // (3 * len(self.order) + 1)))
         yield from self._greedy(steps, None)
         yield from self._greedy(steps, 4)
-        for kept, held, leaf, text in self._families(n):
+        for kept, copies_kept, base_size, text in self._families(n):
             if self.left <= 0:
                 return
-            yield self._candidate(kept | self.pinned | self.way.starts, held, text, leaf)[0]
+            yield self._candidate(kept | self.pinned | self.variant.starts, copies_kept, text, base_size)[0]
 
     def _families(self, n: int) -> Iterator[tuple[set[Buffer], set[Buffer] | None, int | None, str]]:
-        """(kept, held, leaf, text) of segments of ``n`` forward instructions: every kind at a few sizes first."""
+        """(kept, copies_kept, base_size, text) of segments of ``n`` forward instructions: every kind at a few sizes
+        first."""
         sizes, k = [], 2
         while k <= n:
             sizes.append(k)
@@ -127,33 +128,39 @@ class Candidates:
             if k > 3:
                 inner = max(2, int(np.sqrt(k)))
                 yield segments(self.order, k), segments(self.order, inner), None, f"segments of {k}, again of {inner}"
-        for leaf in (4, 1, 16, 2, 8):
+        for base_size in (4, 1, 16, 2, 8):
             for parts in (1, 3, 8, 2, 5):
-                if 2 * leaf < n // parts:
+                if 2 * base_size < n // parts:
                     kept = segments(self.order, -(-n // parts)) if parts > 1 else set()
-                    yield kept, None, leaf, f"{parts} parts, halved down to {leaf}"
+                    yield kept, None, base_size, f"{parts} parts, halved down to {base_size}"
         if n <= SHORT:
             yield set(), set(), None, "nothing kept"
 
     def _candidate(
-        self, kept: set[Buffer], held: set[Buffer] | None, text: str, leaf: int | None = None
+        self, kept: set[Buffer], copies_kept: set[Buffer] | None, text: str, base_size: int | None = None
     ) -> tuple[Candidate, Schedule]:
-        made = self._schedule(recompute(self.order, kept, held, leaf))
+        made = self._schedule(recompute(self.order, kept, copies_kept, base_size))
         self.left -= len(made.order)
         return Candidate(
-            frozenset(kept), None if held is None else frozenset(held), leaf, None, made.seconds, made.bound, text
+            frozenset(kept),
+            None if copies_kept is None else frozenset(copies_kept),
+            base_size,
+            None,
+            made.seconds,
+            made.bound,
+            text,
         ), made
 
-    def _greedy(self, steps: int, leaf: int | None) -> Iterator[Candidate]:
-        kept = {*self.saved, *self.pinned}
-        free = set(self.saved)
+    def _greedy(self, steps: int, base_size: int | None) -> Iterator[Candidate]:
+        kept = {*self.read_later, *self.pinned}
+        free = set(self.read_later)
         candidate, made = self._candidate(kept, None, "everything kept")
         yield candidate
         for _ in range(steps):
-            lives = made.lifetimes  # below in the order of saved, so that ties fall alike every time
+            lives = made.lifetimes  # below in the order of read_later, so that ties fall alike every time
             at_peak = [
                 b
-                for b in self.saved
+                for b in self.read_later
                 if b in free
                 and b in lives.unit
                 and lives.first[lives.unit[b]] <= made.peak_at <= lives.last[lives.unit[b]]
@@ -162,11 +169,12 @@ class Candidates:
                 return
             worth = {b: evaluate(b.count, self.env) * b.dtype.itemsize / self._cost(b, kept) for b in at_peak}
             at_peak.sort(key=lambda b: -worth[b])
-            for b in at_peak[: max(1, len(self.saved) // steps)]:
+            for b in at_peak[: max(1, len(self.read_later) // steps)]:
                 kept.discard(b)
                 free.discard(b)
-            halved = "" if leaf is None else f", halved down to {leaf}"
-            candidate, made = self._candidate(kept, None, f"{len(self.saved) - len(free)} values dropped{halved}", leaf)
+            halved = "" if base_size is None else f", halved down to {base_size}"
+            text = f"{len(self.read_later) - len(free)} values dropped{halved}"
+            candidate, made = self._candidate(kept, None, text, base_size)
             yield candidate
 
     def _cost(self, b: Buffer, kept: set[Buffer]) -> float:

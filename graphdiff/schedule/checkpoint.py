@@ -27,33 +27,36 @@ def segments(order: Sequence[Instruction], k: int | None) -> set[Buffer]:
     """The buffers kept when the forward part is cut every ``k`` instructions (None: the root of their number)."""
     forward = forward_part(order)
     k = k or max(1, math.isqrt(max(len(forward) - 1, 0)) + 1)
-    place = {b: n // k for n, i in enumerate(forward) for b in i.writes}
+    position = {b: n // k for n, i in enumerate(forward) for b in i.writes}
     kept = set()
     for n, i in enumerate(forward):
         for b in i.reads:
-            if b in place and place[b] < n // k:
+            if b in position and position[b] < n // k:
                 kept.add(b)
     return kept
 
 
 def recompute(
-    order: Sequence[Instruction], kept: Iterable[Buffer], held: Iterable[Buffer] | None = None, leaf: int | None = None
+    order: Sequence[Instruction],
+    kept: Iterable[Buffer],
+    copies_kept: Iterable[Buffer] | None = None,
+    base_size: int | None = None,
 ) -> list[Instruction]:
     """``order`` with forward buffers that are not ``kept`` computed again where backward instructions read them.
 
-    Copies that are ``held`` (all unless given) serve until their last use; others only the instruction they were made
-    for, so the next one that needs them has them made once more: less memory for more time. With ``leaf``, of each run
-    of repetitions what crosses its half, three quarters, seven eighths ... serves until its last use, and the last
-    ``leaf`` of them: a chain of n takes memory of log n for n log n repetitions."""
+    Copies of ``copies_kept`` (of all unless given) serve until their last use; others only the instruction they were
+    made for, so the next one that needs them has them made once more: less memory for more time. With ``base_size``, of
+    each run of repetitions what crosses its half, three quarters, seven eighths ... serves until its last use, and the
+    last ``base_size`` of them: a chain of n takes memory of log n for n log n repetitions."""
     kept = set(kept)
-    holds = None if held is None and leaf is None else set(held or ())
+    keeps = None if copies_kept is None and base_size is None else set(copies_kept or ())
     maker: dict[Buffer, Instruction] = {}
     for i in order:
         if i.phase == "forward":
             for b in i.writes:
                 if b.kind == ARENA and b not in kept:
                     maker[b] = i
-    place = {m: n for n, m in enumerate(dict.fromkeys(maker.values()))}  # first execution: a topological order
+    position = {m: n for n, m in enumerate(dict.fromkeys(maker.values()))}  # first execution: a topological order
     again: dict[Buffer, Buffer] = {}  # dropped buffer -> its present copy
     out: list[Instruction] = []
     # a parameter that is written is not what forward instructions read any more: what is needed later is made before
@@ -61,26 +64,26 @@ def recompute(
     for n, i in enumerate(order):
         if n == writing:
             for later in order[n:]:
-                out += _missing(later, maker, again, place)
-            holds = None
+                out += _missing(later, maker, again, position)
+            keeps = None
         if i.phase != "forward":
-            repeats = _missing(i, maker, again, place)
+            repeats = _missing(i, maker, again, position)
             out += repeats
-            if leaf is not None and holds is not None:
-                holds |= _crossing(repeats, i, leaf)
+            if base_size is not None and keeps is not None:
+                keeps |= _crossing(repeats, i, base_size)
             if any(b in again for b in i.reads):
                 repeated = i.again(again)
                 repeated.recompute = i.recompute
                 repeated.writes = i.writes
                 i = repeated
-            if holds is not None:  # of earlier copies only those that are held are left
-                for b in (b for r in repeats for b in r.first.writes if b not in holds):
+            if keeps is not None:  # of earlier copies only those to be kept are left
+                for b in (b for r in repeats for b in r.first.writes if b not in keeps):
                     again.pop(b, None)
         out.append(i)
     return out
 
 
-def _crossing(repeats: Sequence[Instruction], reader: Instruction, leaf: int) -> set[Buffer]:
+def _crossing(repeats: Sequence[Instruction], reader: Instruction, base_size: int) -> set[Buffer]:
     """The first buffers of what crosses the half, three quarters, ... of ``repeats`` made for ``reader``, and of all
     in the rest."""
     n = len(repeats)
@@ -94,21 +97,21 @@ def _crossing(repeats: Sequence[Instruction], reader: Instruction, leaf: int) ->
                 if first is not b:
                     made[first], last[b] = k, k
     cuts, rest = [], n
-    while rest > leaf:
+    while rest > base_size:
         rest -= (rest + 1) // 2
         cuts.append(n - rest)
     end = cuts[-1] if cuts else 0
-    held = set()
+    found = set()
     copies = {first: b for r in repeats for first, b in zip(r.first.writes, r.writes)}
     for first, k in made.items():
         use = last[copies[first]]
         if k >= end or any(k < cut <= use for cut in cuts):
-            held.add(first)
-    return held
+            found.add(first)
+    return found
 
 
 def _missing(
-    i: Instruction, maker: dict[Buffer, Instruction], again: dict[Buffer, Buffer], place: dict[Instruction, int]
+    i: Instruction, maker: dict[Buffer, Instruction], again: dict[Buffer, Buffer], position: dict[Instruction, int]
 ) -> list[Instruction]:
     """The repetitions that ``i`` needs and that have no present copy, operands first."""
     needed: dict[Instruction, None] = {}
@@ -120,7 +123,7 @@ def _missing(
         needed[source] = None
         stack += [b for b in source.reads if b in maker and b not in again]
     repeats = []
-    for source in sorted(needed, key=lambda m: place[m]):
+    for source in sorted(needed, key=lambda m: position[m]):
         for b in source.writes:
             if b in maker:
                 again[b] = b.clone()

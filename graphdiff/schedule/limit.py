@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .candidates import Candidate, Candidates, Schedule, Way
+from .candidates import Candidate, Candidates, LoopVariant, Schedule
 from .cost import Costs
 
-FIRST = 0.7  # of the seconds, for the first of several ways; the others share the rest
+FIRST = 0.7  # of the seconds, for the first of several variants; the others share the rest
 
 
-class Laid(NamedTuple):
+class Placed(NamedTuple):
     """A schedule with offsets: ``total`` bytes, of which ``arena_bytes`` are buffers and the rest is scratch."""
 
     offsets: np.ndarray
@@ -29,25 +29,29 @@ class Laid(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """``fits`` or the smallest found; ``way``: the number of the order it is made of."""
+    """``fits`` or the smallest found; ``variant``: the number of the order it is made of."""
 
     schedule: Schedule
-    way: int
+    variant: int
     text: str
-    laid: Laid
+    placed: Placed
     fits: bool
 
 
-LayOut = Callable[[Schedule, int, bool], Laid]  # of a way's schedule; with more effort or less
+LayOut = Callable[[Schedule, int, bool], Placed]  # of a variant's schedule; with more effort or less
 
 
 class Choice:
-    """The candidates of several ways to run one graph at given sizes, made once and remembered."""
+    """The candidates of several variants to run one graph at given sizes, made once and remembered."""
 
-    def __init__(self, ways: Sequence[Way], env: Mapping[str, int], inplace: bool, costs: Costs, seconds: float):
-        shares = [FIRST, *[(1 - FIRST) / (len(ways) - 1)] * (len(ways) - 1)] if len(ways) > 1 else [1.0]
-        self.ways = [Candidates(way, env, inplace, costs, share * seconds) for way, share in zip(ways, shares)]
-        every = [(c, w) for w, made in enumerate(self.ways) for c in made.list]
+    def __init__(
+        self, variants: Sequence[LoopVariant], env: Mapping[str, int], inplace: bool, costs: Costs, seconds: float
+    ):
+        shares = [FIRST, *[(1 - FIRST) / (len(variants) - 1)] * (len(variants) - 1)] if len(variants) > 1 else [1.0]
+        self.variants = [
+            Candidates(variant, env, inplace, costs, share * seconds) for variant, share in zip(variants, shares)
+        ]
+        every = [(c, w) for w, made in enumerate(self.variants) for c in made.list]
         self.list: list[tuple[Candidate, int]] = sorted(every, key=lambda x: (x[0].seconds, x[0].bound))
         self.floors: dict[int, int] = {}  # what a candidate that was laid out cannot go below, by number
         self.totals: dict[int, int] = {}  # the bytes of those that were laid out with all effort
@@ -56,7 +60,7 @@ class Choice:
         """The cheapest candidate that fits in ``limit`` bytes as laid out, or the one that takes least."""
         for n, (c, _) in enumerate(self.list):
             if max(c.bound, self.floors.get(n, 0)) <= limit:
-                found = self._laid(n, limit, lay_out)
+                found = self._placed(n, limit, lay_out)
                 if found.fits:
                     return found
         known = dict(self.totals)  # other threads may add to it
@@ -66,22 +70,22 @@ class Choice:
                 if self.list[n][0].bound >= least:
                     break
             elif n not in known:
-                known[n] = self._laid(n, least, lay_out).laid.total
-        return self._laid(min(known, key=lambda n: (known[n], n)), -1, lay_out)
+                known[n] = self._placed(n, least, lay_out).placed.total
+        return self._placed(min(known, key=lambda n: (known[n], n)), -1, lay_out)
 
-    def _laid(self, n: int, limit: int, lay_out: LayOut) -> Chosen:
+    def _placed(self, n: int, limit: int, lay_out: LayOut) -> Chosen:
         """A candidate laid out: with all effort where less does not reach the limit, which none may be (-1)."""
         c, w = self.list[n]
-        made = self.ways[w].schedule(c)
-        laid = lay_out(made, w, False)
-        floor = laid.total - laid.arena_bytes + laid.bound
-        if laid.total > limit and (limit < 0 or floor <= limit):
-            if laid.total > floor:
-                laid = lay_out(made, w, True)
-            floor = self.totals[n] = laid.total
+        made = self.variants[w].schedule(c)
+        placed = lay_out(made, w, False)
+        floor = placed.total - placed.arena_bytes + placed.bound
+        if placed.total > limit and (limit < 0 or floor <= limit):
+            if placed.total > floor:
+                placed = lay_out(made, w, True)
+            floor = self.totals[n] = placed.total
         self.floors[n] = floor
-        how = self.ways[w].way.text
-        return Chosen(made, w, f"{how}; {c.text}" if how else c.text, laid, laid.total <= limit)
+        how = self.variants[w].variant.text
+        return Chosen(made, w, f"{how}; {c.text}" if how else c.text, placed, placed.total <= limit)
 
 
 def parse_bytes(limit: object) -> int | None:

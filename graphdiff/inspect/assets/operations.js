@@ -344,7 +344,7 @@ const operations = (() => {
       for (let i = 0; i < before; i++) for (let k = 0; k < after; k++) for (let s = 0; s < n; s++) {
         const t = a.reverse ? n - 1 - s : s, from = a.reverse ? t + 1 : t - 1;
         const at = (i * n + t) * after + k, old = (i * n + from) * after + k;
-        y.data[at] = s ? x.data[at] + c.data[a.late ? old : at] * y.data[old] : x.data[at];
+        y.data[at] = s ? x.data[at] + c.data[a.use_previous ? old : at] * y.data[old] : x.data[at];
       }
       return [y];
     },
