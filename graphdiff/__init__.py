@@ -1,6 +1,10 @@
-"""graphdiff: a compiled static-graph differentiator with a C core. Public names, nothing else."""
+"""graphdiff: a compiled static-graph differentiator with a C core. Public names, nothing else.
 
-from typing import Any
+Their types are in __init__.pyi, which docs/make_stubs.py makes of the imports here and of the registry.
+"""
+
+import importlib as _importlib
+import types as _types
 
 from . import init as init
 from . import inspect as inspect
@@ -8,6 +12,7 @@ from . import linalg as linalg
 from . import nn as nn
 from . import optim as optim
 from . import random as random
+from . import testing as testing
 from .errors import *  # noqa: F403
 from .ir.graph import Graph as Graph
 from .ir.node import name_scope as name_scope
@@ -51,6 +56,12 @@ __version__ = "0.1.0"
 
 globals().update(_namespaces.functions(""))  # the operations, by their names
 
+_LATE = ("train",)  # written with the names above, so it is imported when it is asked for
+_MODULES = ("init", "inspect", "linalg", "nn", "optim", "random", "testing", *_LATE)
+__all__ = [n for n, v in globals().items() if n[0] != "_" and not isinstance(v, _types.ModuleType)]
+__all__ = sorted([*__all__, *_MODULES])
+_missing, __dir__ = _namespaces.presented(globals(), __all__)
 
-def __getattr__(name: str) -> Any:
-    raise AttributeError(f"module 'graphdiff' has no attribute {name!r}")
+
+def __getattr__(name: str) -> object:
+    return _importlib.import_module(f"{__name__}.{name}") if name in _LATE else _missing(name)

@@ -19,11 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod, sqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .errors import DTypeError, GraphError, ShapeError
+from .ops.namespaces import presented
 from .ops.tensor import where_am_i
 
 __all__ = [
@@ -186,3 +187,7 @@ def orthogonal(seed: int) -> Initialiser:
         return (q if rows >= columns else q.T).reshape(shape)
 
     return _drawn(seed, draw)
+
+
+if not TYPE_CHECKING:  # a checker knows the names by itself
+    __getattr__, __dir__ = presented(globals(), __all__)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import NoneType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,12 +19,15 @@ from .errors import FeedError, GradientMismatch, GraphError
 from .ir.dtypes import FLOATS, float64
 from .ir.node import LEAVES, Node, Value, topological
 from .ops.leaves import input as input_
+from .ops.namespaces import presented
 from .ops.reduce import sum as sum_
 from .ops.registry import Call
 from .ops.tensor import Tensor, call_text, make, where_am_i
 from .runtime.function import compile as compile_
 from .transforms.differentiate import grad, jvp, scalar_loss, vjp, wrt_of
 from .transforms.retype import attribute_in_float64, in_float64
+
+__all__ = ["Comparison", "Report", "check_grad"]
 
 DIRECTIONS = 3  # random directions for a leaf with more elements than ELEMENTS
 ELEMENTS = 48
@@ -291,3 +294,7 @@ def _disagrees(node: Node, values: Sequence[np.ndarray]) -> str | None:
             if not _compare(x, mode, 1, got, expected, kinks).ok:
                 return mode
     return None
+
+
+if not TYPE_CHECKING:  # a checker knows the names by itself
+    __getattr__, __dir__ = presented(globals(), __all__)

@@ -19,6 +19,7 @@ PACKAGE = ROOT / "graphdiff"
 ORDER = [
     "files",
     "errors",
+    "spelling",
     "ir",
     "ops",
     "transforms",

@@ -6,13 +6,15 @@ classes in this one place, when the package is imported: the classes stand befor
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..ir.graph import Graph
+from ..ops.namespaces import presented
 from ..ops.tensor import Tensor
 from ..runtime.function import Function
 from ..runtime.plan import Plan
 from ..runtime.tradeoff import Tradeoff
+from ..spelling import explained
 from ..transforms.adjoint import Adjoint
 from .diff import Difference as Difference
 from .diff import diff as diff
@@ -23,6 +25,8 @@ from .html import adjoint_to_html, function_to_html, graph_to_html
 from .notebook import plan_html, repr_html
 from .picture import whole_graph as whole_graph
 from .plot import plot_plan, plot_tradeoff
+
+__all__ = ["Difference", "GradientFlow", "diff", "to_dot", "to_svg", "whole_graph"]
 
 METHODS: dict[type, dict[str, Any]] = {
     Graph: {"to_dot": to_dot, "to_svg": to_svg, "to_html": graph_to_html, "_repr_html_": repr_html},
@@ -35,4 +39,9 @@ METHODS: dict[type, dict[str, Any]] = {
 
 for _class, _methods in METHODS.items():
     for _name, _method in _methods.items():
-        setattr(_class, _name, _method)
+        _given = explained(_method)
+        _given.__name__, _given.__qualname__ = _name, f"{_class.__name__}.{_name}"
+        setattr(_class, _name, _given)
+
+if not TYPE_CHECKING:  # a checker knows the names by itself
+    __getattr__, __dir__ = presented(globals(), __all__)

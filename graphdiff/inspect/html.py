@@ -14,9 +14,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import ArrayLike
+
 from ..files import write_file
 from ..ir.graph import Graph
-from ..ir.node import Node, Value
+from ..ir.node import Leaf, Node, Value
 from ..ops.tensor import Tensor
 from ..runtime.function import Function
 from ..runtime.function import compile as compile_
@@ -36,7 +38,7 @@ LONGEST_BODY = 20_000  # characters of an inner graph's text
 SCRIPTS = ("operations.js", "values.js", "plan.js", "page.js")
 
 
-def adjoint_to_html(adj: Adjoint, path: str | Path, feed: Mapping[Any, Any] | None = None) -> None:
+def adjoint_to_html(adj: Adjoint, path: str | Path, feed: Mapping[Leaf, ArrayLike] | None = None) -> None:
     """Writes one HTML file that shows forward graph and adjoint, and steps through both.
 
     ``feed``: arrays by input Tensor or name; with it the page shows every value, and the plan at those sizes. In graphs
@@ -64,7 +66,7 @@ def adjoint_to_html(adj: Adjoint, path: str | Path, feed: Mapping[Any, Any] | No
     write_file(path, page.text(plan))
 
 
-def function_to_html(f: Function, path: str | Path, *args: Any, **kwargs: Any) -> None:
+def function_to_html(f: Function, path: str | Path, *args: ArrayLike, **kwargs: ArrayLike) -> None:
     """Writes one HTML file that shows the compiled function's graph and plan.
 
     ``args``, ``kwargs``: feeds as for a call; with them the page shows every value. No update happens.
@@ -80,7 +82,7 @@ def function_to_html(f: Function, path: str | Path, *args: Any, **kwargs: Any) -
     write_file(path, page.text(plan))
 
 
-def graph_to_html(what: Graph | Tensor, path: str | Path, feed: Mapping[Any, Any] | None = None) -> None:
+def graph_to_html(what: Graph | Tensor, path: str | Path, feed: Mapping[Leaf, ArrayLike] | None = None) -> None:
     """Writes one HTML file that shows a graph, or all that a Tensor depends on; with ``feed`` also every value.
 
     Raises as :meth:`Adjoint.to_html`. Example: ``loss.to_html("loss.html")``.

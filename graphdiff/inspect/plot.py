@@ -6,7 +6,7 @@ Must not know: how plans are made.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from ..files import write_file
 from ..runtime.plan import Plan
 from ..runtime.tradeoff import Tradeoff
 from .dot import COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 RECOMPUTED = "#f3c6e2"
 
@@ -46,9 +49,9 @@ def along(share: float) -> tuple[float, float, float]:
     return r, g, b
 
 
-def plot_plan(plan: Plan, path: str | Path) -> None:
-    """Draws the arena - blocks over time, coloured by phase - and the bytes alive at each instruction, to ``path``;
-    under a byte limit also the line that neither crosses (what is scratch is taken off it).
+def plot_plan(plan: Plan, path: str | Path | None = None) -> Figure:
+    """Draws the arena - blocks over time, coloured by phase - and the bytes alive at each instruction; under a
+    byte limit also the line that neither crosses (what is scratch is taken off it). Written to ``path`` if given.
 
     Raises ModuleNotFoundError without matplotlib (``pip install 'graphdiff[demo]'`` brings it), OSError for a path
     that cannot be written. Example: ``f.plan.plot("plan.png")``.
@@ -83,11 +86,14 @@ def plot_plan(plan: Plan, path: str | Path) -> None:
         arena.legend(loc="upper right")
     arena.set(ylabel="offset in the arena (bytes)", title=plan.name)
     live.set(ylabel="bytes alive", xlabel="instruction")
-    write_figure(figure, path)
+    if path is not None:
+        write_figure(figure, path)
+    return figure
 
 
-def plot_tradeoff(curve: Tradeoff, path: str | Path) -> None:
-    """Draws predicted - and where there are feeds measured - time over the arena's bytes, and the limits, to ``path``.
+def plot_tradeoff(curve: Tradeoff, path: str | Path | None = None) -> Figure:
+    """Draws predicted - and where there are feeds measured - time over the arena's bytes, and the limits. Written to
+    ``path`` if given.
 
     Raises as :func:`plot_plan`. Example: ``gd.tradeoff([x], g, [0.9, 0.7, 0.5]).plot("curve.png")``.
     """
@@ -103,4 +109,6 @@ def plot_tradeoff(curve: Tradeoff, path: str | Path) -> None:
         axes.axvline(p.limit, color="#c92a2a" if p.arena_bytes is None else "#bbb", linestyle=":", linewidth=1)
     axes.set(xlabel="arena (bytes)", ylabel="time of a call (ms)", title=curve.name, ylim=(0, None))
     axes.legend()
-    write_figure(figure, path)
+    if path is not None:
+        write_figure(figure, path)
+    return figure

@@ -18,6 +18,7 @@ from ..ir.graph import Graph
 from ..ir.node import Value
 from ..ops.tensor import where_am_i
 from ..runtime.function import compile as compile_
+from ..spelling import did_you_mean
 
 NUMBERS = 1024  # elements of an array that are kept one by one
 ALL_NUMBERS = 50_000  # elements kept in one page
@@ -31,7 +32,8 @@ def named(feed: Mapping[Any, Any], inputs: Sequence[Value]) -> dict[str, Any]:
     for name in by_name:
         if name not in known:
             raise FeedError(
-                f"no input is called {name!r} (there are: {', '.join(known) or 'none'})", source=where_am_i()
+                f"no input is called {name!r} (there are: {', '.join(known) or 'none'}){did_you_mean(name, known)}",
+                source=where_am_i(),
             )
     for name in known:
         if name not in by_name:

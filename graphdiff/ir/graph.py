@@ -6,23 +6,33 @@ Must not know: which operations exist, derivatives, plans.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import ArrayLike
 
 from ..errors import GraphError
-from .node import Node, Source, Value, topological
+from ..spelling import Suggesting
+from .node import Leaf, Node, Source, Value, topological
 from .text import STORED, Names, attr_text, comment, implied_dtype, is_inline, literal, name_text, type_text, types_text
 
 _COMMENT_COLUMN = 49
 
 
-class Graph:
+class Graph(Suggesting):
     """A set of outputs and updates closed over named leaves.
 
     ``inputs``: input leaves in the order of feeding; ``parameters``: parameter and state leaves in first-use
     order; ``outputs``: values; ``updates``: (parameter or state, new value) pairs; ``nodes``: all that compute,
     in topological order, leaves other than constants excluded. ``str(graph)`` prints it; ``gd.parse`` reads it back.
     """
+
+    if TYPE_CHECKING:  # graphdiff.inspect gives the class these, which stands after it
+
+        def to_dot(self) -> str: ...
+        def to_svg(self, path: str | Path | None = None) -> str: ...
+        def to_html(self, path: str | Path, feed: Mapping[Leaf, ArrayLike] | None = None) -> None: ...
 
     def __init__(
         self,

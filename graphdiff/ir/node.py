@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from types import CodeType, FrameType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -198,6 +198,9 @@ class Value:
     @property
     def is_leaf(self) -> bool:
         return self.node.op.name in LEAVES
+
+
+Leaf = TypeVar("Leaf", bound=str | Value)  # what is fed, by its name or itself
 
 
 class Node:

@@ -9,7 +9,7 @@ Padding is (top, bottom, left, right) in attributes; a negative one leaves rows 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -196,7 +196,7 @@ def _conv2d(
     weight: TensorLike,
     bias: TensorLike | None = None,
     stride: Ints = 1,
-    padding: Padding = 0,
+    padding: Padding | Literal["same", "valid"] = 0,
     dilation: Ints = 1,
     groups: int = 1,
 ) -> Tensor:
@@ -332,7 +332,7 @@ def conv1d(
     weight: TensorLike,
     bias: TensorLike | None = None,
     stride: Ints = 1,
-    padding: Padding = 0,
+    padding: Padding | Literal["same", "valid"] = 0,
     dilation: Ints = 1,
     groups: int = 1,
 ) -> Tensor:

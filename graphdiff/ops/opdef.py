@@ -22,6 +22,7 @@ from ..errors import DTypeError, ShapeError
 from ..ir.dims import Dim, Shape, Size, as_size, broadcast
 from ..ir.dtypes import FLOATS, INTEGERS, bool_, promote
 from ..ir.node import Node, ambient
+from ..spelling import explain
 from .registry import REGISTRY, Kernel, Op, Sample, Tile, publish, register
 from .tensor import PLAIN, Tensor, as_tensor, checked, fail, make, scalar
 from .types import TensorLike
@@ -366,6 +367,9 @@ def composite(
             ambient.now = (origin, source, f"{scope}/{short}" if scope else short)
             try:
                 return body(*args, **kwargs)
+            except TypeError as error:
+                explain(error, public, args, kwargs)
+                raise
             finally:
                 ambient.now = before
 

@@ -7,6 +7,7 @@ Must not know: any particular operation; how to differentiate a graph; how a pla
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -180,4 +181,5 @@ def publish(op: Op, function: Callable[..., Any]) -> None:
 
 def op_of(function: Callable[..., Any]) -> Op:
     """The operation that a public function was declared as. Raises KeyError where it was none."""
-    return _BY_FUNCTION[function]
+    found = _BY_FUNCTION.get(function)
+    return _BY_FUNCTION[inspect.unwrap(function)] if found is None else found

@@ -7,16 +7,20 @@ Must not know: derivatives, plans, kernels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 import numpy as np
 
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Dim, Shape, Size, as_size
 from ..ir.dtypes import CODE, as_dtype, bool_, float32, int64, weak_dtype
-from ..ir.node import NO_ATTRS, Node, Value, ambient, user_source
+from ..ir.node import NO_ATTRS, Leaf, Node, Value, ambient, user_source
 from ..ir.text import number_text, type_text
+from ..ir.words import ArrayLike, Axes, DTypeLike, ShapeLike
+from ..spelling import explained
 from .registry import REGISTRY, Nothing, Op, register
 
 Read = TypeVar("Read")
@@ -81,17 +85,17 @@ def checked(read: Callable[[Any], Read], op: str, spec: Any, inputs: Sequence[An
         fail(type(e), op, e.fact, inputs)
 
 
-Binary = Callable[[Any, Any], "Tensor"]
+Binary = Callable[["Tensor", "TensorLike"], "Tensor"]
 
 
 def _binary(name: str) -> tuple[Binary, Binary]:
     """The methods of a binary operator: with the Tensor on the left, and on the right."""
 
-    def forward(self: Any, other: Any) -> Any:
+    def forward(self: Tensor, other: TensorLike) -> Any:
         known = type(other) is Tensor or type(other) in PLAIN
         return REGISTRY[name].public(self, other) if known or is_tensorable(other) else NotImplemented
 
-    def backward(self: Any, other: Any) -> Any:
+    def backward(self: Tensor, other: TensorLike) -> Any:
         return REGISTRY[name].public(other, self) if is_tensorable(other) else NotImplemented
 
     return forward, backward
@@ -104,14 +108,6 @@ def _unary(name: str) -> Callable[[Any], Tensor]:
     return method
 
 
-def _reduction(name: str) -> Callable[..., Tensor]:
-    def method(self: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
-        return REGISTRY[name].public(self, axis=axis, keepdims=keepdims)
-
-    method.__doc__ = f"As ``gd.{name}``."
-    return method
-
-
 class Tensor(Value):
     """A value of the graph: ``shape`` (a tuple of ints and size expressions), ``dtype``, operators, NumPy ufuncs.
 
@@ -121,6 +117,12 @@ class Tensor(Value):
     __slots__ = ()
     __array_priority__ = 1000
     __hash__ = object.__hash__
+
+    if TYPE_CHECKING:  # graphdiff.inspect gives the class these, which stands after it
+
+        def to_dot(self) -> str: ...
+        def to_svg(self, path: str | Path | None = None) -> str: ...
+        def to_html(self, path: str | Path, feed: Mapping[Leaf, ArrayLike] | None = None) -> None: ...
 
     # ------------------------------------------------------------------ what a Tensor refuses
     def __bool__(self) -> bool:
@@ -201,22 +203,22 @@ class Tensor(Value):
         return storage
 
     # ------------------------------------------------------------------ methods
-    def astype(self, dtype: Any) -> Tensor:
+    def astype(self, dtype: DTypeLike) -> Tensor:
         """This Tensor in another dtype, as ``gd.astype``."""
         return REGISTRY["astype"].public(self, dtype)
 
-    def reshape(self, *shape: Any) -> Tensor:
+    def reshape(self, *shape: ShapeLike) -> Tensor:
         """``x.reshape(2, 3)`` or ``x.reshape((2, 3))``; one size may be -1."""
         return REGISTRY["reshape"].public(self, shape[0] if len(shape) == 1 else shape)
 
-    def transpose(self, *axes: Any) -> Tensor:
+    def transpose(self, *axes: Axes) -> Tensor:
         """Axes in another order, reversed unless given."""
         if not axes or axes == (None,):
             return self.T
         return REGISTRY["permute_dims"].public(self, axes[0] if len(axes) == 1 and not _is_int(axes[0]) else axes)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        name = _UFUNC_NAMES.get(ufunc.__name__, ufunc.__name__)
+        name = UFUNC_NAMES.get(ufunc.__name__, ufunc.__name__)
         op = REGISTRY.get(name)
         if op is None or method != "__call__" or kwargs:
             what = (
@@ -235,7 +237,7 @@ class Tensor(Value):
         instead = f"write gd.{name}" if name in REGISTRY else "see the gd functions"
         fail(GraphError, f"np.{name}", f"does not take Tensors; {instead}", [a for a in args if isinstance(a, Value)])
 
-    def __getitem__(self, key: Any) -> Tensor:
+    def __getitem__(self, key: Index) -> Tensor:
         return _index(self, key)
 
     # ------------------------------------------------------------------ operators and reductions
@@ -257,11 +259,39 @@ class Tensor(Value):
     __le__, __ge__ = _binary("less_equal")[0], _binary("greater_equal")[0]
     __neg__, __pos__ = _unary("negative"), _unary("positive")
     __abs__, __invert__ = _unary("abs"), _unary("bitwise_invert")
-    sum, mean, prod = _reduction("sum"), _reduction("mean"), _reduction("prod")
-    max, min = _reduction("max"), _reduction("min")
+
+    @explained
+    def sum(self, axis: Axes = None, keepdims: bool = False) -> Tensor:
+        """As ``gd.sum``."""
+        return REGISTRY["sum"].public(self, axis=axis, keepdims=keepdims)
+
+    @explained
+    def mean(self, axis: Axes = None, keepdims: bool = False) -> Tensor:
+        """As ``gd.mean``."""
+        return REGISTRY["mean"].public(self, axis=axis, keepdims=keepdims)
+
+    @explained
+    def prod(self, axis: Axes = None, keepdims: bool = False) -> Tensor:
+        """As ``gd.prod``."""
+        return REGISTRY["prod"].public(self, axis=axis, keepdims=keepdims)
+
+    @explained
+    def max(self, axis: Axes = None, keepdims: bool = False) -> Tensor:
+        """As ``gd.max``."""
+        return REGISTRY["max"].public(self, axis=axis, keepdims=keepdims)
+
+    @explained
+    def min(self, axis: Axes = None, keepdims: bool = False) -> Tensor:
+        """As ``gd.min``."""
+        return REGISTRY["min"].public(self, axis=axis, keepdims=keepdims)
 
 
-_UFUNC_NAMES = {
+TensorLike: TypeAlias = Tensor | ArrayLike  # an operand: a Tensor, a number, an array or nested lists of numbers
+Position: TypeAlias = int | str | slice | EllipsisType | None  # of one dimension; a str is a Dim
+Index: TypeAlias = Position | Tensor | np.ndarray | list[int] | tuple[Position, ...]
+
+# What NumPy calls a function that has the array API's name here
+UFUNC_NAMES = {
     "absolute": "abs",
     "fabs": "abs",
     "true_divide": "divide",
@@ -316,7 +346,7 @@ _scalars: dict[tuple[Any, ...], Tensor] = {}  # by dtype and bytes, and by numbe
 PLAIN = (float, int, bool)
 
 
-def constant(value: Any, dtype: Any = None) -> Tensor:
+def constant(value: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
     """A Tensor that is the same at every call.
 
     ``value``: an array, a NumPy scalar (their dtype is kept), a Python number or nested lists of them (bool, int64

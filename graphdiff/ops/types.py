@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias, TypeVar
 
-from numpy.typing import ArrayLike, DTypeLike
-
 from ..ir.dims import Dim, Shape, Size
-from .tensor import Tensor
+from ..ir.words import ArrayLike, Axes, DTypeLike, Ints, ShapeLike, SizeLike
+from .tensor import Index, Tensor, TensorLike
 
 __all__ = [
     "ArrayLike",
     "Axes",
     "DTypeLike",
     "Dim",
+    "Index",
     "Ints",
     "Kept",
     "PadWidth",
@@ -34,12 +34,7 @@ __all__ = [
     "TensorList",
 ]
 
-TensorLike: TypeAlias = Tensor | ArrayLike  # an operand: a Tensor, a number, an array or nested lists of numbers
 TensorList: TypeAlias = Sequence[TensorLike]  # operands that are joined
-SizeLike: TypeAlias = int | str  # an int, a name, an expression of names; Dim is a str
-ShapeLike: TypeAlias = SizeLike | Sequence[SizeLike]
-Ints: TypeAlias = int | Sequence[int]  # one for all dimensions, or one for each
-Axes: TypeAlias = Ints | None  # None: all of them
 Padding: TypeAlias = int | Sequence[int] | Sequence[Sequence[int]]
 PadWidth: TypeAlias = SizeLike | Sequence[SizeLike] | Sequence[Sequence[SizeLike]]
 Reduction: TypeAlias = Literal["mean", "sum", "none"]

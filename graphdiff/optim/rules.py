@@ -17,6 +17,7 @@ from ..ops.elementwise import astype, sqrt, square
 from ..ops.leaves import state
 from ..ops.tensor import Tensor, as_tensor, describe, where_am_i
 from ..ops.trees import tensor, tensors
+from ..spelling import explained
 
 
 class Optimizer:
@@ -92,6 +93,7 @@ class Optimizer:
 class SGD(Optimizer):
     """p - lr g; with momentum, g is replaced by its running sum (and by g + momentum * sum with Nesterov)."""
 
+    @explained
     def __init__(self, lr: Any, momentum: float = 0, nesterov: bool = False, weight_decay: float = 0):
         super().__init__(lr, momentum=momentum, weight_decay=weight_decay)
         if nesterov and not momentum:
@@ -112,6 +114,7 @@ class Adam(Optimizer):
 
     decoupled = False
 
+    @explained
     def __init__(
         self, lr: Any = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0
     ):
@@ -148,6 +151,7 @@ class AdamW(Adam):
 
     decoupled = True
 
+    @explained
     def __init__(
         self, lr: Any = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.01
     ):
@@ -157,6 +161,7 @@ class AdamW(Adam):
 class RMSprop(Optimizer):
     """g over the root of its running mean square (Tieleman and Hinton 2012)."""
 
+    @explained
     def __init__(
         self,
         lr: Any = 0.01,
@@ -190,6 +195,7 @@ class RMSprop(Optimizer):
 class Adagrad(Optimizer):
     """g over the root of the sum of its squares (Duchi et al. 2011)."""
 
+    @explained
     def __init__(
         self,
         lr: Any = 0.01,

@@ -11,9 +11,11 @@ import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import CompileError, DTypeError, FeedError, GraphdiffError, GraphError, NonFiniteError, ShapeError
 from ..ir.dims import evaluate
@@ -28,6 +30,7 @@ from ..ops.tensor import Tensor, as_tensor, call_text, describe
 from ..ops.trees import flatten, is_nest, tensor, told_kind
 from ..schedule.cost import Costs, bytes_of
 from ..schedule.limit import parse_bytes
+from ..spelling import did_you_mean, explained
 from ..transforms.simplify import simplify
 from . import _core
 from .blame import blame
@@ -207,7 +210,8 @@ def _with_values(graph: Graph, values: Mapping[str, Any]) -> Graph:
     names = {p.name for p in graph.parameters}
     for extra in set(values) - names:
         raise GraphError(
-            f"compile: the graph has no parameter {extra!r}; it has {', '.join(sorted(names)) or 'none'}",
+            f"compile: the graph has no parameter {extra!r}; it has {', '.join(sorted(names)) or 'none'}"
+            + did_you_mean(extra, names),
             source=_here(),
         )
     given: dict[Any, Any] = {}
@@ -256,6 +260,12 @@ class Function(_core.Runner):
     Results are new arrays in the structure of the outputs. A call releases the GIL; one function used from two threads
     at once raises CompileError: give each thread a :meth:`fork`.
     """
+
+    if TYPE_CHECKING:  # graphdiff.inspect gives the class these, which stands after it
+
+        def to_dot(self) -> str: ...
+        def to_svg(self, path: str | Path | None = None) -> str: ...
+        def to_html(self, path: str | Path, *args: ArrayLike, **kwargs: ArrayLike) -> None: ...
 
     def __init__(
         self,
@@ -321,21 +331,24 @@ class Function(_core.Runner):
             )
         return self._plan
 
+    @explained
     def plan_for(self, **sizes: int) -> Plan:
         """The plan at given sizes of the named dimensions, e.g. ``f.plan_for(batch=32)``; nothing runs."""
         names = self._program.names
+        for n, size in sizes.items():
+            if n not in names:
+                known = ", ".join(names) or "none"
+                raise FeedError(
+                    f"plan_for: no dimension is called {n!r} (there are: {known}){did_you_mean(n, names)}",
+                    source=_here(),
+                )
+            if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 0:
+                raise FeedError(f"plan_for: {n} must be a non-negative integer, got {size!r}", source=_here())
         for n in names:
             if n not in sizes:
                 raise FeedError(
                     f"plan_for: the size {n} is missing (named dimensions: {', '.join(names)})", source=_here()
                 )
-        for n, size in sizes.items():
-            if n not in names:
-                raise FeedError(
-                    f"plan_for: no dimension is called {n!r} (there are: {', '.join(names) or 'none'})", source=_here()
-                )
-            if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 0:
-                raise FeedError(f"plan_for: {n} must be a non-negative integer, got {size!r}", source=_here())
         return self._program.layout({n: int(sizes[n]) for n in names}).plan
 
     # ------------------------------------------------------------------ feeds
@@ -366,7 +379,7 @@ class Function(_core.Runner):
         for key, a in kwargs.items():
             if key not in names:
                 known = ", ".join(v.name for v in inputs) or "none"
-                raise self._feed_error(f"{self.name} has no input {key!r}; it has {known}")
+                raise self._feed_error(f"{self.name} has no input {key!r}; it has {known}{did_you_mean(key, names)}")
             if key in given:
                 raise self._feed_error(f"input {key!r} is given by position and by name")
             given[key] = a
@@ -454,6 +467,7 @@ class Function(_core.Runner):
         program = self._program.within(_limit_of(memory_limit))
         return Function(program, self.graph, self._structure, self._monitor_names, self._messages)
 
+    @explained
     def bind(self, *, out: Any = None, **feeds: Any) -> Bound:
         """A call fixed to buffers: ``b = f.bind(x=buf, out=[...])``, then ``b()`` reads and writes them in place.
 
@@ -466,7 +480,8 @@ class Function(_core.Runner):
                 raise self._feed_error(f"bind misses input {v.name!r}")
             arrays.append(self._buffer(v.name, feeds[v.name], v.dtype, None, False))
         for extra in set(feeds) - {v.name for v in self.graph.inputs}:
-            raise self._feed_error(f"{self.name} has no input {extra!r}")
+            known = [v.name for v in self.graph.inputs]
+            raise self._feed_error(f"{self.name} has no input {extra!r}{did_you_mean(extra, known)}")
         try:
             env = self._program.sizes.bind([a.shape for a in arrays])
             layout = self._program.layout(env)

@@ -6,7 +6,8 @@ Must not know: how functions are called; it is a value that can be read and prin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,10 @@ from ..lower.instruction import ARENA, Buffer, Instruction
 from ..ops.registry import Loop
 from ..schedule.cost import Costs
 from ..schedule.memory import Lifetimes
+from ..spelling import Suggesting
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SHOWN = 4  # kept and recomputed values that a summary names
 
@@ -67,7 +72,7 @@ class Decision(NamedTuple):
     source: str
 
 
-class Plan:
+class Plan(Suggesting):
     """What a compiled function does at given sizes.
 
     ``arena_bytes``: every byte a run needs besides feeds, results, parameters and states, scratch included;
@@ -77,6 +82,10 @@ class Plan:
     time of all and of what is repeated. ``str(plan)`` is a table, ``summary()`` a few lines, ``decisions()`` what was
     kept and what not.
     """
+
+    if TYPE_CHECKING:  # graphdiff.inspect gives the class these, which stands after it
+
+        def plot(self, path: str | Path | None = None) -> Figure: ...
 
     def __init__(
         self,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -16,7 +17,11 @@ from ..errors import CompileError, FeedError, GraphError, MemoryLimitError
 from ..ir.node import user_source
 from ..ops.tensor import Tensor
 from ..schedule.limit import parse_bytes
+from ..spelling import Suggesting, did_you_mean
 from .function import Function, compile
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST = 1 << 40  # a size beyond is no answer
 ROUNDS = 7  # calls of each function that are timed, in turns
@@ -38,9 +43,13 @@ class Point(NamedTuple):
     smallest: int | None = None
 
 
-class Tradeoff:
+class Tradeoff(Suggesting):
     """Time against bytes. ``points``: one for each limit, in the order given; ``everything``: the arena and predicted
     seconds without a limit; ``str(curve)`` is a table, ``curve.plot(path)`` a picture."""
+
+    if TYPE_CHECKING:  # graphdiff.inspect gives the class these, which stands after it
+
+        def plot(self, path: str | Path | None = None) -> Figure: ...
 
     def __init__(self, name: str, points: Sequence[Point], everything: Point):
         self.name, self.points, self.everything = name, tuple(points), everything
@@ -210,7 +219,8 @@ def largest(f: Function, dimension: str, memory_limit: int | str, **sizes: int) 
     names = f._program.names
     if dimension not in names:
         raise FeedError(
-            f"largest: {f.name} has no dimension {dimension!r} (there are: {', '.join(names) or 'none'})",
+            f"largest: {f.name} has no dimension {dimension!r} (there are: {', '.join(names) or 'none'})"
+            + did_you_mean(dimension, names),
             source=_here(),
         )
     if dimension in sizes:

@@ -5,16 +5,20 @@ Must not know: how it is drawn (inspect) or run (runtime).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from numpy.typing import ArrayLike
 
 from ..errors import GraphError
 from ..ir.graph import Graph, format_adjoint
-from ..ir.node import LEAVES, Node, Source, Value, deriving, topological
+from ..ir.node import LEAVES, Leaf, Node, Source, Value, deriving, topological
 from ..ir.text import Names, is_inline, type_text
 from ..ops.tensor import Tensor, scalar, where_am_i
 from ..ops.trees import flatten
+from ..spelling import Suggesting
 from .differentiate import Tensors, Terms, pullback, scalar_loss, wrt_of, zeros_of
 
 
@@ -31,12 +35,18 @@ class Explanation(NamedTuple):
         return self.text
 
 
-class Adjoint:
+class Adjoint(Suggesting):
     """The adjoint graph of a loss. Made by :func:`adjoint`.
 
     ``forward``, ``backward``: the two halves as lists of nodes in the order they compute; ``gradients``: in the
     structure of ``wrt``; ``str(adj)`` prints both halves.
     """
+
+    if TYPE_CHECKING:  # graphdiff.inspect gives the class these, which stands after it
+
+        def to_dot(self) -> str: ...
+        def to_svg(self, path: str | Path | None = None) -> str: ...
+        def to_html(self, path: str | Path, feed: Mapping[Leaf, ArrayLike] | None = None) -> None: ...
 
     def __init__(
         self, loss: Tensor, wrt: Tensors, gradients: Sequence[Tensor], adjoints: dict[Value, Tensor], terms: Terms

@@ -31,7 +31,6 @@ from .matrices import (
     needs_tall,
     random_definite,
     safe_reciprocal,
-    sum_present,
     symmetric_part,
     with_diagonal,
 )
@@ -126,16 +125,16 @@ def _svd_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
     gu, gs_, gvh = gs
     ut, v = matrix_transpose(u), matrix_transpose(vh)
     row, column = expand_dims(s, -2), expand_dims(s, -1)
-    inner = None if gs_ is None else with_diagonal(gs_)
-    e = None if gu is None and gvh is None else inverse_differences(s) * safe_reciprocal(row + column)
-    if gu is not None:
-        m = matmul(ut, gu)
-        inner = sum_present(inner, e * (m - matrix_transpose(m)) * row)
-    if gvh is not None:
-        m = matmul(vh, matrix_transpose(gvh))
-        inner = sum_present(inner, column * (e * (m - matrix_transpose(m))))
-    assert inner is not None, "a rule is asked only where a cotangent is given"
-    total = matmul(matmul(u, inner), vh)
+    inner = [] if gs_ is None else [with_diagonal(gs_)]
+    if gu is not None or gvh is not None:
+        e = inverse_differences(s) * safe_reciprocal(row + column)
+        if gu is not None:
+            m = matmul(ut, gu)
+            inner.append(e * (m - matrix_transpose(m)) * row)
+        if gvh is not None:
+            m = matmul(vh, matrix_transpose(gvh))
+            inner.append(column * (e * (m - matrix_transpose(m))))
+    total = matmul(matmul(u, sum(inner[1:], inner[0])), vh)
     inverse = safe_reciprocal(s)
     if gu is not None and (outside := _outside(gu, u)) is not None:
         total = total + matmul(outside * expand_dims(inverse, -2), vh)

@@ -1,0 +1,40 @@
+"""``gd.random``: counter-based random numbers, read off the registry (graphdiff/ops declares them)."""
+
+# Made by `python docs/make_stubs.py` from the declarations in graphdiff/ops; a test keeps it current.
+
+from .ops.types import DTypeLike, ShapeLike, Tensor, TensorLike
+
+__all__ = [
+    "bernoulli",
+    "normal",
+    "randint",
+    "uniform",
+]
+
+def bernoulli(key: TensorLike, p: TensorLike, shape: ShapeLike) -> Tensor:
+    """True with probability ``p``, bool; ``p`` is a number or a Tensor that broadcasts to ``shape``.
+
+    1 is always and 0 never true; no derivative by p. Raises ShapeError, DTypeError, GraphError (a number that is no
+    probability). Example: ``keep = gd.random.bernoulli(key, 0.9, x.shape)``."""
+
+def normal(key: TensorLike, shape: ShapeLike, dtype: DTypeLike = 'float32') -> Tensor:
+    """Standard normal numbers, by the cosine half of Box and Muller 1958: sqrt(-2 log(1 - u)) cos(2 pi u').
+
+    Element i is made of elements 2i and 2i + 1 of the stream; no number is beyond 5.77 (float32) or 8.58 (float64).
+    Raises ShapeError, DTypeError. Example: ``w = mean + std * gd.random.normal(key, (64, 10))``."""
+
+def randint(key: TensorLike, shape: ShapeLike, low: TensorLike, high: TensorLike, dtype: DTypeLike = 'int64') -> Tensor:
+    """Integers of [low, high), each exactly as likely as the others: rejection, no modulo (Lemire 2019).
+
+    ``low``, ``high``: ints or integer Tensors that broadcast to ``shape``, less than 2^63 apart; where a Tensor
+    ``high`` is not above ``low`` the result is ``low``. Raises ShapeError, also where high <= low is known, and
+    DTypeError. Example: ``rows = gd.random.randint(key, ("batch",), 0, 60000)``."""
+
+def uniform(
+    key: TensorLike, shape: ShapeLike, low: TensorLike = 0.0, high: TensorLike = 1.0, dtype: DTypeLike = 'float32',
+) -> Tensor:
+    """Uniform numbers of [low, high): ``low + u * (high - low)`` with u a multiple of 2^-24 (float32) or 2^-53.
+
+    ``key``: a 0-d integer Tensor (a ``gd.state`` advanced by an update) or an int; ``low``, ``high``: numbers or
+    Tensors that broadcast to ``shape``, differentiable. Rounding may give ``high`` itself where low is not 0.
+    Raises ShapeError, DTypeError. Example: ``noise = gd.random.uniform(key, x.shape, -1, 1)``."""
