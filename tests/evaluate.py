@@ -244,7 +244,7 @@ def conv2d_dw(xs: Any, a: Any, sizes: Sizes) -> Any:
 
 
 def attention_weights(q: Any, k: Any, mask: Any, a: Any) -> tuple[Any, Any]:
-    """The weights of each query's keys, and the logarithms of their sums before they were divided by them."""
+    """Each query's weights; its largest score, and the logarithm of the weights' sum before they were divided."""
     s = q @ np.swapaxes(k, -1, -2) * q.dtype.type(a["scale"])
     if a["causal"]:
         mask = [np.tril(np.ones(s.shape[-2:], bool))]
@@ -254,15 +254,15 @@ def attention_weights(q: Any, k: Any, mask: Any, a: Any) -> tuple[Any, Any]:
     e = np.exp(s - np.where(top == -np.inf, 0, top))
     total = e.sum(-1, keepdims=True)
     with np.errstate(divide="ignore"):
-        logarithms = np.where(top == -np.inf, 0, top) + np.log(total)
-    return e / np.where(total == 0, 1, total), logarithms[..., 0]
+        sums = np.concatenate([np.where(top == -np.inf, 0, top), np.log(total)], -1)
+    return e / np.where(total == 0, 1, total), sums
 
 
 @special
 def attention(xs: Any, a: Any, sizes: Sizes) -> Any:
     q, k, v, *mask = xs
-    p, logarithms = attention_weights(q, k, mask, a)
-    return (p @ v).astype(v.dtype), logarithms.astype(v.dtype)
+    p, sums = attention_weights(q, k, mask, a)
+    return (p @ v).astype(v.dtype), sums.astype(v.dtype)
 
 
 @special

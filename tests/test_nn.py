@@ -307,6 +307,35 @@ def test_huge_scores_and_named_lengths():
         np.testing.assert_allclose(y[:, 0], a[2][:, 0], rtol=1e-12)  # the first query sees the first key alone
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("mask", [-1e4, -1e6, -1e9, "least", 1e6])
+@pytest.mark.parametrize("where", ["one row", "all", "columns"])
+def test_a_row_of_large_masks_weighs_its_keys(dtype, mask, where):
+    """What all keys of a query have in common changes no weight, however large it is: values and gradients are those
+    of the softmax written out."""
+    rng = np.random.default_rng(0)
+    large = np.finfo(dtype).min if mask == "least" else mask
+    m = np.zeros((5, 8), dtype)
+    m[{"one row": np.s_[0], "all": np.s_[:], "columns": np.s_[2:4, 3:]}[where]] = large
+    draws = [rng.standard_normal(s).astype(dtype) for s in ((5, 4), (8, 4), (8, 3), (5, 3))]
+    q, k, v, g = (gd.input(n, a.shape, dtype) for n, a in zip("qkvg", draws))
+    fused = gd.nn.scaled_dot_product_attention(q, k, v, m)
+    apart = gd.nn.softmax(q @ k.T / 2 + m) @ v
+    both = [[y, *gd.vjp(y, [q, k, v], g)] for y in (fused, apart)]
+    f = gd.compile([q, k, v, g], [*both[0], *both[1]])
+    got = f(*draws)
+    for a, b in zip(got[:4], got[4:]):
+        np.testing.assert_allclose(
+            a, b, rtol=1e-5 if dtype == "float32" else 1e-12, atol=3e-6 if dtype == "float32" else 1e-13
+        )
+    zeros = [np.zeros_like(draws[0][:2]), *(np.zeros_like(d) for d in draws[1:3])]
+    q = gd.input("q", (2, 4), dtype)
+    dv = gd.grad(
+        gd.sum(gd.nn.scaled_dot_product_attention(q, k, v, np.stack([np.full(8, large, dtype), np.zeros(8, dtype)]))), v
+    )
+    np.testing.assert_allclose(gd.compile([q, k, v], dv)(*zeros), np.full((8, 3), 0.25), rtol=4 * np.finfo(dtype).eps)
+
+
 def test_wrong_attention():
     q, k, v = gd.input("q", (3, 4)), gd.input("k", (5, 4)), gd.input("v", (5, 2))
     attention = gd.nn.scaled_dot_product_attention

@@ -1,18 +1,19 @@
 /* attention.c: y = softmax(scale q k') v over batches of strided operands, block by block, and its gradients.
  *
- * attention      reads: q, k, v (or what they are views of); writes: y, and for each row the logarithm of the sum of the
- *                exponentials of its scores
+ * attention      reads: q, k, v (or what they are views of); writes: y, and for each row its largest score and the
+ *                logarithm of the sum of the exponentials of its scores less that
  *   [n_batch, rows, keys, features, values, causal, scale's bits, mask, batch dims.., views of q, k, v, y]
- * attention_vjp  reads: q, k, v, y, that logarithm, y's cotangent; writes: dq, dk, dv
- *   [the same head, batch dims.., views of q, k, v, y, the cotangent, dq, dk, dv, the logarithm's operand]
+ * attention_vjp  reads: q, k, v, y, those two numbers, y's cotangent; writes: dq, dk, dv
+ *   [the same head, batch dims.., views of q, k, v, y, the cotangent, dq, dk, dv, the operand of the two numbers]
  *   view: [operand, offset, batch strides.., stride of a row]; the elements of a row lie side by side
  *   mask: 0 none; 1 a bool says which pairs of query and key there are; 2 a number is added to the score. Then there
  *   follows its view: [operand, offset, batch strides.., stride of a row, of a key]
  *
  * Scores exist for one block of rows and keys at a time (after Dao et al. 2022): forward a row's maximum and sum are
- * corrected from block to block; backward the weights are made again from the logarithms. With causal, key j is for
+ * corrected from block to block; backward the weights are made again from both. They stay two numbers: where all scores
+ * are large (a mask of -1e9), their sum would lose the logarithm. With causal, key j is for
  * query i where j <= i, and blocks without any such pair are left out.
- * Invariants: parts, blocks and the order of sums follow from shapes only. A row without keys gives 0 and -infinity.
+ * Invariants: parts, blocks and the order of sums follow from shapes only. A row without keys gives 0, and 0 and -infinity.
  * Where there are few entries their keys are split among parts, each with a dq of its own, which a last call adds up.
  */
 #include <math.h>
@@ -35,7 +36,7 @@ typedef struct {
     int64_t n_batch, *batch_dims, entries, rows, keys, features, values;
     int64_t row_blocks, part_units; /* forward: blocks of rows of all entries, so many to a part */
     int64_t splits, split_keys;     /* backward: parts for each entry, and the keys of one */
-    int64_t logarithm;              /* operand */
+    int64_t sums;                   /* operand: of each row the largest score, and the logarithm */
     int64_t products;               /* bytes of scratch for them */
     double scale;
     gd_micro_fn exp, log;
@@ -126,13 +127,13 @@ static int read_head(gd_prepare *p, attention_block **out, const int *views, int
     return b->mask ? read_mask(p, b, p->n_payload - n - 4) : GD_OK;
 }
 
-/* the logarithms' operand: one number for each row of each entry */
-static int check_logarithm(gd_prepare *p, const attention_block *b, int64_t at, int64_t low, int64_t high) {
+/* the sums' operand: two numbers for each row of each entry */
+static int check_sums(gd_prepare *p, const attention_block *b, int64_t at, int64_t low, int64_t high) {
     int64_t count;
-    if (b->logarithm < low || b->logarithm >= high) return gd_prepare_fail(p, GD_ERR_BOUNDS, at, b->logarithm);
-    const gd_value *value = gd_operand(p, b->logarithm);
+    if (b->sums < low || b->sums >= high) return gd_prepare_fail(p, GD_ERR_BOUNDS, at, b->sums);
+    const gd_value *value = gd_operand(p, b->sums);
     if (value->dtype != b->dtype) return gd_prepare_fail(p, GD_ERR_TYPE, at, value->dtype);
-    if (__builtin_mul_overflow(b->entries, b->rows, &count) || count != value->count)
+    if (__builtin_mul_overflow(2 * b->entries, b->rows, &count) || count != value->count)
         return gd_prepare_fail(p, GD_ERR_SHAPE, at, value->count);
     return GD_OK;
 }
@@ -200,9 +201,9 @@ int gd_prepare_attention(gd_prepare *p) {
     if (p->n_writes != 2) return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_writes);
     int status = read_head(p, &b, views, 4, 0);
     if (status != GD_OK) return status;
-    b->logarithm = p->n_reads + 1;
+    b->sums = p->n_reads + 1;
     if (b->view[Y].operand != p->n_reads) return gd_prepare_fail(p, GD_ERR_BOUNDS, -1, b->view[Y].operand);
-    status = check_logarithm(p, b, -1, p->n_reads, p->n_reads + 2);
+    status = check_sums(p, b, -1, p->n_reads, p->n_reads + 2);
     return status == GD_OK ? finish(p, b, 0) : status;
 }
 
@@ -215,8 +216,8 @@ int gd_prepare_attention_vjp(gd_prepare *p) {
     for (int i = DQ; i <= DV; i++)
         if (b->view[i].operand != p->n_reads + i - DQ) return gd_prepare_fail(p, GD_ERR_BOUNDS, -1, b->view[i].operand);
     int64_t at = p->n_payload - 1 - (b->mask ? b->n_batch + 4 : 0);
-    b->logarithm = p->payload[at];
-    status = check_logarithm(p, b, at, 0, p->n_reads);
+    b->sums = p->payload[at];
+    status = check_sums(p, b, at, 0, p->n_reads);
     return status == GD_OK ? finish(p, b, 1) : status;
 }
 

@@ -101,7 +101,7 @@ static void NAME(forward)(const attention_block *b, const gd_call *call, int64_t
     const T *q = NAME(rows_of)(b, call, Q, entry), *k = NAME(rows_of)(b, call, K, entry);
     const T *v = NAME(rows_of)(b, call, V, entry);
     T *y = NAME(rows_of)(b, call, Y, entry) + i0 * y_row;
-    T *out = (T *)call->operands[b->logarithm] + entry * b->rows + i0;
+    T *out = (T *)call->operands[b->sums] + 2 * (entry * b->rows + i0);
     T *scores = (T *)((char *)call->scratch + b->products), *top = scores + ROWS * KEYS, *sum = top + ROWS;
     T *corrected = sum + ROWS;
     for (int64_t i = 0; i < m; i++) top[i] = -(T)INFINITY, sum[i] = 0;
@@ -132,7 +132,7 @@ static void NAME(forward)(const attention_block *b, const gd_call *call, int64_t
         for (int64_t l = 0; l < f; l++) y[i * y_row + l] = keys ? y[i * y_row + l] * scale : 0;
     }
     b->log(sum, sum, NULL, NULL, m);
-    for (int64_t i = 0; i < m; i++) out[i] = (top[i] == -(T)INFINITY ? 0 : top[i]) + sum[i];
+    for (int64_t i = 0; i < m; i++) out[2 * i] = top[i] == -(T)INFINITY ? 0 : top[i], out[2 * i + 1] = sum[i];
 }
 
 /* One entry's keys from split * split_keys on: their dk and dv, and their part of dq. */
@@ -141,8 +141,7 @@ static void NAME(backward)(const attention_block *b, const gd_call *call, int64_
     const rows_view *x = b->view;
     const T *q = NAME(rows_of)(b, call, Q, entry), *k = NAME(rows_of)(b, call, K, entry);
     const T *v = NAME(rows_of)(b, call, V, entry), *y = NAME(rows_of)(b, call, Y, entry);
-    const T *g = NAME(rows_of)(b, call, G, entry),
-            *logarithm = (const T *)call->operands[b->logarithm] + entry * b->rows;
+    const T *g = NAME(rows_of)(b, call, G, entry), *sums = (const T *)call->operands[b->sums] + 2 * entry * b->rows;
     T *dk = NAME(rows_of)(b, call, DK, entry), *dv = NAME(rows_of)(b, call, DV, entry);
     T *dq = NAME(rows_of)(b, call, DQ, entry);
     int64_t dq_row = x[DQ].row;
@@ -166,8 +165,10 @@ static void NAME(backward)(const attention_block *b, const gd_call *call, int64_
             int64_t m = least(ROWS, b->rows - i0), n = least(most, NAME(seen)(b, i0 + m) - j0);
             NAME(scores)(b, call, entry, i0, m, j0, n, q, k, weights);
             for (int64_t i = 0; i < m; i++) {
-                T base = logarithm[i0 + i] == -(T)INFINITY ? 0 : logarithm[i0 + i];
-                for (int64_t j = 0; j < NAME(visible)(b, i0 + i, j0, n); j++) weights[i * n + j] -= base;
+                T top = sums[2 * (i0 + i)], logarithm = sums[2 * (i0 + i) + 1];
+                if (logarithm == -(T)INFINITY) logarithm = 0;
+                for (int64_t j = 0; j < NAME(visible)(b, i0 + i, j0, n); j++)
+                    weights[i * n + j] = (weights[i * n + j] - top) - logarithm;
             }
             NAME(exponentials)(b, i0, m, j0, n, weights);
             gd_product to_dv = {n, f, m, 1, n, x[G].row, 1, x[DV].row, 1, 1};

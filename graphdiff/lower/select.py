@@ -469,13 +469,13 @@ class _Selector:
         return tuple(permuted[i] for i in range(len(axes)))
 
     def _attention(self, node: Node) -> None:
-        """Attention of (q, k, v), or its gradients of (q, k, v, y, logarithms, cotangent), with a mask behind these or
-        without one: views but for the logarithms."""
+        """Attention of (q, k, v), or its gradients of (q, k, v, y, sums, cotangent), with a mask behind these or
+        without one: views but for the sums."""
         kernel = node.op.kernel.kernel
         q, k, v = node.inputs[:3]
         backward = len(node.inputs) > 4
         viewed = [*node.inputs[:4], node.inputs[5]] if backward else node.inputs[:3]
-        logarithms = node.inputs[4] if backward else None
+        sums = node.inputs[4] if backward else None
         mask = node.inputs[-1] if len(node.inputs) in (4, 7) else None
         n = q.ndim - 2
         reads: list[Buffer] = []
@@ -487,8 +487,8 @@ class _Selector:
             if at.buffer not in reads:
                 reads.append(at.buffer)  # type: ignore[arg-type]
             views += [reads.index(at.buffer), at.offset, *at.strides[:-1]]  # type: ignore[arg-type]
-        if logarithms is not None and self._storage(logarithms) not in reads:
-            reads.append(self._storage(logarithms))
+        if sums is not None and self._storage(sums) not in reads:
+            reads.append(self._storage(sums))
         masked: list[Any] = []
         if mask is not None:
             at = self._of(mask)
@@ -501,12 +501,12 @@ class _Selector:
         writes: list[Buffer] = []
         for y in node.outputs:
             out = self._result(y)
-            if y.ndim == n + 2:
+            if backward or y.index == 0:
                 strides = self._product_strides(y)
                 self.location[y] = Location(out, 0, strides)
                 views += [len(reads) + len(writes), 0, *strides[:-1]]
             writes.append(out)
-        rest = [] if logarithms is None else [reads.index(self._storage(logarithms))]
+        rest = [] if sums is None else [reads.index(self._storage(sums))]
         rows, keys, features, values = q.shape[-2], k.shape[-2], q.shape[-1], v.shape[-1]
         payload = [
             n,
@@ -526,8 +526,8 @@ class _Selector:
         pairs = _elements(q.shape[:-2]) * rows * keys
         if node.attrs["causal"]:
             pairs = floor_div(pairs + 1, 2)
-        flops = pairs * (2 * (features + values) + 4) * (1 if logarithms is None else 2) + (
-            0 if logarithms is None else 2 * pairs * features
+        flops = pairs * (2 * (features + values) + 4) * (1 if sums is None else 2) + (
+            0 if sums is None else 2 * pairs * features
         )
         self._emit(node, [step], reads, writes, flops=flops)
 

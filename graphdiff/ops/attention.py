@@ -76,13 +76,14 @@ def _moved(
 
 # --------------------------------------------------------------------------------------- attention
 #
-# operands: q (.., L, E), k (.., S, E), v (.., S, F) and perhaps a mask; results: y (.., L, F), and for each row the
-# logarithm of the sum of its scores' exponentials, which only attention_vjp reads
+# operands: q (.., L, E), k (.., S, E), v (.., S, F) and perhaps a mask; results: y (.., L, F), and sums (.., L, 2): for
+# each row its largest score, and the logarithm of the sum of the exponentials of its scores less that. Only
+# attention_vjp reads them. They are two numbers, as their sum would lose the second where a mask is large.
 
 
 def _infer_attention(xs: Sequence[Any], _attrs: dict[str, Any]) -> Any:
     q, _, v = xs[:3]
-    return ((*q.shape[:-1], v.shape[-1]), q.dtype), (q.shape[:-1], q.dtype)
+    return ((*q.shape[:-1], v.shape[-1]), q.dtype), ((*q.shape[:-1], 2), q.dtype)
 
 
 def _attention_vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], _d: Any) -> list[Tensor | None]:
@@ -100,7 +101,7 @@ def _attention_jvp(node: Node, ts: Sequence[Any], d: Any) -> list[Tensor | None]
 
 attention = custom(
     "attention",
-    "softmax(q kᵀ scale) v, and the logarithms of the softmax's sums.",
+    "softmax(q kᵀ scale) v, and the largest scores with the logarithms of the softmax's sums.",
     infer=_infer_attention,
     kernel=Attention("attention"),
     public=lambda *xs, causal=False, scale=1.0: make(ATTENTION, xs, {"causal": causal, "scale": scale}),

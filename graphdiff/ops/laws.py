@@ -370,7 +370,7 @@ def _attention_vjp(xs: Values, a: Attrs) -> bool:
     return (
         _attention([*xs[:3], *xs[6:]], a)
         and xs[3].shape == xs[5].shape == y
-        and xs[4].shape == y[:-1]
+        and xs[4].shape == (*y[:-1], 2)
         and all(x.dtype is xs[0].dtype for x in xs[3:6])
     )
 
