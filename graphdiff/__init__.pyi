@@ -464,7 +464,7 @@ def log2(x: TensorLike, /) -> Tensor:
     """The logarithm to base 2."""
 
 def logaddexp(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """log(exp(x1) + exp(x2)) without overflow."""
+    """log(exp(x1) + exp(x2)) without overflow; -inf of nothing but -inf, with derivative 0."""
 
 def logical_and(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """x1 and x2."""
@@ -479,7 +479,7 @@ def logical_xor(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """x1 differs from x2."""
 
 def logsumexp(x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """log(sum(exp(x))) over axes without overflow; -inf where all elements are -inf."""
+    """log(sum(exp(x))) over axes without overflow; -inf where all elements are -inf, with derivative 0."""
 
 def matmul(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """The product of matrices, batched over leading dimensions, which broadcast; 1-d operands are vectors."""

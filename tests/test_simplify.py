@@ -134,6 +134,13 @@ CASES = {
     "log1p_exp": [e.log1p(e.exp(X))],
     "log_sigmoid": [e.log(e.sigmoid(X))],
     "log_one_minus_sigmoid": [e.log(1 - e.sigmoid(X))],
+    "log_one_minus": [e.log(1 - X * 0.25), e.log(1 - F * 0.25)],
+    "log_reciprocal": [e.log(e.reciprocal(X))],
+    "log_add_exp": [e.log(e.exp(X) + e.exp(ROW))],
+    "reciprocal_one_plus_exp": [e.reciprocal(1 + e.exp(-X))],
+    "divide_one_plus_exp": [X / (1 + e.exp(-X)), e.exp(X) / (1 + e.exp(X))],
+    "log_sum_exp": [e.log(r.sum(e.exp(X), axis=1)), e.log(r.sum(e.exp(X), axis=1, keepdims=True))],
+    "softmax_spelled": [e.exp(X) / r.sum(e.exp(X), axis=1, keepdims=True)],
     "log1p_minus_sigmoid": [e.log1p(-e.sigmoid(X))],
     "softmax_less_label": [
         e.where(B, -S, 0) + e.exp(X) * (S / COL),
@@ -184,25 +191,35 @@ WEIGHTS = {
     "divide": 6,
     "pow": 20,
     "sum": 10,
-    **dict.fromkeys(("softplus", "log1p"), 10),
+    "softplus": 10,
+    "log1p": 9,
     **dict.fromkeys(("exp", "log", "sigmoid", "cos", "tanh", "max"), 8),
 }
 
 
-def measure(value: Value) -> tuple[int, int, int]:
-    """Weight, elements and negations beneath products, over the expression as a tree."""
-    totals: dict[int, tuple[int, int, int, int]] = {}
+def _overflows(node) -> bool:
+    """Whether a node is a sum of exponentials of something from which no maximum has been taken."""
+    if node.op.name != "sum" or node.inputs[0].node.op.name != "exp":
+        return False
+    x = node.inputs[0].node.inputs[0]
+    return "max" not in [n.op.name for n in topological([x])]
+
+
+def measure(value: Value) -> tuple[int, int, int, int]:
+    """Overflows, weight, elements and negations beneath products, over the expression as a tree."""
+    totals: dict[int, tuple[int, int, int, int, int]] = {}
     for node in topological([value]):
         leaf = node.op.name in ("input", "constant")
         elements = int(np.prod([dims.evaluate(s, {"n": 1009}) for s in node.outputs[0].shape], dtype=int))
         free = node.op.name in ("input", "broadcast_to")
-        own = [0 if leaf else WEIGHTS.get(node.op.name, 4), 0 if free else elements, 0, node.op.name == "negative"]
+        weight = 0 if leaf else WEIGHTS.get(node.op.name, 4)
+        own = [_overflows(node), weight, 0 if free else elements, 0, node.op.name == "negative"]
         for v in node.inputs:
             own = [a + b for a, b in zip(own, totals[id(v)])]
         if node.op.name in ("multiply", "divide"):
-            own[2] += own[3]
+            own[3] += own[4]
         totals[id(node.outputs[0])] = tuple(own)
-    return totals[id(value)][:3]
+    return totals[id(value)][:4]
 
 
 def close(a, b):
@@ -225,7 +242,7 @@ def test_a_row_fires_keeps_values_and_makes_its_measure_smaller(name, i):
     close(*evaluate([before, after], feeds(), SIZES))
     old, new = measure(before), measure(after)
     assert new < old, "nothing got smaller"
-    component = ("weight", "elements", "negations")[next(k for k in range(3) if new[k] != old[k])]
+    component = ("overflows", "weight", "elements", "negations")[next(k for k in range(4) if new[k] != old[k])]
     assert component in row.decreases
 
 

@@ -80,7 +80,9 @@ def batch_norm_updates(
     ``batch_norm`` of the same x is computed once."""
 
 def binary_cross_entropy(input: TensorLike, target: TensorLike, reduction: Reduction = 'mean') -> Tensor:
-    """-t log(p) - (1 - t) log(1 - p) of probabilities; logarithms are held above -100, as in torch."""
+    """-t log(p) - (1 - t) log(1 - p) of probabilities; logarithms are held above -100, as in torch.
+
+    The derivative is that of this function, so 0 by a logarithm that is held, and finite for every p from 0 to 1."""
 
 def binary_cross_entropy_with_logits(input: TensorLike, target: TensorLike, reduction: Reduction = 'mean') -> Tensor:
     """The binary cross-entropy of sigmoid(input), without overflow."""

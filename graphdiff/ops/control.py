@@ -237,27 +237,54 @@ def _loop_vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], d: Any) -> 
     gh_args = placeholders("gh", [_rows(g) for g in g_history.values()])
     fixed = placeholders("fixed", _types(inputs[n + m :]))
 
+    # where the cotangents are known to be 0 but for a mask, so it goes through the steps: a carry beside each cotangent
+    # that is one, a row beside each that comes by rows
+    is_masked = d.mask is not None
+    m_args = placeholders("mask", _as_bool(g_args)) if is_masked else []
+    my_args = placeholders("my", _as_bool(gy_args)) if is_masked else []
+    mh_args = placeholders("mh", _as_bool(gh_args)) if is_masked else []
+
     values = rebuild(p.body.outputs, dict(zip(inputs, [*before, *rows, *fixed])))
     outputs = [values[i] for i in floating] + [values[n + i] for i in g_ys]
     wrt = [before[i] for i in floating] + [rows[i] for i in x_ids] + [fixed[i] for i in c_ids]
-    found, _ = d.pullback(outputs, [*g_args, *gy_args], wrt)
+    kept = dict(zip(outputs, [*m_args, *my_args])) if len(set(outputs)) == len(outputs) else {}
+    found, _ = d.pullback(outputs, [*g_args, *gy_args], wrt, masks=kept)
+    new_m = [_mask_of(f, kept, x) for f, x in zip(found, wrt[: len(m_args)])]
+    # rows that nothing comes back to have no cotangent; carries and sums have one anyhow
+    found_x = dict(zip(x_ids, found[len(floating) : len(floating) + len(x_ids)]))
+    after = len(floating) + len(x_ids)
+    x_ids = [i for i in x_ids if found_x[i] is not None]
     found = [f if f is not None else _zeros(w) for f, w in zip(found, wrt)]
     new_g = found[: len(floating)]
     for arg, i in zip(gh_args, g_history):
         at = floating.index(i)
         new_g[at] = new_g[at] + arg
-    new_sums = [s + f for s, f in zip(sums, found[len(floating) + len(x_ids) :])]
+    for arg, i in zip(mh_args, g_history):
+        at = floating.index(i)
+        new_m[at] = op("logical_or")(new_m[at], arg)
+    new_sums = [s + f for s, f in zip(sums, found[after:])]
+    masked_x = [i for i in x_ids if rows[i] in kept]
     body = Graph(
         "body",
-        [*g_args, *sums, *before, *rows, *gy_args, *gh_args, *fixed],
-        [*new_g, *new_sums, *found[len(floating) : len(floating) + len(x_ids)]],
+        [*g_args, *m_args, *sums, *before, *rows, *gy_args, *gh_args, *my_args, *mh_args, *fixed],
+        [
+            *new_g,
+            *new_m,
+            *new_sums,
+            *(found_x[i] for i in x_ids),
+            *(_mask_of(found_x[i], kept, rows[i]) for i in masked_x),
+        ],
     )
     count = p.steps if p.condition is not None or p.counted else None
     start = [gs[i] if gs[i] is not None else _zeros(p.finals[i]) for i in floating]
+    masks = d.mask if is_masked else ()
+    start_m = [_spread_mask(masks[i], p.finals[i]) for i in floating] if is_masked else []
+    rows_m = [_spread_mask(masks[n + i], g) for i, g in g_ys.items()] if is_masked else []
+    rows_m += [_spread_mask(masks[n + p.n_ys + i], g) for i, g in g_history.items()] if is_masked else []
     out = make_loop(
         body,
-        [*start, *(_zeros(p.captured[i]) for i in c_ids)],
-        [*p.history, *p.xs, *g_ys.values(), *g_history.values()],
+        [*start, *start_m, *(_zeros(p.captured[i]) for i in c_ids)],
+        [*p.history, *p.xs, *g_ys.values(), *g_history.values(), *rows_m],
         p.captured,
         p.length,
         not p.reverse,
@@ -267,11 +294,31 @@ def _loop_vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], d: Any) -> 
     results: list[Tensor | None] = [None] * len(node.inputs)
     for place, i in enumerate(floating):
         results[i] = out[place]
+    first = len(floating) + len(start_m)
     for place, i in enumerate(c_ids):
-        results[n + m + i] = out[len(floating) + place]
+        results[n + m + i] = out[first + place]
     for place, i in enumerate(x_ids):
-        results[n + i] = out[len(floating) + len(c_ids) + place]
+        results[n + i] = out[first + len(c_ids) + place]
+    first += len(c_ids) + len(x_ids)
+    below = {n + i: out[first + place] for place, i in enumerate(masked_x)}
+    below |= {i: out[len(floating) + place] for place, i in enumerate(floating) if is_masked}
+    d.tell(below)
     return results
+
+
+def _as_bool(values: Sequence[Value]) -> list[tuple[Shape, np.dtype]]:
+    return [(v.shape, bool_) for v in values]
+
+
+def _spread_mask(mask: Tensor | None, x: Value) -> Tensor:
+    """A mask of ``x`` in its shape; nowhere where there is no cotangent that could have one."""
+    return op("broadcast_to")(scalar(False, bool_) if mask is None else mask, x.shape)
+
+
+def _mask_of(g: Tensor | None, kept: Any, x: Value) -> Tensor:
+    """The mask of what a step gives for ``x``: nowhere where that is nothing."""
+    known = kept.get(x)
+    return op("broadcast_to")(scalar(g is not None, bool_) if known is None or g is None else known, x.shape)
 
 
 loop = custom(
@@ -438,16 +485,28 @@ def _branch_vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], d: Any) -
     operands = node.inputs[1:]
     ids = [i for i, w in enumerate(wanted[1:]) if w]
     outs = [i for i, g in enumerate(gs) if g is not None]
+    held: list[Tensor] = []
+    if d.mask is not None:
+        known = d.mask if isinstance(d.mask, tuple) else (d.mask,)
+        held = [_spread_mask(known[i], gs[i]) for i in outs]
     bodies = []
     for body in _branch_bodies(node):
         args = placeholders("primal", _types(operands))
         cotangents = placeholders("g", _types([gs[i] for i in outs]))
+        masks = placeholders("mask", _as_bool(cotangents)) if held else []
         values = rebuild(body.outputs, dict(zip(body.inputs, args)))
-        found, _ = d.pullback([values[i] for i in outs], cotangents, [args[i] for i in ids])
+        kept = {values[i]: m for i, m in zip(outs, masks)}
+        if len(kept) < len(masks):  # one value under two results
+            kept = {}
+        found, _ = d.pullback([values[i] for i in outs], cotangents, [args[i] for i in ids], masks=kept or None)
         bodies.append(
-            Graph("branch", [*args, *cotangents], [f if f is not None else _zeros(args[i]) for i, f in zip(ids, found)])
+            Graph(
+                "branch",
+                [*args, *cotangents, *masks],
+                [f if f is not None else _zeros(args[i]) for i, f in zip(ids, found)],
+            )
         )
-    made = _make_branch(node.inputs[0], [*operands, *(gs[i] for i in outs)], bodies)
+    made = _make_branch(node.inputs[0], [*operands, *(gs[i] for i in outs), *held], bodies)
     results: list[Tensor | None] = [None] * len(node.inputs)
     for i, g in zip(ids, made):
         results[1 + i] = g

@@ -14,7 +14,7 @@ from ..ir.dtypes import bool_, int32, int64
 from ..ir.node import Node
 from .elementwise import add, astype
 from .movement import place, reshape, slice, split_at_axis
-from .opdef import axis_of, check_dtype, custom, linear, operands
+from .opdef import axis_of, check_dtype, custom, linear, op, operands
 from .registry import Call, Sample, op_of
 from .tensor import Tensor, as_tensor, fail, make
 from .types import TensorLike
@@ -30,6 +30,20 @@ def shifted(x: Tensor, axis: int, first: float, reverse: bool = False) -> Tensor
     longer = tuple(s + 1 if i == axis else s for i, s in enumerate(x.shape))
     steps = (1,) * x.ndim
     return slice(place(x, first, longer, at(0 if reverse else 1), steps), at(1 if reverse else 0), x.shape, steps)
+
+
+def _rows_kept(node: Node, mask: Tensor, wanted: Any) -> list[Tensor | None]:
+    """The masks of operands along whose axis one element may count for all."""
+    y, axis = node.outputs[0], node.attrs["axis"]
+    if mask.ndim < y.ndim:
+        mask = reshape(mask, (1,) * (y.ndim - mask.ndim) + mask.shape)
+    kept = mask if mask.shape[axis] == 1 else op("any")(mask, axis=axis, keepdims=True)
+    return [kept if w else None for w in wanted]
+
+
+def _kept(node: Node, d: Any, g: Tensor) -> Tensor:
+    """A cotangent of an operand, 0 along axes where that of the result is so by a mask."""
+    return g if d.mask is None else op("where")(_rows_kept(node, d.mask, (True,))[0], g, 0)
 
 
 # ------------------------------------------------------------------ the linear recurrence
@@ -103,9 +117,10 @@ recurrence = custom(
     public=_recurrence,
     jvp=_recurrence_jvp,
     vjp=lambda node, gs, wanted, d: [
-        _turned(node, gs[0]) if wanted[0] else None,
-        _coefficient(node, gs[0]) if wanted[1] else None,
+        _kept(node, d, _turned(node, gs[0])) if wanted[0] else None,
+        _kept(node, d, _coefficient(node, gs[0])) if wanted[1] else None,
     ],
+    masks=_rows_kept,
     kernel=Call(
         "recurrence",
         lambda node: (
@@ -204,10 +219,10 @@ def _cumprod(x: TensorLike, /, axis: int | None = None, reverse: bool = False) -
 
 
 # y[i] = x[i] y[i-1], so its tangent is the recurrence t[i] y[i-1] + x[i] ty[i-1], and the cotangent its transpose.
-def _cumprod_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
+def _cumprod_vjp(node: Node, gs: Any, wanted: Any, d: Any) -> Any:
     axis, reverse = node.attrs["axis"], node.attrs["reverse"]
     back = recurrence(gs[0], node.inputs[0], axis=axis, reverse=not reverse, use_previous=True)
-    return [back * shifted(node.outputs[0], axis, 1, reverse) if wanted[0] else None]
+    return [_kept(node, d, back * shifted(node.outputs[0], axis, 1, reverse)) if wanted[0] else None]
 
 
 def _cumprod_jvp(node: Node, ts: Any, _d: Any) -> Any:
@@ -226,6 +241,7 @@ cumprod = custom(
     kernel=_cumulative("prod"),
     vjp=_cumprod_vjp,
     jvp=_cumprod_jvp,
+    masks=_rows_kept,
     reference=_reference(np.cumprod),
     samples=_samples(0.5, 1.5),
     dtypes="numeric",

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError
-from ..ir.dtypes import FLOATS, as_dtype, bool_
+from ..ir.dtypes import FLOATS, as_dtype, bool_, float32
 from ..ir.node import Node
 from .opdef import (
     booleans,
@@ -23,6 +23,7 @@ from .opdef import (
     custom,
     declare_public,
     elementwise,
+    elementwise_masks,
     integers,
     on,
     op,
@@ -84,6 +85,7 @@ maximum = elementwise(
     samples=on(-2, 2, 2),
     onnx="Max",
     smooth=False,
+    selects=lambda node: [greater_equal(*node.inputs), less_equal(*node.inputs)],
 )
 minimum = elementwise(
     "minimum",
@@ -94,6 +96,7 @@ minimum = elementwise(
     samples=on(-2, 2, 2),
     onnx="Min",
     smooth=False,
+    selects=lambda node: [less_equal(*node.inputs), greater_equal(*node.inputs)],
 )
 
 
@@ -175,6 +178,14 @@ log = elementwise(
     samples=on(0.3, 3),
     onnx="Log",
 )
+bounded_log = elementwise(
+    "bounded_log",
+    "The natural logarithm, whose derivative stays finite: that of 1e-18 below it (1e-150 in float64), at 0 too.",
+    microop="log",
+    partials=(lambda y, x: reciprocal(maximum(x, 1e-18 if x.dtype is float32 else 1e-150)),),
+    reference=np.log,
+    samples=on(0.3, 3),
+)
 log1p = elementwise(
     "log1p",
     "log(1 + x), accurate near 0.",
@@ -198,11 +209,17 @@ log10 = elementwise(
 )
 logaddexp = elementwise(
     "logaddexp",
-    "log(exp(x1) + exp(x2)) without overflow.",
-    partials=(lambda y, a, b: sigmoid(a - b), lambda y, a, b: sigmoid(b - a)),
+    "log(exp(x1) + exp(x2)) without overflow; -inf of nothing but -inf, with derivative 0.",
+    partials=(lambda y, a, b: _share_of(y, a - b), lambda y, a, b: _share_of(y, b - a)),
     reference=np.logaddexp,
     samples=on(-2, 2, 2),
 )
+
+
+def _share_of(y: Tensor, difference: Tensor) -> Tensor:
+    """The derivative of logaddexp by the operand that exceeds the other by ``difference``; 0 where both are -inf."""
+    return sigmoid(where(equal(y, -math.inf), -math.inf, difference))
+
 
 # ------------------------------------------------------------------ circular and hyperbolic functions
 sin = elementwise("sin", "The sine.", partials=(lambda y, x: cos(x),), reference=np.sin, samples=on(-3, 3), onnx="Sin")
@@ -553,6 +570,8 @@ where = custom(
     public=_where,
     vjp=_where_vjp,
     jvp=_where_jvp,
+    selects=lambda node: [None, node.inputs[0], logical_not(node.inputs[0])],
+    masks=elementwise_masks,
     reference=np.where,
     samples=_where_samples,
     onnx="Where",
@@ -592,6 +611,7 @@ astype = custom(
     public=_astype,
     vjp=_astype_vjp,
     jvp=_astype_jvp,
+    masks=elementwise_masks,
     reference=lambda x, dtype: x.astype(dtype),
     samples=_astype_samples,
     onnx="Cast",

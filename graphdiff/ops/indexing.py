@@ -19,7 +19,7 @@ from .arrange import part
 from .contraction import diagonal
 from .elementwise import astype, equal, greater_equal, where
 from .movement import as_index, checked_index, index, place, reshape, size_as, split_at_axis, take, take_vjp
-from .opdef import composite, custom, int_of, operands
+from .opdef import composite, custom, int_of, moved_masks, operands
 from .registry import Call, Sample, op_of
 from .tensor import Tensor, as_tensor, checked, fail, make, scalar
 from .types import TensorLike
@@ -179,6 +179,7 @@ scatter_add = custom(
     infer=_infer_scatter,
     public=_scatter_add,
     vjp=_scatter_vjp,
+    masks=moved_masks,
     jvp=_scatter_jvp,
     kernel=Call(
         "take_vjp", lambda node: (*split_at_axis(node.inputs[0], 0), node.inputs[1].size), reads=(1, 2, 0), guard=True

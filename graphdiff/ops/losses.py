@@ -14,7 +14,7 @@ from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import format_shape
 from ..ir.dtypes import INTEGERS
 from .elementwise import abs as abs_
-from .elementwise import equal, exp, less, log, maximum, negative, softplus, square, where
+from .elementwise import bounded_log, equal, exp, less, log, log1p, maximum, negative, softplus, square, where
 from .movement import is_label, reshape
 from .nn import softmax_reference
 from .opdef import axis_of, check_dtype, composite, operands
@@ -70,10 +70,12 @@ def mse(input: TensorLike, target: TensorLike, reduction: Reduction = "mean") ->
     reference=lambda p, t, reduction="mean": numpy_reduced(-t * np.log(p) - (1 - t) * np.log(1 - p), reduction),
 )
 def binary_cross_entropy(input: TensorLike, target: TensorLike, reduction: Reduction = "mean") -> Tensor:
-    """-t log(p) - (1 - t) log(1 - p) of probabilities; logarithms are held above -100, as in torch."""
+    """-t log(p) - (1 - t) log(1 - p) of probabilities; logarithms are held above -100, as in torch.
+
+    The derivative is that of this function, so 0 by a logarithm that is held, and finite for every p from 0 to 1."""
     p, t = operands("binary_cross_entropy", (input, target), "float")
     _same_shape("binary_cross_entropy", p, t)
-    one, other = maximum(log(p), -100), maximum(log(1 - p), -100)
+    one, other = maximum(bounded_log(p), -100), maximum(log1p(negative(p)), -100)
     return reduced("binary_cross_entropy", negative(t * one + (1 - t) * other), reduction)
 
 
@@ -86,7 +88,9 @@ def binary_cross_entropy_with_logits(input: TensorLike, target: TensorLike, redu
     """The binary cross-entropy of sigmoid(input), without overflow."""
     x, t = operands("binary_cross_entropy_with_logits", (input, target), "float")
     _same_shape("binary_cross_entropy_with_logits", x, t)
-    return reduced("binary_cross_entropy_with_logits", softplus(x) - x * t, reduction)
+    # not softplus(x) - x t: its derivative sigmoid(x) - t would lose all digits where they are close
+    loss = t * softplus(negative(x)) + (1 - t) * softplus(x)
+    return reduced("binary_cross_entropy_with_logits", loss, reduction)
 
 
 @composite(

@@ -10,7 +10,7 @@ from ..errors import ShapeError
 from ..ir.dims import broadcast, product
 from ..ir.node import Node
 from .movement import matrix_transpose, reshape
-from .opdef import bilinear, operands, sum_to
+from .opdef import bilinear, op, operands, sum_to
 from .registry import Matmul, Sample, op_of
 from .tensor import Tensor, fail, label, make
 from .types import TensorLike
@@ -53,6 +53,27 @@ def _summed(x: Tensor, node: Node, k: int) -> Tensor:
     return sum_to(x, node.inputs[k].shape)
 
 
+def _any(mask: Tensor, axis: int) -> Tensor:
+    """Whether a mask holds anywhere along one of the last two dimensions, which it may lack."""
+    if mask.ndim < 2:
+        mask = reshape(mask, (1,) * (2 - mask.ndim) + mask.shape)
+    return mask if mask.shape[axis] == 1 else op("any")(mask, axis=axis, keepdims=True)
+
+
+def _masked(node: Node, mask: Tensor) -> Node:
+    """Rows and columns that nothing kept depends on are 0: what is infinite or NaN there meets the zeros of g."""
+    a, b = node.inputs
+    rows, columns = _any(mask, -1), _any(mask, -2)
+    a = a if a.node.op.name in ("parameter", "constant") else op("where")(rows, a, 0)
+    b = b if b.node.op.name in ("parameter", "constant") else op("where")(columns, b, 0)
+    return make(MATMUL, (a, b)).node
+
+
+def _matmul_masks(node: Node, mask: Tensor, wanted: Any) -> list[Tensor | None]:
+    summed = [x.ndim < mask.ndim for x in node.inputs]  # over the batch: rare below a mask, and not followed
+    return [None if s or not w else _any(mask, k) for s, w, k in zip(summed, wanted, (-1, -2))]
+
+
 def _matmul_samples(rng: np.random.Generator) -> Any:
     for a, b in (
         ((3, 4), (4, 2)),
@@ -81,6 +102,8 @@ matmul = bilinear(
         lambda node, g: _summed(make(MATMUL, (g, matrix_transpose(node.inputs[1]))), node, 0),
         lambda node, g: _summed(make(MATMUL, (matrix_transpose(node.inputs[0]), g)), node, 1),
     ),
+    masked=_masked,
+    masks=_matmul_masks,
     reference=np.matmul,
     samples=_matmul_samples,
     onnx="MatMul",

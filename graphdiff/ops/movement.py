@@ -16,7 +16,20 @@ from ..ir.dims import Dim, Shape, Size, as_shape, as_size, broadcast, exact_div,
 from ..ir.dtypes import INTEGERS, as_dtype, int64
 from ..ir.node import Node
 from .elementwise import astype, equal
-from .opdef import as_list, axes_of, axis_of, composite, contiguous_strides, custom, linear, on, op, operands, sum_to
+from .opdef import (
+    as_list,
+    axes_of,
+    axis_of,
+    composite,
+    contiguous_strides,
+    custom,
+    linear,
+    moved_masks,
+    on,
+    op,
+    operands,
+    sum_to,
+)
 from .registry import Call, Guard, Index, Op, Place, Sample, Strided, View, op_of, register
 from .tensor import Tensor, as_tensor, checked, fail, make, scalar
 from .types import Axes, DTypeLike, Ints, ShapeLike, SizeLike, TensorLike, TensorList
@@ -306,6 +319,7 @@ place = custom(
     kernel=Place(_pad_places, lambda node: 1),
     public=_place_in,
     vjp=_pad_vjp,
+    masks=moved_masks,
     jvp=_pad_jvp,
     reference=_place_reference,
     samples=_place_samples,
@@ -398,6 +412,7 @@ concat = custom(
     kernel=Place(lambda node: [(i, s, (1,) * len(s)) for i, s in enumerate(_concat_starts(node))], lambda node: None),
     vjp=_concat_vjp,
     jvp=_concat_jvp,
+    masks=moved_masks,
     reference=np.concatenate,
     samples=_concat_samples,
     onnx="Concat",

@@ -20,6 +20,7 @@ from .tensor import UFUNC_NAMES
 ALSO_NN = {"tanh"}  # an activation, and an elementwise function
 # operations that rules and indexing build, without a public name of their own
 INTERNAL = {
+    "bounded_log",
     "custom",
     "loop",
     "branch",

@@ -146,14 +146,48 @@ def sum_to(g: Tensor, shape: Shape) -> Tensor:
     return g if g.shape == shape else op("reshape")(g, shape)
 
 
+def elementwise_masks(node: Node, mask: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
+    """The masks of operands of an operation on elements: the result's, or whether it holds for any of the elements
+    that an operand was stretched over."""
+    return [stretched_mask(mask, x, node.outputs[0]) if w else None for x, w in zip(node.inputs, wanted)]
+
+
+def moved_masks(node: Node, mask: Any, wanted: Sequence[bool]) -> list[Tensor | None]:
+    """The masks of operands of an operation that moves and adds elements: where its transpose brings anything of what
+    the mask keeps."""
+    masks = mask if isinstance(mask, tuple) else (mask,)
+    kept = [
+        None if m is None else op("broadcast_to")(op("astype")(m, y.dtype), y.shape)
+        for m, y in zip(masks, node.outputs)
+    ]
+    return [None if g is None else op("not_equal")(g, 0) for g in node.op.vjp(node, kept, wanted, None)]
+
+
+def stretched_mask(mask: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """The mask of ``x``, which was broadcast to ``y``, for a mask of y."""
+    extra = y.ndim - mask.ndim
+    if x.shape == y.shape:
+        return mask
+    if extra:
+        mask = op("reshape")(mask, (1,) * extra + mask.shape)
+    lead = y.ndim - x.ndim
+    axes = tuple(i for i in range(y.ndim) if mask.shape[i] != 1 and (i < lead or x.shape[i - lead] == 1))
+    if axes:
+        mask = op("any")(mask, axis=axes, keepdims=True)
+    return op("reshape")(mask, mask.shape[lead:]) if lead else mask
+
+
 Partial = Callable[..., Any] | int | None
 
 
-def _times(g: Tensor, value: Any) -> Tensor:
-    """g * value; where that is a quotient u / v, as (g / v) * u: the other operand's derivative wants g / v too."""
+def _times(g: Tensor, value: Any, operands: Sequence[Any]) -> Tensor:
+    """g * value; where that is a quotient u / v, as (g / v) * u: the other operand's derivative wants g / v too. Not
+    where it is an operand itself: what u and v are is not known, and each may overflow where u / v does not."""
     node = value.node
+    if any(value is x for x in operands):
+        return op("multiply")(g, value)
     if node.op.name == "negative" and node.inputs[0].node.op.name == "divide":
-        return op("negative")(_times(g, node.inputs[0]))
+        return op("negative")(_times(g, node.inputs[0], operands))
     if node.op.name == "divide":
         u, v = node.inputs
         return op("multiply")(op("multiply")(g, op("reciprocal")(v)), u)
@@ -174,13 +208,14 @@ def elementwise(
     onnx: str | None = None,
     smooth: bool = True,
     namespace: str = "",
+    selects: Callable[[Node], Sequence[Any]] | None = None,
 ) -> Callable[..., Tensor]:
     """An operation on corresponding elements of its operands, which broadcast.
 
     ``partials[i](y, *xs)``: the derivative by operand i as a Tensor (a bool one selects: g where it holds, else 0),
     or 1, -1, or None where it is zero everywhere. Without partials the op is not differentiable.
     ``accepts``: float, numeric, integer, bool, integer_or_bool, any; ``result``: "same" or "bool";
-    ``namespace``: "" or "nn", where the public function lives.
+    ``namespace``: "" or "nn", where the public function lives; ``selects`` as in :class:`Op`.
     """
     arity = n if n is not None else max(len(partials), 1)
     allowed = _ACCEPTS[accepts]
@@ -204,22 +239,28 @@ def elementwise(
             return g if value == 1 else op("negative")(g)
         if value.dtype is bool_:
             return op("where")(value, g, 0)
-        return _times(g, value)
+        if selects is not None:
+            return op("where")(selects(node)[partials.index(partial)], _times(g, value, node.inputs), 0)
+        return _times(g, value, node.inputs)
 
-    def vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], _d: Any) -> list[Tensor | None]:
+    def vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], d: Any) -> list[Tensor | None]:
         out: list[Tensor | None] = []
         for x, partial, needed in zip(node.inputs, partials, wanted):
             g = scaled(gs[0], partial, node) if needed else None
+            if d.mask is not None and g is not None and callable(partial):
+                g = d.kept(g)
             out.append(g if g is None or g.shape is x.shape else sum_to(g, x.shape))
         return out
 
-    def jvp(node: Node, ts: Sequence[Any], _d: Any) -> list[Tensor | None]:
+    def jvp(node: Node, ts: Sequence[Any], d: Any) -> list[Tensor | None]:
         y = node.outputs[0]
         total = None
         for t, partial in zip(ts, partials):
             term = None if t is None else scaled(t, partial, node)
             if term is not None:
                 total = term if total is None else op("add")(total, term)
+        if total is not None and d.mask is not None:
+            total = d.kept(total)
         if total is not None and total.shape != y.shape:
             total = op("broadcast_to")(total, y.shape)
         return [total]
@@ -242,6 +283,8 @@ def elementwise(
             dtypes=accepts,
             namespace=namespace,
             arity=arity,
+            selects=selects,
+            masks=elementwise_masks,
         )
     )
 
@@ -296,7 +339,9 @@ def linear(
     def jvp(node: Node, ts: Sequence[Any], _d: Any) -> list[Tensor | None]:
         return [None if ts[0] is None else make(node.op, (ts[0], *node.inputs[1:]), dict(node.attrs))]
 
-    declared = register(Op(name, "linear", doc, infer=infer, vjp=vjp, jvp=jvp, kernel=kernel, **more))
+    declared = register(
+        Op(name, "linear", doc, infer=infer, vjp=vjp, jvp=jvp, kernel=kernel, masks=moved_masks, **more)
+    )
     return declare_public(declared, public)
 
 
@@ -308,12 +353,16 @@ def bilinear(
     transposes: Sequence[Callable[[Node, Tensor], Tensor]],
     kernel: Kernel,
     public: Callable[P, R],
+    masked: Callable[[Node, Tensor], Node] | None = None,
     **more: Any,
 ) -> Callable[P, R]:
     """Linear in operand 0 with operand 1 fixed and the other way round; ``transposes[i](node, g)`` is operand i's
-    cotangent. The tangent is op(t0, x1) + op(x0, t1)."""
+    cotangent. The tangent is op(t0, x1) + op(x0, t1). ``masked(node, mask)``: a node whose operands are 0 where all
+    that a mask of the result keeps does not depend on them."""
 
-    def vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], _d: Any) -> list[Tensor | None]:
+    def vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], d: Any) -> list[Tensor | None]:
+        if masked is not None and d.mask is not None:
+            node = masked(node, d.mask)
         return [t(node, gs[0]) if w else None for t, w in zip(transposes, wanted)]
 
     def jvp(node: Node, ts: Sequence[Any], _d: Any) -> list[Tensor | None]:
@@ -343,7 +392,8 @@ def custom(
     **more: Any,
 ) -> Callable[P, R]:
     """An operation whose rules are written by hand: ``vjp(node, gs, wanted, d)`` gives a cotangent (or None) for each
-    operand, ``jvp(node, ts, d)`` a tangent (or None) for each result; ``d`` is the differentiator, for inner graphs.
+    operand, ``jvp(node, ts, d)`` a tangent (or None) for each result; ``d`` is the differentiator, for inner graphs,
+    ``d.kept(g)`` a cotangent cut to where that of the result can be other than 0.
     Without rules it is not differentiable."""
     more.setdefault("differentiable", vjp is not None)
     declared = register(Op(name, "custom", doc, infer=infer, vjp=vjp, jvp=jvp, kernel=kernel, **more))

@@ -16,7 +16,7 @@ from ..ir.dims import Size, as_size
 from ..ir.dtypes import int64
 from ..ir.node import Node
 from .movement import reshape, split_at_axis, take_along_axis, take_along_vjp
-from .opdef import axis_of, composite, custom
+from .opdef import axis_of, composite, custom, moved_masks
 from .registry import Call, Sample, op_of
 from .tensor import Tensor, as_tensor, checked, fail, make
 from .types import TensorLike
@@ -154,6 +154,7 @@ sort = custom(
     "each element's gradient follows its place in the stable order.",
     infer=_infer_sort,
     public=_sort,
+    masks=moved_masks,
     vjp=lambda node, gs, wanted, d: [
         take_along_vjp(gs[0], node.outputs[1], axis=node.attrs["axis"], size=node.inputs[0].shape[node.attrs["axis"]])
     ],

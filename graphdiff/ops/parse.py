@@ -393,7 +393,10 @@ class _Reader:
             self.fail("expected a number, a list of numbers or base64")
         if flat.size != size:
             self.fail(f"{flat.size} elements in a constant of {size}")
-        return constant(flat.reshape(shape))
+        try:
+            return constant(flat.reshape(shape))
+        except ValueError:  # a size beside a 0 that no array can have
+            self.fail(f"no constant can have the shape {shape}")
 
     def attribute(self, frame: _Frame, text: str, depth: int = 0) -> Any:
         if depth > _DEPTH:

@@ -17,7 +17,7 @@ from ..ir.dims import Size, product
 from ..ir.dtypes import bool_, int32, int64
 from ..ir.node import Node
 from .cumulative import product_of_others
-from .elementwise import abs, astype, equal, exp, log, maximum, not_equal, pow, sqrt, square, where
+from .elementwise import abs, astype, bounded_log, equal, exp, maximum, not_equal, pow, sqrt, square, where
 from .movement import broadcast_to, permute_dims, reshape, size_as
 from .opdef import axes_of, check_dtype, composite, custom, op
 from .registry import Reduce, Sample, op_of
@@ -107,6 +107,7 @@ def _reduction(
         onnx=onnx,
         dtypes=accepts,
         smooth=smooth,
+        masks=_masks,
     )
     declared = op_of(published)
     return published
@@ -116,6 +117,16 @@ def _spread(node: Node, g: Tensor) -> Tensor:
     """``g`` of a reduction's shape at every element of the operand."""
     x = node.inputs[0]
     return broadcast_to(_expand(g, x, node.attrs["axes"]), x.shape)
+
+
+def _masks(node: Node, mask: Tensor, wanted: Sequence[bool]) -> list[Tensor]:
+    y = node.outputs[0]
+    return [_expand(mask if mask.ndim == y.ndim else broadcast_to(mask, y.shape), node.inputs[0], node.attrs["axes"])]
+
+
+def _kept(node: Node, d: Any, g: Tensor) -> Tensor:
+    """A cotangent of the operand, 0 where that of the result is so by a mask."""
+    return g if d.mask is None else where(_masks(node, d.mask, (True,))[0], g, 0)
 
 
 sum = _reduction(
@@ -154,7 +165,7 @@ def _prod_samples(rng: np.random.Generator) -> Iterable[Sample]:
 prod = _reduction(
     "prod",
     "The product over axes; of int32 and bool in int64. Derivatives hold where elements are zero.",
-    lambda node, gs, wanted, d: [_spread(node, gs[0]) * _others(node) if wanted[0] else None],
+    lambda node, gs, wanted, d: [_kept(node, d, _spread(node, gs[0]) * _others(node)) if wanted[0] else None],
     lambda node, ts, d: [None if ts[0] is None else sum(ts[0] * _others(node), axis=node.attrs["axes"])],
     accepts="numeric",
     reference=np.prod,
@@ -174,7 +185,7 @@ def _extreme(name: str, doc: str, reference: Any, onnx: str) -> Reduced:
     return _reduction(
         name,
         doc,
-        lambda node, gs, wanted, d: [_spread(node, gs[0]) * _tied(node) if wanted[0] else None],
+        lambda node, gs, wanted, d: [_kept(node, d, _spread(node, gs[0]) * _tied(node)) if wanted[0] else None],
         lambda node, ts, d: [None if ts[0] is None else sum(ts[0] * _tied(node), axis=node.attrs["axes"])],
         accepts="numeric",
         reference=reference,
@@ -297,12 +308,13 @@ def _logsumexp_reference(x: Any, axis: Any = None, keepdims: bool = False) -> An
 
 @composite(reference=_logsumexp_reference, samples=reduction_samples(empty=False), onnx="ReduceLogSumExp")
 def logsumexp(x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """log(sum(exp(x))) over axes without overflow; -inf where all elements are -inf."""
+    """log(sum(exp(x))) over axes without overflow; -inf where all elements are -inf, with derivative 0."""
     x = as_tensor(x, "logsumexp")
     check_dtype("logsumexp", (x,), "float")
     axes = axes_of("logsumexp", axis, x.ndim, [x])
     m = _shift(x, axes)
-    y = log(sum(exp(x - m), axis=axes, keepdims=True)) + m
+    # nothing but -inf has the sum 0, and its derivative is a finite number times exp(-inf)
+    y = bounded_log(sum(exp(x - m), axis=axes, keepdims=True)) + m
     return y if keepdims else reshape(y, tuple(s for i, s in enumerate(x.shape) if i not in axes))
 
 

@@ -136,7 +136,10 @@ class Op:
     ``samples(rng)`` the arguments the tests try, float64 where float;
     ``differentiable`` False: derivatives are zero (or undefined) by nature, and the reference page says so;
     ``smooth`` False: has kinks, so second-order checks stay away from them;
-    ``arity``: the number of operands of an elementwise op.
+    ``arity``: the number of operands of an elementwise op;
+    ``selects(node)``: for each operand where its elements can be taken for the result (None: everywhere);
+    ``masks(node, mask, wanted)``: for a cotangent that is 0 where a bool ``mask``, which broadcasts to the result, does
+    not hold, the masks of the operands' cotangents (None: not known). Without it none is known.
     """
 
     name: str
@@ -156,6 +159,8 @@ class Op:
     dtypes: str = "float"
     namespace: str = ""
     arity: int | None = None
+    selects: Callable[[Node], Sequence[Any]] | None = None
+    masks: Callable[..., Sequence[Any]] | None = None
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"

@@ -49,7 +49,13 @@ class Adjoint(Suggesting):
         def to_html(self, path: str | Path, feed: Mapping[Leaf, ArrayLike] | None = None) -> None: ...
 
     def __init__(
-        self, loss: Tensor, wrt: Tensors, gradients: Sequence[Tensor], adjoints: dict[Value, Tensor], terms: Terms
+        self,
+        loss: Tensor,
+        wrt: Tensors,
+        gradients: Sequence[Tensor],
+        adjoints: dict[Value, Tensor],
+        terms: Terms,
+        passed: set[Value],
     ):
         self.loss = loss
         self.wrt = wrt
@@ -58,6 +64,7 @@ class Adjoint(Suggesting):
         self._gradients = list(gradients)
         self._adjoints = adjoints
         self._terms = terms
+        self._passed = passed
         self.forward = [n for n in topological([loss]) if n.op.name not in LEAVES]
         self._forward = set(self.forward)
         self.backward = [n for n in topological(gradients) if n.op.name not in LEAVES and n not in self._forward]
@@ -66,10 +73,17 @@ class Adjoint(Suggesting):
     def of(self, node: Node | Tensor) -> Any:
         """The adjoint of a forward value; for a node with several results a tuple. None where there is none.
 
-        ``node``: a node of ``forward``, or a Tensor."""
+        ``node``: a node of ``forward``, or a Tensor. Where the gradients do not go through a value, as those of
+        log(sigmoid(x)) do not through the sigmoid, its adjoint is made when it is asked for."""
         if isinstance(node, Value):
+            if node in self._passed:
+                self._passed.discard(node)
+                (g,), _ = pullback([self.loss], [_seed(self.loss)], [node])
+                if g is not None:
+                    self._adjoints[node] = g
+                    self._backward.update(n for n in topological([g]) if n not in self._forward)
             return self._adjoints.get(node)
-        found = tuple(self._adjoints.get(y) for y in node.outputs)
+        found = tuple(self.of(y) for y in node.outputs)
         return found[0] if len(found) == 1 else found
 
     def explain(self, node: Node | Tensor) -> Explanation:
@@ -131,8 +145,12 @@ def adjoint(loss: Tensor, wrt: Tensors) -> Adjoint:
     """
     loss = scalar_loss("adjoint", loss)
     xs, _ = wrt_of("adjoint", wrt)
-    with deriving(loss.node, "seed"):
-        seed = scalar(1, loss.dtype)
     terms: Terms = {}
-    gs, adjoints = pullback([loss], [seed], xs, terms)
-    return Adjoint(loss, wrt, [zeros_of(x) if g is None else g for x, g in zip(xs, gs)], adjoints, terms)
+    passed: set[Value] = set()
+    gs, adjoints = pullback([loss], [_seed(loss)], xs, terms, passed)
+    return Adjoint(loss, wrt, [zeros_of(x) if g is None else g for x, g in zip(xs, gs)], adjoints, terms, passed)
+
+
+def _seed(loss: Tensor) -> Tensor:
+    with deriving(loss.node, "seed"):
+        return scalar(1, loss.dtype)

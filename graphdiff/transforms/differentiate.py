@@ -3,23 +3,33 @@
 One reverse sweep and one forward sweep over the topological order; everything particular to an operation is in its
 declaration. Contributions to a value used more than once are added in a fixed order. Nothing is computed for what
 nobody asked for. New nodes know the node they differentiate and the rule (``ir.node.deriving``).
+
+Where a node has a stable form (stable.py) the sweeps go by way of that: the node's adjoint is the form's.
+
+Below a ``where`` a cotangent is 0 for what was not taken, and 0 times an infinite derivative would be NaN. So the
+sweep keeps with it the mask of the elements that can be other than 0, for as long as operations say how theirs follow
+(``Op.masks``), and rules select by it after they have multiplied. A value that also counts in some other way has no
+mask. It is the condition itself that is kept, not whether a number is 0: so derivatives of derivatives are right too.
 Must not know: any operation by name beyond addition and zeros; plans, kernels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dtypes import FLOATS
 from ..ir.node import Node, Value, ambient, collector_paused, deriving, origin_of, topological
-from ..ops.elementwise import add
+from ..ops.elementwise import add, logical_and, logical_or, where
 from ..ops.movement import broadcast_to
+from ..ops.registry import Loop
 from ..ops.tensor import Tensor, as_tensor, describe, fail, scalar, where_am_i
 from ..ops.trees import Tree, tensors
+from .stable import Form, stable_form
 
 Tensors = Any  # a Tensor, or a structure of them (ops/trees.py)
+Forms = dict[Node, Form]
 Terms = dict[tuple[Node, int], Tensor]  # what a node contributes to the adjoint of its operand, by its number
 
 
@@ -30,37 +40,141 @@ def _active(nodes: Sequence[Node], wrt: Sequence[Value]) -> set[Value]:
     """The floating values that depend on ``wrt`` through operations that differentiate."""
     active = set(wrt)
     for node in nodes:
-        for v in node.inputs:
-            if v in active:
-                if node.op.differentiable:
-                    for y in node.outputs:
-                        if y.dtype in FLOATS:
-                            active.add(y)
-                break
+        _activate(node, active)
     return active
 
 
+def _activate(node: Node, active: set[Value]) -> None:
+    for v in node.inputs:
+        if v in active:
+            if node.op.differentiable:
+                for y in node.outputs:
+                    if y.dtype in FLOATS:
+                        active.add(y)
+            return
+
+
+def _with_forms(nodes: Sequence[Node], active: set[Value], kept: Collection[Value]) -> tuple[list[Node], Forms]:
+    """The nodes with those of stable forms before what they stand for, and the forms by node; none leads past a value
+    that is ``kept``."""
+    forms: Forms = {}
+    out: list[Node] = []
+    for node in nodes:
+        y = node.outputs[0]
+        form = stable_form(node, active, kept) if y in active and y not in kept else None
+        if form is not None:
+            forms[node] = form
+            for made in form.nodes:
+                _activate(made, active)
+            out += form.nodes
+        out.append(node)
+    return out, forms
+
+
+class _Masks:
+    """Where cotangents may be other than 0, for the values whose every contribution has a mask. ``wide``: from a
+    choice between whole values, which operations other than those on elements heed too."""
+
+    def __init__(self) -> None:
+        self.known: dict[Value, tuple[Tensor, bool]] = {}
+
+    def of(self, node: Node, gs: Sequence[Tensor | None]) -> Any:
+        """The mask of a node's cotangents: a Tensor, for several results a tuple; None where one has none."""
+        if not self.known:
+            return None
+        found = [self.known.pop(y, None) if g is not None else None for y, g in zip(node.outputs, gs)]
+        if any(f is None and g is not None for f, g in zip(found, gs)):
+            return None
+        self.wide = all(f is None or f[1] for f in found)
+        masks = tuple(None if f is None else f[0] for f in found)
+        if not self.wide and node.op.kind != "elementwise":
+            return None
+        return masks[0] if len(masks) == 1 else masks
+
+    def below(self, node: Node, mask: Any, wanted: Sequence[bool]) -> list[tuple[Tensor, bool] | None] | None:
+        """The masks of the operands' cotangents, for that of the result."""
+        op = node.op
+        found: Any = None
+        if mask is not None and op.masks is not None:
+            found = [None if m is None else (m, self.wide) for m in op.masks(node, mask, wanted)]
+        if op.selects is not None:
+            wide = op.kind != "elementwise"
+            for k, chosen in enumerate(op.selects(node)):
+                if chosen is None or not wanted[k]:
+                    continue
+                both = chosen if mask is None else logical_and(chosen, mask)
+                only = [i == k for i in range(len(node.inputs))]
+                found = found or [None] * len(node.inputs)
+                found[k] = (op.masks(node, both, only)[k], wide or (mask is not None and self.wide))
+        return found
+
+    def add(self, value: Value, mask: tuple[Tensor, bool] | None, first: bool) -> None:
+        """A contribution to ``value`` has come, with a mask or without."""
+        if first:
+            if mask is not None:
+                self.known[value] = mask
+            return
+        before = self.known.pop(value, None)
+        if before is None or mask is None:
+            return
+        (a, wide_a), (b, wide_b) = before, mask
+        if a is b:
+            self.known[value] = (a, wide_a and wide_b)
+        elif not (_is_not(a, b) or _is_not(b, a)):
+            self.known[value] = (logical_or(a, b), wide_a and wide_b)
+
+
+def _is_not(a: Value, b: Value) -> bool:
+    return a.node.op.name == "logical_not" and a.node.inputs[0] is b
+
+
 def pullback(
-    outputs: Sequence[Tensor], cotangents: Sequence[Tensor | None], wrt: Sequence[Tensor], terms: Terms | None = None
+    outputs: Sequence[Tensor],
+    cotangents: Sequence[Tensor | None],
+    wrt: Sequence[Tensor],
+    terms: Terms | None = None,
+    passed: set[Value] | None = None,
+    masks: dict[Value, Any] | None = None,
 ) -> tuple[list[Tensor | None], dict[Value, Tensor]]:
     """Cotangents of ``wrt`` (None: no dependence), and the adjoint of every value that has one.
 
-    ``terms``: where it is given, it gets what each operand of each node was contributed."""
+    ``terms``: where it is given, it gets what each operand of each node was contributed; ``passed`` the values that
+    the sweep went past by way of stable forms, whose adjoints lack that part; ``masks``: those of cotangents by output,
+    and afterwards those of ``wrt`` that have one."""
     before = ambient.now
+    passed = set() if passed is None else passed
+    given = None if masks is None else dict(masks)
     try:
         with collector_paused():
-            return _pullback(outputs, cotangents, wrt, terms)
+            found, adjoints = _pullback(outputs, cotangents, wrt, terms, passed, masks, ())
+            if any(x in passed for x in wrt):  # asked for, but not on the way: by themselves, past no form
+                lost = {x for x in wrt if x in passed}
+                others, _ = _pullback(outputs, cotangents, list(lost), None, set(), given, lost)
+                again = dict(zip(lost, others))
+                found = [again[x] if x in lost else g for x, g in zip(wrt, found)]
+                if masks is not None and given is not None:
+                    masks.update(given)
+            return found, adjoints
     finally:
         ambient.now = before
 
 
 def _pullback(
-    outputs: Sequence[Tensor], cotangents: Sequence[Tensor | None], wrt: Sequence[Tensor], terms: Terms | None
+    outputs: Sequence[Tensor],
+    cotangents: Sequence[Tensor | None],
+    wrt: Sequence[Tensor],
+    terms: Terms | None,
+    passed: set[Value],
+    given: dict[Value, Any] | None,
+    kept: Collection[Value],
 ) -> tuple[list[Tensor | None], dict[Value, Tensor]]:
     nodes = topological(outputs)
     active = _active(nodes, wrt)
+    nodes, forms = _with_forms(nodes, active, kept)
+    stands_for = {made: node for node, form in forms.items() for made in form.nodes}
     contributions: dict[Value, list[Tensor]] = {}
     adjoints: dict[Value, Tensor] = {}
+    masks = _Masks()
     rules: dict[str, str] = {}  # of each operation, its rule's name: one text for all its nodes
 
     def collect(value: Value) -> Tensor | None:
@@ -77,7 +191,10 @@ def _pullback(
 
     for y, g in zip(outputs, cotangents):
         if g is not None and y in active:
-            contributions.setdefault(y, []).append(g)
+            terms_of_y = contributions.setdefault(y, [])
+            terms_of_y.append(g)
+            if given is not None:
+                masks.add(y, (given[y], True) if y in given else None, len(terms_of_y) == 1)
     for node in reversed(nodes):
         ys = node.outputs
         gs = [collect(ys[0])] if len(ys) == 1 else [collect(y) for y in ys]
@@ -86,24 +203,50 @@ def _pullback(
         if True not in wanted or (gs[0] is None and all(g is None for g in gs)):
             continue
         op = node.op
+        if node in forms:
+            value = forms[node].value
+            passed |= forms[node].passed
+            if value in active:
+                contributions.setdefault(value, []).append(gs[0])  # type: ignore[arg-type]
+                if node_mask := masks.known.pop(ys[0], None):
+                    masks.add(value, node_mask, len(contributions[value]) == 1)
+                elif masks.known:
+                    masks.known.pop(value, None)
+            continue
         if op.vjp is None:
             _no_rule(node, "vjp")
         rule = rules.get(op.name)
         if rule is None:
             rule = rules[op.name] = f"{op.name}.vjp"
-        ambient.now = (origin_of(node, rule), node.source, node.scope)  # as ``deriving``
-        for k, (v, g) in enumerate(zip(inputs, op.vjp(node, gs, wanted, DIFFERENTIATOR))):
+        of = stands_for.get(node, node) if stands_for else node
+        ambient.now = (
+            origin_of(of, rule if of is node else f"{of.op.name}.vjp"),
+            node.source,
+            node.scope,
+        )  # as ``deriving``
+        mask = masks.of(node, gs)
+        d = DIFFERENTIATOR if mask is None and type(op.kernel) is not Loop else Differentiator(mask)
+        below = masks.below(node, mask, wanted) if mask is not None or op.selects is not None else None
+        found_gs = op.vjp(node, gs, wanted, d)
+        if d.told:
+            below = [(d.told[k], True) if k in d.told else None for k in range(len(inputs))]
+        for k, (v, g) in enumerate(zip(inputs, found_gs)):
             if g is not None and v in active:
                 found = contributions.get(v)
                 if found is None:
                     contributions[v] = [g]
                 else:
                     found.append(g)
+                if below is not None or masks.known:
+                    masks.add(v, None if below is None else below[k], found is None)
                 if terms is not None:
                     terms[node, k] = g
     for x in wrt:  # leaves given twice, or values that outputs do not reach
         if x in contributions:
             collect(x)
+    if given is not None:
+        given.clear()
+        given.update((x, masks.known[x][0]) for x in wrt if x in masks.known)
     return [adjoints.get(x) for x in wrt], adjoints
 
 
@@ -113,18 +256,60 @@ def pushforward(
     """Tangents of ``outputs`` for tangents of ``wrt`` (None: zero)."""
     ts: dict[Value, Tensor | None] = {x: t for x, t in zip(wrt, tangents) if t is not None}
     moved = set(ts)
-    for node in topological(outputs):
+    nodes = topological(outputs)
+    nodes, forms = _with_forms(nodes, _active(nodes, list(moved)), moved)
+    stands_for = {made: node for node, form in forms.items() for made in form.nodes}
+    masks: dict[Value, Tensor] = {}  # where tangents may be other than 0, below a choice that has taken a constant
+    for node in nodes:
         if not node.op.differentiable or not any(v in ts for v in node.inputs):
+            continue
+        if node in forms:
+            if (t := ts.get(value := forms[node].value)) is not None:
+                ts[node.outputs[0]] = t
+                if value in masks:
+                    masks[node.outputs[0]] = masks[value]
             continue
         if node.op.jvp is None:
             _no_rule(node, "jvp")
-        with deriving(node, f"{node.op.name}.jvp"):
-            for y, t in zip(node.outputs, node.op.jvp(node, [ts.get(v) for v in node.inputs], DIFFERENTIATOR)):
+        of = stands_for.get(node, node)
+        with deriving(of, f"{of.op.name}.jvp"):
+            given = [ts.get(v) for v in node.inputs]
+            mask = _forward_mask(node, given, masks)
+            if mask is not None:
+                masks[node.outputs[0]] = mask
+            d = DIFFERENTIATOR if mask is None else Differentiator(mask)
+            for y, t in zip(node.outputs, node.op.jvp(node, given, d)):
                 if t is not None and y.dtype in FLOATS:
                     if y in moved:  # a tangent given for an intermediate value adds to the one it gets
                         t = add(ts[y], t)
+                        masks.pop(y, None)
                     ts[y] = t
     return [ts.get(y) for y in outputs]
+
+
+def _forward_mask(node: Node, ts: Sequence[Tensor | None], masks: dict[Value, Tensor]) -> Tensor | None:
+    """Where the tangent of a result of an operation on elements may be other than 0; None where it may everywhere."""
+    op = node.op
+    if op.selects is not None:
+        chosen: Sequence[Any] = op.selects(node)
+    elif masks and op.kind == "elementwise":
+        chosen = [None] * len(ts)
+    else:
+        return None
+    total: Any = None
+    for t, v, c in zip(ts, node.inputs, chosen):
+        if t is not None:
+            m = masks.get(v)
+            m = c if m is None else m if c is None else logical_and(c, m)
+            if m is None:
+                return None
+            if total is None:
+                total = m
+            elif total is not m:
+                if _is_not(total, m) or _is_not(m, total):
+                    return None
+                total = logical_or(total, m)
+    return total
 
 
 def _no_rule(node: Node, mode: str) -> None:
@@ -134,7 +319,22 @@ def _no_rule(node: Node, mode: str) -> None:
 
 
 class Differentiator:
-    """What rules of operations with inner graphs are handed, so that ``ops`` need not import ``transforms``."""
+    """What rules are handed: the sweeps, for inner graphs, so that ``ops`` need not import ``transforms``; and the mask
+    of the cotangent, None where none is known."""
+
+    __slots__ = ("mask", "told")
+
+    def __init__(self, mask: Any = None):
+        self.mask = mask
+        self.told: dict[int, Tensor] = {}
+
+    def tell(self, masks: dict[int, Tensor]) -> None:
+        """The masks of operands' cotangents, from a rule that finds them together with these."""
+        self.told = masks
+
+    def kept(self, g: Tensor) -> Tensor:
+        """``g``, of the result's shape, cut to where the mask holds."""
+        return g if self.mask is None else where(self.mask, g, 0)
 
     pullback = staticmethod(pullback)
     pushforward = staticmethod(pushforward)

@@ -5,10 +5,11 @@ It may change a result by rounding, by the sign of a zero (``x + 0``) and by bei
 or loses all digits; NaN and infinities stay otherwise (so ``x - x`` and ``x * 0`` are left alone).
 
 Termination: each row states which of these it makes smaller while none before it grows, counted over the expression
-written out as a tree: ``weight`` - what the operations cost (a power more than a division more than a product more
-than a negation more than a view); ``elements`` - how many elements the operations other than broadcasts give;
-``negations`` - how many negations lie beneath products and quotients. All three are sums over subexpressions, so
-replacing a part by a smaller one makes the whole smaller, and rewriting ends. tests/test_simplify.py measures it.
+written out as a tree: ``overflows`` - how many sums of exponentials could be shifted and are not; ``weight`` - what
+the operations cost (a power more than a division more than a product more than a negation more than a view);
+``elements`` - how many elements the operations other than broadcasts give; ``negations`` - how many negations lie
+beneath products and quotients. All are sums over subexpressions, so replacing a part by a smaller one makes the whole
+smaller, and rewriting ends. tests/test_simplify.py measures it.
 Must not know: the order in which nodes are visited, plans.
 """
 

@@ -16,15 +16,19 @@ from ...ops.elementwise import (
     divide,
     log,
     log1p,
+    logaddexp,
     multiply,
     negative,
     not_equal,
     reciprocal,
+    sigmoid,
     softplus,
     square,
     subtract,
     where,
 )
+from ...ops.movement import reshape
+from ...ops.reduce import logsumexp, softmax_parts
 from ...ops.tensor import make, scalar
 from .table import Rewritten, full, harmless, is_one, number, of, rule, with_number
 
@@ -212,21 +216,21 @@ def power_of_number(node: Node) -> Rewritten:
     return reciprocal(x) if p == -1 and x.dtype in FLOATS else None
 
 
-@rule("sqrt", on="square")
+@rule("sqrt", on="square", stable=True)
 def sqrt_square(node: Node) -> Rewritten:
     """sqrt(square(x)) -> abs(x), without overflow."""
     inner = of(node.inputs[0], "square")
     return abs(inner[0]) if inner else None
 
 
-@rule("log", on="exp")
+@rule("log", "bounded_log", on="exp", stable=True)
 def log_exp(node: Node) -> Rewritten:
     """log(exp(x)) -> x, without overflow."""
     inner = of(node.inputs[0], "exp")
     return inner[0] if inner else None
 
 
-@rule("log", on="divide")
+@rule("log", "bounded_log", on="divide", stable=True)
 def log_quotient_of_exp(node: Node) -> Rewritten:
     """log(exp(a) / s) -> a - log(s): the stable form of log(softmax(x))."""
     quotient = of(node.inputs[0], "divide")
@@ -236,7 +240,7 @@ def log_quotient_of_exp(node: Node) -> Rewritten:
     return subtract(inner[0], log(quotient[1])) if inner else None
 
 
-@rule("log", on="add")
+@rule("log", on="add", stable=True)
 def log_one_plus(node: Node) -> Rewritten:
     """log(1 + x) -> log1p(x), accurate near 0."""
     if not of(node.inputs[0], "add"):
@@ -245,21 +249,21 @@ def log_one_plus(node: Node) -> Rewritten:
     return log1p(found[0]) if found and found[1] == 1 else None
 
 
-@rule("log1p", on="exp")
+@rule("log1p", on="exp", stable=True)
 def log1p_exp(node: Node) -> Rewritten:
     """log(1 + exp(x)) -> softplus(x), without overflow."""
     inner = of(node.inputs[0], "exp")
     return softplus(inner[0]) if inner else None
 
 
-@rule("log", on="sigmoid")
+@rule("log", "bounded_log", on="sigmoid", stable=True)
 def log_sigmoid(node: Node) -> Rewritten:
     """log(sigmoid(x)) -> -softplus(-x), without -inf."""
     inner = of(node.inputs[0], "sigmoid")
     return negative(softplus(negative(inner[0]))) if inner else None
 
 
-@rule("log", on="subtract")
+@rule("log", on="subtract", stable=True)
 def log_one_minus_sigmoid(node: Node) -> Rewritten:
     """log(1 - sigmoid(x)) -> -softplus(x), without -inf."""
     inner = of(node.inputs[0], "subtract")
@@ -267,7 +271,97 @@ def log_one_minus_sigmoid(node: Node) -> Rewritten:
     return negative(softplus(x[0])) if x else None
 
 
-@rule("log1p", on="negative")
+@rule("log", on="subtract", stable=True)
+def log_one_minus(node: Node) -> Rewritten:
+    """log(1 - x) -> log1p(-x), accurate near 0."""
+    inner = of(node.inputs[0], "subtract")
+    return full(log1p(negative(inner[1])), node) if inner and is_one(inner[0]) else None
+
+
+@rule("log", "bounded_log", on="reciprocal", stable=True)
+def log_reciprocal(node: Node) -> Rewritten:
+    """log(1 / x) -> -log(x), also where 1 / x overflows."""
+    inner = of(node.inputs[0], "reciprocal")
+    return negative(log(inner[0])) if inner else None
+
+
+@rule("log", on="add", stable=True)
+def log_add_exp(node: Node) -> Rewritten:
+    """log(exp(a) + exp(b)) -> logaddexp(a, b), without overflow."""
+    inner = of(node.inputs[0], "add")
+    a, b = (of(v, "exp") for v in inner) if inner else (None, None)
+    return full(logaddexp(a[0], b[0]), node) if a and b else None
+
+
+@rule("reciprocal", on="add", stable=True, direct=True)
+def reciprocal_one_plus_exp(node: Node) -> Rewritten:
+    """1 / (1 + exp(x)) -> sigmoid(-x), without overflow."""
+    x = _one_plus_exp(node.inputs[0])
+    return full(sigmoid(negative(x)), node) if x is not None else None
+
+
+@rule("divide", on="add", stable=True, direct=True)
+def divide_one_plus_exp(node: Node) -> Rewritten:
+    """a / (1 + exp(x)) -> a * sigmoid(-x), and exp(x) / (1 + exp(x)) -> sigmoid(x), without overflow."""
+    a, b = node.inputs
+    x = _one_plus_exp(b)
+    if x is None:
+        return None
+    inner = of(a, "exp")
+    if inner and inner[0] is x:
+        return full(sigmoid(x), node)
+    return full(sigmoid(negative(x)) if is_one(a) else multiply(a, sigmoid(negative(x))), node)
+
+
+def _one_plus_exp(value: Value) -> Value | None:
+    """x where ``value`` is 1 + exp(x)."""
+    found = with_number(value.node) if of(value, "add") else None
+    inner = of(found[0], "exp") if found and found[1] == 1 else None
+    return inner[0] if inner else None
+
+
+def _sum_of_exp(value: Value) -> tuple[Value, tuple[int, ...]] | None:
+    """``x, axes`` where ``value`` is sum(exp(x)), its axes dropped or kept, and x is no difference from a maximum."""
+    inner = of(value, "reshape")
+    total = inner[0] if inner else value
+    e = of(total, "sum")
+    x = of(e[0], "exp") if e else None
+    return (x[0], total.node.attrs["axes"]) if x and not _is_shifted(x[0]) else None
+
+
+def _is_shifted(x: Value) -> bool:
+    """Whether x is something less a maximum, however that is held constant, kept finite or broadcast."""
+    inner = of(x, "subtract")
+    m = inner[1] if inner else x
+    while m.node.op.name in ("reshape", "broadcast_to", "stop_gradient", "where"):
+        m = m.node.inputs[1 if m.node.op.name == "where" else 0]
+    return m.node.op.name == "max"
+
+
+@rule("log", on="sum reshape", decreases="overflows", stable=True)
+def log_sum_exp(node: Node) -> Rewritten:
+    """log(sum(exp(x))) -> logsumexp(x), without overflow."""
+    found: Any = _sum_of_exp(node.inputs[0])
+    return reshape(logsumexp(found[0], axis=found[1]), node.outputs[0].shape) if found else None
+
+
+@rule("divide", on="exp", decreases="overflows", stable=True, direct=True)
+def softmax_spelled(node: Node) -> Rewritten:
+    """exp(x) / sum(exp(x)) -> softmax(x), without overflow."""
+    a, b = node.inputs
+    x = of(a, "exp")
+    found = _sum_of_exp(b) if x else None
+    if not x or not found or found[0] is not x[0] or b.ndim != a.ndim or node.outputs[0].shape != a.shape:
+        return None
+    axes = found[1]
+    if any(b.shape[i] != (1 if i in axes else a.shape[i]) for i in range(a.ndim)):
+        return None
+    operand: Any = x[0]
+    e, total = softmax_parts(operand, axes, "softmax")
+    return divide(e, total)
+
+
+@rule("log1p", on="negative", stable=True)
 def log1p_minus_sigmoid(node: Node) -> Rewritten:
     """log1p(-sigmoid(x)) -> -softplus(x), without -inf."""
     inner = of(node.inputs[0], "negative")

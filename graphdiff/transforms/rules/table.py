@@ -27,7 +27,9 @@ class Rule(NamedTuple):
 
     ``rewrite(node)``, or ``rewrite(node, notes)`` for a row that ``remembers``, is tried on nodes of ``ops`` of which
     an operand is a result of an operation in ``on`` (of any if that is empty); ``decreases`` as the head of the package
-    explains; ``final`` rows are for graphs that are not differentiated any more.
+    explains; ``final`` rows are for graphs that are not differentiated any more. A ``stable`` row is right where the
+    original overflows or loses all digits, so derivatives are made of its result (transforms/stable.py); ``direct``:
+    it is looked for only where its operands are there as the row knows them.
     """
 
     name: str
@@ -36,7 +38,13 @@ class Rule(NamedTuple):
     decreases: str
     final: bool
     remembers: bool
+    stable: bool
+    direct: bool
     rewrite: Callable[..., Rewritten]
+
+    def fits(self, node: Node) -> bool:
+        """Whether an operand of ``node`` is made by an operation the row looks for."""
+        return not self.on or any(v.node.op.name in self.on for v in node.inputs)
 
     @property
     def doc(self) -> str:
@@ -51,12 +59,19 @@ RULES: list[Rule] = []
 
 
 def rule(
-    *ops: str, on: str = "", decreases: str = "weight", final: bool = False, remembers: bool = False
+    *ops: str,
+    on: str = "",
+    decreases: str = "weight",
+    final: bool = False,
+    remembers: bool = False,
+    stable: bool = False,
+    direct: bool = False,
 ) -> Callable[..., Any]:
     """Enters a function in the table. ``on``: names apart by blanks."""
 
     def enter(function: Callable[..., Any]) -> Callable[..., Any]:
-        RULES.append(Rule(function.__name__, ops, tuple(on.split()), decreases, final, remembers, function))
+        row = Rule(function.__name__, ops, tuple(on.split()), decreases, final, remembers, stable, direct, function)
+        RULES.append(row)
         return function
 
     return enter

@@ -1,0 +1,388 @@
+"""Derivatives are as stable as values: of every order, in both modes, in both dtypes, wherever a rewrite makes the
+value stable; nothing leaks out of what ``where`` did not take; losses have finite gradients at every finite input."""
+
+import warnings
+
+import mpmath
+import numpy as np
+import pytest
+
+import graphdiff as gd
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+S = gd.nn.sigmoid
+DTYPES = ["float32", "float64"]
+ROOM = {"float32": 3e-6, "float64": 1e-14}
+
+
+def derivatives(f, x0, dtype):
+    """The gradient of sum(f(x)) by reverse and forward mode, and its derivative again by all four orders of modes: of
+    a function of each element by itself."""
+    x = gd.input("x", np.shape(x0), dtype)
+    ones = gd.ones_like(x)
+    y = f(x)
+    g, t = gd.vjp(y, x, ones), gd.jvp(y, x, ones)
+    seconds = [gd.vjp(g, x, ones), gd.jvp(g, x, ones), gd.vjp(t, x, ones), gd.jvp(t, x, ones)]
+    return gd.compile([x], [y, g, t, *seconds])(np.asarray(x0, dtype))
+
+
+def softmax(x):
+    return gd.exp(x) / gd.sum(gd.exp(x), axis=-1, keepdims=True)
+
+
+def tail(z):  # sigmoid, with all its digits
+    return 1 / (1 + mpmath.exp(-z))
+
+
+# what is written, and its first and second derivative
+FORMS = {
+    "log sigmoid": (lambda z: gd.log(S(z)), lambda z: tail(-z), lambda z: -tail(z) * tail(-z)),
+    "log sigmoid spelled": (lambda z: gd.log(1 / (1 + gd.exp(-z))), lambda z: tail(-z), lambda z: -tail(z) * tail(-z)),
+    "log 1 - sigmoid": (lambda z: gd.log(1 - S(z)), lambda z: -tail(z), lambda z: -tail(z) * tail(-z)),
+    "log1p -sigmoid": (lambda z: gd.log1p(-S(z)), lambda z: -tail(z), lambda z: -tail(z) * tail(-z)),
+    "log1p exp": (lambda z: gd.log1p(gd.exp(z)), tail, lambda z: tail(z) * tail(-z)),
+    "log 1 + exp": (lambda z: gd.log(1 + gd.exp(z)), tail, lambda z: tail(z) * tail(-z)),
+    "log exp + exp": (lambda z: gd.log(gd.exp(z) + gd.exp(-z)), lambda z: mpmath.tanh(z), None),
+    "log exp": (lambda z: gd.log(gd.exp(z)), lambda z: 1, lambda z: 0),
+    "sqrt square": (lambda z: gd.sqrt(z**2), mpmath.sign, lambda z: 0),
+    "sqrt product": (lambda z: gd.sqrt(z * z), mpmath.sign, lambda z: 0),
+    "swish spelled": (lambda z: z / (1 + gd.exp(-z)), lambda z: tail(z) * (1 + z * tail(-z)), None),
+    "log reciprocal": (lambda z: gd.log(1 / gd.exp(z)), lambda z: -1, lambda z: 0),
+}
+
+
+def close(got, want, dtype, room=1.0):
+    want = np.array([float(v) for v in want])
+    with np.errstate(over="ignore"):
+        scale = np.maximum(np.abs(want), float(np.finfo(dtype).tiny))
+    assert np.all(np.isfinite(got)), got
+    error = np.abs(np.asarray(got, np.float64) - want) / scale
+    assert error.max() < ROOM[dtype] * room, (got, want, error)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", FORMS)
+def test_a_stable_value_has_stable_derivatives(name, dtype):
+    f, first, second = FORMS[name]
+    z0 = np.array([-700.0, -103.0, -89.0, -30.0, -1.0, 0.0, 0.5, 30.0, 88.0, 200.0, 712.0], dtype)
+    _, g, t, *seconds = derivatives(f, z0, dtype)
+    zs = [mpmath.mpf(float(z)) for z in z0]
+    scale = 40 if name == "swish spelled" else 4
+    close(g, [first(z) for z in zs], dtype, scale)
+    close(t, [first(z) for z in zs], dtype, scale)
+    for s in seconds:
+        assert np.all(np.isfinite(s)), s
+        if second is not None:
+            np.testing.assert_allclose(s, [float(second(z)) for z in zs], atol=ROOM[dtype], rtol=0)
+
+
+SOFTMAX = {
+    "nn.softmax": gd.nn.softmax,
+    "spelled": softmax,
+    "shifted": lambda x: softmax(x - gd.max(x, axis=-1, keepdims=True)),
+    "over a sum kept by hand": lambda x: gd.exp(x) / gd.expand_dims(gd.sum(gd.exp(x), axis=-1), -1),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", SOFTMAX)
+def test_log_and_entropy_of_softmax(name, dtype):
+    z0 = np.array([[-30, 0, 30, 200], [1000, 999, 0, -1000], [0.5, -0.25, 0, 1]], dtype)
+    x, v = gd.input("x", (3, 4), dtype), np.array([0.5, -1, 2, 0.25], dtype)
+    with mpmath.workdps(60):
+        e = [[mpmath.exp(mpmath.mpf(float(a)) - float(max(row))) for a in row] for row in z0]
+        p = [[a / sum(row) for a in row] for row in e]
+        logs = [[mpmath.log(a) for a in row] for row in p]
+        want = [[float(float(v[i]) - sum(map(float, v)) * row[i]) for i in range(4)] for row in p]
+        entropy = [-sum(a * b for a, b in zip(row, lrow)) for row, lrow in zip(p, logs)]
+        entropy_g = [[float(-a * (b + h)) for a, b in zip(row, lrow)] for row, lrow, h in zip(p, logs, entropy)]
+    y = gd.log(SOFTMAX[name](x))
+    h = -gd.sum(SOFTMAX[name](x) * gd.log(SOFTMAX[name](x)))
+    outs = [
+        gd.vjp(y, x, gd.broadcast_to(v, (3, 4))),
+        gd.grad(h, x),
+        gd.hessian(h, x),
+        gd.hessian(gd.sum(y), x),
+        gd.jvp(h, x, gd.ones_like(x)),
+    ]
+    g, hg, hh, yh, t = gd.compile([x], outs)(z0)
+    np.testing.assert_allclose(g, want, rtol=ROOM[dtype] * 2, atol=ROOM[dtype])
+    np.testing.assert_allclose(hg, entropy_g, rtol=ROOM[dtype] * 2, atol=ROOM[dtype] * 2)
+    assert np.isfinite(hh).all() and np.isfinite(yh).all() and np.isfinite(t)
+
+
+def test_cross_entropy_written_with_sigmoids():
+    z0, t0 = np.array([20, -120, 3, 120], np.float32), np.array([1, 0, 1, 1], np.float32)
+    z, t = gd.input("z", (4,)), gd.input("t", (4,))
+    want = [-5.15288e-10, 0, -0.0118565, 0]
+    for loss in (
+        gd.nn.binary_cross_entropy(S(z), t),
+        gd.mean(-(t * gd.log(S(z)) + (1 - t) * gd.log(1 - S(z)))),
+        gd.mean(-(t * gd.log(S(z)) + (1 - t) * gd.log1p(-S(z)))),
+        gd.nn.binary_cross_entropy_with_logits(z, t),
+    ):
+        got = gd.compile([z, t], gd.grad(loss, z))(z0, t0)
+        np.testing.assert_allclose(got, want, rtol=1e-5)
+
+
+def test_an_intermediate_that_a_form_goes_past_keeps_its_own_derivative():
+    z = gd.input("z", (3,))
+    s = S(z)
+    loss = gd.sum(gd.log(s)) + gd.sum(s)
+    z0 = np.array([-30, 0, 30], np.float32)
+    gs, gz, only, t = gd.compile(
+        [z], [*gd.grad(loss, [s, z]), gd.grad(loss, s), gd.jvp(gd.log(s), [s, z], [gd.ones((3,)), gd.ones((3,))])]
+    )(z0)
+    sigmoid = 1 / (1 + np.exp(-z0.astype(np.float64)))
+    np.testing.assert_allclose(gs, 1 / sigmoid + 1, rtol=1e-6)
+    np.testing.assert_array_equal(gs, only)
+    slope = 1 / (1 + np.exp(z0.astype(np.float64)))
+    np.testing.assert_allclose(gz, slope + sigmoid * slope, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(t[:2], (1 / sigmoid + slope)[:2], rtol=1e-6)
+
+
+def test_the_adjoint_keeps_the_nodes_that_were_written():
+    z = gd.input("z", (3,))
+    s = S(z)
+    y = gd.log(s)
+    adj = gd.adjoint(gd.sum(y), z)
+    assert [n.op.name for n in adj.forward] == ["sigmoid", "log", "sum"]
+    assert adj.of(y) is not None
+    assert {adj.explain(n).forward for n in adj.backward} <= set(adj.forward)
+    g = adj.of(s)  # the gradient by z does not go through it
+    got = gd.compile([z], g)(np.array([-2, 0, 2], np.float32))
+    np.testing.assert_allclose(got, 1 + np.exp([2, 0, -2]), rtol=1e-6)
+    assert adj.explain(g).forward is y.node
+
+
+# ------------------------------------------------------------------ what where does not take
+
+W = gd.where
+X0 = [-1.0, 0.0, 0.5, 2.0, 3.0]
+
+
+def rows(x, n=3):
+    return gd.reshape(x, (5, 1)) * gd.ones((5, n), dtype=x.dtype.name)
+
+
+def scanned(step, both):
+    def f(x):
+        c, ys = gd.scan(step, gd.zeros((5,), dtype=x.dtype.name), gd.matrix_transpose(rows(x)))
+        return W(x > 0, c + gd.sum(ys, axis=0) if both else c, 0)
+
+    return f
+
+
+BRANCHES = {
+    "x log x": lambda x: W(x > 0, x * gd.log(x), 0),
+    "sin x / x": lambda x: W(x == 0, 1, gd.sin(x) / x),
+    "sqrt": lambda x: W(x > 0, gd.sqrt(x), 0),
+    "other side": lambda x: W(x <= 0, 0, gd.sqrt(x)),
+    "pow": lambda x: W(x > 0, x**0.3, 0),
+    "x ** x": lambda x: W(x > 0, x**x, 0),
+    "acos": lambda x: W(gd.abs(x) < 0.9, gd.acos(x), 0),
+    "atanh": lambda x: W(gd.abs(x) < 0.9, gd.atanh(x), 0),
+    "divide": lambda x: W(x == 0, 0, 1 / x),
+    "rsqrt": lambda x: W(x > 0, gd.rsqrt(x) * x, 1),
+    "nested": lambda x: W(x > 0, W(x > 1, gd.log(x - 1 + (x <= 1).astype(x.dtype.name)), gd.sqrt(x)), 0),
+    "deep": lambda x: W(x > 0, gd.exp(gd.sin(gd.log(x)) * 2) / x, 0),
+    "both branches": lambda x: W(x > 0, gd.log(x), W(x < 0, gd.log(-x), 0)),
+    "two choices": lambda x: W(x > 0, 1 / x, 0) + W(x > 0, gd.log(x), 0),
+    "shared below": lambda x: (lambda y: W(x > 0, y, 0) + W(x > 0, y * y, 0))(gd.log(x)),
+    "sum": lambda x: W(x > 0, gd.sum(gd.log(rows(x)), axis=1), 0),
+    "prod": lambda x: W(x > 0, gd.prod(gd.stack([x, gd.log(x)]), axis=0), 0),
+    "max": lambda x: W(x > 0, gd.max(gd.stack([x, gd.log(x)]), axis=0), 0),
+    "concat": lambda x: W(x > 0, gd.concat([gd.log(x)[:2], gd.log(x)[2:]]), 0),
+    "broadcast": lambda x: gd.sum(W(gd.reshape(x > 0, (5, 1)), gd.log(rows(x)), 0), axis=1),
+    "a number over all": lambda x: x * W(gd.sum(x) < 0, gd.log(-gd.sum(x)), 1),
+    "times a mask": lambda x: W(x > 0, gd.log(x), 0) * (x > 0).astype(x.dtype.name),
+    "maximum": lambda x: gd.maximum(gd.log(gd.abs(x)), -1),
+    "clip": lambda x: gd.clip(gd.log(gd.abs(x)), -1, 0.5),
+    "minimum": lambda x: gd.minimum(-gd.log(gd.abs(x)), 1),
+    "take": lambda x: W(x > 0, gd.take(gd.log(x), np.arange(5)), 0),
+    "sort": lambda x: gd.sum(W(gd.reshape(x > 0, (5, 1)), gd.sort(gd.log(rows(x)), axis=1), 0), axis=1),
+    "cumsum": lambda x: gd.sum(W(gd.reshape(x > 0, (5, 1)), gd.cumsum(gd.log(rows(x)), axis=1), 0), axis=1),
+    "log_softmax": lambda x: gd.sum(
+        W(gd.reshape(x > 0, (5, 1)), gd.nn.log_softmax(gd.log(rows(x)) * np.arange(3).astype(x.dtype)), 0), axis=1
+    ),
+    "matmul": lambda x: gd.sum(W(gd.reshape(x > 0, (5, 1)), gd.log(rows(x)) @ gd.ones_like(rows(x).T), 0), axis=1),
+    "scan inside": lambda x: gd.scan(
+        lambda c, r: (c + W(r > 0, r * gd.log(r), 0), W(r > 0, gd.sqrt(r), 0)), gd.zeros((), dtype=x.dtype.name), x
+    )[1],
+    "scan outside": scanned(lambda c, r: (c * 0.5 + gd.log(r), c + gd.log(r) * gd.sqrt(r)), True),
+    "scan outside, the state": scanned(lambda c, r: (c * 0.5 + gd.log(r), c), False),
+    "map outside": lambda x: W(x > 0, gd.map(lambda r: gd.log(r), x), 0),
+    "cond inside": lambda x: gd.cond(gd.sum(x) > 0, lambda x: W(x > 0, gd.log(x), 0), lambda x: x, x),
+    "cond outside": lambda x: W(x > 0, gd.cond(gd.sum(x) > 0, gd.log, lambda x: x, x), 0),
+    "while outside": lambda x: W(
+        x > 0, gd.while_loop(lambda s: gd.max(s) < 100, lambda s: s * 2 + gd.sqrt(s), x, 3), 0
+    ),
+    "custom inside": lambda x: gd.custom("f", lambda x: W(x > 0, gd.log(x), 0))(x),
+    "of a choice": lambda x: gd.sqrt(W(x > 0, x, 0)),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", BRANCHES)
+def test_what_where_does_not_take_reaches_no_derivative(name, dtype):
+    f = BRANCHES[name]
+    _, g, t, *seconds = derivatives(f, X0, dtype)
+    assert np.isfinite(g).all(), g
+    # the same as at points where nothing is infinite, one at a time
+    eps = 1e-4
+    x = gd.input("x", (5,), "float64")
+    y = gd.compile([x], f(x))
+    x0 = np.array(X0)
+    at = x0 != 0
+    close_g = (np.asarray(y(x0 + eps * at)) - np.asarray(y(x0 - eps * at))).sum() / (2 * eps)
+    assert np.isfinite(t).all() or np.isfinite(np.asarray(t)[at]).all()
+    for s in seconds:
+        assert np.isfinite(s).all(), s
+    if name != "a number over all":
+        np.testing.assert_allclose(np.asarray(g)[at].sum(), close_g, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(g, np.broadcast_to(t, np.shape(g)) if np.ndim(t) else g, rtol=1e-4, atol=1e-5)
+    for s in seconds[1:]:
+        np.testing.assert_allclose(s, seconds[0], rtol=1e-4, atol=1e-4)
+
+
+def test_a_zero_cotangent_that_is_no_choice_still_counts():
+    """Masks are conditions, not zeros: d/dv of v * f'(x) at v = 0 is f'(x)."""
+    x, v = gd.input("x", (3,), "float64"), gd.input("v", (3,), "float64")
+    loss = gd.sum(W(x > 0, gd.log(x), 0) * v)
+    g = gd.grad(loss, x)
+    got = gd.compile([x, v], [gd.vjp(g, v, gd.ones_like(v)), gd.jvp(g, v, gd.ones_like(v))])(
+        np.array([-1.0, 0.5, 2.0]), np.zeros(3)
+    )
+    for d in got:
+        np.testing.assert_allclose(d, [0, 2, 0.5])
+
+
+def test_an_infinity_that_was_taken_stays():
+    x = gd.input("x", (2,), "float64")
+    g = gd.compile([x], gd.grad(gd.sum(W(x >= 0, gd.sqrt(x), 0)), x))(np.array([0.0, 4.0]))
+    np.testing.assert_array_equal(g, [np.inf, 0.25])
+
+
+def test_padded_rows_of_nan_reach_no_weight():
+    x, w = gd.input("x", (3, 2)), gd.parameter("w", np.ones((2, 2), np.float32))
+    keep = np.array([[True], [False], [True]])
+    loss = gd.sum(gd.square(gd.where(keep, gd.tanh(x @ w), 0)))
+    x0 = np.array([[1, 2], [np.nan, np.inf], [0.5, 0.25]], np.float32)
+    clean = np.where(keep, x0, 0).astype(np.float32)
+    f = gd.compile([x], [gd.grad(loss, w), gd.hessian(loss, w)])
+    for a, b in zip(f(x0), f(clean)):
+        np.testing.assert_array_equal(a, b)
+
+
+# ------------------------------------------------------------------ losses at their extremes
+
+LOSSES = {
+    "mse": gd.nn.mse,
+    "l1": gd.nn.l1,
+    "huber": gd.nn.huber,
+    "binary_cross_entropy_with_logits": gd.nn.binary_cross_entropy_with_logits,
+    "cross_entropy": lambda x, t: gd.nn.cross_entropy(x, gd.nn.softmax(t * 1e-30)),
+    "log_softmax": lambda x, t: gd.nn.nll(gd.nn.log_softmax(x), np.array([0, 1, 2])),
+    "cross_entropy of labels": lambda x, t: gd.nn.cross_entropy(x, np.array([0, 1, 2])),
+    "kl_div": lambda x, t: gd.nn.kl_div(gd.nn.log_softmax(x), gd.nn.softmax(t * 1e-30)),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_have_finite_gradients_at_large_inputs(name, dtype):
+    x, t = gd.input("x", (3, 4), dtype), gd.input("t", (3, 4), dtype)
+    loss = LOSSES[name](x, t)
+    hv = gd.hvp(loss, x, gd.ones_like(x))
+    f = gd.compile([x, t], [gd.grad(loss, x), hv, gd.grad(gd.sum(gd.grad(loss, x)), x)])
+    large = float(np.finfo(dtype).max) / 8
+    for scale in (1, 50, 120, 1e4, 1e18, large):
+        for signs in ([1, -1, 1, -1], [-1, -1, -1, -1], [0, 1, 0, 0]):
+            x0 = np.broadcast_to(np.array(signs) * scale, (3, 4)).astype(dtype)
+            for t0 in (np.zeros((3, 4)), np.ones((3, 4))):
+                for d in f(x0, t0.astype(dtype)):
+                    assert np.isfinite(d).all(), (scale, signs, d)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_binary_cross_entropy_at_saturated_probabilities(dtype):
+    tiny = float(np.finfo(dtype).smallest_subnormal)
+    p0 = np.array([0, tiny, 1e-40, 1e-30, 1e-9, 0.5, 1 - 2**-24, 1], dtype)
+    p, t = gd.input("p", p0.shape, dtype), gd.input("t", p0.shape, dtype)
+    y = gd.nn.binary_cross_entropy(p, t, reduction="none")
+    g = gd.vjp(y, p, gd.ones_like(p))
+    outs = [y, g, gd.jvp(y, p, gd.ones_like(p)), gd.vjp(g, p, gd.ones_like(p)), gd.jvp(g, p, gd.ones_like(p))]
+    f = gd.compile([p, t], outs)
+    for t0 in (0.0, 0.25, 1.0):
+        for d in f(p0, np.full_like(p0, t0)):
+            assert np.isfinite(d).all(), (t0, d)
+    value, first, *_ = f(p0, np.zeros_like(p0))
+    np.testing.assert_allclose(value[4], 1e-9, rtol=1e-6)
+    np.testing.assert_allclose(first[:6], 1 / (1 - p0[:6].astype(np.float64)), rtol=1e-6)
+
+
+# ------------------------------------------------------------------ nothing but -inf
+
+INF = np.inf
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_logsumexp_and_logaddexp_of_nothing(dtype):
+    x0 = np.array([[-INF, -INF, -INF], [0, -INF, 1], [-INF, 2, -INF]], dtype)
+    x = gd.input("x", (3, 3), dtype)
+    y = gd.logsumexp(x, axis=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        p = np.exp(x0 - np.logaddexp.reduce(x0, axis=1, keepdims=True))
+    p[0] = 0
+    g = gd.vjp(y, x, gd.ones_like(y))
+    outs = [y, g, gd.jvp(y, x, gd.ones_like(x)), gd.jacobian(g, x), gd.vjp(g, x, gd.ones_like(g))]
+    value, got, t, h, back = gd.compile([x], outs)(x0)
+    np.testing.assert_allclose(value, [-INF, np.logaddexp(0, 1), 2], rtol=1e-6)
+    np.testing.assert_allclose(got, p, rtol=1e-6)
+    np.testing.assert_allclose(t, [0, 1, 1], rtol=1e-6)
+    want = np.zeros((3, 3, 3, 3))
+    for i in range(3):
+        want[i, :, i, :] = np.diag(p[i]) - np.outer(p[i], p[i])
+    np.testing.assert_allclose(h, want, atol=1e-6)
+    np.testing.assert_allclose(back, 0, atol=1e-6)
+
+    a, b = gd.input("a", (4,), dtype), gd.input("b", (4,), dtype)
+    y = gd.logaddexp(a, b)
+    ga, gb = gd.vjp(y, [a, b], gd.ones_like(y))
+    outs = [y, ga, gb, gd.jvp(y, [a, b], [gd.ones_like(a)] * 2), *gd.vjp(ga, [a, b], gd.ones_like(a))]
+    got = gd.compile([a, b], outs)(np.array([-INF, 0, -INF, 1], dtype), np.array([-INF, -INF, 0, 1], dtype))
+    for d, want in zip(
+        got, ([-INF, 0, 0, 1 + np.log(2)], [0, 1, 0, 0.5], [0, 0, 1, 0.5], [0, 1, 1, 1], [0, 0, 0, 0.25])
+    ):
+        np.testing.assert_allclose(d, want, rtol=1e-6)
+
+
+def test_a_hidden_markov_model_with_impossible_steps():
+    a0 = np.log(np.array([[0.5, 0.5, 0], [0, 0, 1], [0, 0, 1]]) + 0.0)
+    b0 = np.log(np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 1]]) + 0.0)
+    a, b = gd.input("a", (3, 3), "float64"), gd.input("b", (4, 3), "float64")
+    start = gd.constant(np.array([0, -INF, -INF]))
+    last, _ = gd.scan(lambda c, row: (gd.logsumexp(gd.expand_dims(c, 1) + a, axis=0) + row, None), start + b[0], b[1:])
+    loss = gd.logsumexp(last)
+    f = gd.compile([a, b], [loss, *gd.grad(loss, [a, b]), gd.hvp(loss, a, gd.ones_like(a))])
+    value, ga, gb, h = f(a0, b0)
+    np.testing.assert_allclose(value, np.log(0.5))
+    np.testing.assert_allclose(ga, [[0, 1, 0], [0, 0, 1], [0, 0, 1]], atol=1e-12)
+    np.testing.assert_allclose(gb, np.eye(4, 3) + np.eye(4, 3, -1) * [0, 0, 1], atol=1e-12)
+    np.testing.assert_allclose(h, 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_softmax_of_nothing_is_nan_and_of_something_is_not(dtype):
+    """As in JAX and torch: the softmax of nothing but -inf is NaN; under ``where`` it harms nothing."""
+    x = gd.input("x", (2, 2), dtype)
+    x0 = np.array([[-INF, -INF], [0, -INF]], dtype)
+    p, logp = gd.nn.softmax(x), gd.nn.log_softmax(x)
+    ok = gd.max(x, axis=1, keepdims=True) > -INF
+    loss = gd.sum(gd.where(ok, p, 0) * np.array([1, 3], dtype))
+    values = gd.compile([x], [p, logp, gd.grad(loss, x), gd.vjp(logp[1], x, gd.ones((2,), dtype=dtype))])(x0)
+    np.testing.assert_array_equal(values[0], [[np.nan] * 2, [1, 0]])
+    np.testing.assert_array_equal(values[1], [[np.nan] * 2, [0, -INF]])
+    np.testing.assert_array_equal(values[2], np.zeros((2, 2)))
+    np.testing.assert_array_equal(values[3], [[0, 0], [-1, 1]])
