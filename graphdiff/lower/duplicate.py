@@ -14,28 +14,19 @@ from ..ir.node import Node, Value
 from ..ops.microops import MICROOPS
 from ..ops.registry import Nothing, Tile, View
 from .fuse import GROUP_LIMIT, Group
+from .readers import Reads
 
 # Micro-operations for one value: eight take about as long as a float's way to memory and back.
 _MOST = 4
 
 
-class Reads:
-    """What crosses groups: ``stored`` values, and who reads them."""
-
-    def __init__(self) -> None:
-        self.stored: set[Value] = set()
-        self.outside: dict[Value, dict[Group | None, None]] = {}  # of elementwise values; None: through a view
-        self.inside: set[Value] = set()  # what its own group reads too
-        self.loads: dict[Group, set[Value]] = {}  # what a group reads of others and of leaves, as it reads it
-
-
 def duplicate_cheap(
-    reads: Reads, group_of: Mapping[Node, Group], kept: Collection[Value]
+    reads: Reads, group_of: Mapping[Node, Group], required: Collection[Value]
 ) -> dict[Group, dict[Node, None]]:
     """For each group the nodes of others that it computes again, operands first. They and what they read are taken into
-    ``reads``. ``kept`` values stay stored."""
+    ``reads``. ``required`` values stay stored."""
     out: dict[Group, dict[Node, None]] = {}
-    found = [v for v in reads.outside if v in reads.inside and v not in kept and _is_cheap(v.node, group_of)]
+    found = [v for v in reads.outside if v in reads.inside and v not in required and _is_cheap(v.node, group_of)]
     for v in sorted(found, key=lambda v: v.node.serial):
         readers = reads.outside[v]
         chains = []

@@ -91,11 +91,13 @@ _FREE = (Nothing, Index, View)
 _JOINING = frozenset((Nothing, Index, View, Tile, Reduce))
 
 
-def group(nodes: list[Node], kept: Iterable[Value], phases: dict[Node, str]) -> tuple[list[Group], dict[Node, Group]]:
-    """The groups of ``nodes`` in topological order, and each node's group. ``kept`` values are stored: outputs,
+def group(
+    nodes: list[Node], required: Iterable[Value], phases: dict[Node, str]
+) -> tuple[list[Group], dict[Node, Group]]:
+    """The groups of ``nodes`` in topological order, and each node's group. ``required`` values are stored: outputs,
     updates, and what views of them name."""
     users = Users(nodes)
-    forced = {users.of(v.node) for v in kept}
+    forced = {users.of(v.node) for v in required}
     group_of = _trees(nodes, users, forced, phases)
     ordered = sorted(dict.fromkeys(group_of.values()), key=lambda g: g.nodes[0].serial)
     for i, g in enumerate(ordered):

@@ -1,8 +1,8 @@
 """What a schedule is made of: buffers and instructions.
 
 A Buffer is storage of known dtype and (perhaps symbolic) size: in the arena, a feed, a result, a parameter or a
-constant. An Instruction is one row of the plan: buffers read and written, a phase, a cost, and one or more steps, each
-one core instruction. Everything that decides order, recomputation or offsets works on these alone.
+constant. An Instruction is one row of the plan: buffers read and written, a phase, a cost, and one or more calls of
+kernels, each one core instruction. Everything that decides order, recomputation or offsets works on these alone.
 Must not know: operations, the graph beyond the nodes an instruction came from (for people), the core's word format.
 """
 
@@ -46,9 +46,18 @@ class Buffer:
         return f"<{self.kind} {self.dtype}[{self.count}] {self.label}>"
 
 
-class Step(NamedTuple):
-    """One core instruction: a kernel's name, which of the instruction's operands it reads and writes, its payload
-    (ints, sizes, and names of micro-operations or reductions as ``"microop:tanh"``, ``"reduction:sum"``)."""
+class Location(NamedTuple):
+    """Where a value's elements are. ``buffer`` None: nowhere; an index (offset and strides give the numbers), or a
+    0-d constant (``scalar``) repeated."""
+
+    buffer: Buffer | None
+    offset: Size
+    strides: tuple[Size, ...]
+    scalar: np.ndarray | None = None
+
+
+class KernelCall(NamedTuple):
+    """One core instruction: a kernel's name, which operands of the row it reads and writes, its payload (encode.py)."""
 
     kernel: str
     reads: tuple[int, ...]
@@ -68,7 +77,7 @@ class Instruction:
     """
 
     __slots__ = (
-        "steps",
+        "calls",
         "reads",
         "writes",
         "phase",
@@ -84,7 +93,7 @@ class Instruction:
 
     def __init__(
         self,
-        steps: list[Step],
+        calls: list[KernelCall],
         reads: list[Buffer],
         writes: list[Buffer],
         phase: str,
@@ -95,7 +104,7 @@ class Instruction:
         workspace: Sequence[Buffer] = (),
         repeated: Size = 0,
     ):
-        self.steps, self.reads, self.writes, self.phase = steps, reads, writes, phase
+        self.calls, self.reads, self.writes, self.phase = calls, reads, writes, phase
         self.nodes = tuple(nodes)
         self.flops, self.inplace, self.guard = flops, inplace, guard
         self.workspace = tuple(workspace)  # the last of ``writes``: dead after the instruction
@@ -106,13 +115,13 @@ class Instruction:
     @property
     def name(self) -> str:
         """For people: the operations it computes."""
-        names = [n.op.name for n in self.nodes] or [self.steps[0].kernel]
+        names = [n.op.name for n in self.nodes] or [self.calls[0].kernel]
         return "+".join(names) if len(names) <= 4 else f"{names[0]}+…{len(names) - 2}…+{names[-1]}"
 
     def again(self, replace: dict[Buffer, Buffer]) -> Instruction:
         """This instruction once more, with operands replaced."""
         out = Instruction(
-            self.steps,
+            self.calls,
             [replace.get(b, b) for b in self.reads],
             [replace.get(b, b) for b in self.writes],
             self.phase,

@@ -1,27 +1,23 @@
-"""The instructions of loops: their operands, what lies in memory, and the words that csrc/kernels/control.c reads.
+"""The instructions of loops: their operands, and what of them lies in memory.
 
 With a ``segment`` length every loop that others read rows of keeps its carries at the start of each segment; a reader
 runs it again, segment by segment, into storage for one segment's rows.
-Must not know: how other nodes are lowered; which values are rows and which are computed again (loops.py).
+Must not know: the order of payload words; how other nodes are lowered; which values are rows and which are computed
+again (loop_forms.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from ..ir.dims import Size, ceil_sqrt, floor_div, least, product
 from ..ir.graph import Graph
 from ..ir.node import Node, Value
-from .instruction import ARENA, Buffer, Instruction, Step
+from .encode import Inner, LoopCarry, LoopRow, LoopRun, LoopSum, Operand, loop_words
+from .instruction import ARENA, Buffer, Instruction, KernelCall
 from .loop_forms import Extra, Form, history_of, source_of
 from .policy import Every
-
-
-class Inner(Protocol):
-    """An inner graph made into a program of its own: an item of a payload, with its cost."""
-
-    flops: Size
 
 
 def row_bytes(v: Value) -> Size:
@@ -46,7 +42,7 @@ class Loops:
     """Makes the instructions of the loops of one graph, in topological order.
 
     ``whole(value)`` gives a value's storage, ``result(value)`` makes it; ``policy`` is the checkpointing policy.
-    ``kept``: the storage of carries at the starts of segments."""
+    ``segment_starts``: the storage of carries at the starts of segments."""
 
     def __init__(
         self,
@@ -61,7 +57,7 @@ class Loops:
         self.programs: dict[Node, Inner] = {}
         self.stacks: dict[Extra, Buffer] = {}
         self.starts: dict[tuple[Node, int], tuple[Buffer, Size]] = {}  # a carry's storage, a row for so many steps
-        self.kept: set[Buffer] = set()
+        self.segment_starts: set[Buffer] = set()
         readers = [f for f in forms.values() if self.segment(f) is not None]
         self.again = {n for f in readers for n in f.run_again}
 
@@ -75,36 +71,39 @@ class Loops:
 
 
 class _Build:
-    """One instruction in the making: operands are numbered reads first, so writes are shifted at the end."""
+    """One instruction in the making. Reads are numbered first, then writes, then the rows of one segment, which are the
+    last writes; so operands have no number until all are found."""
 
     def __init__(self, loops: Loops, form: Form, node: Node, phase: str):
         self.loops, self.form, self.node, self.phase = loops, form, node, phase
         self.reads: list[Buffer] = []
         self.writes: list[Buffer] = []
-        self.rooms: list[Buffer] = []  # for the rows of one segment: the last writes
-        self.room: dict[Any, Any] = {}
+        self.segment_rows: list[Buffer] = []
+        self.segment_operand: dict[Any, Operand] = {}  # by what the rows are: a history, a residual
         self.segment: Size = 0
-        self.before: dict[Buffer, Size] = {}  # what is read only as rows for the loops that are run again: bytes of one
-        self.otherwise: set[Buffer] = set()
-        self.results: list[tuple[int, Size]] = []  # writes with a row for each step, and bytes of one
+        # what is read as rows by loops that are run again, with the bytes of one row, and what is read otherwise
+        self.rows_read: dict[Buffer, Size] = {}
+        self.read_otherwise: set[Buffer] = set()
+        self.rows_written: list[tuple[int, Size]] = []  # results with a row for each step, and the bytes of one
 
-    # Operands are ("read" | "write" | "room", number) until their numbers are known.
-    def read(self, buffer: Buffer, before: Size | None = None) -> tuple[str, int]:
-        if before is None or self.before.setdefault(buffer, before) != before:
-            self.otherwise.add(buffer)
+    def read(self, buffer: Buffer, row: Size | None = None) -> Operand:
+        """``row``: bytes of one row, where rows are read by a loop that is run again."""
+        if row is None or self.rows_read.setdefault(buffer, row) != row:
+            self.read_otherwise.add(buffer)
         if buffer not in self.reads:
             self.reads.append(buffer)
-        return ("read", self.reads.index(buffer))
+        return Operand("read", self.reads.index(buffer))
 
-    def write(self, buffer: Buffer) -> tuple[str, int]:
+    def write(self, buffer: Buffer) -> Operand:
         self.writes.append(buffer)
-        return ("write", len(self.writes) - 1)
+        return Operand("write", len(self.writes) - 1)
 
     def number(self, item: Any) -> Any:
-        if not isinstance(item, tuple):
+        """An item of the payload, an operand by its number."""
+        if not isinstance(item, Operand):
             return item
-        kind, n = item
-        return n + {"read": 0, "write": len(self.reads), "room": len(self.reads) + len(self.writes)}[kind]
+        first = {"read": 0, "write": len(self.reads), "segment": len(self.reads) + len(self.writes)}
+        return first[item.kind] + item.place
 
     def loop(self, stored: set[Value]) -> Instruction:
         form, loops = self.form, self.loops
@@ -112,140 +111,145 @@ class _Build:
         again = [loops.forms[n] for n in form.run_again] if loops.segment(form) is not None else []
         if again:
             self.segment = loops.segment(form)
-            self._make_room(again)
-        payload: list[Any] = [
-            p.length,
-            self.read(loops.whole(p.count)) if p.count is not None else -1,
-            self.write(loops.result(p.steps)) if p.steps in stored else -1,
-            self.segment,
-            len(again),
-        ]
+            self._make_segment_rows(again)
+        count = self.read(loops.whole(p.count)) if p.count is not None else None
+        steps = self.write(loops.result(p.steps)) if p.steps in stored else None
         repeated: Size = 0
+        runs = []
         for f in again:
-            payload += self._again(f)
+            runs.append(self._run_again(f))
             repeated = repeated + self._program(f).flops * p.length
-        payload += self._stage(form, stored)
+        runs.append(self._run(stored))
         flops = self._program(form).flops
-        if p.condition is None:
-            payload += [0, 0]
-        else:
+        condition = None
+        if p.condition is not None:
             condition = loops.compile_inner(p.condition)
-            payload.append(condition)
             flops = flops + condition.flops
         n = len(self.reads)
-        writes = [*self.writes, *self.rooms]
-        step = Step("loop", tuple(range(n)), tuple(range(n, n + len(writes))), [self.number(x) for x in payload])
-        free = {b: row for b, row in self.before.items() if b not in self.otherwise}
-        inplace = {
-            w: [n for n, b in enumerate(self.reads) if free.get(b) == row and b.dtype == self.writes[w].dtype]
-            for w, row in self.results
-        }
+        writes = [*self.writes, *self.segment_rows]
+        words = loop_words(p.length, count, steps, self.segment, runs, condition)
+        call = KernelCall("loop", tuple(range(n)), tuple(range(n, n + len(writes))), [self.number(x) for x in words])
         return Instruction(
-            [step],
+            [call],
             self.reads,
             writes,
             self.phase,
             [self.node],
             flops * p.length,
-            inplace,
+            self._inplace(),
             guard=True,
-            workspace=self.rooms,
+            workspace=self.segment_rows,
             repeated=repeated,
         )
 
-    def _program(self, form: Form) -> Any:
+    def _inplace(self) -> dict[int, list[int]]:
+        """A result's rows may be where rows are that only loops that are run again read: with bytes as many."""
+        free = {b: row for b, row in self.rows_read.items() if b not in self.read_otherwise}
+        return {
+            w: [n for n, b in enumerate(self.reads) if free.get(b) == row and b.dtype == self.writes[w].dtype]
+            for w, row in self.rows_written
+        }
+
+    def _program(self, form: Form) -> Inner:
         node = form.parts.node
         if node not in self.loops.programs:
             self.loops.programs[node] = self.loops.compile_inner(form.body)
         return self.loops.programs[node]
 
-    def _counts(self, form: Form) -> list[Any]:
-        return [
-            len(form.carries),
-            len(form.rows),
-            len(form.captured),
-            form.n_ys + len(form.extra),
-            len(form.sums),
-            int(form.parts.reverse),
-        ]
-
-    def _rows(self, form: Form) -> list[Any]:
-        """[operand, whether its rows are those of a segment, bytes of one] of each row that a body reads."""
-        out: list[Any] = []
-        for r, arg in zip(form.rows, form.body.inputs[len(form.carries) :]):
-            if r in self.room:
-                out += [self.room[r], 1, row_bytes(arg)]
+    def _rows(self, form: Form) -> list[LoopRow]:
+        """The rows that a body reads."""
+        out = []
+        for r, arg in zip(form.rows, form.row_arguments()):
+            size = row_bytes(arg)
+            if r in self.segment_operand:
+                out.append(LoopRow(self.segment_operand[r], True, size))
             else:
                 buffer = self.loops.stacks[r] if isinstance(r, Extra) else self.loops.whole(r)
-                out += [self.read(buffer, None if form is self.form else row_bytes(arg)), 0, row_bytes(arg)]
+                out.append(LoopRow(self.read(buffer, None if form is self.form else size), False, size))
         return out
 
-    def _stage(self, form: Form, stored: set[Value]) -> list[Any]:
-        """The loop itself."""
-        p, loops = form.parts, self.loops
+    # ------------------------------------------------------------------ the loop itself
+    def _run(self, stored: set[Value]) -> LoopRun:
+        form, loops = self.form, self.loops
+        p = form.parts
+        carries = [self._carry(i, arg, stored) for i, arg in zip(form.carries, form.body.inputs)]
+        rows = self._rows(form)
+        captured = [self.read(loops.whole(v)) for v in form.captured]
+        results = self._results(stored)
+        sums = []
+        for i, (target, _) in zip(form.sums, form.body.updates):
+            start, final = self.read(loops.whole(p.carries[i])), p.finals[i]
+            sums.append(LoopSum(start, self.write(loops.result(final)) if final in stored else None, row_bytes(target)))
+        return LoopRun(carries, rows, captured, results, sums, p.reverse, self._program(form))
+
+    def _carry(self, i: int, arg: Value, stored: set[Value]) -> LoopCarry:
+        """A carry: where it starts, and the storage of its history - of every step, or of the starts of segments."""
+        p, loops = self.form.parts, self.loops
         again = p.node in loops.again
-        out = self._counts(form)
-        for i, arg in zip(form.carries, form.body.inputs):
-            start, final, history = self.read(loops.whole(p.carries[i])), p.finals[i], p.history[i]
-            to: Any = -1
-            every: Any = 1
-            buffer = None
-            if again and i not in form.whole:
-                every = loops.segment(form)
-                rows = floor_div(p.length + every - 1, every)
-                buffer = Buffer(ARENA, arg.dtype, rows * product(arg.shape), label="loop carry", node=p.node)
-                loops.kept.add(buffer)
-            elif again or history in stored:
-                buffer = loops.result(history)
-            if buffer is not None:
-                to = self.write(buffer)
-                loops.starts[p.node, i] = buffer, every
-            out += [start, self.write(loops.result(final)) if final in stored else -1, to, every, row_bytes(arg)]
-        out += self._rows(form)
-        out += [self.read(loops.whole(v)) for v in form.captured]
-        results = form.body.outputs[len(form.carries) :]
-        for y, v in zip(p.ys, results):
+        start, final, history = self.read(loops.whole(p.carries[i])), p.finals[i], p.history[i]
+        every: Size = 1
+        buffer = None
+        if again and i not in self.form.whole:
+            every = loops.segment(self.form)
+            rows = floor_div(p.length + every - 1, every)
+            buffer = Buffer(ARENA, arg.dtype, rows * product(arg.shape), label="loop carry", node=p.node)
+            loops.segment_starts.add(buffer)
+        elif again or history in stored:
+            buffer = loops.result(history)
+        to = None
+        if buffer is not None:
+            to = self.write(buffer)
+            loops.starts[p.node, i] = buffer, every
+        return LoopCarry(start, self.write(loops.result(final)) if final in stored else None, to, every, row_bytes(arg))
+
+    def _results(self, stored: set[Value]) -> list[LoopRow]:
+        """What has a row for each step: results that others read; residuals, unless the loop is run again for them."""
+        form, loops = self.form, self.loops
+        p = form.parts
+        out = []
+        values = form.results()
+        for y, v in zip(p.ys, values):
+            to = None
             if y in stored:
-                self.results.append((len(self.writes), row_bytes(v)))
-            out += [self.write(loops.result(y)) if y in stored else -1, 0, row_bytes(v)]
-        for j, v in enumerate(results[form.n_ys :]):
-            to = -1
-            if not again:
+                self.rows_written.append((len(self.writes), row_bytes(v)))
+                to = self.write(loops.result(y))
+            out.append(LoopRow(to, False, row_bytes(v)))
+        for j, v in enumerate(values[form.n_ys :]):
+            to = None
+            if p.node not in loops.again:
                 buffer = Buffer(ARENA, v.dtype, p.length * product(v.shape), label=v.node.op.name, node=v.node)
                 loops.stacks[Extra(p.node, j)] = buffer
                 to = self.write(buffer)
-            out += [to, 0, row_bytes(v)]
-        for i, (target, _) in zip(form.sums, form.body.updates):
-            start, final = self.read(loops.whole(p.carries[i])), p.finals[i]
-            out += [start, self.write(loops.result(final)) if final in stored else -1, row_bytes(target)]
-        return [*out, self._program(form)]
+            out.append(LoopRow(to, False, row_bytes(v)))
+        return out
 
     # ------------------------------------------------------------------ loops that are run again, by segments
-    def _make_room(self, again: Sequence[Form]) -> None:
+    def _make_segment_rows(self, again: Sequence[Form]) -> None:
         """Storage for the rows of one segment that this loop, or one that is run again for it, reads."""
         for form in (*again, self.form):
-            for r, arg in zip(form.rows, form.body.inputs[len(form.carries) :]):
+            for r, arg in zip(form.rows, form.row_arguments()):
                 source = source_of(r)
-                if r in self.room or source not in self.form.run_again:
+                if r in self.segment_operand or source not in self.form.run_again:
                     continue
                 if isinstance(r, Value) and history_of(r) in self.loops.forms[source].whole:
                     continue
-                self.rooms.append(
-                    Buffer(ARENA, arg.dtype, self.segment * product(arg.shape), label="loop segment", node=self.node)
-                )
-                self.room[r] = ("room", len(self.rooms) - 1)
+                size = self.segment * product(arg.shape)
+                self.segment_operand[r] = Operand("segment", len(self.segment_rows))
+                self.segment_rows.append(Buffer(ARENA, arg.dtype, size, label="loop segment", node=self.node))
 
-    def _again(self, form: Form) -> list[Any]:
+    def _run_again(self, form: Form) -> LoopRun:
+        """Another loop, from the carries at a segment's start; only the rows of the segment are written."""
         p = form.parts
-        out = self._counts(form)
+        carries = []
         for i, arg in zip(form.carries, form.body.inputs):
             buffer, every = self.loops.starts[p.node, i]
-            out += [self.read(buffer), -1, self.room.get(p.history[i], -1), every, row_bytes(arg)]
-        out += self._rows(form)
-        out += [self.read(self.loops.whole(v)) for v in form.captured]
-        results = form.body.outputs[len(form.carries) :]
-        for j, v in enumerate(results, -form.n_ys):
-            out += [self.room.get(Extra(p.node, j), -1), 1, row_bytes(v)]
-        for target, _ in form.body.updates:
-            out += [-1, -1, row_bytes(target)]
-        return [*out, self._program(form)]
+            rows = self.segment_operand.get(p.history[i])
+            carries.append(LoopCarry(self.read(buffer), None, rows, every, row_bytes(arg)))
+        read = self._rows(form)
+        captured = [self.read(self.loops.whole(v)) for v in form.captured]
+        results = [
+            LoopRow(self.segment_operand.get(Extra(p.node, j)), True, row_bytes(v))
+            for j, v in enumerate(form.results(), -form.n_ys)
+        ]
+        sums = [LoopSum(None, None, row_bytes(target)) for target, _ in form.body.updates]
+        return LoopRun(carries, read, captured, results, sums, p.reverse, self._program(form))

@@ -66,6 +66,15 @@ class Form:
         count = [] if p.count is None else [p.count]
         return [*p.carries, *(r for r in self.rows if isinstance(r, Value)), *self.captured, *count]
 
+    def row_arguments(self) -> Sequence[Value]:
+        """The body's arguments that are bound to ``rows``."""
+        first = len(self.carries)
+        return self.body.inputs[first : first + len(self.rows)]
+
+    def results(self) -> Sequence[Value]:
+        """The body's results that have a row for each step: ys, then residuals."""
+        return self.body.outputs[len(self.carries) :]
+
 
 def history_of(value: Any) -> int | None:
     """Which carry's history ``value`` is, None if it is none."""
@@ -82,15 +91,15 @@ def source_of(row: Any) -> Node | None:
     return row.node if history_of(row) is not None else None
 
 
-def forms(graph: Graph, kept: Iterable[Value]) -> dict[Node, Form]:
-    """The forms of the loops of ``graph``; ``kept``: what is needed besides what nodes read."""
+def forms(graph: Graph, required: Iterable[Value]) -> dict[Node, Form]:
+    """The forms of the loops of ``graph``; ``required``: what is needed besides what nodes read."""
     loops = [n for n in graph.nodes if type(n.op.kernel) is Loop]
     if not loops:
         return {}
     parts = {n: LoopParts(n) for n in loops}
     extra: dict[Node, dict[Value, int]] = {n: {} for n in loops}  # values of a body that are stacked besides
     replaced = {n: _residuals(n, loops[:i], parts, extra) for i, n in enumerate(loops)}
-    elsewhere = set(kept)  # needed other than as rows
+    elsewhere = set(required)  # needed other than as rows
     elsewhere.update(v for n in graph.nodes if n not in parts for v in n.inputs)
     rows: set[Any] = set()
     found: dict[Node, Form] = {}

@@ -41,7 +41,7 @@ class Template:
     """The words of a schedule with sizes still open.
 
     ``fill(env, offsets, arena_bytes)`` gives a program's words; a core instruction's tag is the position in the order
-    of the instruction it is a step of: ``tags`` lists them."""
+    of the instruction it is a call of: ``tags`` lists them."""
 
     def __init__(self, order: Sequence[Instruction], lifetimes: Lifetimes, slots: Sequence[Sequence[Buffer]]):
         buffers: dict[Buffer, int] = {}
@@ -70,12 +70,12 @@ class Template:
         self.tags: list[int] = []
         for position, i in enumerate(order):
             ids = [buffers[b] for b in (*i.reads, *i.writes)]
-            for step in i.steps:
+            for call in i.calls:
                 start = len(words)
-                words.extend((_OPCODES[step.kernel], 0, position, len(step.reads), len(step.writes)))
-                words.extend([ids[k] for k in step.reads])
-                words.extend([ids[k] for k in step.writes])
-                self._append(words, step.payload)
+                words.extend((_OPCODES[call.kernel], 0, position, len(call.reads), len(call.writes)))
+                words.extend([ids[k] for k in call.reads])
+                words.extend([ids[k] for k in call.writes])
+                self._append(words, call.payload)
                 words[start + 1] = len(words) - start
                 self.tags.append(position)
         inputs, outputs, parameters = slots

@@ -120,7 +120,7 @@ class Program:
         order = arrange(selected, write_through=not self.debug)
         kept = None if checkpoint is None else self._kept(order, checkpoint, selected)
         pinned = kept if isinstance(checkpoint, (list, tuple)) else None
-        return LoopVariant(order, pinned, selected.kept, text), slots, kept
+        return LoopVariant(order, pinned, selected.segment_starts, text), slots, kept
 
     def _variants(self, env: Mapping[str, int]) -> Iterator[tuple[LoopVariant, Slots]]:
         """The instructions to choose schedules of: those that keep everything and, unless the checkpointing policy says
@@ -138,7 +138,7 @@ class Program:
 
     def _kept(self, order: Sequence[Instruction], checkpoint: Any, selected: Selected) -> set[Buffer]:
         if checkpoint == "sqrt" or isinstance(checkpoint, Every):
-            return segments(order, checkpoint.k if isinstance(checkpoint, Every) else None) | selected.kept
+            return segments(order, checkpoint.k if isinstance(checkpoint, Every) else None) | selected.segment_starts
         buffers: set[Buffer] = set()
         waiting, seen = list(checkpoint), set(checkpoint)
         while waiting:
@@ -147,7 +147,7 @@ class Program:
             if at is not None:
                 if at.buffer is not None:
                     buffers.add(at.buffer)
-            elif v.node in selected.repeated:  # what it is computed of is there in its place
+            elif v.node in selected.duplicated:  # what it is computed of is there in its place
                 waiting += [u for u in v.node.inputs if u not in seen]
                 seen.update(v.node.inputs)
         return buffers

@@ -191,4 +191,4 @@ def _clock(
     times: dict[int, float] = {}
     for tag, t in zip(layout.template.tags, ns):
         times[tag] = times.get(tag, 0.0) + float(t)
-    return [(i.steps[0].kernel, float(i.flops), max(times[n], 1.0) * 1e-9) for n, i in enumerate(layout.order)]
+    return [(i.calls[0].kernel, float(i.flops), max(times[n], 1.0) * 1e-9) for n, i in enumerate(layout.order)]

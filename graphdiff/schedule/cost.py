@@ -16,7 +16,8 @@ import numpy as np
 
 from ..errors import CompileError
 from ..ir.dims import evaluate
-from ..lower.instruction import Instruction, Step
+from ..lower.encode import operations_in, programs_in
+from ..lower.instruction import Instruction
 from ..ops.microops import cost_of
 
 Points = tuple[tuple[float, float], ...]
@@ -116,7 +117,7 @@ class Costs:
         come before its own."""
         if i.recompute or evaluate(i.repeated, env) == 0:
             return float(i.recompute)
-        times = [sum(self._by_rates(j, env) for j in n.instructions) for step in i.steps for n in _inner(step)]
+        times = [sum(self._by_rates(j, env) for j in n.instructions) for call in i.calls for n in programs_in(call)]
         return sum(times[:-1]) / sum(times)
 
     def ceiling(self, i: Instruction, env: Mapping[str, int]) -> Ceiling:
@@ -130,27 +131,27 @@ class Costs:
     def _by_rates(self, i: Instruction, env: Mapping[str, int]) -> float:
         rates, moved = self.rates, bytes_of(i, env)
         work = max(self._computing(i, env), moved / _rate_at(rates.moved, moved) if moved else 0.0)
-        return work + rates.instruction * len(i.steps)
+        return work + rates.instruction * len(i.calls)
 
     def _computing(self, i: Instruction, env: Mapping[str, int]) -> float:
         flops = evaluate(i.flops, env)
         dtype = _dtype(i)
         seconds = 0.0
-        for step in i.steps:
-            inner = _inner(step)
+        for call in i.calls:
+            inner = programs_in(call)
             if inner:
                 runs = (flops + evaluate(i.repeated, env)) / max(1, sum(evaluate(n.flops, env) for n in inner))
                 seconds += max(1.0, runs) * sum(self._by_rates(j, env) for n in inner for j in n.instructions)
-            elif step.kernel == "tile":
+            elif call.kernel == "tile":
                 known = self.rates.operations.get(dtype, {})
                 each = [
                     known.get(name) or cost_of(name) * known.get("add", ADDITION * (1 + DTYPES.index(dtype)))
-                    for name in _operations(step.payload)
+                    for name in operations_in(call)
                 ]
                 elements = flops / max(1, len(i.nodes))  # flops: one an element and node
                 seconds += flops * sum(each) / max(1, len(each)) / _rate_at(self.rates.shared, elements)
             else:
-                points = self.rates.kernels.get(f"{step.kernel} {dtype}", UNKNOWN_KERNEL)
+                points = self.rates.kernels.get(f"{call.kernel} {dtype}", UNKNOWN_KERNEL)
                 seconds += flops / _rate_at(points, flops)
         return seconds
 
@@ -165,19 +166,8 @@ def bytes_of(i: Instruction, env: Mapping[str, int]) -> int:
     return sum(evaluate(b.count, env) * b.dtype.itemsize for b in {*i.reads, *i.writes})
 
 
-def _inner(step: Step) -> list[Any]:
-    """The programs that a step runs."""
-    return [item for item in step.payload if hasattr(item, "instructions")]
-
-
 def _dtype(i: Instruction) -> str:
     return DTYPES[any(b.dtype.itemsize == 8 and b.dtype.kind == "f" for b in (*i.reads, *i.writes))]
-
-
-def _operations(payload: Sequence[Any]) -> list[str]:
-    """The micro-operations and reductions that a tile's payload names."""
-    names = [item.partition(":") for item in payload if isinstance(item, str)]  # a size is one too
-    return [name.removeprefix("row_") for kind, _, name in names if kind in ("microop", "reduction")]
 
 
 def _rate_at(points: Points, x: float) -> float:

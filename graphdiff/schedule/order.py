@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ..lower.instruction import ARENA, PARAM, Buffer, Instruction, Step
+from ..lower.encode import whole_copy
+from ..lower.instruction import ARENA, PARAM, Buffer, Instruction
 from ..lower.select import Selected
 
 FREES = 4  # values of a result's size
@@ -44,8 +45,8 @@ def arrange(selected: Selected, write_through: bool = True) -> list[Instruction]
         if commit.reads and commit.reads[0].kind == PARAM:
             # the value is another parameter as it was: taken aside before anything is written
             aside = Buffer(ARENA, commit.reads[0].dtype, commit.reads[0].count, label=commit.reads[0].label)
-            order.append(Instruction(commit.steps, commit.reads, [aside], commit.phase, commit.nodes))
-            commit = Instruction([_whole_copy(commit.steps[0])], [aside], commit.writes, commit.phase, commit.nodes)
+            order.append(Instruction(commit.calls, commit.reads, [aside], commit.phase, commit.nodes))
+            commit = Instruction([whole_copy(commit.calls[0])], [aside], commit.writes, commit.phase, commit.nodes)
         late.append(commit)
     for i in direct:
         i.writes = [goal[b] for b in i.writes]
@@ -60,7 +61,7 @@ def _freeing_early(order: list[Instruction], later: set[Buffer]) -> list[Instruc
     place = []
     for n, i in enumerate(order):
         at = n
-        if i.steps[0].kernel == "tile" and len(i.reads) >= FREES and len(i.writes) == 1:
+        if i.calls[0].kernel == "tile" and len(i.reads) >= FREES and len(i.writes) == 1:
             y = i.writes[0]
             dying = [b for b in i.reads if b.kind == ARENA and last[b] == n and b not in later]
             alike = sum(b.count == y.count and b.dtype.itemsize == y.dtype.itemsize for b in dying)
@@ -71,19 +72,10 @@ def _freeing_early(order: list[Instruction], later: set[Buffer]) -> list[Instruc
     return [order[n] for n in sorted(range(len(order)), key=lambda n: (place[n], n))]
 
 
-def _whole_copy(step: Step) -> Step:
-    """A copy's step with the load made to read what its store writes: row-major and whole."""
-    payload = list(step.payload)
-    n = payload[0]
-    load, store = 6 + n, len(payload) - (n + 1)
-    payload[load + 1 : load + 2 + n] = payload[store : store + n + 1]
-    return Step(step.kernel, step.reads, step.writes, payload)
-
-
 def _can_write_through(value: Buffer, target: Buffer, maker: Instruction | None, reads: Counter[Buffer]) -> bool:
-    if maker is None or value.kind != ARENA or reads[value] != 1 or len(maker.steps) != 1:
+    if maker is None or value.kind != ARENA or reads[value] != 1 or len(maker.calls) != 1:
         return False
-    if maker.steps[0].kernel != "tile":
+    if maker.calls[0].kernel != "tile":
         return False
     write = maker.writes.index(value)
     if target in maker.reads:  # only element by element may it read what it overwrites
