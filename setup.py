@@ -1,92 +1,91 @@
 """Builds the C core and the extensions over it. Everything else about the package is in pyproject.toml.
 
-The core's rules, the same as csrc/Makefile's (which builds it alone, with its tests): flags from csrc/cflags; program/,
-planner/, threads/ and openblas/ compiled once; kernels/, micro/ and tile/ once with GD_PREPARE and once for each
-instruction set, with GD_ISA its name. A file joins by being there.
+Only what depends on what has changed is built again (csrc/build.py). A name without a definition fails the build:
+undefined names of the core by a link of its own, functions that graphdiff.h declares because they are hidden, and
+functions that a .pxd alone declares because C takes no call of those.
 """
 
 import os
 import platform
 import shlex
+import shutil
 import subprocess
+import sys
 import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import Cython
 import numpy
-from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
 
-ROOT = Path(__file__).parent.resolve()
-CSRC = ROOT / "csrc"
-CORE = Path("graphdiff/runtime/_core.pyx")
-PLANNER = Path("graphdiff/schedule/_planner.pyx")  # links the searches alone: they need nothing else of the core
-LISTS = Path("graphdiff/ops/_core_lists.pyx")  # compiles csrc/micro/*.def in and links nothing
+os.chdir(Path(__file__).parent)  # commands name files from here: a checkout may move, and caches serve all
+CSRC = Path("csrc")
+sys.path.insert(0, str(CSRC.resolve()))
+import build as core  # noqa: E402  the rules of csrc/
 
-if platform.machine().lower() in ("x86_64", "amd64"):
-    ISAS = {
-        "v2": ["-march=x86-64-v2"],
-        "v3": ["-march=x86-64-v3"],
-        "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
-    }
-else:
-    ISAS = {"plain": []}
-
-
-def compilations() -> list[tuple[Path, str, list[str]]]:
-    """(source, object's name, flags) of every compilation of the core."""
-    jobs = []
-    for folder in ("program", "planner", "threads", "openblas"):
-        jobs += [(source, f"{folder}_{source.stem}", []) for source in sorted((CSRC / folder).glob("*.c"))]
-    for folder in ("kernels", "micro", "tile"):
-        for source in sorted((CSRC / folder).glob("*.c")):
-            name = f"{folder}_{source.stem}"
-            jobs.append((source, f"{name}_prepare", ["-DGD_PREPARE"]))
-            jobs += [(source, f"{name}_{isa}", [f"-DGD_ISA={isa}", *flags]) for isa, flags in ISAS.items()]
-    return jobs
+EXTENSIONS = {
+    "graphdiff.runtime._core": "all but the planner",
+    "graphdiff.schedule._planner": "the planner",  # the searches need nothing else of the core
+    "graphdiff.ops._core_lists": "nothing",  # csrc/micro/*.def compiled in
+}
+"""The extensions, and what each holds of the core."""
+LINUX = platform.system() == "Linux"
+FLAGS = ["-O2", "-g0", "-fvisibility=hidden", "-pthread", "-Werror=implicit-function-declaration"]
 
 
-class BuildCore(build_ext):
-    """Compiles the core's objects in parallel, those older than their source or any header, and links them in."""
+class BuildExtensions(build_ext):
+    """Makes the objects of an extension in parallel, those that are due, and links them if any is newer than it."""
 
     def build_extension(self, ext: Extension) -> None:
-        compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
-        flags = [*shlex.split((CSRC / "cflags").read_text()), "-I", str(CSRC / "include")]
-        folder = Path(self.build_temp).resolve() / "csrc"
-        folder.mkdir(parents=True, exist_ok=True)
-        shared = [*CSRC.rglob("*.h"), *CSRC.rglob("*.def"), CSRC / "cflags", Path(__file__)]
-        newest = max(path.stat().st_mtime for path in shared)
-
-        def run(job: tuple[Path, str, list[str]]) -> str:
-            source, name, own = job
-            target = folder / f"{name}.o"
-            if not target.exists() or target.stat().st_mtime < max(newest, source.stat().st_mtime):
-                subprocess.run([*compiler, *flags, *own, "-c", str(source), "-o", str(target)], check=True)
-            return str(target)
-
+        folder = Path(self.build_temp) / "csrc"
+        wanted = {"nothing": [], "the planner": [], "all but the planner": []}
+        for one in core.compilations(CSRC):
+            wanted["the planner" if one.name.startswith("planner_") else "all but the planner"].append(one)
         # The long ones first: the largest sources make the largest templates.
-        jobs = sorted(compilations(), key=lambda job: (job[1].startswith("micro_micro_f"), job[2]), reverse=True)
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            objects = sorted(pool.map(run, jobs))
-        searches = ext.name.endswith("._planner")
-        if not ext.name.endswith("._core_lists"):
-            ext.extra_objects = [o for o in objects if Path(o).name.startswith("planner_") == searches]
-        super().build_extension(ext)
+        held = sorted(wanted[EXTENSIONS[ext.name]], key=lambda c: (c.name.startswith("micro_micro_f"), c.name))[::-1]
+        compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+        flags = core.flags_of(CSRC)
+
+        def compiled(one: core.Compilation) -> Path:
+            made = folder / f"{one.name}.o"
+            core.compile_object([*compiler, *flags, *one.flags], one.source, made)
+            return made
+
+        try:
+            with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+                shell = pool.submit(self.shell, ext.name)
+                objects = list(pool.map(compiled, held))
+                if LINUX and objects:
+                    core.check_linked(compiler, objects, folder / f"{ext.name}.check")
+                objects.append(shell.result())
+            objects.sort()
+            libraries = ["-lm", "-ldl"] if LINUX else ["-lm"]
+            linked = folder / Path(self.get_ext_filename(ext.name)).name
+            command = [*self.compiler.linker_so, *map(str, objects), *libraries, "-pthread", "-o", str(linked)]
+            core.make(linked, command, objects)
+        except subprocess.CalledProcessError as error:
+            raise CompileError(f"{shlex.join(error.cmd)} failed, status {error.returncode}") from error
+        target = Path(self.get_ext_fullpath(ext.name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(linked, target)  # alone: what lies beside it there goes into a wheel
+
+    def shell(self, name: str) -> Path:
+        """The object of an extension's own source, through Cython."""
+        source = Path(*name.split(".")).with_suffix(".pyx")
+        translated = Path(self.build_temp) / f"{name}.c"
+        command = [sys.executable, "-m", "cython", "-3", "--depfile", "--module-name", name, str(source)]
+        record = Path(f"{translated}.dep")
+        core.make(translated, [*command, "-o", str(translated)], record=record, tool=Cython.__version__)
+        places = [CSRC, CSRC / "include", numpy.get_include(), *self.compiler.include_dirs]
+        made = translated.with_suffix(".o")
+        core.compile_object([*self.compiler.compiler_so, *FLAGS, *(f"-I{p}" for p in places)], translated, made)
+        return made
 
 
-def extension(source: Path) -> Extension:
-    return Extension(
-        ".".join(source.with_suffix("").parts),
-        [str(source)],
-        include_dirs=["csrc", "csrc/include", numpy.get_include()],
-        depends=[str(path.relative_to(ROOT)) for pattern in ("*.[ch]", "*.def") for path in CSRC.rglob(pattern)],
-        libraries=["m", "dl"] if platform.system() == "Linux" else ["m"],
-        extra_compile_args=["-O2", "-g0", "-fvisibility=hidden", "-pthread"],
-        extra_link_args=["-pthread"],
-    )
-
-
-# A checkout of the core alone has no extension yet.
-modules = [extension(source) for source in (CORE, PLANNER, LISTS) if (ROOT / source).exists()]
-setup(ext_modules=cythonize(modules, language_level=3) if modules else [], cmdclass={"build_ext": BuildCore})
+setup(
+    ext_modules=[Extension(name, [str(Path(*name.split(".")).with_suffix(".pyx"))]) for name in EXTENSIONS],
+    cmdclass={"build_ext": BuildExtensions},
+)

@@ -110,6 +110,9 @@ def _size(text: str) -> tuple[str, Any]:
 
 
 def main() -> None:
+    # Here, so that what is wrong with it is said at once; not above, since the workers of peers import this module.
+    import graphdiff  # noqa: F401
+
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("workloads", nargs="*", metavar="workload", help=f"of {', '.join(WORKLOADS)} (all)")
     parser.add_argument("--engines", default=",".join(installed()), help=f"of {', '.join(ENGINES)} (those installed)")

@@ -6,6 +6,7 @@ Their types are in __init__.pyi, which docs/make_stubs.py makes of the imports h
 import importlib as _importlib
 import types as _types
 
+from . import built as _built  # noqa: F401  first: it says what to do where the extensions are not built
 from . import init as init
 from . import inspect as inspect
 from . import linalg as linalg

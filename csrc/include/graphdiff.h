@@ -101,6 +101,8 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+/* hidden where they are declared too: one that is defined nowhere fails the link instead of the first call */
+#pragma GCC visibility push(hidden)
 
 #define GD_MAGIC INT64_C(0x66696470617267)
 #define GD_FORMAT 1
@@ -255,6 +257,7 @@ double gd_chain_cost(const gd_chain *chain, int64_t stages, int64_t limit);
  * GD_ERR_SHAPE: nothing fits. */
 int gd_chain_plan(const gd_chain *chain, int64_t stages, int64_t limit, gd_steps *out);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "../program/isa.h"
+#include "../program/kernel.h"
 
 #define FOLD__(name, dtype) GD_ISA_NAME(gd_fold_##name##_##dtype)
 #define FOLD_(name, dtype) FOLD__(name, dtype)

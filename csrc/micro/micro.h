@@ -7,7 +7,7 @@
  */
 #ifndef GD_MICRO_H
 #define GD_MICRO_H
-#include "../program/isa.h"
+#include "../program/kernel.h"
 
 /* No iteration depends on another: out is an operand itself or apart from all. */
 #if defined(__clang__)
