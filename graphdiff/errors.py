@@ -113,7 +113,7 @@ class NonFiniteError(GraphdiffError, ArithmeticError):
         operation: str | None = None,
         source: str | None = None,
         *,
-        operands: Mapping[str, Any] | None = None,
+        operands: Mapping[str, np.ndarray] | None = None,
         script: str = "",
     ):
         super().__init__(fact, operation, source)
@@ -135,7 +135,8 @@ class NonFiniteError(GraphdiffError, ArithmeticError):
             raise GraphError("the instruction could not be told apart from the rest of the program", self.operation)
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        write_file(folder / "operands.npz", lambda file: np.savez(file, **self.operands))
+        arrays: dict[str, Any] = dict(self.operands)  # by names that NumPy's own arguments might have, to a checker
+        write_file(folder / "operands.npz", lambda file: np.savez(file, **arrays))
         script = folder / "repro.py"
         write_file(script, self._script)
         return script

@@ -14,15 +14,17 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .errors import FeedError, GradientMismatch, GraphError
 from .ir.dtypes import FLOATS, float64
-from .ir.node import LEAVES, Node, Value, topological
+from .ir.node import LEAVES, Leaf, Node, Value, topological
 from .ops.leaves import input as input_
 from .ops.namespaces import presented
 from .ops.reduce import sum as sum_
 from .ops.registry import Call
 from .ops.tensor import Tensor, call_text, make, where_am_i
+from .ops.types import Tensors
 from .runtime.function import compile as compile_
 from .transforms.differentiate import grad, jvp, scalar_loss, vjp, wrt_of
 from .transforms.retype import attribute_in_float64, in_float64
@@ -77,8 +79,8 @@ class Report:
 
 def check_grad(
     loss: Tensor,
-    wrt: Any,
-    feed: Mapping[Any, Any] | None = None,
+    wrt: Tensors,
+    feed: Mapping[Leaf, ArrayLike] | None = None,
     order: int = 2,
     modes: Sequence[str] = ("vjp", "jvp"),
     seed: int = 0,

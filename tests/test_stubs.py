@@ -113,9 +113,35 @@ g: gd.Function = f.fork()
 optimizer = gd.optim.Adam(lr=0.001)
 clipped = gd.clip(x, min=0) + gd.exp(x) + x.reshape(2, -1).astype("float64") + x.T + x[0] + x[:, 1:]
 step = gd.train.fit
+gW, gb = gd.grad(loss, [W, b])
+by_name: dict[str, gd.Tensor] = gd.grad(loss, {"W": W, "b": b})
+nested: dict[str, list[gd.Tensor]] = gd.grad(loss, {"l1": [W, b]})
+one: gd.Tensor = gd.vjp(logits, W, logits) + gd.hvp(loss, W, W) + gd.jvp(logits, W, W) + gd.hessian(loss, W)
+sparse: gd.SparseJacobian = gd.jacobian(logits, W, sparse=True)
+J: gd.Tensor = gd.jacobian(logits, W)
+(last, rows) = gd.scan(lambda h, r: (gd.tanh(h + r), h), 0.0, x)
+looped: gd.Tensor = gd.while_loop(lambda v: gd.sum(v) > 1, lambda v: v * 0.5, x, 10)
+branch: gd.Tensor = gd.cond(gd.sum(x) > 0, gd.sqrt, gd.zeros_like, x)
+updates: dict[gd.Tensor, gd.Tensor] = optimizer.updates({"W": W}, {"W": gW})
+ga, gc = gd.optim.clip_by_global_norm([gW, gb], 1.0)
+first: gd.Tensor = adj.gradients[0]
+new = gd.substitute([loss], {x: gd.zeros((3, 64))})[0]
+outputs = gd.compile([x, t], {"loss": loss, "more": [gW, (gb, None)]}, debug="nan", costs="nominal")
+curve = gd.tradeoff([x, t], loss, [0.9, "64MB"], sizes={"batch": 3}, threads=2)
+gd.check_grad(loss, [W, b], feed={x: np.zeros((2, 64)), t: np.zeros(2)})
 error: type[ValueError] = gd.ShapeError
 
 gd.tahn(x)  # refused
+gd.grad(loss, 3)  # refused
+gd.grad(loss, W, unused="eror")  # refused
+gd.jacobian(logits, W, mode="backward")  # refused
+gd.compile([x], x, debug="inf")  # refused
+gd.compile([x], x, checkpoint="sqr")  # refused
+gd.tradeoff([x], x, [0.5], thread=2)  # refused
+gd.optim.Adam(lr="fast")  # refused
+gd.input("x", 3.5)  # refused
+gd.inspect.to_dott(loss)  # refused
+gd.testing.check_grads(loss, W)  # refused
 gd.mean(y, axes=0)  # refused
 gd.mean(y, "rows")  # refused
 gd.norm(x, 1)  # refused
@@ -304,6 +330,35 @@ def test_an_error_of_a_body_is_left_as_it_is():
         function(0)
     with pytest.raises(TypeError, match=r"^function\(\) has no argument 'c'; it is function\(a, b=1\)$"):
         function(1, c=2)
+
+
+def public_callables():
+    """(dotted name, function) of every public function and every method of a public class."""
+    for module in PUBLIC:
+        for name in module.__all__:
+            value = getattr(module, name)
+            if inspect.isclass(value):
+                for key, member in vars(value).items():
+                    function = getattr(member, "fget", None) or getattr(member, "__func__", member)
+                    public = not key.startswith("_") or key in ("__init__", "__call__", "__getitem__")
+                    if public and inspect.isfunction(function):
+                        yield f"{module.__name__}.{name}.{key}", function
+            elif inspect.isfunction(value):
+                yield f"{module.__name__}.{name}", value
+
+
+def test_every_public_signature_has_types():
+    """None is left out, and none is Any but the results of Jacobians of structures, which overloads tell apart."""
+    found = dict(public_callables())
+    assert len(found) > 250
+    untyped = []
+    for name, function in found.items():
+        signature = inspect.signature(function)
+        parts = {k: p.annotation for k, p in signature.parameters.items() if k not in ("self", "cls", "what")}
+        if not name.endswith("__init__"):
+            parts["return"] = signature.return_annotation
+        untyped += [f"{name}: {k}" for k, a in parts.items() if a is inspect.Parameter.empty or "Any" in str(a)]
+    assert sorted(untyped) == ["graphdiff.hessian: return", "graphdiff.jacobian: return"]
 
 
 def test_inputs_and_sizes_that_are_not_there_say_which_was_meant():

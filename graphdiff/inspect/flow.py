@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import FeedError
+from ..ir.node import Leaf
 from ..ops.registry import REGISTRY
 from ..ops.tensor import Tensor, where_am_i
 from ..ops.trees import tensor, tensors
+from ..ops.types import TensorLike, Tensors
 from ..runtime.function import compile as compile_
 from ..transforms.differentiate import grad
 from .jacobians import Chain, Jacobian, chain_of
@@ -55,9 +58,9 @@ class GradientFlow:
     def __init__(
         self,
         loss: Tensor,
-        params: Any,
-        gradients: Any = None,
-        updates: Mapping[Tensor, Any] | None = None,
+        params: Tensors,
+        gradients: Tensors = None,
+        updates: Mapping[Tensor, TensorLike] | None = None,
         chain: Sequence[Tensor] | None = None,
     ):
         self.params, tree = tensors("GradientFlow", params, "params")
@@ -73,7 +76,7 @@ class GradientFlow:
         self._compiled: Chain | None = None
         self._records: list[np.ndarray] = []
 
-    def record(self, statistics: Sequence[Any]) -> None:
+    def record(self, statistics: Sequence[np.ndarray]) -> None:
         """Keeps what one call computed for ``outputs``. Raises FeedError for anything of another shape."""
         row = np.asarray(statistics, np.float64)
         if row.shape != (len(self.names), len(STATISTICS)):
@@ -116,7 +119,7 @@ class GradientFlow:
         least = recent.min(axis=0) if len(recent) else []
         return {name: float(share) for name, share in zip(self.names, least) if share > 0}
 
-    def jacobians(self, feed: Mapping[Any, Any], iterations: int = 30) -> list[Jacobian]:
+    def jacobians(self, feed: Mapping[Leaf, ArrayLike], iterations: int = 30) -> list[Jacobian]:
         """The Jacobian of each link of the chain at ``feed`` (arrays by input Tensor or name), first layer first: its
         spectral norm by power iteration on the adjoint, what the gradient's norm was multiplied by on its way back,
         and whether it shrinks every gradient (norm under 0.9) or can grow one (over 1.1).

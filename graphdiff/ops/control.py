@@ -31,6 +31,7 @@ from .rebuild import depends_on, rebuild
 from .registry import REGISTRY, Branch, Loop, op_of
 from .tensor import Tensor, fail, make, scalar
 from .trees import Tree, flatten, operand
+from .types import Carry, Out, SizeLike, Structure, TensorLike
 
 # --------------------------------------------------------------------------------------- inner graphs
 
@@ -336,7 +337,13 @@ LOOP = op_of(loop)
 # --------------------------------------------------------------------------------------- scan, while_loop, map
 
 
-def scan(step: Callable[..., Any], init: Any, xs: Any, length: Any = None, reverse: bool = False) -> Any:
+def scan(
+    step: Callable[..., tuple[Carry, Out]],
+    init: Structure,
+    xs: Structure,
+    length: SizeLike | None = None,
+    reverse: bool = False,
+) -> tuple[Carry, Out]:
     """A loop that carries a state and maps over the first axis of ``xs``: ``(carry, y) = step(carry, x)`` for each row.
 
     ``init``, ``xs`` and what ``step`` returns are Tensors, or structures of them (lists, tuples, dicts, None and
@@ -405,14 +412,16 @@ def _length(what: str, rows: Sequence[Tensor], length: Any) -> Size:
     return size
 
 
-def map_(f: Callable[[Any], Any], xs: Any) -> Any:
+def map_(f: Callable[..., Out], xs: Structure) -> Out:
     """``f`` applied to each row of ``xs``, results stacked: a scan without a carry. ``gd.map``.
 
     Example: ``norms = gd.map(lambda row: gd.norm(row), x)``."""
     return scan(lambda carry, x: (None, f(x)), None, xs)[1]
 
 
-def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any, max_steps: Any) -> Any:
+def while_loop(
+    cond: Callable[..., TensorLike], body: Callable[..., Carry], init: Structure, max_steps: SizeLike
+) -> Carry:
     """``body`` applied to a state while ``cond`` of it holds, at most ``max_steps`` times; returns the state reached.
 
     ``cond`` gives a 0-d bool Tensor. The state keeps structure, shapes and dtypes. Differentiable in both modes: the
@@ -530,7 +539,7 @@ branch = custom(
 BRANCH = op_of(branch)
 
 
-def cond(pred: Any, if_true: Callable[..., Any], if_false: Callable[..., Any], *operands: Any) -> Any:
+def cond(pred: TensorLike, if_true: Callable[..., Out], if_false: Callable[..., Out], *operands: Structure) -> Out:
     """``if_true(*operands)`` where the 0-d bool ``pred`` holds, else ``if_false(*operands)``; only one of them runs.
 
     Both give the same structure, shapes and dtypes. Tensors from outside may be used in either.

@@ -15,6 +15,7 @@ from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Dim, as_shape
 from ..ir.dtypes import CODE, FLOATS, as_dtype, bool_
 from ..ir.node import Source, topological, user_source
+from ..ir.words import ArrayLike, DTypeLike, ShapeLike
 from .registry import Guard, Nothing, Op, register
 from .tensor import Storage, Tensor, as_tensor, checked, fail, make
 
@@ -34,7 +35,7 @@ def _name(kind: str, name: Any) -> str:
     return name
 
 
-def input(name: str, shape: Any = (), dtype: Any = "float32") -> Tensor:
+def input(name: str, shape: ShapeLike = (), dtype: DTypeLike = "float32") -> Tensor:
     """A value fed at each call of a compiled function.
 
     ``shape``: ints and names; a name is one size everywhere and becomes known at the call. ``dtype``: float32 unless
@@ -47,7 +48,12 @@ def input(name: str, shape: Any = (), dtype: Any = "float32") -> Tensor:
 
 
 def parameter(
-    name: str, value: Any = None, *, shape: Any = None, init: Callable[..., np.ndarray] | None = None, dtype: Any = None
+    name: str,
+    value: ArrayLike | None = None,
+    *,
+    shape: ShapeLike | None = None,
+    init: Callable[..., np.ndarray] | None = None,
+    dtype: DTypeLike | None = None,
 ) -> Tensor:
     """A leaf with storage that updates write: weights.
 
@@ -60,7 +66,12 @@ def parameter(
 
 
 def state(
-    name: str, value: Any = None, *, shape: Any = None, init: Callable[..., np.ndarray] | None = None, dtype: Any = None
+    name: str,
+    value: ArrayLike | None = None,
+    *,
+    shape: ShapeLike | None = None,
+    init: Callable[..., np.ndarray] | None = None,
+    dtype: DTypeLike | None = None,
 ) -> Tensor:
     """A leaf with storage kept between calls that is not trained: counters, moments, running statistics, keys.
 

@@ -16,14 +16,17 @@ from .tensor import Index, Tensor, TensorLike
 __all__ = [
     "ArrayLike",
     "Axes",
+    "Carry",
     "DTypeLike",
     "Dim",
+    "Fed",
     "Index",
     "Ints",
-    "Kept",
+    "Out",
     "PadWidth",
     "Padding",
     "Reduction",
+    "Same",
     "Shape",
     "ShapeLike",
     "Size",
@@ -32,6 +35,7 @@ __all__ = [
     "Tensor",
     "TensorLike",
     "TensorList",
+    "Tensors",
 ]
 
 TensorList: TypeAlias = Sequence[TensorLike]  # operands that are joined
@@ -44,8 +48,16 @@ class _Dataclass(Protocol):
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
-# Tensors in nested lists, tuples, dicts and dataclasses; None stands for nothing.
-Structure: TypeAlias = (
-    TensorLike | Sequence["Structure"] | Mapping[str, "Structure"] | Mapping[int, "Structure"] | _Dataclass | None
-)
-Kept = TypeVar("Kept", bound=Structure)  # a structure that comes back as it was given
+class _Exchanged(Protocol):
+    """An array of another library, by DLPack."""
+
+    def __dlpack__(self, **kwargs: Any) -> Any: ...
+
+
+# Structures nest lists, tuples, dicts, dataclasses and None: of Tensors, of operands, and of what is fed.
+Tensors: TypeAlias = Tensor | Sequence["Tensors"] | Mapping[Any, "Tensors"] | _Dataclass | None
+Structure: TypeAlias = TensorLike | Sequence["Structure"] | Mapping[Any, "Structure"] | _Dataclass | None
+Fed: TypeAlias = ArrayLike | _Exchanged | Sequence["Fed"] | Mapping[Any, "Fed"] | _Dataclass | None
+Same = TypeVar("Same", bound=Tensors)  # a structure that comes back as it was given
+Out = TypeVar("Out")  # what a body gives, with its numbers as Tensors
+Carry = TypeVar("Carry")  # what a step carries

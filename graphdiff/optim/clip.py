@@ -7,9 +7,10 @@ from typing import Any
 from ..ops.elementwise import astype, maximum, minimum, sqrt, square
 from ..ops.reduce import sum as sum_
 from ..ops.trees import tensors
+from ..ops.types import Same
 
 
-def clip_by_global_norm(grads: Any, max_norm: float) -> Any:
+def clip_by_global_norm(grads: Same, max_norm: float) -> Same:
     """``grads`` scaled by min(1, max_norm / (norm + 1e-6)), norm being the 2-norm of them all together.
 
     In the structure of ``grads``; formula of torch.nn.utils.clip_grad_norm_.
@@ -25,7 +26,7 @@ def clip_by_global_norm(grads: Any, max_norm: float) -> Any:
     return tree.build([g * astype(scale, g.dtype) for g in gs])
 
 
-def clip_by_value(grads: Any, v: float) -> Any:
+def clip_by_value(grads: Same, v: float) -> Same:
     """Every element of ``grads`` limited to [-v, v], in their structure."""
     gs, tree = tensors("clip_by_value", grads, "grads")
     return tree.build([minimum(maximum(g, -v), v) for g in gs])

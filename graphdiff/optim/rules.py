@@ -7,7 +7,7 @@ Must not know: how updates are run.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -17,13 +17,16 @@ from ..ops.elementwise import astype, sqrt, square
 from ..ops.leaves import state
 from ..ops.tensor import Tensor, as_tensor, describe, where_am_i
 from ..ops.trees import tensor, tensors
+from ..ops.types import Tensors
 from ..spelling import explained
+
+Rate: TypeAlias = float | np.generic | Tensor  # a learning rate
 
 
 class Optimizer:
     """What all rules share: pairing parameters with gradients, and their states."""
 
-    def __init__(self, lr: Any, **settings: float):
+    def __init__(self, lr: Rate, **settings: float):
         if not isinstance(lr, Tensor) and not (np.isscalar(lr) and np.isfinite(lr) and lr >= 0):  # type: ignore[operator]
             raise GraphError(
                 f"{type(self).__name__}: lr must be a non-negative number or a Tensor, got {lr!r}", source=where_am_i()
@@ -36,7 +39,7 @@ class Optimizer:
         self.lr: Any = lr
         self.states: list[Tensor] = []
 
-    def updates(self, params: Any, grads: Any) -> dict[Tensor, Tensor]:
+    def updates(self, params: Tensors, grads: Tensors) -> dict[Tensor, Tensor]:
         """``{leaf: new value}`` for the parameters and this rule's states.
 
         ``params``, ``grads``: Tensors, or structures of them (lists, tuples, dicts, None and dataclasses nest) that are
@@ -94,7 +97,7 @@ class SGD(Optimizer):
     """p - lr g; with momentum, g is replaced by its running sum (and by g + momentum * sum with Nesterov)."""
 
     @explained
-    def __init__(self, lr: Any, momentum: float = 0, nesterov: bool = False, weight_decay: float = 0):
+    def __init__(self, lr: Rate, momentum: float = 0, nesterov: bool = False, weight_decay: float = 0):
         super().__init__(lr, momentum=momentum, weight_decay=weight_decay)
         if nesterov and not momentum:
             raise GraphError("SGD: nesterov needs a momentum", source=where_am_i())
@@ -116,7 +119,7 @@ class Adam(Optimizer):
 
     @explained
     def __init__(
-        self, lr: Any = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0
+        self, lr: Rate = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0
     ):
         super().__init__(lr, eps=eps, weight_decay=weight_decay)
         for b in betas:
@@ -153,7 +156,7 @@ class AdamW(Adam):
 
     @explained
     def __init__(
-        self, lr: Any = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.01
+        self, lr: Rate = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.01
     ):
         super().__init__(lr, betas, eps, weight_decay)
 
@@ -164,7 +167,7 @@ class RMSprop(Optimizer):
     @explained
     def __init__(
         self,
-        lr: Any = 0.01,
+        lr: Rate = 0.01,
         alpha: float = 0.99,
         eps: float = 1e-8,
         weight_decay: float = 0,
@@ -198,7 +201,7 @@ class Adagrad(Optimizer):
     @explained
     def __init__(
         self,
-        lr: Any = 0.01,
+        lr: Rate = 0.01,
         lr_decay: float = 0,
         weight_decay: float = 0,
         initial_accumulator_value: float = 0,

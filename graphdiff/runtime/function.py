@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,10 +28,12 @@ from ..ops.leaves import Watcher, parameter, state
 from ..ops.rebuild import rebuild
 from ..ops.tensor import Tensor, as_tensor, call_text, describe
 from ..ops.trees import flatten, is_nest, tensor, told_kind
+from ..ops.types import Fed, TensorLike, Tensors
 from ..schedule.cost import Costs, bytes_of
 from ..schedule.limit import parse_bytes
 from ..spelling import did_you_mean, explained
 from ..transforms.simplify import simplify
+from ..transforms.sparsity import SparseJacobian
 from . import _core
 from .blame import blame
 from .calling import Structure, flat, inputs_of, outputs_of
@@ -44,18 +46,38 @@ from .save import Saved, from_pickle, read, to_pickle, write
 KEPT_CONTEXTS = 2  # sizes of which a function keeps an arena
 
 
+# Tensors nested as they like, sparse Jacobians among them
+Outputs: TypeAlias = Tensor | SparseJacobian | Sequence["Outputs"] | Mapping[Any, "Outputs"] | Tensors
+# not all of Tensors: any text would be one, a sequence of texts
+Kept: TypeAlias = Tensor | Sequence[Tensor]
+Checkpoint: TypeAlias = Literal["sqrt"] | Every | Kept | Sequence[Kept] | Mapping[Any, Kept] | None
+
+
+class Options(TypedDict, total=False):
+    """The arguments of :func:`compile` that say how, and not what."""
+
+    parameters: Mapping[str, ArrayLike] | None
+    checkpoint: Checkpoint
+    memory_limit: int | str | None
+    threads: int | None
+    debug: Literal[False, "nan"] | None
+    name: str | None
+    costs: Literal["nominal"] | Profile | None
+    plan_seconds: float
+
+
 def compile(
-    inputs: Any,
-    outputs: Any = None,
-    updates: Mapping[Tensor, Any] | None = None,
+    inputs: Graph | Tensors,
+    outputs: Outputs = None,
+    updates: Mapping[Tensor, TensorLike] | None = None,
     *,
-    parameters: Mapping[str, Any] | None = None,
-    checkpoint: Any = None,
+    parameters: Mapping[str, ArrayLike] | None = None,
+    checkpoint: Checkpoint = None,
     memory_limit: int | str | None = None,
     threads: int | None = None,
-    debug: Any = False,
+    debug: Literal[False, "nan"] | None = False,
     name: str | None = None,
-    costs: Any = None,
+    costs: Literal["nominal"] | Profile | None = None,
     plan_seconds: float = PLAN_SECONDS,
 ) -> Function:
     """Compiles a graph into a function.
@@ -265,7 +287,7 @@ class Function(_core.Runner):
 
         def to_dot(self) -> str: ...
         def to_svg(self, path: str | Path | None = None) -> str: ...
-        def to_html(self, path: str | Path, *args: ArrayLike, **kwargs: ArrayLike) -> None: ...
+        def to_html(self, path: str | Path, *args: Fed, **kwargs: Fed) -> None: ...
 
     def __init__(
         self,
@@ -468,7 +490,7 @@ class Function(_core.Runner):
         return Function(program, self.graph, self._structure, self._monitor_names, self._messages)
 
     @explained
-    def bind(self, *, out: Any = None, **feeds: Any) -> Bound:
+    def bind(self, *, out: Fed = None, **feeds: Fed) -> Bound:
         """A call fixed to buffers: ``b = f.bind(x=buf, out=[...])``, then ``b()`` reads and writes them in place.
 
         Feeds are C-contiguous arrays of exactly the input's dtype; ``out`` a writable array for each output, as a list
@@ -539,7 +561,7 @@ class Function(_core.Runner):
         """Pickled as saved: what is unpickled, or copied, has parameters and states of its own."""
         return _unpickled, to_pickle(self._saved())
 
-    def profile(self, *args: Any, calls: int = 20, **kwargs: Any) -> Profile:
+    def profile(self, *args: Fed, calls: int = 20, **kwargs: Fed) -> Profile:
         """Time, flops, bytes and source line of each instruction, averaged over ``calls`` calls with these feeds.
 
         Each call is a real one: updates happen. Raises FeedError as a call does."""

@@ -9,16 +9,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 
 from ..errors import CompileError, FeedError, GraphError, MemoryLimitError
 from ..ir.node import user_source
 from ..ops.tensor import Tensor
+from ..ops.types import Fed, TensorLike, Tensors
 from ..schedule.limit import parse_bytes
 from ..spelling import Suggesting, did_you_mean
-from .function import Function, compile
+from .function import Function, Options, Outputs, compile
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -102,14 +103,14 @@ def _percent(seconds: float, least: float | None) -> str:
 
 
 def tradeoff(
-    inputs: Any,
-    outputs: Any,
+    inputs: Tensors,
+    outputs: Outputs,
     limits: Iterable[int | float | str],
-    updates: Mapping[Tensor, Any] | None = None,
+    updates: Mapping[Tensor, TensorLike] | None = None,
     *,
-    feeds: Mapping[str, Any] | Sequence[Any] | None = None,
+    feeds: Mapping[str, Fed] | Sequence[Fed] | None = None,
     sizes: Mapping[str, int] | None = None,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Tradeoff:
     """How long a call takes within each of some byte limits: the cheapest plan's arena and predicted time.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, overload
 
 from numpy.typing import ArrayLike
 
@@ -18,8 +18,9 @@ from ..ir.node import LEAVES, Leaf, Node, Source, Value, deriving, topological
 from ..ir.text import Names, is_inline, type_text
 from ..ops.tensor import Tensor, scalar, where_am_i
 from ..ops.trees import flatten
+from ..ops.types import Same, Tensors
 from ..spelling import Suggesting
-from .differentiate import Tensors, Terms, pullback, scalar_loss, wrt_of, zeros_of
+from .differentiate import Terms, pullback, scalar_loss, wrt_of, zeros_of
 
 
 class Explanation(NamedTuple):
@@ -35,7 +36,7 @@ class Explanation(NamedTuple):
         return self.text
 
 
-class Adjoint(Suggesting):
+class Adjoint(Suggesting, Generic[Same]):
     """The adjoint graph of a loss. Made by :func:`adjoint`.
 
     ``forward``, ``backward``: the two halves as lists of nodes in the order they compute; ``gradients``: in the
@@ -70,7 +71,11 @@ class Adjoint(Suggesting):
         self.backward = [n for n in topological(gradients) if n.op.name not in LEAVES and n not in self._forward]
         self._backward = set(self.backward)
 
-    def of(self, node: Node | Tensor) -> Any:
+    @overload
+    def of(self, node: Tensor) -> Tensor | None: ...
+    @overload
+    def of(self, node: Node) -> Tensor | tuple[Tensor | None, ...] | None: ...
+    def of(self, node: Node | Tensor) -> Tensor | tuple[Tensor | None, ...] | None:
         """The adjoint of a forward value; for a node with several results a tuple. None where there is none.
 
         ``node``: a node of ``forward``, or a Tensor. Where the gradients do not go through a value, as those of
@@ -134,7 +139,7 @@ class Adjoint(Suggesting):
         return Graph(name, inputs, [self.loss, *self._gradients])
 
 
-def adjoint(loss: Tensor, wrt: Tensors) -> Adjoint:
+def adjoint(loss: Tensor, wrt: Same) -> Adjoint[Same]:
     """The backward graph of a 0-d ``loss`` by ``wrt`` as a value that can be read, edited and compiled.
 
     Raises as :func:`graphdiff.grad`. Example::

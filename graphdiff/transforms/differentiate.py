@@ -16,7 +16,7 @@ Must not know: any operation by name beyond addition and zeros; plans, kernels.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dtypes import FLOATS
@@ -26,9 +26,9 @@ from ..ops.movement import broadcast_to
 from ..ops.registry import Loop
 from ..ops.tensor import Tensor, as_tensor, describe, fail, scalar, where_am_i
 from ..ops.trees import Tree, tensors
+from ..ops.types import Same, Structure, Tensors
 from .stable import Form, stable_form
 
-Tensors = Any  # a Tensor, or a structure of them (ops/trees.py)
 Forms = dict[Node, Form]
 Terms = dict[tuple[Node, int], Tensor]  # what a node contributes to the adjoint of its operand, by its number
 
@@ -369,7 +369,7 @@ def check_floating(what: str, xs: Sequence[Tensor]) -> None:
             )
 
 
-def _seeds(what: str, seed: str, ys: Sequence[Tensor], tree: Tree, name: str, given: Tensors) -> list[Tensor]:
+def _seeds(what: str, seed: str, ys: Sequence[Tensor], tree: Tree, name: str, given: Structure) -> list[Tensor]:
     """What is given for each of ``ys``, which its user calls ``name``. Raises GraphError, ShapeError, DTypeError."""
     out = []
     for y, s in zip(ys, tree.spread(what, given, name, seed)):
@@ -390,7 +390,7 @@ def _seeds(what: str, seed: str, ys: Sequence[Tensor], tree: Tree, name: str, gi
 # --------------------------------------------------------------------------------------- the public functions
 
 
-def vjp(y: Tensors, x: Tensors, cotangent: Tensors) -> Tensors:
+def vjp(y: Tensors, x: Same, cotangent: Structure) -> Same:
     """Reverse mode: the cotangents of ``x`` for a ``cotangent`` of ``y``, of y's shape and dtype.
 
     ``y`` and ``x`` are Tensors or structures of them (lists, tuples, dicts, None and dataclasses nest), ``cotangent``
@@ -405,7 +405,7 @@ def vjp(y: Tensors, x: Tensors, cotangent: Tensors) -> Tensors:
     return tree.build([zeros_of(v) if g is None else g for v, g in zip(xs, gs)])
 
 
-def jvp(y: Tensors, x: Tensors, tangent: Tensors) -> Tensors:
+def jvp(y: Same, x: Tensors, tangent: Structure) -> Same:
     """Forward mode: the tangents of ``y`` for a ``tangent`` of ``x``, of x's shape and dtype.
 
     ``tangent`` has the structure of ``x``, the result that of ``y``; zeros where there is no dependence. Raises
@@ -430,7 +430,7 @@ def scalar_loss(what: str, loss: Any) -> Tensor:
     return loss
 
 
-def grad(loss: Tensor, wrt: Tensors, unused: str = "zeros") -> Tensors:
+def grad(loss: Tensor, wrt: Same, unused: Literal["zeros", "error"] = "zeros") -> Same:
     """The gradient of a 0-d ``loss`` in the structure of ``wrt``: a Tensor for a Tensor, a list for a list, a dict for
     a dict; lists, tuples, dicts, None and dataclasses nest.
 
@@ -468,7 +468,7 @@ def _unused(loss: Tensor, xs: Sequence[Tensor], unused: str) -> None:
             fail(GraphError, "grad", f"the loss does not depend on {describe(x)}", [loss, x])
 
 
-def hvp(loss: Tensor, x: Tensors, v: Tensors) -> Tensors:
+def hvp(loss: Tensor, x: Same, v: Structure) -> Same:
     """The Hessian of a 0-d ``loss`` by ``x`` times ``v``: forward mode over reverse mode, a few gradients' cost.
 
     Structures as in :func:`grad`. Example: ``hv = gd.hvp(loss, x, v)``.

@@ -5,7 +5,7 @@ Must not know: any operation's rules; how loops are run.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, TypeAlias, overload
 
 from ..errors import GraphError
 from ..ir.dims import Size, product
@@ -14,11 +14,20 @@ from ..ops.creation import arange
 from ..ops.movement import permute_dims, positions, reshape
 from ..ops.tensor import Tensor, where_am_i
 from ..ops.trees import tensors
-from .differentiate import Tensors, check_floating, grad, pullback, pushforward, scalar_loss, wrt_of, zeros_of
-from .sparsity import sparse_jacobian
+from ..ops.types import Same, Tensors
+from .differentiate import check_floating, grad, pullback, pushforward, scalar_loss, wrt_of, zeros_of
+from .sparsity import SparseJacobian, sparse_jacobian
+
+Mode: TypeAlias = Literal["auto", "forward", "reverse"]
 
 
-def jacobian(y: Tensors, x: Tensors, mode: str = "auto", sparse: bool = False) -> Any:
+@overload
+def jacobian(y: Tensor, x: Same, mode: Mode = "auto", sparse: Literal[False] = False) -> Same: ...
+@overload
+def jacobian(y: Tensor, x: Tensor, mode: Mode = "auto", *, sparse: Literal[True]) -> SparseJacobian: ...
+@overload
+def jacobian(y: Tensors, x: Tensors, mode: Mode = "auto", sparse: bool = False) -> Any: ...
+def jacobian(y: Tensors, x: Tensors, mode: Mode = "auto", sparse: bool = False) -> Any:
     """The derivatives of every element of ``y`` by every element of ``x``: shape ``y.shape + x.shape``.
 
     ``y``, ``x``: Tensors, or structures of them; the result has the structure of ``y`` with that of ``x`` in place of
@@ -58,6 +67,12 @@ def _unit(i: Tensor, like: Tensor) -> Tensor:
     return reshape((positions((n,), 0) == i).astype(like.dtype), like.shape)
 
 
+@overload
+def hessian(loss: Tensor, x: Tensor, sparse: Literal[False] = False) -> Tensor: ...
+@overload
+def hessian(loss: Tensor, x: Tensor, *, sparse: Literal[True]) -> SparseJacobian: ...
+@overload
+def hessian(loss: Tensor, x: Tensors, sparse: bool = False) -> Any: ...
 def hessian(loss: Tensor, x: Tensors, sparse: bool = False) -> Any:
     """The second derivatives of a 0-d ``loss``: shape ``x.shape + x.shape``, forward mode over reverse mode.
 

@@ -6,15 +6,15 @@ Must not know: rules of rewriting, derivatives.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ops.rebuild import rebuild
 from ..ops.tensor import Tensor, describe, fail, where_am_i
 from ..ops.trees import tensors
+from ..ops.types import Same
 
 
-def substitute(values: Any, replacements: Mapping[Tensor, Tensor]) -> Any:
+def substitute(values: Same, replacements: Mapping[Tensor, Tensor]) -> Same:
     """New Tensors like ``values`` (one, or a structure) with each key of ``replacements`` replaced by its value.
 
     A replacement has the shape and dtype of what it replaces, else ShapeError or DTypeError. Nodes that depend on no
