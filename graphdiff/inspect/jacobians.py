@@ -51,7 +51,7 @@ def chain_of(loss: Tensor, params: Sequence[Tensor]) -> list[tuple[str, Tensor]]
     parameter's name, in order; of several layers that one value enters, the first."""
     held: dict[Value, str] = {p: p.name or "a layer" for p in params}  # and what is made of parameters alone
     wide = {p.name or "a layer" for p in params if p.ndim >= 2}
-    found: dict[Value, str] = {}
+    found: dict[Tensor, str] = {}
     for node in topological([loss]):
         names = [held[v] for v in node.inputs if v in held]
         others = [v for v in node.inputs if v not in held and v.dtype in FLOATS and v.node.op.name != "constant"]
@@ -60,7 +60,7 @@ def chain_of(loss: Tensor, params: Sequence[Tensor]) -> list[tuple[str, Tensor]]
         elif names and names[0] in wide:
             wide.discard(names[0])
             found.setdefault(others[0], names[0])
-    return [(name, h) for h, name in found.items()]  # type: ignore[misc]
+    return [(name, h) for h, name in found.items()]
 
 
 class Chain:

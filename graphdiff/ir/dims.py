@@ -21,7 +21,7 @@ from ..errors import ShapeError
 # A monomial is a sorted tuple of atoms with repetition: ("T", "batch", "batch"). An atom is a name, or the text
 # of a floor division "((n+1)//2)" whose numerator and divisor are kept in _FLOORS, of a root or a minimum likewise.
 Monomial = tuple[str, ...]
-_FLOORS: dict[str, tuple[Dim, Size]] = {}
+_FLOORS: dict[str, tuple[Size, Size]] = {}
 _ROOTS: dict[str, Dim] = {}
 _LEAST: dict[str, tuple[Size, Size]] = {}
 
@@ -227,17 +227,16 @@ def floor_div(a: Size, b: Size) -> Size:
         whole = {m: c // b * b for m, c in _terms(a).items() if m}
         const = _terms(a).get((), 0) // b * b
         outer = _make({**whole, (): const})
-        if outer:
-            return exact_div(outer, b) + floor_div(a - outer, b)  # type: ignore[operator]
+        part = exact_div(outer, b) if outer else None
+        if part is not None:
+            return part + floor_div(a - outer, b)
         common = gcd(b, *_terms(a).values())
-        if common > 1:
-            return floor_div(exact_div(a, common), b // common)  # type: ignore[arg-type]
+        reduced = exact_div(a, common) if common > 1 else None
+        if reduced is not None:
+            return floor_div(reduced, b // common)
     text = "//".join(f"({s})" if isinstance(s, Dim) and not s.isidentifier() else str(s) for s in (a, b))
     text = f"({text})"
-    if isinstance(a, Dim):
-        _FLOORS[text] = (a, b)
-    else:
-        _FLOORS[text] = (a, b)  # type: ignore[assignment]
+    _FLOORS[text] = (a, b)
     return _make({(text,): 1})
 
 

@@ -7,6 +7,7 @@ Must not know: nodes, operations.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ..errors import DTypeError
 
@@ -24,12 +25,12 @@ FLOATS = frozenset((float32, float64))
 INTEGERS = frozenset((int32, int64))
 
 
-def as_dtype(spec: object) -> np.dtype:
+def as_dtype(spec: DTypeLike | None) -> np.dtype:
     """``spec`` (a NumPy dtype, type or name) as one of DTYPES. Raises DTypeError for any other."""
     try:
         if spec is None:  # which NumPy takes for float64
             raise TypeError
-        dtype = np.dtype(spec)  # type: ignore[call-overload]
+        dtype = np.dtype(spec)
     except TypeError:
         raise DTypeError(f"dtype {spec!r} is not one of {', '.join(d.name for d in DTYPES)}") from None
     if dtype not in CODE:

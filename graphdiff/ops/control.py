@@ -53,7 +53,7 @@ def _close(
 
     ``inside``: the nodes of each. 0-d constants stay inside; other values from outside, however they were made, become
     arguments."""
-    captured: dict[Value, Tensor] = {}
+    captured: dict[Tensor, Tensor] = {}
     for args, values, nodes in zip(arguments, results, inside, strict=True):
         own = {y for n in nodes for y in n.outputs} | set(args)
         for v in (*(v for n in nodes for v in n.inputs), *values):
@@ -64,7 +64,7 @@ def _close(
         stand_ins = placeholders("captured", [(v.shape, v.dtype) for v in captured])
         swap = dict(zip(captured, stand_ins))
         graphs.append(Graph(name, [*args, *stand_ins], rebuild(values, swap)))
-    return graphs, list(captured)  # type: ignore[arg-type]
+    return graphs, list(captured)
 
 
 def _types(values: Sequence[Value], shape: Shape | None = None) -> list[tuple[Shape, np.dtype]]:

@@ -73,7 +73,7 @@ def _kernel_of(name: str, w: Tensor, xs: Sequence[Any]) -> tuple[int, ...]:
     kernel = w.shape[2:]
     if any(isinstance(k, Dim) or k < 1 for k in kernel):
         fail(ShapeError, name, f"the kernel's sizes are ints of at least 1, got {format_shape(kernel)}", xs)
-    return kernel  # type: ignore[return-value]
+    return tuple(int(k) for k in kernel)
 
 
 def _groups_of(name: str, groups: Any, channels: Size, what: str, xs: Sequence[Any]) -> int:
@@ -366,13 +366,14 @@ def _transposed_reference(
 
 
 def _transposed_samples(rng: np.random.Generator) -> Any:
-    for x, w, kwargs in (
+    cases: tuple[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]], ...] = (
         ((2, 3, 4, 5), (3, 2, 3, 3), {}),
         ((2, 3, 4, 5), (3, 2, 3, 3), {"stride": 2, "padding": 1, "output_padding": 1}),
         ((1, 4, 3, 3), (4, 2, 2, 3), {"stride": (2, 3), "groups": 2, "dilation": (1, 2)}),
         ((1, 2, 3, 4), (2, 1, 3, 2), {"dilation": (2, 3), "output_padding": (1, 2), "padding": (2, 0)}),
-    ):
-        out = w[1] * kwargs.get("groups", 1)  # type: ignore[operator]
+    )
+    for x, w, kwargs in cases:
+        out = w[1] * kwargs.get("groups", 1)
         yield Sample((rng.uniform(-1, 1, x), rng.uniform(-1, 1, w), rng.uniform(-1, 1, out)), kwargs)
 
 

@@ -6,10 +6,12 @@ Must not know: what the operations are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from ..ir.node import LEAVES, Node, Origin, Value, topological
 from .tensor import Tensor
+
+Old = TypeVar("Old", bound=Value)
 
 
 def depends_on(values: Iterable[Value], sources: Iterable[Value]) -> list[Node]:
@@ -32,10 +34,11 @@ def moved_origin(node: Node, moved: Mapping[Node, Node]) -> Origin | None:
     return origin if forward is None else Origin(forward, origin.rule)
 
 
-def rebuild(values: Iterable[Tensor], replace: Mapping[Value, Tensor]) -> list[Tensor]:
+def rebuild(values: Iterable[Tensor], replace: Mapping[Old, Tensor]) -> list[Tensor]:
     """``values`` with the values in ``replace`` replaced by others of the same types, and every node above them made
     anew; adjoint nodes among them belong to the new forward nodes."""
-    new: dict[Value, Any] = dict(replace)
+    new: dict[Value, Any] = {}
+    new.update(replace.items())
     moved: dict[Node, Node] = {}
     values = list(values)
     for node in topological(values, stop=replace):

@@ -160,8 +160,6 @@ class Tree:
             other.fixed,
         )
 
-    __hash__ = None  # type: ignore[assignment]
-
     def __str__(self) -> str:
         if self.kind == LEAF:
             return "*"

@@ -27,7 +27,8 @@ class Optimizer:
     """What all rules share: pairing parameters with gradients, and their states."""
 
     def __init__(self, lr: Rate, **settings: float):
-        if not isinstance(lr, Tensor) and not (np.isscalar(lr) and np.isfinite(lr) and lr >= 0):  # type: ignore[operator]
+        known = isinstance(lr, Tensor) or (isinstance(lr, (int, float, np.integer, np.floating)) and 0 <= lr < np.inf)
+        if not known:
             raise GraphError(
                 f"{type(self).__name__}: lr must be a non-negative number or a Tensor, got {lr!r}", source=where_am_i()
             )

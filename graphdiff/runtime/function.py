@@ -456,7 +456,7 @@ class Function(_core.Runner):
             what = node.op.name if node else "index"
             raise FeedError(f"{what}: index {a} is out of range for size {b}", operation, source)
         if status == "ERR_CHECK":
-            w = self._messages.get(node)  # type: ignore[arg-type]
+            w = None if node is None else self._messages.get(node)
             raise FeedError(w.text if w else "a check failed", operation, str(w.source) if w and w.source else source)
         if status == "ERR_NONFINITE" and i is not None:
             raise self._nonfinite(i, context, operation, source)

@@ -30,4 +30,4 @@ def substitute(values: Same, replacements: Mapping[Tensor, Tensor]) -> Same:
         if old.dtype is not new.dtype:
             fail(DTypeError, "substitute", f"{describe(old)} cannot become {describe(new)}", [old, new])
     leaves, tree = tensors("substitute", values, "values")
-    return tree.build(rebuild(leaves, replacements))  # type: ignore[arg-type]
+    return tree.build(rebuild(leaves, replacements))
