@@ -39,18 +39,26 @@ typedef void (*NAME(block_fn))(int64_t, const gd_conv_tap *, const T *const *, c
     }
 #if ROWS == 8
 DEFINE_BLOCK(8, 1)
-DEFINE_BLOCK(8, 2) DEFINE_BLOCK(8, 3)
+DEFINE_BLOCK(8, 2)
+DEFINE_BLOCK(8, 3)
 #endif
-    DEFINE_BLOCK(4, 1) DEFINE_BLOCK(4, 2) DEFINE_BLOCK(4, 3) DEFINE_BLOCK(2, 1) DEFINE_BLOCK(2, 2) DEFINE_BLOCK(2, 3)
-        DEFINE_BLOCK(1, 1) DEFINE_BLOCK(1, 2) DEFINE_BLOCK(1, 3)
+DEFINE_BLOCK(4, 1)
+DEFINE_BLOCK(4, 2)
+DEFINE_BLOCK(4, 3)
+DEFINE_BLOCK(2, 1)
+DEFINE_BLOCK(2, 2)
+DEFINE_BLOCK(2, 3)
+DEFINE_BLOCK(1, 1)
+DEFINE_BLOCK(1, 2)
+DEFINE_BLOCK(1, 3)
 
-    /* by log2(rows) and vectors - 1 */
-    static const NAME(block_fn) NAME(blocks)[][VECTORS] = {
-        {NAME(block_1_1), NAME(block_1_2), NAME(block_1_3)},
-        {NAME(block_2_1), NAME(block_2_2), NAME(block_2_3)},
-        {NAME(block_4_1), NAME(block_4_2), NAME(block_4_3)},
+/* by log2(rows) and vectors - 1 */
+static const NAME(block_fn) NAME(blocks)[][VECTORS] = {
+    {NAME(block_1_1), NAME(block_1_2), NAME(block_1_3)},
+    {NAME(block_2_1), NAME(block_2_2), NAME(block_2_3)},
+    {NAME(block_4_1), NAME(block_4_2), NAME(block_4_3)},
 #if ROWS == 8
-        {NAME(block_8_1), NAME(block_8_2), NAME(block_8_3)},
+    {NAME(block_8_1), NAME(block_8_2), NAME(block_8_3)},
 #endif
 };
 

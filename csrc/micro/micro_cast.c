@@ -24,34 +24,48 @@
 #define GD_T float
 #define GD_CAST_NAME cast_f32
 CAST(float, f32, x)
-CAST(double, f64, x) CAST(int32_t, i32, TO_INT(x, int32_t, LOW_32)) CAST(int64_t, i64, TO_INT(x, int64_t, LOW_64))
-    CAST(uint8_t, b8, x != 0)
+CAST(double, f64, x)
+CAST(int32_t, i32, TO_INT(x, int32_t, LOW_32))
+CAST(int64_t, i64, TO_INT(x, int64_t, LOW_64))
+CAST(uint8_t, b8, x != 0)
 #undef GD_T
 #undef GD_CAST_NAME
 
 #define GD_T double
 #define GD_CAST_NAME cast_f64
-        CAST(float, f32, x) CAST(double, f64, x) CAST(int32_t, i32, TO_INT(x, int32_t, (double)LOW_32))
-            CAST(int64_t, i64, TO_INT(x, int64_t, (double)LOW_64)) CAST(uint8_t, b8, x != 0)
+CAST(float, f32, x)
+CAST(double, f64, x)
+CAST(int32_t, i32, TO_INT(x, int32_t, (double)LOW_32))
+CAST(int64_t, i64, TO_INT(x, int64_t, (double)LOW_64))
+CAST(uint8_t, b8, x != 0)
 #undef GD_T
 #undef GD_CAST_NAME
 
 #define GD_T int32_t
 #define GD_CAST_NAME cast_i32
-                CAST(float, f32, x) CAST(double, f64, x) CAST(int32_t, i32, x) CAST(int64_t, i64, x)
-                    CAST(uint8_t, b8, x != 0)
+CAST(float, f32, x)
+CAST(double, f64, x)
+CAST(int32_t, i32, x)
+CAST(int64_t, i64, x)
+CAST(uint8_t, b8, x != 0)
 #undef GD_T
 #undef GD_CAST_NAME
 
 #define GD_T int64_t
 #define GD_CAST_NAME cast_i64
-                        CAST(float, f32, x) CAST(double, f64, x) CAST(int32_t, i32, (uint32_t)x) CAST(int64_t, i64, x)
-                            CAST(uint8_t, b8, x != 0)
+CAST(float, f32, x)
+CAST(double, f64, x)
+CAST(int32_t, i32, (uint32_t)x)
+CAST(int64_t, i64, x)
+CAST(uint8_t, b8, x != 0)
 #undef GD_T
 #undef GD_CAST_NAME
 
 #define GD_T uint8_t
 #define GD_CAST_NAME cast_b8
-                                CAST(float, f32, x != 0) CAST(double, f64, x != 0) CAST(int32_t, i32, x != 0)
-                                    CAST(int64_t, i64, x != 0) CAST(uint8_t, b8, x != 0)
+CAST(float, f32, x != 0)
+CAST(double, f64, x != 0)
+CAST(int32_t, i32, x != 0)
+CAST(int64_t, i64, x != 0)
+CAST(uint8_t, b8, x != 0)
 #endif

@@ -153,6 +153,51 @@ static void test_callers(gd_program *g) {
     free(reference);
 }
 
+static pthread_barrier_t made, forgotten;
+
+/* a context of its own, made and run while others make and run theirs; the program may be gone by then but for these */
+static void *owner(void *unused) {
+    (void)unused;
+    gd_context *c;
+    results *mine = calloc(1, sizeof *mine);
+    int bad = gd_context_create(shared, &c) != GD_OK;
+    pthread_barrier_wait(&made);
+    pthread_barrier_wait(&forgotten);
+    const void *in[] = {feed};
+    void *outs[] = {mine->y, mine->r, mine->c, mine->z};
+    for (int i = 0; i < 5 && !bad; i++)
+        bad = gd_context_set_threads(c, 1 + i % 3) != GD_OK || gd_context_run(c, in, outs, NULL, 0, NULL) != GD_OK ||
+              memcmp(mine, reference, sizeof *mine) != 0;
+    gd_context_destroy(c); /* the last one frees the program */
+    free(mine);
+    return bad ? reference : NULL;
+}
+
+/* takes the program: it is destroyed while the contexts of other threads hold it */
+static void test_last_owner(gd_program *g) {
+    pthread_t threads[CALLERS];
+    gd_context *c;
+    reference = calloc(1, sizeof *reference);
+    shared = g;
+    CHECK(gd_context_create(g, &c) == GD_OK);
+    run(c, reference);
+    gd_context_destroy(c);
+    gd_set_threads(3);
+    pthread_barrier_init(&made, NULL, CALLERS + 1);
+    pthread_barrier_init(&forgotten, NULL, CALLERS + 1);
+    for (int i = 0; i < CALLERS; i++) pthread_create(&threads[i], NULL, owner, NULL);
+    pthread_barrier_wait(&made);
+    gd_program_destroy(g);
+    pthread_barrier_wait(&forgotten);
+    for (int i = 0; i < CALLERS; i++) {
+        void *bad;
+        pthread_join(threads[i], &bad);
+        CHECK(bad == NULL);
+    }
+    gd_set_threads(1);
+    free(reference);
+}
+
 static atomic_int refused, succeeded;
 
 static void *contender(void *context) {
@@ -262,7 +307,7 @@ int main(void) {
     test_bits(all);
     test_callers(rows);
     test_busy(rows);
-    gd_program_destroy(rows);
+    test_last_owner(rows);
     gd_program_destroy(all);
     return report();
 }
