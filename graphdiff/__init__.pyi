@@ -20,6 +20,7 @@ from .errors import DTypeError as DTypeError
 from .errors import FeedError as FeedError
 from .errors import GraphError as GraphError
 from .errors import CompileError as CompileError
+from .errors import BusyError as BusyError
 from .errors import MemoryLimitError as MemoryLimitError
 from .errors import NonFiniteError as NonFiniteError
 from .errors import GradientMismatch as GradientMismatch
@@ -63,6 +64,7 @@ from . import train as train
 
 __all__ = [
     "Adjoint",
+    "BusyError",
     "CompileError",
     "DTypeError",
     "Every",

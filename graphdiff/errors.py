@@ -21,6 +21,7 @@ __all__ = [
     "FeedError",
     "GraphError",
     "CompileError",
+    "BusyError",
     "MemoryLimitError",
     "NonFiniteError",
     "GradientMismatch",
@@ -72,6 +73,13 @@ class GraphError(GraphdiffError, ValueError):
 
 class CompileError(GraphdiffError, RuntimeError):
     """A well-formed graph that cannot be compiled as asked."""
+
+    __module__ = "graphdiff"
+
+
+class BusyError(GraphdiffError, RuntimeError):
+    """A call on buffers that a call is already using: from another thread, or from a signal handler during it. Nothing
+    has run or changed."""
 
     __module__ = "graphdiff"
 

@@ -1,8 +1,14 @@
 """The call path: what calls take, calls from C, and functions on several threads of the caller's."""
 
 import ctypes
+import gc
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -134,3 +140,179 @@ def test_a_caller_does_not_wait_for_another(three_threads):
     for t in threads:
         t.join()
     assert not wrong and min(rounds) > 3, rounds
+
+
+class Alarm(Exception):
+    pass
+
+
+@contextmanager
+def alarm(seconds):
+    """A signal after so many seconds, whose handler raises: as Ctrl-C does."""
+
+    def ring(*_):
+        raise Alarm
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def endless_loop(x):
+    return gd.scan(lambda c, _: (c * 0.5 + 1, None), x, None, length=2_000_000_000)[0]
+
+
+def endless_while(x):
+    return gd.while_loop(lambda c: c < 1e9, lambda c: c * 0.5 + 1, x, 2_000_000_000)
+
+
+def endless_nest(x):
+    def step(c, _):
+        return gd.scan(lambda d, _: (d * 0.5 + 1, None), c, None, length=10)[0], None
+
+    return gd.scan(step, x, None, length=2_000_000_000)[0]
+
+
+def endless_branch(x):
+    return gd.cond(x > 0, endless_loop, lambda x: x, x)
+
+
+@pytest.mark.parametrize("endless", [endless_loop, endless_while, endless_nest, endless_branch])
+def test_a_signal_ends_a_call_and_nothing_is_updated(endless):
+    x, n = gd.input("x"), gd.state("n", np.int64(0))
+    total = gd.state("total", np.float32(0))
+    f = gd.compile([x], endless(x), updates={n: n + 1, total: total + endless(x)})
+    bound = f.bind(x=np.ones((), np.float32))
+    for call in (lambda: f(1.0), bound):
+        start = time.perf_counter()
+        with pytest.raises(Alarm), alarm(0.1):
+            call()
+        assert time.perf_counter() - start < 5  # and not minutes
+        assert n.value == 0 and total.value == 0
+
+
+def test_a_signal_between_instructions_ends_a_call_and_the_next_one_is_whole():
+    W = gd.parameter("W", np.eye(900, dtype=np.float32))
+    h = W
+    for _ in range(500):
+        h = h @ W
+    f = gd.compile([], gd.sum(h), updates={W: h})
+    for _ in range(3):
+        with pytest.raises(Alarm), alarm(0.05):
+            f()
+        assert np.array_equal(W.value, np.eye(900))
+
+
+def test_a_signal_that_calls_the_same_function():
+    """Numbers stay right; where updates are under way the inner call says so."""
+    x, n = gd.input("x", shape=("n",)), gd.state("n", np.int64(0))
+    slow = gd.scan(lambda c, _: (c * 0.5 + 1, None), gd.sum(x), None, length=1_000_000)[0]
+    plain, counting = gd.compile([x], [gd.sum(x), slow]), gd.compile([x], slow, updates={n: n + 1})
+    seen = []
+
+    def ring(*_):
+        seen.append(float(plain(np.ones(len(seen) + 1, np.float32))[0]))
+        with pytest.raises(gd.BusyError, match="signal handler"):
+            counting(np.ones(2, np.float32))
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, 0.03)
+    try:
+        counting(np.ones(3, np.float32))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert n.value == 1 and seen == [1.0]
+
+
+def test_a_finaliser_that_calls_the_same_function_at_another_size():
+    """The collector may run wherever a call allocates: each call keeps to its own frame."""
+    x, s = gd.input("x", shape=("n",)), gd.input("s")
+    f = gd.compile([x, s], [gd.sum(x * s), x * s, gd.sum(x)])
+    small, large = np.ones(4, np.float32), np.ones(100_000, np.float32)
+    inner = []
+
+    class Cycle:
+        def __init__(self):
+            self.me = self
+
+        def __del__(self):
+            inner.append(float(f(large, 3.0)[0]))
+
+    before = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        for _ in range(300):
+            Cycle()
+            assert float(f(small, 2.0)[0]) == 8
+            assert float(f(s=2.0, x=small)[0]) == 8
+            Cycle()
+            bound = f.bind(x=small, s=np.full((), 2, np.float32))
+            bound()
+            assert bound.out[0] == 8
+    finally:
+        gc.set_threshold(*before)
+    assert len(inner) > 100 and set(inner) == {300_000.0}
+
+
+def test_updates_of_calls_on_many_threads_are_none_lost_and_none_torn():
+    x = gd.input("x", shape=("n",))
+    n, w = gd.state("n", np.int64(0)), gd.parameter("w", np.zeros(1000))
+    f = gd.compile([x], [gd.sum(x), gd.max(w) - gd.min(w)], updates={n: n + 1, w: w + 1})
+    torn = []
+
+    def run(g, size):
+        for _ in range(100):
+            total, spread = g(np.ones(size, np.float32))
+            torn.append((float(total) != size) or float(spread) != 0)
+
+    threads = [threading.Thread(target=run, args=(g, 10 + k)) for k, g in enumerate((f, f, f.fork(), f))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not any(torn) and n.value == 400 and (w.value == 400).all()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.parametrize("what", ["call", "updates", "bound", "plan"])
+def test_a_child_forked_during_a_call_or_a_search_can_call(what):
+    code = f"""
+import os, signal, sys, threading, time
+import numpy as np
+import graphdiff as gd
+gd.set_num_threads(3)
+x = gd.input("x", shape=("n",))
+loop = gd.scan(lambda c, _: (c * 0.5 + 1, None), gd.sum(x), None, length=4_000_000)[0]
+n = gd.state("n", np.int64(0))
+what = {what!r}
+if what == "plan":
+    h = x
+    for _ in range(60):
+        h = gd.tanh(gd.cumsum(h, axis=0))
+    f = gd.compile([x], gd.grad(gd.sum(h), x), memory_limit=1 << 30, plan_seconds=2.0)
+    call = lambda: f.within(40_000).plan_for(n=1000)
+    again = lambda: f(np.ones(5, np.float32))
+else:
+    f = gd.compile([x], loop, updates={{n: n + 1}} if what == "updates" else None)
+    bound = f.bind(x=np.ones(4, np.float32))
+    call = again = bound if what == "bound" else lambda: f(np.ones(4, np.float32))
+thread = threading.Thread(target=call, daemon=True)
+thread.start()
+time.sleep(0.1)
+assert thread.is_alive()
+child = os.fork()
+if child == 0:
+    signal.alarm(60)
+    again()
+    gd.set_num_threads(2)
+    again()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

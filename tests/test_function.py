@@ -316,7 +316,7 @@ def test_what_bind_refuses():
         f.bind()
 
 
-def test_forks_run_at_the_same_time_and_one_context_twice_raises():
+def test_functions_and_forks_serve_many_threads_and_a_bound_call_twice_raises():
     x = gd.input("x", (400, 400), "float64")
     y = x
     for _ in range(6):
@@ -325,26 +325,27 @@ def test_forks_run_at_the_same_time_and_one_context_twice_raises():
     X = np.random.default_rng(0).standard_normal((400, 400)) / 20
     want = f(X)
     errors, results = [], []
+    bound = f.bind(x=X)
 
     def run(g):
         try:
             for _ in range(5):
-                results.append(g(X))
-        except gd.CompileError as e:
+                results.append(g(X) if g is not bound else (bound(), bound.out[0])[1])
+        except gd.BusyError as e:
             errors.append(e)
 
-    threads = [threading.Thread(target=run, args=(f.fork(),)) for _ in range(3)]
+    threads = [threading.Thread(target=run, args=(g,)) for g in (f.fork(), f.fork(), f, f)]
     for th in threads:
         th.start()
     for th in threads:
         th.join()
-    assert not errors and len(results) == 15 and all(np.array_equal(r, want) for r in results)
-    threads = [threading.Thread(target=run, args=(f,)) for _ in range(4)]
+    assert not errors and len(results) == 20 and all(np.array_equal(r, want) for r in results)
+    threads = [threading.Thread(target=run, args=(bound,)) for _ in range(4)]
     for th in threads:
         th.start()
     for th in threads:
         th.join()
-    assert errors and "f.fork()" in str(errors[0])
+    assert errors and "another thread" in str(errors[0]) and not isinstance(errors[0], gd.CompileError)
     assert all(np.array_equal(r, want) for r in results)
 
 

@@ -119,6 +119,7 @@ extern "C" {
     X(ERR_OPCODE, "unknown operation")                                              \
     X(ERR_SHAPE, "a size is negative, too large or inconsistent")                   \
     X(ERR_BUSY, "the context is running on another thread")                         \
+    X(ERR_REENTERED, "the context is running on this thread already")               \
     X(ERR_INDEX, "index out of range")                                              \
     X(ERR_CHECK, "a check failed")                                                  \
     X(ERR_NONFINITE, "a non-finite value was made")                                 \
@@ -145,6 +146,9 @@ typedef struct {
 
 typedef struct gd_program gd_program;
 typedef struct gd_context gd_context;
+
+/* Asked a few times a second, by the thread that runs or searches, whether to stop: non-zero does. */
+typedef int (*gd_cancel_fn)(void);
 
 /* names and numbers, so that no table is written twice */
 const char *gd_status_text(int status);
@@ -184,12 +188,22 @@ void gd_context_destroy(gd_context *context);
 int gd_context_set_threads(gd_context *context, int threads);
 int gd_context_threads(const gd_context *context);
 /* Pointer arrays have the program's numbers of slots. Feeds and results must not overlap each other or the
- * parameters. Returns GD_ERR_BUSY, having done nothing, if the context is already running. */
+ * parameters. Returns GD_ERR_BUSY or, where it is this thread, GD_ERR_REENTERED, having done nothing, if the context is
+ * already running. */
 int gd_context_run(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params, int flags,
                    gd_fault *fault);
 /* as run, and adds each instruction's nanoseconds to ns[0..instructions-1] */
 int gd_context_profile(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params,
                        int flags, int64_t *ns, gd_fault *fault);
+/* GD_ERR_CANCELLED ends gd_context_run and _profile where cancel says so, until the first parameter is written: then all
+ * are. NULL, as at first: never. Bound calls go on. */
+void gd_context_set_cancel(gd_context *context, gd_cancel_fn cancel);
+/* Runs of contexts with the same turn come one after another, in any order: for programs that write the same parameters.
+ * It outlives them. A run within such a run, on the same thread, is GD_ERR_REENTERED. */
+typedef struct gd_turn gd_turn;
+int gd_turn_create(gd_turn **turn);
+void gd_turn_destroy(gd_turn *turn);
+void gd_context_set_turn(gd_context *context, gd_turn *turn);
 /* the address of a value in the context after a run (arena values may have been overwritten since) */
 const void *gd_context_value(const gd_context *context, int64_t value);
 
@@ -199,17 +213,22 @@ int gd_bound_create(gd_context *context, const void *const *inputs, void *const 
                     gd_bound **bound);
 void gd_bound_destroy(gd_bound *bound);
 int gd_bound_call(void *bound);
+int gd_bound_run(gd_bound *bound, gd_fault *fault); /* the same, but its context's gd_cancel_fn may end it */
 void gd_bound_fault(const gd_bound *bound, gd_fault *fault);
+/* Calls of the process that count have numbers, in the order in which they end: 1, 2, ... */
+int64_t gd_next_number(void);
+void gd_bound_count(gd_bound *bound);         /* its calls count from now on */
+int64_t gd_bound_last(const gd_bound *bound); /* the number of its last call that ended well, 0: none */
 
 /* ---- planner: searches over plain arrays, no program needed (planner/) ---- */
 
 /* Offsets for n buffers, buffer i alive in [lower[i], upper[i]) with size[i] bytes, rounded up to align (a power of
  * two). *bound is the largest total alive at once, *peak the arena needed. seconds is turned into a budget of counted
  * steps, so the same input gives the same offsets on every machine; stops early within half a percent of the bound.
- * cancel (may be NULL) is polled: non-zero ends the search with the best found so far. A buffer of no size or no
+ * cancel (may be NULL) ends the search with the best found so far. A buffer of no size or no
  * lifetime gets offset 0. GD_ERR_SHAPE: a size is negative or the sum too large, upper < lower, align no power of two. */
 int gd_arena_place(int64_t n, const int64_t *lower, const int64_t *upper, const int64_t *size, int64_t align,
-                   double seconds, const volatile int *cancel, int64_t *offsets, int64_t *peak, int64_t *bound);
+                   double seconds, gd_cancel_fn cancel, int64_t *offsets, int64_t *peak, int64_t *bound);
 
 /* A list of steps that a search has found; freed by gd_steps_free. */
 typedef struct {
@@ -233,11 +252,10 @@ typedef struct {
 
 /* A schedule under a byte limit, repeats allowed: the cheapest found of those whose peak is within the limit or, where
  * none is, the one of the lowest peak found: out->peak tells. seconds is turned into a budget of counted steps: the same
- * seed gives the same schedule on every machine. cancel (may be NULL) is polled: non-zero ends the search with the best
- * found so far. GD_ERR_SHAPE: a cost or size is negative, not finite or their sum too large, the order is not a
+ * seed gives the same schedule on every machine. cancel (may be NULL) ends the search with the best found so far. GD_ERR_SHAPE: a cost or size is negative, not finite or their sum too large, the order is not a
  * topological one of all nodes, what is to be taken is no input of that size, start is no schedule; GD_ERR_BOUNDS: a
  * node's number is. */
-int gd_remat_plan(const gd_remat_graph *graph, int64_t limit, double seconds, uint64_t seed, const volatile int *cancel,
+int gd_remat_plan(const gd_remat_graph *graph, int64_t limit, double seconds, uint64_t seed, gd_cancel_fn cancel,
                   gd_steps *out);
 
 /* A chain of n stages that run forward and then backward, in at most limit units of memory (the caller's: sizes are
@@ -247,7 +265,7 @@ int gd_remat_plan(const gd_remat_graph *graph, int64_t limit, double seconds, ui
 typedef struct gd_chain gd_chain;
 enum { GD_CHAIN_STORE, GD_CHAIN_LOAD, GD_CHAIN_FORWARD, GD_CHAIN_TAPE, GD_CHAIN_BACKWARD };
 int gd_chain_create(int64_t n, const double *forward, const double *backward, const int64_t *state, const int64_t *tape,
-                    const int64_t *passing, const int64_t *working, int64_t limit, const volatile int *cancel,
+                    const int64_t *passing, const int64_t *working, int64_t limit, gd_cancel_fn cancel,
                     gd_chain **chain);
 void gd_chain_destroy(gd_chain *chain);
 /* the least cost of its first stages within a limit up to the chain's own; infinity where nothing fits */

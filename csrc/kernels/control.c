@@ -41,7 +41,7 @@ typedef struct {
     int64_t *captured;
     sum_row *sums;
     gd_program *body;
-    int64_t body_at;
+    int64_t body_at, weight; /* weight: of a step */
 } run_block;
 
 typedef struct {
@@ -182,6 +182,7 @@ static int read_run(gd_prepare *p, const loop_block *b, run_block *r, int64_t *a
     if (status == GD_OK) status = gd_inner_read(p, at, &r->body);
     if (status == GD_OK) status = check_body(p, r);
     if (status == GD_OK && (r->body_at = reserve(p, gd_inner_bytes(r->body))) < 0) status = GD_ERR_SHAPE;
+    if (status == GD_OK) r->weight = gd_inner_weight(r->body);
     return status;
 }
 
@@ -388,6 +389,7 @@ static int run_rows(const loop_block *b, const gd_call *call, gd_inner_run *runs
         for (int64_t s = from; s < to; s++) {
             int status = do_step(r, call, &runs[i], &x, s);
             if (status != GD_OK) return status;
+            if (gd_team_spend(call->team, r->weight)) return GD_ERR_CANCELLED;
         }
     }
     return GD_OK;
@@ -406,6 +408,7 @@ static int run_while(const loop_block *b, const gd_call *call, gd_inner_run *run
         if (status == GD_OK && holds) status = do_step(r, call, run, x, *steps);
         if (status != GD_OK) return status;
         if (!holds) break;
+        if (gd_team_spend(call->team, r->weight)) return GD_ERR_CANCELLED;
     }
     return GD_OK;
 }

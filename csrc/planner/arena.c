@@ -124,7 +124,7 @@ static int improve(workplace *w, part *p, gd_greedy *greedy, gd_budget *budget, 
     for (int64_t turn = FIRST_TURN; p->peak > goal && budget->left > 0 && !gd_budget_cancelled(budget); turn *= 2) {
         p->peak = gd_greedy_improve(greedy, &a, budget, turn, offsets, p->peak);
         if (!search || p->peak <= goal) continue;
-        gd_budget share = {budget->left < SEARCHED * turn ? budget->left : SEARCHED * turn, budget->cancel};
+        gd_budget share = {budget->left < SEARCHED * turn ? budget->left : SEARCHED * turn, budget->watch};
         budget->left -= share.left;
         p->peak = gd_search_run(search, &a, &share, offsets, p->peak);
         budget->left += share.left;
@@ -155,7 +155,7 @@ static int solve(workplace *w, gd_budget *budget, int64_t *peak, int64_t *bound)
     for (int32_t k = 0; status == GD_OK && k < w->n_parts; k++) {
         part *p = &w->parts[k];
         if (p->peak > goal) {
-            gd_budget share = {budget->left / open--, budget->cancel};
+            gd_budget share = {budget->left / open--, budget->watch};
             budget->left -= share.left;
             status = improve(w, p, greedy, &share, goal > *peak ? goal : *peak);
             budget->left += share.left;
@@ -167,7 +167,7 @@ static int solve(workplace *w, gd_budget *budget, int64_t *peak, int64_t *bound)
 }
 
 int gd_arena_place(int64_t n, const int64_t *lower, const int64_t *upper, const int64_t *size, int64_t align,
-                   double seconds, const volatile int *cancel, int64_t *offsets, int64_t *peak, int64_t *bound) {
+                   double seconds, gd_cancel_fn cancel, int64_t *offsets, int64_t *peak, int64_t *bound) {
     *peak = *bound = 0;
     if (n < 0 || n > INT32_MAX / 8 || align < 1 || (align & (align - 1))) return GD_ERR_SHAPE;
     int64_t total = 0;
@@ -176,7 +176,8 @@ int gd_arena_place(int64_t n, const int64_t *lower, const int64_t *upper, const 
         total += (size[i] + align - 1) & -align;
         offsets[i] = 0;
     }
-    gd_budget budget = gd_budget_of(seconds, cancel);
+    gd_watch watch = gd_watch_of(cancel);
+    gd_budget budget = gd_budget_of(seconds, &watch);
     workplace w;
     int32_t *rank = malloc(((size_t)n + 1) * sizeof *rank);
     int status = rank && workplace_make(&w, (size_t)n) ? GD_OK : GD_ERR_MEMORY;

@@ -8,7 +8,7 @@
  * It is the optimum of all plans in which what is stored stays until its stage needs it for the last time. The table
  * holds best of every m, a, b; it is read back for the plan.
  */
-#include "graphdiff.h"
+#include "../threads/watch.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +69,7 @@ static void solve(gd_chain *c, int32_t a, int32_t b) {
 }
 
 int gd_chain_create(int64_t n, const double *forward, const double *backward, const int64_t *state, const int64_t *tape,
-                    const int64_t *passing, const int64_t *working, int64_t limit, const volatile int *cancel,
+                    const int64_t *passing, const int64_t *working, int64_t limit, gd_cancel_fn cancel,
                     gd_chain **chain) {
     *chain = NULL;
     if (n < 1 || limit < 0 || n > 1 << 15 || limit > 1 << 28 ||
@@ -108,9 +108,10 @@ int gd_chain_create(int64_t n, const double *forward, const double *backward, co
         c->forward[i] = forward[i], c->backward[i] = backward[i];
         c->sum[i + 1] = c->sum[i] + forward[i];
     }
+    gd_watch watch = gd_watch_of(cancel);
     for (int32_t b = 0; b < c->n; b++)
         for (int32_t a = b; a >= 0; a--) {
-            if (cancel && *cancel) {
+            if (gd_watch_spend(&watch, (b - a + 1) * (limit + 1))) {
                 gd_chain_destroy(c);
                 return GD_ERR_CANCELLED;
             }

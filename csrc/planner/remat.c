@@ -202,7 +202,7 @@ static int search(const gd_remat *r, gd_budget *budget, uint64_t seed, const gd_
     int status = gd_schedule_measure(r, best), proved = 0;
     if (status != GD_OK || best->peak <= r->limit) return status;
     if (start->n && gd_schedule_better(r, start, best) && !gd_schedule_copy(best, start)) return GD_ERR_MEMORY;
-    gd_budget share = {(int64_t)((double)budget->left * GREEDY_SHARE), budget->cancel};
+    gd_budget share = {(int64_t)((double)budget->left * GREEDY_SHARE), budget->watch};
     int64_t given = share.left;
     status = gd_remat_greedy(r, &share, best);
     budget->left -= given - share.left;
@@ -217,7 +217,7 @@ void gd_steps_free(gd_steps *s) {
     *s = (gd_steps){0};
 }
 
-int gd_remat_plan(const gd_remat_graph *graph, int64_t limit, double seconds, uint64_t seed, const volatile int *cancel,
+int gd_remat_plan(const gd_remat_graph *graph, int64_t limit, double seconds, uint64_t seed, gd_cancel_fn cancel,
                   gd_steps *out) {
     *out = (gd_steps){0};
     if (graph->n == 0) return GD_OK;
@@ -226,7 +226,8 @@ int gd_remat_plan(const gd_remat_graph *graph, int64_t limit, double seconds, ui
     if (status != GD_OK) return status;
     lists g = {0};
     gd_schedule best = {0}, start = {0};
-    gd_budget budget = gd_budget_of(seconds, cancel);
+    gd_watch watch = gd_watch_of(cancel);
+    gd_budget budget = gd_budget_of(seconds, &watch);
     status = make_lists(&g, graph);
     if (status == GD_OK) status = make_sharing(&g, graph, &r);
     if (status == GD_OK) {

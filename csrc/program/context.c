@@ -8,13 +8,16 @@
 #include <string.h>
 #include <time.h>
 
+#include "../threads/turn.h"
 #include "program.h"
 
 struct gd_context {
     gd_program *program;
-    atomic_int running;
-    void **addresses;   /* of all operands, flat */
-    const void **slots; /* what inputs, outputs and params were in the last run */
+    gd_turn running;
+    gd_turn *turn;       /* shared with contexts that write the same parameters; or NULL */
+    gd_cancel_fn cancel; /* or NULL */
+    void **addresses;    /* of all operands, flat */
+    const void **slots;  /* what inputs, outputs and params were in the last run */
     char *arena, *scratch, *shared;
     void *arena_base, *scratch_base, *shared_base;
     gd_team team; /* threads there is scratch for */
@@ -33,7 +36,7 @@ static int scratch_allocate(gd_context *c, int lanes) {
     free(c->scratch_base);
     c->scratch = scratch;
     c->scratch_base = base;
-    c->team = (gd_team){lanes, scratch + own, lane};
+    c->team = (gd_team){.lanes = lanes, .scratch = scratch + own, .lane_bytes = lane};
     return GD_OK;
 }
 
@@ -65,12 +68,17 @@ int gd_context_create(gd_program *program, gd_context **context) {
 
 int gd_context_set_threads(gd_context *context, int threads) {
     if (threads < 1) return GD_ERR_SHAPE;
-    if (atomic_exchange_explicit(&context->running, 1, memory_order_acquire) != 0) return GD_ERR_BUSY;
+    int status = gd_turn_take(&context->running);
+    if (status != GD_OK) return status;
     int lanes = context->program->max_parts > 1 ? threads : 1;
-    int status = lanes == context->team.lanes ? GD_OK : scratch_allocate(context, lanes);
-    atomic_store_explicit(&context->running, 0, memory_order_release);
+    if (lanes != context->team.lanes) status = scratch_allocate(context, lanes);
+    gd_turn_give(&context->running);
     return status;
 }
+
+void gd_context_set_cancel(gd_context *context, gd_cancel_fn cancel) { context->cancel = cancel; }
+
+void gd_context_set_turn(gd_context *context, gd_turn *turn) { context->turn = turn; }
 
 int gd_context_threads(const gd_context *context) { return context->team.lanes; }
 
@@ -149,28 +157,46 @@ static inline int run_instruction(gd_context *c, const gd_instruction *ins, gd_c
     return ins->run(call);
 }
 
-static int run_all(gd_context *c, int flags, int64_t *ns, gd_fault *fault) {
+/* the instructions up to `end`, from *at on, which is then where it stopped */
+static int run_plain(gd_context *c, gd_call *call, int64_t *at, int64_t end) {
+    const gd_instruction *instructions = c->program->instructions;
+    int64_t i = *at;
+    int status = GD_OK;
+    while (i < end) {
+        const gd_instruction *ins = &instructions[i];
+        if (__builtin_expect(ins->look > 0, 0) && gd_team_spend(&c->team, ins->look)) status = GD_ERR_CANCELLED;
+        if (ins->wave > 0 && c->team.lanes > 1 && status == GD_OK) {
+            const gd_wave *wave = &c->program->waves[ins->wave - 1];
+            status = gd_wave_run(c->program, wave, c->addresses, c->scratch, c->shared, &c->team);
+            if (status != GD_OK) break;
+            i += wave->n_instructions;
+            continue;
+        }
+        if (status == GD_OK) status = run_instruction(c, ins, call);
+        if (__builtin_expect(status != GD_OK, 0)) break;
+        i++;
+    }
+    *at = i;
+    return status;
+}
+
+static int run_all(gd_context *c, gd_cancel_fn cancel, int flags, int64_t *ns, gd_fault *fault) {
     const gd_instruction *instructions = c->program->instructions;
     int64_t n = c->program->n_instructions, i = 0;
     int status = GD_OK;
+    gd_watch watch = gd_watch_of(cancel);
+    c->team.watch = cancel != NULL ? &watch : NULL;
     gd_call call = {.scratch = c->scratch, .shared = c->shared, .part = 0, .fault = fault, .team = &c->team};
     if (flags == 0 && ns == NULL) {
-        while (i < n) {
-            const gd_instruction *ins = &instructions[i];
-            if (ins->wave > 0 && c->team.lanes > 1) {
-                const gd_wave *wave = &c->program->waves[ins->wave - 1];
-                gd_wave_run(c->program, wave, c->addresses, c->scratch, c->shared, &c->team);
-                i += wave->n_instructions;
-                continue;
-            }
-            status = run_instruction(c, ins, &call);
-            if (__builtin_expect(status != GD_OK, 0)) break;
-            i++;
-        }
+        status = run_plain(c, &call, &i, c->program->commit);
+        c->team.watch = NULL;
+        if (status == GD_OK) status = run_plain(c, &call, &i, n);
     } else {
         int64_t before = nanoseconds();
         for (; i < n; i++) {
-            status = run_instruction(c, &instructions[i], &call);
+            if (i == c->program->commit) c->team.watch = NULL;
+            if (gd_team_spend(&c->team, instructions[i].look)) status = GD_ERR_CANCELLED;
+            if (status == GD_OK) status = run_instruction(c, &instructions[i], &call);
             if (status == GD_OK && (flags & GD_RUN_CHECK_FINITE)) status = check_writes(c, &instructions[i], fault);
             if (status != GD_OK) break;
             if (ns != NULL) {
@@ -180,6 +206,7 @@ static int run_all(gd_context *c, int flags, int64_t *ns, gd_fault *fault) {
             }
         }
     }
+    c->team.watch = NULL;
     if (status != GD_OK) {
         fault->instruction = i;
         fault->tag = instructions[i].tag;
@@ -187,24 +214,35 @@ static int run_all(gd_context *c, int flags, int64_t *ns, gd_fault *fault) {
     return status;
 }
 
-int gd_context_profile(gd_context *c, const void *const *inputs, void *const *outputs, void *const *params, int flags,
-                       int64_t *ns, gd_fault *fault) {
+static int run(gd_context *c, const void *const *inputs, void *const *outputs, void *const *params, gd_cancel_fn cancel,
+               int flags, int64_t *ns, gd_fault *fault) {
     gd_fault unseen;
     if (fault == NULL) fault = &unseen;
-    if (atomic_exchange_explicit(&c->running, 1, memory_order_acquire) != 0) return GD_ERR_BUSY;
+    int taken = gd_turn_take(&c->running);
+    if (taken != GD_OK) return taken; /* a bound call's fault is that of the thread which runs it */
     *fault = (gd_fault){-1, -1, -1, -1};
+    if (c->turn != NULL && (taken = gd_turn_wait(c->turn, cancel)) != GD_OK) {
+        gd_turn_give(&c->running);
+        return taken;
+    }
     const gd_program *g = c->program;
     int status = bind(c, inputs, g->n_inputs, 0, fault);
     if (status == GD_OK) status = bind(c, (const void *const *)outputs, g->n_outputs, g->n_inputs, fault);
     if (status == GD_OK) status = bind(c, (const void *const *)params, g->n_params, g->n_inputs + g->n_outputs, fault);
-    if (status == GD_OK) status = run_all(c, flags, ns, fault);
-    atomic_store_explicit(&c->running, 0, memory_order_release);
+    if (status == GD_OK) status = run_all(c, cancel, flags, ns, fault);
+    if (c->turn != NULL) gd_turn_give(c->turn);
+    gd_turn_give(&c->running);
     return status;
+}
+
+int gd_context_profile(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params,
+                       int flags, int64_t *ns, gd_fault *fault) {
+    return run(context, inputs, outputs, params, context->cancel, flags, ns, fault);
 }
 
 int gd_context_run(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params, int flags,
                    gd_fault *fault) {
-    return gd_context_profile(context, inputs, outputs, params, flags, NULL, fault);
+    return run(context, inputs, outputs, params, context->cancel, flags, NULL, fault);
 }
 
 const void *gd_context_value(const gd_context *context, int64_t value) {
@@ -227,6 +265,8 @@ const void *gd_context_value(const gd_context *context, int64_t value) {
 struct gd_bound {
     gd_context *context;
     gd_fault fault;
+    int counts;
+    atomic_int_fast64_t last; /* number of the last call */
     const void *const *inputs;
     void *const *outputs, *const *params;
     void *pointers[];
@@ -240,6 +280,8 @@ int gd_bound_create(gd_context *context, const void *const *inputs, void *const 
     *bound = b;
     if (b == NULL) return GD_ERR_MEMORY;
     b->context = context;
+    b->counts = 0;
+    atomic_init(&b->last, 0);
     b->fault = (gd_fault){-1, -1, -1, -1};
     b->inputs = (const void *const *)b->pointers;
     b->outputs = b->pointers + n_in;
@@ -252,9 +294,26 @@ int gd_bound_create(gd_context *context, const void *const *inputs, void *const 
 
 void gd_bound_destroy(gd_bound *bound) { free(bound); }
 
+int64_t gd_next_number(void) {
+    static atomic_int_fast64_t numbers;
+    return atomic_fetch_add(&numbers, 1) + 1;
+}
+
+static inline int call(gd_bound *b, gd_cancel_fn cancel, gd_fault *fault) {
+    int status = run(b->context, b->inputs, b->outputs, b->params, cancel, 0, NULL, fault);
+    if (b->counts && status == GD_OK) atomic_store(&b->last, gd_next_number());
+    return status;
+}
+
 int gd_bound_call(void *bound) {
     gd_bound *b = bound;
-    return gd_context_run(b->context, b->inputs, b->outputs, b->params, 0, &b->fault);
+    return call(b, NULL, &b->fault);
 }
+
+int gd_bound_run(gd_bound *bound, gd_fault *fault) { return call(bound, bound->context->cancel, fault); }
+
+void gd_bound_count(gd_bound *bound) { bound->counts = 1; }
+
+int64_t gd_bound_last(const gd_bound *bound) { return atomic_load(&bound->last); }
 
 void gd_bound_fault(const gd_bound *bound, gd_fault *fault) { *fault = bound->fault; }

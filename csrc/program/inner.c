@@ -45,6 +45,8 @@ int64_t gd_inner_slot_bytes(const gd_program *inner, int64_t slot) {
     return most;
 }
 
+int64_t gd_inner_weight(const gd_program *inner) { return inner->weight; }
+
 int64_t gd_inner_bytes(const gd_program *inner) {
     return aligned(inner->n_operands * (int64_t)sizeof(void *)) + aligned(inner->scratch_bytes) +
            aligned(inner->shared_bytes) + aligned(inner->arena_bytes) + GD_ALIGN;
@@ -75,9 +77,11 @@ int gd_inner_go(gd_inner_run *run, const gd_call *outer) {
     gd_call call = {.scratch = run->scratch, .shared = run->shared, .fault = outer->fault, .team = outer->team};
     for (int64_t i = 0; i < g->n_instructions; i++) {
         const gd_instruction *ins = &g->instructions[i];
+        if (ins->look > 0 && gd_team_spend(outer->team, ins->look)) return GD_ERR_CANCELLED;
         if (ins->wave > 0 && outer->team != NULL && outer->team->lanes > 1) {
             const gd_wave *wave = &g->waves[ins->wave - 1];
-            gd_wave_run(g, wave, run->addresses, run->scratch, run->shared, outer->team);
+            int status = gd_wave_run(g, wave, run->addresses, run->scratch, run->shared, outer->team);
+            if (status != GD_OK) return status;
             i += wave->n_instructions - 1;
             continue;
         }

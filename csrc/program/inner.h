@@ -14,6 +14,7 @@ enum gd_inner_kind { GD_INNER_INPUTS, GD_INNER_OUTPUTS, GD_INNER_PARAMS };
 int64_t gd_inner_slots(const gd_program *inner, enum gd_inner_kind kind); /* how many there are */
 int64_t gd_inner_slot_bytes(const gd_program *inner, int64_t slot);       /* the most a slot is taken to hold */
 int64_t gd_inner_bytes(const gd_program *inner);                          /* memory a run needs, a multiple of 64 */
+int64_t gd_inner_weight(const gd_program *inner);                         /* elements that a run touches */
 
 /* one run's state, over `memory` of gd_inner_bytes, 64-byte aligned */
 typedef struct {

@@ -2,11 +2,14 @@
  * It knows no program. The choice is made once, by what the processor has, and is the same for all threads;
  * gd_isa_select changes it for programs created afterwards.
  */
+#include "isa.h"
+
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "isa.h"
+#include "../threads/turn.h"
 
 #if defined(__x86_64__) && !defined(GD_PLAIN)
 extern const gd_isa_table gd_isa_table_v2, gd_isa_table_v3, gd_isa_table_v4;
@@ -53,6 +56,8 @@ static const gd_isa_table *find(const char *name) {
 }
 
 int gd_init(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, gd_turn_watch_forks);
     if (atomic_load(&current) != NULL) return GD_OK;
     const char *forced = getenv("GRAPHDIFF_ISA");
     const gd_isa_table *table = find(forced != NULL && forced[0] != 0 ? forced : NULL);

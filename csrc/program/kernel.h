@@ -14,6 +14,7 @@
  */
 #ifndef GD_KERNEL_H
 #define GD_KERNEL_H
+#include "../threads/watch.h"
 #include "graphdiff.h"
 
 typedef struct {
@@ -63,7 +64,13 @@ typedef struct {
     int lanes;
     char *scratch; /* of lane 1, the others behind it */
     size_t lane_bytes;
+    gd_watch *watch; /* NULL: the run cannot be stopped */
 } gd_team;
+
+/* non-zero: the run is to stop. For the caller's thread, between the steps of what takes long. */
+static inline int gd_team_spend(const gd_team *team, int64_t work) {
+    return team != NULL && team->watch != NULL && gd_watch_spend(team->watch, work);
+}
 
 /* a lane's scratch; own: that of lane 0 */
 static inline void *gd_lane_scratch(const gd_team *team, void *own, int lane) {

@@ -19,6 +19,7 @@ typedef struct {
 
 static void run_part(void *argument, int64_t part, int lane) {
     parts_job *job = argument;
+    gd_watch *watch = job->team != NULL ? job->team->watch : NULL;
     gd_fault fault = job->fault;
     gd_call call = {.block = job->instruction->block,
                     .operands = job->operands,
@@ -26,7 +27,9 @@ static void run_part(void *argument, int64_t part, int lane) {
                     .shared = job->shared,
                     .part = part,
                     .fault = &fault};
-    int status = job->instruction->run(&call);
+    int status = GD_ERR_CANCELLED;
+    if (watch == NULL || !gd_watch_stopped(watch)) status = job->instruction->run(&call);
+    if (watch != NULL && lane == 0) gd_watch_spend(watch, job->instruction->weight / job->instruction->parts);
     if (status == GD_OK) return;
     while (atomic_flag_test_and_set_explicit(&job->lock, memory_order_acquire)) {}
     if (job->status == GD_OK || part < job->part) { /* the first part that failed, whoever ran it */

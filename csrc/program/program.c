@@ -173,6 +173,44 @@ static int check_aliases(const gd_prepare *p, gd_fault *fault) {
     return GD_OK;
 }
 
+enum { WEIGHT_LEAST = 64, WEIGHT_MOST = 1 << 30 };
+
+static int32_t weight_of(const gd_prepare *p) {
+    int64_t sum = WEIGHT_LEAST;
+    for (int64_t i = 0; i < p->n_reads + p->n_writes; i++) {
+        int64_t count = gd_operand(p, i)->count;
+        sum += count < WEIGHT_MOST ? count : WEIGHT_MOST;
+    }
+    return (int32_t)(sum < WEIGHT_MOST ? sum : WEIGHT_MOST);
+}
+
+static int writes_parameter(const gd_program *g, const gd_instruction *ins) {
+    for (int64_t j = ins->n_reads; j < ins->n_reads + ins->n_writes; j++)
+        if (g->values[g->operands[ins->first + j]].kind == GD_VALUE_PARAM) return 1;
+    return 0;
+}
+
+/* Where a run may stop: not once a parameter has been written, and seldom enough to cost nothing. */
+static void find_stops(gd_program *g) {
+    int64_t i = 0, done = 0;
+    while (i < g->n_instructions && !writes_parameter(g, &g->instructions[i])) i++;
+    g->commit = i;
+    for (i = 0; i < g->n_instructions; i++) {
+        gd_instruction *ins = &g->instructions[i];
+        int64_t end = ins->wave > 0 ? i + g->waves[ins->wave - 1].n_instructions : i + 1;
+        if (i < g->commit && end > g->commit) g->commit = i; /* a wave writes it */
+        if (done >= GD_WATCH_SPAN / 4) {
+            ins->look = (int32_t)(done < WEIGHT_MOST ? done : WEIGHT_MOST);
+            done = 0;
+        }
+        for (; i < end; i++) {
+            done += g->instructions[i].weight;
+            g->weight += g->instructions[i].weight;
+        }
+        i--;
+    }
+}
+
 /* One instruction at word `at`, its operands at position `first` of the flat array (room is made by the caller). */
 static int read_instruction(reader *r, const gd_isa_table *isa, gd_instruction *ins, gd_effort *effort, int64_t at,
                             int64_t first, int8_t **may_alias, size_t *alias_room) {
@@ -222,7 +260,8 @@ static int read_instruction(reader *r, const gd_isa_table *isa, gd_instruction *
                             .tag = w[2],
                             .n_reads = (int32_t)n_reads,
                             .n_writes = (int32_t)n_writes,
-                            .finishes = p.shared > 0};
+                            .finishes = p.shared > 0,
+                            .weight = weight_of(&p)};
     *effort = (gd_effort){p.work, p.scratch};
     if (p.shared > g->shared_bytes) g->shared_bytes = p.shared;
     if (p.scratch > g->scratch_bytes) g->scratch_bytes = p.scratch;
@@ -271,6 +310,7 @@ static int read_instructions(reader *r, const gd_isa_table *isa) {
     free(may_alias);
     if (status == GD_OK) *r->fault = (gd_fault){-1, -1, -1, -1};
     if (status == GD_OK) status = gd_waves_find(g, efforts, g->memory.depth > 0);
+    if (status == GD_OK) find_stops(g);
     free(efforts);
     return status;
 }

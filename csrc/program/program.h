@@ -17,7 +17,9 @@ typedef struct {
     int64_t tag;
     int32_t n_reads, n_writes;
     int32_t finishes; /* 1: after its parts it is run once more */
-    int64_t wave;     /* of its program, counted from 1, where it is the first of one; 0 elsewhere */
+    int32_t weight;   /* about how many elements it touches */
+    int32_t wave;     /* of its program, counted from 1, where it is the first of one; 0 elsewhere */
+    int32_t look;     /* before it, what was done is told to the watch: so much; 0: nothing */
 } gd_instruction;
 
 /* instructions that run side by side: a job of several parts */
@@ -46,6 +48,8 @@ struct gd_program {
     atomic_int references;
     int64_t n_values, n_instructions, n_operands;
     int64_t n_inputs, n_outputs, n_params;
+    int64_t commit;                               /* the first instruction that writes a parameter, or n_instructions */
+    int64_t weight;                               /* of all instructions */
     int64_t arena_bytes, shared_bytes, max_parts; /* max_parts: programs inside included */
     int64_t scratch_bytes, lane_bytes;            /* of the thread that runs it; of another one that helps */
     gd_value *values;
@@ -66,9 +70,9 @@ int gd_program_create_inner(gd_allocator *outer, const int64_t *words, size_t n_
 /* all parts of an instruction, on all lanes of the team; scratch: lane 0's */
 int gd_parts_run(const gd_instruction *ins, void *const *operands, void *scratch, void *shared, const gd_team *team,
                  gd_fault *fault);
-/* all instructions of a wave, on all lanes of the team */
-void gd_wave_run(const gd_program *program, const gd_wave *wave, void *const *addresses, void *scratch, void *shared,
-                 const gd_team *team);
+/* all instructions of a wave, on all lanes of the team; fails with GD_ERR_CANCELLED alone */
+int gd_wave_run(const gd_program *program, const gd_wave *wave, void *const *addresses, void *scratch, void *shared,
+                const gd_team *team);
 /* fills in the waves of a program whose instructions are there; efforts: of each; inside: it runs again and again */
 int gd_waves_find(gd_program *program, const gd_effort *efforts, int inside);
 void *gd_program_room(gd_program *program, size_t bytes); /* zeroed, lives as long; NULL when there is none */

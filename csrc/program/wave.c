@@ -29,6 +29,8 @@ typedef struct {
 
 static void run_part(void *argument, int64_t part, int lane) {
     const wave_job *job = argument;
+    gd_watch *watch = job->team->watch;
+    if (watch != NULL && gd_watch_stopped(watch)) return;
     int64_t low = 0, high = job->n_items - 1;
     while (low < high) { /* the last item that starts at or before the part */
         int64_t middle = (low + high + 1) / 2;
@@ -46,14 +48,16 @@ static void run_part(void *argument, int64_t part, int lane) {
         call.block = ins->block;
         call.operands = job->addresses + ins->first;
         ins->run(&call);
+        if (lane == 0 && gd_team_spend(job->team, ins->weight / ins->parts)) return;
     }
 }
 
-void gd_wave_run(const gd_program *program, const gd_wave *wave, void *const *addresses, void *scratch, void *shared,
-                 const gd_team *team) {
+int gd_wave_run(const gd_program *program, const gd_wave *wave, void *const *addresses, void *scratch, void *shared,
+                const gd_team *team) {
     wave_job job = {program, program->wave_items + wave->first_item, wave->n_items, addresses, scratch, shared, team};
     gd_pool_run(run_part, &job, wave->parts, team->lanes);
-    if (wave->finishing < 0) return;
+    if (team->watch != NULL && gd_watch_stopped(team->watch)) return GD_ERR_CANCELLED;
+    if (wave->finishing < 0) return GD_OK;
     const gd_instruction *ins = &program->instructions[wave->finishing];
     gd_fault unseen;
     gd_call call = {.block = ins->block,
@@ -62,7 +66,7 @@ void gd_wave_run(const gd_program *program, const gd_wave *wave, void *const *ad
                     .shared = shared,
                     .part = ins->parts,
                     .fault = &unseen};
-    ins->run(&call);
+    return ins->run(&call);
 }
 
 /* ---- which ---- */
@@ -121,7 +125,7 @@ static void add(finder *f, int64_t first, int64_t end, int64_t gain) {
     }
     if (wave != NULL) {
         *wave = (gd_wave){first, end - first, f->n_items, items, parts, finishing};
-        g->instructions[first].wave = f->n_waves + 1;
+        g->instructions[first].wave = (int32_t)(f->n_waves + 1);
     }
     for (int64_t i = first; i < end; i++)
         if (f->efforts[i].scratch > g->lane_bytes) g->lane_bytes = f->efforts[i].scratch;

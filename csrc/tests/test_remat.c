@@ -27,7 +27,13 @@ static graph random_graph(int64_t n, int shared) {
     return g;
 }
 
-static int plan(const graph *g, int64_t limit, double seconds, const volatile int *cancel, gd_steps *out) {
+static int asked;
+static int at_once(void) {
+    asked++;
+    return 1;
+}
+
+static int plan(const graph *g, int64_t limit, double seconds, gd_cancel_fn cancel, gd_steps *out) {
     const gd_remat_graph graph = {g->n, g->cost, g->size, g->work, g->take, g->at, g->in, g->order, NULL, 0};
     return gd_remat_plan(&graph, limit, seconds, 7, cancel, out);
 }
@@ -81,8 +87,11 @@ static void test_graph(int round) {
     CHECK(gd_remat_plan(&again, all.peak / 2, 0.002, 7, NULL, &some) == GD_OK);
     replay(&g, &some);
     gd_steps_free(&some);
-    int cancelled = 1;
-    if (plan(&g, all.peak / 2, 1e6, &cancelled, &some) == GD_OK) replay(&g, &some), gd_steps_free(&some);
+    asked = 0;
+    int status = plan(&g, all.peak / 2, 1e6, at_once, &some);
+    CHECK(status == GD_OK || status == GD_ERR_CANCELLED);
+    CHECK(asked <= 1); /* a search of a million seconds, had it not been ended */
+    if (status == GD_OK) replay(&g, &some), gd_steps_free(&some);
     gd_steps_free(&all);
 }
 

@@ -24,8 +24,8 @@ static struct {
 
     atomic_int busy; /* a caller owns the pool */
     atomic_int open, inside;
-    atomic_uint turn; /* counts jobs: what sleepers wait for */
-    atomic_int stop;
+    atomic_uint turn;     /* counts jobs: what sleepers wait for */
+    atomic_int wanted;    /* workers: those of a higher lane end */
     pthread_mutex_t lock; /* guards sleeping */
     pthread_cond_t wake;
     atomic_int sleepers;
@@ -57,20 +57,20 @@ static void work(int lane) {
 static void *worker(void *argument) {
     int lane = (int)(intptr_t)argument;
     unsigned seen = 0;
-    while (!atomic_load(&pool.stop)) {
+    while (lane <= atomic_load(&pool.wanted)) {
         atomic_fetch_add(&pool.inside, 1);
         if (atomic_load(&pool.open) && lane < pool.lanes) work(lane);
         atomic_fetch_sub(&pool.inside, 1);
 
         int spins = 0;
-        while (atomic_load(&pool.turn) == seen && !atomic_load(&pool.stop) && spins < SPINS) {
+        while (atomic_load(&pool.turn) == seen && lane <= atomic_load(&pool.wanted) && spins < SPINS) {
             pause_briefly();
             spins++;
         }
         if (spins == SPINS) {
             pthread_mutex_lock(&pool.lock);
             atomic_fetch_add(&pool.sleepers, 1);
-            while (atomic_load(&pool.turn) == seen && !atomic_load(&pool.stop))
+            while (atomic_load(&pool.turn) == seen && lane <= atomic_load(&pool.wanted))
                 pthread_cond_wait(&pool.wake, &pool.lock);
             atomic_fetch_sub(&pool.sleepers, 1);
             pthread_mutex_unlock(&pool.lock);
@@ -110,25 +110,26 @@ void gd_pool_run(gd_pool_fn fn, void *job, int64_t parts, int lanes) {
 }
 
 /* the caller holds setup and owns the pool */
-static void stop_workers(void) {
-    atomic_store(&pool.stop, 1);
+static void stop_workers(int left) {
+    atomic_store(&pool.wanted, left);
     pthread_mutex_lock(&pool.lock);
     pthread_cond_broadcast(&pool.wake);
     pthread_mutex_unlock(&pool.lock);
-    for (int i = 0; i < pool.workers; i++) pthread_join(pool.threads[i], NULL);
-    atomic_store(&pool.stop, 0);
-    free(pool.threads);
-    pool.threads = NULL;
-    pool.workers = 0;
+    for (; pool.workers > left; pool.workers--) pthread_join(pool.threads[pool.workers - 1], NULL);
 }
 
+/* n of them in all, or as many as there were */
 static int start_workers(int n) {
-    if (n == 0) return GD_OK;
-    pool.threads = malloc((size_t)n * sizeof *pool.threads);
-    if (pool.threads == NULL) return GD_ERR_MEMORY;
+    int before = pool.workers;
+    pthread_t *threads = realloc(pool.threads, (size_t)n * sizeof *threads);
+    if (threads == NULL) return GD_ERR_MEMORY;
+    pool.threads = threads;
+    atomic_store(&pool.wanted, n);
     for (; pool.workers < n; pool.workers++)
-        if (pthread_create(&pool.threads[pool.workers], NULL, worker, (void *)(intptr_t)(pool.workers + 1)) != 0)
+        if (pthread_create(&pool.threads[pool.workers], NULL, worker, (void *)(intptr_t)(pool.workers + 1)) != 0) {
+            stop_workers(before);
             return GD_ERR_MEMORY;
+        }
     return GD_OK;
 }
 
@@ -144,7 +145,7 @@ static void after_fork(void) {
     atomic_store(&pool.open, 0);
     atomic_store(&pool.inside, 0);
     atomic_store(&pool.sleepers, 0);
-    atomic_store(&pool.stop, 0);
+    atomic_store(&pool.wanted, 0);
 }
 
 static void watch_forks(void) { pthread_atfork(NULL, NULL, after_fork); }
@@ -161,9 +162,8 @@ int gd_set_threads(int n) {
             idle = 0;
             sched_yield();
         }
-        stop_workers();
-        status = start_workers(n - 1);
-        if (status != GD_OK) stop_workers();
+        if (n - 1 > pool.workers) status = start_workers(n - 1);
+        else stop_workers(n - 1);
         atomic_store(&pool.size, pool.workers + 1);
         atomic_store(&pool.busy, 0);
     }

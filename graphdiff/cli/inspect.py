@@ -47,8 +47,8 @@ def run(args: argparse.Namespace) -> int:
     f = target.function_of(found) if args.plan or isinstance(found, gd.Function) else None
     if args.plan and f is not None:
         feed = target.feed_for(f.graph, args)
-        f._prepare_call((), feed)
-        print(f.plan)
+        _, key = f._prepare_call((), feed)
+        print(f.plan_for(**dict(zip(f._program.names, key))))
     if args.html:
         if f is not None and isinstance(found, gd.Function):
             function_to_html(f, args.html, **(target.feed_for(f.graph, args) if told else {}))

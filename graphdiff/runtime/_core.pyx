@@ -2,8 +2,9 @@
 """The contact with programs in C: programs, contexts and calls over NumPy arrays.
 
 Owns: the lifetime of C objects, the crossing of pointers, the fast path of a call. Invariants: no pointer goes to C
-whose array is not kept alive and checked in size; results are fresh arrays; nothing shared changes while a run is
-under way. It must not know graphs, operations, or how a plan is made.
+whose array is not kept alive and checked in size; results are fresh arrays; a call has its frame - a context with shapes
+and addresses - to itself before it looks at its arguments, and no Python code runs between the check of an array and
+the run. It must not know graphs, operations, or how a plan is made.
 
 Module functions
     load_blas(path), blas_loaded(), isa(), select_isa(name), set_threads(n), threads()
@@ -12,13 +13,20 @@ Module functions
 Classes
     CoreError(status, instruction, tag, a, b)   raised where C refuses; status is a name such as "ERR_SHAPE"
     Program(words, constants=b"")               words: int64 array in the format of graphdiff.h
-    Context(program)                            run, profile, value, address
+    Turn()                                      runs of contexts that share one come one after another
+    Context(program, threads=0, turn=None)      run, profile, value, address
+    Frame(runner, context, input_shapes, output_shapes, key=(), layout=None)    what one call has to itself
     Runner                                      the call path of a compiled function, to be subclassed:
         _configure(input_dtypes, output_dtypes, parameters, form, check_finite=False, names=())
-        _set_plan(context, input_shapes, output_shapes)
-        overridden: _prepare_call(args, kwargs), _pack(arrays), _fail(status, instruction, tag, a, b, context)
-    Bound(context, inputs, outputs, params, fail)   calls on fixed buffers; address for C callers
+        _take(key), _put(frame), _apart(arrays)
+        overridden: _prepare_call(args, kwargs), _make_frame(key), _pack(arrays),
+                    _fail(status, instruction, tag, a, b, context, layout)
+    Bound(context, inputs, outputs, params, fail)   calls on fixed buffers; address for C callers; count(), last
+    next_number()                               of a call that counts, in the order in which they end
 """
+import os
+import threading
+
 import numpy as np
 
 cimport cython
@@ -57,8 +65,41 @@ cdef extern from "numpy/arrayobject.h":
     object new_array "PyArray_NewFromDescr"(PyTypeObject *subtype, PyArray_Descr *descr, int nd, const cnp.npy_intp *dims,
                                             const cnp.npy_intp *strides, void *data, int flags, PyObject *obj)
 
+cdef extern from *:
+    """
+    static int gd_pending(void) { return PyErr_Occurred() != NULL ? -1 : 0; }
+    static int gd_signalled(void) { return PyErr_Occurred() != NULL || PyErr_CheckSignals() != 0; }
+    """
+    int pending "gd_pending"() except -1        # raises what a signal's handler has raised during a run
+    int signalled "gd_signalled"() noexcept     # runs the handlers; what one raises stays for `pending`
+
+cdef extern from "pythread.h" nogil:
+    unsigned long PyThread_get_thread_ident() noexcept
+
 cnp.import_array()
-gd_init()
+if gd_init() != GD_OK:
+    raise ImportError(f"GRAPHDIFF_ISA={os.environ.get('GRAPHDIFF_ISA')!r} is none that this processor has: v4, v3, v2, "
+                      "or plain where it is no x86-64")
+
+cdef unsigned long main_thread = threading.main_thread().ident
+
+
+cdef int stop_wanted() noexcept nogil:
+    """What a run asks: handlers of signals run on the main thread alone."""
+    return PyThread_get_thread_ident() == main_thread and ask()
+
+
+cdef int ask() noexcept with gil:
+    return signalled()
+
+
+def _forked() -> None:
+    global main_thread
+    main_thread = PyThread_get_thread_ident()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 MAGIC = GD_MAGIC
 FORMAT = GD_FORMAT
@@ -82,7 +123,13 @@ class CoreError(Exception):
         super().__init__(f"{status}: {STATUS[status]} (instruction {instruction}, tag {tag}, a {a}, b {b})")
 
 
+cdef gd_fault NO_FAULT = gd_fault(-1, -1, -1, -1)
+
+
 cdef object error(int status, const gd_fault *fault):
+    """The exception for a status: what a signal's handler raised where that has ended the run."""
+    if status == GD_ERR_CANCELLED:
+        pending()
     name = status_names[status].decode()
     if fault == NULL:
         return CoreError(name)
@@ -245,13 +292,28 @@ cdef class Pointers:
         PyMem_Free(self.all)
 
 
+@cython.final
+cdef class Turn:
+    """Contexts that share one run one after another: those of programs that write the same parameters."""
+
+    cdef gd_turn *handle
+
+    def __cinit__(self):
+        if gd_turn_create(&self.handle) != GD_OK:
+            raise MemoryError
+
+    def __dealloc__(self):
+        gd_turn_destroy(self.handle)
+
+
 cdef class Context:
-    """What one thread needs to run a program: arena, scratch and a lock; CoreError ERR_MEMORY."""
+    """What one thread needs to run a program: arena, scratch and a lock; CoreError ERR_MEMORY. Ctrl-C ends a run."""
 
     cdef gd_context *handle
     cdef readonly Program program
+    cdef Turn turn
 
-    def __cinit__(self, Program program not None, int threads=0):
+    def __cinit__(self, Program program not None, int threads=0, Turn turn=None):
         cdef int status
         self.program = program
         with nogil:
@@ -260,6 +322,10 @@ cdef class Context:
                 status = gd_context_set_threads(self.handle, threads)
         if status != GD_OK:
             raise error(status, NULL)
+        gd_context_set_cancel(self.handle, stop_wanted)
+        if turn is not None:
+            self.turn = turn
+            gd_context_set_turn(self.handle, turn.handle)
 
     def __dealloc__(self):
         gd_context_destroy(self.handle)
@@ -272,7 +338,7 @@ cdef class Context:
     def run(self, inputs, outputs, params=(), int flags=0) -> None:
         """Run once on C-contiguous arrays in slot order; CoreError with the fault."""
         cdef Pointers p = Pointers(self.program, inputs, outputs, params)
-        cdef gd_fault fault
+        cdef gd_fault fault = NO_FAULT
         cdef int status
         with nogil:
             status = gd_context_run(self.handle, p.inputs, p.outputs, p.params, flags, &fault)
@@ -282,7 +348,7 @@ cdef class Context:
     def profile(self, inputs, outputs, params=(), int flags=0):
         """As run; returns the nanoseconds of each instruction, int64."""
         cdef Pointers p = Pointers(self.program, inputs, outputs, params)
-        cdef gd_fault fault
+        cdef gd_fault fault = NO_FAULT
         cdef int status
         cdef cnp.ndarray ns = np.zeros(self.program.instructions, np.int64)
         cdef int64_t *times = <int64_t *> cnp.PyArray_DATA(ns)
@@ -312,9 +378,15 @@ cdef class Context:
 # ---- calls ----
 
 
+def next_number() -> int:
+    """Of a call that ends now: they are counted together with those of counted bound calls."""
+    return gd_next_number()
+
+
 @cython.final
 cdef class Slots:
-    """One side of a Runner's plan: dtypes, and for the plan set the shapes, of its slots."""
+    """Inputs or outputs of a frame: dtype and shape of each slot; CoreError where one does not cover what the program
+    touches."""
 
     cdef Py_ssize_t n
     cdef int *types
@@ -322,19 +394,30 @@ cdef class Slots:
     cdef cnp.npy_intp **shapes
     cdef list descrs
 
-    def __cinit__(self, dtypes):
-        self.descrs = [np.dtype(d) for d in dtypes]
-        self.n = len(self.descrs)
-        self.types = <int *> PyMem_Calloc(self.n + 1, sizeof(int))
-        self.ndims = <int *> PyMem_Calloc(self.n + 1, sizeof(int))
-        self.shapes = <cnp.npy_intp **> PyMem_Calloc(self.n + 1, sizeof(cnp.npy_intp *))
+    def __cinit__(self, list descrs, shapes, list needed):
+        cdef list given = [tuple(int(d) for d in shape) for shape in shapes]
+        self.descrs = descrs
+        if not len(descrs) == len(given) == len(needed):
+            raise CoreError("ERR_SHAPE", a=len(given), b=len(needed))
+        self.types = <int *> PyMem_Calloc(len(descrs) + 1, sizeof(int))
+        self.ndims = <int *> PyMem_Calloc(len(descrs) + 1, sizeof(int))
+        self.shapes = <cnp.npy_intp **> PyMem_Calloc(len(descrs) + 1, sizeof(cnp.npy_intp *))
         if self.types == NULL or self.ndims == NULL or self.shapes == NULL:
             raise MemoryError
-        for i in range(self.n):
+        self.n = len(descrs)
+        for i, (shape, size) in enumerate(zip(given, needed)):
+            bytes_ = self.descrs[i].itemsize
+            for d in shape:
+                bytes_ *= d
+            if len(shape) > 64 or any(not 0 <= d < 1 << 62 for d in shape) or bytes_ < size:
+                raise CoreError("ERR_SHAPE", a=i, b=size)
             self.types[i] = (<cnp.dtype> self.descrs[i]).type_num
-            self.shapes[i] = <cnp.npy_intp *> PyMem_Calloc(64, sizeof(cnp.npy_intp))   # NumPy's most dimensions
+            self.ndims[i] = <int> len(shape)
+            self.shapes[i] = <cnp.npy_intp *> PyMem_Calloc(len(shape) + 1, sizeof(cnp.npy_intp))
             if self.shapes[i] == NULL:
                 raise MemoryError
+            for k, d in enumerate(shape):
+                self.shapes[i][<int> k] = d
 
     def __dealloc__(self):
         if self.shapes != NULL:
@@ -343,28 +426,6 @@ cdef class Slots:
         PyMem_Free(self.shapes)
         PyMem_Free(self.types)
         PyMem_Free(self.ndims)
-
-    cdef void set(self, list shapes):
-        cdef Py_ssize_t i
-        cdef int d
-        for i in range(self.n):
-            shape = <tuple> shapes[i]
-            self.ndims[i] = <int> len(shape)
-            for d in range(self.ndims[i]):
-                self.shapes[i][d] = shape[d]
-
-    cdef list checked(self, shapes, list needed):
-        """The shapes as tuples; CoreError where one does not cover what the program touches."""
-        cdef list result = [tuple(int(d) for d in shape) for shape in shapes]
-        if len(result) != self.n or self.n != len(needed):
-            raise CoreError("ERR_SHAPE", a=len(result), b=len(needed))
-        for i, (shape, size) in enumerate(zip(result, needed)):
-            bytes_ = self.descrs[i].itemsize
-            for d in shape:
-                bytes_ *= d
-            if len(shape) > 64 or any(d < 0 for d in shape) or bytes_ < size:
-                raise CoreError("ERR_SHAPE", a=i, b=size)
-        return result
 
     cdef inline bint fits(self, Py_ssize_t i, PyObject *item) noexcept:
         """Whether an object can go to C as it is."""
@@ -418,90 +479,193 @@ cdef enum Form:
 cdef dict FORMS = {"one": FORM_ONE, "tuple": FORM_TUPLE, "list": FORM_LIST, "pack": FORM_PACK}
 
 
+cdef class Runner
+
+
+@cython.final
+cdef class Frame:
+    """What one call has to itself: a context, shapes, and room for addresses. `key` tells the sizes it is for, `layout`
+    is whatever the maker wants to find again."""
+
+    cdef readonly Context context
+    cdef readonly tuple key
+    cdef readonly object layout
+    cdef Slots inputs, outputs
+    cdef void **pointers        # inputs, outputs, params
+
+    def __cinit__(self, Runner runner not None, Context context not None, input_shapes, output_shapes, tuple key=(),
+                  layout=None):
+        cdef Program program = context.program
+        cdef list sizes = program.slot_bytes
+        cdef Py_ssize_t i
+        self.inputs = Slots(runner.input_types, input_shapes, sizes[0])
+        self.outputs = Slots(runner.output_types, output_shapes, sizes[1])
+        if [p.nbytes >= n for p, n in zip(runner._parameters, sizes[2])] != [True] * program.parameters:
+            raise CoreError("ERR_SHAPE", a=runner.n_params, b=program.parameters)
+        self.pointers = <void **> PyMem_Calloc(self.inputs.n + self.outputs.n + runner.n_params + 1, sizeof(void *))
+        if self.pointers == NULL:
+            raise MemoryError
+        for i in range(runner.n_params):
+            self.pointers[self.inputs.n + self.outputs.n + i] = cnp.PyArray_DATA(<cnp.ndarray> runner._parameters[i])
+        self.context, self.key, self.layout = context, key, layout
+
+    def __dealloc__(self):
+        PyMem_Free(self.pointers)
+
+    cdef tuple arrays(self, tuple args):
+        """The arguments with numbers made arrays; None where one is neither."""
+        cdef Py_ssize_t i
+        cdef object number
+        for i in range(self.inputs.n):
+            if not cnp.PyArray_CheckExact(<object> borrowed_item(args, i)):
+                number = self.inputs.number(i, <object> borrowed_item(args, i))
+                if number is None:
+                    return None
+                args = (*args[:i], number, *args[i + 1:])
+        return args
+
+    cdef object results(self, int form):
+        """Fresh arrays for all outputs, whose addresses are noted."""
+        cdef Py_ssize_t i
+        cdef object made, array
+        if form == FORM_ONE:
+            made = self.outputs.empty(0)
+            self.pointers[self.inputs.n] = cnp.PyArray_DATA(<cnp.ndarray> made)
+        elif form == FORM_TUPLE:
+            made = PyTuple_New(self.outputs.n)
+            for i in range(self.outputs.n):
+                array = self.outputs.empty(i)
+                self.pointers[self.inputs.n + i] = cnp.PyArray_DATA(<cnp.ndarray> array)
+                Py_INCREF(array)
+                PyTuple_SET_ITEM(made, i, array)
+        else:
+            made = PyList_New(self.outputs.n)
+            for i in range(self.outputs.n):
+                array = self.outputs.empty(i)
+                self.pointers[self.inputs.n + i] = cnp.PyArray_DATA(<cnp.ndarray> array)
+                Py_INCREF(array)
+                PyList_SET_ITEM(made, i, array)
+        return made
+
+
+cdef enum:
+    KEPT_SIZES = 2      # of which a function keeps a frame
+    KEPT_CALLS = 8      # further frames of a size go when so many calls in a row were alone
+
+
 cdef class Runner:
     """The call path of a compiled function, from Python arguments to fresh result arrays.
 
-    Arguments that are arrays of the plan's very dtypes and shapes, contiguous and aligned, go straight to C, and so do
+    A call takes a frame that nobody uses, or has one made, and gives it back: so one function serves many threads.
+    Arguments that are arrays of the frame's very dtypes and shapes, contiguous and aligned, go straight to C, and so do
     floats; anything else is first given to `_prepare_call`.
     """
 
-    cdef Slots inputs, outputs
-    cdef Py_ssize_t n_params
-    cdef void **pointers        # inputs, outputs, params
+    cdef list input_types, output_types
+    cdef Py_ssize_t n_inputs, n_params
     cdef char **storage         # begin and end of each parameter, by address
     cdef int form, flags
-    cdef bint running
-    cdef readonly Context _context
+    cdef Frame idle             # the frame used last of those that nobody uses
+    cdef list spare             # the others, the one used last at the end
+    cdef Py_ssize_t running     # calls under way
+    cdef Py_ssize_t alone       # calls in a row that ended with none other under way
+    cdef public object _layout          # of the last call
     cdef readonly list _parameters
     cdef tuple names            # of the inputs
 
     def __cinit__(self, *args, **kwargs):
-        self.inputs = self.outputs = Slots(())
+        self.input_types, self.output_types, self.spare = [], [], []
 
     def _configure(self, input_dtypes, output_dtypes, parameters, form: str, check_finite: bool = False,
                    names: tuple = ()) -> None:
         """Once, before anything else: dtypes by slot, parameter arrays by slot, and what a call returns:
         "one" array, a "tuple" or "list" of all outputs, or what `_pack(list)` makes of them. names: the inputs'."""
-        cdef Slots inputs = Slots(input_dtypes), outputs = Slots(output_dtypes)
+        cdef list inputs = [np.dtype(d) for d in input_dtypes], outputs = [np.dtype(d) for d in output_dtypes]
         cdef list kept = list(parameters)
         cdef Py_ssize_t i
-        if self.pointers != NULL:
+        if self.storage != NULL:
             raise RuntimeError("configured twice")
-        if form not in FORMS or (form == "one" and outputs.n != 1):
-            raise ValueError(f"form {form!r} for {outputs.n} outputs")
+        if form not in FORMS or (form == "one" and len(outputs) != 1):
+            raise ValueError(f"form {form!r} for {len(outputs)} outputs")
         for array in kept:
             if not isinstance(array, np.ndarray) or not array.flags.carray:
                 raise TypeError("parameters must be contiguous, aligned, writeable arrays")
-        self.pointers = <void **> PyMem_Calloc(inputs.n + outputs.n + len(kept) + 1, sizeof(void *))
-        self.storage = <char **> PyMem_Calloc(2 * len(kept) + 1, sizeof(char *))
-        if self.pointers == NULL or self.storage == NULL:
-            raise MemoryError
         ranges = sorted((array.ctypes.data, array.ctypes.data + array.nbytes) for array in kept)
+        self.storage = <char **> PyMem_Calloc(2 * len(kept) + 1, sizeof(char *))
+        if self.storage == NULL:
+            raise MemoryError
         for i, (begin, end) in enumerate(ranges):
             self.storage[2 * i] = <char *> <uintptr_t> begin
             self.storage[2 * i + 1] = <char *> <uintptr_t> end
-        for i in range(len(kept)):
-            self.pointers[inputs.n + outputs.n + i] = cnp.PyArray_DATA(kept[i])
-        self.inputs, self.outputs, self.n_params, self._parameters = inputs, outputs, len(kept), kept
+        self.input_types, self.output_types, self._parameters = inputs, outputs, kept
+        self.n_inputs, self.n_params = len(inputs), len(kept)
         self.form = FORMS[form]
         self.names = names
         self.flags = GD_RUN_CHECK_FINITE if check_finite else 0
 
     def __dealloc__(self):
-        PyMem_Free(self.pointers)
         PyMem_Free(self.storage)
 
-    def _set_plan(self, Context context not None, input_shapes, output_shapes) -> None:
-        """Run on this context from now on, with these shapes by slot; fails with ERR_BUSY during a run."""
-        cdef Program program = context.program
-        cdef list sizes = program.slot_bytes
-        cdef list ins = self.inputs.checked(input_shapes, sizes[0]), outs = self.outputs.checked(output_shapes, sizes[1])
-        if [p.nbytes >= n for p, n in zip(self._parameters, sizes[2])] != [True] * program.parameters:
-            raise CoreError("ERR_SHAPE", a=self.n_params, b=program.parameters)
-        if self.running:
-            self.fail("ERR_BUSY", context, NULL)
-        self.inputs.set(ins)    # no Python code runs from here on: another thread sees all of the plan or none
-        self.outputs.set(outs)
-        self._context = context
-
     def _prepare_call(self, args, kwargs):
-        """Override: one array per input that fits the plan, which it sets itself for a new size."""
+        """Override: one array per input, and the key of the frame that they fit."""
+        raise TypeError("arguments do not fit the plan")
+
+    def _make_frame(self, key):
+        """Override: a new frame for a key."""
         raise TypeError("arguments do not fit the plan")
 
     def _pack(self, arrays):
         """Override: what a call returns, from all outputs, where form is "pack"."""
         return arrays
 
-    def _fail(self, status, instruction, tag, a, b, context):
+    def _fail(self, status, instruction, tag, a, b, context, layout):
         """Override: raise the error to show for a failed run."""
         raise CoreError(status, instruction, tag, a, b)
 
-    cdef int fail(self, str status, Context context, const gd_fault *fault) except -1:
-        if fault == NULL:
-            self._fail(status, -1, -1, -1, -1, context)
-        else:
-            self._fail(status, fault.instruction, fault.tag, fault.a, fault.b, context)
-        raise CoreError(status)
+    # ---- frames ----
+
+    def _take(self, tuple key) -> Frame:
+        """A frame for a key that nobody else uses, made where there is none; give it back by `_put`."""
+        cdef Frame frame = self.idle
+        cdef Py_ssize_t i
+        if frame is not None and frame.key == key:
+            self.idle = self.spare.pop() if self.spare else None
+            return frame
+        for i in range(len(self.spare) - 1, -1, -1):
+            if (<Frame> self.spare[i]).key == key:
+                return self.spare.pop(i)
+        self.spare = []     # room for the new one: old sizes do not pile up
+        return self._make_frame(key)
+
+    def _put(self, Frame frame not None) -> None:
+        self.put(frame)
+
+    cdef int put(self, Frame frame) except -1:
+        cdef Frame other = self.idle
+        self.idle = frame
+        if other is not None:
+            self.spare.append(other)
+        self.alone = 0 if self.running > 0 else self.alone + 1
+        if len(self.spare) > 0 and not (len(self.spare) == 1 and other is not None and other.key != frame.key):
+            self.trim()
+        return 0
+
+    cdef int trim(self) except -1:
+        """Keeps the frames used last of a few sizes: one of each, more only where calls overlapped of late."""
+        cdef list kept = [], sizes = [self.idle.key]
+        cdef Frame frame
+        for frame in reversed(self.spare):
+            if frame.key in sizes:
+                if self.alone < KEPT_CALLS:
+                    kept.append(frame)
+            elif len(sizes) < KEPT_SIZES:
+                sizes.append(frame.key)
+                kept.append(frame)
+        kept.reverse()
+        self.spare = kept
+        return 0
+
+    # ---- arguments ----
 
     cdef inline bint touches_parameters(self, cnp.ndarray a) noexcept:
         """Whether an array shares bytes with a parameter, which a run may write while it reads the array."""
@@ -516,40 +680,20 @@ cdef class Runner:
                 high = middle
         return low < self.n_params and self.storage[2 * low] < end
 
-    def __call__(self, *args, **kwargs):
+    def _apart(self, arrays) -> list:
+        """Feeds of which none shares bytes with a parameter: copies of those that do."""
+        return [a.copy() if isinstance(a, np.ndarray) and self.touches_parameters(a) else a for a in arrays]
+
+    cdef bint load(self, Frame frame, tuple args) noexcept:
+        """Whether all arrays can go to C as they are; notes their addresses. The last thing before a run."""
         cdef Py_ssize_t i
         cdef PyObject *item
-        cdef bint direct
-        cdef object number
-        if kwargs:
-            args, kwargs = self.ordered(args, kwargs)
-        direct = self._context is not None and not kwargs and PyTuple_GET_SIZE(args) == self.inputs.n
-        if direct:
-            for i in range(self.inputs.n):
-                item = borrowed_item(args, i)
-                if self.inputs.fits(i, item):
-                    if self.touches_parameters(<cnp.ndarray> item):
-                        direct = False
-                        break
-                else:
-                    number = self.inputs.number(i, <object> item)
-                    if number is None:
-                        direct = False
-                        break
-                    args = (*args[:i], number, *args[i + 1:])
-        if not direct:
-            args = self.prepared(args, kwargs)
-        if self.running:
-            self.fail("ERR_BUSY", self._context, NULL)
-        self.running = True     # the plan cannot change from here on
-        try:
-            if not direct:
-                self.verify(args)
-            for i in range(self.inputs.n):
-                self.pointers[i] = cnp.PyArray_DATA(<cnp.ndarray> borrowed_item(args, i))
-            return self.results()
-        finally:
-            self.running = False
+        for i in range(frame.inputs.n):
+            item = borrowed_item(args, i)
+            if not frame.inputs.fits(i, item) or self.touches_parameters(<cnp.ndarray> item):
+                return False
+            frame.pointers[i] = cnp.PyArray_DATA(<cnp.ndarray> item)
+        return True
 
     cdef tuple ordered(self, tuple args, dict kwargs):
         """The arguments by position, if they are one for each input; else as they came."""
@@ -563,64 +707,55 @@ cdef class Runner:
             found.append(kwargs[self.names[i]])
         return tuple(found), {}
 
-    cdef tuple prepared(self, tuple args, dict kwargs):
-        """Feeds made by Python, none of them sharing bytes with a parameter."""
-        cdef list feeds
-        cdef Py_ssize_t i
-        if self.running:
-            self.fail("ERR_BUSY", self._context, NULL)
-        feeds = list(self._prepare_call(args, kwargs))
-        for i in range(len(feeds)):
-            if isinstance(feeds[i], np.ndarray) and self.touches_parameters(feeds[i]):
-                feeds[i] = feeds[i].copy()
-        return tuple(feeds)
+    # ---- a call ----
 
-    cdef int verify(self, tuple feeds) except -1:
-        """Refuses what `_prepare_call` should not have returned, and a plan that another thread set meanwhile."""
-        cdef Py_ssize_t i
-        if len(feeds) != self.inputs.n or self._context is None:
-            raise RuntimeError("_prepare_call set no plan, or gave not one array per input")
-        for i in range(self.inputs.n):
-            if not self.inputs.fits(i, borrowed_item(feeds, i)):
-                if getattr(feeds[i], "dtype", None) == self.inputs.descrs[i]:
-                    self.fail("ERR_BUSY", self._context, NULL)
-                raise TypeError(f"_prepare_call gave no fitting array for input {i}")
-        return 0
-
-    cdef object results(self):
-        """Fresh arrays for all outputs, the run, and the form asked for."""
-        cdef Py_ssize_t i
-        cdef object made, array
-        if self.form == FORM_ONE:
-            made = self.outputs.empty(0)
-            self.pointers[self.inputs.n] = cnp.PyArray_DATA(<cnp.ndarray> made)
-        elif self.form == FORM_TUPLE:
-            made = PyTuple_New(self.outputs.n)
-            for i in range(self.outputs.n):
-                array = self.outputs.empty(i)
-                self.pointers[self.inputs.n + i] = cnp.PyArray_DATA(<cnp.ndarray> array)
-                Py_INCREF(array)
-                PyTuple_SET_ITEM(made, i, array)
-        else:
-            made = PyList_New(self.outputs.n)
-            for i in range(self.outputs.n):
-                array = self.outputs.empty(i)
-                self.pointers[self.inputs.n + i] = cnp.PyArray_DATA(<cnp.ndarray> array)
-                Py_INCREF(array)
-                PyList_SET_ITEM(made, i, array)
-        self.run()
+    def __call__(self, *args, **kwargs):
+        cdef Frame frame = self.idle
+        cdef object made = None
+        cdef tuple feeds
+        self.idle = None    # taken: whatever runs meanwhile, on another thread or in a finalizer, finds another one
+        self.running += 1
+        try:
+            if kwargs:
+                args, kwargs = self.ordered(args, kwargs)
+            if frame is not None and not kwargs and PyTuple_GET_SIZE(args) == self.n_inputs:
+                feeds = frame.arrays(args)
+                if feeds is not None:
+                    made = frame.results(self.form)
+                    if not self.load(frame, feeds):
+                        made = None
+            if made is None:
+                if frame is not None:
+                    self.put(frame)
+                    frame = None
+                given, key = self._prepare_call(args, kwargs)
+                feeds = tuple(self._apart(given))
+                frame = self._take(key)
+                made = frame.results(self.form)
+                if len(feeds) != self.n_inputs or not self.load(frame, feeds):
+                    raise TypeError("the arrays changed while they were prepared, or do not fit")
+            self.run(frame)
+        finally:
+            self.running -= 1
+            if frame is not None:
+                self.put(frame)
         return self._pack(made) if self.form == FORM_PACK else made
 
-    cdef int run(self) except -1:
-        cdef gd_fault fault
+    cdef int run(self, Frame frame) except -1:
+        cdef gd_fault fault = NO_FAULT
         cdef int status
-        cdef void **outputs = self.pointers + self.inputs.n
-        cdef void **params = outputs + self.outputs.n
-        cdef gd_context *handle = self._context.handle
+        cdef void **outputs = frame.pointers + frame.inputs.n
+        cdef void **params = outputs + frame.outputs.n
+        cdef gd_context *handle = frame.context.handle
         with nogil:
-            status = gd_context_run(handle, <const void **> self.pointers, outputs, params, self.flags, &fault)
+            status = gd_context_run(handle, <const void **> frame.pointers, outputs, params, self.flags, &fault)
+        self._layout = frame.layout
         if status != GD_OK:
-            self.fail(status_names[status].decode(), self._context, &fault)
+            if status == GD_ERR_CANCELLED:
+                pending()
+            self._fail(status_names[status].decode(), fault.instruction, fault.tag, fault.a, fault.b, frame.context,
+                       frame.layout)
+            raise error(status, &fault)
         return 0
 
 
@@ -635,6 +770,7 @@ cdef class Bound:
     cdef Context context
     cdef Pointers pointers
     cdef object fail
+    cdef object __weakref__
 
     def __cinit__(self, Context context not None, inputs, outputs, params, fail):
         cdef int status
@@ -659,13 +795,23 @@ cdef class Bound:
 
     def __call__(self):
         cdef int status
-        cdef gd_fault fault
+        cdef gd_fault fault = NO_FAULT
         with nogil:
-            status = gd_bound_call(self.handle)
+            status = gd_bound_run(self.handle, &fault)
         if status != GD_OK:
-            gd_bound_fault(self.handle, &fault)
+            if status == GD_ERR_CANCELLED:
+                pending()
             self.fail(status_names[status].decode(), fault.instruction, fault.tag, fault.a, fault.b, self.context)
             raise error(status, &fault)
+
+    def count(self) -> None:
+        """Number the calls from now on."""
+        gd_bound_count(self.handle)
+
+    @property
+    def last(self) -> int:
+        """The number of the last call that ended well; 0: there was none."""
+        return gd_bound_last(self.handle)
 
     @property
     def address(self) -> tuple[int, int]:

@@ -5,7 +5,7 @@ cdef extern from "graphdiff.h" nogil:
     int64_t GD_MAGIC
     int GD_FORMAT, GD_ALIGN
     int GD_OK, GD_ERR_BUSY, GD_ERR_MEMORY, GD_ERR_BOUNDS, GD_ERR_SHAPE, GD_ERR_TYPE, GD_ERR_NO_BLAS, GD_ERR_OPCODE
-    int GD_ERR_CANCELLED
+    int GD_ERR_CANCELLED, GD_ERR_REENTERED
     int GD_STATUS_COUNT
     int GD_F32, GD_F64, GD_I32, GD_I64, GD_BOOL
     int GD_VALUE_ARENA, GD_VALUE_INPUT, GD_VALUE_OUTPUT, GD_VALUE_PARAM, GD_VALUE_CONST
@@ -17,6 +17,8 @@ cdef extern from "graphdiff.h" nogil:
     ctypedef struct gd_program
     ctypedef struct gd_context
     ctypedef struct gd_bound
+    ctypedef struct gd_turn
+    ctypedef int (*gd_cancel_fn)() noexcept nogil
 
     const char *gd_status_text(int status) noexcept
     const char *gd_opcode_name(int opcode) noexcept
@@ -49,10 +51,18 @@ cdef extern from "graphdiff.h" nogil:
                        int flags, gd_fault *fault) noexcept
     int gd_context_profile(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params,
                            int flags, int64_t *ns, gd_fault *fault) noexcept
+    void gd_context_set_cancel(gd_context *context, gd_cancel_fn cancel) noexcept
+    int gd_turn_create(gd_turn **turn) noexcept
+    void gd_turn_destroy(gd_turn *turn) noexcept
+    void gd_context_set_turn(gd_context *context, gd_turn *turn) noexcept
     const void *gd_context_value(const gd_context *context, int64_t value) noexcept
 
     int gd_bound_create(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params,
                         gd_bound **bound) noexcept
     void gd_bound_destroy(gd_bound *bound) noexcept
     int gd_bound_call(void *bound) noexcept
+    int gd_bound_run(gd_bound *bound, gd_fault *fault) noexcept
     void gd_bound_fault(const gd_bound *bound, gd_fault *fault) noexcept
+    int64_t gd_next_number() noexcept
+    void gd_bound_count(gd_bound *bound) noexcept
+    int64_t gd_bound_last(const gd_bound *bound) noexcept

@@ -8,7 +8,7 @@ Must not know: how a program is made or run.
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
+import weakref
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, TypedDict
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import CompileError, DTypeError, FeedError, GraphdiffError, GraphError, NonFiniteError, ShapeError
+from ..errors import (
+    BusyError,
+    CompileError,
+    DTypeError,
+    FeedError,
+    GraphdiffError,
+    GraphError,
+    NonFiniteError,
+    ShapeError,
+)
 from ..ir.dims import evaluate
 from ..ir.graph import Graph
 from ..ir.node import Node, Value, collector_paused, topological, user_source
@@ -42,8 +51,6 @@ from .profile import Profile, ProfileRow
 from .program import PLAN_SECONDS, Program
 from .rates import machine
 from .save import Saved, from_pickle, read, to_pickle, write
-
-KEPT_CONTEXTS = 2  # sizes of which a function keeps an arena
 
 
 # Tensors nested as they like, sparse Jacobians among them
@@ -160,7 +167,9 @@ def _compile(
         full, check_values, kept, debug == "nan", limit, threads, _costs_of(costs, threads), float(plan_seconds)
     )
     messages = {v.node: w for v, w in zip(check_values, checks)}
-    return Function(program, final, structure, tuple(monitors), messages)
+    function = Function(program, final, structure, tuple(monitors), messages)
+    function._warm()
+    return function
 
 
 def _limit_of(memory_limit: Any) -> int | None:
@@ -279,8 +288,10 @@ def _watchers(graph: Graph) -> list[Watcher]:
 class Function(_core.Runner):
     """A compiled function. Made by :func:`compile`; call it with arrays, by position or by name.
 
-    Results are new arrays in the structure of the outputs. A call releases the GIL; one function used from two threads
-    at once raises CompileError: give each thread a :meth:`fork`.
+    Results are new arrays in the structure of the outputs. A call releases the GIL, and any number of threads may call
+    one function: each call has buffers of its own, which go when calls no longer overlap. Calls of one function and of
+    its forks that update parameters follow each other; another function that reads those meanwhile may see some of them
+    before the update and some after it. Ctrl-C ends a call with nothing updated, or all.
     """
 
     if TYPE_CHECKING:  # graphdiff.inspect gives the class these, which stands after it
@@ -304,10 +315,8 @@ class Function(_core.Runner):
         self.graph = graph
         self.name = graph.name
         self.parameters = graph.parameters
-        self.monitors: dict[str, np.ndarray] = {}
-        self._contexts: OrderedDict[tuple[int, ...], Any] = OrderedDict()
-        self._plan: Plan | None = None
-        self._layout: Any = None
+        self._recorded: tuple[int, dict[str, np.ndarray]] = (0, {})  # number of a call, what its monitors saw
+        self._bounds: weakref.WeakSet[Bound] = weakref.WeakSet()
         self._n_results = len(graph.outputs) - len(self._monitor_names)
         self._configure(
             [v.dtype for v in graph.inputs],
@@ -318,26 +327,30 @@ class Function(_core.Runner):
             tuple(v.name for v in graph.inputs),
         )
         if not program.names:
-            self._use({})
+            self._layout = program.layout({})
 
     # ------------------------------------------------------------------ sizes and plans
-    def _use(self, env: Mapping[str, int]) -> None:
-        """Makes the plan of ``env`` the current one."""
+    def _make_frame(self, key: tuple[int, ...]) -> _core.Frame:
+        """What a call at the sizes ``key`` runs on. Raises MemoryError."""
+        env = dict(zip(self._program.names, key))
         layout = self._program.layout(env)
-        key = tuple(env[n] for n in self._program.names)
-        context = self._contexts.get(key)
-        if context is None or context.program is not layout.program:
-            while len(self._contexts) >= KEPT_CONTEXTS:
-                self._contexts.popitem(last=False)
-            try:
-                context = self._contexts[key] = _core.Context(layout.program, self._program.threads)
-            except _core.CoreError as e:
-                raise CompileError(f"an arena of {layout.plan.arena_bytes:,} bytes cannot be had ({e})") from None
-        self._contexts.move_to_end(key)
-        self._plan, self._layout = layout.plan, layout
-        self._set_plan(
-            context, [self._shape(v, env) for v in self.graph.inputs], [self._shape(v, env) for v in self.graph.outputs]
-        )
+        ins, outs = ([self._shape(v, env) for v in values] for values in (self.graph.inputs, self.graph.outputs))
+        return _core.Frame(self, self._context(layout), ins, outs, key, layout)
+
+    def _warm(self) -> None:
+        """Has the arena made ahead of the first call where no size is named. Raises MemoryError."""
+        if not self._program.names:
+            self._put(self._take(()))
+
+    def _context(self, layout: Any) -> _core.Context:
+        """Arena and scratch for a layout. Raises MemoryError."""
+        program = self._program
+        try:
+            return _core.Context(layout.program, program.threads, program.turn)
+        except _core.CoreError as e:
+            if e.status != "ERR_MEMORY":
+                raise
+        raise MemoryError(f"{self.name}: an arena of {layout.plan.arena_bytes:,} bytes cannot be had")
 
     @staticmethod
     def _shape(v: Value, env: Mapping[str, int]) -> tuple[int, ...]:
@@ -346,12 +359,12 @@ class Function(_core.Runner):
     @property
     def plan(self) -> Plan:
         """The plan in use. Where a dimension is named: that of the last call; before one, see :meth:`plan_for`."""
-        if self._plan is None:
+        if self._layout is None:
             names = ", ".join(f"{n}=…" for n in self._program.names)
             raise CompileError(
                 f"{self.name}: the plan depends on named sizes; write f.plan_for({names})", source=_here()
             )
-        return self._plan
+        return self._layout.plan
 
     @explained
     def plan_for(self, **sizes: int) -> Plan:
@@ -374,16 +387,18 @@ class Function(_core.Runner):
         return self._program.layout({n: int(sizes[n]) for n in names}).plan
 
     # ------------------------------------------------------------------ feeds
-    def _prepare_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[np.ndarray]:
-        """The feeds as arrays the core can take; sets the plan of their sizes. Raises FeedError, nothing changed."""
+    def _prepare_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[np.ndarray], tuple[int, ...]]:
+        """The feeds as arrays the core can take, and the sizes of named dimensions. Raises FeedError."""
         arrays = self._arrays(args, kwargs)
+        env = self._layout_of(arrays).plan.sizes
+        return arrays, tuple(env[n] for n in self._program.names)
+
+    def _layout_of(self, arrays: Sequence[np.ndarray]) -> Any:
+        """Plan and core program for arrays of these shapes. Raises FeedError."""
         try:
-            env = self._program.sizes.bind([a.shape for a in arrays])
-            if self._plan is None or self._plan.sizes != env:
-                self._use(env)
+            return self._program.layout(self._program.sizes.bind([a.shape for a in arrays]))
         except FeedError as e:
             raise FeedError(e.fact, e.operation or self._signature(), e.source or _here()) from None
-        return arrays
 
     def _signature(self) -> str:
         return f"{self.name}({', '.join(describe(v) for v in self.graph.inputs)})"
@@ -440,15 +455,27 @@ class Function(_core.Runner):
     # ------------------------------------------------------------------ results and failures
     def _pack(self, arrays: list[np.ndarray]) -> Any:
         if self._monitor_names:
-            self.monitors = dict(zip(self._monitor_names, arrays[self._n_results :]))
+            self._recorded = _core.next_number(), dict(zip(self._monitor_names, arrays[self._n_results :]))
         return self._structure.pack(arrays)
 
-    def _fail(self, status: str, instruction: int, tag: int, a: int, b: int, context: Any) -> None:
+    @property
+    def monitors(self) -> dict[str, np.ndarray]:
+        """What each ``gd.monitor`` saw in the last call, bound calls included."""
+        number, seen = self._recorded
+        for bound in self._bounds:
+            if bound.last > number:
+                number, seen = bound.last, dict(zip(self._monitor_names, bound.hidden))
+        return {name: array.copy() for name, array in seen.items()}
+
+    def _fail(self, status: str, instruction: int, tag: int, a: int, b: int, context: Any, layout: Any) -> None:
         if status == "ERR_BUSY":
-            raise CompileError(
-                f"{self.name} is running on another thread; give each thread its own f.fork()", source=_here()
+            raise BusyError(
+                f"{self.name}: this bound call is running on another thread; give each thread one of its own",
+                source=_here(),
             )
-        i = self._layout.order[tag] if 0 <= tag < len(self._layout.order) else None
+        if status == "ERR_REENTERED":
+            raise BusyError(f"{self.name} is called from a signal handler while it runs", source=_here())
+        i = layout.order[tag] if 0 <= tag < len(layout.order) else None
         node = i.nodes[-1] if i is not None and i.nodes else None
         operation = call_text(node.op.name, node.inputs, {}) if node is not None else None
         source = str(node.source) if node is not None and node.source else None
@@ -459,13 +486,14 @@ class Function(_core.Runner):
             w = None if node is None else self._messages.get(node)
             raise FeedError(w.text if w else "a check failed", operation, str(w.source) if w and w.source else source)
         if status == "ERR_NONFINITE" and i is not None:
-            raise self._nonfinite(i, context, operation, source)
+            raise self._nonfinite(i, context, layout, operation, source)
         told = _core.STATUS.get(status, status)
         raise GraphdiffError(f"{told} (instruction {instruction}, {a}, {b})", operation, source)
 
-    def _nonfinite(self, i: Instruction, context: Any, operation: str | None, source: str | None) -> NonFiniteError:
-        assert self._plan is not None
-        sizes, place = self._plan.sizes, self._layout.template.value_id
+    def _nonfinite(
+        self, i: Instruction, context: Any, layout: Any, operation: str | None, source: str | None
+    ) -> NonFiniteError:
+        sizes, place = layout.plan.sizes, layout.template.value_id
         feeds = []
         for v, b in zip(self.graph.inputs, self._program.slots[0]):
             n = evaluate(b.count, sizes)
@@ -479,7 +507,7 @@ class Function(_core.Runner):
 
     # ------------------------------------------------------------------ other ways to run
     def fork(self) -> Function:
-        """The same program with buffers of its own, for another thread; parameters and states are shared."""
+        """The same program with buffers and plan of its own; parameters and states are shared."""
         return Function(self._program, self.graph, self._structure, self._monitor_names, self._messages)
 
     def within(self, memory_limit: int | str | None) -> Function:
@@ -504,11 +532,8 @@ class Function(_core.Runner):
         for extra in set(feeds) - {v.name for v in self.graph.inputs}:
             known = [v.name for v in self.graph.inputs]
             raise self._feed_error(f"{self.name} has no input {extra!r}{did_you_mean(extra, known)}")
-        try:
-            env = self._program.sizes.bind([a.shape for a in arrays])
-            layout = self._program.layout(env)
-        except FeedError as e:
-            raise FeedError(e.fact, e.operation or self._signature(), e.source or _here()) from None
+        layout = self._layout_of(arrays)
+        env = layout.plan.sizes
         outputs = self.graph.outputs[: self._n_results]
         if out is None:
             results = [np.empty(self._shape(v, env), v.dtype) for v in outputs]
@@ -523,7 +548,6 @@ class Function(_core.Runner):
             ]
             self._check_apart(arrays, results)
         hidden = [np.empty(self._shape(v, env), v.dtype) for v in self.graph.outputs[self._n_results :]]
-        self.monitors.update(zip(self._monitor_names, hidden))
         return Bound(self, layout, arrays, results, hidden)
 
     def _buffer(self, name: str, a: Any, dtype: np.dtype, shape: tuple[int, ...] | None, write: bool) -> np.ndarray:
@@ -565,20 +589,26 @@ class Function(_core.Runner):
         """Time, flops, bytes and source line of each instruction, averaged over ``calls`` calls with these feeds.
 
         Each call is a real one: updates happen. Raises FeedError as a call does."""
-        arrays = self._prepare_call(args, kwargs)
-        env, context = self.plan.sizes, self._context
-        assert context is not None  # the call above made it
+        arrays, key = self._prepare_call(args, kwargs)
+        arrays = self._apart(arrays)
+        frame = self._take(key)
+        context, layout = frame.context, frame.layout
+        env = layout.plan.sizes
         outputs = [np.empty(self._shape(v, env), v.dtype) for v in self.graph.outputs]
         total = np.zeros(context.program.instructions, np.int64)
-        for _ in range(max(1, calls)):
-            try:
+        try:
+            for _ in range(max(1, calls)):
                 total += context.profile(arrays, outputs, self._parameters)
-            except _core.CoreError as e:
-                self._fail(e.status, e.instruction, e.tag, e.a, e.b, context)
-        ns = np.zeros(len(self._layout.order))
-        np.add.at(ns, self._layout.template.tags, total / max(1, calls))
+        except _core.CoreError as e:
+            self._fail(e.status, e.instruction, e.tag, e.a, e.b, context, layout)
+        finally:
+            self._put(frame)
+        self._layout = layout
+        self._pack(outputs)
+        ns = np.zeros(len(layout.order))
+        np.add.at(ns, layout.template.tags, total / max(1, calls))
         rows, costs = [], self._program.costs
-        for row, i, t in zip(self.plan.instructions, self._layout.order, ns):
+        for row, i, t in zip(layout.plan.instructions, layout.order, ns):
             ceiling = costs.ceiling(i, env)
             rows.append(
                 ProfileRow(
@@ -605,7 +635,9 @@ def load(path: str | os.PathLike[str] | BinaryIO) -> Function:
 
     ``path``: where, or a file that is open for reading bytes. Nothing in the file is run or trusted. Raises GraphError
     for what is no such file, or is damaged. Example: ``step = gd.load("step.gd")``."""
-    return Function(*read(path))
+    function = Function(*read(path))
+    function._warm()
+    return function
 
 
 def _unpickled(data: bytes, objects: Sequence[Any] = ()) -> Function:
@@ -616,14 +648,22 @@ class Bound(_core.Bound):
     """A call on fixed buffers; ``b()`` runs it, ``b.address`` is for C, ``b.out`` the result arrays."""
 
     out: list[np.ndarray]
+    hidden: list[np.ndarray]
 
     def __new__(
         cls, f: Function, layout: Any, feeds: list[np.ndarray], results: list[np.ndarray], hidden: list[np.ndarray]
     ) -> Bound:
         storages = [p.node.attrs["storage"].array for p in f.parameters]
-        fork = f.fork()
-        fork._layout, fork._plan = layout, layout.plan
-        context = _core.Context(layout.program, f._program.threads)
-        self = super().__new__(cls, context, feeds, [*results, *hidden], storages, fork._fail)
-        self.out = results
+        fail = partial(_bound_failed, f, layout)
+        self = super().__new__(cls, f._context(layout), feeds, [*results, *hidden], storages, fail)
+        self.out, self.hidden = results, hidden
+        if hidden:
+            self.count()
+            f._bounds.add(self)
         return self
+
+
+def _bound_failed(
+    f: Function, layout: Any, status: str, instruction: int, tag: int, a: int, b: int, context: Any
+) -> None:
+    f._fail(status, instruction, tag, a, b, context, layout)

@@ -12,6 +12,7 @@ import importlib.util
 import math
 import os
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -56,6 +57,18 @@ PLAN_SECONDS = 2.0  # what the search for a schedule within a limit takes, nomin
 PLACE_SHARE = 0.2  # of that, for a layout that misses a limit which its lower bound keeps
 KEPT_PLANS = 8  # sizes of which the plan and the core program are remembered
 
+
+_alive: weakref.WeakSet[Program] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """A child has none of the threads that hold its parent's locks."""
+    for program in _alive:
+        program._lock, program._planning = threading.Lock(), threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 Slots = tuple[Any, Any, Any]  # buffers of inputs, outputs and parameters
 
@@ -104,12 +117,15 @@ class Program:
         self._lock = threading.Lock()
         self._pool: dict[tuple[int, ...], tuple[Choice, list[Slots]]] = {}  # shared by all limits
         self._planning = threading.Lock()
+        self.turn = _core.Turn() if graph.updates else None  # no two calls write the parameters at a time
+        _alive.add(self)
 
     def within(self, limit: int | None) -> Program:
         """This program under another byte limit; what they share is made once."""
         other = copy.copy(self)
         other.limit = limit
         other._layouts, other._lock = OrderedDict(), threading.Lock()
+        _alive.add(other)
         return other
 
     def _variant(self, loops: Any, text: str) -> tuple[LoopVariant, Slots, set[Buffer] | None]:

@@ -134,8 +134,8 @@ def tradeoff(
     f = compile(inputs, outputs, updates, **options)
     arrays: list[np.ndarray] | None = None
     if feeds is not None:
-        arrays = f._prepare_call(*((), dict(feeds)) if isinstance(feeds, Mapping) else (tuple(feeds), {}))
-        env: Mapping[str, int] = f.plan.sizes
+        arrays, key = f._prepare_call(*((), dict(feeds)) if isinstance(feeds, Mapping) else (tuple(feeds), {}))
+        env: Mapping[str, int] = dict(zip(f._program.names, key))
     else:
         env = dict(sizes or {})
     whole = f.plan_for(**env)

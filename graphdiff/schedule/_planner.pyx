@@ -1,15 +1,13 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """The planner's searches of csrc/planner over plain arrays.
 
-Owns: the crossing of pointers, and that Ctrl-C ends a search. Callers have checked what they hand over for people to
+Owns: the crossing of pointers, and that Ctrl-C ends a search, which runs where it was called. Callers have checked what they hand over for people to
 read; C checks it again, and what it refuses is a ValueError. No memory for a search is a MemoryError.
 
     arena_place(lower, upper, size, align, seconds) -> (offsets, peak, bound)
     remat_plan(cost, size, in_at, inputs, order, limit, seconds, seed, work, take, start) -> (schedule, peak, cost)
     Chain(forward, backward, state, tape, passing, working, limit)      cost(stages, limit), plan(stages, limit)
 """
-import threading
-
 import numpy as np
 
 cimport numpy as cnp
@@ -20,30 +18,18 @@ from graphdiff.schedule.planner cimport *
 cnp.import_array()
 
 
-cdef class Flag:
-    """A C int that says "stop" to a search on another thread."""
+cdef extern from *:
+    """
+    static int gd_pending(void) { return PyErr_Occurred() != NULL ? -1 : 0; }
+    static int gd_signalled(void) { return PyErr_Occurred() != NULL || PyErr_CheckSignals() != 0; }
+    """
+    int pending "gd_pending"() except -1        # raises what a signal's handler has raised during a search
+    int signalled "gd_signalled"() noexcept     # runs the handlers; what one raises stays for `pending`
 
-    cdef int value
 
-
-cdef object interruptible(search, Flag stop):
-    """The result of search(). On the main thread it runs on a helper's, so that Ctrl-C is noticed and stops it."""
-    if threading.current_thread() is not threading.main_thread():
-        return search()
-    outcome = []
-
-    def target() -> None:
-        outcome.append(search())
-
-    helper = threading.Thread(target=target, daemon=True)
-    helper.start()
-    try:
-        helper.join()
-    except BaseException:
-        stop.value = 1
-        helper.join()
-        raise
-    return outcome[0]
+cdef int stop_wanted() noexcept with gil:
+    """What a search asks: Python runs the handlers of signals on the main thread alone."""
+    return signalled()
 
 
 cdef object refuse(str search, int status):
@@ -69,13 +55,12 @@ cdef const double *floats_of(cnp.ndarray x) noexcept:
 
 
 cdef cnp.ndarray steps_of(gd_steps *out):
-    """The steps as an int64 array; frees them."""
+    """The steps as an int64 array."""
     cdef cnp.ndarray steps = np.empty(out.n, np.int64)
     cdef int64_t *to = <int64_t *> cnp.PyArray_DATA(steps)
     cdef int64_t k
     for k in range(out.n):
         to[k] = out.step[k]
-    gd_steps_free(out)
     return steps
 
 
@@ -86,22 +71,16 @@ def arena_place(lower, upper, size, int64_t align, double seconds):
     if up.shape[0] != n or sz.shape[0] != n:
         raise ValueError("lower, upper and size differ in length")
     cdef cnp.ndarray offsets = np.zeros(n, np.int64)
-    stop = Flag()
-
-    def search():
-        cdef Flag flag = stop
-        cdef const int64_t *l = ints_of(lo)
-        cdef const int64_t *u = ints_of(up)
-        cdef const int64_t *s = ints_of(sz)
-        cdef int64_t *o = <int64_t *> cnp.PyArray_DATA(offsets)
-        cdef int64_t peak = 0, bound = 0
-        cdef int status
-        with nogil:
-            status = gd_arena_place(n, l, u, s, align, seconds, &flag.value, o, &peak, &bound)
-        return status, peak, bound
-
-    status, peak, bound = interruptible(search, stop)
-    if status not in (GD_OK, GD_ERR_CANCELLED):
+    cdef const int64_t *l = ints_of(lo)
+    cdef const int64_t *u = ints_of(up)
+    cdef const int64_t *s = ints_of(sz)
+    cdef int64_t *o = <int64_t *> cnp.PyArray_DATA(offsets)
+    cdef int64_t peak = 0, bound = 0
+    cdef int status
+    with nogil:
+        status = gd_arena_place(n, l, u, s, align, seconds, stop_wanted, o, &peak, &bound)
+    pending()
+    if status != GD_OK:
         refuse("arena_place", status)
     return offsets, peak, bound
 
@@ -116,26 +95,23 @@ def remat_plan(cost, size, in_at, inputs, order, int64_t limit, double seconds, 
         raise ValueError("cost, size, in_at, inputs and order differ in length")
     if more.shape[0] != n or takes.shape[0] != n:
         raise ValueError("work and take differ from cost in length")
-    stop = Flag()
-
-    def search():
-        cdef Flag flag = stop
-        cdef gd_steps out
-        cdef gd_remat_graph graph
-        cdef int status
-        graph.n, graph.n_start = n, begin.shape[0]
-        graph.cost, graph.size, graph.work, graph.take = floats_of(costs), ints_of(sizes), ints_of(more), ints_of(takes)
-        graph.in_at, graph.inputs, graph.order = ints_of(at), ints_of(reads), ints_of(given)
-        graph.start = ints_of(begin)
-        with nogil:
-            status = gd_remat_plan(&graph, limit, seconds, seed, &flag.value, &out)
-        peak, total = out.peak, out.cost
-        return status, (steps_of(&out), peak, total) if status == GD_OK else None
-
-    status, result = interruptible(search, stop)
+    cdef gd_steps out
+    cdef gd_remat_graph graph
+    cdef int status
+    graph.n, graph.n_start = n, begin.shape[0]
+    graph.cost, graph.size, graph.work, graph.take = floats_of(costs), ints_of(sizes), ints_of(more), ints_of(takes)
+    graph.in_at, graph.inputs, graph.order = ints_of(at), ints_of(reads), ints_of(given)
+    graph.start = ints_of(begin)
+    with nogil:
+        status = gd_remat_plan(&graph, limit, seconds, seed, stop_wanted, &out)
     if status != GD_OK:
+        pending()
         refuse("remat_plan", status)
-    return result
+    try:
+        pending()
+        return steps_of(&out), out.peak, out.cost
+    finally:
+        gd_steps_free(&out)
 
 
 cdef class Chain:
@@ -143,30 +119,22 @@ cdef class Chain:
 
     cdef gd_chain *handle
 
-    def __init__(self, forward, backward, state, tape, passing, working, int64_t limit):
+    def __cinit__(self, forward, backward, state, tape, passing, working, int64_t limit):
         cdef cnp.ndarray f = floats(forward), b = floats(backward), x = integers(state), t = integers(tape)
         cdef cnp.ndarray p = integers(passing), w = integers(working)
         cdef int64_t n = f.shape[0]
-        if self.handle or not (b.shape[0] == x.shape[0] == t.shape[0] == p.shape[0] == w.shape[0] == n):
+        if not (b.shape[0] == x.shape[0] == t.shape[0] == p.shape[0] == w.shape[0] == n):
             raise ValueError("the lists of a chain's stages differ in length")
-        stop = Flag()
-
-        def search():
-            cdef Flag flag = stop
-            cdef const double *fs = floats_of(f)
-            cdef const double *bs = floats_of(b)
-            cdef const int64_t *xs = ints_of(x)
-            cdef const int64_t *ts = ints_of(t)
-            cdef const int64_t *ps = ints_of(p)
-            cdef const int64_t *ws = ints_of(w)
-            cdef gd_chain *handle
-            cdef int status
-            with nogil:
-                status = gd_chain_create(n, fs, bs, xs, ts, ps, ws, limit, &flag.value, &handle)
-            self.handle = handle
-            return status
-
-        status = interruptible(search, stop)
+        cdef const double *fs = floats_of(f)
+        cdef const double *bs = floats_of(b)
+        cdef const int64_t *xs = ints_of(x)
+        cdef const int64_t *ts = ints_of(t)
+        cdef const int64_t *ps = ints_of(p)
+        cdef const int64_t *ws = ints_of(w)
+        cdef int status
+        with nogil:
+            status = gd_chain_create(n, fs, bs, xs, ts, ps, ws, limit, stop_wanted, &self.handle)
+        pending()
         if status != GD_OK:
             refuse("Chain", status)
 
@@ -183,4 +151,7 @@ cdef class Chain:
         status = gd_chain_plan(self.handle, stages, limit, &out)
         if status != GD_OK:
             refuse("plan", status)
-        return steps_of(&out)
+        try:
+            return steps_of(&out)
+        finally:
+            gd_steps_free(&out)
