@@ -52,6 +52,7 @@ from .transforms.jacobian import hessian as hessian
 from .transforms.jacobian import jacobian as jacobian
 from .transforms.sparsity import SparseJacobian as SparseJacobian
 from .transforms.substitute import substitute as substitute
+from .transforms.vmap import vmap as vmap
 
 __version__ = "0.1.0"
 

@@ -60,6 +60,7 @@ from .transforms.jacobian import hessian as hessian
 from .transforms.jacobian import jacobian as jacobian
 from .transforms.sparsity import SparseJacobian as SparseJacobian
 from .transforms.substitute import substitute as substitute
+from .transforms.vmap import vmap as vmap
 from . import train as train
 
 __all__ = [
@@ -243,6 +244,7 @@ __all__ = [
     "var",
     "vecdot",
     "vjp",
+    "vmap",
     "where",
     "while_loop",
     "zeros",

@@ -144,3 +144,48 @@ def test_what_custom_refuses():
         gd.grad(gd.sum(gd.custom("bad", gd.sin, vjp=lambda g, y, x: (g, g))(x)), x)
     with pytest.raises(gd.GraphError, match="must be a function"):
         gd.custom("bad", 3)
+
+
+A = gd.parameter("A", np.random.default_rng(1).standard_normal((3, 3)))
+CHAINS = {
+    "elementwise": lambda x: gd.tanh(-x / 2 + x) * x,
+    "elementwise, then a product": lambda x: gd.nn.relu(gd.sin(x) * 2) @ A,
+    "a product first": lambda x: gd.tanh(x @ A) - x,
+    "reshaped and broadcast": lambda x: gd.reshape(gd.tanh(x), (3, 1)) * x,
+    "matrix times vector": lambda x: gd.tanh(A @ gd.exp(x)),
+    "turned": lambda x: gd.permute_dims(gd.reshape(gd.exp(x), (1, 3)), (1, 0))[:, 0] * x[::-1],
+    "loop": lambda x: gd.scan(lambda h, _: (gd.tanh(h @ A), h), x, None, length=3)[0],
+    "constant": lambda x: 0 * x + 1,
+}
+
+
+@pytest.mark.parametrize("batch", [None, 1, 2, 100])
+@pytest.mark.parametrize("name", CHAINS)
+def test_blocks_of_unit_vectors(name, batch):
+    """Diagonals that stay diagonals, and blocks that do not divide the whole, are what the loop over vectors gives."""
+    x = gd.input("x", (3,), "float64")
+    y, v = CHAINS[name](x), np.array([0.3, -0.7, 1.1])
+    wanted = differences(gd.compile([x], y), v).reshape(*y.shape, 3)
+    for mode in ("forward", "reverse"):
+        assert np.allclose(gd.compile([x], gd.jacobian(y, x, mode=mode, batch=batch))(v), wanted, atol=1e-8)
+
+
+def test_a_diagonal_is_not_multiplied_out():
+    x, W = gd.input("x", (50,), "float64"), gd.parameter("W", np.eye(50))
+    f = gd.compile([x], gd.jacobian(gd.tanh(gd.sin(x) @ W), x))
+    assert "matmul" not in {n.op.name for n in f.graph.nodes if n.origin is not None}
+
+
+def test_auto_takes_the_fewer_also_where_sizes_are_named():
+    rows, theta = gd.input("rows", ("n", 3), "float64"), gd.input("theta", (3,), "float64")
+    f = gd.compile([rows, theta], gd.jacobian(gd.tanh(rows @ theta), theta))
+    assert not any(n.op.name == "loop" for n in f.graph.nodes)  # three columns, forward
+    a, v = np.random.default_rng(0).standard_normal((7, 3)), np.array([0.1, 0.2, 0.3])
+    assert np.allclose(f(a, v), (1 - np.tanh(a @ v) ** 2)[:, None] * a)
+
+
+@pytest.mark.parametrize("batch", [0, -1, 1.5, "all"])
+def test_a_bad_block_is_told(batch):
+    x = gd.input("x", (3,))
+    with pytest.raises(gd.GraphError, match="batch"):
+        gd.jacobian(x * 2, x, batch=batch)

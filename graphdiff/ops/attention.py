@@ -17,6 +17,8 @@ from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Dim, broadcast, format_shape
 from ..ir.dtypes import bool_
 from ..ir.node import Node, Value
+from . import batching
+from .batching import Batch
 from .control import placeholders
 from .elementwise import equal, greater_equal, rsqrt, where
 from .matmul import matmul
@@ -99,6 +101,13 @@ def _attention_jvp(node: Node, ts: Sequence[Any], d: Any) -> list[Tensor | None]
     return [*_moved(node, node.inputs, ts, _formula, d), None]
 
 
+def _batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
+    """The mask is the one operand that broadcasts."""
+    n, rank = len(xs) if len(xs) in (3, 6) else len(xs) - 1, node.inputs[0].ndim
+    same = [batching.in_front(x, v, batch.size) for x, v in zip(xs[:n], node.inputs)]
+    return batching.remade(node, [*same, *(batching.ranked(x, v, rank) for x, v in zip(xs[n:], node.inputs[n:]))])
+
+
 attention = custom(
     "attention",
     "softmax(q kᵀ scale) v, and the largest scores with the logarithms of the softmax's sums.",
@@ -107,6 +116,7 @@ attention = custom(
     public=lambda *xs, causal=False, scale=1.0: make(ATTENTION, xs, {"causal": causal, "scale": scale}),
     vjp=_attention_vjp,
     jvp=_attention_jvp,
+    batch=_batch,
 )
 ATTENTION = op_of(attention)
 
@@ -141,6 +151,7 @@ attention_vjp = custom(
     public=lambda *xs, causal=False, scale=1.0: make(ATTENTION_VJP, xs, {"causal": causal, "scale": scale}),
     vjp=_gradients_vjp,
     jvp=_gradients_jvp,
+    batch=_batch,
 )
 ATTENTION_VJP = op_of(attention_vjp)
 

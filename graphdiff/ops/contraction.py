@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..ir.dims import Dim, Size, broadcast, evaluate, names_of, product
 from ..ir.node import Node
+from . import batching
 from .elementwise import equal, multiply, where
 from .matmul import matmul
 from .movement import permute_dims, place, positions, reshape
@@ -98,6 +99,7 @@ diagonal = linear(
             ((0, 2), 0, 0, 1),
         )
     ],
+    batch=batching.on_axes("axes"),
 )
 DIAGONAL = op_of(diagonal)
 

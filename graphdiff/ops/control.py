@@ -24,6 +24,8 @@ from ..ir.dims import Shape, Size, as_size
 from ..ir.dtypes import FLOATS, bool_, int64
 from ..ir.graph import Graph
 from ..ir.node import LEAVES, Node, Value, ambient, topological
+from . import batching
+from .batching import Batch
 from .leaves import Watcher, building_body, watch
 from .leaves import input as placeholder
 from .opdef import custom, op
@@ -322,6 +324,102 @@ def _mask_of(g: Tensor | None, kept: Any, x: Value) -> Tensor:
     return op("broadcast_to")(scalar(g is not None, bool_) if known is None or g is None else known, x.shape)
 
 
+def _batched_arguments(prefix: str, like: Sequence[Value], differ: Sequence[bool], size: Size) -> list[Tensor]:
+    """Placeholders for a body's arguments, with the examples first where they differ between them."""
+    return placeholders(prefix, [((size, *v.shape) if d else v.shape, v.dtype) for v, d in zip(like, differ)])
+
+
+def _batched_carries(p: LoopParts, differ: list[bool], batch: Batch) -> tuple[list[bool], bool]:
+    """Which carries come to differ between examples if these operands do, and whether the condition does."""
+    inputs, n = p.body.inputs, p.n
+    while True:
+        args = _batched_arguments("x", inputs, differ, batch.size)
+        after = batch.transform(p.body.outputs, dict(zip(inputs, args)))
+        now = [d or y.ndim > v.ndim for d, y, v in zip(differ, after, inputs[:n])]
+        apart = False
+        if p.condition is not None:
+            known = dict(zip(p.condition.inputs, [*args[:n], *args[n + p.m :]]))
+            apart = batch.transform(p.condition.outputs, known)[0].ndim > 0
+        if apart:  # each example stops by itself
+            return [True] * n, True
+        if now == differ[:n]:
+            return now, False
+        differ = [*now, *differ[n:]]
+
+
+def _loop_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
+    """One loop for all examples. Where they stop at different steps it runs to the last of them, and those that have
+    stopped keep their state; a carry counts the steps of each."""
+    p, size = LoopParts(node), batch.size
+    n, inputs, differ = p.n, p.body.inputs, batching.moved(node, xs)
+    operands = list(xs)
+    count = operands.pop() if p.counted else None
+    counted_apart = p.counted and differ.pop()
+    carried, stops_apart = _batched_carries(p, differ, batch)
+    if counted_apart:
+        carried = [True] * n
+    differ = [*carried, *differ[n:]]
+    args = _batched_arguments("x", inputs, differ, size)
+    rows = list(operands[n : n + p.m])
+    rows = [batching.to_axis(x, 1) if d else x for x, d in zip(rows, differ[n:])]
+    captured = operands[n + p.m :]
+    starts = [batching.in_front(x, v, size) if d else x for x, v, d in zip(operands, inputs, carried)]
+
+    condition = alive = None
+    taken, step_args, extra = placeholders("taken", [((size,), int64)]), [], []
+    if stops_apart:
+        known = dict(zip(p.condition.inputs, [*args[:n], *args[n + p.m :]]))  # type: ignore[union-attr]
+        (alive,) = batch.transform(p.condition.outputs, known)  # type: ignore[union-attr]
+        starts.append(_zeros(taken[0]))
+        extra = taken
+    elif counted_apart:
+        step_args = placeholders("step", [((), int64)])
+        limits = placeholders("limit", [((size,), int64)])
+        alive = op("less")(step_args[0], limits[0])
+        rows.append(op("arange")(p.length))
+        captured = [*captured, xs[-1]]
+        count = op("max")(xs[-1])
+    within = batch if alive is None else batch.masked(alive)
+    after = within.transform(p.body.outputs, dict(zip(inputs, args)))
+    ys_apart = [y.ndim > v.ndim for y, v in zip(after[n:], p.body.outputs[n:])]
+    for i, d in enumerate(carried):
+        if d:
+            after[i] = batching.in_front(after[i], inputs[i], size)
+    if alive is not None:
+        after[:n] = [_alive(alive, y, old) for y, old in zip(after[:n], args[:n])]
+        after[n:] = [_alive(alive, batching.in_front(y, v, size), 0) for y, v in zip(after[n:], p.body.outputs[n:])]
+        ys_apart = [True] * p.n_ys
+    results = [*after[:n], *(t + op("astype")(alive, int64) for t in extra), *after[n:]]
+    body_args = [
+        *args[:n],
+        *extra,
+        *args[n : n + p.m],
+        *step_args,
+        *args[n + p.m :],
+        *(limits if counted_apart else []),
+    ]
+    if p.condition is not None:
+        held = _batched_arguments("x", [*inputs[:n], *inputs[n + p.m :]], [*carried, *differ[n + p.m :]], size)
+        (goes_on,) = batch.transform(p.condition.outputs, dict(zip(p.condition.inputs, held)))
+        seen = [*held[:n], *placeholders("taken", [((size,), int64)] * len(extra)), *held[n:]]
+        condition = Graph("condition", seen, [op("any")(goes_on)])
+    out = make_loop(Graph("body", body_args, results), starts, rows, captured, p.length, p.reverse, condition, count)
+
+    m = n + len(extra)
+    finals, ys, history, steps = out[:n], out[m : m + p.n_ys], out[m + p.n_ys : m + p.n_ys + n], out[-1]
+    if stops_apart:
+        steps = out[n]
+    elif counted_apart:
+        steps = xs[-1]
+    ys = tuple(batching.from_axis(y, 1) if d else y for y, d in zip(ys, ys_apart))
+    return [*finals, *ys, *(batching.from_axis(h, 1) if d else h for h, d in zip(history, carried)), steps]
+
+
+def _alive(alive: Tensor, y: Tensor, old: Any) -> Tensor:
+    """``y`` for the examples that run on, ``old`` for the others."""
+    return op("where")(op("reshape")(alive, (alive.shape[0], *(1,) * (y.ndim - 1))), y, old)
+
+
 loop = custom(
     "loop",
     "What scan, while_loop and map build: an inner graph run for each step.",
@@ -330,6 +428,7 @@ loop = custom(
     public=make_loop,
     vjp=_loop_vjp,
     jvp=_loop_jvp,
+    batch=_loop_batch,
 )
 LOOP = op_of(loop)
 
@@ -527,6 +626,29 @@ def _make_branch(pred: Tensor, operands: Sequence[Tensor], bodies: Sequence[Grap
     return made if isinstance(made, tuple) else (made,)
 
 
+def _branch_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
+    """One of the branches for all examples, or where they choose differently both, and each example's choice."""
+    pred, *operands = xs
+    if pred.ndim:
+        chosen = []
+        for body, alive in zip(_branch_bodies(node), (pred, op("logical_not")(pred))):
+            chosen.append(batch.masked(alive).transform(body.outputs, dict(zip(body.inputs, operands))))
+        pairs = zip(*([batching.in_front(y, v, batch.size) for y, v in zip(ys, node.outputs)] for ys in chosen))
+        return [_alive(pred, yes, no) for yes, no in pairs]
+    differ = batching.moved(node, xs)[1:]
+    arguments = [_batched_arguments("x", node.inputs[1:], differ, batch.size) for _ in range(2)]
+    results = [
+        batch.transform(body.outputs, dict(zip(body.inputs, args)))
+        for body, args in zip(_branch_bodies(node), arguments)
+    ]
+    apart = [yes.ndim > v.ndim or no.ndim > v.ndim for yes, no, v in zip(*results, node.outputs)]
+    bodies = []
+    for args, ys in zip(arguments, results):
+        ys = [batching.in_front(y, v, batch.size) if a else y for y, v, a in zip(ys, node.outputs, apart)]
+        bodies.append(Graph("branch", args, ys))
+    return _make_branch(pred, operands, bodies)
+
+
 branch = custom(
     "branch",
     "What cond builds: one of two inner graphs, chosen at run time.",
@@ -535,6 +657,7 @@ branch = custom(
     public=_make_branch,
     vjp=_branch_vjp,
     jvp=_branch_jvp,
+    batch=_branch_batch,
 )
 BRANCH = op_of(branch)
 

@@ -16,7 +16,9 @@ import numpy as np
 from ..errors import GraphError, ShapeError
 from ..ir.dims import Dim, Size, exact_div, format_shape, product
 from ..ir.node import Node
-from .movement import reshape
+from . import batching
+from .batching import Batch
+from .movement import permute_dims, reshape
 from .opdef import bilinear, composite, operands
 from .registry import Call, Sample, op_of
 from .tensor import Tensor, fail, make
@@ -229,6 +231,38 @@ def _convolved(name: str, x: Any, weight: Any, stride: Any, padding: Any, dilati
     return reshape(y, (*y.shape[:2], y.shape[3])) if n == 1 else y
 
 
+def _as_groups(x: Tensor, n: Size) -> Tensor:
+    """(n, N, C, ..) as (N, n * C, ..): each example's channels are groups of their own."""
+    x = permute_dims(x, (1, 0, *range(2, x.ndim)))
+    return reshape(x, (x.shape[0], x.shape[1] * x.shape[2], *x.shape[3:]))
+
+
+def _from_groups(y: Tensor, n: Size, channels: Size) -> Tensor:
+    """The reverse of :func:`_as_groups`."""
+    return permute_dims(reshape(y, (y.shape[0], n, channels, *y.shape[2:])), (1, 0, *range(2, y.ndim + 1)))
+
+
+def _image_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
+    """More images where the weights are shared; more groups of channels where each example has its own."""
+    image, w = xs
+    if not batching.is_moved(node, xs, 1):
+        (y,) = batching.remade(node, [batching.merged(image), w])
+        return [batching.parted(y, batch.size, image.shape[1])]
+    n = batch.size
+    image = _as_groups(batching.in_front(image, node.inputs[0], n), n)
+    attrs = {**node.attrs, "groups": n * node.attrs["groups"]}
+    (y,) = batching.remade(node, [image, batching.merged(w)], attrs)
+    return [_from_groups(y, n, node.outputs[0].shape[1])]
+
+
+def _weight_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
+    n = batch.size
+    images = [_as_groups(batching.in_front(x, v, n), n) for x, v in zip(xs, node.inputs)]
+    attrs = {**node.attrs, "groups": n * node.attrs["groups"]}
+    (w,) = batching.remade(node, images, attrs)
+    return [batching.parted(w, n, node.outputs[0].shape[0])]
+
+
 conv2d = bilinear(
     "conv2d",
     "The cross-correlation of images x (N, C, H, W) with weight (O, C/groups, h, w), plus bias (O,). stride, "
@@ -244,6 +278,7 @@ conv2d = bilinear(
     samples=_conv_samples,
     onnx="Conv",
     namespace="nn",
+    batch=_image_batch,
 )
 CONV2D = op_of(conv2d)
 
@@ -274,6 +309,7 @@ conv2d_dx = bilinear(
         lambda node, h: _forward(node, h, node.inputs[1]),
         lambda node, h: _by_weight(node, h, node.inputs[0], node.inputs[1]),
     ),
+    batch=_image_batch,
 )
 CONV2D_DX = op_of(conv2d_dx)
 
@@ -304,6 +340,7 @@ conv2d_dw = bilinear(
         lambda node, u: _by_input(node, node.inputs[1], u, node.inputs[0]),
         lambda node, u: _forward(node, node.inputs[0], u),
     ),
+    batch=_weight_batch,
 )
 CONV2D_DW = op_of(conv2d_dw)
 

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..ir.dtypes import bool_, int32, int64
 from ..ir.node import Node
+from . import batching
 from .elementwise import add, astype
 from .movement import place, reshape, slice, split_at_axis
 from .opdef import axis_of, check_dtype, custom, linear, op, operands
@@ -132,6 +133,7 @@ recurrence = custom(
     ),
     reference=_recurrence_reference,
     samples=_recurrence_samples,
+    batch=batching.on_axes("axis"),
 )
 RECURRENCE = op_of(recurrence)
 
@@ -209,6 +211,7 @@ cumsum = linear(
     samples=_samples(-2, 2),
     dtypes="numeric",
     onnx="CumSum",
+    batch=batching.on_axes("axis"),
 )
 CUMSUM = op_of(cumsum)
 
@@ -245,6 +248,7 @@ cumprod = custom(
     reference=_reference(np.cumprod),
     samples=_samples(0.5, 1.5),
     dtypes="numeric",
+    batch=batching.on_axes("axis"),
 )
 CUMPROD = op_of(cumprod)
 

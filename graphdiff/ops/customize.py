@@ -12,7 +12,11 @@ from typing import Any, NoReturn
 
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.node import Node
+from . import batching
+from .batching import Batch
+from .control import placeholders
 from .opdef import custom as declare
+from .opdef import op
 from .registry import Strided, View, op_of
 from .tensor import Tensor, as_tensor, call_text, describe, fail, make
 
@@ -72,6 +76,45 @@ def _jvp(node: Node, ts: Sequence[Any], _d: Any) -> list[Tensor | None]:
     return [_checked(rules.name, "jvp", rules.jvp(tuple(from_zero), y, *xs), y)]
 
 
+def _apart(rule: Rule | None, node: Node, differ: Sequence[bool], batch: Batch, backward: bool) -> Rule | None:
+    """A rule for all examples at once from one for a single example. A cotangent of what the examples share is the sum
+    of theirs."""
+    if rule is None:
+        return None
+
+    def batched(first: Any, y: Tensor, *xs: Tensor) -> list[Tensor | None]:
+        given = [first] if backward else [t for t in first if t is not None]
+        like = [node.outputs[0]] if backward else [v for v, t in zip(node.inputs[1:], first) if t is not None]
+        values, olds = [*given, y, *xs], [*like, node.outputs[0], *node.inputs[1:]]
+        args = placeholders("x", [(v.shape, v.dtype) for v in olds])
+        mine = args[: len(given)]
+        ts = iter(mine)
+        start = mine[0] if backward else tuple(None if t is None else next(ts) for t in first)
+        found = rule(start, *args[len(given) :])
+        found = list(found) if isinstance(found, (list, tuple)) else [found]
+        wanted = node.inputs[1:] if backward else node.outputs
+        found = [_checked(node.attrs["rules"].name, "rule", f, v) for f, v in zip(found, wanted)]
+        known = [i for i, f in enumerate(found) if f is not None]
+        made = batch.transform([found[i] for i in known], dict(zip(args, values)))
+        out: list[Tensor | None] = [None] * len(found)
+        for i, g in zip(known, made):
+            g = batching.in_front(g, wanted[i], batch.size)
+            out[i] = op("sum")(g, axis=0) if backward and not differ[1 + i] else g
+        return out
+
+    return batched if backward else lambda ts, y, *xs: batched(ts, y, *xs)[0]
+
+
+def _batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
+    rules: Rules = node.attrs["rules"]
+    differ = batching.moved(node, xs)
+    y = batching.in_front(xs[0], node.inputs[0], batch.size)
+    apart = (
+        _apart(rule, node, differ, batch, mode == "vjp") for mode, rule in (("vjp", rules.vjp), ("jvp", rules.jvp))
+    )
+    return batching.remade(node, [y, *xs[1:]], {"rules": Rules(rules.name, *apart)})
+
+
 _custom = declare(
     "custom",
     "What gd.custom builds: its first operand, with derivatives of the user's own.",
@@ -80,6 +123,7 @@ _custom = declare(
     public=lambda *xs: xs[0],
     vjp=_vjp,
     jvp=_jvp,
+    batch=_batch,
 )
 CUSTOM = op_of(_custom)
 

@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import DTypeError
 from ..ir.dtypes import FLOATS, as_dtype, bool_, float32
 from ..ir.node import Node
+from . import batching
 from .opdef import (
     booleans,
     broadcast_shape,
@@ -36,10 +37,24 @@ from .types import DTypeLike, TensorLike
 
 # ------------------------------------------------------------------ arithmetic
 add = elementwise(
-    "add", "x1 + x2.", partials=(1, 1), accepts="numeric", reference=np.add, samples=on(-2, 2, 2), onnx="Add"
+    "add",
+    "x1 + x2.",
+    partials=(1, 1),
+    accepts="numeric",
+    reference=np.add,
+    samples=on(-2, 2, 2),
+    onnx="Add",
+    linear_in=((0, 1),),
 )
 subtract = elementwise(
-    "subtract", "x1 - x2.", partials=(1, -1), accepts="numeric", reference=np.subtract, samples=on(-2, 2, 2), onnx="Sub"
+    "subtract",
+    "x1 - x2.",
+    partials=(1, -1),
+    accepts="numeric",
+    reference=np.subtract,
+    samples=on(-2, 2, 2),
+    onnx="Sub",
+    linear_in=((0, 1),),
 )
 multiply = elementwise(
     "multiply",
@@ -49,6 +64,7 @@ multiply = elementwise(
     reference=np.multiply,
     samples=on(-2, 2, 2),
     onnx="Mul",
+    linear_in=((0,), (1,)),
 )
 divide = elementwise(
     "divide",
@@ -57,6 +73,7 @@ divide = elementwise(
     reference=np.divide,
     samples=on(0.5, 2, 2),
     onnx="Div",
+    linear_in=((0,),),
 )
 floor_divide = elementwise(
     "floor_divide",
@@ -122,7 +139,14 @@ def _power_base(a: Tensor, b: Tensor) -> Tensor:
 
 pow = _power
 negative = elementwise(
-    "negative", "-x.", partials=(-1,), accepts="numeric", reference=np.negative, samples=on(-2, 2), onnx="Neg"
+    "negative",
+    "-x.",
+    partials=(-1,),
+    accepts="numeric",
+    reference=np.negative,
+    samples=on(-2, 2),
+    onnx="Neg",
+    linear_in=((0,),),
 )
 abs = elementwise(
     "abs",
@@ -575,6 +599,8 @@ where = custom(
     reference=np.where,
     samples=_where_samples,
     onnx="Where",
+    linear_in=((1, 2),),
+    batch=batching.elementwise,
 )
 WHERE = op_of(where)
 
@@ -615,6 +641,7 @@ astype = custom(
     reference=lambda x, dtype: x.astype(dtype),
     samples=_astype_samples,
     onnx="Cast",
+    batch=batching.leading,
 )
 ASTYPE = op_of(astype)
 
@@ -631,6 +658,7 @@ stop_gradient = custom(
     public=_stop_gradient,
     reference=lambda x: x,
     samples=on(-2, 2),
+    batch=batching.leading,
 )
 STOP_GRADIENT = op_of(stop_gradient)
 

@@ -6,7 +6,7 @@ Gathers go through ``take`` on a flattened view, so that their checks and transp
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,12 @@ from ..errors import ShapeError
 from ..ir.dims import Dim, Size, as_size, format_shape, product
 from ..ir.dtypes import int64
 from ..ir.node import Node
+from . import batching
 from .arrange import part
+from .batching import Batch, in_front, merged, parted
 from .contraction import diagonal
 from .elementwise import astype, equal, greater_equal, where
-from .movement import as_index, checked_index, index, place, reshape, size_as, split_at_axis, take, take_vjp
+from .movement import as_index, checked_index, index, place, reshape, size_as, split_at_axis, spread, take, take_vjp
 from .opdef import composite, custom, int_of, moved_masks, operands
 from .registry import Call, Sample, op_of
 from .tensor import Tensor, as_tensor, checked, fail, make, scalar
@@ -172,6 +174,15 @@ def _scatter_samples(rng: np.random.Generator) -> Iterable[Sample]:
         )
 
 
+def _scatter_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
+    n, size, idx_moved = batch.size, node.inputs[0].shape[0], batching.is_moved(node, xs, 1)
+    x, updates = (in_front(xs[i], node.inputs[i], n) for i in (0, 2))
+    idx = batch.indices(xs[1], idx_moved)
+    if not idx_moved:
+        return [x + take_vjp(updates, idx, size=size, axis=1)]
+    return [parted(make(SCATTER_ADD, (merged(x), spread(idx, size), updates)), n, size)]
+
+
 scatter_add = custom(
     "scatter_add",
     "x with ``updates`` (shape indices.shape + x.shape[1:]) added at ``indices`` along axis 0; those of "
@@ -187,5 +198,6 @@ scatter_add = custom(
     reference=_scatter_reference,
     samples=_scatter_samples,
     dtypes="numeric",
+    batch=_scatter_batch,
 )
 SCATTER_ADD = op_of(scatter_add)

@@ -316,7 +316,7 @@ def _conv(image: Shape, weight: Shape, result: Shape, a: Attrs) -> bool:
     return (
         len(image) == len(weight) == len(result) == 4
         and len(a["padding"]) == 4
-        and groups >= 1
+        and (isinstance(groups, Dim) or groups >= 1)
         and image[0] == result[0]
         and weight[0] == result[1]
         and image[1] == weight[1] * groups
@@ -343,7 +343,7 @@ def _conv2d_dx(xs: Values, a: Attrs) -> bool:
 
 def _conv2d_dw(xs: Values, a: Attrs) -> bool:
     x, g = (v.shape for v in xs)
-    if len(x) != 4 or len(g) != 4 or a["groups"] < 1:
+    if len(x) != 4 or len(g) != 4 or (not isinstance(a["groups"], Dim) and a["groups"] < 1):
         return False
     channels = exact_div(x[1], a["groups"])
     return channels is not None and _conv(x, (g[1], channels, *a["kernel"]), g, a)
@@ -379,7 +379,7 @@ _WINDOW: dict[str, Callable[[Any], bool]] = {
     "stride": is_pair,
     "padding": are_offsets,
     "dilation": is_pair,
-    "groups": is_int,
+    "groups": is_size,
 }
 law("matmul", "number number", _matmul)
 law("attention", "float float float each *", _attention, causal=is_bool, scale=is_real)

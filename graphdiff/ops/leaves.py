@@ -16,6 +16,7 @@ from ..ir.dims import Dim, as_shape
 from ..ir.dtypes import CODE, FLOATS, as_dtype, bool_
 from ..ir.node import Source, topological, user_source
 from ..ir.words import ArrayLike, DTypeLike, ShapeLike
+from . import batching
 from .registry import Guard, Nothing, Op, register
 from .tensor import Storage, Tensor, as_tensor, checked, fail, make
 
@@ -215,5 +216,6 @@ CHECK_TRUE = register(
         infer=_infer_same,
         kernel=Guard("check_true", lambda node: ()),
         differentiable=False,
+        batch=batching.leading,
     )
 )

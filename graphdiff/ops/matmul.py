@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from ..errors import ShapeError
 from ..ir.dims import broadcast, product
 from ..ir.node import Node
+from . import batching
+from .batching import Batch, ranked
 from .movement import matrix_transpose, reshape
 from .opdef import bilinear, op, operands, sum_to
 from .registry import Matmul, Sample, op_of
@@ -92,6 +95,30 @@ def _matmul_samples(rng: np.random.Generator) -> Any:
         yield Sample((rng.uniform(-1, 1, a), rng.uniform(-1, 1, b)))
 
 
+FEW_COLUMNS = 16  # up to which they are worth being turned, so that one product serves all examples
+
+
+def _matmul_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
+    """One product over the rows of all examples where only one operand differs between them, else a batch."""
+    a, b = xs
+    (old_a, old_b), (a_moved, b_moved) = node.inputs, batching.moved(node, xs)
+    rank = node.outputs[0].ndim
+    if rank == 2:
+        d, e = batch.multiple(old_a), batch.multiple(old_b)
+        if d is not None and not b_moved and old_a.shape[0] == 1:  # a diagonal times b
+            return [reshape(matrix_transpose(d) * b, (old_b.shape[0], 1, old_b.shape[1]))]
+        if e is not None and not a_moved and old_b.shape[1] == 1:  # a times a diagonal
+            return [reshape(matrix_transpose(a) * e, (old_a.shape[1], old_a.shape[0], 1))]
+    if not b_moved and old_b.ndim == 2:
+        rows = make(MATMUL, (reshape(a, (product(a.shape[:-1]), a.shape[-1])), b))
+        return [reshape(rows, (*a.shape[:-1], b.shape[-1]))]
+    if not a_moved and rank == 2 and isinstance(old_b.shape[-1], int) and old_b.shape[-1] <= FEW_COLUMNS:
+        n, k, columns = b.shape
+        rows = make(MATMUL, (reshape(matrix_transpose(b), (n * columns, k)), matrix_transpose(a)))
+        return [matrix_transpose(reshape(rows, (n, columns, a.shape[0])))]
+    return [make(MATMUL, (ranked(a, old_a, rank), ranked(b, old_b, rank)))]
+
+
 matmul = bilinear(
     "matmul",
     "The product of matrices, batched over leading dimensions, which broadcast; 1-d operands are vectors.",
@@ -107,5 +134,6 @@ matmul = bilinear(
     reference=np.matmul,
     samples=_matmul_samples,
     onnx="MatMul",
+    batch=_matmul_batch,
 )
 MATMUL = op_of(matmul)

@@ -13,9 +13,11 @@ import numpy as np
 
 from ..errors import DTypeError, ShapeError
 from ..ir.dims import Dim, Shape, Size, as_shape, as_size, broadcast, exact_div, format_shape, product
-from ..ir.dtypes import INTEGERS, as_dtype, int64
+from ..ir.dtypes import INTEGERS, as_dtype, bool_, int64
 from ..ir.node import Node
-from .elementwise import astype, equal
+from . import batching
+from .batching import Batch, in_front, merged, parted, ranked
+from .elementwise import astype, equal, where
 from .opdef import (
     as_list,
     axes_of,
@@ -100,6 +102,7 @@ reshape = linear(
         [Sample((rng.uniform(-2, 2, (2, 6)), s)) for s in ((3, 4), (12,), (-1, 2), (2, 1, 6), (4, 3))]
         + [Sample((rng.uniform(-2, 2, (0, 3)), (3, 0))), Sample((rng.uniform(-2, 2, ()), (1, 1)))]
     ),
+    batch=batching.along_dims(whole=["shape"]),
 )
 RESHAPE = op_of(reshape)
 
@@ -146,6 +149,10 @@ def _permute(x: TensorLike, /, axes: Ints) -> Tensor:
     return x if order == tuple(range(x.ndim)) else make(PERMUTE, (x,), {"axes": order})
 
 
+def _permute_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
+    return batching.remade(node, xs, {"axes": (0, *(a + 1 for a in node.attrs["axes"]))})
+
+
 permute_dims = linear(
     "permute_dims",
     "The dimensions in the order ``axes``.",
@@ -159,6 +166,7 @@ permute_dims = linear(
         [Sample((rng.uniform(-2, 2, (2, 3, 4)), a)) for a in ((0, 1, 2), (2, 0, 1), (0, 2, 1))]
         + [Sample((rng.uniform(-2, 2, (3, 0)), (1, 0)))]
     ),
+    batch=_permute_batch,
 )
 PERMUTE = op_of(permute_dims)
 
@@ -193,6 +201,11 @@ def _broadcast_to(x: TensorLike, /, shape: ShapeLike) -> Tensor:
     return make(BROADCAST_TO, (x,), {"shape": out})
 
 
+def _broadcast_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
+    shape = node.attrs["shape"]
+    return batching.remade(node, [ranked(xs[0], node.inputs[0], len(shape))], {"shape": (batch.size, *shape)})
+
+
 broadcast_to = linear(
     "broadcast_to",
     "x repeated along new dimensions and along those of size 1.",
@@ -206,6 +219,7 @@ broadcast_to = linear(
         Sample((rng.uniform(-2, 2, s), t))
         for s, t in (((3, 1), (3, 4)), ((4,), (2, 3, 4)), ((), (2, 2)), ((1, 3), (0, 3)), ((2, 3), (2, 3)))
     ],
+    batch=_broadcast_batch,
 )
 BROADCAST_TO = op_of(broadcast_to)
 
@@ -256,6 +270,7 @@ slice = linear(
         )
     ],
     onnx="Slice",
+    batch=batching.along_dims(starts=["starts"], whole=["sizes"], steps=["steps"]),
 )
 SLICE = op_of(slice)
 
@@ -311,6 +326,18 @@ def _place_samples(rng: np.random.Generator) -> Any:
         yield Sample((rng.uniform(-2, 2, shape), rng.uniform(-2, 2, ()), whole, starts, steps))
 
 
+def _place_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
+    x, fill = xs
+    a, n = node.attrs, batch.size
+    attrs = {"shape": (n, *a["shape"]), "starts": (0, *a["starts"]), "steps": (1, *a["steps"])}
+    x = in_front(x, node.inputs[0], n)
+    if fill.ndim == 0:
+        return batching.remade(node, [x, fill], attrs)
+    (placed,) = batching.remade(node, [x, scalar(0, x.dtype)], attrs)
+    inside = make(PAD, (broadcast_to(scalar(True, bool_), node.inputs[0].shape), scalar(False, bool_)), dict(a))
+    return [where(inside, placed, ranked(fill, node.inputs[1], len(a["shape"])))]
+
+
 place = custom(
     "place",
     "x put into an array of ``shape`` that holds ``fill`` elsewhere: element i of each dimension goes to "
@@ -323,6 +350,7 @@ place = custom(
     jvp=_pad_jvp,
     reference=_place_reference,
     samples=_place_samples,
+    batch=_place_batch,
 )
 PAD = op_of(place)
 
@@ -416,6 +444,7 @@ concat = custom(
     reference=np.concatenate,
     samples=_concat_samples,
     onnx="Concat",
+    batch=batching.on_axes("axis"),
 )
 CONCAT = op_of(concat)
 
@@ -497,6 +526,37 @@ def _take_samples(rng: np.random.Generator) -> Any:
         yield Sample((rng.uniform(-2, 2, shape), rng.integers(-shape[axis], shape[axis], idx)), {"axis": axis})
 
 
+def spread(idx: Tensor, limit: Size) -> Tensor:
+    """Indices of each example, into the rows of all examples one after another; ``limit`` rows are of one."""
+    n, rank = idx.shape[0], idx.ndim
+    first = index((n, *(1,) * (rank - 1)), 0, (limit, *(0,) * (rank - 1)))
+    return astype(checked_index(idx, limit), int64) + first
+
+
+def _rows_first(x: Tensor, axis: int, n: int = 1) -> Tensor:
+    """``n`` dimensions from ``axis`` of each example moved to its front."""
+    axes = range(axis + 1, axis + 1 + n)
+    return permute_dims(x, (0, *axes, *(i for i in range(1, x.ndim) if i not in axes)))
+
+
+def _rows_back(x: Tensor, axis: int, n: int = 1) -> Tensor:
+    """The reverse of :func:`_rows_first`."""
+    rest = range(n + 1, x.ndim)
+    return permute_dims(x, (0, *rest[:axis], *range(1, n + 1), *rest[axis:]))
+
+
+def _take_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
+    x, idx = xs
+    axis, (x_moved, idx_moved) = node.attrs["axis"], batching.moved(node, xs)
+    idx = batch.indices(idx, idx_moved)
+    if not idx_moved:
+        return [make(TAKE, (x, idx), {"axis": axis + 1})]
+    if not x_moved:
+        return [batching.from_axis(make(TAKE, (x, idx), {"axis": axis}), axis)]
+    rows = make(TAKE, (merged(_rows_first(x, axis)), spread(idx, node.inputs[0].shape[axis])), {"axis": 0})
+    return [_rows_back(rows, axis, idx.ndim - 1)]
+
+
 take = linear(
     "take",
     "The elements at integer ``indices`` along ``axis``; negative ones count from the end, one out of range "
@@ -512,6 +572,7 @@ take = linear(
     reference=np.take,
     samples=_take_samples,
     onnx="Gather",
+    batch=_take_batch,
 )
 TAKE = op_of(take)
 
@@ -539,6 +600,17 @@ def _take_vjp_samples(rng: np.random.Generator) -> Any:
         yield Sample((rng.uniform(-2, 2, shape), rng.integers(-5, 5, idx)), {"size": 5, "axis": axis})
 
 
+def _take_vjp_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
+    g, idx = xs
+    axis, size, idx_moved = node.attrs["axis"], node.attrs["size"], batching.is_moved(node, xs, 1)
+    g, idx = in_front(g, node.inputs[0], batch.size), batch.indices(idx, idx_moved)
+    if not idx_moved:
+        return [make(TAKE_VJP, (g, idx), {"axis": axis + 1, "size": size})]
+    g = _rows_first(g, axis, idx.ndim - 1)
+    rows = make(TAKE_VJP, (g, spread(idx, size)), {"axis": 0, "size": batch.size * size})
+    return [_rows_back(parted(rows, batch.size, size), axis)]
+
+
 take_vjp = linear(
     "take_vjp",
     "The transpose of take: g added up at ``indices`` along an axis of ``size``.",
@@ -553,6 +625,7 @@ take_vjp = linear(
     ),
     reference=_take_vjp_reference,
     samples=_take_vjp_samples,
+    batch=_take_vjp_batch,
 )
 TAKE_VJP = op_of(take_vjp)
 
@@ -579,6 +652,12 @@ def _along_samples(rng: np.random.Generator) -> Any:
         yield Sample((rng.uniform(-2, 2, shape), rng.integers(-shape[axis], shape[axis], idx)), {"axis": axis})
 
 
+def _along_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
+    idx = batch.indices(xs[1], batching.is_moved(node, xs, 1))
+    operands = [in_front(x, v, batch.size) for x, v in zip((xs[0], idx), node.inputs)]
+    return batching.remade(node, operands, {**node.attrs, "axis": node.attrs["axis"] + 1})
+
+
 take_along_axis = linear(
     "take_along_axis",
     "Matching elements at integer ``indices`` along ``axis``, other dimensions broadcast.",
@@ -597,6 +676,7 @@ take_along_axis = linear(
     reference=np.take_along_axis,
     samples=_along_samples,
     onnx="GatherElements",
+    batch=_along_batch,
 )
 TAKE_ALONG = op_of(take_along_axis)
 
@@ -637,8 +717,13 @@ take_along_vjp = linear(
     ),
     reference=_along_vjp_reference,
     samples=_along_vjp_samples,
+    batch=_along_batch,
 )
 TAKE_ALONG_VJP = op_of(take_along_vjp)
+
+
+def _check_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
+    return batching.remade(node, [batch.indices(xs[0], True)])
 
 
 CHECK_INDEX = register(
@@ -649,6 +734,7 @@ CHECK_INDEX = register(
         infer=lambda xs, attrs: ((xs[0].shape, xs[0].dtype),),
         kernel=Guard("check_index", lambda node: (node.attrs["limit"],)),
         differentiable=False,
+        batch=_check_batch,
     )
 )
 

@@ -23,6 +23,7 @@ from ..ir.dims import Dim, Shape, Size, as_size, broadcast
 from ..ir.dtypes import FLOATS, INTEGERS, bool_, promote
 from ..ir.node import Node, ambient
 from ..spelling import explain
+from . import batching
 from .registry import REGISTRY, Kernel, Op, Sample, Tile, publish, register
 from .tensor import PLAIN, Tensor, as_tensor, checked, fail, make, scalar
 from .types import TensorLike
@@ -209,6 +210,7 @@ def elementwise(
     smooth: bool = True,
     namespace: str = "",
     selects: Callable[[Node], Sequence[Any]] | None = None,
+    linear_in: Sequence[tuple[int, ...]] = (),
 ) -> Callable[..., Tensor]:
     """An operation on corresponding elements of its operands, which broadcast.
 
@@ -285,6 +287,8 @@ def elementwise(
             arity=arity,
             selects=selects,
             masks=elementwise_masks,
+            batch=batching.elementwise,
+            linear_in=linear_in,
         )
     )
 

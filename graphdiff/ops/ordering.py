@@ -15,6 +15,7 @@ from ..errors import ShapeError
 from ..ir.dims import Size, as_size
 from ..ir.dtypes import int64
 from ..ir.node import Node
+from . import batching
 from .movement import reshape, split_at_axis, take_along_axis, take_along_vjp
 from .opdef import axis_of, composite, custom, moved_masks
 from .registry import Call, Sample, op_of
@@ -74,6 +75,7 @@ def _arg(name: str, kernel: str, doc: str, reference: Callable[..., Any], onnx: 
         reference=reference,
         samples=_arg_samples,
         onnx=onnx,
+        batch=batching.on_axes("axis"),
         kernel=Call(
             kernel,
             lambda node: split_at_axis(node.inputs[0], node.attrs["axis"]),
@@ -175,6 +177,7 @@ sort = custom(
     samples=_sort_samples,
     dtypes="any",
     smooth=False,
+    batch=batching.on_axes("axis"),
 )
 SORT = op_of(sort)
 

@@ -16,6 +16,7 @@ from ..errors import GraphError, ShapeError
 from ..ir.dims import Size, product
 from ..ir.dtypes import int32
 from ..ir.node import Node
+from . import batching
 from .conv import pair_of, window_count
 from .elementwise import astype, maximum, minimum
 from .movement import index, reshape, size_as
@@ -152,6 +153,7 @@ max_pool2d = custom(
     samples=lambda rng: [Sample((_apart(rng, shape),), kwargs) for shape, kwargs in _CASES],
     smooth=False,
     onnx="MaxPool",
+    batch=batching.in_first_dim,
 )
 MAX_POOL = op_of(max_pool2d)
 
@@ -183,6 +185,7 @@ sum_pool2d = linear(
     kernel=_kernel("sum_pool2d", _reduces),
     public=_sum_pool2d,
     namespace="nn",
+    batch=batching.in_first_dim,
 )
 SUM_POOL = op_of(sum_pool2d)
 
@@ -200,6 +203,7 @@ sum_pool2d_vjp = linear(
     public=_sum_pool2d_vjp,
     kernel=_kernel("sum_pool2d_vjp", lambda node: (node.outputs[0], node.inputs[0])),
     namespace="nn",
+    batch=batching.in_first_dim,
 )
 SUM_POOL_VJP = op_of(sum_pool2d_vjp)
 

@@ -12,6 +12,7 @@ Nothing is differentiable by the key; ``low``, ``high`` and everything else outs
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,10 @@ import numpy as np
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Shape, as_shape, broadcast, format_shape
 from ..ir.dtypes import FLOATS, INTEGERS, as_dtype, float32, int32, int64
+from ..ir.node import Node
+from . import batching
+from .batching import Batch
+from .control import map_
 from .elementwise import astype, cos, less, log1p, sqrt
 from .movement import broadcast_to
 from .opdef import composite, operands
@@ -34,6 +39,17 @@ def _infer_draw(_xs: Any, attrs: Any) -> Any:
     return ((attrs["shape"], attrs.get("dtype", int64)),)
 
 
+def _batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
+    """Each example's own key: as many draws, each a function of its key alone."""
+    differ = batching.moved(node, xs)
+
+    def draw(mine: Sequence[Tensor]) -> Tensor:
+        rest = iter(mine)
+        return make(node.op, tuple(next(rest) if m else x for x, m in zip(xs, differ)), dict(node.attrs))
+
+    return [map_(draw, [x for x, m in zip(xs, differ) if m])]
+
+
 RANDOM_UNIT = register(
     Op(
         "random_unit",
@@ -42,6 +58,7 @@ RANDOM_UNIT = register(
         infer=_infer_draw,
         differentiable=False,
         kernel=Call("random", lambda node: (node.attrs["stream"],)),
+        batch=_batch,
     )
 )
 RANDOM_BELOW = register(
@@ -52,6 +69,7 @@ RANDOM_BELOW = register(
         infer=_infer_draw,
         differentiable=False,
         kernel=Call("random", lambda node: (node.attrs["stream"],)),
+        batch=_batch,
     )
 )
 

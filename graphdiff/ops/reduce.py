@@ -16,6 +16,7 @@ from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Size, product
 from ..ir.dtypes import bool_, int32, int64
 from ..ir.node import Node
+from . import batching
 from .cumulative import product_of_others
 from .elementwise import abs, astype, bounded_log, equal, exp, maximum, not_equal, pow, sqrt, square, where
 from .movement import broadcast_to, permute_dims, reshape, size_as
@@ -108,6 +109,7 @@ def _reduction(
         dtypes=accepts,
         smooth=smooth,
         masks=_masks,
+        batch=batching.on_axes("axes"),
     )
     declared = op_of(published)
     return published

@@ -140,6 +140,8 @@ class Op:
     ``selects(node)``: for each operand where its elements can be taken for the result (None: everywhere);
     ``masks(node, mask, wanted)``: for a cotangent that is 0 where a bool ``mask``, which broadcasts to the result, does
     not hold, the masks of the operands' cotangents (None: not known). Without it none is known.
+    ``batch(node, xs, batch)`` the results for many examples at once (ops/batching.py);
+    ``linear_in``: groups of operands, in each of which together the result is linear, element by element.
     """
 
     name: str
@@ -161,6 +163,8 @@ class Op:
     arity: int | None = None
     selects: Callable[[Node], Sequence[Any]] | None = None
     masks: Callable[..., Sequence[Any]] | None = None
+    batch: Callable[..., Sequence[Any]] | None = None
+    linear_in: Sequence[tuple[int, ...]] = ()
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"

@@ -52,7 +52,6 @@ from .program import PLAN_SECONDS, Program
 from .rates import machine
 from .save import Saved, from_pickle, read, to_pickle, write
 
-
 # Tensors nested as they like, sparse Jacobians among them
 Outputs: TypeAlias = Tensor | SparseJacobian | Sequence["Outputs"] | Mapping[Any, "Outputs"] | Tensors
 # not all of Tensors: any text would be one, a sequence of texts

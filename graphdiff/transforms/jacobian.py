@@ -1,4 +1,4 @@
-"""Whole Jacobians and Hessians: all unit vectors through one vjp or jvp, as one loop node of constant size.
+"""Whole Jacobians and Hessians: the unit vectors as a batch through one vjp or jvp, where they are many block by block.
 
 Must not know: any operation's rules; how loops are run.
 """
@@ -8,31 +8,40 @@ from __future__ import annotations
 from typing import Any, Literal, TypeAlias, overload
 
 from ..errors import GraphError
-from ..ir.dims import Size, product
-from ..ops.control import map_
+from ..ir.dims import Size, evaluate, floor_div, names_of
+from ..ir.node import topological
+from ..ops.batching import in_front
+from ..ops.control import map_, placeholders
 from ..ops.creation import arange
-from ..ops.movement import permute_dims, positions, reshape
-from ..ops.tensor import Tensor, where_am_i
+from ..ops.elementwise import astype, equal
+from ..ops.movement import broadcast_to, permute_dims, positions, reshape
+from ..ops.tensor import Tensor, scalar, where_am_i
 from ..ops.trees import tensors
 from ..ops.types import Same, Tensors
-from .differentiate import check_floating, grad, pullback, pushforward, scalar_loss, wrt_of, zeros_of
+from .differentiate import check_floating, grad, pullback, pushforward, scalar_loss, wrt_of
 from .sparsity import SparseJacobian, sparse_jacobian
+from .vmap import Examples, Units
 
 Mode: TypeAlias = Literal["auto", "forward", "reverse"]
 
 
 @overload
-def jacobian(y: Tensor, x: Same, mode: Mode = "auto", sparse: Literal[False] = False) -> Same: ...
+def jacobian(
+    y: Tensor, x: Same, mode: Mode = "auto", sparse: Literal[False] = False, batch: int | None = None
+) -> Same: ...
 @overload
-def jacobian(y: Tensor, x: Tensor, mode: Mode = "auto", *, sparse: Literal[True]) -> SparseJacobian: ...
+def jacobian(
+    y: Tensor, x: Tensor, mode: Mode = "auto", *, sparse: Literal[True], batch: int | None = None
+) -> SparseJacobian: ...
 @overload
-def jacobian(y: Tensors, x: Tensors, mode: Mode = "auto", sparse: bool = False) -> Any: ...
-def jacobian(y: Tensors, x: Tensors, mode: Mode = "auto", sparse: bool = False) -> Any:
+def jacobian(y: Tensors, x: Tensors, mode: Mode = "auto", sparse: bool = False, batch: int | None = None) -> Any: ...
+def jacobian(y: Tensors, x: Tensors, mode: Mode = "auto", sparse: bool = False, batch: int | None = None) -> Any:
     """The derivatives of every element of ``y`` by every element of ``x``: shape ``y.shape + x.shape``.
 
     ``y``, ``x``: Tensors, or structures of them; the result has the structure of ``y`` with that of ``x`` in place of
-    each Tensor. ``mode``: "reverse" costs a vjp for each
-    element of y, "forward" a jvp for each of x, "auto" the fewer of the two (reverse where sizes are not known).
+    each Tensor. ``mode``: "reverse" costs a vjp for each element of y, "forward" a jvp for each of x, "auto" the fewer
+    of the two. ``batch``: how many unit vectors go through at once at most, unless given as many as keep values in
+    cache. What is an elementwise multiple of the unit vectors stays a diagonal.
     ``sparse=True`` gives a :class:`SparseJacobian`, which as an output of ``gd.compile`` is a ``scipy.sparse`` CSR
     array of shape ``(y.size, x.size)``. Raises DTypeError, GraphError. Example: ``J = gd.jacobian(gd.sin(A @ x), x)``.
     """
@@ -41,30 +50,71 @@ def jacobian(y: Tensors, x: Tensors, mode: Mode = "auto", sparse: bool = False) 
     check_floating("jacobian", ys)
     if mode not in ("auto", "forward", "reverse"):
         raise GraphError(f'jacobian: mode is "auto", "forward" or "reverse", got {mode!r}', source=where_am_i())
-    one = sparse_jacobian if sparse else _dense
-    return results.build([tree.build([one(v, w, mode) for w in xs]) for v in ys])
+    if batch is not None and (not isinstance(batch, int) or isinstance(batch, bool) or batch < 1):
+        raise GraphError(f"jacobian: batch is a positive int, got {batch!r}", source=where_am_i())
+
+    def one(v: Tensor, w: Tensor) -> Any:
+        return sparse_jacobian(v, w, mode) if sparse else _dense(v, w, mode, batch)
+
+    return results.build([tree.build([one(v, w) for w in xs]) for v in ys])
 
 
-def _dense(y: Tensor, x: Tensor, mode: str) -> Tensor:
+def _dense(y: Tensor, x: Tensor, mode: str, batch: int | None) -> Tensor:
     if mode == "auto":
-        forward = isinstance(x.size, int) and isinstance(y.size, int) and x.size < y.size
-        mode = "forward" if forward else "reverse"
-    if mode == "reverse":
-        rows = map_(lambda i: _or_zeros(pullback([y], [_unit(i, y)], [x])[0][0], x), arange(y.size))
-        return reshape(rows, (*y.shape, *x.shape))
-    columns = map_(lambda i: _or_zeros(pushforward([y], [x], [_unit(i, x)])[0], y), arange(x.size))
-    last = permute_dims(columns, (*range(1, y.ndim + 1), 0))
-    return reshape(last, (*y.shape, *x.shape))
+        mode = "forward" if _fewer(x.size, y.size) else "reverse"
+    seeded = y if mode == "reverse" else x
+    (unit,) = placeholders("unit", [(seeded.shape, seeded.dtype)])
+    found = pullback([y], [unit], [x])[0][0] if mode == "reverse" else pushforward([y], [x], [unit])[0]
+    whole = (*y.shape, *x.shape)
+    if found is None:
+        return broadcast_to(scalar(0, y.dtype), whole)
+    rows = _for_units(found, unit, batch or _block(found, unit))
+    if mode == "forward":
+        rows = permute_dims(rows, (*range(1, y.ndim + 1), 0))
+    return reshape(rows, whole)
 
 
-def _or_zeros(value: Tensor | None, like: Tensor) -> Tensor:
-    return zeros_of(like) if value is None else value
+def _fewer(x: Size, y: Size) -> bool:
+    """Whether ``x`` is less than ``y``; of sizes known at the call, at sizes of thousands."""
+    if isinstance(x, int) and isinstance(y, int):
+        return x < y
+    return _at_thousands(x) < _at_thousands(y)
 
 
-def _unit(i: Tensor, like: Tensor) -> Tensor:
-    """1 at element ``i`` of ``like`` in row-major order, 0 elsewhere."""
-    n: Size = product(like.shape)
-    return reshape((positions((n,), 0) == i).astype(like.dtype), like.shape)
+def _at_thousands(size: Size) -> int:
+    return evaluate(size, dict.fromkeys(names_of(size), 4096))
+
+
+def _for_units(found: Tensor, unit: Tensor, block: int) -> Tensor:
+    """``found`` for each unit vector of ``unit``'s shape, stacked: all at once, or block by block in a loop."""
+    count = unit.size
+    if isinstance(count, int) and count <= block:
+        return Units(unit).of(found)
+
+    def rows(i: Tensor) -> Tensor:
+        here = equal(positions((block, count), 1), positions((block, count), 0) + i * block)
+        units = reshape(astype(here, unit.dtype), (block, *unit.shape))
+        (made,) = Examples(block).transform([found], {unit: units})
+        return in_front(made, found, block)
+
+    blocks = floor_div(count + (block - 1), block)
+    made = map_(rows, arange(blocks))
+    return reshape(made, (blocks * block, *found.shape))[:count]
+
+
+WORKING_SET = 1 << 21  # bytes: the largest value of a block, so that what is made of it next finds it in cache
+FEWEST, MOST = 16, 1024  # unit vectors in a block: fewer waste the loop, more waste memory
+
+
+def _block(found: Tensor, unit: Tensor) -> int:
+    """How many unit vectors at once: as many as keep the largest value in cache."""
+    known = {unit}
+    largest = unit.dtype.itemsize
+    for node in topological([found], stop=[unit]):
+        if any(v in known for v in node.inputs):
+            known.update(node.outputs)
+            largest = max(largest, *(_at_thousands(v.size) * v.dtype.itemsize for v in node.outputs))
+    return min(max(WORKING_SET // largest, FEWEST), MOST)
 
 
 @overload

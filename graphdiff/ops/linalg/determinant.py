@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...ir.node import Node
+from .. import batching
 from ..contraction import diagonal
 from ..elementwise import abs as abs_
 from ..elementwise import equal, where
@@ -65,6 +66,7 @@ DETERMINANT = register(
         vjp=_determinant_vjp,
         jvp=_determinant_jvp,
         kernel=Call("determinant", batch_and_sides, reads=(1, 2)),
+        batch=batching.leading,
     )
 )
 

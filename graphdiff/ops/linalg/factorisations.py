@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...ir.node import Node
+from .. import batching
 from ..matmul import matmul
 from ..movement import concat, matrix_transpose
 from ..opdef import custom
@@ -73,6 +74,7 @@ cholesky = custom(
         [Sample((random_definite(rng, *s),)) for s in ((3, 3), (2, 4, 4), (1, 1), (0, 0), (0, 2, 2))]
         + [Sample((random_definite(rng, 3, 3),), {"upper": True})]
     ),
+    batch=batching.leading,
 )
 CHOLESKY = op_of(cholesky)
 
@@ -140,5 +142,6 @@ qr = custom(
         Sample((rng.uniform(-1, 1, s),))
         for s in ((4, 3), (3, 3), (2, 4, 2), (2, 4), (3, 2, 5), (1, 1), (3, 0), (0, 3), (0, 3, 2))
     ],
+    batch=batching.leading,
 )
 QR = op_of(qr)

@@ -6,6 +6,7 @@ takes the matrix as an operand beside them, which no kernel reads but derivative
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from ...errors import ShapeError
 from ...ir.dims import Size, broadcast, format_shape, product
 from ...ir.dtypes import int32
 from ...ir.node import Node
+from .. import batching
+from ..batching import Batch
 from ..matmul import matmul
 from ..movement import broadcast_to, matrix_transpose, permute_dims, reshape
 from ..opdef import composite, custom, operands
@@ -114,6 +117,16 @@ def _triangular_samples(rng: np.random.Generator) -> Any:
         yield Sample((random_square(rng, *s), rng.uniform(-1, 1, t)), kwargs)
 
 
+def _solve_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
+    """All right sides at once where they share one matrix, else a batch of both."""
+    *factors, b = xs
+    if any(batching.moved(node, xs)[:-1]) or node.inputs[0].ndim > 2:
+        return batching.leading(node, xs, batch)
+    n, rows, columns = b.shape
+    (x,) = batching.remade(node, [*factors, reshape(permute_dims(b, (1, 0, 2)), (rows, n * columns))])
+    return [permute_dims(reshape(x, (rows, n, columns)), (1, 0, 2))]
+
+
 solve_triangular = custom(
     "linalg.solve_triangular",
     "x with a x = b, or a^T x = b with ``transpose``, of a triangular a: only the triangle "
@@ -134,6 +147,7 @@ solve_triangular = custom(
     ),
     reference=_triangular_reference,
     samples=_triangular_samples,
+    batch=_solve_batch,
 )
 TRIANGULAR = op_of(solve_triangular)
 
@@ -176,6 +190,7 @@ LU = register(
         differentiable=False,
         infer=lambda xs, attrs: ((xs[0].shape, xs[0].dtype), (xs[0].shape[:-1], int32)),
         kernel=Call("lu", batch_and_sides, flops=cubic_flops(2, 3)),
+        batch=batching.leading,
     )
 )
 
@@ -212,6 +227,7 @@ LU_SOLVE = register(
             reads=(1, 2, 3),
             flops=_solve_flops(2),
         ),
+        batch=_solve_batch,
     )
 )
 

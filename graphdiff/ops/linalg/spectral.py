@@ -15,6 +15,7 @@ import numpy as np
 from ...errors import GraphError
 from ...ir.dims import Size
 from ...ir.node import Node
+from .. import batching
 from ..contraction import diagonal
 from ..matmul import matmul
 from ..movement import expand_dims, matrix_transpose
@@ -73,6 +74,7 @@ eigh = custom(
     kernel=Call("eigh", batch_and_sides, flops=cubic_flops(9)),
     reference=lambda x: tuple(np.linalg.eigh(x)),
     samples=lambda rng: [Sample((random_definite(rng, *s),)) for s in ((3, 3), (2, 4, 4), (1, 1), (0, 0), (0, 2, 2))],
+    batch=batching.leading,
 )
 EIGH = op_of(eigh)
 
@@ -191,6 +193,7 @@ svd = custom(
         ]
         + [Sample((rng.uniform(-1, 1, (3, 3)),))]
     ),
+    batch=batching.leading,
 )
 SVD = op_of(svd)
 
