@@ -85,7 +85,7 @@ def check_grad(
     modes: Sequence[str] = ("vjp", "jvp"),
     seed: int = 0,
 ) -> Report:
-    """Compares the derivatives of a 0-d ``loss`` by ``wrt`` with centred finite differences.
+    """Compares the derivatives of a 0-d ``loss`` with respect to ``wrt`` with centred finite differences.
 
     ``wrt``: inputs, parameters or states (a Tensor or a structure of them); ``feed``: arrays by input Tensor or name;
     ``order``: 1, or 2 to check Hessian-vector products too; ``modes``: of "vjp" and "jvp". Leaves of up to 48 elements

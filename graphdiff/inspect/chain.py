@@ -18,9 +18,9 @@ from .formula import Formulas
 
 
 class Link(NamedTuple):
-    """What a node gives to the adjoint of its operand ``x``. ``local``: the derivative of its result by x as a value,
-    as 1 or -1, or None where it is no array of the result's shape; then ``factors`` are the operands and results that
-    the formula names, by their names there."""
+    """What a node gives to the adjoint of its operand ``x``. ``local``: the derivative of its result with respect to x,
+    as a value, as 1 or -1, or None where it is no array of the result's shape; then ``factors`` are the operands and
+    results that the formula names, by their names there."""
 
     node: Node
     x: Value

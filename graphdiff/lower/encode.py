@@ -116,11 +116,11 @@ def branch_words(operands: int, results: int, programs: Sequence[Inner]) -> Word
 
 
 class Operand(NamedTuple):
-    """An operand of a loop whose number is known once all are found: the ``place``-th of a kind, "read", "write" or
+    """An operand of a loop whose number is known once all are found: the ``rank``-th of a kind, "read", "write" or
     "segment"."""
 
     kind: str
-    place: int
+    rank: int
 
 
 class LoopCarry(NamedTuple):

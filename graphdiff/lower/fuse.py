@@ -82,11 +82,6 @@ class Users:
         return n
 
 
-def is_free(node: Node) -> bool:
-    """Whether a value needs no instruction wherever it is read: leaves, indices, views."""
-    return type(node.op.kernel) in _FREE
-
-
 _FREE = (Nothing, Index, View)
 _JOINING = frozenset((Nothing, Index, View, Tile, Reduce))
 

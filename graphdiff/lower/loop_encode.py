@@ -103,7 +103,7 @@ class _Build:
         if not isinstance(item, Operand):
             return item
         first = {"read": 0, "write": len(self.reads), "segment": len(self.reads) + len(self.writes)}
-        return first[item.kind] + item.place
+        return first[item.kind] + item.rank
 
     def loop(self, stored: set[Value]) -> Instruction:
         form, loops = self.form, self.loops

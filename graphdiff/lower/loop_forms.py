@@ -37,7 +37,7 @@ class Extra(NamedTuple):
     """A residual: the values that one of a loop's extra results had, a row for each step."""
 
     loop: Node
-    place: int
+    number: int
 
 
 @dataclass(eq=False)

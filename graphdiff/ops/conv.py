@@ -1,8 +1,9 @@
 """Declarations of the convolutions of ``gd.nn``, NCHW with weights OIHW; signatures are torch.nn.functional's.
 
 One bilinear form, ``sum over c, i, j of x[n, c, y*s + i*d - p, ..] w[o, c, i, j] g[n, o, y, ..]``, seen from its three
-operands: conv2d(x, w) is its gradient by g, conv2d_dx(g, w) by x and conv2d_dw(x, g) by w, so each is bilinear and its
-two transposes are the other two. A transposed convolution is conv2d_dx; in one dimension both are of height 1.
+operands: conv2d(x, w) is its gradient with respect to g, conv2d_dx(g, w) to x and conv2d_dw(x, g) to w, so each is
+bilinear and its two transposes are the other two. A transposed convolution is conv2d_dx; in one dimension both are of
+height 1.
 Padding is (top, bottom, left, right) in attributes; a negative one leaves rows out.
 """
 

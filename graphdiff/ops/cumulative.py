@@ -65,7 +65,7 @@ def _recurrence(x: Any, a: Any, /, axis: int = -1, reverse: bool = False, use_pr
 
 
 def _turned(node: Node, g: Tensor) -> Tensor:
-    """The transpose by x: the other way round, each coefficient used between the same two elements."""
+    """The transpose with respect to x: the other way round, each coefficient used between the same two elements."""
     a = node.attrs
     return make(
         RECURRENCE,

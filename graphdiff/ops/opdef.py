@@ -25,7 +25,7 @@ from ..ir.node import Node, ambient
 from ..spelling import explain
 from . import batching
 from .registry import REGISTRY, Kernel, Op, Sample, Tile, publish, register
-from .tensor import PLAIN, Tensor, as_tensor, checked, fail, make, scalar
+from .tensor import PLAIN, Tensor, as_tensor, checked, fail, make
 from .types import TensorLike
 
 P = ParamSpec("P")  # of the public function: a declaration has its parameters and its results
@@ -214,7 +214,8 @@ def elementwise(
 ) -> Callable[..., Tensor]:
     """An operation on corresponding elements of its operands, which broadcast.
 
-    ``partials[i](y, *xs)``: the derivative by operand i as a Tensor (a bool one selects: g where it holds, else 0),
+    ``partials[i](y, *xs)``: the derivative with respect to operand i as a Tensor (a bool one selects: g where it
+    holds, else 0),
     or 1, -1, or None where it is zero everywhere. Without partials the op is not differentiable.
     ``accepts``: float, numeric, integer, bool, integer_or_bool, any; ``result``: "same" or "bool";
     ``namespace``: "" or "nn", where the public function lives; ``selects`` as in :class:`Op`.
@@ -471,10 +472,6 @@ def axes_of(name: str, axis: Any, ndim: int, xs: Sequence[Any] = ()) -> tuple[in
     if len(set(axes)) != len(axes):
         fail(ShapeError, name, f"repeated axis in {tuple(axis)}", xs)
     return tuple(sorted(axes))
-
-
-def float_like(x: Tensor, value: float) -> Tensor:
-    return scalar(value, x.dtype)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 import numpy as np
 
 from ..errors import DTypeError, GraphError, ShapeError
-from ..ir.dims import Dim, Shape, Size, as_size
+from ..ir.dims import Dim, Size, as_size
 from ..ir.dtypes import CODE, as_dtype, bool_, float32, int64, weak_dtype
 from ..ir.node import NO_ATTRS, Leaf, Node, Value, ambient, user_source
 from ..ir.text import number_text, type_text
@@ -546,7 +546,3 @@ def _slice_bounds(x: Tensor, k: slice, n: Size) -> tuple[Size, Size, int]:
 
 def _from_end(bound: Size, n: Size) -> Size:
     return n + bound if isinstance(bound, int) and bound < 0 else bound
-
-
-def shape_of(x: Any) -> Shape:
-    return x.shape

@@ -53,7 +53,7 @@ class Template:
                 buffers.setdefault(b, len(buffers))
         self.buffers = list(buffers)
         self.value_id = buffers
-        self.constants, self._const_place = _pack_constants(self.buffers)
+        self.constants, self._const_offset = _pack_constants(self.buffers)
         self._open: dict[Dim, list[int]] = {}
         self._nested: list[tuple[int, Nested]] = []  # first word, program inside this one
 
@@ -62,7 +62,7 @@ class Template:
         values[0::VALUE_WORDS] = [_KIND[b.kind] for b in buffers]
         values[1::VALUE_WORDS] = [_DTYPES[b.dtype] for b in buffers]
         values[2::VALUE_WORDS] = [b.count for b in buffers]
-        values[3::VALUE_WORDS] = [self._const_place[b] if b.kind == CONST else b.slot for b in buffers]
+        values[3::VALUE_WORDS] = [self._const_offset[b] if b.kind == CONST else b.slot for b in buffers]
         self._append(words, values)
         arena = [(n, lifetimes.unit[b]) for b, n in buffers.items() if b.kind == ARENA]
         self._arena_words = np.array([HEADER_WORDS + VALUE_WORDS * n + 3 for n, _ in arena], np.int64)
@@ -165,14 +165,14 @@ def place(lifetimes: Lifetimes, env: Mapping[str, int], seconds: float = PLACE_S
 
 def _pack_constants(buffers: Sequence[Buffer]) -> tuple[bytes, dict[Buffer, int]]:
     parts: list[bytes] = []
-    place: dict[Buffer, int] = {}
+    offset: dict[Buffer, int] = {}
     total = 0
     for b in buffers:
         if b.kind == CONST:
             assert b.data is not None
             data = b.data.tobytes()
-            place[b] = total
+            offset[b] = total
             data += b"\0" * (-len(data) % ALIGN)
             parts.append(data)
             total += len(data)
-    return b"".join(parts), place
+    return b"".join(parts), offset

@@ -20,7 +20,7 @@ from .sparse import Sparse
 
 class Structure(NamedTuple):
     """``arguments``: a list with the structure of each argument; ``results``: of what a call gives; ``sparse``: which
-    leaves of the results are matrices, by place."""
+    leaves of the results are matrices, by index."""
 
     arguments: Tree
     results: Tree
@@ -37,8 +37,8 @@ class Structure(NamedTuple):
     def pack(self, arrays: Sequence[np.ndarray]) -> Any:
         """The results in their structure."""
         items: list[Any] = list(arrays[: self.results.size])
-        for place, sparse in self.sparse.items():
-            items[place] = sparse.matrix(items[place])
+        for index, sparse in self.sparse.items():
+            items[index] = sparse.matrix(items[index])
         return self.results.build(items)
 
     def feeds(self, name: str, args: Sequence[Any]) -> list[Any]:
@@ -100,9 +100,9 @@ def outputs_of(outputs: Any) -> tuple[list[Tensor], Tree, dict[int, Sparse]]:
     leaves, tree = flatten("compile", outputs, "outputs", _output)
     values: list[Tensor] = []
     sparse: dict[int, Sparse] = {}
-    for place, leaf in enumerate(leaves):
+    for index, leaf in enumerate(leaves):
         if isinstance(leaf, SparseJacobian):
-            sparse[place] = Sparse(leaf.indices, leaf.indptr, leaf.shape)
+            sparse[index] = Sparse(leaf.indices, leaf.indptr, leaf.shape)
         values.append(leaf.data if isinstance(leaf, SparseJacobian) else leaf)
     return values, tree, sparse
 

@@ -492,11 +492,11 @@ class Function(_core.Runner):
     def _nonfinite(
         self, i: Instruction, context: Any, layout: Any, operation: str | None, source: str | None
     ) -> NonFiniteError:
-        sizes, place = layout.plan.sizes, layout.template.value_id
+        sizes, number = layout.plan.sizes, layout.template.value_id
         feeds = []
         for v, b in zip(self.graph.inputs, self._program.slots[0]):
             n = evaluate(b.count, sizes)
-            array = context.value(place[b], b.dtype, n) if b in place else np.zeros(n, v.dtype)  # or nobody reads it
+            array = context.value(number[b], b.dtype, n) if b in number else np.zeros(n, v.dtype)  # or nobody reads it
             feeds.append(array.reshape(self._shape(v, sizes)))
         found = blame(self._program.graph, i, feeds, sizes)
         if found is None:

@@ -58,7 +58,7 @@ def _freeing_early(order: list[Instruction], later: set[Buffer]) -> list[Instruc
     ``later``: what is still read afterwards."""
     last = {b: n for n, i in enumerate(order) for b in i.reads}
     made: dict[Buffer, int] = {}
-    place = []
+    position = []
     for n, i in enumerate(order):
         at = n
         if i.calls[0].kernel == "tile" and len(i.reads) >= FREES and len(i.writes) == 1:
@@ -67,9 +67,9 @@ def _freeing_early(order: list[Instruction], later: set[Buffer]) -> list[Instruc
             alike = sum(b.count == y.count and b.dtype.itemsize == y.dtype.itemsize for b in dying)
             if alike >= FREES:
                 at = max(made.get(b, -1) for b in i.reads)
-        place.append(at)
+        position.append(at)
         made.update((b, at) for b in i.writes)
-    return [order[n] for n in sorted(range(len(order)), key=lambda n: (place[n], n))]
+    return [order[n] for n in sorted(range(len(order)), key=lambda n: (position[n], n))]
 
 
 def _can_write_through(value: Buffer, target: Buffer, maker: Instruction | None, reads: Counter[Buffer]) -> bool:

@@ -140,7 +140,7 @@ class Adjoint(Suggesting, Generic[Same]):
 
 
 def adjoint(loss: Tensor, wrt: Same) -> Adjoint[Same]:
-    """The backward graph of a 0-d ``loss`` by ``wrt`` as a value that can be read, edited and compiled.
+    """The backward graph of a 0-d ``loss`` with respect to ``wrt`` as a value that can be read, edited and compiled.
 
     Raises as :func:`graphdiff.grad`. Example::
 

@@ -469,7 +469,8 @@ def _unused(loss: Tensor, xs: Sequence[Tensor], unused: str) -> None:
 
 
 def hvp(loss: Tensor, x: Same, v: Structure) -> Same:
-    """The Hessian of a 0-d ``loss`` by ``x`` times ``v``: forward mode over reverse mode, a few gradients' cost.
+    """The Hessian of a 0-d ``loss`` with respect to ``x``, times ``v``: forward over reverse mode, at a few gradients'
+    cost.
 
     Structures as in :func:`grad`. Example: ``hv = gd.hvp(loss, x, v)``.
     """

@@ -46,7 +46,8 @@ class SparseJacobian:
 
 
 def sparse_jacobian(y: Tensor, x: Tensor, mode: str = "auto") -> SparseJacobian:
-    """The Jacobian of ``y`` by ``x`` with its pattern. Raises ShapeError where a size is known only at the call."""
+    """The Jacobian of ``y`` with respect to ``x`` with its pattern. Raises ShapeError where a size is known only at
+    the call."""
     for v in (y, x):
         if any(isinstance(s, Dim) for s in v.shape):
             fail(ShapeError, "jacobian", f"sparse needs sizes that are known, {describe(v)} has names", [v])

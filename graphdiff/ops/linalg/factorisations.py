@@ -1,7 +1,7 @@
 """Declarations of the factorisations that solve systems: cholesky and qr.
 
-cholesky takes the symmetric part of what it is given, so that derivatives by each element are those of the function
-computed (JAX does the same; NumPy reads one triangle).
+cholesky takes the symmetric part of what it is given, so that derivatives with respect to each element are
+those of the function computed (JAX does the same; NumPy reads one triangle).
 """
 
 from __future__ import annotations
