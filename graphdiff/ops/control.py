@@ -15,7 +15,7 @@ Must not know: how inner graphs are run (csrc/kernels/control.c) or planned.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -160,153 +160,181 @@ def _rows(x: Value) -> tuple[Shape, np.dtype]:
     return x.shape[1:], x.dtype
 
 
-def _loop_jvp(node: Node, ts: Sequence[Any], d: Any) -> list[Tensor | None]:
-    p = LoopParts(node)
-    inputs = p.body.inputs
-    every = [*p.carries, *p.xs, *p.captured]
-    moving = [v.dtype in FLOATS for v in every]
-    # all floating carries get tangents; of the rest those that have one
-    active = [m and (i < p.n or ts[i] is not None) for i, m in enumerate(moving)]
-    ids = [i for i, a in enumerate(active) if a]
-    tangent_args = dict(zip(ids, placeholders("tangent", [(inputs[i].shape, inputs[i].dtype) for i in ids])))
-    args = placeholders("primal", _types(inputs))
-    values = rebuild(p.body.outputs, dict(zip(inputs, args)))
-    moved = d.pushforward(values, [args[i] for i in tangent_args], list(tangent_args.values()))
-    n = p.n
-    carry_ids = [i for i in range(n) if active[i]]
-    y_ids = [i for i in range(n, len(values)) if moved[i] is not None]
-    new_carries = [*values[:n], *(moved[i] if moved[i] is not None else _zeros(values[i]) for i in carry_ids)]
-    new_ys = [*values[n:], *(moved[i] for i in y_ids)]
-    x_ids = [i for i in tangent_args if n <= i < n + p.m]
-    c_ids = [i for i in tangent_args if i >= n + p.m]
-    t = tangent_args
-    order = [
-        *args[:n],
-        *(t[i] for i in carry_ids),
-        *args[n : n + p.m],
-        *(t[i] for i in x_ids),
-        *args[n + p.m :],
-        *(t[i] for i in c_ids),
-    ]
-    body = Graph("body", order, [*new_carries, *new_ys])
-    condition = None
-    if p.condition is not None:
-        held = [*args[:n], *(t[i] for i in carry_ids), *args[n + p.m :], *(t[i] for i in c_ids)]
-        condition = Graph(
-            "condition",
-            held,
-            rebuild(p.condition.outputs, dict(zip(p.condition.inputs, [*args[:n], *args[n + p.m :]]))),
-        )
-    out = make_loop(
-        body,
-        [*p.carries, *(ts[i] if ts[i] is not None else _zeros(p.carries[i]) for i in carry_ids)],
-        [*p.xs, *(ts[i] for i in x_ids)],
-        [*p.captured, *(ts[i] for i in c_ids)],
-        p.length,
-        p.reverse,
-        condition,
-        p.count,
-    )
-    k, ny = len(new_carries), len(new_ys)
-    results: list[Tensor | None] = [None] * len(node.outputs)
-    for place, i in enumerate(carry_ids):
-        results[i] = out[n + place]
-        results[n + p.n_ys + i] = out[k + ny + n + place]
-    for place, i in enumerate(y_ids):
-        results[i] = out[k + p.n_ys + place]
-    return results
-
-
 def _zeros(x: Value) -> Tensor:
     return op("broadcast_to")(scalar(0, x.dtype), x.shape)
 
 
-def _loop_vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], d: Any) -> list[Tensor | None]:
+def _or_zeros(given: Tensor | None, x: Value) -> Tensor:
+    """A tangent or cotangent of ``x``, which is zero where none is given."""
+    return given if given is not None else _zeros(x)
+
+
+class _Part(NamedTuple):
+    """Arguments of a body, and where they stand among all of its carries, rows or captured values."""
+
+    args: list[Tensor]
+    at: slice
+
+
+class _LoopBuilder:
+    """A loop that a derivative rule puts together. ``carries``, ``rows`` and ``captured`` take values outside and give
+    the body's arguments for them: the state that starts as they are, their rows, and they themselves."""
+
+    def __init__(self) -> None:
+        self._starts: list[Tensor] = []
+        self._stacked: list[Tensor] = []
+        self._outside: list[Tensor] = []
+        self._carries: list[Tensor] = []
+        self._rows: list[Tensor] = []
+        self._captured: list[Tensor] = []
+
+    def carries(self, name: str, starts: Sequence[Tensor]) -> _Part:
+        self._starts += starts
+        return self._part(name, _types(starts), self._carries)
+
+    def rows(self, name: str, stacked: Sequence[Tensor]) -> _Part:
+        self._stacked += stacked
+        return self._part(name, [_rows(x) for x in stacked], self._rows)
+
+    def captured(self, name: str, values: Sequence[Tensor]) -> _Part:
+        self._outside += values
+        return self._part(name, _types(values), self._captured)
+
+    @staticmethod
+    def _part(name: str, types: Sequence[tuple[Shape, np.dtype]], among: list[Tensor]) -> _Part:
+        args = placeholders(name, types)
+        among += args
+        return _Part(args, slice(len(among) - len(args), len(among)))
+
+    def condition(self, original: Graph, args: Sequence[Tensor]) -> Graph:
+        """``original`` over ``args``, some of this loop's carries and captured values, in place of its own."""
+        values = rebuild(original.outputs, dict(zip(original.inputs, args)))
+        return Graph("condition", [*self._carries, *self._captured], values)
+
+    def build(
+        self,
+        after: Sequence[Tensor],
+        ys: Sequence[Tensor],
+        like: LoopParts,
+        reverse: bool,
+        condition: Graph | None,
+        count: Tensor | None,
+    ) -> LoopParts:
+        """The loop, of as many steps as ``like``: ``after`` a step the carries, and what each step gives."""
+        body = Graph("body", [*self._carries, *self._rows, *self._captured], [*after, *ys])
+        made = make_loop(body, self._starts, self._stacked, self._outside, like.length, reverse, condition, count)
+        return LoopParts(made[0].node)
+
+
+def _loop_jvp(node: Node, ts: Sequence[Any], d: Any) -> list[Tensor | None]:
+    """The loop with tangents beside what they are tangents of. Every floating carry has one, as a step may give it."""
     p = LoopParts(node)
-    n, m, inputs = p.n, p.m, p.body.inputs
-    floating = [i for i in range(n) if p.carries[i].dtype in FLOATS]
+    t_carries, t_xs, t_captured = ts[: p.n], ts[p.n : p.n + p.m], ts[p.n + p.m :]
+    moving = [i for i, c in enumerate(p.carries) if c.dtype in FLOATS]
+    moving_xs = [i for i, (x, t) in enumerate(zip(p.xs, t_xs)) if x.dtype in FLOATS and t is not None]
+    moving_captured = [i for i, (c, t) in enumerate(zip(p.captured, t_captured)) if c.dtype in FLOATS and t is not None]
+
+    loop = _LoopBuilder()
+    carries = loop.carries("carry", p.carries)
+    carry_tangents = loop.carries("carry_tangent", [_or_zeros(t_carries[i], p.carries[i]) for i in moving])
+    rows = loop.rows("x", p.xs)
+    row_tangents = loop.rows("x_tangent", [t_xs[i] for i in moving_xs])
+    captured = loop.captured("captured", p.captured)
+    captured_tangents = loop.captured("captured_tangent", [t_captured[i] for i in moving_captured])
+
+    values = rebuild(p.body.outputs, dict(zip(p.body.inputs, [*carries.args, *rows.args, *captured.args])))
+    operands = [
+        *(carries.args[i] for i in moving),
+        *(rows.args[i] for i in moving_xs),
+        *(captured.args[i] for i in moving_captured),
+    ]
+    moved = d.pushforward(values, operands, [*carry_tangents.args, *row_tangents.args, *captured_tangents.args])
+    moved_ys = [i for i in range(p.n_ys) if moved[p.n + i] is not None]
+    after = [*values[: p.n], *(_or_zeros(moved[i], values[i]) for i in moving)]
+    ys = [*values[p.n :], *(moved[p.n + i] for i in moved_ys)]
+    condition = None
+    if p.condition is not None:
+        condition = loop.condition(p.condition, [*carries.args, *captured.args])
+    out = loop.build(after, ys, p, p.reverse, condition, p.count)
+
+    finals = dict(zip(moving, out.finals[carry_tangents.at]))
+    history = dict(zip(moving, out.history[carry_tangents.at]))
+    found_ys = dict(zip(moved_ys, out.ys[p.n_ys :]))
+    return [
+        *(finals.get(i) for i in range(p.n)),
+        *(found_ys.get(i) for i in range(p.n_ys)),
+        *(history.get(i) for i in range(p.n)),
+        None,
+    ]
+
+
+def _loop_vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], d: Any) -> list[Tensor | None]:
+    """A loop the other way round. It carries the cotangents of the carries and the sums of those of captured values; it
+    reads rows of the history, of xs, and of the cotangents of what has rows. Where cotangents are known to be 0 but for
+    a mask, the mask goes along: a carry beside each that is carried, a row beside each that comes by rows."""
+    p = LoopParts(node)
+    n, m = p.n, p.m
+    floating = [i for i, c in enumerate(p.carries) if c.dtype in FLOATS]
     g_ys = {i: gs[n + i] for i in range(p.n_ys) if gs[n + i] is not None}
     g_history = {i: gs[n + p.n_ys + i] for i in floating if gs[n + p.n_ys + i] is not None}
-    x_ids = [i for i in range(m) if wanted[n + i]]
-    c_ids = [i for i in range(len(p.captured)) if wanted[n + m + i]]
+    wanted_xs = [i for i in range(m) if wanted[n + i]]
+    wanted_captured = [i for i in range(len(p.captured)) if wanted[n + m + i]]
+    starts = [_or_zeros(gs[i], p.finals[i]) for i in floating]
+    start_masks, row_masks = [], []
+    if d.mask is not None:
+        start_masks = [_spread_mask(d.mask[i], p.finals[i]) for i in floating]
+        row_masks = [_spread_mask(d.mask[n + i], g) for i, g in g_ys.items()]
+        row_masks += [_spread_mask(d.mask[n + p.n_ys + i], g) for i, g in g_history.items()]
 
-    # arguments of the backward body: cotangents of carries, running sums for captured values; then rows of the
-    # history, of xs, of the results' cotangents; then the captured values
-    g_args = placeholders("g", _types([p.carries[i] for i in floating]))
-    sums = placeholders("sum", _types([p.captured[i] for i in c_ids]))
-    before = placeholders("before", _types(inputs[:n]))
-    rows = placeholders("x", _types(inputs[n : n + m]))
-    gy_args = placeholders("gy", [_rows(g) for g in g_ys.values()])
-    gh_args = placeholders("gh", [_rows(g) for g in g_history.values()])
-    fixed = placeholders("fixed", _types(inputs[n + m :]))
+    loop = _LoopBuilder()
+    cotangents = loop.carries("g", starts)
+    masks = loop.carries("mask", start_masks)
+    sums = loop.carries("sum", [_zeros(p.captured[i]) for i in wanted_captured])
+    carries = loop.rows("before", p.history)
+    rows = loop.rows("x", p.xs)
+    y_cotangents = loop.rows("gy", list(g_ys.values()))
+    history_cotangents = loop.rows("gh", list(g_history.values()))
+    y_masks = loop.rows("my", row_masks[: len(g_ys)])
+    history_masks = loop.rows("mh", row_masks[len(g_ys) :])
+    captured = loop.captured("fixed", p.captured)
 
-    # where the cotangents are known to be 0 but for a mask, so it goes through the steps: a carry beside each cotangent
-    # that is one, a row beside each that comes by rows
-    is_masked = d.mask is not None
-    m_args = placeholders("mask", _as_bool(g_args)) if is_masked else []
-    my_args = placeholders("my", _as_bool(gy_args)) if is_masked else []
-    mh_args = placeholders("mh", _as_bool(gh_args)) if is_masked else []
-
-    values = rebuild(p.body.outputs, dict(zip(inputs, [*before, *rows, *fixed])))
+    values = rebuild(p.body.outputs, dict(zip(p.body.inputs, [*carries.args, *rows.args, *captured.args])))
     outputs = [values[i] for i in floating] + [values[n + i] for i in g_ys]
-    wrt = [before[i] for i in floating] + [rows[i] for i in x_ids] + [fixed[i] for i in c_ids]
-    kept = dict(zip(outputs, [*m_args, *my_args])) if len(set(outputs)) == len(outputs) else {}
-    found, _ = d.pullback(outputs, [*g_args, *gy_args], wrt, masks=kept)
-    new_m = [_mask_of(f, kept, x) for f, x in zip(found, wrt[: len(m_args)])]
+    wrt_carries = [carries.args[i] for i in floating]
+    wrt_captured = [captured.args[i] for i in wanted_captured]
+    wrt = [*wrt_carries, *(rows.args[i] for i in wanted_xs), *wrt_captured]
+    known = dict(zip(outputs, [*masks.args, *y_masks.args])) if len(set(outputs)) == len(outputs) else {}
+    found, _ = d.pullback(outputs, [*cotangents.args, *y_cotangents.args], wrt, masks=known)
+    first_x, first_captured = len(floating), len(floating) + len(wanted_xs)
+    after_masks = [_mask_of(f, known, x) for f, x in zip(found, wrt_carries[: len(start_masks)])]
+    after = [_or_zeros(f, x) for f, x in zip(found, wrt_carries)]
     # rows that nothing comes back to have no cotangent; carries and sums have one anyhow
-    found_x = dict(zip(x_ids, found[len(floating) : len(floating) + len(x_ids)]))
-    after = len(floating) + len(x_ids)
-    x_ids = [i for i in x_ids if found_x[i] is not None]
-    found = [f if f is not None else _zeros(w) for f, w in zip(found, wrt)]
-    new_g = found[: len(floating)]
-    for arg, i in zip(gh_args, g_history):
+    found_xs = {i: f for i, f in zip(wanted_xs, found[first_x:first_captured]) if f is not None}
+    found_captured = [_or_zeros(f, x) for f, x in zip(found[first_captured:], wrt_captured)]
+    for arg, i in zip(history_cotangents.args, g_history):
         at = floating.index(i)
-        new_g[at] = new_g[at] + arg
-    for arg, i in zip(mh_args, g_history):
+        after[at] = after[at] + arg
+    for arg, i in zip(history_masks.args, g_history):
         at = floating.index(i)
-        new_m[at] = op("logical_or")(new_m[at], arg)
-    new_sums = [s + f for s, f in zip(sums, found[after:])]
-    masked_x = [i for i in x_ids if rows[i] in kept]
-    body = Graph(
-        "body",
-        [*g_args, *m_args, *sums, *before, *rows, *gy_args, *gh_args, *my_args, *mh_args, *fixed],
-        [
-            *new_g,
-            *new_m,
-            *new_sums,
-            *(found_x[i] for i in x_ids),
-            *(_mask_of(found_x[i], kept, rows[i]) for i in masked_x),
-        ],
-    )
+        after_masks[at] = op("logical_or")(after_masks[at], arg)
+    added = [s + f for s, f in zip(sums.args, found_captured)]
+    masked_xs = [i for i in found_xs if rows.args[i] in known]
+    ys = [*found_xs.values(), *(_mask_of(found_xs[i], known, rows.args[i]) for i in masked_xs)]
     count = p.steps if p.condition is not None or p.counted else None
-    start = [gs[i] if gs[i] is not None else _zeros(p.finals[i]) for i in floating]
-    masks = d.mask if is_masked else ()
-    start_m = [_spread_mask(masks[i], p.finals[i]) for i in floating] if is_masked else []
-    rows_m = [_spread_mask(masks[n + i], g) for i, g in g_ys.items()] if is_masked else []
-    rows_m += [_spread_mask(masks[n + p.n_ys + i], g) for i, g in g_history.items()] if is_masked else []
-    out = make_loop(
-        body,
-        [*start, *start_m, *(_zeros(p.captured[i]) for i in c_ids)],
-        [*p.history, *p.xs, *g_ys.values(), *g_history.values(), *rows_m],
-        p.captured,
-        p.length,
-        not p.reverse,
-        None,
-        count,
-    )
-    results: list[Tensor | None] = [None] * len(node.inputs)
-    for place, i in enumerate(floating):
-        results[i] = out[place]
-    first = len(floating) + len(start_m)
-    for place, i in enumerate(c_ids):
-        results[n + m + i] = out[first + place]
-    for place, i in enumerate(x_ids):
-        results[n + i] = out[first + len(c_ids) + place]
-    first += len(c_ids) + len(x_ids)
-    below = {n + i: out[first + place] for place, i in enumerate(masked_x)}
-    below |= {i: out[len(floating) + place] for place, i in enumerate(floating) if is_masked}
-    d.tell(below)
-    return results
+    out = loop.build([*after, *after_masks, *added], ys, p, not p.reverse, None, count)
+
+    of_carries = dict(zip(floating, out.finals[cotangents.at]))
+    of_xs = dict(zip(found_xs, out.ys))
+    of_captured = dict(zip(wanted_captured, out.finals[sums.at]))
+    masks_below = {n + i: y for i, y in zip(masked_xs, out.ys[len(found_xs) :])}
+    masks_below.update(zip(floating, out.finals[masks.at]))
+    d.tell(masks_below)
+    return [
+        *(of_carries.get(i) for i in range(n)),
+        *(of_xs.get(i) for i in range(m)),
+        *(of_captured.get(i) for i in range(len(p.captured))),
+        *([None] if p.counted else []),
+    ]
 
 
 def _as_bool(values: Sequence[Value]) -> list[tuple[Shape, np.dtype]]:
