@@ -9,7 +9,7 @@ written out as a tree: ``overflows`` - how many sums of exponentials could be sh
 the operations cost (a power more than a division more than a product more than a negation more than a view);
 ``elements`` - how many elements the operations other than broadcasts give; ``negations`` - how many negations lie
 beneath products and quotients. All are sums over subexpressions, so replacing a part by a smaller one makes the whole
-smaller, and rewriting ends. tests/test_simplify.py measures it.
+smaller, and rewriting ends. tests/transforms/test_simplify.py measures it.
 Must not know: the order in which nodes are visited, plans.
 """
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_ops import SAMPLED, changed, samples
+from op_samples import SAMPLED, changed, samples
 
 import graphdiff as gd
 from graphdiff.ops.registry import REGISTRY

@@ -12,16 +12,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from op_samples import SAMPLED, Case, samples
 from playwright.sync_api import expect, sync_playwright
-from test_ops import REGISTRY, SAMPLED, Case, samples
 
 import graphdiff as gd
 from graphdiff.inspect.live import program
 from graphdiff.inspect.values import record
 from graphdiff.ir.graph import Graph
 from graphdiff.ir.node import topological
+from graphdiff.ops.registry import REGISTRY
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt install chromium)")
 ARGUMENTS = [

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "graphdiff"
 
 # Each room may import itself and what stands before it. "graphdiff" is the package's own __init__, the public names;

@@ -3,7 +3,7 @@ and arguments that make no sense."""
 
 import numpy as np
 import pytest
-from test_ops import items, reference, samples
+from op_samples import items, reference, samples
 
 import graphdiff as gd
 from graphdiff.ops.registry import REGISTRY

@@ -8,7 +8,7 @@ import pytest
 from graphdiff.ops.namespaces import INTERNAL
 from graphdiff.ops.registry import REGISTRY
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")

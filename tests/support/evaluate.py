@@ -400,7 +400,7 @@ def reference_of(node: Node) -> Callable[..., Any]:
         module, _, name = reference.rpartition(".")
         return getattr(importlib.import_module(module), name)
     if reference is None or not (isinstance(node.op.kernel, Tile) or node.op.name in BY_NAME):
-        raise LookupError(f"tests/evaluate.py does not know the primitive {node.op.name!r}: add it to SPECIAL")
+        raise LookupError(f"tests/support/evaluate.py does not know the primitive {node.op.name!r}: add it to SPECIAL")
     return reference
 
 

@@ -25,7 +25,7 @@ from graphdiff.ops.namespaces import functions
 from graphdiff.ops.registry import op_of
 from graphdiff.spelling import explained, nearest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(gd.__file__).parent
 PUBLIC = [gd, gd.init, gd.inspect, gd.linalg, gd.nn, gd.optim, gd.random, gd.testing, gd.train]
 

@@ -5,9 +5,10 @@ import collections
 
 import numpy as np
 import pytest
-from test_ops import REGISTRY, SAMPLED, convert, items, samples
+from op_samples import SAMPLED, convert, items, samples
 
 import graphdiff as gd
+from graphdiff.ops.registry import REGISTRY
 
 N = 3  # examples
 RNG = np.random.default_rng(0)

@@ -1,7 +1,7 @@
 """Random graphs from the whole registry, computed and differentiated in every way there is; all must agree.
 
-    python tests/fuzz_graphs.py --graphs 2000 --seed 0         # says what disagreed, exit code 1
-    python tests/fuzz_graphs.py --seed 0 --only 17             # one of them again, with its listing
+    python tests/support/fuzz_graphs.py --graphs 2000 --seed 0         # says what disagreed, exit code 1
+    python tests/support/fuzz_graphs.py --seed 0 --only 17             # one of them again, with its listing
 
 A graph is drawn together with the NumPy program that computes the same: each step applies an operation's public
 function to Tensors and its declared reference to arrays. Operands are values drawn before, brought to the shape and

@@ -1,4 +1,4 @@
-"""Random graphs (tests/fuzz_graphs.py): a few hundred here, thousands by .ci/run; and that they find what is broken."""
+"""Random graphs (tests/support/fuzz_graphs.py): a few hundred here, thousands by .ci/run; and that they find faults."""
 
 from collections import Counter
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 PRINTS = {
     "worked_graphs": ["L = 400", "dL/dx = 160", "dL/dy = 160", "dL/dw = 200", "L = 81", "dL/dx = 54", "dL/dy = 54"],

@@ -1,5 +1,5 @@
-"""Products over axes and linear algebra beyond the samples that tests/test_ops.py runs: einsum at random, factors that
-give the matrix back, what has no factorisation, equal eigenvalues, shared work, and what is refused."""
+"""Products over axes and linear algebra beyond the samples that tests/ops/test_ops.py runs: einsum at random, factors
+that give the matrix back, what has no factorisation, equal eigenvalues, shared work, and what is refused."""
 
 import hypothesis
 import hypothesis.strategies as st
