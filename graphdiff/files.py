@@ -19,7 +19,8 @@ Content = str | bytes | Callable[[BinaryIO], object]
 
 
 def write_file(path: Path, content: Content) -> None:
-    """Makes ``path`` a file of ``content``: bytes, text (written as UTF-8), or what a function writes to the open file.
+    """Makes ``path`` a file of ``content``: bytes, text, or what a function writes to the open file. Text is written as
+    UTF-8, what has no place there escaped.
 
     A link stays and the file it leads to is replaced; the permissions of a file that was there stay. What is no file
     (a pipe, a terminal) is written to as it is. Raises OSError, and what the function raises: then nothing has changed.
@@ -63,7 +64,7 @@ def _write(file: BinaryIO, content: Content) -> None:
     if callable(content):
         content(file)
     else:
-        file.write(content.encode() if isinstance(content, str) else content)
+        file.write(content.encode(errors="backslashreplace") if isinstance(content, str) else content)
 
 
 def _remove(part: str) -> None:

@@ -67,7 +67,7 @@ def adjoint_to_html(adj: Adjoint, path: str | Path, feed: Mapping[Leaf, ArrayLik
     write_file(path, page.text(plan))
 
 
-def function_to_html(f: Function, path: str | Path, *args: Fed, **kwargs: Fed) -> None:
+def function_to_html(f: Function, path: str | Path, /, *args: Fed, **kwargs: Fed) -> None:
     """Writes one HTML file that shows the compiled function's graph and plan.
 
     ``args``, ``kwargs``: feeds as for a call; with them the page shows every value. No update happens.

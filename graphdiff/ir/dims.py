@@ -2,28 +2,37 @@
 
 A :class:`Dim` is a string (its canonical text, so ``x.shape == ("batch", 64)`` holds and shapes hash) that
 also does arithmetic: ``batch - 1``, ``2*batch``, ``batch*T``, ``(n+1)//2``. Arithmetic that works out to a
-number gives an ``int``.
-Invariants: two Dims are equal exactly when their canonical texts are; a Dim is never constant.
+number gives an ``int``. A name is an identifier of any script, taken as it is written; Python's keywords are names too.
+Invariants: two Dims are equal exactly when their canonical texts are; a Dim is never constant; what a size holds, and
+the work of making it, is bounded, so that a text of sizes takes time in proportion to its length.
 Must not know: values, nodes, operations.
 """
 
 from __future__ import annotations
 
-import ast
-import keyword
 import operator
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from math import gcd, isqrt
-from typing import Any
+from typing import Any, NoReturn
 
 from ..errors import ShapeError
 
-# A monomial is a sorted tuple of atoms with repetition: ("T", "batch", "batch"). An atom is a name, or the text
-# of a floor division "((n+1)//2)" whose numerator and divisor are kept in _FLOORS, of a root or a minimum likewise.
-Monomial = tuple[str, ...]
-_FLOORS: dict[str, tuple[Size, Size]] = {}
-_ROOTS: dict[str, Dim] = {}
-_LEAST: dict[str, tuple[Size, Size]] = {}
+Monomial = tuple[str, ...]  # atoms, sorted, with repetition: ("T", "batch", "batch"). An atom is a name or a Made.
+
+LONGEST = 4000  # characters of a size's text
+DEEPEST = 100  # roundings inside each other
+PRODUCTS = 1000  # of terms, in one multiplication
+LARGEST_RANK = 64  # of NumPy's arrays
+
+
+class Made(str):
+    """An atom that is worked out of other sizes: a quotient rounded down, a root rounded up, a minimum."""
+
+    __slots__ = ("kind", "operands", "depth")
+    kind: str
+    operands: tuple[Size, ...]
+    depth: int
 
 
 class Dim(str):
@@ -50,8 +59,11 @@ class Dim(str):
         if isinstance(other, float):
             return NotImplemented
         out: dict[Monomial, int] = {}
+        others = _terms(other)
+        if len(self.terms) * len(others) > PRODUCTS:
+            raise ShapeError(f"the product of the sizes {shortened(self)} and {shortened(other)} has too many terms")
         for ma, ca in self.terms.items():
-            for mb, cb in _terms(other).items():
+            for mb, cb in others.items():
                 mono = tuple(sorted(ma + mb))
                 out[mono] = out.get(mono, 0) + ca * cb
         return _make(out)
@@ -113,9 +125,29 @@ def _make(terms: dict[Monomial, int]) -> Size:
         if abs(coefficient) != 1 or not mono:
             factors.insert(0, str(abs(coefficient)))
         parts.append(("-" if coefficient < 0 else "+") + "*".join(factors))
-    dim = str.__new__(Dim, "".join(parts).removeprefix("+"))
+    text = "".join(parts).removeprefix("+")
+    if len(text) > LONGEST:
+        raise ShapeError(f"a size is longer than {LONGEST} characters: {shortened(text)}")
+    dim = str.__new__(Dim, text)
     dim.terms = terms
     return dim
+
+
+def _made(kind: str, text: str, *operands: Size) -> Size:
+    """The size that is one atom."""
+    atom = str.__new__(Made, text)
+    atom.kind, atom.operands = kind, operands
+    inside = [a.depth for s in operands for mono in _terms(s) for a in mono if isinstance(a, Made)]
+    atom.depth = 1 + max(inside, default=0)
+    if atom.depth > DEEPEST:
+        raise ShapeError(f"a size rounds {atom.depth} times, one inside the other: {shortened(text)}")
+    return _make({(atom,): 1})
+
+
+def shortened(size: Any) -> str:
+    """A size as errors show it."""
+    text = str(size)
+    return text if len(text) <= 80 else text[:80] + "..."
 
 
 def _combine(a: Any, b: Any, sign: int) -> Size:
@@ -137,12 +169,7 @@ def as_size(spec: Any) -> Size:
     if type(spec) is int or isinstance(spec, Dim):
         return spec
     if isinstance(spec, str):
-        if spec.isidentifier() and not keyword.iskeyword(spec):  # a keyword would not parse in an expression
-            return named(spec)
-        try:
-            return _parse(ast.parse(spec.strip(), mode="eval").body)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: nested too deeply
-            raise ShapeError(f"{spec!r} is no size: use an int, a name, or an expression of names") from None
+        return named(spec) if spec.isidentifier() else _Expression(spec).size()
     if isinstance(spec, bool):
         raise ShapeError(f"{spec!r} is no size: use an int or a name")
     try:
@@ -151,26 +178,90 @@ def as_size(spec: Any) -> Size:
         raise ShapeError(f"{spec!r} is no size: use an int or a name") from None
 
 
-_BINARY = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv}
+class _Expression:
+    """The text of a size, read by operator precedence: what waits stands on lists, so that no nesting is too deep."""
 
+    _TOKEN = re.compile(r"\s*(//|[-+*(),]|[^\s\-+*/(),]+)")
+    _RANK = {"+": 1, "-": 1, "*": 2, "//": 2, "neg": 3}
 
-def _parse(tree: ast.expr) -> Size:
-    if isinstance(tree, ast.Constant) and type(tree.value) is int:
-        return tree.value
-    if isinstance(tree, ast.Name):
-        return named(tree.id)
-    if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
-        return -_parse(tree.operand)
-    if isinstance(tree, ast.BinOp) and type(tree.op) in _BINARY:
-        return _BINARY[type(tree.op)](_parse(tree.left), _parse(tree.right))
-    raise ValueError("not a size")
+    def __init__(self, text: str):
+        self.text = text
+        self.sizes: list[Size] = []
+        self.waiting: list[str] = []  # operators, brackets, and functions before theirs
+
+    def size(self) -> Size:
+        operand = True  # whether one is due
+        at, text = 0, self.text.rstrip()
+        if len(text) > LONGEST:
+            self._fail()
+        while at < len(text):
+            m = self._TOKEN.match(text, at)
+            if m is None:
+                self._fail()
+            token, at = m[1], m.end()
+            if operand and token == "-":
+                self.waiting.append("neg")
+            elif operand and token == "(":
+                self.waiting.append("(")
+            elif operand and token in _WORDS and text.startswith("(", at):
+                self.waiting += [token, "("]
+                at += 1
+            elif operand:
+                self.sizes.append(self._atom(token))
+                operand = False
+            elif token == ")":
+                self._until_bracket()
+                self.waiting.pop()
+                if self.waiting and self.waiting[-1] in _WORDS:
+                    self._apply(self.waiting.pop())
+            elif token == ",":
+                self._until_bracket()
+                operand = True
+            elif token in self._RANK:
+                while self.waiting and self._RANK.get(self.waiting[-1], 0) >= self._RANK[token]:
+                    self._apply(self.waiting.pop())
+                self.waiting.append(token)
+                operand = True
+            else:
+                self._fail()
+        while self.waiting and self.waiting[-1] != "(":
+            self._apply(self.waiting.pop())
+        if operand or self.waiting or len(self.sizes) != 1:
+            self._fail()
+        return self.sizes[0]
+
+    def _atom(self, token: str) -> Size:
+        if token.isidentifier():
+            return named(token)
+        if not (token.isascii() and token.isdecimal()) or len(token) > 19:
+            self._fail()
+        return int(token)
+
+    def _until_bracket(self) -> None:
+        while self.waiting and self.waiting[-1] != "(":
+            self._apply(self.waiting.pop())
+        if not self.waiting:
+            self._fail()
+
+    def _apply(self, name: str) -> None:
+        arity = 1 if name in ("neg", "ceil_sqrt") else 2
+        if len(self.sizes) < arity:
+            self._fail()
+        operands = self.sizes[-arity:]
+        del self.sizes[-arity:]
+        self.sizes.append(_APPLY[name](*operands))
+
+    def _fail(self) -> NoReturn:
+        raise ShapeError(f"{shortened(self.text)!r} is no size: use an int, a name, or an expression of names")
 
 
 def as_shape(spec: Any) -> Shape:
-    """A shape from an int, a name or a sequence of them. Raises ShapeError for a negative size."""
+    """A shape from an int, a name or a sequence of them. Raises ShapeError for a negative size and too many."""
     if isinstance(spec, (str, int)) or not isinstance(spec, Iterable):
         spec = (spec,)
     shape = tuple(as_size(s) for s in spec)
+    if len(shape) > LARGEST_RANK:
+        raise ShapeError(f"a shape of {len(shape)} dimensions; arrays have at most {LARGEST_RANK}")
     for s in shape:
         if isinstance(s, int) and s < 0:
             raise ShapeError(f"negative size {s} in shape {format_shape(shape)}")
@@ -235,9 +326,7 @@ def floor_div(a: Size, b: Size) -> Size:
         if reduced is not None:
             return floor_div(reduced, b // common)
     text = "//".join(f"({s})" if isinstance(s, Dim) and not s.isidentifier() else str(s) for s in (a, b))
-    text = f"({text})"
-    _FLOORS[text] = (a, b)
-    return _make({(text,): 1})
+    return _made("//", f"({text})", a, b)
 
 
 def _root(n: int) -> int:
@@ -245,62 +334,52 @@ def _root(n: int) -> int:
 
 
 def ceil_sqrt(a: Size) -> Size:
-    """The root of a size, rounded up and at least 1. Plans are made of it; no graph's text holds it."""
-    if isinstance(a, int):
-        return _root(a)
-    text = f"ceil_sqrt({a})"
-    _ROOTS[text] = a
-    return _make({(text,): 1})
+    """The root of a size, rounded up and at least 1."""
+    return _root(a) if isinstance(a, int) else _made("ceil_sqrt", f"ceil_sqrt({a})", a)
 
 
 def least(a: Size, b: Size) -> Size:
-    """The smaller one of two sizes. For plans, as :func:`ceil_sqrt`."""
-    if isinstance(a, int) and isinstance(b, int):
-        return min(a, b)
-    text = f"least({a},{b})"
-    _LEAST[text] = a, b
-    return _make({(text,): 1})
+    """The smaller one of two sizes."""
+    return min(a, b) if isinstance(a, int) and isinstance(b, int) else _made("least", f"least({a},{b})", a, b)
+
+
+_WORDS = ("ceil_sqrt", "least")
+_APPLY: dict[str, Callable[..., Size]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "neg": operator.neg,
+    "*": operator.mul,
+    "//": floor_div,
+    "ceil_sqrt": ceil_sqrt,
+    "least": least,
+}
 
 
 def names_of(size: Size) -> set[str]:
     """The names a size depends on."""
-    if not isinstance(size, Dim):
-        return set()
     out: set[str] = set()
-    for mono in size.terms:
+    for mono in size.terms if isinstance(size, Dim) else ():
         for atom in mono:
-            if atom in _FLOORS:
-                out |= names_of(_FLOORS[atom][0]) | names_of(_FLOORS[atom][1])
-            elif atom in _ROOTS:
-                out |= names_of(_ROOTS[atom])
-            elif atom in _LEAST:
-                out |= names_of(_LEAST[atom][0]) | names_of(_LEAST[atom][1])
+            if isinstance(atom, Made):
+                out.update(*map(names_of, atom.operands))
             else:
                 out.add(atom)
     return out
 
 
 def evaluate(size: Size, env: Mapping[str, int]) -> int:
-    """The value of a size where each name has one. Raises KeyError for a name without."""
+    """The value of a size where each name has one. Raises KeyError for a name without, ShapeError where it divides by
+    zero."""
     if not isinstance(size, Dim):
         return size
     total = 0
     for mono, c in size.terms.items():
         for atom in mono:
-            value = env.get(atom)
-            if value is None and atom in _ROOTS:
-                value = _root(evaluate(_ROOTS[atom], env))
-            elif value is None and atom in _LEAST:
-                value = min(evaluate(s, env) for s in _LEAST[atom])
-            elif value is None:
-                if atom not in _FLOORS:
-                    raise KeyError(atom)
-                a, b = _FLOORS[atom]
-                divisor = evaluate(b, env)
-                if divisor == 0:
-                    raise ShapeError(f"size {atom} divides by zero")
-                value = evaluate(a, env) // divisor
-            c *= value
+            c *= (
+                int(_worked_out(atom, [evaluate(s, env) for s in atom.operands]))
+                if isinstance(atom, Made)
+                else env[atom]
+            )
         total += c
     return total
 
@@ -313,19 +392,18 @@ def substitute(size: Size, env: Mapping[str, Size]) -> Size:
     for mono, c in size.terms.items():
         product: Size = c
         for atom in mono:
-            if atom in env:
-                product = product * env[atom]
-            elif atom in _FLOORS:
-                a, b = _FLOORS[atom]
-                product = product * floor_div(substitute(a, env), substitute(b, env))
-            elif atom in _ROOTS:
-                product = product * ceil_sqrt(substitute(_ROOTS[atom], env))
-            elif atom in _LEAST:
-                product = product * least(*(substitute(s, env) for s in _LEAST[atom]))
+            if isinstance(atom, Made):
+                product = product * _worked_out(atom, [substitute(s, env) for s in atom.operands])
             else:
-                product = product * named(atom)
+                product = product * (env[atom] if atom in env else named(atom))
         total = total + product
     return total
+
+
+def _worked_out(atom: Made, operands: list[Any]) -> Size:
+    if atom.kind == "//" and isinstance(operands[1], int) and operands[1] == 0:
+        raise ShapeError(f"size {shortened(atom)} divides by zero")
+    return _APPLY[atom.kind](*operands)
 
 
 def product(sizes: Iterable[Size]) -> Size:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -32,7 +33,9 @@ from .dtypes import SHORT, bool_
 from .node import Node, Value
 
 STORED = ("parameter", "state")
+WORD = re.compile(r"[^\W\d]\w*")
 RESERVED = frozenset(("True", "False", "None", "inf", "nan", *SHORT.values()))
+_TOLD = frozenset('":()')  # what a file or scope has in a comment only in quotes
 _INLINE_ELEMENTS = 16  # larger constants are written as base64
 
 
@@ -56,8 +59,19 @@ def types_text(values: Sequence[Value]) -> str:
 
 
 def name_text(name: str) -> str:
-    """A name as it stands in the text: plain where it is an identifier with no other meaning, else quoted."""
-    return name if name.isidentifier() and name not in RESERVED else json.dumps(name)
+    """A name as it stands in the text: any text is one. Plain where it is a word of letters, digits and underscores
+    with no other meaning, else as a JSON string."""
+    return name if is_plain(name) else quoted(name)
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text can stand for a name without quotes."""
+    return text.isidentifier() and text not in RESERVED and WORD.fullmatch(text) is not None
+
+
+def quoted(text: str) -> str:
+    """A text in double quotes, on one line: what cannot be printed is escaped."""
+    return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 def number_text(value: Any) -> str:
@@ -101,7 +115,7 @@ def attr_text(value: Any) -> str:
     if isinstance(value, Dim):
         return f"({value})" if value in RESERVED else str(value)
     if isinstance(value, str):
-        return json.dumps(value)
+        return quoted(value)
     if isinstance(value, np.dtype):
         return SHORT[value]
     if isinstance(value, np.generic):
@@ -154,10 +168,17 @@ def implied_dtype(inputs: Iterable[Value]) -> np.dtype | None:
 
 def comment(node: Node, names: Names) -> str:
     """What stands behind ``#``: the forward node, the source line, the scope."""
-    source = str(node.source) if node.source else ""
+    source = ""
+    if node.source:
+        file, _, line = str(node.source).rpartition(":")
+        source = f"{told_text(file)}:{line}"
     if node.origin:
         forward = node.origin.node
         of = names.get(id(forward.outputs[0])) or f"a {forward.op.name}"
         source = f"of {of} ({source})" if source else f"of {of}"
-    text = f"{source} in {node.scope}".lstrip() if node.scope else source
-    return text if text.isprintable() else json.dumps(text)[1:-1]
+    return f"{source} in {told_text(node.scope)}".lstrip() if node.scope else source
+
+
+def told_text(text: str) -> str:
+    """A file or a scope as a comment has it: quoted where it would not read back to the same."""
+    return text if text.isprintable() and text == text.strip() and _TOLD.isdisjoint(text) else quoted(text)

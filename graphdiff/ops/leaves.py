@@ -5,6 +5,7 @@ Must not know: how functions are compiled; a compiled function finds a leaf's wa
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -30,21 +31,27 @@ PARAMETER = register(Op("parameter", "leaf", "Storage that is trained.", infer=_
 STATE = register(Op("state", "leaf", "Storage kept between calls.", infer=_infer_leaf, kernel=Nothing()))
 
 
+_fresh = itertools.count()
+
+
 def _name(kind: str, name: Any) -> str:
+    """``name``, which may be any text but none at all."""
     if not isinstance(name, str) or not name:
         fail(GraphError, kind, f"the name must be a non-empty string, got {name!r}")
-    return name
+    return str(name)
 
 
-def input(name: str, shape: ShapeLike = (), dtype: DTypeLike = "float32") -> Tensor:
+def input(name: str | None, shape: ShapeLike = (), dtype: DTypeLike = "float32") -> Tensor:
     """A value fed at each call of a compiled function.
 
-    ``shape``: ints and names; a name is one size everywhere and becomes known at the call. ``dtype``: float32 unless
-    given. Raises ShapeError, DTypeError, GraphError.
+    ``name``: any text, or None for a name that no other leaf has. ``shape``: ints and names; a name is one size
+    everywhere and becomes known at the call. ``dtype``: float32 unless given. Raises ShapeError, DTypeError and
+    GraphError.
 
     Example: ``x = gd.input("x", shape=("batch", 64))``.
     """
-    attrs = {"name": _name("input", name), "shape": checked(as_shape, "input", shape)}
+    name = f"_input_{next(_fresh)}" if name is None else _name("input", name)
+    attrs = {"name": name, "shape": checked(as_shape, "input", shape)}
     return make(INPUT, (), {**attrs, "dtype": checked(as_dtype, "input", dtype)})
 
 

@@ -21,8 +21,8 @@ from ..errors import GraphdiffError, GraphError
 from ..ir.dims import Dim, Shape, as_shape, as_size, product
 from ..ir.dtypes import FLOATS, FROM_SHORT, bool_
 from ..ir.graph import Graph
-from ..ir.node import Origin, Source, Value, ambient
-from ..ir.text import RESERVED, STORED, implied_dtype, name_text, type_text, typed, types_text
+from ..ir.node import Node, Origin, Source, Value, ambient
+from ..ir.text import STORED, WORD, implied_dtype, is_plain, name_text, type_text, typed, types_text
 from .laws import broken
 from .leaves import input as input_leaf
 from .leaves import unvalued
@@ -30,7 +30,7 @@ from .registry import REGISTRY
 from .tensor import CONSTANT, Tensor, constant, make
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
-_NAME = rf"{_QUOTED}|[^\W\d]\w*"
+_NAME = rf"{_QUOTED}|{WORD.pattern}"
 _HEADER = re.compile(rf"(graph|body @\d+)\s+({_NAME})\s*\((.*)\)\s*->\s*(.+?)\s*:$")
 _LEAF = re.compile(rf"({_NAME})\s*:\s*(.+)$")
 _NODE = re.compile(r"(%\d+(?:\s*,\s*%\d+)*)\s*:\s*([^=]+?)\s*=\s*([^\W\d][\w.]*)\s*\((.*)\)$")
@@ -41,7 +41,9 @@ _TYPE = re.compile(r"(\w+)\[(.*)\]$")
 _LITERAL = re.compile(r"(-?(?:\d+(?:\.\d*)?(?:e[+-]?\d+)?|inf|nan)|True|False)(?::(\w+))?$")
 _INT = re.compile(r"-?\d+$")
 _COMMENT = re.compile(rf"{_QUOTED}|#")
-_BEHIND = re.compile(rf"(?:of ({_NAME}|%\d+|an? \S+))?\s*\(?(?:([^()]+):(\d{{1,9}}))?\)?(?: in (.*))?$")
+_OF = re.compile(rf"of (%\d+|a (\S+)|{_NAME})(?: |$)")
+_TOLD = rf'({_QUOTED}|[^":()]*)'
+_BEHIND = re.compile(rf"(?:\(?{_TOLD}:(\d{{1,9}})\)?)?(?: ?in {_TOLD})?$")
 _SPECIAL = re.compile(rf"{_QUOTED}|[()\[\],]")
 _WORDS = {"None": None, "True": True, "False": False, "inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
 _DEPTH = 32  # of nested tuples
@@ -237,17 +239,33 @@ class _Reader:
 
     def behind(self, values: dict[str, Tensor], comment: str) -> None:
         """Where a node comes from, as far as its comment tells."""
-        m = _BEHIND.match(comment)
-        if m is None:
-            return
-        forward, file, line, scope = m.groups()
         origin, source, _ = ambient.now
-        value = values.get(forward)
-        if value is not None:
-            origin = Origin(value.node, "")
-        if file:
-            source = Source(file, int(line))
-        ambient.now = (origin, source, scope or "")
+        scope = ""
+        of = _OF.match(comment)
+        if of:
+            comment = comment[of.end() :]
+            forward = values[of[1]].node if of[1] in values else self.elsewhere(of[2])
+            origin = Origin(forward, "") if forward else None
+        m = _BEHIND.match(comment.strip())
+        if m:
+            file, line, scope = self.told(m[1]), m[2], self.told(m[3])
+            source = Source(file, int(line)) if file else source
+        ambient.now = (origin, source, scope)
+
+    @staticmethod
+    def told(text: str | None) -> str:
+        """A file or a scope that stands in a comment."""
+        try:
+            return str(json.loads(text)) if text and text.startswith('"') else text or ""
+        except ValueError:
+            return ""
+
+    @staticmethod
+    def elsewhere(name: str | None) -> Node | None:
+        """A node of an operation that stands for a forward node outside of the text: what belongs to one is adjoint,
+        wherever that is."""
+        op = REGISTRY.get(name or "")
+        return Node(op, (), {}, [((), bool_)]) if op else None
 
     # ------------------------------------------------------------------ pieces
     def split(self, text: str) -> list[str]:
@@ -280,7 +298,7 @@ class _Reader:
                 return json.loads(text)
             except ValueError:
                 self.fail(f"{text} is no string")
-        if not text.isidentifier() or text in RESERVED:
+        if not is_plain(text):
             self.fail(f"{text} is no name; write it in double quotes")
         return text
 
@@ -291,7 +309,7 @@ class _Reader:
             if m is None or m[1] not in FROM_SHORT:
                 self.fail(f"{text} is no type; expected {', '.join(FROM_SHORT)} and sizes, as f32[n,3]")
             try:
-                shape = as_shape(tuple(m[2].split(",")) if m[2].strip() else ())
+                shape = as_shape(tuple(self.split(m[2])))
             except GraphdiffError as error:
                 self.fail(error.fact)
             found = self.types[text] = (shape, FROM_SHORT[m[1]])

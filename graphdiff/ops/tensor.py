@@ -18,7 +18,7 @@ from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Dim, Size, as_size
 from ..ir.dtypes import CODE, as_dtype, bool_, float32, int64, weak_dtype
 from ..ir.node import NO_ATTRS, Leaf, Node, Value, ambient, user_source
-from ..ir.text import number_text, type_text
+from ..ir.text import name_text, number_text, type_text
 from ..ir.words import ArrayLike, Axes, DTypeLike, ShapeLike
 from ..spelling import explained
 from .registry import REGISTRY, Nothing, Op, register
@@ -39,7 +39,7 @@ def label(value: Value) -> str:
     if node.op.name == "constant":
         return constant_text(node.attrs["value"])
     if node.name:
-        return node.name
+        return name_text(node.name)
     return f"%{_number(node)}"
 
 

@@ -366,7 +366,7 @@ class Function(_core.Runner):
         return self._layout.plan
 
     @explained
-    def plan_for(self, **sizes: int) -> Plan:
+    def plan_for(self, /, **sizes: int) -> Plan:
         """The plan at given sizes of the named dimensions, e.g. ``f.plan_for(batch=32)``; nothing runs."""
         names = self._program.names
         for n, size in sizes.items():
@@ -405,7 +405,8 @@ class Function(_core.Runner):
     def _feed_error(self, fact: str) -> FeedError:
         return FeedError(fact, self._signature(), _here())
 
-    def _arrays(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[np.ndarray]:
+    def _given(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """What is fed, by name; each input once. Raises FeedError."""
         inputs = self.graph.inputs
         try:
             given: dict[str, Any] = {v.name: a for v, a in zip(inputs, self._structure.feeds(self.name, args))}
@@ -422,7 +423,11 @@ class Function(_core.Runner):
         missing = [v.name for v in inputs if v.name not in given]
         if missing:
             raise self._feed_error(f"{self.name} misses input {', '.join(map(repr, missing))}")
-        return [self._array(v, given[v.name]) for v in inputs]
+        return given
+
+    def _arrays(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[np.ndarray]:
+        given = self._given(args, kwargs)
+        return [self._array(v, given[v.name]) for v in self.graph.inputs]
 
     def _array(self, v: Value, a: Any) -> np.ndarray:
         if isinstance(a, Tensor):
@@ -517,20 +522,14 @@ class Function(_core.Runner):
         return Function(program, self.graph, self._structure, self._monitor_names, self._messages)
 
     @explained
-    def bind(self, *, out: Fed = None, **feeds: Fed) -> Bound:
+    def bind(self, /, *args: Fed, out: Fed = None, **feeds: Fed) -> Bound:
         """A call fixed to buffers: ``b = f.bind(x=buf, out=[...])``, then ``b()`` reads and writes them in place.
 
-        Feeds are C-contiguous arrays of exactly the input's dtype; ``out`` a writable array for each output, as a list
-        or in the structure of the results (made if not given; ``b.out``). ``b.address`` is the pair (C function
-        pointer, user data) of an ``int f(void *)``. Raises FeedError."""
-        arrays = []
-        for v in self.graph.inputs:
-            if v.name not in feeds:
-                raise self._feed_error(f"bind misses input {v.name!r}")
-            arrays.append(self._buffer(v.name, feeds[v.name], v.dtype, None, False))
-        for extra in set(feeds) - {v.name for v in self.graph.inputs}:
-            known = [v.name for v in self.graph.inputs]
-            raise self._feed_error(f"{self.name} has no input {extra!r}{did_you_mean(extra, known)}")
+        Feeds, by name or position, are C-contiguous arrays of exactly the input's dtype; ``out`` a writable array for
+        each output, as a list or in the structure of the results (made if not given; ``b.out``). ``b.address`` is the
+        pair (C function pointer, user data) of an ``int f(void *)``. Raises FeedError."""
+        fed = self._given(args, feeds)
+        arrays = [self._buffer(v.name, fed[v.name], v.dtype, None, False) for v in self.graph.inputs]
         layout = self._layout_of(arrays)
         env = layout.plan.sizes
         outputs = self.graph.outputs[: self._n_results]
@@ -584,7 +583,7 @@ class Function(_core.Runner):
         """Pickled as saved: what is unpickled, or copied, has parameters and states of its own."""
         return _unpickled, to_pickle(self._saved())
 
-    def profile(self, *args: Fed, calls: int = 20, **kwargs: Fed) -> Profile:
+    def profile(self, /, *args: Fed, calls: int = 20, **kwargs: Fed) -> Profile:
         """Time, flops, bytes and source line of each instruction, averaged over ``calls`` calls with these feeds.
 
         Each call is a real one: updates happen. Raises FeedError as a call does."""
