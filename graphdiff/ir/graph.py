@@ -93,6 +93,13 @@ def same_name(first: Node, second: Node) -> str:
     return f"{told}; names must differ"
 
 
+def shared(graph: Graph, known: dict[str, Graph]) -> Graph:
+    """The first of the graphs of equal text: nodes whose bodies are equal are found to be equal by identity, in a graph
+    that was read from text as in the one that was printed. A text that shows what does not read back equals none."""
+    text = str(graph)
+    return graph if "=<" in text else known.setdefault(text, graph)
+
+
 def _at(source: Source | None) -> str | None:
     return str(source) if source else None
 

@@ -75,7 +75,7 @@ def quoted(text: str) -> str:
 
 
 def number_text(value: Any) -> str:
-    """An element of an array as the shortest literal that reads back to the same bits (NaN payloads aside)."""
+    """An element of an array as the shortest literal that reads back to the same bits (of a NaN: if it is plain)."""
     if value.dtype.kind != "f":
         return str(value.item())
     short = str(value)
@@ -84,15 +84,29 @@ def number_text(value: Any) -> str:
 
 def literal(array: np.ndarray) -> str:
     """A constant as its node prints it: one number if all elements are the same, nested lists, or base64 of the
-    little-endian bytes."""
+    little-endian bytes, which also keeps the sign and payload of a NaN."""
+    if not _nans_are_plain(array):
+        return _base64(array)
     if array.ndim == 0:
         return number_text(array[()])
     if array.size > 1 and array.tobytes() == array.flat[0].tobytes() * array.size:
         return number_text(array.flat[0])
     if array.size > _INLINE_ELEMENTS:
-        data = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
-        return f'base64"{base64.b64encode(data).decode()}"'
+        return _base64(array)
     return _nested(array)
+
+
+def _base64(array: np.ndarray) -> str:
+    data = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
+    return f'base64"{base64.b64encode(data).decode()}"'
+
+
+def _nans_are_plain(array: np.ndarray) -> bool:
+    """Whether every NaN is the one that a literal stands for."""
+    if array.dtype.kind != "f":
+        return True
+    nans = array[np.isnan(array)]
+    return nans.tobytes() == array.dtype.type(np.nan).tobytes() * nans.size
 
 
 def _nested(array: np.ndarray) -> str:
@@ -104,8 +118,8 @@ def _nested(array: np.ndarray) -> str:
 
 
 def is_inline(node: Node) -> bool:
-    """Whether a node is a 0-d constant, which is printed where it is used."""
-    return node.op.name == "constant" and not node.outputs[0].shape
+    """Whether a node is a 0-d constant that a literal can stand for: it is printed where it is used."""
+    return node.op.name == "constant" and not node.outputs[0].shape and _nans_are_plain(node.attrs["value"])
 
 
 def attr_text(value: Any) -> str:

@@ -30,12 +30,14 @@ def every_node(graph: Graph) -> Iterator[Node]:
 
 def phases(graph: Graph) -> dict[Node, str]:
     """Forward, backward or update, for each node: adjoint nodes and what outputs make of them are backward; what only
-    updates need is update."""
+    updates need is update. Constants are forward, whoever made them: equal ones are one node here and many there."""
     only_updates = _only_updates(graph) if graph.updates else ()
     out: dict[Node, str] = {}
     for node in graph.nodes:
         phase = "forward"
-        if node.origin is not None:
+        if node.op.name == "constant":
+            pass
+        elif node.origin is not None:
             phase = "backward"
         elif node in only_updates:
             phase = "update"

@@ -20,7 +20,7 @@ import numpy as np
 from ..errors import GraphdiffError, GraphError
 from ..ir.dims import Dim, Shape, as_shape, as_size, product
 from ..ir.dtypes import FLOATS, FROM_SHORT, bool_
-from ..ir.graph import Graph
+from ..ir.graph import Graph, shared
 from ..ir.node import Node, Origin, Source, Value, ambient
 from ..ir.text import STORED, WORD, implied_dtype, is_plain, name_text, type_text, typed, types_text
 from .laws import broken
@@ -46,7 +46,7 @@ _TOLD = rf'({_QUOTED}|[^":()]*)'
 _BEHIND = re.compile(rf"(?:\(?{_TOLD}:(\d{{1,9}})\)?)?(?: ?in {_TOLD})?$")
 _SPECIAL = re.compile(rf"{_QUOTED}|[()\[\],]")
 _WORDS = {"None": None, "True": True, "False": False, "inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
-_DEPTH = 32  # of nested tuples
+_DEPTH = 32  # of nested tuples, and of bodies in each other
 
 
 def parse(text: str) -> Graph:
@@ -92,6 +92,8 @@ class _Reader:
         self.types: dict[str, tuple[Shape, np.dtype]] = {}
         self.forms: dict[str, str] = {}
         self.numbers: dict[tuple[str, np.dtype | None], Tensor] = {}
+        self.shared: dict[str, Graph] = {}
+        self.constants: dict[tuple[bytes, np.dtype], Tensor] = {}  # one for each number, as a graph has after merging
 
     def fail(self, fact: str) -> NoReturn:
         line = self.lines[self.number - 1].strip() if self.number else ""
@@ -142,6 +144,8 @@ class _Reader:
         key, name, leaves, results = m.groups()
         if (key == "graph") == bool(frames):
             self.fail("one text holds one graph" if frames else "a body belongs to a graph")
+        if len(frames) > _DEPTH:
+            self.fail("bodies are nested too deeply")
         specs = []
         for item in self.split(leaves):
             leaf = _LEAF.match(item)
@@ -203,7 +207,8 @@ class _Reader:
         leaves = [values[name_text(name)] for name, _, _ in frame.leaves]
         inputs = [v for v in leaves if v.node.op.name == "input"]
         stored = [v for v in leaves if v.node.op.name != "input"]
-        return frame.key, Graph(frame.name, inputs, frame.outputs, frame.updates, stored)
+        graph = Graph(frame.name, inputs, frame.outputs, frame.updates, stored)
+        return frame.key, graph if frame.key == "graph" else shared(graph, self.shared)
 
     def node(self, frame: _Frame, values: dict[str, Tensor], statement: str, behind: str) -> None:
         m = _NODE.match(statement)
@@ -352,7 +357,9 @@ class _Reader:
             return number
         m = _LITERAL.match(text)
         if m is not None:
-            number = self.numbers[text, implied] = constant(self.number_of(m, implied))
+            array = self.number_of(m, implied)
+            key = array.tobytes(), array.dtype
+            number = self.numbers[text, implied] = self.constants.setdefault(key, constant(array))
             return number
         if text.startswith("%"):
             self.fail(f"{text} is used but no line above makes it")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from ..ir.node import LEAVES, Node, Origin, Value, topological
+from ..ir.node import Node, Origin, Value, topological
 from .tensor import Tensor
 
 Old = TypeVar("Old", bound=Value)
@@ -34,15 +34,18 @@ def moved_origin(node: Node, moved: Mapping[Node, Node]) -> Origin | None:
     return origin if forward is None else Origin(forward, origin.rule)
 
 
-def rebuild(values: Iterable[Tensor], replace: Mapping[Old, Tensor]) -> list[Tensor]:
+def rebuild(values: Iterable[Tensor], replace: Mapping[Old, Tensor], in_order: bool = False) -> list[Tensor]:
     """``values`` with the values in ``replace`` replaced by others of the same types, and every node above them made
-    anew; adjoint nodes among them belong to the new forward nodes."""
+    anew; adjoint nodes among them belong to the new forward nodes. ``in_order``: nodes declared after the first of
+    those are made anew too, so that the order of declaration, which plans follow, stays."""
     new: dict[Value, Any] = {}
     new.update(replace.items())
-    moved: dict[Node, Node] = {}
+    moved = {v.node: w.node for v, w in replace.items() if v.is_leaf}
     values = list(values)
+    changed = False
     for node in topological(values, stop=replace):
-        if node.op.name in LEAVES or not any(v in new and new[v] is not v for v in node.inputs):
+        changed = changed if in_order and changed else any(v in new and new[v] is not v for v in node.inputs)
+        if not changed or node.op.name in ("input", "parameter", "state"):
             continue
         made = moved[node] = node.over(tuple(new.get(v, v) for v in node.inputs), moved_origin(node, moved))
         for y, z in zip(node.outputs, made.outputs):

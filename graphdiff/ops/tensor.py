@@ -375,6 +375,8 @@ def _constant(array: np.ndarray) -> Tensor:
     frozen = np.array(array, dtype=as_dtype(array.dtype), order="C")
     frozen.setflags(write=False)
     out = make(CONSTANT, (), {"value": frozen})
+    if array.ndim == 0:
+        out.node.source = None  # it stands in every line that uses such a number
     if shared:
         if len(_scalars) > 8192:
             _scalars.clear()

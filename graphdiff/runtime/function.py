@@ -254,7 +254,7 @@ def _with_values(graph: Graph, values: Mapping[str, Any]) -> Graph:
     if not given:
         return graph
     values_now: list[Any] = [*graph.outputs, *(v for _, v in graph.updates)]
-    made = rebuild(values_now, given)
+    made = rebuild(values_now, given, in_order=True)
     updates = [(given.get(p, p), v) for (p, _), v in zip(graph.updates, made[len(graph.outputs) :])]
     return Graph(
         graph.name, graph.inputs, made[: len(graph.outputs)], updates, [given.get(p, p) for p in graph.parameters]

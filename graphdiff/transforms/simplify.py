@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import GraphError
-from ..ir.graph import Graph
+from ..ir.graph import Graph, shared
 from ..ir.node import LEAVES, Node, Origin, Value, ambient, origin_of
-from ..ir.text import type_text
+from ..ir.text import is_inline, type_text
 from ..ops.registry import Branch, Loop
 from ..ops.tensor import CONSTANT, constant
 from .fold import fold
@@ -44,13 +44,16 @@ _COMMUTATIVE = frozenset(
 )
 
 
-def simplify(graph: Graph, passes: Collection[str] = PASSES) -> tuple[Graph, dict[Value, Value]]:
+def simplify(
+    graph: Graph, passes: Collection[str] = PASSES, bodies: dict[str, Graph] | None = None
+) -> tuple[Graph, dict[Value, Value]]:
     """A simpler graph over the same leaves, and what each of the graph's values that changed has become.
 
     ``passes``: "fold" constants, "rewrite" by the table of rules, "merge" equal nodes, and "final": also the rows that
-    hold only in a graph that is not differentiated any more (a stop_gradient is its operand).
+    hold only in a graph that is not differentiated any more (a stop_gradient is its operand). ``bodies``: of the graph
+    around this one, by text.
     """
-    sweep = _Sweep(passes, max((n.serial for n in graph.nodes), default=0))
+    sweep = _Sweep(passes, {} if bodies is None else bodies, max((n.serial for n in graph.nodes), default=0))
     before = ambient.now
     try:
         for node in graph.nodes:
@@ -84,11 +87,11 @@ def _made_since(serial: int, value: Value) -> list[Node]:
 class _Sweep:
     """The state of one simplification."""
 
-    def __init__(self, passes: Collection[str], last: int):
+    def __init__(self, passes: Collection[str], known: dict[str, Graph], last: int):
         unknown = set(passes) - set(PASSES)
         if unknown:
             raise GraphError(f"simplify: no pass {', '.join(sorted(unknown))}; there are {', '.join(PASSES)}")
-        self.passes = passes
+        self.passes, self.known = passes, known
         self.folds, self.merges = "fold" in passes, "merge" in passes
         self.table = Table("final" in passes) if "rewrite" in passes else None
         self.became: dict[Value, Value] = {}  # only what changed
@@ -143,7 +146,7 @@ class _Sweep:
                 inputs = tuple(map(became.get, inputs, inputs))
                 break
         else:
-            in_order = node.serial > self.last or node.op is CONSTANT
+            in_order = node.serial > self.last or is_inline(node)
             if in_order and origin is node.origin and attrs is node.attrs:
                 return node
         return node.over(inputs, origin, attrs)
@@ -159,11 +162,15 @@ class _Sweep:
         return now  # type: ignore[return-value]
 
     def bodies(self, node: Node) -> dict[str, Any]:
-        """The attributes of a node with simplified inner graphs."""
-        found = {k: simplify(v, self.passes) for k, v in node.attrs.items() if isinstance(v, Graph)}
-        if not any(became for _, became in found.values()):
+        """The attributes of a node with simplified inner graphs; those that are equal are one object."""
+        found = {}
+        for key, inner in node.attrs.items():
+            if isinstance(inner, Graph):
+                simple, became = simplify(inner, self.passes, self.known)
+                found[key] = shared(simple if became else inner, self.known)
+        if all(node.attrs[key] is inner for key, inner in found.items()):
             return node.attrs
-        return {**node.attrs, **{k: graph for k, (graph, _) in found.items()}}
+        return {**node.attrs, **found}
 
     def rewrite(self, node: Node) -> Any:
         """What the first step that applies makes of a node, built in its name; else None."""

@@ -8,8 +8,9 @@ function to Tensors and its declared reference to arrays. Operands are values dr
 range of one of the operation's samples. Compared are: results with NumPy; forward with reverse derivatives, and both
 with centred differences of the NumPy program (differences that say there is a kink are left out and counted); of some
 the Hessian times a vector by either order of modes; the compiled function with one neither simplified nor fused; and,
-bit for bit, with one that recomputes. Every fourth graph is of float32, without differences; of every fifth the sizes
-are known only at the call, and every fifth has values of thousands of elements.
+bit for bit, with one that recomputes; of some also plan and bits of what is saved and loaded, pickled and parsed.
+Every fourth graph is of float32, without differences; of every fifth the sizes are known only at the call, and every
+fifth has values of thousands of elements.
 Invariant: (seed, number) draws the same graph on every machine.
 """
 
@@ -18,6 +19,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import io
+import pickle
 import sys
 import time
 from collections import Counter
@@ -582,6 +585,37 @@ def against_differences(
     return f"{expected!r} and {got!r}"
 
 
+def again(f: Any, feed: list[np.ndarray], results: list[np.ndarray]) -> None:
+    """Raises Disagreement where what is made of a function's file, pickle or text has another plan or other bits."""
+    file = io.BytesIO()
+    f.save(file)
+    text = str(f.graph)
+    ways = {
+        "loaded": lambda: gd.load(io.BytesIO(file.getvalue())),
+        "unpickled": lambda: pickle.loads(pickle.dumps(f)),
+        "parsed": lambda: gd.compile(gd.parse(text)),
+    }
+    wanted = [a.tobytes() for a in results]
+    for way, make in ways.items():
+        g = make()
+        got = [a.tobytes() for a in flat(g(*feed))]
+        if str(g.graph) != text:
+            raise Disagreement(f"the {way} function has another graph")
+        if instructions(g) != instructions(f):
+            raise Disagreement(f"the {way} function has another plan:\n{g.plan}\n{f.plan}")
+        if got != wanted:
+            raise Disagreement(f"the {way} function gives other bits")
+
+
+def instructions(f: Any) -> list[Any]:
+    """What decides a run: operations, phases and places, without the lines they come from."""
+    return [f.plan.arena_bytes, *(row._replace(source="") for row in f.plan.instructions)]
+
+
+def flat(results: Any) -> list[np.ndarray]:
+    return [a for r in results for a in flat(r)] if isinstance(results, list) else [results]
+
+
 def check(drawn: Drawn, wanted: list[int], rng: np.random.Generator, counts: Counter[str]) -> None:
     """Raises Disagreement where two ways of computing the ``wanted`` slots, or their derivatives, differ."""
     leaves = [drawn.tensors[i] for i in drawn.leaves]
@@ -601,6 +635,8 @@ def check(drawn: Drawn, wanted: list[int], rng: np.random.Generator, counts: Cou
     outputs = [ys, [gd.grad(loss, xs), gd.jvp(loss, xs, towards)]]
     f = gd.compile(leaves, outputs)
     values, (gradient, forward) = f(*feed)
+    if rng.random() < 0.2:
+        again(f, feed, [*values, *gradient, forward])
 
     def shaky(found: str) -> bool:
         """Whether rounding of the feed alone, or of steps between, changes as much: a comparison or a rounding that
