@@ -15,7 +15,19 @@ from numpy.typing import ArrayLike
 from ..errors import GraphError
 from ..spelling import Suggesting
 from .node import Leaf, Node, Source, Value, topological
-from .text import STORED, Names, attr_text, comment, implied_dtype, is_inline, literal, name_text, type_text, types_text
+from .text import (
+    STORED,
+    Names,
+    Room,
+    attr_text,
+    comment,
+    implied_dtype,
+    is_inline,
+    literal,
+    name_text,
+    type_text,
+    types_text,
+)
 
 _COMMENT_COLUMN = 49
 
@@ -114,12 +126,12 @@ def _node_lines(node: Node, names: Names, indent: str, out: list[str]) -> None:
     implied = implied_dtype(node.inputs)
     arguments = [names.of(v, implied) for v in node.inputs]
     if node.op.name == "constant":
-        arguments.append(literal(node.attrs["value"]))
+        arguments.append(literal(node.attrs["value"], names.room))
     else:
         for key, value in node.attrs.items():
             if isinstance(value, Graph):
                 out.append(f"{indent}body @{names.bodies} {_header(value)}")
-                _body_lines(value, indent + "  ", out)
+                _body_lines(value, indent + "  ", out, names.room)
                 arguments.append(f"{key}=@{names.bodies}")
                 names.bodies += 1
             else:
@@ -131,8 +143,8 @@ def _node_lines(node: Node, names: Names, indent: str, out: list[str]) -> None:
     out.append(f"{line.ljust(_COMMENT_COLUMN)}  # {behind}" if behind else line)
 
 
-def _body_lines(graph: Graph, indent: str, out: list[str]) -> Names:
-    names = Names((*graph.inputs, *graph.parameters))
+def _body_lines(graph: Graph, indent: str, out: list[str], room: Room | None = None) -> Names:
+    names = Names((*graph.inputs, *graph.parameters), room)
     for kind in STORED:
         held = [name_text(p.name) for p in graph.parameters if p.node.op.name == kind]
         if held:

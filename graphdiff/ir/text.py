@@ -82,15 +82,33 @@ def number_text(value: Any) -> str:
     return short if np.isnan(value) or value.dtype.type(float(short)) == value else repr(float(value))
 
 
-def literal(array: np.ndarray) -> str:
-    """A constant as its node prints it: one number if all elements are the same, nested lists, or base64 of the
-    little-endian bytes, which also keeps the sign and payload of a NaN."""
+class Room:
+    """How many bytes the constants of one text may have that are written as one number each: a reader of a short text
+    must not be led to make much of it."""
+
+    BYTES = 1 << 26
+
+    def __init__(self) -> None:
+        self.left = self.BYTES
+
+    def take(self, count: int) -> bool:
+        """Whether there is room for so many more; then they are taken."""
+        if count > self.left:
+            return False
+        self.left -= count
+        return True
+
+
+def literal(array: np.ndarray, room: Room | None = None) -> str:
+    """A constant as its node prints it: one number if all elements are the same and there is room, nested lists, or
+    base64 of the little-endian bytes, which also keeps the sign and payload of a NaN."""
     if not _nans_are_plain(array):
         return _base64(array)
     if array.ndim == 0:
         return number_text(array[()])
     if array.size > 1 and array.tobytes() == array.flat[0].tobytes() * array.size:
-        return number_text(array.flat[0])
+        if room is None or room.take(array.nbytes):
+            return number_text(array.flat[0])
     if array.size > _INLINE_ELEMENTS:
         return _base64(array)
     return _nested(array)
@@ -149,8 +167,9 @@ def attr_text(value: Any) -> str:
 class Names(dict[int, str]):
     """How values are referred to, by id: leaves by name, results by number."""
 
-    def __init__(self, leaves: Iterable[Value] = ()):
+    def __init__(self, leaves: Iterable[Value] = (), room: Room | None = None):
         super().__init__((id(v), name_text(v.name)) for v in leaves)
+        self.room = room or Room()
         self.count = 0
         self.bodies = 0
 

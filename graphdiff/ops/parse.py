@@ -18,34 +18,38 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..errors import GraphdiffError, GraphError
-from ..ir.dims import Dim, Shape, as_shape, as_size, product
+from ..ir.dims import DEEPEST, Dim, Shape, as_shape, as_size, product
 from ..ir.dtypes import FLOATS, FROM_SHORT, bool_
 from ..ir.graph import Graph, shared
 from ..ir.node import Node, Origin, Source, Value, ambient
-from ..ir.text import STORED, WORD, implied_dtype, is_plain, name_text, type_text, typed, types_text
+from ..ir.text import STORED, WORD, Room, implied_dtype, is_plain, name_text, type_text, typed, types_text
 from .laws import broken
 from .leaves import input as input_leaf
 from .leaves import unvalued
 from .registry import REGISTRY
 from .tensor import CONSTANT, Tensor, constant, make
 
-_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_QUOTED = (
+    r'"(?:[^"\\]|\\.)*"'  # with ? behind it: to the end of the line where it is open, so that no line is read twice
+)
 _NAME = rf"{_QUOTED}|{WORD.pattern}"
-_HEADER = re.compile(rf"(graph|body @\d+)\s+({_NAME})\s*\((.*)\)\s*->\s*(.+?)\s*:$")
+_HEADER = re.compile(rf"(graph|body @\d+)\s+({_NAME})\s*\(")
 _LEAF = re.compile(rf"({_NAME})\s*:\s*(.+)$")
-_NODE = re.compile(r"(%\d+(?:\s*,\s*%\d+)*)\s*:\s*([^=]+?)\s*=\s*([^\W\d][\w.]*)\s*\((.*)\)$")
+_CALL = re.compile(r"\s*([^\W\d][\w.]*)\s*\(")
+_NUMBERS = re.compile(r"%\d+(?:\s*,\s*%\d+)*\s*$")
 _UPDATE = re.compile(rf"update\s+({_NAME})\s*=\s*(.+)$")
 _STORED = re.compile(r"(parameter|state)s\s*:(.*)$")
 _ATTR = re.compile(r"([^\W\d]\w*)\s*=\s*(.+)$", re.DOTALL)
 _TYPE = re.compile(r"(\w+)\[(.*)\]$")
 _LITERAL = re.compile(r"(-?(?:\d+(?:\.\d*)?(?:e[+-]?\d+)?|inf|nan)|True|False)(?::(\w+))?$")
 _INT = re.compile(r"-?\d+$")
-_COMMENT = re.compile(rf"{_QUOTED}|#")
+_COMMENT = re.compile(rf"{_QUOTED}?|#")
 _OF = re.compile(rf"of (%\d+|a (\S+)|{_NAME})(?: |$)")
 _TOLD = rf'({_QUOTED}|[^":()]*)'
 _BEHIND = re.compile(rf"(?:\(?{_TOLD}:(\d{{1,9}})\)?)?(?: ?in {_TOLD})?$")
-_SPECIAL = re.compile(rf"{_QUOTED}|[()\[\],]")
+_SPECIAL = re.compile(rf"{_QUOTED}?|[()\[\],]")
 _WORDS = {"None": None, "True": True, "False": False, "inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
+_BRACKETS = 4 * DEEPEST  # open at once: those of a size, and those around it
 _DEPTH = 32  # of nested tuples, and of bodies in each other
 
 
@@ -80,7 +84,7 @@ class _Frame:
         self.values: dict[str, Tensor] | None = None  # by the text that names them; None until the leaves are made
         self.bodies: dict[str, Graph] = {}
         self.outputs: list[Tensor] | None = None
-        self.updates: list[tuple[Tensor, Tensor]] = []
+        self.updates: dict[Tensor, Tensor] = {}
 
 
 class _Reader:
@@ -92,11 +96,13 @@ class _Reader:
         self.types: dict[str, tuple[Shape, np.dtype]] = {}
         self.forms: dict[str, str] = {}
         self.numbers: dict[tuple[str, np.dtype | None], Tensor] = {}
+        self.room = Room()
         self.shared: dict[str, Graph] = {}
         self.constants: dict[tuple[bytes, np.dtype], Tensor] = {}  # one for each number, as a graph has after merging
 
     def fail(self, fact: str) -> NoReturn:
         line = self.lines[self.number - 1].strip() if self.number else ""
+        fact = fact if len(fact) <= 500 else fact[:500] + "..."
         raise GraphError(f"line {self.number}: {fact}", line if len(line) <= 200 else line[:200] + "...") from None
 
     def read(self) -> Graph:
@@ -139,15 +145,17 @@ class _Reader:
     # ------------------------------------------------------------------ statements
     def header(self, statement: str, indent: int, frames: list[_Frame]) -> _Frame:
         m = _HEADER.match(statement)
-        if m is None:
+        leaves, arrow, results = statement[m.end() : -1].rpartition("->") if m else ("", "", "")
+        leaves, results = leaves.rstrip(), results.strip()
+        if m is None or not arrow or leaves[-1:] != ")" or statement[-1] != ":":
             self.fail("this is no header; expected graph name(x: f32[n], ...) -> f32[n]:")
-        key, name, leaves, results = m.groups()
+        key, name = m.groups()
         if (key == "graph") == bool(frames):
             self.fail("one text holds one graph" if frames else "a body belongs to a graph")
         if len(frames) > _DEPTH:
             self.fail("bodies are nested too deeply")
         specs = []
-        for item in self.split(leaves):
+        for item in self.split(leaves[:-1]):
             leaf = _LEAF.match(item)
             if leaf is None:
                 self.fail(f"expected a name and a type, got {item}")
@@ -179,9 +187,9 @@ class _Reader:
             value = self.operand(values, update[2], None)
             if target.shape != value.shape or target.dtype is not value.dtype:
                 self.fail(f"{update[1]} is {type_text(target)}, its update {type_text(value)}")
-            if any(t is target for t, _ in frame.updates):
+            if target in frame.updates:
                 self.fail(f"{update[1]} is updated twice")
-            frame.updates.append((target, value))
+            frame.updates[target] = value
         else:
             self.fail("expected %n: type = operation(...), return, update, parameters: or states:")
 
@@ -207,14 +215,16 @@ class _Reader:
         leaves = [values[name_text(name)] for name, _, _ in frame.leaves]
         inputs = [v for v in leaves if v.node.op.name == "input"]
         stored = [v for v in leaves if v.node.op.name != "input"]
-        graph = Graph(frame.name, inputs, frame.outputs, frame.updates, stored)
+        graph = Graph(frame.name, inputs, frame.outputs, list(frame.updates.items()), stored)
         return frame.key, graph if frame.key == "graph" else shared(graph, self.shared)
 
     def node(self, frame: _Frame, values: dict[str, Tensor], statement: str, behind: str) -> None:
-        m = _NODE.match(statement)
-        if m is None:
+        left, _, right = statement.partition("=")
+        numbers, _, types = left.partition(":")
+        m = _CALL.match(right)
+        if m is None or right[-1] != ")" or not _NUMBERS.match(numbers):
             self.fail("this is no node; expected %n: f32[n] = operation(operands, name=value)")
-        numbers, types, name, arguments = m.groups()
+        name, arguments, types = m[1], right[m.end() : -1], types.strip()
         op = REGISTRY.get(name)
         if op is None or op.infer is None or name in STORED or name == "input":
             self.fail(f"there is no operation {name!r} to build nodes of")
@@ -284,6 +294,8 @@ class _Reader:
             c = m[0]
             if c in "([":
                 depth += 1
+                if depth > _BRACKETS:
+                    self.fail("brackets are nested too deeply")
             elif c in ")]":
                 depth -= 1
                 if depth < 0:
@@ -313,8 +325,9 @@ class _Reader:
             m = _TYPE.match(text)
             if m is None or m[1] not in FROM_SHORT:
                 self.fail(f"{text} is no type; expected {', '.join(FROM_SHORT)} and sizes, as f32[n,3]")
+            sizes = tuple(self.split(m[2]))
             try:
-                shape = as_shape(tuple(self.split(m[2])))
+                shape = as_shape(sizes)
             except GraphdiffError as error:
                 self.fail(error.fact)
             found = self.types[text] = (shape, FROM_SHORT[m[1]])
@@ -413,6 +426,10 @@ class _Reader:
             texts = [t for t in re.split(r"[\s,\[\]]+", text) if t]
             flat = self.elements(texts, dtype)
         elif _LITERAL.match(text):
+            if shape and not self.room.take(size * dtype.itemsize):
+                self.fail(
+                    f"{size:,} elements in one number; write what is over {Room.BYTES:,} bytes in a text as base64"
+                )
             flat = np.broadcast_to(self.elements([text], dtype), (size,))
         else:
             self.fail("expected a number, a list of numbers or base64")

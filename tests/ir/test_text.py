@@ -259,7 +259,7 @@ BAD = [
     ("%0: f32[n]", "%0: f32[n", 3, "f32[n is no type"),
     ("%0: f32[n]", "%0: q[n]", 3, "q[n] is no type"),
     ("%0: f32[n]", "%0: f32[n/2]", 3, "'n/2' is no size"),
-    ("%0: f32[n]", f"%0: f32[{'(' * 9999}n{')' * 9999}]", 3, "is no size"),
+    ("%0: f32[n]", f"%0: f32[{'(' * 9999}n{')' * 9999}]", 3, "brackets are nested too deeply"),
     ("parameters: W", "parameters: V", 2, "'V' is not in the header"),
     ("parameters: W", "", 5, "W is no parameter or state"),
     ("f32[3]) ->", "i32[3]) ->", 3, "parameters are floats"),
