@@ -134,6 +134,15 @@ class Template:
             words[start : start + len(inner)] = inner
         return words
 
+    def program(self, env: Mapping[str, int], offsets: np.ndarray, arena_bytes: int) -> Any:
+        """The core program at given sizes and offsets. Raises CompileError for one that the core cannot run."""
+        try:
+            return _core.Program(self.fill(env, offsets, arena_bytes), self.constants)
+        except _core.CoreError as e:
+            at = f" at {', '.join(f'{k}={v}' for k, v in env.items())}" if env else ""
+            told = _core.STATUS.get(e.status, e.status)
+            raise CompileError(f"the core cannot run this program{at}: {told}") from None
+
 
 class Nested:
     """An inner graph's program: an item of a loop's or branch's payload, made of ``instructions``. ``flops``: of one

@@ -186,7 +186,7 @@ class Program:
     def _make(self, env: dict[str, int]) -> Layout:
         self.sizes.check(env)
         offsets, peak, bound = place(self.lifetimes, env)
-        program = _core.Program(self.template.fill(env, offsets, peak), self.template.constants)
+        program = self.template.program(env, offsets, peak)
         scratch = self._scratch(program)
         if self.limit is None or peak + scratch <= self.limit:
             everything = None if self.order is self.unlimited else self._everything(env)
@@ -213,7 +213,7 @@ class Program:
             lifetimes = Lifetimes(self.unlimited, inplace=not self.debug)
             template = Template(self.unlimited, lifetimes, self.slots)
             offsets, peak, bound = place(lifetimes, env)
-            scratch = self._scratch(_core.Program(template.fill(env, offsets, peak), template.constants))
+            scratch = self._scratch(template.program(env, offsets, peak))
             return Plan(self.graph.name, self.unlimited, lifetimes, env, offsets, peak, bound, scratch, self.costs)
 
         return make
@@ -232,7 +232,7 @@ class Program:
         def lay_out(c: Schedule, variant: int, hard: bool) -> Placed:
             offsets, arena_bytes, bound = place(c.lifetimes, env, effort[hard])
             template = Template(c.order, c.lifetimes, slots[variant])
-            program = _core.Program(template.fill(env, offsets, arena_bytes), template.constants)
+            program = template.program(env, offsets, arena_bytes)
             return Placed(offsets, arena_bytes, bound, arena_bytes + self._scratch(program))
 
         chosen = choice.choose(self.limit, lay_out)
@@ -241,7 +241,7 @@ class Program:
         if not chosen.fits:
             raise self._nothing_fits(env, chosen, scratch)
         template = Template(c.order, c.lifetimes, slots[chosen.variant])
-        program = _core.Program(template.fill(env, placed.offsets, placed.arena_bytes), template.constants)
+        program = template.program(env, placed.offsets, placed.arena_bytes)
         plan = Plan(
             self.graph.name,
             c.order,

@@ -367,7 +367,7 @@ def test_inputs_and_sizes_that_are_not_there_say_which_was_meant():
     a = np.zeros(3, np.float32)
     for call, told in (
         (lambda: f(singal=a), "has no input 'singal'; it has signal; did you mean 'signal'?"),
-        (lambda: f.bind(singal=a, signal=a), "has no input 'singal'; did you mean 'signal'?"),
+        (lambda: f.bind(singal=a, signal=a), "has no input 'singal'; it has signal; did you mean 'signal'?"),
         (lambda: f.plan_for(bacth=3), "no dimension is called 'bacth' (there are: batch); did you mean 'batch'?"),
         (lambda: gd.adjoint(gd.sum(x), x).to_html("a.html", feed={"singal": a}), "did you mean 'signal'?"),
     ):
