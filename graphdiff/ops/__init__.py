@@ -19,6 +19,7 @@ from . import (  # noqa: F401  (declaring is importing)
     nn,
     normalisation,
     ordering,
+    pickles,
     pool,
     random,
     reduce,

@@ -13,6 +13,7 @@ import base64
 import binascii
 import json
 import re
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -70,7 +71,17 @@ def parse(text: str) -> Graph:
     """
     before = ambient.now
     try:
-        return _Reader(text).read()
+        reader = _Reader(text, None)
+        return reader.close(reader.read())[1]
+    finally:
+        ambient.now = before
+
+
+def parse_over(text: str, leaves: Sequence[Tensor]) -> list[Tensor]:
+    """The results of a text over values that are there, which stand for the leaves of its header. Raises GraphError."""
+    before = ambient.now
+    try:
+        return _Reader(text, leaves).read().outputs or []
     finally:
         ambient.now = before
 
@@ -88,7 +99,8 @@ class _Frame:
 
 
 class _Reader:
-    def __init__(self, text: str):
+    def __init__(self, text: str, leaves: Sequence[Tensor] | None):
+        self.given = leaves
         if not isinstance(text, str):
             raise GraphError(f"parse: expected the text of a graph, got {type(text).__name__}")
         self.lines = text.split("\n")
@@ -105,7 +117,8 @@ class _Reader:
         fact = fact if len(fact) <= 500 else fact[:500] + "..."
         raise GraphError(f"line {self.number}: {fact}", line if len(line) <= 200 else line[:200] + "...") from None
 
-    def read(self) -> Graph:
+    def read(self) -> _Frame:
+        """The graph that is not in another one, read but not closed."""
         frames: list[_Frame] = []
         for number, line in enumerate(self.lines, 1):
             self.number = number
@@ -130,7 +143,7 @@ class _Reader:
             frames[-1].bodies[body[0]] = body[1]
         if not frames:
             self.fail("there is no graph in this text")
-        return self.close(frames[0])[1]
+        return frames[0]
 
     def split_comment(self, line: str) -> tuple[str, str]:
         head, found, behind = line.partition("  # ")
@@ -197,6 +210,11 @@ class _Reader:
         """The values of a frame, its leaves made on first use."""
         if frame.values is None:
             frame.values = {}
+            if self.given is not None and frame.key == "graph":
+                if [(v.shape, v.dtype) for v in self.given] != [(shape, dtype) for _, shape, dtype in frame.leaves]:
+                    self.fail("these are not the leaves of the header")
+                frame.values = {name_text(name): v for (name, _, _), v in zip(frame.leaves, self.given)}
+                return frame.values
             for name, shape, dtype in frame.leaves:
                 kind = frame.kinds.get(name)
                 try:

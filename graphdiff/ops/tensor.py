@@ -163,6 +163,9 @@ class Tensor(Value):
     def __repr__(self) -> str:
         return f"Tensor({describe(self)})"
 
+    def __copy__(self) -> Tensor:
+        return self
+
     # ------------------------------------------------------------------ attributes
     @property
     def T(self) -> Tensor:

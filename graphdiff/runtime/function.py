@@ -648,6 +648,11 @@ class Bound(_core.Bound):
     out: list[np.ndarray]
     hidden: list[np.ndarray]
 
+    def __reduce__(self) -> Any:
+        raise GraphError(
+            "a Bound belongs to buffers at their addresses; pickle the function and bind there", source=_here()
+        )
+
     def __new__(
         cls, f: Function, layout: Any, feeds: list[np.ndarray], results: list[np.ndarray], hidden: list[np.ndarray]
     ) -> Bound:

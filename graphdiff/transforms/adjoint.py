@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, overload
 
 from numpy.typing import ArrayLike
 
@@ -16,6 +16,7 @@ from ..errors import GraphError
 from ..ir.graph import Graph, format_adjoint
 from ..ir.node import LEAVES, Leaf, Node, Source, Value, deriving, topological
 from ..ir.text import Names, is_inline, type_text
+from ..ops.pickles import together
 from ..ops.tensor import Tensor, scalar, where_am_i
 from ..ops.trees import flatten
 from ..ops.types import Same, Tensors
@@ -70,6 +71,13 @@ class Adjoint(Suggesting, Generic[Same]):
         self._forward = set(self.forward)
         self.backward = [n for n in topological(gradients) if n.op.name not in LEAVES and n not in self._forward]
         self._backward = set(self.backward)
+
+    def __reduce__(self) -> Any:
+        """Pickled by the text of both halves, as Tensors are."""
+        values = [self.loss, *self._gradients, *self._adjoints.values(), *self._terms.values()]
+        terms = [((node.outputs[0], i), term) for (node, i), term in self._terms.items()]
+        told = self.loss, self.wrt, self._gradients, list(self._adjoints.items()), terms, list(self._passed)
+        return _unpickled, (together(values), *told)
 
     @overload
     def of(self, node: Tensor) -> Tensor | None: ...
@@ -137,6 +145,11 @@ class Adjoint(Suggesting, Generic[Same]):
         """Loss and gradients as one graph."""
         inputs = [n.outputs[0] for n in topological([self.loss, *self._gradients]) if n.op.name == "input"]
         return Graph(name, inputs, [self.loss, *self._gradients])
+
+
+def _unpickled(_: Any, loss: Tensor, wrt: Any, gradients: Any, adjoints: Any, terms: Any, passed: Any) -> Adjoint[Any]:
+    by_node = {(y.node, i): term for (y, i), term in terms}
+    return Adjoint(loss, wrt, gradients, dict(adjoints), by_node, set(passed))
 
 
 def adjoint(loss: Tensor, wrt: Same) -> Adjoint[Same]:
