@@ -155,3 +155,14 @@ def test_uniform_constants_print_as_one_number_while_there_is_room(monkeypatch):
     assert str(gd.parse(text)) == text
     with pytest.raises(gd.GraphError, match="100 elements in one number; write what is over 1,000 bytes in a text"):
         gd.parse(text.replace("base64", "").replace(text.split('base64"')[1].split('"')[0], "").replace('""', "3.0"))
+
+
+def test_sizes_that_nothing_tells_or_that_nothing_holds_are_errors():
+    """Found by the campaign: both were raw errors at the first call of a size."""
+    text = "graph f(x: f32[n]) -> f32[n]:\n  %0: i64[n] = index(shape=(n,), offset=m, strides=(1,))\n"
+    text += "  %1: f32[n] = astype(%0, dtype=f32)\n  %2: f32[n] = add(x, %1)\n  return %2"
+    with pytest.raises(gd.CompileError, match="the size 'm' is not that of any input"):
+        gd.compile(gd.parse(text))
+    f = gd.compile(gd.parse(text.replace("offset=m", "offset=n*9000000000000000000")))
+    with pytest.raises(gd.CompileError, match="does not fit into 64 bits"):
+        f(np.ones(3, np.float32))

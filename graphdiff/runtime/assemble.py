@@ -139,9 +139,11 @@ class Template:
         try:
             return _core.Program(self.fill(env, offsets, arena_bytes), self.constants)
         except _core.CoreError as e:
-            at = f" at {', '.join(f'{k}={v}' for k, v in env.items())}" if env else ""
             told = _core.STATUS.get(e.status, e.status)
-            raise CompileError(f"the core cannot run this program{at}: {told}") from None
+        except OverflowError:
+            told = "a size or offset does not fit into 64 bits"
+        at = f" at {', '.join(f'{k}={v}' for k, v in env.items())}" if env else ""
+        raise CompileError(f"the core cannot run this program{at}: {told}")
 
 
 class Nested:

@@ -145,7 +145,7 @@ def _printed(graph: Graph) -> list[Node]:
 def _read(file: BinaryIO, name: str, objects: Sequence[Any]) -> Saved:
     try:
         archive = Archive(file)
-        meta = _Settings(json.loads(archive.take("function.json")))
+        meta = _Settings(json.loads(archive.take("function.json").decode()))
         graph = _graph(archive)
         for i, p in enumerate(graph.parameters):
             shape = tuple(map(int, p.shape))

@@ -5,7 +5,7 @@ Must not know: plans, core programs, arrays.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ..errors import CompileError, FeedError, GraphError
@@ -93,17 +93,23 @@ def _names(graph: Graph, sized: Sequence[Node]) -> tuple[str, ...]:
         for s in v.shape:
             found.update(dict.fromkeys(sorted(names_of(s))))
     for node in sized:
-        for y in node.outputs:
-            for s in y.shape:
-                if isinstance(s, Dim):
-                    for name in names_of(s):
-                        if name not in found:
-                            raise CompileError(
-                                f"the size {name!r} is not that of any input",
-                                call_text(node.op.name, node.inputs, {}),
-                                str(node.source) if node.source else None,
-                            )
+        for s in _dims_of(node):
+            for name in names_of(s):
+                if name not in found:
+                    raise CompileError(
+                        f"the size {name!r} is not that of any input",
+                        call_text(node.op.name, node.inputs, {}),
+                        str(node.source) if node.source else None,
+                    )
     return tuple(found)
+
+
+def _dims_of(node: Node) -> Iterator[Dim]:
+    """The sizes known only at the call that a node has: of its results and among its attributes."""
+    for sizes in (*(y.shape for y in node.outputs), *node.attrs.values()):
+        for s in sizes if isinstance(sizes, tuple) else (sizes,):
+            if isinstance(s, Dim):
+                yield s
 
 
 def _sized(graph: Graph) -> list[Node]:
