@@ -1,13 +1,13 @@
 """Damaged files and texts: whatever is read, nothing but a GraphdiffError comes of it, soon and in little memory.
 
-    python tests/fuzz_files.py --mutants 200000 --seed 0           # half are files, half texts; exit code 1 on a find
-    python tests/fuzz_files.py --seed 0 --only 17 --write mutant   # one of them again, written to a file
+    python tests/support/fuzz_files.py --mutants 200000 --seed 0    # half files, half texts; exit code 1 on a find
+    python tests/support/fuzz_files.py --only 17 --write mutant     # one of them again, written to a file
 
 Under AddressSanitizer, with the extension built for it in place:
 
     CFLAGS="-fsanitize=address -g -O1 -fno-omit-frame-pointer" python setup.py build_ext --inplace --force
     ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD=$(gcc -print-file-name=libasan.so) \
-        python tests/fuzz_files.py --mutants 100000 --seconds 20
+        python tests/support/fuzz_files.py --mutants 100000 --seconds 20
 
 A mutant is a good file or text with bits flipped, pieces cut, doubled, moved or taken from another one; or damage is
 done where it hurts most - to a member of the archive, a setting, a number, an operand, an operation - and the archive

@@ -1,4 +1,4 @@
-"""Damaged and hostile files and texts (tests/fuzz_files.py): a few thousand here, 100,000 by hand."""
+"""Damaged and hostile files and texts (tests/support/fuzz_files.py): a few thousand here, 100,000 by hand."""
 
 import io
 import zipfile
