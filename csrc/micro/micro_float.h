@@ -90,6 +90,9 @@ GD_CALL_1(lgamma, (GD_T)special_lgamma((double)x))
 GD_CALL_1(digamma, (GD_T)special_digamma((double)x))
 GD_FAST_1(sigmoid, x, EXP_INSIDE(v), M(sigmoid_inside)(v), M(sigmoid)(v))
 GD_UNARY(softplus, M(softplus)(x))
+GD_FAST_1(sigmoid_slope, x, EXP_INSIDE(v), M(sigmoid_slope_inside)(v), M(sigmoid_slope)(v))
+GD_UNARY(one_minus_square, (1 - x) * (1 + x))
+GD_UNARY(exp_minus_square, M(exp_minus_square)(x))
 
 /* pairs: two roundings, the same bits as one after the other */
 #define GD_PAIRS(first, expression)                                \

@@ -10,6 +10,12 @@ typedef long double real;
 
 static real sigmoid_(real x) { return x < 0 ? expl(x) / (1 + expl(x)) : 1 / (1 + expl(-x)); }
 static real softplus_(real x) { return (x > 0 ? x : 0) + log1pl(expl(-fabsl(x))); }
+static real slope_(real x) {
+    real e = expl(-fabsl(x));
+    return e / ((1 + e) * (1 + e));
+}
+static real gauss_(real x) { return expl(-x * x); }
+static real one_minus_square_(real x) { return (1 - x) * (1 + x); }
 static real rsqrt_(real x) { return 1 / sqrtl(x); }
 static real lgamma_(real x) {
     int sign;
@@ -34,6 +40,9 @@ static const struct {
     {"tanh", tanhl, tanh, 1.5, 1.5, -2, 2},
     {"sigmoid", sigmoid_, NULL, 2.2, 2.3, -40, 40},
     {"softplus", softplus_, NULL, 1.7, 1.7, -40, 40},
+    {"sigmoid_slope", slope_, NULL, 3.8, 3.8, -40, 40},
+    {"exp_minus_square", gauss_, NULL, 2.0, 2.0, -28, 28},
+    {"one_minus_square", one_minus_square_, NULL, 1.5, 1.5, -2, 2},
     {"erf", erfl, erf, 1.3, 1.2, -3, 3},
     {"erfc", erfcl, erfc, 0.501, 3.5, -1, 27},
     {"sin", sinl, sin, 0.51, 1.9, -100, 100},

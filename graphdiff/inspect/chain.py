@@ -12,7 +12,7 @@ import re
 from typing import NamedTuple
 
 from ..ir.node import Node, Value
-from ..ops.tensor import Tensor
+from ..ops.tensor import Tensor, scalar
 from ..transforms.adjoint import Adjoint
 from .formula import Formulas
 
@@ -41,6 +41,8 @@ def links(adj: Adjoint, formulas: Formulas) -> list[Link]:
         value = partial if isinstance(partial, int) else None
         if callable(partial):
             value = partial(node.outputs[0], *node.inputs)
+            if callable(value):  # what becomes of g: here of 1
+                value = value(scalar(1, node.outputs[0].dtype))
         factors = {s: v for s, v in formulas.symbols(node).items() if value is None and _names(told, s)}
         out.append(Link(node, node.inputs[k], told, upstream, value, factors, contribution))
     return out

@@ -96,7 +96,7 @@ remainder = elementwise(
 maximum = elementwise(
     "maximum",
     "The larger of x1 and x2; NaN wins. At a tie the gradient is halved.",
-    partials=(lambda y, a, b: _share(a, b), lambda y, a, b: _share(b, a)),
+    partials=(lambda y, a, b: _taken(a, b), lambda y, a, b: _taken(b, a)),
     accepts="numeric",
     reference=np.maximum,
     samples=on(-2, 2, 2),
@@ -107,7 +107,7 @@ maximum = elementwise(
 minimum = elementwise(
     "minimum",
     "The smaller of x1 and x2; NaN wins. At a tie the gradient is halved.",
-    partials=(lambda y, a, b: _share(b, a), lambda y, a, b: _share(a, b)),
+    partials=(lambda y, a, b: _taken(b, a), lambda y, a, b: _taken(a, b)),
     accepts="numeric",
     reference=np.minimum,
     samples=on(-2, 2, 2),
@@ -117,8 +117,9 @@ minimum = elementwise(
 )
 
 
-def _share(a: Tensor, b: Tensor) -> Tensor:
-    return (greater(a, b).astype(a.dtype) + greater_equal(a, b).astype(a.dtype)) * 0.5
+def _taken(a: Tensor, b: Tensor) -> Any:
+    """What g becomes where a is chosen over b: half of it where they tie."""
+    return lambda g: where(greater(a, b), g, where(equal(a, b), g * 0.5, 0))
 
 
 _power = elementwise(
@@ -192,7 +193,7 @@ rsqrt = elementwise(
 # ------------------------------------------------------------------ exponentials and logarithms
 exp = elementwise("exp", "e ** x.", partials=(lambda y, x: y,), reference=np.exp, samples=on(-2, 2), onnx="Exp")
 expm1 = elementwise(
-    "expm1", "e ** x - 1, accurate near 0.", partials=(lambda y, x: y + 1,), reference=np.expm1, samples=on(-2, 2)
+    "expm1", "e ** x - 1, accurate near 0.", partials=(lambda y, x: exp(x),), reference=np.expm1, samples=on(-2, 2)
 )
 log = elementwise(
     "log",
@@ -256,7 +257,7 @@ tan = elementwise(
 asin = elementwise(
     "asin",
     "The inverse sine; NaN outside [-1, 1].",
-    partials=(lambda y, x: rsqrt(1 - x * x),),
+    partials=(lambda y, x: rsqrt(one_minus_square(x)),),
     reference=np.arcsin,
     samples=on(-0.8, 0.8),
     onnx="Asin",
@@ -264,7 +265,7 @@ asin = elementwise(
 acos = elementwise(
     "acos",
     "The inverse cosine; NaN outside [-1, 1].",
-    partials=(lambda y, x: negative(rsqrt(1 - x * x)),),
+    partials=(lambda y, x: negative(rsqrt(one_minus_square(x))),),
     reference=np.arccos,
     samples=on(-0.8, 0.8),
     onnx="Acos",
@@ -272,7 +273,7 @@ acos = elementwise(
 atan = elementwise(
     "atan",
     "The inverse tangent.",
-    partials=(lambda y, x: reciprocal(x * x + 1),),
+    partials=(lambda y, x: square(reciprocal(hypot(x, 1.0))),),
     reference=np.arctan,
     samples=on(-2, 2),
     onnx="Atan",
@@ -280,9 +281,24 @@ atan = elementwise(
 atan2 = elementwise(
     "atan2",
     "The angle of the point (x2, x1).",
-    partials=(lambda y, a, b: b / (a * a + b * b), lambda y, a, b: negative(a / (a * a + b * b))),
+    partials=(lambda y, a, b: _turn(b, a), lambda y, a, b: negative(_turn(a, b))),
     reference=np.arctan2,
     samples=on(0.3, 2, 2),
+)
+
+
+def _turn(a: Tensor, b: Tensor) -> Tensor:
+    """a / (a**2 + b**2), where the squares may overflow."""
+    h = hypot(a, b)
+    return a / h / h
+
+
+one_minus_square = elementwise(
+    "one_minus_square",
+    "1 - x * x with all its digits, near 1 too.",
+    partials=(lambda y, x: x * -2,),
+    reference=lambda x: (1 - x) * (1 + x),
+    samples=on(-2, 2),
 )
 sinh = elementwise(
     "sinh", "The hyperbolic sine.", partials=(lambda y, x: cosh(x),), reference=np.sinh, samples=on(-2, 2), onnx="Sinh"
@@ -298,7 +314,7 @@ cosh = elementwise(
 tanh = elementwise(
     "tanh",
     "The hyperbolic tangent.",
-    partials=(lambda y, x: 1 - y * y,),
+    partials=(lambda y, x: sigmoid_slope(x * 2) * 4,),
     reference=np.tanh,
     samples=on(-2, 2),
     onnx="Tanh",
@@ -306,7 +322,7 @@ tanh = elementwise(
 asinh = elementwise(
     "asinh",
     "The inverse hyperbolic sine.",
-    partials=(lambda y, x: rsqrt(x * x + 1),),
+    partials=(lambda y, x: reciprocal(hypot(x, 1.0)),),
     reference=np.arcsinh,
     samples=on(-2, 2),
     onnx="Asinh",
@@ -314,7 +330,7 @@ asinh = elementwise(
 acosh = elementwise(
     "acosh",
     "The inverse hyperbolic cosine; NaN below 1.",
-    partials=(lambda y, x: rsqrt((x - 1) * (x + 1)),),
+    partials=(lambda y, x: rsqrt(x - 1) * rsqrt(x + 1),),
     reference=np.arccosh,
     samples=on(1.2, 3),
     onnx="Acosh",
@@ -322,7 +338,7 @@ acosh = elementwise(
 atanh = elementwise(
     "atanh",
     "The inverse hyperbolic tangent; NaN outside [-1, 1].",
-    partials=(lambda y, x: reciprocal(1 - x * x),),
+    partials=(lambda y, x: reciprocal(one_minus_square(x)),),
     reference=np.arctanh,
     samples=on(-0.8, 0.8),
     onnx="Atanh",
@@ -337,15 +353,23 @@ hypot = elementwise(
 
 
 def _ratio(a: Tensor, y: Tensor) -> Tensor:
-    return a / where(equal(y, 0), 1, y)
+    """a / y, and 0 at 0 / 0, where its own derivative is NaN: that of the root of 0 times 0."""
+    return where(equal(y, 0), sqrt(y), a / y)
 
 
 # ------------------------------------------------------------------ special functions
 _TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
+exp_minus_square = elementwise(
+    "exp_minus_square",
+    "exp(-x * x) with all its digits, far out too.",
+    partials=(lambda y, x: y * x * -2,),
+    reference=lambda x: np.exp(-x * x),
+    samples=on(-2, 2),
+)
 erf = elementwise(
     "erf",
     "The error function.",
-    partials=(lambda y, x: exp(negative(x * x)) * _TWO_OVER_SQRT_PI,),
+    partials=(lambda y, x: exp_minus_square(x) * _TWO_OVER_SQRT_PI,),
     reference="scipy.special.erf",
     samples=on(-2, 2),
     onnx="Erf",
@@ -353,14 +377,14 @@ erf = elementwise(
 erfc = elementwise(
     "erfc",
     "1 - erf(x), accurate for large x.",
-    partials=(lambda y, x: exp(negative(x * x)) * -_TWO_OVER_SQRT_PI,),
+    partials=(lambda y, x: exp_minus_square(x) * -_TWO_OVER_SQRT_PI,),
     reference="scipy.special.erfc",
     samples=on(-2, 2),
 )
 erfinv = elementwise(
     "erfinv",
     "The inverse of erf; infinite at -1 and 1, NaN outside.",
-    partials=(lambda y, x: exp(y * y) * (1 / _TWO_OVER_SQRT_PI),),
+    partials=(lambda y, x: reciprocal(exp_minus_square(y)) * (1 / _TWO_OVER_SQRT_PI),),
     reference="scipy.special.erfinv",
     samples=on(-0.9, 0.9),
 )
@@ -393,17 +417,24 @@ def _trigamma(x: Tensor) -> Tensor:
     # 1/z + 1/(2z^2) + sum B_2k / z^(2k+1)
     series = r * (1 + r * (0.5 + r * (1 / 6 + r2 * (-1 / 30 + r2 * (1 / 42 + r2 * (-1 / 30 + r2 * (5 / 66)))))))
     up = total + series
-    return where(low, square(math.pi / sin(x * math.pi)) - up, up)
+    return where(low, square(math.pi / sin((x - round(x)) * math.pi)) - up, up)
 
 
 sigmoid = elementwise(
     "sigmoid",
     "1 / (1 + exp(-x)).",
-    partials=(lambda y, x: y * (1 - y),),
+    partials=(lambda y, x: sigmoid_slope(x),),
     reference="scipy.special.expit",
     samples=on(-3, 3),
     onnx="Sigmoid",
     namespace="nn",
+)
+sigmoid_slope = elementwise(
+    "sigmoid_slope",
+    "The derivative of sigmoid, exp(-x) / (1 + exp(-x))**2, with all its digits on either side.",
+    partials=(lambda y, x: negative(y * tanh(x * 0.5)),),
+    reference=lambda x: 0.25 / np.square(np.cosh(x / 2)),
+    samples=on(-3, 3),
 )
 softplus = elementwise(
     "softplus",

@@ -21,6 +21,9 @@ ALSO_NN = {"tanh"}  # an activation, and an elementwise function
 # operations that rules and indexing build, without a public name of their own
 INTERNAL = {
     "bounded_log",
+    "exp_minus_square",
+    "one_minus_square",
+    "sigmoid_slope",
     "custom",
     "loop",
     "branch",

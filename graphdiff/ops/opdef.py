@@ -215,8 +215,8 @@ def elementwise(
     """An operation on corresponding elements of its operands, which broadcast.
 
     ``partials[i](y, *xs)``: the derivative with respect to operand i as a Tensor (a bool one selects: g where it
-    holds, else 0),
-    or 1, -1, or None where it is zero everywhere. Without partials the op is not differentiable.
+    holds, else 0; a function is what becomes of g), or 1, -1, or None where it is zero everywhere. Without partials the
+    op is not differentiable.
     ``accepts``: float, numeric, integer, bool, integer_or_bool, any; ``result``: "same" or "bool";
     ``namespace``: "" or "nn", where the public function lives; ``selects`` as in :class:`Op`.
     """
@@ -238,12 +238,12 @@ def elementwise(
         value = partial(node.outputs[0], *node.inputs) if callable(partial) else partial
         if value is None:
             return None
+        if callable(value):
+            return value(g)
         if isinstance(value, int):
             return g if value == 1 else op("negative")(g)
         if value.dtype is bool_:
             return op("where")(value, g, 0)
-        if selects is not None:
-            return op("where")(selects(node)[partials.index(partial)], _times(g, value, node.inputs), 0)
         return _times(g, value, node.inputs)
 
     def vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], d: Any) -> list[Tensor | None]:

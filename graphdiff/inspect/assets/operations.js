@@ -158,6 +158,8 @@ const operations = (() => {
     atan: each(Math.atan), atan2: each((a, b) => Math.atan2(a, b)), sinh: each(Math.sinh), cosh: each(Math.cosh),
     tanh: each(Math.tanh), asinh: each(Math.asinh), acosh: each(Math.acosh), atanh: each(Math.atanh),
     hypot: each((a, b) => Math.hypot(a, b)), erf: each(erf), erfc: each(erfc), erfinv: each(erfinv),
+    bounded_log: each(log), one_minus_square: each((x) => (1 - x) * (1 + x)),
+    exp_minus_square: each((x) => exp(-x * x)), sigmoid_slope: each((x) => 0.25 / Math.cosh(x / 2) ** 2),
     lgamma: each(lgamma), digamma: each(digamma),
     sigmoid: each((x) => (x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x)))),
     softplus: each((x) => Math.max(x, 0) + Math.log1p(exp(-abs(x)))), relu: each((x) => Math.max(x, 0)),
