@@ -12,7 +12,8 @@
 Each result of a node is numbered in the order of computation, except that 0-d constants stand where they are used.
 A literal there has the dtype of the first operand beside it that is neither a literal nor bool; where that is not its
 own, the dtype is written: ``2.0:f64``. A node with several results prints ``%3, %4: (f32[5], i64[5]) = ...``. An
-attribute that is a graph is printed before its node as ``body @0 name(...)``, indented, and named ``@0``.
+attribute that is a graph is printed before its node as ``body @0 name(...)``, indented, and named ``@0``. Any text is
+a name: where it is no plain word, or has another meaning here, it stands as a JSON string.
 Invariants: the text holds everything but values of parameters and what stands behind ``#`` - source line, scope, and
 the forward node that an adjoint node is ``of``; one node, one line; linear time, and no recursion over nodes.
 Must not know: graphs (ir/graph.py lists them), which operations exist (beyond the leaves), how text is read.

@@ -22,7 +22,7 @@ from ..errors import GraphdiffError, GraphError
 from ..ir.dims import DEEPEST, Dim, Shape, as_shape, as_size, product
 from ..ir.dtypes import FLOATS, FROM_SHORT, bool_
 from ..ir.graph import Graph, shared
-from ..ir.node import Node, Origin, Source, Value, ambient
+from ..ir.node import Node, Origin, Source, Value, ambient, user_source
 from ..ir.text import STORED, WORD, Room, implied_dtype, is_plain, name_text, type_text, typed, types_text
 from .laws import broken
 from .leaves import input as input_leaf
@@ -115,7 +115,9 @@ class _Reader:
     def fail(self, fact: str) -> NoReturn:
         line = self.lines[self.number - 1].strip() if self.number else ""
         fact = fact if len(fact) <= 500 else fact[:500] + "..."
-        raise GraphError(f"line {self.number}: {fact}", line if len(line) <= 200 else line[:200] + "...") from None
+        at = user_source()
+        text = line if len(line) <= 200 else line[:200] + "..."
+        raise GraphError(f"line {self.number}: {fact}", text or None, str(at) if at else None) from None
 
     def read(self) -> _Frame:
         """The graph that is not in another one, read but not closed."""

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 from ..errors import GraphdiffError, GraphError
 from ..files import write_file
 from ..ir.graph import Graph
-from ..ir.node import Node
+from ..ir.node import Node, Source, Value
 from ..ir.text import is_inline
 from ..lower.policy import Every
 from ..ops.leaves import Watcher
@@ -32,7 +32,7 @@ from .program import Program
 from .rates import machine
 from .structure import Decoder, Encoder
 
-FORMAT = 3
+FORMAT = 4
 Place = str | os.PathLike[str] | BinaryIO
 
 
@@ -104,6 +104,7 @@ def _members(saved: Saved, pickled: bool) -> tuple[list[tuple[str, Any]], list[A
         "format": FORMAT,
         "arguments": encoder.structure(saved.structure.arguments),
         "structure": encoder.structure(saved.structure.results, saved.structure.sparse),
+        "lines": [_line(v) for v in (*graph.inputs, *graph.parameters)],
         "monitors": list(saved.monitors),
         "checks": [w.text for w in saved.checks.values()],
         "debug": program.debug,
@@ -121,6 +122,12 @@ def _members(saved: Saved, pickled: bool) -> tuple[list[tuple[str, Any]], list[A
     ]
     members += [(f"parameter{i}.npy", p.node.attrs["storage"].array) for i, p in enumerate(graph.parameters)]
     return members, encoder.objects
+
+
+def _line(leaf: Value) -> list[str | int] | None:
+    """Where a leaf was made, which no text tells."""
+    source = leaf.node.source
+    return [os.path.basename(source.file), source.line] if source else None
 
 
 def _policy(program: Program, graph: Graph) -> Any:
@@ -150,6 +157,8 @@ def _read(file: BinaryIO, name: str, objects: Sequence[Any]) -> Saved:
         for i, p in enumerate(graph.parameters):
             shape = tuple(map(int, p.shape))
             p.node.attrs["storage"] = Storage(archive.take_array(f"parameter{i}.npy", shape, p.dtype))
+        for v, source in zip((*graph.inputs, *graph.parameters), meta.lines, strict=True):
+            v.node.source = source
         checks = meta.checks(graph)
         graph.outputs = graph.outputs[: len(graph.outputs) - len(checks)]
         sizes = [v.size for v in graph.outputs[: len(graph.outputs) - len(meta.monitors)]]
@@ -184,6 +193,7 @@ class _Settings:
         if self.get("format", int) != FORMAT:
             raise ValueError(f"its format is {self.meta['format']}, this version reads {FORMAT}")
         self.structure, self.arguments = meta.get("structure"), meta.get("arguments")
+        self.lines = list(map(self.line, self.get("lines", list)))
         self.monitors = tuple(self.texts("monitors"))
         if len(set(self.monitors)) != len(self.monitors):
             raise ValueError("two monitors have one name")
@@ -202,6 +212,14 @@ class _Settings:
         if not any(value is None if kind is None else type(value) is kind for kind in kinds):
             raise ValueError(f"its {key} is missing or damaged")
         return value
+
+    @staticmethod
+    def line(place: Any) -> Source | None:
+        if place is None:
+            return None
+        if not isinstance(place, list) or list(map(type, place)) != [str, int]:
+            raise ValueError("the lines of its leaves are damaged")
+        return Source(*place)
 
     def texts(self, key: str) -> list[str]:
         found = self.get(key, list)
