@@ -1,6 +1,7 @@
 /* cumulative.c: running sums, products, maxima and minima along an axis, forwards or from the end.
  *
- * x and y are (outer, axis, inner), contiguous; y may be x. As in NumPy a NaN stays to the end of its row.
+ * x and y are (outer, axis, inner), contiguous; y may be x. As in NumPy a NaN stays to the end of its row. Sums of
+ * float32 run in double and are rounded as they are stored: over millions of elements rounding would add up.
  */
 #include "../program/isa.h"
 #include "params.h"
@@ -62,6 +63,27 @@ int gd_prepare_cumulative(gd_prepare *p) {
         }                                                                                  \
     }
 
+enum { COLUMNS = 64 };
+
+static void sum_wide(const cumulative_block *b, const gd_call *call, int64_t first, int64_t last) {
+    int64_t step = b->reverse ? -b->inner : b->inner, start = b->reverse ? (b->axis - 1) * b->inner : 0;
+    for (int64_t o = first; o < last; o++)
+        for (int64_t c = 0; c < b->inner; c += COLUMNS) {
+            int64_t n = b->inner - c < COLUMNS ? b->inner - c : COLUMNS, at = o * b->axis * b->inner + start + c;
+            const float *x = (const float *)call->operands[0] + at;
+            float *y = (float *)call->operands[1] + at;
+            if (n == 1) { /* in a register */
+                double one = -0.0;
+                for (int64_t a = 0; a < b->axis; a++, x += step, y += step) *y = (float)(one += (double)*x);
+                continue;
+            }
+            double run[COLUMNS];
+            for (int64_t i = 0; i < n; i++) run[i] = -0.0; /* plus x, that is x, -0 too */
+            for (int64_t a = 0; a < b->axis; a++, x += step, y += step)
+                for (int64_t i = 0; i < n; i++) y[i] = (float)(run[i] += (double)x[i]);
+        }
+}
+
 #define RUN(T, U)                                \
     switch (b->kind) {                           \
     case GD_REDUCE_sum: PASS(T, U, SUM) break;   \
@@ -76,6 +98,10 @@ int GD_ISA_NAME(gd_k_cumulative)(const gd_call *call) {
     int64_t last = gd_params_start(b->outer, call->part + 1, b->parts);
     int64_t step = b->reverse ? -b->inner : b->inner, start = b->reverse ? (b->axis - 1) * b->inner : 0;
     if (b->axis == 0 || b->inner == 0) return GD_OK;
+    if (b->dtype == GD_F32 && b->kind == GD_REDUCE_sum) {
+        sum_wide(b, call, first, last);
+        return GD_OK;
+    }
     switch (b->dtype) {
     case GD_F32: RUN(float, float) break;
     case GD_F64: RUN(double, double) break;

@@ -2,7 +2,8 @@
  *
  * Operands are contiguous; y and x are seen as (outer, axis, inner). Invariants: every index is checked before the
  * instruction writes anything; an element that several indices name gets their contributions in the order of the
- * indices, and belongs to one part.
+ * indices, and belongs to one part. Where there are so many that rounding after each would add up, float32 sums are
+ * taken in double, for as much of the result at a time as fits into cache.
  */
 #include <string.h>
 
@@ -12,7 +13,11 @@
 typedef struct {
     int64_t outer, axis, inner, n_idx, parts;
     int dtype, index_dtype, has_base;
+    int64_t wide; /* lines of the result that are summed in double at a time; 0: sums are of the dtype */
 } indexing_block;
+
+/* from so many indices on sums are wide, if the axis is short enough for looking at all indices again for each block */
+enum { MANY = 4096, LONGEST = 1 << 17, WIDE_BYTES = 1 << 20 };
 
 #ifdef GD_PREPARE
 
@@ -31,7 +36,7 @@ static int prepare(gd_prepare *p, int along, int scatters) {
     indexing_block *b = gd_prepare_block(p, sizeof *b);
     if (b == NULL) return GD_ERR_MEMORY;
     *b = (indexing_block){
-        outer, axis, inner, n_idx, 1, gd_operand(p, whole)->dtype, gd_operand(p, index)->dtype, p->n_reads == 3};
+        outer, axis, inner, n_idx, 1, gd_operand(p, whole)->dtype, gd_operand(p, index)->dtype, p->n_reads == 3, 0};
     if (gd_operand(p, picked)->dtype != b->dtype) return gd_prepare_fail(p, GD_ERR_TYPE, -1, b->dtype);
     if (b->has_base) {
         if ((status = gd_params_operand(p, 2, 1 << b->dtype, outer, axis, inner)) != GD_OK) return status;
@@ -42,6 +47,11 @@ static int prepare(gd_prepare *p, int along, int scatters) {
         b->parts = scatters ? gd_params_parts(outer * (axis + n_idx) * inner, outer + inner)
                             : gd_params_parts(outer * n_idx * inner, outer * inner);
     else if (scatters) b->parts = gd_params_parts(outer * (axis + n_idx) * inner, n_idx > 0 ? 1 + axis / n_idx : 64);
+    if (scatters && b->dtype == GD_F32 && n_idx >= MANY && (along ? axis * inner : axis) <= LONGEST && inner > 0) {
+        int64_t fit = WIDE_BYTES / 8 / inner;
+        b->wide = along ? axis : fit < 1 ? 1 : fit < axis ? fit : axis;
+        p->scratch = b->wide * inner * 8;
+    }
     p->parts = b->parts;
     p->block = b;
     return GD_OK;
@@ -146,6 +156,29 @@ static void begin(const indexing_block *b, const gd_call *call, int64_t first, i
     else if (base != y) memcpy(y, base, bytes);
 }
 
+static void widen(double *to, const float *from, int64_t n) {
+    for (int64_t i = 0; i < n; i++) to[i] = (double)from[i];
+}
+
+static void narrow(float *to, const double *from, int64_t n) {
+    for (int64_t i = 0; i < n; i++) to[i] = (float)from[i];
+}
+
+/* lines low to high of one outer index, which have been begun */
+static void scatter_wide(const indexing_block *b, const gd_call *call, int64_t o, int64_t low, int64_t high) {
+    double *sums = call->scratch;
+    const float *g = (const float *)call->operands[1] + o * b->n_idx * b->inner;
+    float *y = (float *)call->operands[b->has_base ? 3 : 2] + (o * b->axis + low) * b->inner;
+    widen(sums, y, (high - low) * b->inner);
+    for (int64_t i = 0; i < b->n_idx; i++, g += b->inner) {
+        int64_t at = index_at(call->operands[0], b->index_dtype, i, b->axis);
+        if (at < low || at >= high) continue;
+        double *to = sums + (at - low) * b->inner;
+        for (int64_t n = 0; n < b->inner; n++) to[n] += (double)g[n];
+    }
+    narrow(y, sums, (high - low) * b->inner);
+}
+
 /* integers wrap around: sums are taken in the unsigned type U */
 #define FOR_NUMBERS(BODY)                       \
     switch (b->dtype) {                         \
@@ -164,6 +197,14 @@ int GD_ISA_NAME(gd_k_take_vjp)(const gd_call *call) {
     int64_t first = gd_params_start(lines, call->part, b->parts),
             last = gd_params_start(lines, call->part + 1, b->parts);
     begin(b, call, first * b->inner, last * b->inner);
+    for (int64_t l = first; b->wide > 0 && l < last;) {
+        int64_t low = l % b->axis, high = low + b->wide;
+        if (high > b->axis) high = b->axis;
+        if (high > low + last - l) high = low + last - l;
+        scatter_wide(b, call, l / b->axis, low, high);
+        l += high - low;
+    }
+    if (b->wide > 0) return GD_OK;
 #define SCATTER(T, U)                                                                                           \
     for (int64_t l = first; l < last;) { /* the part's range of the axis, one outer index at a time */          \
         int64_t o = l / b->axis, low = l % b->axis, high = last - l < b->axis - low ? low + last - l : b->axis; \
@@ -199,6 +240,22 @@ int GD_ISA_NAME(gd_k_take_vjp)(const gd_call *call) {
                 }                                                                                 \
         }                                                                                         \
     }
+/* float32 in double, one outer index at a time */
+static void spread_wide(const indexing_block *b, const gd_call *call, int64_t first, int64_t last) {
+    int64_t axis = b->axis, inner = b->inner, n_idx = b->n_idx, k = first * n_idx * inner, n_y = axis * inner;
+    double *sums = call->scratch;
+    const float *g = call->operands[1];
+    float *y = (float *)call->operands[b->has_base ? 3 : 2] + first * n_y;
+    for (int64_t o = first; o < last; o++, y += n_y) {
+        begin(b, call, o * n_y, (o + 1) * n_y);
+        widen(sums, y, n_y);
+        for (int64_t i = 0; i < n_idx; i++)
+            for (int64_t n = 0; n < inner; n++, k++)
+                sums[index_at(call->operands[0], b->index_dtype, k, axis) * inner + n] += (double)g[k];
+        narrow(y, sums, n_y);
+    }
+}
+
 DEFINE_SPREAD(spread_f32_i32, float, float, int32_t)
 DEFINE_SPREAD(spread_f32_i64, float, float, int64_t)
 DEFINE_SPREAD(spread_f64_i32, double, double, int32_t)
@@ -215,6 +272,10 @@ int GD_ISA_NAME(gd_k_take_along_vjp)(const gd_call *call) {
     int64_t first = gd_params_start(b->outer, call->part, b->parts);
     int64_t last = gd_params_start(b->outer, call->part + 1, b->parts);
 #define SPREAD(T) (b->index_dtype == GD_I32 ? spread_##T##_i32 : spread_##T##_i64)(b, call, first, last)
+    if (b->wide > 0) {
+        spread_wide(b, call, first, last);
+        return GD_OK;
+    }
     switch (b->dtype) {
     case GD_F32: SPREAD(f32); break;
     case GD_F64: SPREAD(f64); break;

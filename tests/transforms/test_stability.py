@@ -387,3 +387,38 @@ def test_softmax_of_nothing_is_nan_and_of_something_is_not(dtype):
     np.testing.assert_array_equal(values[1], [[np.nan] * 2, [0, -INF]])
     np.testing.assert_array_equal(values[2], np.zeros((2, 2)))
     np.testing.assert_array_equal(values[3], [[0, 0], [-1, 1]])
+
+
+# ------------------------------------------------------------------ sums of very many
+
+
+def test_sums_over_indices_and_running_sums_keep_their_digits():
+    n = 2_000_000
+    rng = np.random.default_rng(0)
+    g0, i0 = rng.uniform(0.05, 0.15, n).astype(np.float32), np.zeros(n, np.int64)
+    i0[::1000] = 3
+    exact = np.bincount(i0, g0.astype(np.float64), 4)
+    w, x = gd.input("w", (4,)), gd.input("x", ("n",))
+    i, g = gd.input("i", ("n",), "int64"), gd.input("g", ("n",))
+    pairs = gd.input("pairs", ("m", 2))
+    outs = [
+        gd.vjp(gd.take(w, i), w, g),
+        gd.scatter_add(gd.zeros((4,)), i, g),
+        gd.vjp(gd.take_along_axis(w, i, axis=0), w, g),
+        gd.cumsum(g)[-1],
+        gd.cumsum(g, reverse=True)[0],
+        gd.cumsum(pairs, axis=0)[-1],
+        gd.vjp(gd.cumsum(x), x, g)[0],
+    ]
+    f = gd.compile([w, i, g, x, pairs], outs)
+    results, before = [], gd.num_threads()
+    for threads in (1, 2):
+        gd.set_num_threads(threads)
+        results.append([np.array(r) for r in f(np.zeros(4, np.float32), i0, g0, g0, g0.reshape(-1, 2))])
+    gd.set_num_threads(before)
+    for a, b in zip(*results):
+        np.testing.assert_array_equal(a, b)
+    total = g0.astype(np.float64).sum()
+    wants = [exact, exact, exact, total, total, g0.reshape(-1, 2).astype(np.float64).sum(0), total]
+    for got, want in zip(results[0], wants):
+        np.testing.assert_allclose(got, want, rtol=1e-7)
