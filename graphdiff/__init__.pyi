@@ -137,6 +137,8 @@ __all__ = [
     "flip",
     "floor",
     "floor_divide",
+    "fmax",
+    "fmin",
     "full",
     "full_like",
     "gather_nd",
@@ -410,6 +412,12 @@ def floor(x: TensorLike, /) -> Tensor:
 
 def floor_divide(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """floor(x1 / x2); integers divided by zero give 0, as in NumPy."""
+
+def fmax(x1: TensorLike, x2: TensorLike, /) -> Tensor:
+    """The larger of two; where one is NaN the other one. Derivatives as maximum's, none to a NaN that lost."""
+
+def fmin(x1: TensorLike, x2: TensorLike, /) -> Tensor:
+    """The smaller of two; where one is NaN the other one. Derivatives as minimum's, none to a NaN that lost."""
 
 def full(shape: ShapeLike, fill_value: TensorLike, dtype: DTypeLike | None = None) -> Tensor:
     """``fill_value`` (a number or a 0-d Tensor) at every place of ``shape``, in its own dtype unless given."""

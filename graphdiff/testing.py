@@ -26,7 +26,7 @@ from .ops.registry import Call
 from .ops.tensor import Tensor, call_text, make, where_am_i
 from .ops.types import Tensors
 from .runtime.function import compile as compile_
-from .transforms.differentiate import grad, jvp, scalar_loss, vjp, wrt_of
+from .transforms.differentiate import check_leaves, grad, jvp, scalar_loss, vjp, wrt_of
 from .transforms.retype import attribute_in_float64, in_float64
 
 __all__ = ["Comparison", "Report", "check_grad"]
@@ -112,6 +112,8 @@ def check_grad(
                 call_text(x.node.op.name, x.node.inputs, {}),
                 where_am_i(),
             )
+    known = {node.outputs[0] for node in topological([loss]) if not node.inputs}
+    check_leaves("check_grad", [loss], [x for x in leaves if x not in known])
     point = _Point([loss], leaves, feed or {})
     report = Report()
     rng = np.random.default_rng(seed)

@@ -70,7 +70,7 @@
  *                  from the end where reverse
  *   sort           x -> values, int64     [outer, axis, inner, descending, k]   the first k in stable order and their
  *                  indices; NaN is the greatest
- *   check_index    idx ->                 [limit]        fails unless -limit <= idx < limit
+ *   check_index    idx ->                 [limit, lowest]    fails unless lowest <= idx < limit
  *   check_true     pred ->                []             fails unless all elements are true
  *   random         key (, span) -> y      [stream]       floats of [0, 1), or int64 of [0, span): kernels/random.c
  *   and factorisations of batches of matrices, see kernels/lapack.c; what has none gives NaN:

@@ -7,7 +7,7 @@
 #include "params.h"
 
 typedef struct {
-    int64_t count, limit;
+    int64_t count, lowest, limit;
     int dtype;
 } check_block;
 
@@ -20,13 +20,14 @@ static int prepare(gd_prepare *p, int64_t n_params, int dtypes) {
     if (!(dtypes >> v->dtype & 1)) return gd_prepare_fail(p, GD_ERR_TYPE, -1, v->dtype);
     check_block *b = gd_prepare_block(p, sizeof *b);
     if (b == NULL) return GD_ERR_MEMORY;
-    *b = (check_block){v->count, n_params > 0 ? p->payload[1] : 0, v->dtype};
+    *b = (check_block){v->count, n_params > 0 ? p->payload[2] : 0, n_params > 0 ? p->payload[1] : 0, v->dtype};
     if (b->limit < 0) return gd_prepare_fail(p, GD_ERR_SHAPE, 1, b->limit);
+    if (b->lowest > 0) return gd_prepare_fail(p, GD_ERR_SHAPE, 2, b->lowest);
     p->block = b;
     return GD_OK;
 }
 
-int gd_prepare_check_index(gd_prepare *p) { return prepare(p, 1, GD_INTEGERS); }
+int gd_prepare_check_index(gd_prepare *p) { return prepare(p, 2, GD_INTEGERS); }
 int gd_prepare_check_true(gd_prepare *p) { return prepare(p, 0, 1 << GD_BOOL); }
 
 #else
@@ -36,7 +37,7 @@ int GD_ISA_NAME(gd_k_check_index)(const gd_call *call) {
     for (int64_t i = 0; i < b->count; i++) {
         int64_t index =
             b->dtype == GD_I32 ? ((const int32_t *)call->operands[0])[i] : ((const int64_t *)call->operands[0])[i];
-        if (index < -b->limit || index >= b->limit) {
+        if (index < b->lowest || index >= b->limit) {
             call->fault->a = index;
             call->fault->b = b->limit;
             return GD_ERR_INDEX;

@@ -88,15 +88,16 @@ static void test_round(int round) {
             }
         }
 
-    params[0] = axis;
-    CHECK(run("check_index", 1, &idx, 1, params) == GD_OK);
+    int64_t range[] = {axis, -axis};
+    CHECK(run("check_index", 1, &idx, 2, range) == GD_OK);
     params[0] = outer, params[3] = n;
     if (lines > 0) {
         index[random_below(lines)] = random_below(2) ? axis : -axis - 1;
         CHECK(run(along ? "take_along" : "take", 3, (array[]){x, idx, y}, 4, params) == GD_ERR_INDEX);
         CHECK(run(along ? "take_along_vjp" : "take_vjp", 4, (array[]){idx, g, x, gx}, 4, params) == GD_ERR_INDEX);
-        params[0] = axis;
-        CHECK(run("check_index", 1, &idx, 1, params) == GD_ERR_INDEX);
+        CHECK(run("check_index", 1, &idx, 2, range) == GD_ERR_INDEX);
+        index[0] = -1, range[1] = 0;
+        CHECK(run("check_index", 1, &idx, 2, range) == GD_ERR_INDEX);
     }
     free(sum);
     free(x.data), free(g.data), free(idx.data), free(y.data), free(gx.data), free(best.data);

@@ -275,3 +275,13 @@ def topological(outputs: Iterable[Value], stop: Iterable[Value] = ()) -> list[No
 
 
 _serial_of = attrgetter("serial")
+
+
+def newest() -> int:
+    """The serial number of the newest node: what is made from now on has larger ones."""
+    return next(_serial)
+
+
+def is_fixed(value: Value) -> bool:
+    """Whether a value is made of constants and sizes alone: the same at every call of these sizes."""
+    return all(node.inputs or node.op.name in ("constant", "index") for node in topological([value]))

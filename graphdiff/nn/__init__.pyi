@@ -77,15 +77,26 @@ def batch_norm_updates(
 ) -> tuple[Tensor, Tensor]:
     """The running mean and variance after a training batch x: (1 - momentum) times the old and momentum times the
     batch's own, its variance unbiased. A pair, for ``updates={mean: pair[0], var: pair[1]}``; what it shares with
-    ``batch_norm`` of the same x is computed once."""
+    ``batch_norm`` of the same x is computed once. A batch with fewer than two values for each channel has no such
+    variance: FeedError, at the call where the size is known only then, and nothing is updated."""
 
-def binary_cross_entropy(input: TensorLike, target: TensorLike, reduction: Reduction = 'mean') -> Tensor:
-    """-t log(p) - (1 - t) log(1 - p) of probabilities; logarithms are held above -100, as in torch.
+def binary_cross_entropy(
+    input: TensorLike, target: TensorLike, reduction: Reduction = 'mean', weight: TensorLike | None = None,
+) -> Tensor:
+    """-t log(p) - (1 - t) log(1 - p) of probabilities; logarithms are held above -100, as in torch. ``weight``
+    multiplies each element's loss, and broadcasts to it.
 
     The derivative is that of this function, so 0 by a logarithm that is held, and finite for every p from 0 to 1."""
 
-def binary_cross_entropy_with_logits(input: TensorLike, target: TensorLike, reduction: Reduction = 'mean') -> Tensor:
-    """The binary cross-entropy of sigmoid(input), without overflow."""
+def binary_cross_entropy_with_logits(
+    input: TensorLike,
+    target: TensorLike,
+    reduction: Reduction = 'mean',
+    weight: TensorLike | None = None,
+    pos_weight: TensorLike | None = None,
+) -> Tensor:
+    """The binary cross-entropy of sigmoid(input), without overflow. ``weight`` multiplies each element's loss,
+    ``pos_weight`` the part of it that counts where the target is 1; both broadcast."""
 
 def conv1d(
     x: TensorLike,
@@ -136,9 +147,21 @@ def conv_transpose2d(
     """The transpose of conv2d: x (N, C, H, W) with weight (C, O/groups, h, w), plus bias (O,), gives images of
     (H - 1) stride - 2 padding + dilation (h - 1) + output_padding + 1. output_padding is below stride or dilation."""
 
-def cross_entropy(logits: TensorLike, labels: TensorLike, reduction: Reduction = 'mean') -> Tensor:
-    """The cross-entropy of softmax(logits) over the last axis: ``labels`` are integers of the shape without it, or
-    distributions of the same shape. "mean" is over all but the last axis. A label out of range fails the call."""
+def cross_entropy(
+    logits: TensorLike,
+    labels: TensorLike,
+    reduction: Reduction = 'mean',
+    weight: TensorLike | None = None,
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> Tensor:
+    """The cross-entropy of softmax(logits), the classes along ``axis``.
+
+    ``labels``: integers from 0 of the shape without that axis, or distributions of the same shape. ``weight``: one
+    number a class; ``ignore_index``: a label whose rows do not count; ``label_smoothing``: the share of each target
+    that is spread over all classes (Szegedy et al. 2016). "mean" is over all rows; with integer labels it is the sum of
+    losses by the sum of the labels' weights, as in torch. A label out of range fails the call."""
 
 def dropout(x: TensorLike, p: float = 0.5, *, key: TensorLike) -> Tensor:
     """Each element 0 with probability ``p``, else divided by 1 - p (Srivastava et al. 2014): ``key`` alone says which,
@@ -201,9 +224,15 @@ def max_pool2d(x: TensorLike, kernel_size: Ints, stride: Ints | None = None, pad
 def mse(input: TensorLike, target: TensorLike, reduction: Reduction = 'mean') -> Tensor:
     """The squared error."""
 
-def nll(log_probabilities: TensorLike, labels: TensorLike, reduction: Reduction = 'mean') -> Tensor:
+def nll(
+    log_probabilities: TensorLike,
+    labels: TensorLike,
+    reduction: Reduction = 'mean',
+    weight: TensorLike | None = None,
+    ignore_index: int | None = None,
+) -> Tensor:
     """Minus the log-probability of each label, classes along the last axis: what cross_entropy takes of log_softmax.
-    A label out of range fails the call."""
+    ``weight`` and ``ignore_index`` as there. A label out of range fails the call."""
 
 def relu(x: TensorLike, /) -> Tensor:
     """max(x, 0); derivative 0 at 0."""

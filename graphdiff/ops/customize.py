@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from ..errors import DTypeError, GraphError, ShapeError
-from ..ir.node import Node
+from ..ir.dtypes import FLOATS
+from ..ir.node import Node, Value, is_fixed, newest, topological
 from . import batching
 from .batching import Batch
 from .control import placeholders
@@ -44,6 +45,26 @@ def _checked(name: str, rule: str, value: Any, like: Any) -> Tensor | None:
     return value
 
 
+def _closed(name: str, part: str, values: Sequence[Any], given: Sequence[Value], start: int) -> None:
+    """Raises GraphError where ``values`` are made of a floating Tensor that is older than ``start``, was not ``given``
+    and is no constant: no derivative would reach it."""
+    made = [v for v in values if isinstance(v, Tensor)]
+    fresh: set[Value] = set(given)
+    for node in topological(made, stop=given):
+        if node.serial > start:
+            fresh.update(node.outputs)
+    reads = (v for node in topological(made, stop=given) if node.serial > start for v in node.inputs)
+    for v in (*made, *reads):
+        if v not in fresh and v.dtype in FLOATS and not is_fixed(v):
+            fail(
+                GraphError,
+                name,
+                f"its {part} uses {describe(v)}, which is not among its operands, so no derivative would reach it; "
+                f"pass it as an operand: {name}(..., {v.name or 'it'})",
+                [v],
+            )
+
+
 def _missing(node: Node, mode: str) -> NoReturn:
     rules: Rules = node.attrs["rules"]
     raise GraphError(
@@ -58,8 +79,10 @@ def _vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], _d: Any) -> list
     if rules.vjp is None:
         _missing(node, "vjp")
     xs = node.inputs[1:]
+    start = newest()
     found = rules.vjp(gs[0], node.outputs[0], *xs)
     found = list(found) if isinstance(found, (list, tuple)) else [found]
+    _closed(rules.name, "vjp", found, [gs[0], node.outputs[0], *xs], start)
     if len(found) != len(xs):
         fail(GraphError, rules.name, f"its vjp gave {len(found)} cotangents for {len(xs)} operands", xs)
     return [None, *(_checked(rules.name, "vjp", g, x) if w else None for g, x, w in zip(found, xs, wanted[1:]))]
@@ -73,7 +96,10 @@ def _jvp(node: Node, ts: Sequence[Any], _d: Any) -> list[Tensor | None]:
     if all(t is None for t in ts[1:]):
         return [None]
     from_zero = [t if t is not None else x * 0 for t, x in zip(ts[1:], xs)]
-    return [_checked(rules.name, "jvp", rules.jvp(tuple(from_zero), y, *xs), y)]
+    start = newest()
+    found = rules.jvp(tuple(from_zero), y, *xs)
+    _closed(rules.name, "jvp", [found], [*from_zero, y, *xs], start)
+    return [_checked(rules.name, "jvp", found, y)]
 
 
 def _apart(rule: Rule | None, node: Node, differ: Sequence[bool], batch: Batch, backward: bool) -> Rule | None:
@@ -133,7 +159,9 @@ def custom(name: str, forward: Rule, vjp: Rule | None = None, jvp: Rule | None =
 
     ``forward(*xs)`` gives one Tensor; ``vjp(g, y, *xs)`` the operands' cotangents (one, or a tuple; None is zero);
     ``jvp(ts, y, *xs)`` the result's tangent for a tuple of the operands'. With neither the body is differentiated; with
-    one of them, asking for the other is an error that names the operation. Raises GraphError, ShapeError, DTypeError.
+    one of them, asking for the other is an error that names the operation. Beside constants, what has a derivative is
+    used by way of operands alone: a Tensor from outside, which none would reach, is an error. Raises GraphError,
+    ShapeError, DTypeError.
 
     Example::
 
@@ -148,10 +176,14 @@ def custom(name: str, forward: Rule, vjp: Rule | None = None, jvp: Rule | None =
 
     def operation(*xs: Any) -> Tensor:
         operands = tuple(as_tensor(x, name) for x in xs)
+        start = newest()
         y = as_tensor(forward(*operands), name)
         if not isinstance(y, Tensor):
             fail(GraphError, name, f"forward gave {describe(y)}", operands)
-        return y if vjp is None and jvp is None else make(CUSTOM, (y, *operands), {"rules": rules})
+        if vjp is None and jvp is None:
+            return y
+        _closed(name, "forward", [y], operands, start)
+        return make(CUSTOM, (y, *operands), {"rules": rules})
 
     operation.__name__ = operation.__qualname__ = name
     operation.__doc__ = forward.__doc__

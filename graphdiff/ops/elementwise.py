@@ -716,3 +716,23 @@ def clip(x: TensorLike, /, min: TensorLike | None = None, max: TensorLike | None
     if min is not None:
         x = maximum(x, min)
     return x if max is None else minimum(x, max)
+
+
+def _unless_nan(name: str, x1: TensorLike, x2: TensorLike, extreme: Callable[..., Tensor]) -> Tensor:
+    """The extreme of two numbers, the other one where one of them is NaN."""
+    a, b = operands(name, (x1, x2), "numeric")
+    if a.dtype not in FLOATS:
+        return extreme(a, b)
+    return where(isnan(a), b, where(isnan(b), a, extreme(a, b)))
+
+
+@composite(reference=np.fmax, samples=on(-2, 2, 2), smooth=False)
+def fmax(x1: TensorLike, x2: TensorLike, /) -> Tensor:
+    """The larger of two; where one is NaN the other one. Derivatives as maximum's, none to a NaN that lost."""
+    return _unless_nan("fmax", x1, x2, maximum)
+
+
+@composite(reference=np.fmin, samples=on(-2, 2, 2), smooth=False)
+def fmin(x1: TensorLike, x2: TensorLike, /) -> Tensor:
+    """The smaller of two; where one is NaN the other one. Derivatives as minimum's, none to a NaN that lost."""
+    return _unless_nan("fmin", x1, x2, minimum)

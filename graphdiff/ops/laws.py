@@ -290,8 +290,8 @@ law(
     "number index number",
     lambda xs, a: xs[0].ndim > 0 and xs[2].shape == (*xs[1].shape, *xs[0].shape[1:]),
 )
-law("check_index", "index", limit=is_size)
-law("check_true", "bool")
+law("check_index", "index", limit=is_size, lowest=is_offset)
+law("check_true", "bool", message=lambda v: type(v) is str)
 
 # --------------------------------------------------------------------------------------- products
 

@@ -182,7 +182,7 @@ def watch(watcher: Watcher) -> None:
     if not leaves:
         fail(GraphError, kind, "the value depends on no input, parameter or state", [value])
     if kind == "check":
-        watcher = watcher._replace(value=make(CHECK_TRUE, (value,)))
+        watcher = watcher._replace(value=make(CHECK_TRUE, (value,), {"message": watcher.text}))
     for node in leaves:
         node.attrs.setdefault("watchers", []).append(watcher)
 
@@ -219,10 +219,15 @@ CHECK_TRUE = register(
     Op(
         "check_true",
         "custom",
-        "Its operand; the call fails unless every element is true.",
+        "Its operand; the call fails with ``message`` unless every element is true.",
         infer=_infer_same,
         kernel=Guard("check_true", lambda node: ()),
         differentiable=False,
         batch=batching.leading,
     )
 )
+
+
+def ensured(pred: Tensor, message: str) -> Tensor:
+    """``pred``, bool; a call that computes it fails with ``message`` (FeedError), nothing updated, unless it holds."""
+    return make(CHECK_TRUE, (pred,), {"message": message})

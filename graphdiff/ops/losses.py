@@ -6,22 +6,36 @@ All are composites: their derivatives follow. Definitions are those of torch.nn.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..errors import DTypeError, GraphError, ShapeError
-from ..ir.dims import format_shape
+from ..ir.dims import broadcast, format_shape
 from ..ir.dtypes import INTEGERS
 from .elementwise import abs as abs_
-from .elementwise import bounded_log, equal, exp, less, log, log1p, maximum, negative, softplus, square, where
-from .movement import is_label, reshape
+from .elementwise import (
+    bounded_log,
+    equal,
+    exp,
+    less,
+    log,
+    log1p,
+    maximum,
+    negative,
+    not_equal,
+    softplus,
+    square,
+    where,
+)
+from .movement import checked_label, is_label, permute_dims, reshape, size_as, take
 from .nn import softmax_reference
-from .opdef import axis_of, check_dtype, composite, operands
+from .opdef import axis_of, check_dtype, composite, int_of, operands
 from .reduce import logsumexp, mean
 from .reduce import sum as sum_
 from .registry import Sample
-from .tensor import Tensor, as_tensor, fail
+from .tensor import Tensor, as_tensor, fail, scalar
 from .types import Reduction, TensorLike
 
 
@@ -39,6 +53,16 @@ def reduced(name: str, x: Tensor, reduction: str) -> Tensor:
 def _same_shape(name: str, a: Tensor, b: Tensor) -> None:
     if a.shape != b.shape:
         fail(ShapeError, name, f"input and target differ in shape: {a.shape} and {b.shape}", [a, b])
+
+
+def _weighted(name: str, x: Tensor, weight: TensorLike | None) -> Tensor:
+    """A loss by element times a weight that broadcasts to it."""
+    if weight is None:
+        return x
+    x, w = operands(name, (x, weight), "float")
+    if broadcast(w.shape, x.shape) != x.shape:
+        fail(ShapeError, name, f"weight {format_shape(w.shape)} does not broadcast to {format_shape(x.shape)}", [x, w])
+    return x * w
 
 
 def _pair_samples(low: float, high: float) -> Any:
@@ -69,14 +93,18 @@ def mse(input: TensorLike, target: TensorLike, reduction: Reduction = "mean") ->
     samples=_pair_samples(0.1, 0.9),
     reference=lambda p, t, reduction="mean": numpy_reduced(-t * np.log(p) - (1 - t) * np.log(1 - p), reduction),
 )
-def binary_cross_entropy(input: TensorLike, target: TensorLike, reduction: Reduction = "mean") -> Tensor:
-    """-t log(p) - (1 - t) log(1 - p) of probabilities; logarithms are held above -100, as in torch.
+def binary_cross_entropy(
+    input: TensorLike, target: TensorLike, reduction: Reduction = "mean", weight: TensorLike | None = None
+) -> Tensor:
+    """-t log(p) - (1 - t) log(1 - p) of probabilities; logarithms are held above -100, as in torch. ``weight``
+    multiplies each element's loss, and broadcasts to it.
 
     The derivative is that of this function, so 0 by a logarithm that is held, and finite for every p from 0 to 1."""
     p, t = operands("binary_cross_entropy", (input, target), "float")
     _same_shape("binary_cross_entropy", p, t)
     one, other = maximum(bounded_log(p), -100), maximum(log1p(negative(p)), -100)
-    return reduced("binary_cross_entropy", negative(t * one + (1 - t) * other), reduction)
+    loss = _weighted("binary_cross_entropy", negative(t * one + (1 - t) * other), weight)
+    return reduced("binary_cross_entropy", loss, reduction)
 
 
 @composite(
@@ -84,12 +112,20 @@ def binary_cross_entropy(input: TensorLike, target: TensorLike, reduction: Reduc
     samples=_pair_samples(-2, 2),
     reference=lambda x, t, reduction="mean": numpy_reduced(np.logaddexp(0, x) - x * t, reduction),
 )
-def binary_cross_entropy_with_logits(input: TensorLike, target: TensorLike, reduction: Reduction = "mean") -> Tensor:
-    """The binary cross-entropy of sigmoid(input), without overflow."""
+def binary_cross_entropy_with_logits(
+    input: TensorLike,
+    target: TensorLike,
+    reduction: Reduction = "mean",
+    weight: TensorLike | None = None,
+    pos_weight: TensorLike | None = None,
+) -> Tensor:
+    """The binary cross-entropy of sigmoid(input), without overflow. ``weight`` multiplies each element's loss,
+    ``pos_weight`` the part of it that counts where the target is 1; both broadcast."""
     x, t = operands("binary_cross_entropy_with_logits", (input, target), "float")
     _same_shape("binary_cross_entropy_with_logits", x, t)
     # not softplus(x) - x t: its derivative sigmoid(x) - t would lose all digits where they are close
-    loss = t * softplus(negative(x)) + (1 - t) * softplus(x)
+    positive = _weighted("binary_cross_entropy_with_logits", t * softplus(negative(x)), pos_weight)
+    loss = _weighted("binary_cross_entropy_with_logits", positive + (1 - t) * softplus(x), weight)
     return reduced("binary_cross_entropy_with_logits", loss, reduction)
 
 
@@ -129,11 +165,80 @@ def huber(input: TensorLike, target: TensorLike, reduction: Reduction = "mean", 
     return reduced("huber", where(less(size, delta), square(d) * 0.5, (size - 0.5 * delta) * delta), reduction)
 
 
-def _cross_entropy_reference(x: Any, t: Any, reduction: str = "mean") -> Any:
-    logp = np.log(softmax_reference(x, -1))
-    if t.dtype.kind == "i":
-        t = np.eye(x.shape[-1], dtype=x.dtype)[t]
-    return numpy_reduced(-(t * logp).sum(-1), reduction)
+class _Classes:
+    """Integer labels with what counts of each: ``labels`` in range, ``weights`` of the losses (None: all 1)."""
+
+    def __init__(self, name: str, x: Tensor, labels: Tensor, weight: TensorLike | None, ignore_index: int | None):
+        if labels.dtype not in INTEGERS:
+            fail(DTypeError, name, f"labels are {labels.dtype.name}; write .astype('int64')", [x, labels])
+        if labels.shape != x.shape[:-1]:
+            fail(
+                ShapeError,
+                name,
+                f"{format_shape(x.shape)} needs labels of shape {format_shape(x.shape[:-1])}, got "
+                f"{format_shape(labels.shape)}",
+                [x, labels],
+            )
+        self.name, self.weights = name, None
+        counts = None
+        if ignore_index is not None:
+            counts = not_equal(labels, int_of(name, "ignore_index", ignore_index, [x, labels]))
+            labels = where(counts, labels, 0)
+        self.labels = checked_label(labels, x.shape[-1])
+        if weight is not None:
+            self.weights = take(_class_weight(name, x, weight), self.labels)
+        if counts is not None:
+            self.weights = where(counts, 1 if self.weights is None else self.weights, scalar(0, x.dtype))
+
+    def chosen(self, x: Tensor) -> Tensor:
+        """The element of each row of ``x`` that its label names."""
+        return sum_(where(is_label(self.labels, x.shape[-1]), x, 0), axis=-1)
+
+    def reduced(self, loss: Tensor, reduction: str, smooth: Tensor | None = None) -> Tensor:
+        """Losses by row, weighted, and ``smooth`` ones that are so already; "mean" is by the sum of weights."""
+        total = loss if self.weights is None else where(equal(self.weights, 0), 0, loss) * self.weights
+        if smooth is not None:
+            total = total + smooth
+        if reduction != "mean" or self.weights is None:
+            return reduced(self.name, total, reduction)
+        return sum_(total) / sum_(self.weights)
+
+
+def _class_weight(name: str, x: Tensor, weight: TensorLike) -> Tensor:
+    x, w = operands(name, (x, weight), "float")
+    if w.shape != x.shape[-1:]:
+        fail(ShapeError, name, f"weight has shape {format_shape(w.shape)}, not {format_shape(x.shape[-1:])}", [x, w])
+    return w
+
+
+def _classes_last(name: str, x: Tensor, axis: int, others: Sequence[Tensor]) -> Tensor:
+    """``x`` with its classes along the last axis."""
+    at = axis_of(name, axis, x.ndim, [x, *others])
+    return x if at == x.ndim - 1 else permute_dims(x, (*(i for i in range(x.ndim) if i != at), at))
+
+
+def _cross_entropy_reference(
+    x: Any,
+    t: Any,
+    reduction: str = "mean",
+    weight: Any = None,
+    ignore_index: Any = None,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> Any:
+    x = np.moveaxis(x, axis, -1)
+    logp, k = np.log(softmax_reference(x, -1)), x.shape[-1]
+    w = np.ones(k) if weight is None else weight
+    if t.dtype.kind != "i":
+        t = np.moveaxis(t, axis, -1)
+        t = t * (1 - label_smoothing) + label_smoothing / k
+        return numpy_reduced(-(t * logp * w).sum(-1), reduction)
+    counts = np.ones(t.shape, bool) if ignore_index is None else t != ignore_index
+    t = np.where(counts, t, 0)
+    own = np.where(counts, w[t], 0)
+    losses = -own * (1 - label_smoothing) * np.take_along_axis(logp, t[..., None], -1)[..., 0]
+    losses = losses - counts * label_smoothing / k * (logp * w).sum(-1)
+    return losses.sum() / own.sum() if reduction == "mean" else numpy_reduced(losses, reduction)
 
 
 def _cross_entropy_samples(rng: np.random.Generator) -> Any:
@@ -141,59 +246,94 @@ def _cross_entropy_samples(rng: np.random.Generator) -> Any:
         yield Sample((rng.uniform(-2, 2, (4, 3)), rng.integers(0, 3, 4)), {"reduction": r})
     yield Sample((rng.uniform(-2, 2, (2, 4, 3)), rng.integers(0, 3, (2, 4))))
     yield Sample((rng.uniform(-2, 2, (4, 3)), softmax_reference(rng.uniform(-2, 2, (4, 3)))))
-
-
-def _chosen(name: str, x: Tensor, labels: Tensor) -> Tensor:
-    """The element of each row of ``x`` that its label names."""
-    if labels.dtype not in INTEGERS:
-        fail(DTypeError, name, f"labels are {labels.dtype.name}; write .astype('int64')", [x, labels])
-    if labels.shape != x.shape[:-1]:
-        fail(
-            ShapeError,
-            name,
-            f"{format_shape(x.shape)} needs labels of shape {format_shape(x.shape[:-1])}, got "
-            f"{format_shape(labels.shape)}",
-            [x, labels],
-        )
-    return sum_(where(is_label(labels, x.shape[-1]), x, 0), axis=-1)
+    weight = rng.uniform(0.5, 2, 3)
+    for r in ("mean", "sum", "none"):
+        how = {"reduction": r, "weight": weight, "label_smoothing": 0.2}
+        yield Sample((rng.uniform(-2, 2, (4, 3)), np.array([0, 2, -100, 1])), how | {"ignore_index": -100})
+        yield Sample((rng.uniform(-2, 2, (4, 3)), softmax_reference(rng.uniform(-2, 2, (4, 3)))), how)
+    yield Sample(
+        (rng.uniform(-2, 2, (2, 3, 4)), np.array([[0, 1, 2, 1], [2, 2, 0, 1]])), {"axis": 1, "ignore_index": 1}
+    )
 
 
 @composite(
     namespace="nn", reference=_cross_entropy_reference, samples=_cross_entropy_samples, onnx="SoftmaxCrossEntropyLoss"
 )
-def cross_entropy(logits: TensorLike, labels: TensorLike, reduction: Reduction = "mean") -> Tensor:
-    """The cross-entropy of softmax(logits) over the last axis: ``labels`` are integers of the shape without it, or
-    distributions of the same shape. "mean" is over all but the last axis. A label out of range fails the call."""
-    x = as_tensor(logits, "cross_entropy")
-    t = as_tensor(labels, "cross_entropy")
-    axis_of("cross_entropy", -1, x.ndim, [x, t])
+def cross_entropy(
+    logits: TensorLike,
+    labels: TensorLike,
+    reduction: Reduction = "mean",
+    weight: TensorLike | None = None,
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> Tensor:
+    """The cross-entropy of softmax(logits), the classes along ``axis``.
+
+    ``labels``: integers from 0 of the shape without that axis, or distributions of the same shape. ``weight``: one
+    number a class; ``ignore_index``: a label whose rows do not count; ``label_smoothing``: the share of each target
+    that is spread over all classes (Szegedy et al. 2016). "mean" is over all rows; with integer labels it is the sum of
+    losses by the sum of the labels' weights, as in torch. A label out of range fails the call."""
+    name = "cross_entropy"
+    x, t = as_tensor(logits, name), as_tensor(labels, name)
+    if not 0 <= label_smoothing <= 1:
+        fail(GraphError, name, f"label_smoothing lies from 0 to 1, got {label_smoothing!r}", [x, t])
+    x = _classes_last(name, x, axis, [t])
+    k = x.shape[-1]
     lse = logsumexp(x, axis=-1)
     if t.dtype in INTEGERS:
-        return reduced("cross_entropy", lse - _chosen("cross_entropy", x, t), reduction)
-    x, t = operands("cross_entropy", (x, t), "float")
-    _same_shape("cross_entropy", x, t)
+        classes = _Classes(name, x, t, weight, ignore_index)
+        loss = lse - classes.chosen(x)
+        if not label_smoothing:
+            return classes.reduced(loss, reduction)
+        each = reshape(lse, (*lse.shape, 1)) - x
+        each = each if weight is None else each * _class_weight(name, x, weight)
+        smooth = sum_(each, axis=-1) * label_smoothing / size_as(k, x.dtype)
+        if ignore_index is not None:
+            smooth = where(not_equal(t, ignore_index), smooth, 0)
+        return classes.reduced(loss * (1 - label_smoothing), reduction, smooth)
+    if ignore_index is not None:
+        fail(GraphError, name, "ignore_index goes with integer labels", [x, t])
+    x, t = operands(name, (x, _classes_last(name, t, axis, [x])), "float")
+    _same_shape(name, x, t)
+    if label_smoothing:
+        t = t * (1 - label_smoothing) + label_smoothing / size_as(k, x.dtype)
+    t = t if weight is None else t * _class_weight(name, x, weight)
     # for t that sums to 1 this is lse - sum(t x); for any t, sum(t (lse - x))
-    return reduced("cross_entropy", sum_(t * (reshape(lse, (*lse.shape, 1)) - x), axis=-1), reduction)
+    return reduced(name, sum_(t * (reshape(lse, (*lse.shape, 1)) - x), axis=-1), reduction)
 
 
-def _nll_reference(logp: Any, t: Any, reduction: str = "mean") -> Any:
-    return numpy_reduced(-np.take_along_axis(logp, t[..., None] % logp.shape[-1], -1)[..., 0], reduction)
+def _nll_reference(logp: Any, t: Any, reduction: str = "mean", weight: Any = None, ignore_index: Any = None) -> Any:
+    counts = np.ones(t.shape, bool) if ignore_index is None else t != ignore_index
+    t = np.where(counts, t, 0)
+    own = np.where(counts, 1.0 if weight is None else weight[t], 0)
+    losses = -own * np.take_along_axis(logp, t[..., None], -1)[..., 0]
+    return losses.sum() / own.sum() if reduction == "mean" else numpy_reduced(losses, reduction)
 
 
 def _nll_samples(rng: np.random.Generator) -> Any:
     for r in ("mean", "sum", "none"):
         yield Sample((np.log(softmax_reference(rng.uniform(-2, 2, (4, 3)))), rng.integers(0, 3, 4)), {"reduction": r})
+        how = {"reduction": r, "weight": rng.uniform(0.5, 2, 3), "ignore_index": 1}
+        yield Sample((rng.uniform(-2, 0, (4, 3)), np.array([0, 1, 2, 2])), how)
     yield Sample((rng.uniform(-2, 0, (2, 4, 3)), rng.integers(0, 3, (2, 4))))
 
 
 @composite(namespace="nn", reference=_nll_reference, samples=_nll_samples, onnx="NegativeLogLikelihoodLoss")
-def nll(log_probabilities: TensorLike, labels: TensorLike, reduction: Reduction = "mean") -> Tensor:
+def nll(
+    log_probabilities: TensorLike,
+    labels: TensorLike,
+    reduction: Reduction = "mean",
+    weight: TensorLike | None = None,
+    ignore_index: int | None = None,
+) -> Tensor:
     """Minus the log-probability of each label, classes along the last axis: what cross_entropy takes of log_softmax.
-    A label out of range fails the call."""
+    ``weight`` and ``ignore_index`` as there. A label out of range fails the call."""
     x, t = as_tensor(log_probabilities, "nll"), as_tensor(labels, "nll")
     check_dtype("nll", (x,), "float")
     axis_of("nll", -1, x.ndim, [x, t])
-    return reduced("nll", negative(_chosen("nll", x, t)), reduction)
+    classes = _Classes("nll", x, t, weight, ignore_index)
+    return classes.reduced(negative(classes.chosen(x)), reduction)
 
 
 def _kl_reference(x: Any, t: Any, reduction: str = "mean", log_target: bool = False) -> Any:

@@ -730,9 +730,9 @@ CHECK_INDEX = register(
     Op(
         "check_index",
         "custom",
-        "Its operand; the call fails unless every element lies in [-limit, limit).",
+        "Its operand; the call fails unless every element lies in [lowest, limit).",
         infer=lambda xs, attrs: ((xs[0].shape, xs[0].dtype),),
-        kernel=Guard("check_index", lambda node: (node.attrs["limit"],)),
+        kernel=Guard("check_index", lambda node: (node.attrs["limit"], node.attrs["lowest"])),
         differentiable=False,
         batch=_check_batch,
     )
@@ -741,7 +741,7 @@ CHECK_INDEX = register(
 
 def checked_index(idx: Tensor, limit: Size) -> Tensor:
     """``idx`` with negative ones counted from the end; an element outside [-limit, limit) fails the call."""
-    idx = make(CHECK_INDEX, (idx,), {"limit": limit})
+    idx = make(CHECK_INDEX, (idx,), {"limit": limit, "lowest": -limit})
     return op("where")(idx < 0, idx + size_as(limit, idx.dtype), idx)
 
 
@@ -755,11 +755,15 @@ def one_hot(idx: TensorLike, /, n: SizeLike, dtype: DTypeLike = "float32") -> Te
     """1 at each index along a new last axis of size ``n``, else 0; an index out of range fails the call."""
     idx = as_index("one_hot", idx)
     (n,) = checked(as_shape, "one_hot", (n,), [idx])
-    return astype(is_label(idx, n), checked(as_dtype, "one_hot", dtype, [idx]))
+    return astype(is_label(checked_index(idx, n), n), checked(as_dtype, "one_hot", dtype, [idx]))
+
+
+def checked_label(idx: Tensor, limit: Size) -> Tensor:
+    """``idx``; an element outside [0, limit) fails the call."""
+    return make(CHECK_INDEX, (idx,), {"limit": limit, "lowest": 0})
 
 
 def is_label(idx: Tensor, n: Size) -> Tensor:
-    """Bool: whether each position of a new last axis of size ``n`` is the one that ``idx`` names."""
-    idx = checked_index(idx, n)
+    """Bool: whether each position of a new last axis of size ``n`` is the one that ``idx``, from 0, names."""
     shape = (*idx.shape, n)
     return equal(positions(shape, len(shape) - 1), astype(expand_dims(idx, -1), int64))

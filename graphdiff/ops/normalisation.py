@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import GraphError, ShapeError
-from ..ir.dims import Size, exact_div, format_shape, product
+from ..errors import FeedError, GraphError, ShapeError
+from ..ir.dims import Dim, Size, exact_div, format_shape, product
 from .conv import pair_of
-from .elementwise import rsqrt, square
+from .elementwise import rsqrt, square, where
+from .leaves import ensured
 from .movement import reshape, size_as
 from .opdef import check_dtype, composite, operands
 from .reduce import count, mean
@@ -192,6 +193,17 @@ def _updates_reference(x: Any, running_mean: Any, running_var: Any, momentum: fl
     )
 
 
+def _values_of_channel(x: Tensor, axes: Sequence[int]) -> Tensor:
+    """How many values a channel has in a batch. Raises FeedError for fewer than two, at the call where need be."""
+    n, message = count(x, axes), "batch_norm_updates: the variance of a batch needs two values for each channel"
+    if isinstance(n, Dim):
+        counted = size_as(n, x.dtype)
+        return where(ensured(counted > 1, message), counted, 1)
+    if n < 2:
+        fail(FeedError, "batch_norm_updates", f"{message.partition(': ')[2]}, got {n}", [x])
+    return size_as(n, x.dtype)
+
+
 @composite(
     namespace="nn",
     reference=_updates_reference,
@@ -205,7 +217,8 @@ def batch_norm_updates(
 ) -> tuple[Tensor, Tensor]:
     """The running mean and variance after a training batch x: (1 - momentum) times the old and momentum times the
     batch's own, its variance unbiased. A pair, for ``updates={mean: pair[0], var: pair[1]}``; what it shares with
-    ``batch_norm`` of the same x is computed once."""
+    ``batch_norm`` of the same x is computed once. A batch with fewer than two values for each channel has no such
+    variance: FeedError, at the call where the size is known only then, and nothing is updated."""
     name = "batch_norm_updates"
     t, m, v = _operands(name, x, m=running_mean, v=running_var)
     check_dtype(name, (m, v), "float")
@@ -214,6 +227,6 @@ def batch_norm_updates(
     _vector(name, "running_var", v, t.shape[1], t)
     axes = (0, *range(2, t.ndim))
     batch_mean = mean(t, axis=axes, keepdims=True)
-    n = size_as(count(t, axes), t.dtype)
+    n = _values_of_channel(t, axes)
     batch_var = mean(square(t - batch_mean), axis=axes) * (n / (n - 1))
     return (m * (1 - momentum) + reshape(batch_mean, m.shape) * momentum, v * (1 - momentum) + batch_var * momentum)

@@ -301,8 +301,6 @@ UFUNC_NAMES = {
     "power": "pow",
     "float_power": "pow",
     "mod": "remainder",
-    "fmax": "maximum",
-    "fmin": "minimum",
     "arcsin": "asin",
     "arccos": "acos",
     "arctan": "atan",

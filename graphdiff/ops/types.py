@@ -14,6 +14,7 @@ from ..ir.words import ArrayLike, Axes, DTypeLike, Ints, ShapeLike, SizeLike
 from .tensor import Index, Tensor, TensorLike
 
 __all__ = [
+    "Along",
     "ArrayLike",
     "Axes",
     "Carry",
@@ -58,6 +59,8 @@ class _Exchanged(Protocol):
 Tensors: TypeAlias = Tensor | Sequence["Tensors"] | Mapping[Any, "Tensors"] | _Dataclass | None
 Structure: TypeAlias = TensorLike | Sequence["Structure"] | Mapping[Any, "Structure"] | _Dataclass | None
 Fed: TypeAlias = ArrayLike | _Exchanged | Sequence["Fed"] | Mapping[Any, "Fed"] | _Dataclass | None
+# Which axis of each Tensor of a structure runs over examples: one for all below, or a structure of them.
+Along: TypeAlias = int | Sequence["Along"] | Mapping[Any, "Along"] | _Dataclass | None
 Same = TypeVar("Same", bound=Tensors)  # a structure that comes back as it was given
 Out = TypeVar("Out")  # what a body gives, with its numbers as Tensors
 Carry = TypeVar("Carry")  # what a step carries

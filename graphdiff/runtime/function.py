@@ -485,10 +485,14 @@ class Function(_core.Runner):
         source = str(node.source) if node is not None and node.source else None
         if status == "ERR_INDEX":
             what = node.op.name if node else "index"
-            raise FeedError(f"{what}: index {a} is out of range for size {b}", operation, source)
+            told = f"{what}: index {a} is out of range for size {b}"
+            if a < 0 and node is not None and node.attrs.get("lowest") == 0:
+                told = f"{what}: label {a} is negative; labels count from 0, and ignore_index leaves some out"
+            raise FeedError(told, operation, source)
         if status == "ERR_CHECK":
             w = None if node is None else self._messages.get(node)
-            raise FeedError(w.text if w else "a check failed", operation, str(w.source) if w and w.source else source)
+            text = w.text if w else node.attrs["message"] if node is not None else "a check failed"
+            raise FeedError(text, operation, str(w.source) if w and w.source else source)
         if status == "ERR_NONFINITE" and i is not None:
             raise self._nonfinite(i, context, layout, operation, source)
         told = _core.STATUS.get(status, status)

@@ -21,7 +21,7 @@ from ..ops.tensor import Tensor, scalar, where_am_i
 from ..ops.trees import flatten
 from ..ops.types import Same, Tensors
 from ..spelling import Suggesting
-from .differentiate import Terms, pullback, scalar_loss, wrt_of, zeros_of
+from .differentiate import Terms, check_leaves, pullback, scalar_loss, wrt_of, zeros_of
 
 
 class Explanation(NamedTuple):
@@ -166,6 +166,7 @@ def adjoint(loss: Tensor, wrt: Same) -> Adjoint[Same]:
     terms: Terms = {}
     passed: set[Value] = set()
     gs, adjoints = pullback([loss], [_seed(loss)], xs, terms, passed)
+    check_leaves("adjoint", [loss], [x for x, g in zip(xs, gs) if g is None])
     return Adjoint(loss, wrt, [zeros_of(x) if g is None else g for x, g in zip(xs, gs)], adjoints, terms, passed)
 
 

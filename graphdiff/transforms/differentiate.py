@@ -402,6 +402,7 @@ def vjp(y: Tensors, x: Same, cotangent: Structure) -> Same:
     ys, results = tensors("vjp", y, "y")
     xs, tree = wrt_of("vjp", x, "x")
     gs, _ = pullback(ys, _seeds("vjp", "cotangent", ys, results, "y", cotangent), xs)
+    check_leaves("vjp", ys, [x for x, g in zip(xs, gs) if g is None])
     return tree.build([zeros_of(v) if g is None else g for v, g in zip(xs, gs)])
 
 
@@ -414,6 +415,8 @@ def jvp(y: Same, x: Tensors, tangent: Structure) -> Same:
     ys, results = tensors("jvp", y, "y")
     xs, tree = wrt_of("jvp", x, "x")
     ts = pushforward(ys, xs, _seeds("jvp", "tangent", xs, tree, "x", tangent))
+    if all(t is None for t in ts):
+        check_leaves("jvp", ys, xs)
     return results.build([zeros_of(v) if t is None else t for v, t in zip(ys, ts)])
 
 
@@ -445,27 +448,29 @@ def grad(loss: Tensor, wrt: Same, unused: Literal["zeros", "error"] = "zeros") -
     with deriving(loss.node, "seed"):
         seed = scalar(1, loss.dtype)
     gs, _ = pullback([loss], [seed], xs)
-    if any(g is None for g in gs):
-        _unused(loss, [x for x, g in zip(xs, gs) if g is None], unused)
+    missing = [x for x, g in zip(xs, gs) if g is None]
+    check_leaves("grad", [loss], missing)
+    if missing and unused == "error":
+        fail(GraphError, "grad", f"the loss does not depend on {describe(missing[0])}", [loss, missing[0]])
     return tree.build([zeros_of(x) if g is None else g for x, g in zip(xs, gs)])
 
 
-def _unused(loss: Tensor, xs: Sequence[Tensor], unused: str) -> None:
-    """Raises GraphError where the loss was meant to depend on what it does not depend on: where that is an error, or
-    where it depends on another leaf of that name - a cell of a notebook that made it was run again."""
-    leaves = {n.name: n for n in topological([loss]) if n.op.name in ("input", "parameter", "state")}
+def check_leaves(what: str, ys: Sequence[Tensor], xs: Sequence[Tensor]) -> None:
+    """Raises GraphError where ``ys``, which do not depend on ``xs``, depend on another leaf of the name of one: a cell
+    of a notebook that made it was run again."""
+    if not any(x.is_leaf for x in xs):
+        return
+    leaves = {n.name: n for n in topological(ys) if n.op.name in ("input", "parameter", "state")}
     for x in xs:
         other = leaves.get(x.name) if x.is_leaf else None
         if other is not None and other is not x.node:
             fail(
                 GraphError,
-                "grad",
-                f"the loss does not depend on {describe(x)}, made at {x.node.source}; it depends on another "
-                f"{other.op.name} of that name, made at {other.source}",
-                [loss, x],
+                what,
+                f"no dependence on {describe(x)}, made at {x.node.source}, but on another {other.op.name} of that "
+                f"name, made at {other.source}",
+                [*ys, x],
             )
-        if unused == "error":
-            fail(GraphError, "grad", f"the loss does not depend on {describe(x)}", [loss, x])
 
 
 def hvp(loss: Tensor, x: Same, v: Structure) -> Same:

@@ -18,7 +18,7 @@ from ..ops.movement import broadcast_to, permute_dims, positions, reshape
 from ..ops.tensor import Tensor, scalar, where_am_i
 from ..ops.trees import tensors
 from ..ops.types import Same, Tensors
-from .differentiate import check_floating, grad, pullback, pushforward, scalar_loss, wrt_of
+from .differentiate import check_floating, check_leaves, grad, pullback, pushforward, scalar_loss, wrt_of
 from .sparsity import SparseJacobian, sparse_jacobian
 from .vmap import Examples, Units
 
@@ -67,6 +67,7 @@ def _dense(y: Tensor, x: Tensor, mode: str, batch: int | None) -> Tensor:
     found = pullback([y], [unit], [x])[0][0] if mode == "reverse" else pushforward([y], [x], [unit])[0]
     whole = (*y.shape, *x.shape)
     if found is None:
+        check_leaves("jacobian", [y], [x])
         return broadcast_to(scalar(0, y.dtype), whole)
     rows = _for_units(found, unit, batch or _block(found, unit))
     if mode == "forward":

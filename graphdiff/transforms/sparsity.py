@@ -24,7 +24,7 @@ from ..ops.control import map_
 from ..ops.movement import reshape, take
 from ..ops.registry import Matmul, Place, Reduce, Tile, View
 from ..ops.tensor import Tensor, constant, describe, fail, where_am_i
-from .differentiate import pullback, pushforward, zeros_of
+from .differentiate import check_leaves, pullback, pushforward, zeros_of
 
 Pattern = list[frozenset[int]]  # for each element in row-major order: what it depends on
 _NONE: frozenset[int] = frozenset()
@@ -77,6 +77,7 @@ def sparse_jacobian(y: Tensor, x: Tensor, mode: str = "auto") -> SparseJacobian:
 
     count = int(colors.max(initial=-1)) + 1
     if not len(indices):
+        check_leaves("jacobian", [y], [x])
         return SparseJacobian(constant(np.zeros(0, y.dtype)), indices, indptr, (m, n), 0)
     seeds = (colors[None, :] == np.arange(count)[:, None]).astype(y.dtype)
     compressed = reshape(map_(product, constant(seeds)), (count * width,))

@@ -24,6 +24,7 @@ from ..ops.reduce import any as any_
 from ..ops.registry import Strided, View
 from ..ops.tensor import Tensor, fail, scalar, where_am_i
 from ..ops.trees import Tree, flatten
+from ..ops.types import Along, Out
 
 
 class Examples:
@@ -133,7 +134,7 @@ def _is_zero(v: Value) -> bool:
     return v.node.op.name == "constant" and not v.node.attrs["value"].any()
 
 
-def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
+def vmap(f: Callable[..., Out], in_axes: Along = 0, out_axes: Along = 0) -> Callable[..., Out]:
     """``f`` of one example as a function of many at once, along an axis of each argument.
 
     ``in_axes``: the axis of every argument that runs over the examples, None for what all of them share; an int or
@@ -157,13 +158,13 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
         raise GraphError(f"vmap: expected a function, got {type(f).__name__}", source=where_am_i())
 
     @functools.wraps(f)
-    def batched(*args: Any, **kwargs: Any) -> Any:
+    def batched(*args: Any, **kwargs: Any) -> Out:
         return _batched(f, in_axes, out_axes, args, kwargs)
 
     return batched
 
 
-def _batched(f: Callable[..., Any], in_axes: Any, out_axes: Any, args: Any, kwargs: Any) -> Any:
+def _batched(f: Callable[..., Any], in_axes: Along, out_axes: Along, args: Any, kwargs: Any) -> Any:
     values, tree = flatten("vmap", args, "args")
     named, named_tree = flatten("vmap", kwargs, "kwargs")
     axes = [*_axes(in_axes, tree, "in_axes", "args"), *(0 for _ in named)]

@@ -99,3 +99,17 @@ def test_a_product_is_laid_out_as_it_is_read():
     g = gd.compile([a, x], [y, gd.permute_dims(y, (1, 2, 0))])
     for u, v in zip(g(*feeds), (want, want.transpose(1, 2, 0))):
         np.testing.assert_allclose(u, v, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["fmax", "fmin"])
+def test_nan_loses(name):
+    """As in NumPy, through its ufuncs too; the derivative goes to the number that is there."""
+    a, b = np.array([1.0, np.nan, np.nan, -np.inf, 2.0]), np.array([np.nan, 2.0, np.nan, -3.0, 2.0])
+    x, y = gd.input("x", (5,), "float64"), gd.input("y", (5,), "float64")
+    z = getattr(gd, name)(x, y)
+    got = gd.compile([x, y], [z, getattr(np, name)(x, y), *gd.grad(gd.sum(z), [x, y])])(a, b)
+    np.testing.assert_array_equal(got[0], getattr(np, name)(a, b))
+    np.testing.assert_array_equal(got[1], got[0])
+    first = 1.0 if name == "fmin" else 0.0
+    np.testing.assert_array_equal(got[2][[0, 1, 3, 4]], [1, 0, first, 0.5])
+    np.testing.assert_array_equal(got[3][[0, 1, 3, 4]], [0, 1, 1 - first, 0.5])

@@ -307,6 +307,33 @@ def test_huge_scores_and_named_lengths():
         np.testing.assert_allclose(y[:, 0], a[2][:, 0], rtol=1e-12)  # the first query sees the first key alone
 
 
+@pytest.mark.parametrize("shape", [("n", 3), ("n", 3, 1, 1), ("n", 3, "h", "w")])
+def test_running_statistics_need_two_values_a_channel(shape):
+    """The last batch of one, or none at all, is told and leaves everything as it was."""
+    x = gd.input("x", shape)
+    mean, var, count = (gd.state(n, np.float32(v)) for n, v in (("m", [0] * 3), ("v", [1] * 3), ("c", 0)))
+    new = gd.nn.batch_norm_updates(x, mean, var)
+    step = gd.compile([x], gd.sum(x), updates={mean: new[0], var: new[1], count: count + 1})
+    rest = (1,) * (len(shape) - 2)
+    for n in (1, 0):
+        with pytest.raises(gd.FeedError, match="two values for each channel"):
+            step(np.ones((n, 3, *rest), "float32"))
+        assert (var.value == 1).all() and (mean.value == 0).all() and count.value == 0
+    batch = np.random.default_rng(0).normal(size=(2, 3, *rest)).astype("float32")
+    step(batch)
+    np.testing.assert_allclose(var.value, 0.9 + 0.1 * batch.reshape(2, 3).var(0, ddof=1), rtol=1e-5)
+    assert count.value == 1
+    again = gd.parse(str(step.graph))
+    assert str(again) == str(gd.parse(str(again)))
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (0, 3), (1, 3, 1, 1)])
+def test_running_statistics_of_a_known_size_are_told_when_built(shape):
+    state = gd.state("m", np.zeros(3, "float32"))
+    with pytest.raises(gd.FeedError, match=f"two values for each channel, got {shape[0]}"):
+        gd.nn.batch_norm_updates(gd.input("x", shape), state, state)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("mask", [-1e4, -1e6, -1e9, "least", 1e6])
 @pytest.mark.parametrize("where", ["one row", "all", "columns"])
@@ -375,7 +402,9 @@ def test_labels_and_ids_out_of_range_fail_the_call():
     logp, table = np.log(np.full((2, 3), 1 / 3)), np.arange(6.0).reshape(3, 2)
     t = gd.input("t", (2,), "int64")
     loss, rows = gd.compile([t], gd.nn.nll(logp, t)), gd.compile([t], gd.nn.embedding(t, table))
-    assert loss(np.array([2, -1])) == pytest.approx(np.log(3))
+    assert loss(np.array([2, 0])) == pytest.approx(np.log(3))
+    with pytest.raises(gd.FeedError, match=r"label -1 is negative; .* ignore_index"):
+        loss(np.array([2, -1]))
     np.testing.assert_array_equal(rows(np.array([-1, 0])), [[4, 5], [0, 1]])
     for f in (loss, rows):
         with pytest.raises(gd.FeedError):

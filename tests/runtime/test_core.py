@@ -272,7 +272,7 @@ def test_failures_name_the_instruction():
     words = doubled_words()
     words.slots["input"] += 1
     idx = words.value(_core.VALUE_INPUT, "int64", 2, 1)
-    words.instruction("check_index", [idx], [], [1, 5])
+    words.instruction("check_index", [idx], [], [2, 5, -5])
     f = Function(words, ["float64", "int64"], ["float64"], [(6,), (2,)], [(6,)])
     f(np.zeros(6), np.array([0, 4]))
     with pytest.raises(RuntimeError, match="ERR_INDEX"):

@@ -89,8 +89,8 @@ def concat(xs: Any, a: Any, sizes: Sizes) -> Any:
 
 @special
 def check_index(xs: Any, a: Any, sizes: Sizes) -> Any:
-    limit = dims.evaluate(a["limit"], sizes)
-    if ((xs[0] < -limit) | (xs[0] >= limit)).any():
+    limit, lowest = (dims.evaluate(a[k], sizes) for k in ("limit", "lowest"))
+    if ((xs[0] < lowest) | (xs[0] >= limit)).any():
         raise FeedError("index out of range")
     return xs[0]
 

@@ -189,3 +189,72 @@ def test_a_bad_block_is_told(batch):
     x = gd.input("x", (3,))
     with pytest.raises(gd.GraphError, match="batch"):
         gd.jacobian(x * 2, x, batch=batch)
+
+
+# --------------------------------------------------------------------------------------- what nobody meant
+
+V = gd.parameter("V", np.ones(3))
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [lambda x: x * V, lambda x: gd.sum(V) * x, lambda x: x + gd.sin(V * 2), lambda x: V, lambda x: x * LATER(x)],
+)
+@pytest.mark.parametrize("rules", [{"vjp": lambda g, y, x: g}, {"jvp": lambda ts, y, x: ts[0]}])
+def test_an_operation_that_closes_over_a_tensor_is_told(forward, rules):
+    """By the rules alone its derivative by what it closes over would be 0."""
+    x = gd.input("x", (3,), "float64")
+    with pytest.raises(gd.GraphError, match="not among its operands"):
+        gd.custom("closed", forward, **rules)(x)
+
+
+HELD = gd.input("held", (3,), "float64") * 2
+
+
+def LATER(x):
+    return gd.exp(HELD)
+
+
+def test_a_rule_that_closes_over_a_tensor_is_told():
+    x = gd.input("x", (3,), "float64")
+    twice = gd.custom("twice", lambda x: x * 2, vjp=lambda g, y, x: g * V)
+    with pytest.raises(gd.GraphError, match=r"its vjp uses .*V.* pass it as an operand"):
+        gd.grad(gd.sum(twice(x)), x)
+    pushed = gd.custom("pushed", lambda x: x * 2, jvp=lambda ts, y, x: ts[0] * V)
+    with pytest.raises(gd.GraphError, match="its jvp uses"):
+        gd.jvp(pushed(x), x, x)
+
+
+def test_constants_sizes_and_integers_may_be_closed_over():
+    x = gd.input("x", ("n", 3), "float64")
+    table, n = gd.constant(np.arange(3.0)), x.shape[0]
+    key = gd.state("key", np.int64(1))
+    f = gd.custom(
+        "f",
+        lambda x: x * table + gd.eye(3)[0] + key.astype("float64") * 0 + gd.zeros((n, 3), "float64"),
+        vjp=lambda g, y, x: g * table,
+    )
+    got = gd.compile([x], gd.grad(gd.sum(f(x)), x))(np.ones((2, 3)))
+    np.testing.assert_array_equal(got, [[0, 1, 2]] * 2)
+
+
+def test_a_leaf_that_was_made_again_is_told_everywhere():
+    """As where a cell of a notebook is run twice: the loss depends on the leaf of before."""
+    old = gd.parameter("w", np.ones(3))
+    loss = gd.sum(old**2)
+    w, x = gd.parameter("w", np.ones(3)), gd.input("x", (3,), "float64")
+    for derive in (
+        lambda: gd.grad(loss, w),
+        lambda: gd.grad(loss, {"a": [w]}),
+        lambda: gd.vjp(old * 2, w, np.ones(3)),
+        lambda: gd.jvp(old * 2, w, np.ones(3)),
+        lambda: gd.jacobian(old * 2, w),
+        lambda: gd.jacobian(old * 2, w, sparse=True),
+        lambda: gd.hessian(loss, w),
+        lambda: gd.hvp(loss, w, np.ones(3)),
+        lambda: gd.adjoint(loss, w),
+        lambda: gd.check_grad(loss, w, {}),
+    ):
+        with pytest.raises(gd.GraphError, match=r"of that name.*made at test_jacobian.py:\d+"):
+            derive()
+    assert (gd.compile([x], gd.grad(loss, x))(np.ones(3)) == 0).all()  # of another name: no dependence
