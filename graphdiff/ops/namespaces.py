@@ -84,8 +84,11 @@ def presented(module: dict[str, Any], names: Collection[str]) -> tuple[Callable[
     their signatures. Returns its ``__getattr__``, which says what a name it does not have was probably meant to be, and
     its ``__dir__``, which lists ``names`` alone."""
     for name in names:
-        if isinstance(module.get(name), FunctionType) and not hasattr(module[name], "__wrapped__"):
-            module[name] = _explained(module[name])
+        function = module.get(name)
+        if isinstance(function, FunctionType) and not hasattr(function, "__wrapped__"):
+            shown = module[name] = _explained(function)
+            # of where it is public, as help shows it and a pickle looks for it
+            shown.__module__, shown.__name__, shown.__qualname__ = module["__name__"], name, name
 
     def missing(name: str) -> Any:
         raise absent(module["__name__"], name, names)

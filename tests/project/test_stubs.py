@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import inspect
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -359,6 +360,14 @@ def test_every_public_signature_has_types():
             parts["return"] = signature.return_annotation
         untyped += [f"{name}: {k}" for k, a in parts.items() if a is inspect.Parameter.empty or "Any" in str(a)]
     assert sorted(untyped) == ["graphdiff.hessian: return", "graphdiff.jacobian: return"]
+
+
+def test_public_functions_pickle_as_what_they_are():
+    functions_ = [f for _, f in public_callables() if "." not in f.__qualname__]
+    assert len(functions_) > 200
+    for function in functions_:
+        assert pickle.loads(pickle.dumps(function)) is function
+    assert (gd.grad.__module__, gd.map.__name__) == ("graphdiff", "map")
 
 
 def test_inputs_and_sizes_that_are_not_there_say_which_was_meant():
