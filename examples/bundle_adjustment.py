@@ -54,15 +54,9 @@ leaves = [cameras, points, weights]
 blocks = gd.jacobian(errors, leaves, sparse=True)
 f = gd.compile([*leaves, features], [errors, blocks], name="bundle_adjustment")
 
-true_cameras = np.hstack(
-    [
-        rng.normal(size=(CAMERAS, 3)) * 0.1,
-        rng.normal(size=(CAMERAS, 3)) * 0.3 - [0, 0, 6],
-        np.full((CAMERAS, 1), 500.0),
-        np.full((CAMERAS, 2), 320.0),
-        np.full((CAMERAS, 2), 0.01),
-    ]
-)
+rotations, centres = rng.normal(size=(CAMERAS, 3)) * 0.1, rng.normal(size=(CAMERAS, 3)) * 0.3 - [0, 0, 6]
+lens = np.tile([500.0, 320, 320, 0.01, 0.01], (CAMERAS, 1))
+true_cameras = np.hstack([rotations, centres, lens])
 true_points = rng.normal(size=(POINTS, 3))
 ones = np.ones(n)
 nothing = np.zeros((n, 2))

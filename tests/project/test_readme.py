@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from graphdiff.cli import COMMANDS
+
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -43,6 +45,20 @@ def test_the_first_example_is_inspected_as_the_readme_says(run, tmp_path):
 def test_the_two_commands_are_there():
     assert "pip install '.[demo]' && graphdiff demo" in README
     assert "pip install '.[test]' && pytest" in README
+
+
+def test_what_is_counted_is_so():
+    assert "examples/` | one idea each, under 100 lines" in README
+    long = [p.name for p in (ROOT / "examples").glob("*.py") if p.read_text(encoding="utf-8").count("\n") >= 100]
+    assert long == []
+    workloads = (ROOT / "benchmarks" / "data.py").read_text(encoding="utf-8")
+    named = re.search(r"^WORKLOADS = .* in \((.*)\)\}$", workloads, re.MULTILINE)[1].split(", ")
+    assert len(named) == 9 and "`python -m benchmarks`: nine workloads" in README
+    for name in re.search(r"`python -m benchmarks\.(\w+)`((?:, `\.\w+`)+)", README)[0].split(", "):
+        module = name.strip("`").rpartition(".")[2]
+        assert list((ROOT / "benchmarks").glob(f"{module}*")), name
+    told = re.search(r"the commands `graphdiff ([\w, ]+)`", README)[1].split(", ")
+    assert sorted(told) == sorted(COMMANDS)
 
 
 @pytest.mark.parametrize("text", [README, CONTRIBUTING], ids=["README", "CONTRIBUTING"])
