@@ -17,17 +17,17 @@ from typing import Any
 import numpy as np
 
 import graphdiff as gd
+from graphdiff.inspect.formula import written
 from graphdiff.ir.dtypes import FLOATS
-from graphdiff.ir.node import Node, Value, topological
+from graphdiff.ir.node import Value, topological
 from graphdiff.ir.text import type_text
-from graphdiff.ops.namespaces import INTERNAL
+from graphdiff.ops import namespaces
 from graphdiff.ops.registry import REGISTRY, Op, Sample
 
 PAGE = Path(__file__).with_name("operations.md")
 CONTROL = (gd.scan, gd.while_loop, gd.cond, gd.map, gd.custom)
 SHORT = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64", "bool": "bool"}
 HEADINGS = {"": "Operations of `gd`", "linalg": "`gd.linalg`", "nn": "`gd.nn`", "random": "`gd.random`"}
-LONGEST = 160  # characters of a derivative that is written out
 
 HEAD = """# Operations
 
@@ -36,47 +36,12 @@ Made by `python docs/make_operations.py` from the declarations in `graphdiff/ops
 *dtypes* are those that the operands which may be floats may have (the others, such as indices, stay as they are).
 Elementwise operations broadcast as in NumPy, dtypes promote as in the array API standard, Python numbers are weak.
 *Types* show operands and results of samples from the declaration. Of a derivative, y is the result, g the cotangent
-of y and t a tangent; where operations are listed, those are what the derivative's graph is made of for the first
-sample. Every derivative is a graph of these same operations, so it can be differentiated again.
+of y and t a tangent, [x > 0] is 1 where that holds and else 0; where operations are listed, those are what the
+derivative's graph is made of for the first sample. Every derivative is a graph of these same operations, so it can be
+differentiated again.
 """
 
-# ------------------------------------------------------------------ expressions as people write them
-_BINARY = {
-    "add": ("+", 1),
-    "subtract": ("-", 1),
-    "multiply": ("*", 2),
-    "divide": ("/", 2),
-    "pow": ("**", 4),
-    "greater": (">", 0),
-    "greater_equal": (">=", 0),
-    "less": ("<", 0),
-    "less_equal": ("<=", 0),
-    "equal": ("==", 0),
-    "not_equal": ("!=", 0),
-}
-
-
-def infix(value: Value, names: dict[Value, str], level: int = 0) -> str:
-    """A 0-d expression over named values, with parentheses where ``level`` of the place needs them."""
-    if value in names:
-        return names[value]
-    node: Node = value.node
-    if node.op.name == "constant":
-        return f"{float(node.attrs['value']):.6g}"
-    if node.op.name in _BINARY:
-        sign, own = _BINARY[node.op.name]
-        left, right = (infix(v, names, own + k) for k, v in enumerate(node.inputs))
-        text = f"{left} {sign} {right}"
-    elif node.op.name == "negative":
-        own, text = 3, f"-{infix(node.inputs[0], names, 3)}"
-    elif node.op.name == "reciprocal":
-        own, text = 2, f"1 / {infix(node.inputs[0], names, 3)}"
-    elif node.op.name == "astype":
-        return infix(node.inputs[0], names, level) if level == 0 else f"({infix(node.inputs[0], names)})"
-    else:
-        short = node.op.name.rpartition(".")[2]
-        return f"{short}({', '.join(infix(v, names) for v in node.inputs)})"
-    return f"({text})" if own < level else text
+# ------------------------------------------------------------------ derivatives
 
 
 def elementwise_derivative(op: Op) -> list[str]:
@@ -95,11 +60,9 @@ def elementwise_derivative(op: Op) -> list[str]:
         elif isinstance(found, int):
             text = str(found)
         else:
-            text = infix(found, names)
+            text = written(found, names)
             if found.dtype == bool:
                 text = f"1 where {text}, else 0"
-            if len(text) > LONGEST:
-                text = f"a graph of {len(topological([found], stop=[*xs, y]))} operations, by the series named above"
         lines.append(f"dy/d{label} = {text}")
     return lines
 
@@ -218,7 +181,7 @@ def entry(op: Op) -> str:
 
 def page() -> str:
     """The whole text."""
-    public = [op for name, op in sorted(REGISTRY.items()) if op.public is not None and name not in INTERNAL]
+    public = sorted(namespaces.public(), key=lambda op: op.name)
     parts = [HEAD]
     for namespace, heading in HEADINGS.items():
         members = [op for op in public if op.namespace == namespace]
@@ -229,7 +192,9 @@ def page() -> str:
         name = function.__name__.rstrip("_")
         parts.append(f"### `gd.{name}{signature(function)}`\n\n{inspect.getdoc(function)}\n")
     parts.append("## What they are made of\n\nOperations that graphs show, without a public name of their own.\n")
-    parts.append("\n".join(f"- `{n}`: {' '.join(REGISTRY[n].doc.split())}" for n in sorted(INTERNAL)) + "\n")
+    parts.append(
+        "\n".join(f"- `{n}`: {' '.join(op.doc.split())}" for n, op in sorted(REGISTRY.items()) if op.internal) + "\n"
+    )
     return "\n".join(parts)
 
 

@@ -59,37 +59,9 @@
  *
  *   attention, attention_vjp: views whose rows lie in one piece, see kernels/attention.c
  *
- *   every other kernel: operands are whole contiguous values and the payload is
- *            [n_params, params..] as its own file states, e.g.
- *   take           x, idx -> y            [outer, axis, inner, n_idx]   y[o,i,n] = x[o,idx[i],n]
- *   take_vjp       idx, g (, base) -> y   [outer, axis, inner, n_idx]   y = base or 0; y[o,idx[i],n] += g[o,i,n]
- *   take_along / take_along_vjp           [outer, axis, inner, n_idx]   idx has shape (outer, n_idx, inner)
- *   arg_max, arg_min  x -> int64          [outer, axis, inner]          the first of equals; NaN counts as extreme
- *   cumulative     x -> y                 [outer, axis, inner, kind, reverse]   kind: a reduction's number
- *   recurrence     x, a -> y              [outer, axis, inner, reverse, late]   y[i] = x[i] + a[late ? i-1 : i] * y[i-1],
- *                  from the end where reverse
- *   sort           x -> values, int64     [outer, axis, inner, descending, k]   the first k in stable order and their
- *                  indices; NaN is the greatest
- *   check_index    idx ->                 [limit, lowest]    fails unless lowest <= idx < limit
- *   check_true     pred ->                []             fails unless all elements are true
- *   random         key (, span) -> y      [stream]       floats of [0, 1), or int64 of [0, span): kernels/random.c
- *   and factorisations of batches of matrices, see kernels/lapack.c; what has none gives NaN:
- *   cholesky       a -> l                 [batch, n]
- *   triangular_solve  a, b -> x           [batch, n, k, lower, transpose, unit]
- *   lu             a -> f, pivots         [batch, n]
- *   lu_solve       f, pivots, b -> x      [batch, n, k, transpose]
- *   determinant    f, pivots -> det, or sign, log    [batch, n]
- *   qr             a -> q, r              [batch, m, n]   m >= n
- *   eigh           a -> w, v              [batch, n]
- *   svd            a -> u, s, vh          [batch, m, n, full]
- *   conv2d         x, w -> y             [N, C, H, W, O, Ho, Wo, kh, kw, stride rows, cols, padding top, left,
- *                                         dilation rows, cols, groups]    y (N, O, Ho, Wo), w (O, C/groups, kh, kw)
- *                                         then, or not, act and bias as matmul's, the bias a third operand
- *   conv2d_dx      g, w -> x             the same payload: conv2d's transpose by its first operand
- *   conv2d_dw      x, g -> w             and by its second
- *   max_pool2d     x -> y, at            [planes, H, W, Ho, Wo, kh, kw, stride rows, cols, padding top, left]
- *                                         at: int32, where in the plane y was found, the first of equals
- *   sum_pool2d     x -> y, sum_pool2d_vjp  g -> x     the same payload: sums of windows, and the transpose
+ *   every other kernel of program/kernels.def: operands are whole contiguous values and the payload is
+ *            [n_params, params..]; what they are, and what the kernel reads and writes, the file of its body states
+ *            (kernels/)
  *
  * Indices may be int32 or int64, negative ones count from the end; one out of range fails the run with
  * GD_ERR_INDEX before that instruction writes anything.

@@ -1,5 +1,7 @@
 /* argreduce.c: arg_max and arg_min along an axis, as in NumPy: the first of equal elements, and the first NaN where
- * there is one. x is seen as (outer, axis, inner), contiguous; the result is int64 of shape (outer, inner).
+ * there is one.
+ *
+ *   arg_max, arg_min   x -> y   [outer, axis, inner]   x contiguous; y int64 (outer, inner)
  */
 #include "../program/kernel.h"
 #include "params.h"

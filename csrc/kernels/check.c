@@ -1,4 +1,7 @@
 /* check.c: instructions that write nothing and fail the run: an index out of range, a condition that does not hold.
+ *   check_index   idx ->    [limit, lowest]   fails unless lowest <= idx < limit
+ *   check_true    pred ->   []        fails unless all elements are true
+ *
  * The fault names the index and the limit, or the first element that is false.
  */
 #include <string.h>

@@ -1,7 +1,9 @@
 /* cumulative.c: running sums, products, maxima and minima along an axis, forwards or from the end.
  *
- * x and y are (outer, axis, inner), contiguous; y may be x. As in NumPy a NaN stays to the end of its row. Sums of
- * float32 run in double and are rounded as they are stored: over millions of elements rounding would add up.
+ *   cumulative   x -> y   [outer, axis, inner, kind, reverse]   kind: a reduction's number; y may be x
+ *
+ * x and y are (outer, axis, inner), contiguous. As in NumPy a NaN stays to the end of its row. Sums of float32 run in
+ * double and are rounded as they are stored: over millions of elements rounding would add up.
  */
 #include "../program/isa.h"
 #include "params.h"

@@ -1,5 +1,10 @@
 /* indexing.c: take and take_along, which gather along one axis, and their derivatives, which scatter.
  *
+ *   take             x, idx -> y            [outer, axis, inner, n_idx]   y[o,i,n] = x[o,idx[i],n]
+ *   take_vjp         idx, g (, base) -> y   the same   y = base or 0; y[o,idx[i],n] += g[o,i,n]
+ *   take_along       x, idx -> y            the same   idx has shape (outer, n_idx, inner)
+ *   take_along_vjp   idx, g -> y            the same
+ *
  * Operands are contiguous; y and x are seen as (outer, axis, inner). Invariants: every index is checked before the
  * instruction writes anything; an element that several indices name gets their contributions in the order of the
  * indices, and belongs to one part. Where there are so many that rounding after each would add up, float32 sums are

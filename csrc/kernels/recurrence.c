@@ -2,7 +2,9 @@
  * c is a[i], or a[i-1] where late: the transpose of a recurrence runs the other way round with the same links, so it
  * takes the coefficients of the element before.
  *
- * x, a and y are (outer, axis, inner), contiguous; y may be x.
+ *   recurrence   x, a -> y   [outer, axis, inner, reverse, late]   y may be x
+ *
+ * x, a and y are (outer, axis, inner), contiguous.
  */
 #include "../program/kernel.h"
 #include "params.h"

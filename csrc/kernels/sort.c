@@ -1,5 +1,7 @@
 /* sort.c: the first k elements along an axis in stable order, ascending or descending, and where they stood.
  *
+ *   sort   x -> values, indices   [outer, axis, inner, descending, k]
+ *
  * x is (outer, axis, inner), values and int64 indices are (outer, k, inner), all contiguous. NaN is greater than
  * every number, -0 equals 0, equal elements keep their order. Each row becomes pairs of an order-preserving unsigned
  * key and an index: those that can be among the first k are found by counting digits from the top, then sorted by

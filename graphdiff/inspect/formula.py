@@ -15,38 +15,18 @@ from typing import Any
 import numpy as np
 
 from ..errors import GraphdiffError
-from ..ir.dtypes import FLOATS, bool_
+from ..ir.dtypes import FLOATS
 from ..ir.graph import Graph
 from ..ir.node import Node, Value, topological
 from ..ir.text import is_inline
 from ..ops.leaves import input as placeholder
+from ..ops.notation import ATOM, SUM, lowered
 from ..ops.registry import Branch, Loop
 from ..ops.tensor import Tensor
 from ..transforms.differentiate import DIFFERENTIATOR
 
 LONGEST = 140  # characters; a longer rule is told by its size
 BAR, DOT = "\N{COMBINING MACRON}", "\N{COMBINING DOT ABOVE}"
-_LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-_HIGH = str.maketrans("−0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-ATOM, POWER, PRODUCT, SUM, COMPARISON = range(5)  # how tightly a text holds together
-_INFIX = {
-    "add": ("+", SUM),
-    "subtract": ("−", SUM),
-    "multiply": ("·", PRODUCT),
-    "divide": ("/", PRODUCT),
-    "matmul": ("@", PRODUCT),
-    "less": ("<", COMPARISON),
-    "less_equal": ("≤", COMPARISON),
-    "greater": (">", COMPARISON),
-    "greater_equal": ("≥", COMPARISON),
-    "equal": ("=", COMPARISON),
-    "not_equal": ("≠", COMPARISON),
-    "remainder": ("mod", PRODUCT),
-    "logical_and": ("and", COMPARISON),
-}
-_UNSEEN = ("reshape", "broadcast_to", "stop_gradient", "check_index")
-_MIRRORED = {"<": ">", ">": "<", "≤": "≥", "≥": "≤"}
 
 
 class Formulas:
@@ -123,13 +103,13 @@ def _derived(node: Node, mode: str) -> list[tuple[int, str]]:
     out = []
     for k, (v, g) in enumerate(zip(around, got)):
         if g is not None and wanted[k]:
-            text = _inner(node, mode) or _written(g, names)
+            text = _inner(node, mode) or written(g, names)
             out.append((k, f"{_marked(names[v], mark)} {sign} {text}"))
     return out
 
 
 def _letter(letter: str, k: int, n: int) -> str:
-    return letter if n == 1 else letter + str(k + 1).translate(_LOW)
+    return letter if n == 1 else letter + lowered(str(k + 1))
 
 
 def _marked(name: str, mark: str) -> str:
@@ -146,7 +126,7 @@ def _inner(node: Node, mode: str) -> str:
     return ""
 
 
-def _written(value: Tensor, names: dict[Value, str]) -> str:
+def written(value: Tensor, names: dict[Value, str]) -> str:
     """An expression over named values. A text too long to read is replaced by its size."""
     texts: dict[Value, tuple[str, int]] = {v: (name, ATOM) for v, name in names.items()}
     nodes = topological([value], stop=names)
@@ -170,81 +150,14 @@ def _told(node: Node, xs: list[tuple[str, int]], y: Value) -> tuple[str, int]:
     if name == "constant":
         text = _number(node.attrs["value"])
         return text, SUM if text[0] == "−" else ATOM
-    if name in _UNSEEN:
-        return xs[0]
-    if name == "astype":
-        truth = node.inputs[0].dtype is bool_
-        return (f"[{xs[0][0]}]", ATOM) if truth else xs[0]
-    if name == "square" or (name == "multiply" and node.inputs[0] is node.inputs[1]):
-        return _raised(xs[0], "2")
-    if name == "pow" and xs[1][0].lstrip("−").isdecimal():
-        return _raised(xs[0], xs[1][0])
-    if name in _INFIX:
-        sign, level = _INFIX[name]
-        if sign in _MIRRORED and xs[0][1] == ATOM and xs[0][0][0].isdigit():  # a number reads better on the right
-            sign, xs = _MIRRORED[sign], xs[::-1]
-        left = _held(xs[0], level)
-        if name == "multiply" and xs[1][0].startswith("1 / "):
-            return f"{left} {xs[1][0][2:]}", level
-        right = _held(xs[1], level - 1 if name in ("subtract", "divide", "remainder") else level)
-        return f"{left} {sign} {right}", level
-    if name == "negative":
-        return f"−{_held(xs[0], PRODUCT)}", SUM
-    if name == "reciprocal":
-        return f"1 / {_held(xs[0], POWER)}", PRODUCT
-    if name == "sqrt":
-        return f"√{_held(xs[0], ATOM)}", POWER
-    if name == "rsqrt":
-        return f"1 / √{_held(xs[0], ATOM)}", PRODUCT
-    if name == "abs":
-        return f"|{xs[0][0]}|", ATOM
-    if name == "exp":
-        return f"exp({xs[0][0]})", ATOM
-    if name == "sum":
-        return f"Σ {_held(xs[0], PRODUCT)}", PRODUCT
-    if name == "where":
-        return _chosen(xs), COMPARISON
-    if name == "permute_dims" and _swaps_last(node.attrs["axes"]):
-        return f"{_held(xs[0], ATOM)}ᵀ", POWER
-    if name == "index":
-        return _position(node), SUM
+    noted = node.op.notation(node, xs) if node.op.notation else None
+    if noted is not None:
+        return noted
     said = [text for text, _ in xs]
     said += [str(v) if k == "axes" else k for k, v in node.attrs.items() if v is True or k == "axes"]
     said += ["…"] if any(isinstance(v, Graph) for v in node.attrs.values()) else []
     which = f"[{y.index}]" if len(node.outputs) > 1 else ""
     return f"{name.rpartition('.')[2]}({', '.join(said)}){which}", ATOM
-
-
-def _position(node: Node) -> str:
-    """What an index counts: ``i₀ − i₁ + 2``, i₀ the place along the first dimension."""
-    terms = [(s, f"i{k}".translate(_LOW)) for k, s in enumerate(node.attrs["strides"]) if s != 0]
-    terms += [(node.attrs["offset"], "")] if node.attrs["offset"] != 0 or not terms else []
-    out = ""
-    for n, name in terms:
-        text = str(n).lstrip("-") if not name else name if n in (1, -1) else f"{str(n).lstrip('-')} · {name}"
-        sign = "−" if str(n).startswith("-") else "+"
-        out += f" {sign} {text}" if out else f"−{text}" if sign == "−" else text
-    return out
-
-
-def _swaps_last(axes: Sequence[int]) -> bool:
-    n = len(axes)
-    return n >= 2 and tuple(axes) == (*range(n - 2), n - 1, n - 2)
-
-
-def _held(text: tuple[str, int], level: int) -> str:
-    return text[0] if text[1] <= level else f"({text[0]})"
-
-
-def _raised(base: tuple[str, int], exponent: str) -> tuple[str, int]:
-    return f"{_held(base, ATOM)}{exponent.translate(_HIGH)}", POWER
-
-
-def _chosen(xs: list[tuple[str, int]]) -> str:
-    condition, yes, no = (text for text, _ in xs)
-    if no == "0":
-        return f"{yes} where {condition}"
-    return f"{no} where not {condition}" if yes == "0" else f"{yes} where {condition} else {no}"
 
 
 def _number(array: np.ndarray) -> str:

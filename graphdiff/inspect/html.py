@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from ..files import write_file
 from ..ir.graph import Graph
 from ..ir.node import Leaf, Node, Value
+from ..ops.registry import REGISTRY
 from ..ops.tensor import Tensor
 from ..ops.types import Fed
 from ..runtime.function import Function
@@ -36,7 +37,7 @@ from .views import views
 
 PHASES = ("leaf", "forward", "backward", "update", "recompute")
 LONGEST_BODY = 20_000  # characters of an inner graph's text
-SCRIPTS = ("operations.js", "values.js", "plan.js", "page.js")
+SCRIPTS = ("values.js", "plan.js", "page.js")
 
 
 def adjoint_to_html(adj: Adjoint, path: str | Path, feed: Mapping[Leaf, ArrayLike] | None = None) -> None:
@@ -105,6 +106,18 @@ def _bodies(node: Node) -> list[list[str]]:
     ]
 
 
+def operations() -> str:
+    """The script that computes in the page: assets/operations.js with what the declarations of operations give it."""
+    each = [
+        f"    {json.dumps(name)}: {f'each({op.page})' if op.kind == 'elementwise' else op.page},\n"
+        for name, op in REGISTRY.items()
+        if op.page is not None
+    ]
+    script = (files(__package__) / "assets" / "operations.js").read_text(encoding="utf-8")
+    before, after = script.split("{ /* the operations */ }")
+    return f"{before}{{\n{''.join(each)}  }}{after}"
+
+
 class _Page:
     """What one page is told. ``slots``: every value it can show, by number."""
 
@@ -169,7 +182,7 @@ class _Page:
             "title": escape(picture.title),
             "style": (assets / "page.css").read_text(encoding="utf-8"),
             "data": safe,
-            "script": "\n".join((assets / name).read_text(encoding="utf-8") for name in SCRIPTS),
+            "script": "\n".join([operations(), *((assets / name).read_text(encoding="utf-8") for name in SCRIPTS)]),
         }
         pieces = (assets / "page.html").read_text(encoding="utf-8").split("%%")
         return "".join(parts[piece] if n % 2 else piece for n, piece in enumerate(pieces))

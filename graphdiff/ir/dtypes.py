@@ -21,8 +21,23 @@ DTYPES = (float32, float64, int32, int64, bool_)  # in the order of gd_dtype
 SHORT: dict[np.dtype, str] = {float32: "f32", float64: "f64", int32: "i32", int64: "i64", bool_: "bool"}
 FROM_SHORT: dict[str, np.dtype] = {short: dtype for dtype, short in SHORT.items()}
 CODE = {dtype: code for code, dtype in enumerate(DTYPES)}
-FLOATS = frozenset((float32, float64))
-INTEGERS = frozenset((int32, int64))
+FLOATS: frozenset[np.dtype] = frozenset((float32, float64))
+INTEGERS: frozenset[np.dtype] = frozenset((int32, int64))
+
+# The classes of dtypes that declarations say operands have.
+CLASSES: dict[str, frozenset[np.dtype]] = {
+    "float": FLOATS,
+    "numeric": FLOATS | INTEGERS,
+    "integer": INTEGERS,
+    "integer_or_bool": INTEGERS | {bool_},
+    "bool": frozenset((bool_,)),
+    "any": frozenset(DTYPES),
+    "int32": frozenset((int32,)),
+    "int64": frozenset((int64,)),
+    "index": INTEGERS,  # by itself, whatever the other operands are
+    "each": frozenset(DTYPES),  # likewise
+}
+TOGETHER = frozenset(("float", "numeric", "integer", "integer_or_bool", "any"))  # operands of these have one dtype
 
 
 def as_dtype(spec: DTypeLike | None) -> np.dtype:

@@ -3,6 +3,7 @@
 from . import (  # noqa: F401  (declaring is importing)
     arrange,
     attention,
+    comparison,
     contraction,
     control,
     conv,
@@ -10,6 +11,8 @@ from . import (  # noqa: F401  (declaring is importing)
     cumulative,
     customize,
     elementwise,
+    functions,
+    gather,
     indexing,
     leaves,
     linalg,

@@ -14,8 +14,10 @@ import numpy as np
 from ..errors import GraphError, ShapeError
 from ..ir.dims import Dim, Size, as_size, exact_div
 from ..ir.dtypes import bool_, int64
-from .elementwise import less, maximum, minimum, remainder, where
-from .movement import broadcast_to, concat, expand_dims, index, permute_dims, place, reshape, size_as, slice, take
+from .comparison import less
+from .elementwise import maximum, minimum, remainder, where
+from .gather import index, size_as, take
+from .movement import broadcast_to, concat, expand_dims, permute_dims, place, reshape, slice
 from .opdef import as_list, axis_of, composite
 from .registry import Sample
 from .tensor import Tensor, as_tensor, checked, fail

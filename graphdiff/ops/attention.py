@@ -19,10 +19,13 @@ from ..ir.dtypes import bool_
 from ..ir.node import Node, Value
 from . import batching
 from .batching import Batch
+from .comparison import equal, greater_equal
 from .control import placeholders
-from .elementwise import equal, greater_equal, rsqrt, where
+from .elementwise import rsqrt, where
+from .gather import positions, size_as
+from .laws import Attrs, Values, is_bool, is_real, law
 from .matmul import matmul
-from .movement import matrix_transpose, positions, size_as
+from .movement import matrix_transpose
 from .opdef import composite, custom, op, operands, sum_to
 from .rebuild import rebuild
 from .reduce import softmax_parts
@@ -108,6 +111,43 @@ def _batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
     return batching.remade(node, [*same, *(batching.ranked(x, v, rank) for x, v in zip(xs[n:], node.inputs[n:]))])
 
 
+def _keeps_attention(xs: Values, a: Attrs) -> bool:
+    q, k, v = (x.shape for x in xs[:3])
+    scores = (*q[:-1], k[-2]) if len(q) >= 2 and len(k) >= 2 else ()
+    return (
+        len(q) == len(k) == len(v) >= 2
+        and q[:-2] == k[:-2] == v[:-2]
+        and q[-1] == k[-1]
+        and k[-2] == v[-2]
+        and all(x.dtype is xs[0].dtype for x in xs[:3])
+        and math.isfinite(a["scale"])
+        and len(xs) <= 4
+        and all(x.dtype in (xs[0].dtype, bool_) and broadcast(x.shape, scores) == scores for x in xs[3:])
+        and not (a["causal"] and len(xs) == 4)
+    )
+
+
+def _weights_of(q: Any, k: Any, mask: Any, a: Any) -> tuple[Any, Any]:
+    """In NumPy: each query's weights; its largest score, and the logarithm of their sum before they were divided."""
+    s = q @ np.swapaxes(k, -1, -2) * q.dtype.type(a["scale"])
+    if a["causal"]:
+        mask = [np.tril(np.ones(s.shape[-2:], bool))]
+    for m in mask:
+        s = np.where(m, s, -np.inf) if m.dtype == bool else s + m
+    top = s.max(-1, keepdims=True, initial=-np.inf)
+    e = np.exp(s - np.where(top == -np.inf, 0, top))
+    total = e.sum(-1, keepdims=True)
+    with np.errstate(divide="ignore"):
+        sums = np.concatenate([np.where(top == -np.inf, 0, top), np.log(total)], -1)
+    return e / np.where(total == 0, 1, total), sums
+
+
+def _attention_arrays(xs: Any, a: Any) -> Any:
+    q, k, v, *mask = xs
+    p, sums = _weights_of(q, k, mask, a)
+    return (p @ v).astype(v.dtype), sums.astype(v.dtype)
+
+
 attention = custom(
     "attention",
     "softmax(q kᵀ scale) v, and the largest scores with the logarithms of the softmax's sums.",
@@ -117,6 +157,10 @@ attention = custom(
     vjp=_attention_vjp,
     jvp=_attention_jvp,
     batch=_batch,
+    law=law("float float float each *", _keeps_attention, causal=is_bool, scale=is_real),
+    internal=True,
+    compute=_attention_arrays,
+    page="attended",
 )
 ATTENTION = op_of(attention)
 
@@ -143,6 +187,24 @@ def _gradients_jvp(node: Node, ts: Sequence[Any], d: Any) -> list[Tensor | None]
     return _moved(node, (q, k, v, g, *mask), (*ts[:3], *ts[5:]), _gradients, d)[:3]
 
 
+def _keeps_attention_vjp(xs: Values, a: Attrs) -> bool:
+    y = (*xs[0].shape[:-1], xs[2].shape[-1])
+    return (
+        _keeps_attention([*xs[:3], *xs[6:]], a)
+        and xs[3].shape == xs[5].shape == y
+        and xs[4].shape == (*y[:-1], 2)
+        and all(x.dtype is xs[0].dtype for x in xs[3:6])
+    )
+
+
+def _attention_vjp_arrays(xs: Any, a: Any) -> Any:
+    q, k, v, _, _, g, *mask = xs
+    p, _ = _weights_of(q, k, mask, a)
+    d = g @ np.swapaxes(v, -1, -2)
+    s = p * (d - (p * d).sum(-1, keepdims=True)) * q.dtype.type(a["scale"])
+    return tuple(x.astype(v.dtype) for x in (s @ k, np.swapaxes(s, -1, -2) @ q, np.swapaxes(p, -1, -2) @ g))
+
+
 attention_vjp = custom(
     "attention_vjp",
     "The cotangents of attention's q, k and v for that of its result.",
@@ -152,6 +214,10 @@ attention_vjp = custom(
     vjp=_gradients_vjp,
     jvp=_gradients_jvp,
     batch=_batch,
+    law=law("float float float float float float each *", _keeps_attention_vjp, causal=is_bool, scale=is_real),
+    internal=True,
+    compute=_attention_vjp_arrays,
+    page="attendedBack",
 )
 ATTENTION_VJP = op_of(attention_vjp)
 
@@ -159,15 +225,8 @@ ATTENTION_VJP = op_of(attention_vjp)
 def _reference(
     q: Any, k: Any, v: Any, attn_mask: Any = None, is_causal: bool = False, scale: float | None = None
 ) -> Any:
-    s = q @ np.swapaxes(k, -1, -2) * (1 / math.sqrt(q.shape[-1]) if scale is None else scale)
-    if is_causal:
-        attn_mask = np.tril(np.ones(s.shape[-2:], bool))
-    if attn_mask is not None:
-        s = np.where(attn_mask, s, -np.inf) if attn_mask.dtype == bool else s + attn_mask
-    top = s.max(-1, keepdims=True)
-    e = np.exp(s - np.where(np.isfinite(top), top, 0))
-    total = e.sum(-1, keepdims=True)
-    return e / np.where(total == 0, 1, total) @ v
+    attrs = {"causal": is_causal, "scale": 1 / math.sqrt(q.shape[-1]) if scale is None else scale}
+    return _weights_of(q, k, [] if attn_mask is None else [attn_mask], attrs)[0] @ v
 
 
 def _samples(rng: np.random.Generator) -> Any:

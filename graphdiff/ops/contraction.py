@@ -16,9 +16,12 @@ from ..errors import ShapeError
 from ..ir.dims import Dim, Size, broadcast, evaluate, names_of, product
 from ..ir.node import Node
 from . import batching
-from .elementwise import equal, multiply, where
+from .comparison import equal
+from .elementwise import multiply, where
+from .gather import positions
+from .laws import Attrs, Values, are_ints, is_int, is_size, law, on_axis
 from .matmul import matmul
-from .movement import permute_dims, place, positions, reshape
+from .movement import permute_dims, place, reshape
 from .opdef import axis_of, composite, int_of, linear, operands
 from .reduce import sum as sum_
 from .registry import Sample, Strided, View, op_of
@@ -77,6 +80,16 @@ def _diagonal(x: TensorLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1)
     return make(DIAGONAL, (x,), {"offset": offset, "axes": axes, "length": length})
 
 
+def _keeps_diagonal(xs: Values, a: Attrs) -> bool:
+    (x,), axes, k = xs, a["axes"], a["offset"]
+    if len(set(axes)) != 2 or len(axes) != 2 or not all(on_axis(x, i) for i in axes):
+        return False
+    rows, columns = (x.shape[i] for i in axes)
+    if isinstance(rows, Dim) or isinstance(columns, Dim):
+        return rows == columns and a["length"] == rows - abs(k)
+    return bool(a["length"] == max(min(rows + min(k, 0), columns - max(k, 0)), 0))
+
+
 diagonal = linear(
     "diagonal",
     "The elements whose indices along two axes differ by ``offset``, as a new last axis.",
@@ -100,6 +113,9 @@ diagonal = linear(
         )
     ],
     batch=batching.on_axes("axes"),
+    law=law("any", _keeps_diagonal, offset=is_int, axes=are_ints, length=is_size),
+    compute=lambda xs, a: np.diagonal(xs[0], a["offset"], *a["axes"]),
+    page="diagonalOf",
 )
 DIAGONAL = op_of(diagonal)
 

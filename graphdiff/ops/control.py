@@ -26,6 +26,8 @@ from ..ir.graph import Graph
 from ..ir.node import LEAVES, Node, Value, ambient, topological
 from . import batching
 from .batching import Batch
+from .inner import keeps_branch, keeps_loop, loop_arrays
+from .laws import is_body, is_bool, is_int, is_size, law
 from .leaves import Watcher, building_body, watch
 from .leaves import input as placeholder
 from .opdef import custom, op
@@ -457,6 +459,20 @@ loop = custom(
     vjp=_loop_vjp,
     jvp=_loop_jvp,
     batch=_loop_batch,
+    law=law(
+        "each *",
+        keeps_loop,
+        body=is_body,
+        condition=lambda v: v is None or is_body(v),
+        n_carry=is_int,
+        n_xs=is_int,
+        length=is_size,
+        reverse=is_bool,
+        counted=is_bool,
+    ),
+    internal=True,
+    compute=loop_arrays,
+    page="looped",
 )
 LOOP = op_of(loop)
 
@@ -686,6 +702,10 @@ branch = custom(
     vjp=_branch_vjp,
     jvp=_branch_jvp,
     batch=_branch_batch,
+    law=law("bool each *", keeps_branch, if_true=is_body, if_false=is_body),
+    internal=True,
+    compute=lambda xs, a: tuple((a["if_true"] if xs[0] else a["if_false"])(xs[1:])),
+    page="([pred, ...xs], a) => run(pred.data[0] ? a.if_true : a.if_false, xs)",
 )
 BRANCH = op_of(branch)
 

@@ -9,21 +9,23 @@ Padding is (top, bottom, left, right) in attributes; a negative one leaves rows 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from ..errors import GraphError, ShapeError
-from ..ir.dims import Dim, Size, exact_div, format_shape, product
+from ..ir.dims import Dim, Shape, Size, exact_div, format_shape, product
 from ..ir.node import Node
 from . import batching
 from .batching import Batch
+from .laws import Attrs, Values, are_offsets, is_pair, is_shape, is_size, law
 from .movement import permute_dims, reshape
 from .opdef import bilinear, composite, operands
 from .registry import Call, Sample, op_of
 from .tensor import Tensor, fail, make
 from .types import Ints, Padding, TensorLike
+from .windows import from_taps, grouped, taps
 
 # ------------------------------------------------------------------ arguments
 
@@ -264,6 +266,74 @@ def _weight_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Te
     return [batching.parted(w, n, node.outputs[0].shape[0])]
 
 
+def _keeps(image: Shape, weight: Shape, result: Shape, a: Attrs) -> bool:
+    """Whether an image, a weight and a result belong together."""
+    return (
+        len(image) == len(weight) == len(result) == 4
+        and len(a["padding"]) == 4
+        and (isinstance(a["groups"], Dim) or a["groups"] >= 1)
+        and image[0] == result[0]
+        and weight[0] == result[1]
+        and image[1] == weight[1] * a["groups"]
+        and exact_div(weight[0], a["groups"]) is not None
+        and is_pair(tuple(weight[2:]))
+        and result[2:] == _windows("conv2d", image[2:], [int(k) for k in weight[2:]], a, ())
+    )
+
+
+def _keeps_conv2d(xs: Values, a: Attrs) -> bool:
+    x, w = (v.shape for v in xs)
+    if len(x) != 4 or len(w) != 4 or len(a["padding"]) != 4 or not is_pair(tuple(w[2:])):
+        return False
+    return _keeps(x, w, (x[0], w[0], *_windows("conv2d", x[2:], [int(k) for k in w[2:]], a, ())), a)
+
+
+def _keeps_dx(xs: Values, a: Attrs) -> bool:
+    g, w = (v.shape for v in xs)
+    return len(g) == len(w) == 4 and len(a["size"]) == 2 and _keeps((g[0], w[1] * a["groups"], *a["size"]), w, g, a)
+
+
+def _keeps_dw(xs: Values, a: Attrs) -> bool:
+    x, g = (v.shape for v in xs)
+    if len(x) != 4 or len(g) != 4 or (not isinstance(a["groups"], Dim) and a["groups"] < 1):
+        return False
+    channels = exact_div(x[1], a["groups"])
+    return channels is not None and _keeps(x, (g[1], channels, *a["kernel"]), g, a)
+
+
+_WINDOW: dict[str, Callable[[Any], bool]] = {
+    "stride": is_pair,
+    "padding": are_offsets,
+    "dilation": is_pair,
+    "groups": is_size,
+}
+
+
+def _grouped_taps(x: Any, a: Any, kernel: Any, count: Any) -> Any:
+    return grouped(taps(x, kernel, a["stride"], a["padding"][::2], a["dilation"], count, 0), a["groups"], 1)
+
+
+def _conv2d_arrays(xs: Any, a: Any) -> Any:
+    x, w = xs
+    count: Any = _windows("conv2d", x.shape[2:], w.shape[2:], a, ())
+    y = np.einsum("ngcijrs,gocij->ngors", _grouped_taps(x, a, w.shape[2:], count), grouped(w, a["groups"], 0))
+    return y.reshape(x.shape[0], w.shape[0], *count)
+
+
+def _dx_arrays(xs: Any, a: Any) -> Any:
+    g, w = xs
+    cols = np.einsum("ngors,gocij->ngcijrs", grouped(g, a["groups"], 1), grouped(w, a["groups"], 0))
+    cols = cols.reshape(g.shape[0], w.shape[1] * a["groups"], *cols.shape[3:])
+    return from_taps(cols, a["size"], a["stride"], a["padding"][::2], a["dilation"])
+
+
+def _dw_arrays(xs: Any, a: Any) -> Any:
+    x, g = xs
+    cols = _grouped_taps(x, a, a["kernel"], g.shape[2:])
+    dw = np.einsum("ngcijrs,ngors->gocij", cols, grouped(g, a["groups"], 1))
+    return dw.reshape(g.shape[1], x.shape[1] // a["groups"], *a["kernel"])
+
+
 conv2d = bilinear(
     "conv2d",
     "The cross-correlation of images x (N, C, H, W) with weight (O, C/groups, h, w), plus bias (O,). stride, "
@@ -280,6 +350,9 @@ conv2d = bilinear(
     onnx="Conv",
     namespace="nn",
     batch=_image_batch,
+    law=law("float float", _keeps_conv2d, **_WINDOW),
+    compute=_conv2d_arrays,
+    page="correlated",
 )
 CONV2D = op_of(conv2d)
 
@@ -311,6 +384,10 @@ conv2d_dx = bilinear(
         lambda node, h: _by_weight(node, h, node.inputs[0], node.inputs[1]),
     ),
     batch=_image_batch,
+    law=law("float float", _keeps_dx, size=is_shape, **_WINDOW),
+    internal=True,
+    compute=_dx_arrays,
+    page="correlatedInput",
 )
 CONV2D_DX = op_of(conv2d_dx)
 
@@ -342,6 +419,10 @@ conv2d_dw = bilinear(
         lambda node, u: _forward(node, node.inputs[0], u),
     ),
     batch=_weight_batch,
+    law=law("float float", _keeps_dw, kernel=is_pair, **_WINDOW),
+    internal=True,
+    compute=_dw_arrays,
+    page="correlatedWeight",
 )
 CONV2D_DW = op_of(conv2d_dw)
 

@@ -14,8 +14,10 @@ import numpy as np
 from ..errors import DTypeError, ShapeError
 from ..ir.dims import Dim, Size, as_shape, as_size
 from ..ir.dtypes import FLOATS, as_dtype, int64
-from .elementwise import astype, equal, greater, logical_and, maximum, where
-from .movement import broadcast_to, index, size_as
+from .comparison import equal, greater, logical_and
+from .elementwise import astype, maximum, where
+from .gather import index, size_as
+from .movement import broadcast_to
 from .opdef import composite, operands
 from .registry import Sample
 from .tensor import Tensor, as_tensor, checked, constant, fail, scalar

@@ -14,7 +14,9 @@ from ..ir.dtypes import bool_, int32, int64
 from ..ir.node import Node
 from . import batching
 from .elementwise import add, astype
-from .movement import place, reshape, slice, split_at_axis
+from .gather import split_at_axis
+from .laws import is_bool, is_int, law, on_axis
+from .movement import place, reshape, slice
 from .opdef import axis_of, check_dtype, custom, linear, op, operands
 from .registry import Call, Sample, op_of
 from .tensor import Tensor, as_tensor, fail, make
@@ -134,6 +136,15 @@ recurrence = custom(
     reference=_recurrence_reference,
     samples=_recurrence_samples,
     batch=batching.on_axes("axis"),
+    law=law(
+        "float float",
+        lambda xs, a: on_axis(xs[0], a["axis"]) and xs[0].shape == xs[1].shape,
+        axis=is_int,
+        reverse=is_bool,
+        use_previous=is_bool,
+    ),
+    internal=True,
+    page="recurred",
 )
 RECURRENCE = op_of(recurrence)
 
@@ -209,9 +220,10 @@ cumsum = linear(
     transpose=lambda node, g: cumsum(g, axis=node.attrs["axis"], reverse=not node.attrs["reverse"]),
     reference=_reference(np.cumsum),
     samples=_samples(-2, 2),
-    dtypes="numeric",
     onnx="CumSum",
     batch=batching.on_axes("axis"),
+    law=law("numeric", lambda xs, a: on_axis(xs[0], a["axis"]), axis=is_int, reverse=is_bool),
+    page="running((sum, v) => sum + v)",
 )
 CUMSUM = op_of(cumsum)
 
@@ -247,8 +259,9 @@ cumprod = custom(
     masks=_rows_kept,
     reference=_reference(np.cumprod),
     samples=_samples(0.5, 1.5),
-    dtypes="numeric",
     batch=batching.on_axes("axis"),
+    law=law("numeric", lambda xs, a: on_axis(xs[0], a["axis"]), axis=is_int, reverse=is_bool),
+    page="running((product, v) => product * v)",
 )
 CUMPROD = op_of(cumprod)
 

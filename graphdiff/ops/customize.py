@@ -150,6 +150,9 @@ _custom = declare(
     vjp=_vjp,
     jvp=_jvp,
     batch=_batch,
+    internal=True,
+    compute=lambda xs, a: xs[0],
+    page="same",
 )
 CUSTOM = op_of(_custom)
 

@@ -1,4 +1,4 @@
-"""Declarations of the operations on corresponding elements: arithmetic, comparison, logic, functions of one variable.
+"""Declarations of the arithmetic of corresponding elements, rounding, choice and casts.
 
 Each line gives a micro-operation of the tile program its name, dtypes, partial derivatives, reference and samples.
 Derivatives at kinks follow JAX's conventions as far as api.md states none: maximum and minimum give half to each
@@ -7,30 +7,19 @@ operand where they tie; abs, sign and relu give 0 at 0.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..errors import DTypeError
-from ..ir.dtypes import FLOATS, as_dtype, bool_, float32
+from ..ir.dtypes import FLOATS, as_dtype, bool_
 from ..ir.node import Node
 from . import batching
-from .opdef import (
-    booleans,
-    broadcast_shape,
-    composite,
-    custom,
-    declare_public,
-    elementwise,
-    elementwise_masks,
-    integers,
-    on,
-    op,
-    operands,
-    sum_to,
-)
+from .comparison import equal, greater, greater_equal, isnan, less_equal, logical_not
+from .laws import is_dtype, law
+from .notation import ATOM, POWER, PRODUCT, SUM, chosen, factors, infix, powers, prefix, raised, truth, unseen
+from .opdef import broadcast_shape, composite, custom, elementwise, elementwise_masks, on, op, operands, sum_to
 from .registry import Sample, Tile, op_of
 from .tensor import Tensor, as_tensor, checked, fail, make
 from .types import DTypeLike, TensorLike
@@ -45,6 +34,9 @@ add = elementwise(
     samples=on(-2, 2, 2),
     onnx="Add",
     linear_in=((0, 1),),
+    commutative=True,
+    page="(a, b) => a + b",
+    notation=infix("+", SUM),
 )
 subtract = elementwise(
     "subtract",
@@ -55,6 +47,8 @@ subtract = elementwise(
     samples=on(-2, 2, 2),
     onnx="Sub",
     linear_in=((0, 1),),
+    page="(a, b) => a - b",
+    notation=infix("−", SUM, PRODUCT),
 )
 multiply = elementwise(
     "multiply",
@@ -65,6 +59,9 @@ multiply = elementwise(
     samples=on(-2, 2, 2),
     onnx="Mul",
     linear_in=((0,), (1,)),
+    commutative=True,
+    page='(a, b, kind) => (kind === "int32" ? Math.imul(a, b) : a * b)',
+    notation=factors,
 )
 divide = elementwise(
     "divide",
@@ -74,6 +71,8 @@ divide = elementwise(
     samples=on(0.5, 2, 2),
     onnx="Div",
     linear_in=((0,),),
+    page="(a, b) => a / b",
+    notation=infix("/", PRODUCT, POWER),
 )
 floor_divide = elementwise(
     "floor_divide",
@@ -82,6 +81,7 @@ floor_divide = elementwise(
     accepts="numeric",
     reference=np.floor_divide,
     samples=on(0.6, 3.3, 2),
+    page="(a, b, kind) => (b === 0 && !floating(kind) ? 0 : floor(a / b))",
 )
 remainder = elementwise(
     "remainder",
@@ -92,6 +92,8 @@ remainder = elementwise(
     samples=on(2.1, 2.9, 2),
     onnx="Mod",
     smooth=False,
+    page="modulo",
+    notation=infix("mod", PRODUCT, POWER),
 )
 maximum = elementwise(
     "maximum",
@@ -103,6 +105,7 @@ maximum = elementwise(
     onnx="Max",
     smooth=False,
     selects=lambda node: [greater_equal(*node.inputs), less_equal(*node.inputs)],
+    page="(a, b) => Math.max(a, b)",
 )
 minimum = elementwise(
     "minimum",
@@ -114,6 +117,7 @@ minimum = elementwise(
     onnx="Min",
     smooth=False,
     selects=lambda node: [less_equal(*node.inputs), greater_equal(*node.inputs)],
+    page="(a, b) => Math.min(a, b)",
 )
 
 
@@ -125,11 +129,13 @@ def _taken(a: Tensor, b: Tensor) -> Any:
 _power = elementwise(
     "pow",
     "x1 ** x2. For x1 = 0 the derivative by x2 is taken as 0; for x1 < 0 it is NaN.",
-    partials=(lambda y, a, b: _power_base(a, b), lambda y, a, b: y * log(where(equal(a, 0), 1, a))),
+    partials=(lambda y, a, b: _power_base(a, b), lambda y, a, b: y * op("log")(where(equal(a, 0), 1, a))),
     accepts="numeric",
     reference=np.power,
     samples=on(0.5, 2, 2),
     onnx="Pow",
+    page="power",
+    notation=powers,
 )
 
 
@@ -148,6 +154,8 @@ negative = elementwise(
     samples=on(-2, 2),
     onnx="Neg",
     linear_in=((0,),),
+    page="(x) => -x",
+    notation=prefix("−", PRODUCT, SUM),
 )
 abs = elementwise(
     "abs",
@@ -158,12 +166,27 @@ abs = elementwise(
     samples=on(-2, 2),
     onnx="Abs",
     smooth=False,
+    page="abs",
+    notation=lambda node, xs: (f"|{xs[0][0]}|", ATOM),
 )
 sign = elementwise(
-    "sign", "-1, 0 or 1; NaN of NaN.", accepts="numeric", reference=np.sign, samples=on(-2, 2), onnx="Sign"
+    "sign",
+    "-1, 0 or 1; NaN of NaN.",
+    accepts="numeric",
+    reference=np.sign,
+    samples=on(-2, 2),
+    onnx="Sign",
+    page="Math.sign",
 )
 square = elementwise(
-    "square", "x * x.", partials=(lambda y, x: x * 2,), accepts="numeric", reference=np.square, samples=on(-2, 2)
+    "square",
+    "x * x.",
+    partials=(lambda y, x: x * 2,),
+    accepts="numeric",
+    reference=np.square,
+    samples=on(-2, 2),
+    page="(x) => x * x",
+    notation=lambda node, xs: raised(xs[0], "2"),
 )
 reciprocal = elementwise(
     "reciprocal",
@@ -172,6 +195,8 @@ reciprocal = elementwise(
     reference=np.reciprocal,
     samples=on(0.5, 2),
     onnx="Reciprocal",
+    page="(x) => 1 / x",
+    notation=prefix("1 / ", POWER, PRODUCT),
 )
 sqrt = elementwise(
     "sqrt",
@@ -180,6 +205,8 @@ sqrt = elementwise(
     reference=np.sqrt,
     samples=on(0.2, 3),
     onnx="Sqrt",
+    page="sqrt",
+    notation=prefix("√", ATOM, POWER),
 )
 
 rsqrt = elementwise(
@@ -188,286 +215,36 @@ rsqrt = elementwise(
     partials=(lambda y, x: -0.5 * y * (y * y),),
     reference=lambda x: 1 / np.sqrt(x),
     samples=on(0.2, 3),
-)
-
-# ------------------------------------------------------------------ exponentials and logarithms
-exp = elementwise("exp", "e ** x.", partials=(lambda y, x: y,), reference=np.exp, samples=on(-2, 2), onnx="Exp")
-expm1 = elementwise(
-    "expm1", "e ** x - 1, accurate near 0.", partials=(lambda y, x: exp(x),), reference=np.expm1, samples=on(-2, 2)
-)
-log = elementwise(
-    "log",
-    "The natural logarithm; -inf at 0, NaN below.",
-    partials=(lambda y, x: reciprocal(x),),
-    reference=np.log,
-    samples=on(0.3, 3),
-    onnx="Log",
-)
-bounded_log = elementwise(
-    "bounded_log",
-    "The natural logarithm, whose derivative stays finite: that of 1e-18 below it (1e-150 in float64), at 0 too.",
-    microop="log",
-    partials=(lambda y, x: reciprocal(maximum(x, 1e-18 if x.dtype is float32 else 1e-150)),),
-    reference=np.log,
-    samples=on(0.3, 3),
-)
-log1p = elementwise(
-    "log1p",
-    "log(1 + x), accurate near 0.",
-    partials=(lambda y, x: reciprocal(x + 1),),
-    reference=np.log1p,
-    samples=on(-0.5, 3),
-)
-log2 = elementwise(
-    "log2",
-    "The logarithm to base 2.",
-    partials=(lambda y, x: reciprocal(x) * (1 / math.log(2)),),
-    reference=np.log2,
-    samples=on(0.3, 3),
-)
-log10 = elementwise(
-    "log10",
-    "The logarithm to base 10.",
-    partials=(lambda y, x: reciprocal(x) * (1 / math.log(10)),),
-    reference=np.log10,
-    samples=on(0.3, 3),
-)
-logaddexp = elementwise(
-    "logaddexp",
-    "log(exp(x1) + exp(x2)) without overflow; -inf of nothing but -inf, with derivative 0.",
-    partials=(lambda y, a, b: _share_of(y, a - b), lambda y, a, b: _share_of(y, b - a)),
-    reference=np.logaddexp,
-    samples=on(-2, 2, 2),
-)
-
-
-def _share_of(y: Tensor, difference: Tensor) -> Tensor:
-    """The derivative of logaddexp by the operand that exceeds the other by ``difference``; 0 where both are -inf."""
-    return sigmoid(where(equal(y, -math.inf), -math.inf, difference))
-
-
-# ------------------------------------------------------------------ circular and hyperbolic functions
-sin = elementwise("sin", "The sine.", partials=(lambda y, x: cos(x),), reference=np.sin, samples=on(-3, 3), onnx="Sin")
-cos = elementwise(
-    "cos", "The cosine.", partials=(lambda y, x: negative(sin(x)),), reference=np.cos, samples=on(-3, 3), onnx="Cos"
-)
-tan = elementwise(
-    "tan", "The tangent.", partials=(lambda y, x: y * y + 1,), reference=np.tan, samples=on(-1, 1), onnx="Tan"
-)
-asin = elementwise(
-    "asin",
-    "The inverse sine; NaN outside [-1, 1].",
-    partials=(lambda y, x: rsqrt(one_minus_square(x)),),
-    reference=np.arcsin,
-    samples=on(-0.8, 0.8),
-    onnx="Asin",
-)
-acos = elementwise(
-    "acos",
-    "The inverse cosine; NaN outside [-1, 1].",
-    partials=(lambda y, x: negative(rsqrt(one_minus_square(x))),),
-    reference=np.arccos,
-    samples=on(-0.8, 0.8),
-    onnx="Acos",
-)
-atan = elementwise(
-    "atan",
-    "The inverse tangent.",
-    partials=(lambda y, x: square(reciprocal(hypot(x, 1.0))),),
-    reference=np.arctan,
-    samples=on(-2, 2),
-    onnx="Atan",
-)
-atan2 = elementwise(
-    "atan2",
-    "The angle of the point (x2, x1).",
-    partials=(lambda y, a, b: _turn(b, a), lambda y, a, b: negative(_turn(a, b))),
-    reference=np.arctan2,
-    samples=on(0.3, 2, 2),
-)
-
-
-def _turn(a: Tensor, b: Tensor) -> Tensor:
-    """a / (a**2 + b**2), where the squares may overflow."""
-    h = hypot(a, b)
-    return a / h / h
-
-
-one_minus_square = elementwise(
-    "one_minus_square",
-    "1 - x * x with all its digits, near 1 too.",
-    partials=(lambda y, x: x * -2,),
-    reference=lambda x: (1 - x) * (1 + x),
-    samples=on(-2, 2),
-)
-sinh = elementwise(
-    "sinh", "The hyperbolic sine.", partials=(lambda y, x: cosh(x),), reference=np.sinh, samples=on(-2, 2), onnx="Sinh"
-)
-cosh = elementwise(
-    "cosh",
-    "The hyperbolic cosine.",
-    partials=(lambda y, x: sinh(x),),
-    reference=np.cosh,
-    samples=on(-2, 2),
-    onnx="Cosh",
-)
-tanh = elementwise(
-    "tanh",
-    "The hyperbolic tangent.",
-    partials=(lambda y, x: sigmoid_slope(x * 2) * 4,),
-    reference=np.tanh,
-    samples=on(-2, 2),
-    onnx="Tanh",
-)
-asinh = elementwise(
-    "asinh",
-    "The inverse hyperbolic sine.",
-    partials=(lambda y, x: reciprocal(hypot(x, 1.0)),),
-    reference=np.arcsinh,
-    samples=on(-2, 2),
-    onnx="Asinh",
-)
-acosh = elementwise(
-    "acosh",
-    "The inverse hyperbolic cosine; NaN below 1.",
-    partials=(lambda y, x: rsqrt(x - 1) * rsqrt(x + 1),),
-    reference=np.arccosh,
-    samples=on(1.2, 3),
-    onnx="Acosh",
-)
-atanh = elementwise(
-    "atanh",
-    "The inverse hyperbolic tangent; NaN outside [-1, 1].",
-    partials=(lambda y, x: reciprocal(one_minus_square(x)),),
-    reference=np.arctanh,
-    samples=on(-0.8, 0.8),
-    onnx="Atanh",
-)
-hypot = elementwise(
-    "hypot",
-    "sqrt(x1**2 + x2**2) without overflow; derivative 0 at the origin.",
-    partials=(lambda y, a, b: _ratio(a, y), lambda y, a, b: _ratio(b, y)),
-    reference=np.hypot,
-    samples=on(0.3, 2, 2),
-)
-
-
-def _ratio(a: Tensor, y: Tensor) -> Tensor:
-    """a / y, and 0 at 0 / 0, where its own derivative is NaN: that of the root of 0 times 0."""
-    return where(equal(y, 0), sqrt(y), a / y)
-
-
-# ------------------------------------------------------------------ special functions
-_TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
-exp_minus_square = elementwise(
-    "exp_minus_square",
-    "exp(-x * x) with all its digits, far out too.",
-    partials=(lambda y, x: y * x * -2,),
-    reference=lambda x: np.exp(-x * x),
-    samples=on(-2, 2),
-)
-erf = elementwise(
-    "erf",
-    "The error function.",
-    partials=(lambda y, x: exp_minus_square(x) * _TWO_OVER_SQRT_PI,),
-    reference="scipy.special.erf",
-    samples=on(-2, 2),
-    onnx="Erf",
-)
-erfc = elementwise(
-    "erfc",
-    "1 - erf(x), accurate for large x.",
-    partials=(lambda y, x: exp_minus_square(x) * -_TWO_OVER_SQRT_PI,),
-    reference="scipy.special.erfc",
-    samples=on(-2, 2),
-)
-erfinv = elementwise(
-    "erfinv",
-    "The inverse of erf; infinite at -1 and 1, NaN outside.",
-    partials=(lambda y, x: reciprocal(exp_minus_square(y)) * (1 / _TWO_OVER_SQRT_PI),),
-    reference="scipy.special.erfinv",
-    samples=on(-0.9, 0.9),
-)
-lgamma = elementwise(
-    "lgamma",
-    "The logarithm of |Gamma(x)|.",
-    partials=(lambda y, x: digamma(x),),
-    reference="scipy.special.gammaln",
-    samples=on(0.3, 4),
-)
-digamma = elementwise(
-    "digamma",
-    "The logarithmic derivative of Gamma. Its own derivative is taken from the series "
-    "of the trigamma function (Abramowitz and Stegun 6.4.12, shifted by 6.4.6).",
-    partials=(lambda y, x: _trigamma(x),),
-    reference="scipy.special.digamma",
-    samples=on(0.3, 4),
-)
-
-
-def _trigamma(x: Tensor) -> Tensor:
-    """trigamma(x) for any x: reflected for x < 1/2 (A&S 6.4.7), raised by recurrence to x + 8, then the series."""
-    low = less(x, 0.5)
-    z = where(low, 1 - x, x)
-    total: Any = 0.0
-    for k in range(8):
-        total = total + square(reciprocal(z + k))
-    r = reciprocal(z + 8)
-    r2 = r * r
-    # 1/z + 1/(2z^2) + sum B_2k / z^(2k+1)
-    series = r * (1 + r * (0.5 + r * (1 / 6 + r2 * (-1 / 30 + r2 * (1 / 42 + r2 * (-1 / 30 + r2 * (5 / 66)))))))
-    up = total + series
-    return where(low, square(math.pi / sin((x - round(x)) * math.pi)) - up, up)
-
-
-sigmoid = elementwise(
-    "sigmoid",
-    "1 / (1 + exp(-x)).",
-    partials=(lambda y, x: sigmoid_slope(x),),
-    reference="scipy.special.expit",
-    samples=on(-3, 3),
-    onnx="Sigmoid",
-    namespace="nn",
-)
-sigmoid_slope = elementwise(
-    "sigmoid_slope",
-    "The derivative of sigmoid, exp(-x) / (1 + exp(-x))**2, with all its digits on either side.",
-    partials=(lambda y, x: negative(y * tanh(x * 0.5)),),
-    reference=lambda x: 0.25 / np.square(np.cosh(x / 2)),
-    samples=on(-3, 3),
-)
-softplus = elementwise(
-    "softplus",
-    "log(1 + exp(x)) without overflow.",
-    partials=(lambda y, x: sigmoid(x),),
-    reference=lambda x: np.logaddexp(x, 0),
-    samples=on(-3, 3),
-    onnx="Softplus",
-    namespace="nn",
-)
-relu = elementwise(
-    "relu",
-    "max(x, 0); derivative 0 at 0.",
-    partials=(lambda y, x: greater(y, 0),),
-    accepts="numeric",
-    reference=lambda x: np.maximum(x, 0),
-    samples=on(-2, 2),
-    onnx="Relu",
-    smooth=False,
-    namespace="nn",
+    page="(x) => 1 / sqrt(x)",
+    notation=prefix("1 / √", ATOM, PRODUCT),
 )
 
 # ------------------------------------------------------------------ rounding
 ceil = elementwise(
-    "ceil", "The least integer not below x, as a float.", reference=np.ceil, samples=on(-3, 3), onnx="Ceil"
+    "ceil",
+    "The least integer not below x, as a float.",
+    reference=np.ceil,
+    samples=on(-3, 3),
+    onnx="Ceil",
+    page="Math.ceil",
 )
 floor = elementwise(
-    "floor", "The greatest integer not above x, as a float.", reference=np.floor, samples=on(-3, 3), onnx="Floor"
+    "floor",
+    "The greatest integer not above x, as a float.",
+    reference=np.floor,
+    samples=on(-3, 3),
+    onnx="Floor",
+    page="floor",
 )
 round = elementwise(
-    "round", "The nearest integer, halves to even, as a float.", reference=np.round, samples=on(-3, 3), onnx="Round"
+    "round",
+    "The nearest integer, halves to even, as a float.",
+    reference=np.round,
+    samples=on(-3, 3),
+    onnx="Round",
+    page="even",
 )
-trunc = elementwise("trunc", "x without its fraction, as a float.", reference=np.trunc, samples=on(-3, 3))
+trunc = elementwise("trunc", "x without its fraction, as a float.", reference=np.trunc, samples=on(-3, 3), page="trunc")
 copysign = elementwise(
     "copysign",
     "|x1| with the sign of x2.",
@@ -475,107 +252,7 @@ copysign = elementwise(
     reference=np.copysign,
     samples=on(0.3, 2, 2),
     smooth=False,
-)
-
-# ------------------------------------------------------------------ comparison and logic
-equal = elementwise(
-    "equal", "x1 == x2.", n=2, accepts="any", result="bool", reference=np.equal, samples=integers(0, 3, 2), onnx="Equal"
-)
-not_equal = elementwise(
-    "not_equal", "x1 != x2.", n=2, accepts="any", result="bool", reference=np.not_equal, samples=integers(0, 3, 2)
-)
-less = elementwise(
-    "less", "x1 < x2.", n=2, accepts="numeric", result="bool", reference=np.less, samples=integers(0, 3, 2), onnx="Less"
-)
-less_equal = elementwise(
-    "less_equal",
-    "x1 <= x2.",
-    n=2,
-    accepts="numeric",
-    result="bool",
-    reference=np.less_equal,
-    samples=integers(0, 3, 2),
-    onnx="LessOrEqual",
-)
-greater = elementwise(
-    "greater",
-    "x1 > x2.",
-    n=2,
-    accepts="numeric",
-    result="bool",
-    reference=np.greater,
-    samples=integers(0, 3, 2),
-    onnx="Greater",
-)
-greater_equal = elementwise(
-    "greater_equal",
-    "x1 >= x2.",
-    n=2,
-    accepts="numeric",
-    result="bool",
-    reference=np.greater_equal,
-    samples=integers(0, 3, 2),
-    onnx="GreaterOrEqual",
-)
-isnan = elementwise("isnan", "Whether x is NaN.", result="bool", reference=np.isnan, samples=on(-2, 2), onnx="IsNaN")
-isinf = elementwise(
-    "isinf", "Whether x is infinite.", result="bool", reference=np.isinf, samples=on(-2, 2), onnx="IsInf"
-)
-isfinite = elementwise(
-    "isfinite", "Whether x is neither NaN nor infinite.", result="bool", reference=np.isfinite, samples=on(-2, 2)
-)
-logical_and = elementwise(
-    "logical_and", "x1 and x2.", n=2, accepts="bool", reference=np.logical_and, samples=booleans(2), onnx="And"
-)
-logical_or = elementwise(
-    "logical_or", "x1 or x2.", n=2, accepts="bool", reference=np.logical_or, samples=booleans(2), onnx="Or"
-)
-logical_xor = elementwise(
-    "logical_xor", "x1 differs from x2.", n=2, accepts="bool", reference=np.logical_xor, samples=booleans(2), onnx="Xor"
-)
-logical_not = elementwise(
-    "logical_not", "not x.", accepts="bool", reference=np.logical_not, samples=booleans(), onnx="Not"
-)
-
-
-def _bitwise(
-    name: str, doc: str, reference: Callable[..., Any], logical: Callable[..., Tensor]
-) -> Callable[[TensorLike, TensorLike], Tensor]:
-    """A bit operator of two, which on bools is the logical one."""
-    bits = elementwise(name, doc, n=2, accepts="integer_or_bool", reference=reference, samples=integers(0, 7, 2))
-
-    def public(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-        x1, x2 = operands(name, (x1, x2), "integer_or_bool")
-        return logical(x1, x2) if x1.dtype is bool_ else bits(x1, x2)
-
-    return declare_public(op_of(bits), public)
-
-
-def _inverted() -> Callable[[TensorLike], Tensor]:
-    bits = elementwise(
-        "bitwise_invert",
-        "~x; bools: not.",
-        accepts="integer_or_bool",
-        reference=np.bitwise_invert,
-        samples=integers(0, 7),
-    )
-
-    def public(x: TensorLike, /) -> Tensor:
-        (x,) = operands("bitwise_invert", (x,), "integer_or_bool")
-        return logical_not(x) if x.dtype is bool_ else bits(x)
-
-    return declare_public(op_of(bits), public)
-
-
-bitwise_and = _bitwise("bitwise_and", "x1 & x2; bools: and.", np.bitwise_and, logical_and)
-bitwise_or = _bitwise("bitwise_or", "x1 | x2; bools: or.", np.bitwise_or, logical_or)
-bitwise_xor = _bitwise("bitwise_xor", "x1 ^ x2; bools: xor.", np.bitwise_xor, logical_xor)
-bitwise_invert = _inverted()
-bitwise_left_shift = elementwise(
-    "bitwise_left_shift", "x1 << x2.", n=2, accepts="integer", reference=np.left_shift, samples=integers(0, 7, 2)
-)
-bitwise_right_shift = elementwise(
-    "bitwise_right_shift", "x1 >> x2.", n=2, accepts="integer", reference=np.right_shift, samples=integers(0, 7, 2)
+    page="(a, b) => (b < 0 || Object.is(b, -0) ? -abs(a) : abs(a))",
 )
 
 
@@ -632,6 +309,10 @@ where = custom(
     onnx="Where",
     linear_in=((1, 2),),
     batch=batching.elementwise,
+    law=law("bool any any"),
+    foldable=True,
+    page="each((c, a, b) => (c ? a : b))",
+    notation=chosen,
 )
 WHERE = op_of(where)
 
@@ -673,6 +354,10 @@ astype = custom(
     samples=_astype_samples,
     onnx="Cast",
     batch=batching.leading,
+    law=law("any", dtype=is_dtype),
+    foldable=True,
+    page="cast",
+    notation=truth,
 )
 ASTYPE = op_of(astype)
 
@@ -690,6 +375,10 @@ stop_gradient = custom(
     reference=lambda x: x,
     samples=on(-2, 2),
     batch=batching.leading,
+    law=law("any"),
+    foldable=True,
+    page="same",
+    notation=unseen,
 )
 STOP_GRADIENT = op_of(stop_gradient)
 

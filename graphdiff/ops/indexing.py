@@ -18,9 +18,12 @@ from ..ir.node import Node
 from . import batching
 from .arrange import part
 from .batching import Batch, in_front, merged, parted
+from .comparison import equal, greater_equal
 from .contraction import diagonal
-from .elementwise import astype, equal, greater_equal, where
-from .movement import as_index, checked_index, index, place, reshape, size_as, split_at_axis, spread, take, take_vjp
+from .elementwise import astype, where
+from .gather import as_index, checked_index, index, size_as, split_at_axis, spread, take, take_vjp
+from .laws import law
+from .movement import place, reshape
 from .opdef import composite, custom, int_of, moved_masks, operands
 from .registry import Call, Sample, op_of
 from .tensor import Tensor, as_tensor, checked, fail, make, scalar
@@ -197,7 +200,8 @@ scatter_add = custom(
     ),
     reference=_scatter_reference,
     samples=_scatter_samples,
-    dtypes="numeric",
     batch=_scatter_batch,
+    law=law("numeric index numeric", lambda xs, a: xs[0].ndim > 0 and xs[2].shape == (*xs[1].shape, *xs[0].shape[1:])),
+    page="scattered",
 )
 SCATTER_ADD = op_of(scatter_add)

@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import DTypeError, GraphError, ShapeError
+from ..errors import DTypeError, FeedError, GraphError, ShapeError
 from ..ir.dims import Dim, as_shape
 from ..ir.dtypes import CODE, FLOATS, as_dtype, bool_
 from ..ir.node import Source, topological, user_source
 from ..ir.words import ArrayLike, DTypeLike, ShapeLike
 from . import batching
+from .laws import law
 from .registry import Guard, Nothing, Op, register
 from .tensor import Storage, Tensor, as_tensor, checked, fail, make
 
@@ -215,6 +216,12 @@ def _infer_same(xs: Any, _attrs: Any) -> Any:
     return ((xs[0].shape, xs[0].dtype),)
 
 
+def _held_arrays(xs: Any, _a: Any) -> Any:
+    if not xs[0].all():
+        raise FeedError("a check failed")
+    return xs[0]
+
+
 CHECK_TRUE = register(
     Op(
         "check_true",
@@ -224,6 +231,9 @@ CHECK_TRUE = register(
         kernel=Guard("check_true", lambda node: ()),
         differentiable=False,
         batch=batching.leading,
+        law=law("bool", message=lambda v: type(v) is str),
+        compute=_held_arrays,
+        page="([x]) => [x]",
     )
 )
 

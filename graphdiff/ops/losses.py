@@ -14,22 +14,12 @@ import numpy as np
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import broadcast, format_shape
 from ..ir.dtypes import INTEGERS
+from .comparison import equal, less, not_equal
 from .elementwise import abs as abs_
-from .elementwise import (
-    bounded_log,
-    equal,
-    exp,
-    less,
-    log,
-    log1p,
-    maximum,
-    negative,
-    not_equal,
-    softplus,
-    square,
-    where,
-)
-from .movement import checked_label, is_label, permute_dims, reshape, size_as, take
+from .elementwise import maximum, negative, square, where
+from .functions import bounded_log, exp, log, log1p, softplus
+from .gather import checked_label, is_label, size_as, take
+from .movement import permute_dims, reshape
 from .nn import softmax_reference
 from .opdef import axis_of, check_dtype, composite, int_of, operands
 from .reduce import logsumexp, mean

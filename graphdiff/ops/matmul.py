@@ -12,7 +12,9 @@ from ..ir.dims import broadcast, product
 from ..ir.node import Node
 from . import batching
 from .batching import Batch, ranked
+from .laws import Attrs, Values, law
 from .movement import matrix_transpose, reshape
+from .notation import PRODUCT, infix
 from .opdef import bilinear, op, operands, sum_to
 from .registry import Matmul, Sample, op_of
 from .tensor import Tensor, fail, label, make
@@ -119,6 +121,13 @@ def _matmul_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Te
     return [make(MATMUL, (ranked(a, old_a, rank), ranked(b, old_b, rank)))]
 
 
+def _keeps_matmul(xs: Values, a: Attrs) -> bool:
+    x, y = xs
+    return (
+        x.ndim >= 2 and y.ndim >= 2 and x.shape[-1] == y.shape[-2] and broadcast(x.shape[:-2], y.shape[:-2]) is not None
+    )
+
+
 matmul = bilinear(
     "matmul",
     "The product of matrices, batched over leading dimensions, which broadcast; 1-d operands are vectors.",
@@ -135,5 +144,8 @@ matmul = bilinear(
     samples=_matmul_samples,
     onnx="MatMul",
     batch=_matmul_batch,
+    law=law("numeric numeric", _keeps_matmul),
+    page="product",
+    notation=infix("@", PRODUCT),
 )
 MATMUL = op_of(matmul)

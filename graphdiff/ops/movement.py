@@ -1,7 +1,7 @@
-"""Declarations of the operations that move elements without changing them: views, copies into place, gathers.
+"""Declarations of the operations that move elements without changing them: views, and copies into place.
 
-Views cost nothing where the consumer can read strides; concat and pad are copies into parts of the result; take and
-its kin are kernels over indices. The transpose of each is another of them.
+Views cost nothing where the consumer can read strides; concat and place are copies into parts of the result. The
+transpose of each is another of them.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DTypeError, ShapeError
-from ..ir.dims import Dim, Shape, Size, as_shape, as_size, broadcast, exact_div, format_shape, product
-from ..ir.dtypes import INTEGERS, as_dtype, bool_, int64
+from ..errors import ShapeError
+from ..ir.dims import Shape, Size, as_shape, as_size, broadcast, exact_div, format_shape, product
+from ..ir.dtypes import bool_
 from ..ir.node import Node
 from . import batching
-from .batching import Batch, in_front, merged, parted, ranked
-from .elementwise import astype, equal, where
+from .batching import Batch, in_front, ranked
+from .elementwise import where
+from .laws import all_within, are_ints, are_offsets, beside, is_int, is_shape, law, on_axis
+from .notation import transposed, unseen
 from .opdef import (
     as_list,
     axes_of,
@@ -32,9 +34,9 @@ from .opdef import (
     operands,
     sum_to,
 )
-from .registry import Call, Guard, Index, Op, Place, Sample, Strided, View, op_of, register
+from .registry import Place, Sample, Strided, View, Within, op_of
 from .tensor import Tensor, as_tensor, checked, fail, make, scalar
-from .types import Axes, DTypeLike, Ints, ShapeLike, SizeLike, TensorLike, TensorList
+from .types import Axes, Ints, ShapeLike, TensorLike, TensorList
 
 
 # ------------------------------------------------------------------ reshape
@@ -103,6 +105,11 @@ reshape = linear(
         + [Sample((rng.uniform(-2, 2, (0, 3)), (3, 0))), Sample((rng.uniform(-2, 2, ()), (1, 1)))]
     ),
     batch=batching.along_dims(whole=["shape"]),
+    law=law("any", lambda xs, a: product(a["shape"]) == product(xs[0].shape), shape=is_shape),
+    foldable=True,
+    compute=lambda xs, a: xs[0].reshape(a["shape"]),
+    page="([x], _a, [out]) => [{ shape: out[0], dtype: x.dtype, data: x.data }]",
+    notation=unseen,
 )
 RESHAPE = op_of(reshape)
 
@@ -167,6 +174,10 @@ permute_dims = linear(
         + [Sample((rng.uniform(-2, 2, (3, 0)), (1, 0)))]
     ),
     batch=_permute_batch,
+    law=law("any", lambda xs, a: sorted(a["axes"]) == list(range(xs[0].ndim)), axes=are_ints),
+    foldable=True,
+    page="([x], a, [out]) => { const s = strides(x.shape); return view(x, out, a.axes.map((i) => s[i])); }",
+    notation=transposed,
 )
 PERMUTE = op_of(permute_dims)
 
@@ -220,6 +231,9 @@ broadcast_to = linear(
         for s, t in (((3, 1), (3, 4)), ((4,), (2, 3, 4)), ((), (2, 2)), ((1, 3), (0, 3)), ((2, 3), (2, 3)))
     ],
     batch=_broadcast_batch,
+    law=law("any", lambda xs, a: broadcast(xs[0].shape, a["shape"]) == a["shape"], shape=is_shape),
+    page="([x], _a, [out]) => view(x, out, stretched(x.shape, out[0]))",
+    notation=unseen,
 )
 BROADCAST_TO = op_of(broadcast_to)
 
@@ -234,6 +248,11 @@ def _slice_view(node: Node, view: Strided) -> Strided:
     for start, stride in zip(node.attrs["starts"], view.strides):
         offset = offset + start * stride
     return Strided(offset, tuple(st * k for st, k in zip(view.strides, node.attrs["steps"])))
+
+
+def _slice_within(node: Node) -> Within:
+    a = node.attrs
+    return a["starts"], a["sizes"], a["steps"], node.inputs[0].shape
 
 
 def _slice_transpose(node: Node, g: Tensor) -> Tensor:
@@ -253,7 +272,7 @@ slice = linear(
     "Every ``steps``-th element from ``starts``, ``sizes`` of them; what x[a:b:c] builds.",
     infer=_infer_slice,
     transpose=_slice_transpose,
-    kernel=View(_slice_view),
+    kernel=View(_slice_view, within=_slice_within),
     public=_slice,
     reference=lambda x, starts, sizes, steps: (
         x[tuple(np.s_[a + k * np.arange(n)] for a, n, k in zip(starts, sizes, steps))]
@@ -271,12 +290,27 @@ slice = linear(
     ],
     onnx="Slice",
     batch=batching.along_dims(starts=["starts"], whole=["sizes"], steps=["steps"]),
+    law=law(
+        "any",
+        lambda xs, a: all_within(a["starts"], a["sizes"], a["steps"], xs[0].shape),
+        starts=are_offsets,
+        sizes=is_shape,
+        steps=are_ints,
+    ),
+    internal=True,
+    foldable=True,
+    page="sliced",
 )
 SLICE = op_of(slice)
 
 
 def _pad_places(node: Node) -> Any:
     return [(0, node.attrs["starts"], node.attrs["steps"])]
+
+
+def _pad_within(node: Node) -> Within:
+    a = node.attrs
+    return a["starts"], node.inputs[0].shape, a["steps"], a["shape"]
 
 
 def _pad_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
@@ -343,7 +377,7 @@ place = custom(
     "x put into an array of ``shape`` that holds ``fill`` elsewhere: element i of each dimension goes to "
     "starts + i * steps.",
     infer=_infer_shape,
-    kernel=Place(_pad_places, lambda node: 1),
+    kernel=Place(_pad_places, lambda node: 1, within=_pad_within),
     public=_place_in,
     vjp=_pad_vjp,
     masks=moved_masks,
@@ -351,6 +385,15 @@ place = custom(
     reference=_place_reference,
     samples=_place_samples,
     batch=_place_batch,
+    law=law(
+        "any any",
+        lambda xs, a: xs[1].shape == () and all_within(a["starts"], xs[0].shape, a["steps"], a["shape"]),
+        shape=is_shape,
+        starts=are_offsets,
+        steps=are_ints,
+    ),
+    internal=True,
+    page="placed",
 )
 PAD = op_of(place)
 
@@ -445,6 +488,16 @@ concat = custom(
     samples=_concat_samples,
     onnx="Concat",
     batch=batching.on_axes("axis"),
+    law=law(
+        "any any *",
+        lambda xs, a: all(
+            on_axis(x, a["axis"]) and beside(x.shape, a["axis"]) == beside(xs[0].shape, a["axis"]) for x in xs
+        ),
+        axis=is_int,
+    ),
+    foldable=True,
+    compute=lambda xs, a: np.concatenate(xs, axis=a["axis"]),
+    page="joined",
 )
 CONCAT = op_of(concat)
 
@@ -461,309 +514,3 @@ def stack(arrays: TensorList, /, axis: int = 0) -> Tensor:
             fail(ShapeError, "stack", f"{format_shape(xs[0].shape)} and {format_shape(x.shape)} differ", xs)
     axis = axis_of("stack", axis, xs[0].ndim + 1, xs)
     return concat([expand_dims(x, axis) for x in xs], axis=axis)
-
-
-# ------------------------------------------------------------------ indices
-def _infer_index(xs: Any, attrs: Any) -> Any:
-    return ((attrs["shape"], int64),)
-
-
-INDEX = register(
-    Op(
-        "index",
-        "leaf",
-        "offset + sum(i * stride) of each element's position i, int64.",
-        infer=_infer_index,
-        differentiable=False,
-        kernel=Index(lambda node: (node.attrs["offset"], node.attrs["strides"])),
-    )
-)
-
-
-def index(shape: Sequence[Size], offset: Size, strides: Sequence[Size]) -> Tensor:
-    """An int64 Tensor of ``offset + sum(i * stride)``: positions, ranges, and sizes known only at the call."""
-    return make(INDEX, (), {"shape": tuple(shape), "offset": offset, "strides": tuple(strides)})
-
-
-def size_as(size: Size, dtype: np.dtype) -> Tensor:
-    """A size as a 0-d Tensor: a constant, or what it turns out to be at the call."""
-    return astype(index((), size, ()), dtype) if isinstance(size, Dim) else scalar(size, dtype)
-
-
-def positions(shape: Sequence[Size], axis: int) -> Tensor:
-    """Each element's index along ``axis``."""
-    return index(shape, 0, tuple(1 if i == axis else 0 for i in range(len(shape))))
-
-
-def as_index(name: str, idx: Any) -> Tensor:
-    """Indices as an int32 or int64 Tensor. Raises DTypeError."""
-    idx = as_tensor(idx, name)
-    if idx.dtype not in INTEGERS:
-        fail(DTypeError, name, f"indices are {idx.dtype.name}; write .astype('int64')", [idx])
-    return idx
-
-
-def split_at_axis(x: Any, axis: int) -> tuple[Size, Size, Size]:
-    """The sizes before, at and after ``axis``: what kernels along an axis see."""
-    return product(x.shape[:axis]), x.shape[axis], product(x.shape[axis + 1 :])
-
-
-def _infer_take(xs: Any, attrs: Any) -> Any:
-    x, idx = xs
-    axis = attrs["axis"]
-    return (((*x.shape[:axis], *idx.shape, *x.shape[axis + 1 :]), x.dtype),)
-
-
-def _take(x: TensorLike, indices: TensorLike, /, axis: int = 0) -> Tensor:
-    x, idx = as_tensor(x, "take"), as_index("take", indices)
-    if x.ndim == 0:
-        fail(ShapeError, "take", "a 0-d Tensor has no axis to take from", [x, idx])
-    return make(TAKE, (x, idx), {"axis": axis_of("take", axis, x.ndim, [x, idx])})
-
-
-def _take_samples(rng: np.random.Generator) -> Any:
-    for shape, idx, axis in (((5, 3), (4,), 0), ((5, 3), (2, 2), 1), ((4,), (), 0), ((5, 2), (0,), 0)):
-        yield Sample((rng.uniform(-2, 2, shape), rng.integers(-shape[axis], shape[axis], idx)), {"axis": axis})
-
-
-def spread(idx: Tensor, limit: Size) -> Tensor:
-    """Indices of each example, into the rows of all examples one after another; ``limit`` rows are of one."""
-    n, rank = idx.shape[0], idx.ndim
-    first = index((n, *(1,) * (rank - 1)), 0, (limit, *(0,) * (rank - 1)))
-    return astype(checked_index(idx, limit), int64) + first
-
-
-def _rows_first(x: Tensor, axis: int, n: int = 1) -> Tensor:
-    """``n`` dimensions from ``axis`` of each example moved to its front."""
-    axes = range(axis + 1, axis + 1 + n)
-    return permute_dims(x, (0, *axes, *(i for i in range(1, x.ndim) if i not in axes)))
-
-
-def _rows_back(x: Tensor, axis: int, n: int = 1) -> Tensor:
-    """The reverse of :func:`_rows_first`."""
-    rest = range(n + 1, x.ndim)
-    return permute_dims(x, (0, *rest[:axis], *range(1, n + 1), *rest[axis:]))
-
-
-def _take_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
-    x, idx = xs
-    axis, (x_moved, idx_moved) = node.attrs["axis"], batching.moved(node, xs)
-    idx = batch.indices(idx, idx_moved)
-    if not idx_moved:
-        return [make(TAKE, (x, idx), {"axis": axis + 1})]
-    if not x_moved:
-        return [batching.from_axis(make(TAKE, (x, idx), {"axis": axis}), axis)]
-    rows = make(TAKE, (merged(_rows_first(x, axis)), spread(idx, node.inputs[0].shape[axis])), {"axis": 0})
-    return [_rows_back(rows, axis, idx.ndim - 1)]
-
-
-take = linear(
-    "take",
-    "The elements at integer ``indices`` along ``axis``; negative ones count from the end, one out of range "
-    "fails the call.",
-    infer=_infer_take,
-    public=_take,
-    transpose=lambda node, g: make(
-        TAKE_VJP, (g, node.inputs[1]), {"axis": node.attrs["axis"], "size": node.inputs[0].shape[node.attrs["axis"]]}
-    ),
-    kernel=Call(
-        "take", lambda node: (*split_at_axis(node.inputs[0], node.attrs["axis"]), node.inputs[1].size), guard=True
-    ),
-    reference=np.take,
-    samples=_take_samples,
-    onnx="Gather",
-    batch=_take_batch,
-)
-TAKE = op_of(take)
-
-
-def _infer_take_vjp(xs: Any, attrs: Any) -> Any:
-    g, idx = xs
-    axis = attrs["axis"]
-    return (((*g.shape[:axis], attrs["size"], *g.shape[axis + idx.ndim :]), g.dtype),)
-
-
-def _take_vjp(g: Any, indices: Any, /, size: Any, axis: int = 0) -> Tensor:
-    g, idx = as_tensor(g, "take_vjp"), as_index("take_vjp", indices)
-    axis = axis_of("take_vjp", axis, g.ndim - idx.ndim + 1, [g, idx])
-    return make(TAKE_VJP, (g, idx), {"axis": axis, "size": as_size(size)})
-
-
-def _take_vjp_reference(g: Any, indices: Any, size: Any, axis: int = 0) -> Any:
-    y = np.zeros((size, *g.shape[:axis], *g.shape[axis + indices.ndim :]), g.dtype)
-    np.add.at(y, indices, np.moveaxis(g, range(axis, axis + indices.ndim), range(indices.ndim)))
-    return np.moveaxis(y, 0, axis)
-
-
-def _take_vjp_samples(rng: np.random.Generator) -> Any:
-    for shape, idx, axis in (((7, 3), (7,), 0), ((2, 3, 2), (3, 2), 1), ((3,), (), 0), ((0, 2), (0,), 0)):
-        yield Sample((rng.uniform(-2, 2, shape), rng.integers(-5, 5, idx)), {"size": 5, "axis": axis})
-
-
-def _take_vjp_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
-    g, idx = xs
-    axis, size, idx_moved = node.attrs["axis"], node.attrs["size"], batching.is_moved(node, xs, 1)
-    g, idx = in_front(g, node.inputs[0], batch.size), batch.indices(idx, idx_moved)
-    if not idx_moved:
-        return [make(TAKE_VJP, (g, idx), {"axis": axis + 1, "size": size})]
-    g = _rows_first(g, axis, idx.ndim - 1)
-    rows = make(TAKE_VJP, (g, spread(idx, size)), {"axis": 0, "size": batch.size * size})
-    return [_rows_back(parted(rows, batch.size, size), axis)]
-
-
-take_vjp = linear(
-    "take_vjp",
-    "The transpose of take: g added up at ``indices`` along an axis of ``size``.",
-    infer=_infer_take_vjp,
-    public=_take_vjp,
-    transpose=lambda node, g: take(g, node.inputs[1], axis=node.attrs["axis"]),
-    kernel=Call(
-        "take_vjp",
-        lambda node: (*split_at_axis(node.outputs[0], node.attrs["axis"]), node.inputs[1].size),
-        reads=(1, 0),
-        guard=True,
-    ),
-    reference=_take_vjp_reference,
-    samples=_take_vjp_samples,
-    batch=_take_vjp_batch,
-)
-TAKE_VJP = op_of(take_vjp)
-
-
-def _infer_along(xs: Any, attrs: Any) -> Any:
-    return ((xs[1].shape, xs[0].dtype),)
-
-
-def _take_along(x: TensorLike, indices: TensorLike, /, axis: int = -1) -> Tensor:
-    x, idx = as_tensor(x, "take_along_axis"), as_index("take_along_axis", indices)
-    axis = axis_of("take_along_axis", axis, x.ndim, [x, idx])
-    if x.ndim != idx.ndim:
-        fail(ShapeError, "take_along_axis", f"{x.ndim} dimensions and {idx.ndim} of indices differ", [x, idx])
-    beside = [None if i == axis else broadcast((a,), (b,)) for i, (a, b) in enumerate(zip(x.shape, idx.shape))]
-    if any(b is None for i, b in enumerate(beside) if i != axis):
-        fail(ShapeError, "take_along_axis", "shapes do not broadcast beside the axis", [x, idx], {"axis": axis})
-    x = broadcast_to(x, tuple(s if b is None else b[0] for s, b in zip(x.shape, beside)))
-    idx = broadcast_to(idx, tuple(s if b is None else b[0] for s, b in zip(idx.shape, beside)))
-    return make(TAKE_ALONG, (x, idx), {"axis": axis})
-
-
-def _along_samples(rng: np.random.Generator) -> Any:
-    for shape, idx, axis in (((5, 3), (2, 3), 0), ((5, 3), (5, 1), 1), ((4, 2), (4, 0), 1)):
-        yield Sample((rng.uniform(-2, 2, shape), rng.integers(-shape[axis], shape[axis], idx)), {"axis": axis})
-
-
-def _along_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
-    idx = batch.indices(xs[1], batching.is_moved(node, xs, 1))
-    operands = [in_front(x, v, batch.size) for x, v in zip((xs[0], idx), node.inputs)]
-    return batching.remade(node, operands, {**node.attrs, "axis": node.attrs["axis"] + 1})
-
-
-take_along_axis = linear(
-    "take_along_axis",
-    "Matching elements at integer ``indices`` along ``axis``, other dimensions broadcast.",
-    infer=_infer_along,
-    public=_take_along,
-    transpose=lambda node, g: make(
-        TAKE_ALONG_VJP,
-        (g, node.inputs[1]),
-        {"axis": node.attrs["axis"], "size": node.inputs[0].shape[node.attrs["axis"]]},
-    ),
-    kernel=Call(
-        "take_along",
-        lambda node: (*split_at_axis(node.inputs[0], node.attrs["axis"]), node.inputs[1].shape[node.attrs["axis"]]),
-        guard=True,
-    ),
-    reference=np.take_along_axis,
-    samples=_along_samples,
-    onnx="GatherElements",
-    batch=_along_batch,
-)
-TAKE_ALONG = op_of(take_along_axis)
-
-
-def _infer_along_vjp(xs: Any, attrs: Any) -> Any:
-    g, axis = xs[0], attrs["axis"]
-    return (((*g.shape[:axis], attrs["size"], *g.shape[axis + 1 :]), g.dtype),)
-
-
-def _take_along_vjp(g: Any, indices: Any, /, size: Any, axis: int = -1) -> Tensor:
-    g, idx = as_tensor(g, "take_along_vjp"), as_index("take_along_vjp", indices)
-    return make(TAKE_ALONG_VJP, (g, idx), {"axis": axis_of("take_along_vjp", axis, g.ndim), "size": as_size(size)})
-
-
-def _along_vjp_reference(g: Any, indices: Any, size: Any, axis: int = -1) -> Any:
-    g, indices = np.moveaxis(g, axis, 0), np.moveaxis(indices, axis, 0)
-    y = np.zeros((size, *g.shape[1:]), g.dtype)
-    np.add.at(y, (indices, *np.indices(g.shape)[1:]), g)
-    return np.moveaxis(y, 0, axis)
-
-
-def _along_vjp_samples(rng: np.random.Generator) -> Any:
-    for shape, axis in (((7, 3), 0), ((2, 3, 4), 1), ((3,), 0), ((2, 0), 1)):
-        yield Sample((rng.uniform(-2, 2, shape), rng.integers(-5, 5, shape)), {"size": 5, "axis": axis})
-
-
-take_along_vjp = linear(
-    "take_along_vjp",
-    "The transpose of take_along_axis: g added up at ``indices`` along an axis of ``size``.",
-    infer=_infer_along_vjp,
-    public=_take_along_vjp,
-    transpose=lambda node, g: make(TAKE_ALONG, (g, node.inputs[1]), {"axis": node.attrs["axis"]}),
-    kernel=Call(
-        "take_along_vjp",
-        lambda node: (*split_at_axis(node.outputs[0], node.attrs["axis"]), node.inputs[1].shape[node.attrs["axis"]]),
-        reads=(1, 0),
-        guard=True,
-    ),
-    reference=_along_vjp_reference,
-    samples=_along_vjp_samples,
-    batch=_along_batch,
-)
-TAKE_ALONG_VJP = op_of(take_along_vjp)
-
-
-def _check_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
-    return batching.remade(node, [batch.indices(xs[0], True)])
-
-
-CHECK_INDEX = register(
-    Op(
-        "check_index",
-        "custom",
-        "Its operand; the call fails unless every element lies in [lowest, limit).",
-        infer=lambda xs, attrs: ((xs[0].shape, xs[0].dtype),),
-        kernel=Guard("check_index", lambda node: (node.attrs["limit"], node.attrs["lowest"])),
-        differentiable=False,
-        batch=_check_batch,
-    )
-)
-
-
-def checked_index(idx: Tensor, limit: Size) -> Tensor:
-    """``idx`` with negative ones counted from the end; an element outside [-limit, limit) fails the call."""
-    idx = make(CHECK_INDEX, (idx,), {"limit": limit, "lowest": -limit})
-    return op("where")(idx < 0, idx + size_as(limit, idx.dtype), idx)
-
-
-@composite(
-    reference=lambda idx, n, dtype: np.eye(n, dtype=dtype)[idx],
-    differentiable=False,
-    onnx="OneHot",
-    samples=lambda rng: [Sample((rng.integers(0, 5, s), 5), {"dtype": "float32"}) for s in ((4,), (2, 3), ())],
-)
-def one_hot(idx: TensorLike, /, n: SizeLike, dtype: DTypeLike = "float32") -> Tensor:
-    """1 at each index along a new last axis of size ``n``, else 0; an index out of range fails the call."""
-    idx = as_index("one_hot", idx)
-    (n,) = checked(as_shape, "one_hot", (n,), [idx])
-    return astype(is_label(checked_index(idx, n), n), checked(as_dtype, "one_hot", dtype, [idx]))
-
-
-def checked_label(idx: Tensor, limit: Size) -> Tensor:
-    """``idx``; an element outside [0, limit) fails the call."""
-    return make(CHECK_INDEX, (idx,), {"limit": limit, "lowest": 0})
-
-
-def is_label(idx: Tensor, n: Size) -> Tensor:
-    """Bool: whether each position of a new last axis of size ``n`` is the one that ``idx``, from 0, names."""
-    shape = (*idx.shape, n)
-    return equal(positions(shape, len(shape) - 1), astype(expand_dims(idx, -1), int64))

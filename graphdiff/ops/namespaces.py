@@ -14,31 +14,13 @@ from typing import Any
 import numpy as np
 
 from ..spelling import did_you_mean, explained, nearest
-from .registry import REGISTRY
+from .registry import REGISTRY, Op
 from .tensor import UFUNC_NAMES
 
-ALSO_NN = {"tanh"}  # an activation, and an elementwise function
-# operations that rules and indexing build, without a public name of their own
-INTERNAL = {
-    "bounded_log",
-    "exp_minus_square",
-    "one_minus_square",
-    "sigmoid_slope",
-    "custom",
-    "loop",
-    "branch",
-    "slice",
-    "place",
-    "take_vjp",
-    "take_along_vjp",
-    "conv2d_dx",
-    "conv2d_dw",
-    "sum_pool2d",
-    "sum_pool2d_vjp",
-    "recurrence",
-    "attention",
-    "attention_vjp",
-}
+
+def public() -> list[Op]:
+    """The operations that users call by name."""
+    return [op for op in REGISTRY.values() if op.public is not None and not op.internal]
 
 
 # What NumPy and PyTorch call a function beside the names that NumPy itself has for the same one
@@ -69,14 +51,11 @@ _explained = functools.cache(explained)  # the same function by every name it ha
 
 def functions(namespace: str) -> dict[str, Callable[..., Any]]:
     """Name -> public function of a namespace ("" for ``gd`` itself)."""
-    out = {}
-    for name, op in REGISTRY.items():
-        if op.public is None or name in INTERNAL:
-            continue
-        short = name.rpartition(".")[2]
-        if op.namespace == namespace or (namespace == "nn" and name in ALSO_NN):
-            out[short] = op.public if op.kind == "composite" else _explained(op.public)
-    return out
+    return {
+        _short(op.name): op.public if op.kind == "composite" else _explained(op.public)
+        for op in public()
+        if namespace in (op.namespace, op.also)
+    }
 
 
 def presented(module: dict[str, Any], names: Collection[str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
@@ -111,13 +90,13 @@ def _meant(name: str, names: Collection[str]) -> str:
     same += [k for k in names if k == OTHER_NAMES.get(name)]
     if same:
         return f"; did you mean {same[0]!r}? It goes by the array API's name here"
-    elsewhere = {op.namespace: key for key, op in REGISTRY.items() if _short(key) == name and key not in INTERNAL}
+    elsewhere = {op.namespace: op.name for op in REGISTRY.values() if _short(op.name) == name and not op.internal}
     for namespace in elsewhere:
         return f"; did you mean {_path(namespace)}.{name}?"
     found = did_you_mean(name, names)
     if found:
         return found
-    others = {_short(key): op.namespace for key, op in REGISTRY.items() if key not in INTERNAL and op.public}
+    others = {_short(op.name): op.namespace for op in public()}
     near = nearest(name, others)
     return f"; did you mean {_path(others[near])}.{near}?" if near else ""
 

@@ -12,9 +12,11 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import GraphError, ShapeError
-from .elementwise import add, erf, expm1, greater, greater_equal, less_equal, sigmoid, square, tanh, where
+from .comparison import greater, greater_equal, less_equal
+from .elementwise import add, square, where
+from .functions import erf, expm1, sigmoid, tanh
+from .gather import take
 from .matmul import matmul
-from .movement import take
 from .opdef import check_dtype, composite, on
 from .random import bernoulli, bernoulli_reference
 from .reduce import logsumexp, softmax_parts

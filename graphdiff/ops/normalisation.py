@@ -14,8 +14,9 @@ from ..errors import FeedError, GraphError, ShapeError
 from ..ir.dims import Dim, Size, exact_div, format_shape, product
 from .conv import pair_of
 from .elementwise import rsqrt, square, where
+from .gather import size_as
 from .leaves import ensured
-from .movement import reshape, size_as
+from .movement import reshape
 from .opdef import check_dtype, composite, operands
 from .reduce import count, mean
 from .registry import Sample

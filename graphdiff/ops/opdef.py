@@ -20,10 +20,12 @@ import numpy as np
 
 from ..errors import DTypeError, ShapeError
 from ..ir.dims import Dim, Shape, Size, as_size, broadcast
-from ..ir.dtypes import FLOATS, INTEGERS, bool_, promote
+from ..ir.dtypes import CLASSES, FLOATS, bool_, promote
 from ..ir.node import Node, ambient
 from ..spelling import explain
 from . import batching
+from .laws import law
+from .notation import Notation
 from .registry import REGISTRY, Kernel, Op, Sample, Tile, publish, register
 from .tensor import PLAIN, Tensor, as_tensor, checked, fail, make
 from .types import TensorLike
@@ -31,16 +33,6 @@ from .types import TensorLike
 P = ParamSpec("P")  # of the public function: a declaration has its parameters and its results
 R = TypeVar("R")
 Samples = Callable[["np.random.Generator"], Iterable[Sample]]  # a text: NumPy imports its random numbers when asked
-
-# dtype classes an elementwise op can take -> what the error says to write
-_ACCEPTS = {
-    "float": FLOATS,
-    "numeric": FLOATS | INTEGERS,
-    "integer": INTEGERS,
-    "bool": frozenset((bool_,)),
-    "integer_or_bool": INTEGERS | {bool_},
-    "any": FLOATS | INTEGERS | {bool_},
-}
 
 
 @functools.cache
@@ -104,7 +96,7 @@ def _mixed(name: str, args: Sequence[Any]) -> None:
 
 
 def check_dtype(name: str, xs: Sequence[Tensor], accepts: str) -> None:
-    allowed = _ACCEPTS[accepts]
+    allowed = CLASSES[accepts]
     for x in xs:
         if x.dtype not in allowed:
             what = {
@@ -211,6 +203,11 @@ def elementwise(
     namespace: str = "",
     selects: Callable[[Node], Sequence[Any]] | None = None,
     linear_in: Sequence[tuple[int, ...]] = (),
+    also: str | None = None,
+    page: str | None = None,
+    notation: Notation | None = None,
+    commutative: bool = False,
+    internal: bool = False,
 ) -> Callable[..., Tensor]:
     """An operation on corresponding elements of its operands, which broadcast.
 
@@ -218,10 +215,11 @@ def elementwise(
     holds, else 0; a function is what becomes of g), or 1, -1, or None where it is zero everywhere. Without partials the
     op is not differentiable.
     ``accepts``: float, numeric, integer, bool, integer_or_bool, any; ``result``: "same" or "bool";
-    ``namespace``: "" or "nn", where the public function lives; ``selects`` as in :class:`Op`.
+    ``namespace``: "" or "nn", where the public function lives; ``also``: where it is besides; ``commutative``: its two
+    operands may change places, bit for bit; ``selects`` and ``internal`` as in :class:`Op`.
     """
     arity = n if n is not None else max(len(partials), 1)
-    allowed = _ACCEPTS[accepts]
+    allowed = CLASSES[accepts]
     is_test = result == "bool"
 
     def infer(xs: Sequence[Any], attrs: dict[str, Any]) -> Any:
@@ -283,8 +281,14 @@ def elementwise(
             differentiable=bool(partials),
             smooth=smooth,
             partials=tuple(partials),
-            dtypes=accepts,
+            law=law(" ".join([accepts] * arity)),
+            commutative=commutative,
+            internal=internal,
+            foldable=callable(reference),
             namespace=namespace,
+            also=also,
+            page=page,
+            notation=notation,
             arity=arity,
             selects=selects,
             masks=elementwise_masks,

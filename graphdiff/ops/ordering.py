@@ -12,11 +12,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import ShapeError
-from ..ir.dims import Size, as_size
+from ..ir.dims import Dim, Size, as_size
 from ..ir.dtypes import int64
 from ..ir.node import Node
 from . import batching
-from .movement import reshape, split_at_axis, take_along_axis, take_along_vjp
+from .gather import split_at_axis, take_along_axis, take_along_vjp
+from .laws import Attrs, Values, is_bool, is_int, is_size, law, on_axis
+from .movement import reshape
 from .opdef import axis_of, composite, custom, moved_masks
 from .registry import Call, Sample, op_of
 from .tensor import Tensor, as_tensor, checked, fail, make
@@ -49,7 +51,7 @@ class Extreme(Protocol):
     def __call__(self, x: TensorLike, /, axis: int | None = None, keepdims: bool = False) -> Tensor: ...
 
 
-def _arg(name: str, kernel: str, doc: str, reference: Callable[..., Any], onnx: str) -> Extreme:
+def _arg(name: str, kernel: str, doc: str, reference: Callable[..., Any], onnx: str, page: str) -> Extreme:
     def infer(xs: Any, attrs: Any) -> Any:
         x, axis = xs[0], attrs["axis"]
         return (((*x.shape[:axis], *x.shape[axis + 1 :]), int64),)
@@ -76,6 +78,8 @@ def _arg(name: str, kernel: str, doc: str, reference: Callable[..., Any], onnx: 
         samples=_arg_samples,
         onnx=onnx,
         batch=batching.on_axes("axis"),
+        page=page,
+        law=law("any", lambda xs, a: on_axis(xs[0], a["axis"]) and xs[0].shape[a["axis"]] != 0, axis=is_int),
         kernel=Call(
             kernel,
             lambda node: split_at_axis(node.inputs[0], node.attrs["axis"]),
@@ -93,6 +97,7 @@ argmax = _arg(
     "int64; the first of equals, and NaN wins.",
     np.argmax,
     "ArgMax",
+    page="extreme((a, b) => a > b)",
 )
 argmin = _arg(
     "argmin",
@@ -101,6 +106,7 @@ argmin = _arg(
     "int64; the first of equals, and NaN wins.",
     np.argmin,
     "ArgMin",
+    page="extreme((a, b) => a < b)",
 )
 
 
@@ -150,6 +156,23 @@ def _sort_samples(rng: np.random.Generator) -> Any:
             )
 
 
+def _keeps_sort(xs: Values, a: Attrs) -> bool:
+    if not on_axis(xs[0], a["axis"]):
+        return False
+    n, k = xs[0].shape[a["axis"]], a["k"]
+    return isinstance(n, Dim) or isinstance(k, Dim) or k <= n
+
+
+def _sorted_arrays(xs: Any, a: Any) -> Any:
+    (x,), axis = xs, a["axis"]
+    order = np.argsort(-x.astype(float) if a["descending"] else x, axis=axis, kind="stable")
+    if a["descending"]:  # NaN is the largest, so it comes first
+        first = ~np.isnan(np.take_along_axis(x, order, axis))
+        order = np.take_along_axis(order, np.argsort(first, axis=axis, kind="stable"), axis)
+    idx = np.take(order, np.arange(a["k"]), axis)
+    return np.take_along_axis(x, idx, axis), idx
+
+
 sort = custom(
     "sort",
     "The elements along ``axis`` in ascending order, or ``descending``. NaN counts as the largest; at ties "
@@ -175,9 +198,11 @@ sort = custom(
     ),
     reference=lambda x, axis=-1, descending=False: np.take_along_axis(x, _ordered(x, axis, descending), axis),
     samples=_sort_samples,
-    dtypes="any",
     smooth=False,
     batch=batching.on_axes("axis"),
+    law=law("any", _keeps_sort, axis=is_int, descending=is_bool, k=is_size),
+    compute=_sorted_arrays,
+    page="sorted",
 )
 SORT = op_of(sort)
 

@@ -255,7 +255,7 @@ class _Reader:
         else:
             operands, attrs = self.arguments(frame, values, arguments)
             try:
-                fault = broken(op, operands, attrs)
+                fault = broken(name, op.law, operands, attrs)
                 made = None if fault else make(op, operands, attrs)
             except GraphdiffError as error:
                 fault = error.fact

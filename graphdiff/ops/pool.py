@@ -19,11 +19,14 @@ from ..ir.node import Node
 from . import batching
 from .conv import pair_of, window_count
 from .elementwise import astype, maximum, minimum
-from .movement import index, reshape, size_as
+from .gather import index, size_as
+from .laws import Attrs, Values, are_ints, is_pair, is_shape, law
+from .movement import reshape
 from .opdef import composite, custom, linear, op, operands
 from .registry import Call, Sample, op_of
 from .tensor import Tensor, fail, make
 from .types import Ints, Padding, TensorLike
+from .windows import from_taps, taps
 
 
 def _windows_of(
@@ -139,6 +142,41 @@ def _apart(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
     return rng.permutation(np.linspace(-2, 2, int(np.prod(shape)))).reshape(shape)
 
 
+def _windows(size: Sequence[Size], a: Attrs) -> tuple[Size, ...] | None:
+    """How many windows there are, None where padding is more than half of one."""
+    if not all(0 <= 2 * pad <= k for pad, k in zip(a["padding"], a["kernel"])):
+        return None
+    return _result_size("max_pool2d", size, a, ())
+
+
+def _keeps_pool(xs: Values, a: Attrs) -> bool:
+    return xs[0].ndim == 4 and len(a["padding"]) == 2 and _windows(xs[0].shape[2:], a) is not None
+
+
+def _keeps_pool_vjp(xs: Values, a: Attrs) -> bool:
+    return (
+        xs[0].ndim == 4 and len(a["padding"]) == 2 and len(a["size"]) == 2 and _windows(a["size"], a) == xs[0].shape[2:]
+    )
+
+
+_WINDOW: dict[str, Callable[[Any], bool]] = {"kernel": is_pair, "stride": is_pair, "padding": are_ints}
+
+
+def _taps(x: Any, a: Any, fill: float) -> Any:
+    count = [(x.shape[2 + i] + 2 * a["padding"][i] - a["kernel"][i]) // a["stride"][i] + 1 for i in (0, 1)]
+    return taps(x, a["kernel"], a["stride"], a["padding"], (1, 1), count, fill)
+
+
+def _max_arrays(xs: Any, a: Any) -> Any:
+    (x,) = xs
+    places = np.arange(x.shape[2] * x.shape[3]).reshape(1, 1, *x.shape[2:])
+    cols, at = (np.moveaxis(_taps(v, a, fill), (2, 3), (-2, -1)) for v, fill in ((x, -np.inf), (places, -1)))
+    cols, at = (v.reshape(*v.shape[:4], v.shape[4] * v.shape[5]) for v in (cols, at))
+    best = np.argmax(cols, axis=-1)[..., None]  # the first; NaN counts as the largest
+    at = np.take_along_axis(np.broadcast_to(at, cols.shape), best, -1)[..., 0]
+    return np.take_along_axis(cols, best, -1)[..., 0], at.astype(np.int32)
+
+
 max_pool2d = custom(
     "max_pool2d",
     "The largest element of each window of x (N, C, H, W); stride is kernel_size unless given, padding "
@@ -154,6 +192,9 @@ max_pool2d = custom(
     smooth=False,
     onnx="MaxPool",
     batch=batching.in_first_dim,
+    law=law("float", _keeps_pool, **_WINDOW),
+    compute=_max_arrays,
+    page="largestOfWindows",
 )
 MAX_POOL = op_of(max_pool2d)
 
@@ -186,6 +227,10 @@ sum_pool2d = linear(
     public=_sum_pool2d,
     namespace="nn",
     batch=batching.in_first_dim,
+    law=law("float", _keeps_pool, **_WINDOW),
+    internal=True,
+    compute=lambda xs, a: _taps(xs[0], a, 0).sum((2, 3)),
+    page="summedWindows",
 )
 SUM_POOL = op_of(sum_pool2d)
 
@@ -193,6 +238,12 @@ SUM_POOL = op_of(sum_pool2d)
 def _sum_pool2d_vjp(g: Any, /, size: Any, kernel: Any, stride: Any, padding: Any) -> Tensor:
     g, attrs = _windows_of("sum_pool2d_vjp", g, kernel, stride, padding)
     return make(SUM_POOL_VJP, (g,), attrs | {"size": tuple(size)})
+
+
+def _sum_vjp_arrays(xs: Any, a: Any) -> Any:
+    shape = (*xs[0].shape[:2], *a["kernel"], *xs[0].shape[2:])
+    cols = np.broadcast_to(xs[0][:, :, None, None], shape)
+    return from_taps(cols, a["size"], a["stride"], a["padding"], (1, 1))
 
 
 sum_pool2d_vjp = linear(
@@ -204,6 +255,10 @@ sum_pool2d_vjp = linear(
     kernel=_kernel("sum_pool2d_vjp", lambda node: (node.outputs[0], node.inputs[0])),
     namespace="nn",
     batch=batching.in_first_dim,
+    law=law("float", _keeps_pool_vjp, size=is_shape, **_WINDOW),
+    internal=True,
+    compute=_sum_vjp_arrays,
+    page="spreadWindows",
 )
 SUM_POOL_VJP = op_of(sum_pool2d_vjp)
 

@@ -23,8 +23,11 @@ from ..ir.dtypes import FLOATS, INTEGERS, as_dtype, float32, int32, int64
 from ..ir.node import Node
 from . import batching
 from .batching import Batch
+from .comparison import less
 from .control import map_
-from .elementwise import astype, cos, less, log1p, sqrt
+from .elementwise import astype, sqrt
+from .functions import cos, log1p
+from .laws import is_float, is_shape, law
 from .movement import broadcast_to
 from .opdef import composite, operands
 from .registry import Call, Op, Sample, register
@@ -50,6 +53,10 @@ def _batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
     return [map_(draw, [x for x, m in zip(xs, differ) if m])]
 
 
+def _is_stream(v: Any) -> bool:
+    return type(v) is int and 0 <= v < 2**32
+
+
 RANDOM_UNIT = register(
     Op(
         "random_unit",
@@ -59,6 +66,8 @@ RANDOM_UNIT = register(
         differentiable=False,
         kernel=Call("random", lambda node: (node.attrs["stream"],)),
         batch=_batch,
+        law=law("int64", lambda xs, a: xs[0].shape == (), shape=is_shape, dtype=is_float, stream=_is_stream),
+        compute=lambda xs, a: _unit_reference(xs[0], **a),
     )
 )
 RANDOM_BELOW = register(
@@ -70,6 +79,13 @@ RANDOM_BELOW = register(
         differentiable=False,
         kernel=Call("random", lambda node: (node.attrs["stream"],)),
         batch=_batch,
+        law=law(
+            "int64 int64",
+            lambda xs, a: xs[0].shape == () and xs[1].shape in ((), a["shape"]),
+            shape=is_shape,
+            stream=_is_stream,
+        ),
+        compute=lambda xs, a: _below_reference(*xs, **a),
     )
 )
 
@@ -154,13 +170,16 @@ def bernoulli_reference(key: Any, p: Any, shape: Any) -> Any:
     return _unit_reference(key, shape, dtype, BERNOULLI) < np.asarray(p, dtype)
 
 
-def _randint_reference(key: Any, shape: Any, low: Any, high: Any, dtype: Any = "int64") -> Any:
+def _below_reference(key: Any, span: Any, shape: Any, stream: int) -> Any:
     n = math.prod(shape)
-    bits = _words(key, -(-n // 2), RANDINT).reshape(-1).view("<u8")[:n].tolist()
-    spans = np.broadcast_to(np.asarray(high) - np.asarray(low), shape).reshape(-1).tolist()
+    bits = _words(key, -(-n // 2), stream).reshape(-1).view("<u8")[:n].tolist()
+    spans = np.broadcast_to(span, shape).reshape(-1).tolist()
     # small spans are never rejected in so few numbers, so the first attempt is the one
-    drawn = np.array([u * span >> 64 for u, span in zip(bits, spans, strict=True)], "int64").reshape(shape)
-    return (low + drawn).astype(dtype)
+    return np.array([max(u * s >> 64, 0) for u, s in zip(bits, spans, strict=True)], "int64").reshape(shape)
+
+
+def _randint_reference(key: Any, shape: Any, low: Any, high: Any, dtype: Any = "int64") -> Any:
+    return (low + _below_reference(key, np.asarray(high) - np.asarray(low), shape, RANDINT)).astype(dtype)
 
 
 # ------------------------------------------------------------------ the public functions

@@ -17,9 +17,14 @@ from ..ir.dims import Size, product
 from ..ir.dtypes import bool_, int32, int64
 from ..ir.node import Node
 from . import batching
+from .comparison import equal, not_equal
 from .cumulative import product_of_others
-from .elementwise import abs, astype, bounded_log, equal, exp, maximum, not_equal, pow, sqrt, square, where
-from .movement import broadcast_to, permute_dims, reshape, size_as
+from .elementwise import abs, astype, maximum, pow, sqrt, square, where
+from .functions import bounded_log, exp
+from .gather import size_as
+from .laws import Attrs, Values, are_ints, law, on_axis
+from .movement import broadcast_to, permute_dims, reshape
+from .notation import PRODUCT, Notation, prefix
 from .opdef import axes_of, check_dtype, composite, custom, op
 from .registry import Reduce, Sample, op_of
 from .tensor import Tensor, as_tensor, fail, make
@@ -59,6 +64,14 @@ def reduction_samples(low: float = -2, high: float = 2, empty: bool = True) -> A
     return draw
 
 
+def _keeps_axes(xs: Values, a: Attrs) -> bool:
+    return sorted(set(a["axes"])) == list(a["axes"]) and builtins.all(on_axis(xs[0], i) for i in a["axes"])
+
+
+def _keeps_elements(xs: Values, a: Attrs) -> bool:
+    return _keeps_axes(xs, a) and builtins.all(xs[0].shape[i] != 0 for i in a["axes"])
+
+
 class Reduced(Protocol):
     """The public function of a reduction."""
 
@@ -77,6 +90,8 @@ def _reduction(
     onnx: str | None = None,
     needs_elements: bool = False,
     smooth: bool = True,
+    page: str | None = None,
+    notation: Notation | None = None,
 ) -> Reduced:
     def infer(xs: Any, attrs: Any) -> Any:
         x, axes = xs[0], attrs["axes"]
@@ -99,17 +114,21 @@ def _reduction(
         name,
         doc,
         infer=infer,
-        kernel=Reduce(name),
+        kernel=Reduce(name, empty=not needs_elements),
         public=public,
         vjp=vjp,
         jvp=jvp,
         reference=reference,
         samples=samples,
         onnx=onnx,
-        dtypes=accepts,
+        law=law(accepts, _keeps_elements if needs_elements else _keeps_axes, axes=are_ints),
+        compute=lambda xs, a: reference(xs[0], axis=a["axes"]),
+        foldable=True,
         smooth=smooth,
         masks=_masks,
         batch=batching.on_axes("axes"),
+        page=page,
+        notation=notation,
     )
     declared = op_of(published)
     return published
@@ -140,6 +159,8 @@ sum = _reduction(
     reference=np.sum,
     samples=reduction_samples(),
     onnx="ReduceSum",
+    page="reduction(0, (a, b) => a + b)",
+    notation=prefix("Σ ", PRODUCT, PRODUCT),
 )
 
 
@@ -173,6 +194,7 @@ prod = _reduction(
     reference=np.prod,
     samples=_prod_samples,
     onnx="ReduceProd",
+    page="reduction(1, (a, b) => a * b)",
 )
 
 
@@ -183,7 +205,7 @@ def _tied(node: Node) -> Tensor:
     return same / _expand(sum(same, axis=axes), x, axes)
 
 
-def _extreme(name: str, doc: str, reference: Any, onnx: str) -> Reduced:
+def _extreme(name: str, doc: str, reference: Any, onnx: str, page: str) -> Reduced:
     return _reduction(
         name,
         doc,
@@ -195,11 +217,24 @@ def _extreme(name: str, doc: str, reference: Any, onnx: str) -> Reduced:
         onnx=onnx,
         needs_elements=True,
         smooth=False,
+        page=page,
     )
 
 
-max = _extreme("max", "The largest over axes; NaN wins. Ties share the gradient equally.", np.max, "ReduceMax")
-min = _extreme("min", "The smallest over axes; NaN wins. Ties share the gradient equally.", np.min, "ReduceMin")
+max = _extreme(
+    "max",
+    "The largest over axes; NaN wins. Ties share the gradient equally.",
+    np.max,
+    "ReduceMax",
+    page="reduction(-Infinity, (a, b) => Math.max(a, b))",
+)
+min = _extreme(
+    "min",
+    "The smallest over axes; NaN wins. Ties share the gradient equally.",
+    np.min,
+    "ReduceMin",
+    page="reduction(Infinity, (a, b) => Math.min(a, b))",
+)
 all = _reduction(
     "all",
     "Whether all elements over axes are true (nonzero).",
@@ -208,6 +243,7 @@ all = _reduction(
     accepts="bool",
     reference=np.all,
     samples=reduction_samples(),
+    page="reduction(1, (a, b) => a & b)",
 )
 any = _reduction(
     "any",
@@ -217,6 +253,7 @@ any = _reduction(
     accepts="bool",
     reference=np.any,
     samples=reduction_samples(),
+    page="reduction(0, (a, b) => a | b)",
 )
 
 

@@ -7,6 +7,7 @@ Must not know: any particular operation; how to differentiate a graph; how a pla
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ import numpy as np
 
 from ..ir.dims import Shape, Size
 from ..ir.node import Node, Value
+from .laws import Law
+from .notation import Notation
 
 # --------------------------------------------------------------------------------- how an op is executed
 
@@ -27,9 +30,10 @@ class Tile(NamedTuple):
 
 
 class Reduce(NamedTuple):
-    """A reduction over ``attrs["axes"]`` (csrc/micro/reduce.def)."""
+    """A reduction over ``attrs["axes"]`` (csrc/micro/reduce.def); ``empty``: it has a value for no elements."""
 
     reduction: str
+    empty: bool = True
 
 
 class Index(NamedTuple):
@@ -45,18 +49,26 @@ class Strided(NamedTuple):
     strides: tuple[Size, ...]
 
 
+Within = tuple[Sequence[Size], Sequence[Size], Sequence[int], Sequence[Size]]
+
+
 class View(NamedTuple):
-    """The result is a view of operand 0: ``rule(node, strided) -> Strided``, or None where it needs a copy first."""
+    """The result is a view of operand 0: ``rule(node, strided) -> Strided``, or None where it needs a copy first.
+    ``within(node)``: starts, counts, steps and sizes, one of each for a dimension, of elements that must lie inside;
+    where sizes are known only at the call it is checked then."""
 
     rule: Callable[[Node, Strided], Strided | None]
+    within: Callable[[Node], Within] | None = None
 
 
 class Place(NamedTuple):
     """The operands are copied into parts of the result: ``rule(node) -> [(operand index, first, steps)]``, one start
-    and one step for each dimension; what is not covered is ``fill(node)`` (None: everything is covered)."""
+    and one step for each dimension; what is not covered is ``fill(node)`` (None: everything is covered); ``within`` as
+    for View."""
 
     rule: Callable[[Node], Sequence[tuple[int, tuple[Size, ...], tuple[int, ...]]]]
     fill: Callable[[Node], Any]
+    within: Callable[[Node], Within] | None = None
 
 
 class Call(NamedTuple):
@@ -136,12 +148,22 @@ class Op:
     ``samples(rng)`` the arguments the tests try, float64 where float;
     ``differentiable`` False: derivatives are zero (or undefined) by nature, and the reference page says so;
     ``smooth`` False: has kinks, so second-order checks stay away from them;
-    ``arity``: the number of operands of an elementwise op;
     ``selects(node)``: for each operand where its elements can be taken for the result (None: everywhere);
     ``masks(node, mask, wanted)``: for a cotangent that is 0 where a bool ``mask``, which broadcasts to the result, does
     not hold, the masks of the operands' cotangents (None: not known). Without it none is known.
     ``batch(node, xs, batch)`` the results for many examples at once (ops/batching.py);
     ``linear_in``: groups of operands, in each of which together the result is linear, element by element.
+    ``namespace``: where its public function is, "" for ``gd``; ``also``: where it is besides;
+    ``arity``: the number of operands of an elementwise op;
+    ``law``: what a node keeps besides what ``infer`` checks, dtypes and attributes; None: no text can hold it;
+    ``compute(arrays, attrs)``: the primitive in NumPy where sizes are known, where that is not ``reference`` over
+    operands and attributes by name; an inner graph is a function there that has the ``types`` of its results;
+    ``page``: the primitive in JavaScript, for pages that follow a number that is changed (inspect/assets/operations.js
+    has what it may use): of an elementwise op a function of elements, else of (arrays, attributes, types);
+    ``notation``: how it is written in a formula (ops/notation.py), as a call where there is none;
+    ``commutative``: its two operands may change places, bit for bit;
+    ``internal``: what rules, loops and indexing build, without a public name of its own;
+    ``foldable``: on constants it is computed in NumPy when a graph is simplified.
     """
 
     name: str
@@ -158,13 +180,39 @@ class Op:
     differentiable: bool = True
     smooth: bool = True
     partials: Sequence[Any] = field(default_factory=tuple)
-    dtypes: str = "float"
+    law: Law | None = None
+    page: str | None = None
+    notation: Notation | None = None
+    compute: Callable[[Sequence[Any], dict[str, Any]], Any] | None = None
+    commutative: bool = False
+    internal: bool = False
+    foldable: bool = False
     namespace: str = ""
+    also: str | None = None
     arity: int | None = None
     selects: Callable[[Node], Sequence[Any]] | None = None
     masks: Callable[..., Sequence[Any]] | None = None
     batch: Callable[..., Sequence[Any]] | None = None
     linear_in: Sequence[tuple[int, ...]] = ()
+
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        """The dtype class of each operand (ir/dtypes.py), "*" after one that may be repeated; () for composites, which
+        accept what their bodies do, and leaves."""
+        return self.law.operands if self.law else ()
+
+    def on_arrays(self, arrays: Sequence[np.ndarray], attrs: dict[str, Any]) -> Any:
+        """What the primitive computes, in NumPy: an array, or a tuple of them. Raises LookupError where its declaration
+        has no reference."""
+        if self.compute is not None:
+            return self.compute(arrays, attrs)
+        function = self.reference
+        if isinstance(function, str):
+            module, _, name = function.rpartition(".")
+            function = getattr(importlib.import_module(module), name)
+        if function is None:
+            raise LookupError(f"the declaration of {self.name} has no reference")
+        return function(*arrays, **attrs)
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"

@@ -342,7 +342,9 @@ def _infer_constant(_inputs: Any, attrs: dict[str, Any]) -> Any:
     return [(attrs["value"].shape, attrs["value"].dtype)]
 
 
-CONSTANT = register(Op("constant", "leaf", "A fixed array.", infer=_infer_constant, kernel=Nothing()))
+CONSTANT = register(
+    Op("constant", "leaf", "A fixed array.", infer=_infer_constant, kernel=Nothing(), compute=lambda xs, a: a["value"])
+)
 _scalars: dict[tuple[Any, ...], Tensor] = {}  # by dtype and bytes, and by number, its type and the dtype beside it
 PLAIN = (float, int, bool)
 

@@ -24,6 +24,7 @@ from ..files import write_file
 from ..ir.graph import Graph
 from ..ops import namespaces
 from ..ops.leaves import input as leaf
+from ..ops.microops import REDUCTIONS
 from ..ops.registry import REGISTRY, Tile
 from ..ops.tensor import Tensor
 from ..schedule.cost import DTYPES, NOMINAL, Points, Rates, rates_from, rates_to
@@ -133,7 +134,7 @@ def _operations(dtype: str) -> Iterator[tuple[str, float]]:
         if chain is not None:
             seen.add(kernel.microop)
             yield kernel.microop, _clock([x, y], [chain], 1)[0][2] / (CHAIN * ELEMENTS)
-    for name in ("sum", "prod", "max", "min"):
+    for name in (name for name, reduction in REDUCTIONS.items() if reduction.kinds == "N"):
         result = namespaces.functions("")[name](x)
         yield name, _clock([x, y], [result], 1)[0][2] / ELEMENTS
 

@@ -157,7 +157,7 @@ def _conditions(sized: Sequence[Node]) -> list[Condition]:
                             )
         if type(node.op.kernel) is Call and node.op.kernel.needs is not None:
             out += [Condition(s, 0, text, node) for s, text in node.op.kernel.needs(node) if isinstance(s, Dim)]
-        if type(node.op.kernel) is Reduce and node.op.kernel.reduction in ("max", "min"):
+        if type(node.op.kernel) is Reduce and not node.op.kernel.empty:
             for a in node.attrs["axes"]:
                 if isinstance(node.inputs[0].shape[a], Dim):
                     out.append(Condition(node.inputs[0].shape[a], 1, f"{node.op.name} of no elements", node))

@@ -21,7 +21,8 @@ from typing import Any, Literal
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dtypes import FLOATS
 from ..ir.node import Node, Value, ambient, collector_paused, deriving, origin_of, topological
-from ..ops.elementwise import add, logical_and, logical_or, where
+from ..ops.comparison import logical_and, logical_or
+from ..ops.elementwise import add, where
 from ..ops.movement import broadcast_to
 from ..ops.registry import Loop
 from ..ops.tensor import Tensor, as_tensor, describe, fail, scalar, where_am_i

@@ -11,10 +11,12 @@ from ..errors import GraphError
 from ..ir.dims import Size, evaluate, floor_div, names_of
 from ..ir.node import topological
 from ..ops.batching import in_front
+from ..ops.comparison import equal
 from ..ops.control import map_, placeholders
 from ..ops.creation import arange
-from ..ops.elementwise import astype, equal
-from ..ops.movement import broadcast_to, permute_dims, positions, reshape
+from ..ops.elementwise import astype
+from ..ops.gather import positions
+from ..ops.movement import broadcast_to, permute_dims, reshape
 from ..ops.tensor import Tensor, scalar, where_am_i
 from ..ops.trees import tensors
 from ..ops.types import Same, Tensors

@@ -28,20 +28,6 @@ from .fold import fold
 from .rules import Table
 
 PASSES = ("fold", "rewrite", "merge", "final")
-_COMMUTATIVE = frozenset(
-    (
-        "add",
-        "multiply",
-        "equal",
-        "not_equal",
-        "logical_and",
-        "logical_or",
-        "logical_xor",
-        "bitwise_and",
-        "bitwise_or",
-        "bitwise_xor",
-    )
-)
 
 
 def simplify(
@@ -200,7 +186,7 @@ class _Sweep:
         if op is CONSTANT:
             key = hash(_content(attrs["value"]))
         else:
-            if len(inputs) == 2 and op.name in _COMMUTATIVE:
+            if op.commutative:
                 a, b = inputs
                 operands: Any = (a, b) if id(a) < id(b) else (b, a)
             else:
@@ -227,4 +213,4 @@ def _are_equal(a: Node, b: Node) -> bool:
         return False
     if all(v is w for v, w in zip(a.inputs, b.inputs)):
         return True
-    return a.op.name in _COMMUTATIVE and a.inputs[0] is b.inputs[1] and a.inputs[1] is b.inputs[0]
+    return a.op.commutative and a.inputs[0] is b.inputs[1] and a.inputs[1] is b.inputs[0]

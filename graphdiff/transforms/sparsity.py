@@ -2,10 +2,10 @@
 
 The pattern is found by carrying, for each value, the set of elements of ``x`` that each of its elements depends on,
 through every node: elementwise operations join the sets of corresponding elements, reductions those along axes,
-operations that move elements move the sets (take where its indices are constants), and whatever else is taken to join
-all sets of its operands. Columns that share no row get one colour (greedy, largest degree first; Curtis, Powell and
-Reid 1974, Coleman and Moré 1983) and are found together by one jvp of the sum of their unit vectors - or rows, by one
-vjp, where those need fewer colours.
+linear ones are computed on sets in place of numbers (where what else they read is constant), and whatever else is
+taken to join all sets of its operands. Columns that share no row get one colour (greedy, largest degree first; Curtis,
+Powell and Reid 1974, Coleman and Moré 1983) and are found together by one jvp of the sum of their unit vectors - or
+rows, by one vjp, where those need fewer colours.
 Invariant: the pattern holds at every point; it depends on shapes, which must be known.
 Must not know: values; how scipy holds a matrix.
 """
@@ -21,8 +21,9 @@ from ..errors import GraphError, ShapeError
 from ..ir.dims import Dim
 from ..ir.node import Node, Value, topological
 from ..ops.control import map_
-from ..ops.movement import reshape, take
-from ..ops.registry import Matmul, Place, Reduce, Tile, View
+from ..ops.gather import take
+from ..ops.movement import reshape
+from ..ops.registry import Matmul, Place, Reduce, Tile
 from ..ops.tensor import Tensor, constant, describe, fail, where_am_i
 from .differentiate import check_leaves, pullback, pushforward, zeros_of
 
@@ -131,7 +132,7 @@ def pattern(y: Tensor, x: Tensor) -> Pattern:
                 raise GraphError(
                     f"jacobian: sparse needs sizes that are known, {describe(v)} has names", source=where_am_i()
                 )
-        rule = _GATHERS.get(node.op.name) or _RULES.get(type(node.op.kernel), _joined)
+        rule = _linear if node.op.kind == "linear" else _RULES.get(type(node.op.kernel), _joined)
         known.update(zip(node.outputs, rule(node, known)))
     return known.get(y, [_NONE] * _count(y))
 
@@ -168,27 +169,25 @@ def _reduced(node: Node, known: dict[Value, Pattern]) -> list[Pattern]:
     return [[_union(known[v][i] for i in column) for column in places.T]]
 
 
-_MOVES: dict[str, Callable[..., np.ndarray]] = {
-    "reshape": lambda a, node: a.reshape(_shape(node.outputs[0])),
-    "permute_dims": lambda a, node: a.transpose(node.attrs["axes"]),
-    "broadcast_to": lambda a, node: np.broadcast_to(a, _shape(node.outputs[0])),
-    "slice": lambda a, node: a[
-        np.ix_(
-            *(s + k * np.arange(n) for s, n, k in zip(node.attrs["starts"], node.attrs["sizes"], node.attrs["steps"]))
-        )
-    ],
-}
+class _Reach(frozenset[int]):
+    """A set that stands for a number in a linear operation: of a sum everything that its terms depend on."""
+
+    def __add__(self, other: Any) -> _Reach:
+        return _Reach(self | other) if other else self
+
+    __radd__ = __add__  # 0 + x
 
 
-def _moved(node: Node, known: dict[Value, Pattern]) -> list[Pattern]:
-    move = _MOVES.get(node.op.name)
-    v = node.inputs[0]
-    if move is None:
+def _linear(node: Node, known: dict[Value, Pattern]) -> list[Pattern]:
+    """What is linear in its first operand, the others constant, is computed on sets in place of numbers."""
+    v, *rest = node.inputs
+    sizes = (s for a in node.attrs.values() for s in (a if isinstance(a, tuple) else (a,)))
+    if v not in known or any(x.node.op.name != "constant" for x in rest) or any(isinstance(s, Dim) for s in sizes):
         return _joined(node, known)
-    if v not in known:
-        return [[_NONE] * _count(node.outputs[0])]
-    places = move(np.arange(_count(v)).reshape(_shape(v)), node)
-    return [[known[v][i] for i in places.ravel()]]
+    sets = np.empty(_count(v), object)
+    sets[:] = [_Reach(s) for s in known[v]]
+    out = node.op.on_arrays([sets.reshape(_shape(v)), *(x.node.attrs["value"] for x in rest)], node.attrs)
+    return [[s or _NONE for s in np.asarray(out).ravel()]]
 
 
 def _placed(node: Node, known: dict[Value, Pattern]) -> list[Pattern]:
@@ -224,34 +223,9 @@ def _product(node: Node, known: dict[Value, Pattern]) -> list[Pattern]:
     return [parts[0] if len(parts) == 1 else [_union(s) for s in zip(*parts)]]
 
 
-def _gathered(node: Node, known: dict[Value, Pattern]) -> list[Pattern]:
-    """take by constant indices moves elements; by others, known only at the call, it joins all."""
-    v, idx = node.inputs
-    if v not in known or idx.node.op.name != "constant":
-        return _joined(node, known)
-    places = np.arange(_count(v)).reshape(_shape(v))
-    places = np.take(places, idx.node.attrs["value"], axis=node.attrs["axis"], mode="wrap")
-    return [[known[v][i] for i in places.ravel()]]
-
-
-def _scattered(node: Node, known: dict[Value, Pattern]) -> list[Pattern]:
-    """The transpose of :func:`_gathered`."""
-    (v, idx), y = node.inputs, node.outputs[0]
-    if v not in known or idx.node.op.name != "constant":
-        return _joined(node, known)
-    targets = np.arange(_count(y)).reshape(_shape(y))
-    targets = np.take(targets, idx.node.attrs["value"], axis=node.attrs["axis"], mode="wrap")
-    out: list[set[int]] = [set() for _ in range(_count(y))]
-    for k, target in enumerate(targets.ravel()):
-        out[target] |= known[v][k]
-    return [[frozenset(s) for s in out]]
-
-
-_GATHERS = {"take": _gathered, "take_vjp": _scattered}
 _RULES: dict[type, Callable[[Node, dict[Value, Pattern]], list[Pattern]]] = {
     Tile: _elementwise,
     Reduce: _reduced,
-    View: _moved,
     Place: _placed,
     Matmul: _product,
 }

@@ -15,10 +15,12 @@ from ..errors import GraphError, ShapeError
 from ..ir.dims import Size
 from ..ir.node import Node, Origin, Value, ambient, collector_paused, inheriting, topological
 from ..ops.batching import from_axis, in_front, repeated, to_axis
+from ..ops.comparison import equal
 from ..ops.control import placeholders
-from ..ops.elementwise import equal, where
+from ..ops.elementwise import where
+from ..ops.gather import positions
 from ..ops.leaves import building_body, watch
-from ..ops.movement import broadcast_to, positions, reshape
+from ..ops.movement import broadcast_to, reshape
 from ..ops.opdef import contiguous_strides
 from ..ops.reduce import any as any_
 from ..ops.registry import Strided, View

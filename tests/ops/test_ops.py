@@ -10,7 +10,7 @@ import pytest
 from op_samples import SAMPLED, Case, cast, changed, items, reference, samples
 
 import graphdiff as gd
-from graphdiff.ops.namespaces import INTERNAL
+from graphdiff.ops import namespaces
 from graphdiff.ops.registry import REGISTRY, Reduce, Tile
 
 SIGNS = {"linalg.eigh", "linalg.svd"}  # the vectors' signs are LAPACK's choice
@@ -111,7 +111,7 @@ def check_derivatives(name, sample, named=()):
 
 
 def test_every_public_operation_has_samples_and_a_reference():
-    public = [n for n, op in REGISTRY.items() if op.public is not None and n not in INTERNAL]
+    public = [op.name for op in namespaces.public()]
     assert [n for n in public if REGISTRY[n].samples is None or REGISTRY[n].reference is None] == []
 
 
@@ -173,7 +173,9 @@ def test_named_sizes(name):
     assert built or not any(any(sizes_to_name(s)) for s in samples(name)), "no sample goes with named sizes"
 
 
-NUMERIC = [n for n in SAMPLED if REGISTRY[n].dtypes in ("numeric", "any", "integer") and n != "bitwise_left_shift"]
+NUMERIC = [
+    n for n in SAMPLED if REGISTRY[n].dtypes[:1] in (("numeric",), ("any",), ("integer",)) and n != "bitwise_left_shift"
+]
 
 
 @pytest.mark.parametrize("dtype", ["int32", "int64"])

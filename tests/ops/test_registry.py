@@ -1,10 +1,23 @@
 """What declarations say of operations, held against the core and against each other."""
 
+import importlib.util
+from pathlib import Path
+
+import numpy as np
 import pytest
+from evaluate import evaluate
 
 import graphdiff as gd
+import graphdiff.testing
+from graphdiff.inspect.formula import Formulas, written
+from graphdiff.ir.dtypes import CLASSES, DTYPES
+from graphdiff.ir.node import topological
+from graphdiff.ops import namespaces
+from graphdiff.ops.laws import broken
 from graphdiff.ops.microops import MICROOPS, REDUCTIONS, cost_of
-from graphdiff.ops.registry import REGISTRY, Reduce, Tile
+from graphdiff.ops.notation import PRODUCT, infix
+from graphdiff.ops.opdef import composite, elementwise, on
+from graphdiff.ops.registry import REGISTRY, Reduce, Tile, op_of
 from graphdiff.runtime import _core
 from graphdiff.schedule.cost import NOMINAL, Costs
 
@@ -54,3 +67,131 @@ def test_operations_of_one_cost_are_predicted_alike(measured):
     ):
         assert alike == pytest.approx(add, rel=0.01)
     assert seconds(gd.tanh, "float32", rates=rates) == pytest.approx(add * cost_of("tanh"), rel=0.1)
+
+
+# ------------------------------------------------------------------ dtypes and flags
+
+
+def test_dtypes_of_elementwise_operations_are_those_the_core_has_bodies_for():
+    kinds = {"float": "F", "numeric": "N", "integer": "I", "bool": "B", "any": "A", "integer_or_bool": "I"}
+    for op in REGISTRY.values():
+        if op.kind == "elementwise":
+            micro = MICROOPS[op.kernel.microop]
+            assert len(op.dtypes) == micro.arity == op.arity, op
+            assert {kinds[c] for c in op.dtypes} == {micro.kinds}, op
+
+
+def in_dtype(argument, dtype):
+    """An input for an array, in ``dtype`` where it has floats."""
+    if not isinstance(argument, np.ndarray):
+        return argument
+    return gd.input("x", argument.shape, dtype if argument.dtype.kind == "f" else argument.dtype)
+
+
+def samples(op):
+    return op.samples(np.random.default_rng(0)) if op.samples else ()
+
+
+@pytest.mark.parametrize("name", [n for n, op in REGISTRY.items() if op.law and op.kind != "composite"])
+def test_nodes_of_samples_have_the_dtypes_that_declarations_say(name):
+    """In every dtype that the public function takes, what it builds keeps the law; what it refuses is not in it."""
+    op = REGISTRY[name]
+    for sample in samples(op):
+        for dtype in DTYPES:
+            args = [in_dtype(a, dtype) for a in sample.args]
+            try:
+                made = op.public(*args, **sample.kwargs)
+            except gd.DTypeError:
+                continue
+            first = made[0] if isinstance(made, tuple) else made
+            for node in topological([first]):
+                if node.op is op:
+                    assert broken(name, op.law, node.inputs, node.attrs) is None, (sample, dtype)
+
+
+@pytest.mark.parametrize("name", [n for n, op in REGISTRY.items() if op.commutative])
+def test_commutative_operations_commute_bit_for_bit(name):
+    op = REGISTRY[name]
+    values = [-0.0, 0.0, 1.5, -2.25, np.inf, -np.inf, 3e-45, 1e30]
+    for dtype in (d for d in DTYPES if d in CLASSES[op.dtypes[0]]):
+        with np.errstate(invalid="ignore"):
+            a, b = (v.ravel().astype(dtype) for v in np.meshgrid(values, values))
+        x, y = (gd.input(n, a.shape, dtype) for n in "xy")
+        one, other = gd.compile([x, y], [op.public(x, y), op.public(y, x)])(a, b)
+        assert one.tobytes() == other.tobytes()
+
+
+# ------------------------------------------------------------------ a new operation
+
+
+@pytest.fixture
+def declared():
+    """Operations declared in a test are gone after it."""
+    before = dict(REGISTRY)
+    yield
+    REGISTRY.clear()
+    REGISTRY.update(before)
+
+
+@pytest.fixture(scope="module")
+def maker():
+    path = Path(__file__).parent.parent.parent / "docs" / "make_operations.py"
+    spec = importlib.util.spec_from_file_location("make_operations", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def works_everywhere(function, maker, tmp_path):
+    """Runs, prints and parses, folds, is differentiated, costed, on pages and in the reference."""
+    op = op_of(function)
+    assert op in namespaces.public()
+    for sample in samples(op):
+        xs = [gd.input(f"x{i}", a.shape, a.dtype) for i, a in enumerate(sample.args)]
+        y = function(*xs, **sample.kwargs)
+        expected = op.reference(*sample.args, **sample.kwargs)
+        f = gd.compile(xs, y)
+        np.testing.assert_allclose(f(*sample.args), expected)
+        np.testing.assert_allclose(evaluate([y], {x.name: a for x, a in zip(xs, sample.args)})[0], expected)
+        again = gd.parse(str(f.graph))
+        assert str(again) == str(gd.parse(str(again)))
+        np.testing.assert_allclose(gd.compile(again)(*sample.args), expected)
+        folded = gd.compile([], function(*sample.args, **sample.kwargs))
+        assert len(folded.graph.nodes) == 1 and np.allclose(folded(), expected)
+        assert f.plan.seconds > 0
+        loss = gd.sum(y)
+        gd.testing.check_grad(loss, xs, feed=dict(zip(xs, sample.args)))
+        gd.adjoint(loss, xs).to_html(tmp_path / "page.html", feed=dict(zip(xs, sample.args)))
+    assert op.doc in " ".join(maker.entry(op).split())
+
+
+def test_a_new_elementwise_operation_is_a_declaration_and_nothing_else(declared, maker, tmp_path):
+    distance = elementwise(
+        "distance",
+        "The length of the vector of two numbers.",
+        partials=(lambda y, a, b: a / y, lambda y, a, b: b / y),
+        microop="hypot",
+        reference=np.hypot,
+        samples=on(0.3, 2, 2, [((3, 4), (4,)), ((2,), ())]),
+        commutative=True,
+        page="(a, b) => Math.hypot(a, b)",
+        notation=infix("↔", PRODUCT),
+    )
+    works_everywhere(distance, maker, tmp_path)
+    x, y = gd.input("x", (3,)), gd.input("y", (3,))
+    f = gd.compile([x, y], distance(x, y) + distance(y, x))
+    assert sum(n.op.name == "distance" for n in f.graph.nodes) == 1  # it commutes
+    assert '"distance": each((a, b) => Math.hypot(a, b)),' in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert Formulas().vjp(distance(distance(x, y) + 1, y).node)[0][1].startswith("x̄₁ +=")
+    assert written(distance(x, y) * x, {x: "x", y: "y"}) == "x ↔ y · x"
+    assert seconds(distance, "float32", "float32") == seconds(gd.hypot, "float32", "float32")
+
+
+def test_a_new_composite_is_a_body_and_nothing_else(declared, maker, tmp_path):
+    @composite(reference=lambda x: x * np.tanh(x), samples=on(-2, 2))
+    def tanh_gate(x, /):
+        """x times its hyperbolic tangent."""
+        return x * gd.tanh(x)
+
+    works_everywhere(tanh_gate, maker, tmp_path)
+    assert tanh_gate(gd.input("x")).node.scope == "tanh_gate"

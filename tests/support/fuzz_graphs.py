@@ -32,7 +32,6 @@ import numpy as np
 import graphdiff as gd
 from graphdiff.ir.dims import evaluate
 from graphdiff.lower import fuse
-from graphdiff.ops.namespaces import INTERNAL
 from graphdiff.ops.registry import REGISTRY
 from graphdiff.runtime import function as runtime_function
 
@@ -164,7 +163,7 @@ def _arrays_in(sample: Any) -> list[np.ndarray]:
 OPS = {
     name: [s for s in op.samples(np.random.default_rng(0)) if _small(s)]
     for name, op in sorted(REGISTRY.items())
-    if op.samples is not None and op.public is not None and name not in INTERNAL
+    if op.samples is not None and op.public is not None and not op.internal
 }
 
 

@@ -99,6 +99,19 @@ def test_a_gather_by_constants_is_as_sparse_as_its_indices():
     assert gd.jacobian(gd.take(x, i, axis=0), x, sparse=True).nnz == 6 * 12
 
 
+def test_what_is_linear_is_as_sparse_as_it_computes():
+    x = gd.input("x", (1, 1, 4, 6), "float64")
+    v = np.random.default_rng(3).standard_normal((1, 1, 4, 6))
+    for y, nonzeros in (
+        (gd.cumsum(x[0, 0], axis=1), 4 * 21),
+        (gd.nn.avg_pool2d(x, 2), 24),
+        (gd.diagonal(x[0, 0]), 4),
+        (gd.take_along_axis(x[0, 0], np.array([[0, -1, 2, 2, 1, 0]]), axis=0), 6),
+    ):
+        sparse, dense = gd.compile([x], [gd.jacobian(y, x, sparse=True), gd.jacobian(y, x)])(v)
+        assert sparse.nnz == nonzeros and np.allclose(sparse.toarray(), dense.reshape(sparse.shape))
+
+
 def test_a_sparse_hessian_and_its_bad_input():
     x = gd.input("x", (12,), "float64")
     loss = gd.sum(gd.exp(x[1:] * x[:-1]))

@@ -1,10 +1,13 @@
 // What the graph's operations compute, in the page: live values follow a leaf that a person changes.
 //
-// Owns: one function for each operation, under the name of its declaration; `evaluate`, which runs a program of them.
+// Owns: what declarations may use to say what their operation computes, and `evaluate`, which runs a program of them.
+// The table of operations is put in where the page is written (inspect/html.py), from what declarations give as `page`:
+// of an operation on elements a function of elements and the dtype, of any other one of (arrays, attributes, types of the
+// results) that gives the results.
 // Invariants: an array is { shape, dtype, data } in row-major order; every element is computed in double precision and
-// rounded to the dtype as it is stored. int64 is held as a double, exact up to 2^53. An operation that is not here is
-// shown as recorded; tests hold each of these against the core.
-// Must not know: nodes, boxes, the page.
+// rounded to the dtype as it is stored. int64 is held as a double, exact up to 2^53. An operation without is shown as
+// recorded; tests hold each of them against the core.
+// Must not know: nodes, boxes, the page, any operation's name.
 "use strict";
 const operations = (() => {
   const ARRAYS = { float32: Float32Array, float64: Float64Array, int32: Int32Array, int64: Float64Array, bool: Uint8Array };
@@ -58,7 +61,7 @@ const operations = (() => {
     else for (let k = 0; k < n; k++) to[k] = f(p[i ? i[k] : k], q[j ? j[k] : k], r[l ? l[k] : k]);
     return [y];
   };
-  const bits = (f) => each((a, b, kind) => Number(kind === "bool" ? f(BigInt(a), BigInt(b)) & 1n : f(BigInt(a), BigInt(b))));
+  const bits = (f) => (a, b, kind) => Number(kind === "bool" ? f(BigInt(a), BigInt(b)) & 1n : f(BigInt(a), BigInt(b)));
   const { abs, exp, log, sqrt, floor, trunc, PI } = Math;
 
   const even = (x) => { // the nearest integer, halves to even
@@ -145,254 +148,214 @@ const operations = (() => {
   };
   const same = ([x]) => [x];
 
-  const table = {
-    add: each((a, b) => a + b), subtract: each((a, b) => a - b),
-    multiply: each((a, b, kind) => (kind === "int32" ? Math.imul(a, b) : a * b)), divide: each((a, b) => a / b),
-    floor_divide: each((a, b, kind) => (b === 0 && !floating(kind) ? 0 : floor(a / b))), remainder: each(modulo),
-    maximum: each((a, b) => Math.max(a, b)), minimum: each((a, b) => Math.min(a, b)), pow: each(power),
-    negative: each((x) => -x), abs: each(abs), sign: each(Math.sign), square: each((x) => x * x),
-    reciprocal: each((x) => 1 / x), sqrt: each(sqrt), rsqrt: each((x) => 1 / sqrt(x)), exp: each(exp),
-    expm1: each(Math.expm1), log: each(log), log1p: each(Math.log1p), log2: each(Math.log2), log10: each(Math.log10),
-    logaddexp: each((a, b) => (a === b ? a + Math.LN2 : Math.max(a, b) + Math.log1p(exp(-abs(a - b))))),
-    sin: each(Math.sin), cos: each(Math.cos), tan: each(Math.tan), asin: each(Math.asin), acos: each(Math.acos),
-    atan: each(Math.atan), atan2: each((a, b) => Math.atan2(a, b)), sinh: each(Math.sinh), cosh: each(Math.cosh),
-    tanh: each(Math.tanh), asinh: each(Math.asinh), acosh: each(Math.acosh), atanh: each(Math.atanh),
-    hypot: each((a, b) => Math.hypot(a, b)), erf: each(erf), erfc: each(erfc), erfinv: each(erfinv),
-    bounded_log: each(log), one_minus_square: each((x) => (1 - x) * (1 + x)),
-    exp_minus_square: each((x) => exp(-x * x)), sigmoid_slope: each((x) => 0.25 / Math.cosh(x / 2) ** 2),
-    lgamma: each(lgamma), digamma: each(digamma),
-    sigmoid: each((x) => (x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x)))),
-    softplus: each((x) => Math.max(x, 0) + Math.log1p(exp(-abs(x)))), relu: each((x) => Math.max(x, 0)),
-    ceil: each(Math.ceil), floor: each(floor), round: each(even), trunc: each(trunc),
-    copysign: each((a, b) => (b < 0 || Object.is(b, -0) ? -abs(a) : abs(a))),
-    equal: each((a, b) => +(a === b)), not_equal: each((a, b) => +(a !== b)), less: each((a, b) => +(a < b)),
-    less_equal: each((a, b) => +(a <= b)), greater: each((a, b) => +(a > b)), greater_equal: each((a, b) => +(a >= b)),
-    isnan: each((x) => +(x !== x)), isinf: each((x) => +(abs(x) === Infinity)), isfinite: each((x) => +isFinite(x)),
-    logical_and: each((a, b) => a & b), logical_or: each((a, b) => a | b), logical_xor: each((a, b) => a ^ b),
-    logical_not: each((x) => 1 - x), bitwise_and: bits((a, b) => a & b), bitwise_or: bits((a, b) => a | b),
-    bitwise_xor: bits((a, b) => a ^ b), bitwise_invert: each((x) => -x - 1), bitwise_left_shift: bits((a, b) => a << b),
-    bitwise_right_shift: bits((a, b) => a >> b), where: each((c, a, b) => (c ? a : b)),
-    astype: cast, stop_gradient: same, custom: same,
-    check_index: ([x], a) => { x.data.forEach((v) => inRange(v, a.limit)); return [x]; },
-    check_true: ([x]) => [x],
-
-    // ---------------------------------------------------------------- movement
-    index: (_xs, a, [out]) => {
-      const y = empty(out);
-      walk(y.shape, a.strides, a.offset, (k, at) => { y.data[k] = at; });
-      return [y];
-    },
-    reshape: ([x], _a, [out]) => [{ shape: out[0], dtype: x.dtype, data: x.data }],
-    permute_dims: ([x], a, [out]) => { const s = strides(x.shape); return view(x, out, a.axes.map((i) => s[i])); },
-    broadcast_to: ([x], _a, [out]) => view(x, out, stretched(x.shape, out[0])),
-    slice: ([x], a, [out]) => {
-      const s = strides(x.shape);
-      return view(x, out, s.map((n, i) => n * a.steps[i]), s.reduce((sum, n, i) => sum + n * a.starts[i], 0));
-    },
-    diagonal: ([x], a, [out]) => {
-      const s = strides(x.shape), [row, column] = a.axes;
-      const rest = s.filter((_, i) => i !== row && i !== column);
-      return view(x, out, [...rest, s[row] + s[column]], a.offset > 0 ? a.offset * s[column] : -a.offset * s[row]);
-    },
-    place: ([x, fill], a, [out]) => {
-      const y = empty(out), s = strides(y.shape);
-      y.data.fill(fill.data[0]);
-      const first = s.reduce((sum, n, i) => sum + n * a.starts[i], 0);
-      walk(x.shape, s.map((n, i) => n * a.steps[i]), first, (k, at) => { y.data[at] = x.data[k]; });
-      return [y];
-    },
-    concat: (xs, a, [out]) => {
-      const y = empty(out), s = strides(y.shape);
-      let first = 0;
-      for (const x of xs) {
-        walk(x.shape, s, first * s[a.axis], (k, at) => { y.data[at] = x.data[k]; });
-        first += x.shape[a.axis];
+  // ------------------------------------------------------------------ what declarations name: (arrays, attributes, types)
+  // => arrays
+  const counted = (_xs, a, [out]) => {
+    const y = empty(out);
+    walk(y.shape, a.strides, a.offset, (k, at) => { y.data[k] = at; });
+    return [y];
+  };
+  const sliced = ([x], a, [out]) => {
+    const s = strides(x.shape);
+    return view(x, out, s.map((n, i) => n * a.steps[i]), s.reduce((sum, n, i) => sum + n * a.starts[i], 0));
+  };
+  const diagonalOf = ([x], a, [out]) => {
+    const s = strides(x.shape), [row, column] = a.axes;
+    const rest = s.filter((_, i) => i !== row && i !== column);
+    return view(x, out, [...rest, s[row] + s[column]], a.offset > 0 ? a.offset * s[column] : -a.offset * s[row]);
+  };
+  const placed = ([x, fill], a, [out]) => {
+    const y = empty(out), s = strides(y.shape);
+    y.data.fill(fill.data[0]);
+    const first = s.reduce((sum, n, i) => sum + n * a.starts[i], 0);
+    walk(x.shape, s.map((n, i) => n * a.steps[i]), first, (k, at) => { y.data[at] = x.data[k]; });
+    return [y];
+  };
+  const joined = (xs, a, [out]) => {
+    const y = empty(out), s = strides(y.shape);
+    let first = 0;
+    for (const x of xs) {
+      walk(x.shape, s, first * s[a.axis], (k, at) => { y.data[at] = x.data[k]; });
+      first += x.shape[a.axis];
+    }
+    return [y];
+  };
+  const checkedRange = ([x], a) => {
+    x.data.forEach((v) => {
+      if (v < a.lowest || v >= a.limit) throw new RangeError(`${v} is not in [${a.lowest}, ${a.limit})`);
+    });
+    return [x];
+  };
+  const gathered = ([x, idx], a, [out]) => {
+    const y = empty(out), [before, n, after] = around(x.shape, a.axis), m = idx.data.length;
+    for (let i = 0; i < before; i++) for (let j = 0; j < m; j++) {
+      const from = (i * n + inRange(idx.data[j], n)) * after;
+      for (let k = 0; k < after; k++) y.data[(i * m + j) * after + k] = x.data[from + k];
+    }
+    return [y];
+  };
+  const addedUp = ([g, idx], a, [out]) => {
+    const y = empty(out), [before, n, after] = around(out[0], a.axis), m = idx.data.length;
+    for (let i = 0; i < before; i++) for (let j = 0; j < m; j++) {
+      const to = (i * n + inRange(idx.data[j], n)) * after;
+      for (let k = 0; k < after; k++) y.data[to + k] += g.data[(i * m + j) * after + k];
+    }
+    return [y];
+  };
+  const scattered = ([x, idx, u], _a, [out]) => {
+    const y = empty(out), [, n, after] = around(x.shape, 0);
+    y.data.set(x.data);
+    idx.data.forEach((v, j) => {
+      const to = inRange(v, n) * after;
+      for (let k = 0; k < after; k++) y.data[to + k] += u.data[j * after + k];
+    });
+    return [y];
+  };
+  const gatheredAlong = ([x, idx], a, [out]) => {
+    const y = empty(out), [, n, after] = around(x.shape, a.axis), [before, m] = around(idx.shape, a.axis);
+    for (let i = 0; i < before; i++) for (let j = 0; j < m; j++) for (let k = 0; k < after; k++) {
+      const at = (i * m + j) * after + k;
+      y.data[at] = x.data[(i * n + inRange(idx.data[at], n)) * after + k];
+    }
+    return [y];
+  };
+  const addedUpAlong = ([g, idx], a, [out]) => {
+    const y = empty(out), [before, n, after] = around(out[0], a.axis), m = idx.shape[a.axis];
+    for (let i = 0; i < before; i++) for (let j = 0; j < m; j++) for (let k = 0; k < after; k++) {
+      const at = (i * m + j) * after + k;
+      y.data[(i * n + inRange(idx.data[at], n)) * after + k] += g.data[at];
+    }
+    return [y];
+  };
+  const product = ([a, b], _a, [out]) => {
+    const y = empty(out);
+    const p = a.shape.length === 1 ? [1, ...a.shape] : a.shape, q = b.shape.length === 1 ? [...b.shape, 1] : b.shape;
+    const m = p[p.length - 2], n = p[p.length - 1], r = q[q.length - 1];
+    const batch = y.shape.slice(0, y.shape.length - (a.shape.length > 1) - (b.shape.length > 1));
+    const starts = (shape) => {
+      const lead = shape.slice(0, -2), whole = lead.length ? stretched(lead, batch) : batch.map(() => 0);
+      const found = [];
+      walk(batch, whole, 0, (_k, at) => found.push(at));
+      return found;
+    };
+    const first = starts(p), second = starts(q);
+    first.forEach((s, k) => {
+      const i0 = s * m * n, j0 = second[k] * n * r;
+      for (let i = 0; i < m; i++) for (let j = 0; j < r; j++) {
+        let sum = 0;
+        for (let l = 0; l < n; l++) sum += a.data[i0 + i * n + l] * b.data[j0 + l * r + j];
+        y.data[(k * m + i) * r + j] = sum;
       }
-      return [y];
-    },
-    take: ([x, idx], a, [out]) => {
-      const y = empty(out), [before, n, after] = around(x.shape, a.axis), m = idx.data.length;
-      for (let i = 0; i < before; i++) for (let j = 0; j < m; j++) {
-        const from = (i * n + inRange(idx.data[j], n)) * after;
-        for (let k = 0; k < after; k++) y.data[(i * m + j) * after + k] = x.data[from + k];
+    });
+    return [y];
+  };
+  const correlated = ([x, w], a, [out]) => {
+    const y = empty(out);
+    taps(x.shape, w.shape, out[0], a, (i, j, k) => { y.data[k] += x.data[i] * w.data[j]; });
+    return [y];
+  };
+  const correlatedInput = ([g, w], a, [out]) => {
+    const y = empty(out);
+    taps(out[0], w.shape, g.shape, a, (i, j, k) => { y.data[i] += g.data[k] * w.data[j]; });
+    return [y];
+  };
+  const correlatedWeight = ([x, g], a, [out]) => {
+    const y = empty(out);
+    taps(x.shape, out[0], g.shape, a, (i, j, k) => { y.data[j] += g.data[k] * x.data[i]; });
+    return [y];
+  };
+  const attended = ([q, k, v, mask], a, [out, sums]) => {
+    const y = empty(out), kept = empty(sums), values = v.shape[v.shape.length - 1];
+    weights(q, k, mask, a, (i, j, w) => {
+      for (let l = 0; l < values; l++) y.data[i * values + l] += w * v.data[j * values + l];
+    }, (i, top, log) => { kept.data[2 * i] = top; kept.data[2 * i + 1] = log; });
+    return [y, kept];
+  };
+  const attendedBack = ([q, k, v, y, _logs, g, mask], a, outs) => {
+    const [dq, dk, dv] = outs.map(empty), n = q.shape[q.shape.length - 1], values = v.shape[v.shape.length - 1];
+    weights(q, k, mask, a, (i, j, w) => {
+      let d = 0;
+      for (let l = 0; l < values; l++) {
+        d += g.data[i * values + l] * (v.data[j * values + l] - y.data[i * values + l]);
+        dv.data[j * values + l] += w * g.data[i * values + l];
       }
-      return [y];
-    },
-    take_vjp: ([g, idx], a, [out]) => {
-      const y = empty(out), [before, n, after] = around(out[0], a.axis), m = idx.data.length;
-      for (let i = 0; i < before; i++) for (let j = 0; j < m; j++) {
-        const to = (i * n + inRange(idx.data[j], n)) * after;
-        for (let k = 0; k < after; k++) y.data[to + k] += g.data[(i * m + j) * after + k];
+      for (let l = 0; l < n; l++) {
+        dq.data[i * n + l] += a.scale * w * d * k.data[j * n + l];
+        dk.data[j * n + l] += a.scale * w * d * q.data[i * n + l];
       }
-      return [y];
-    },
-    scatter_add: ([x, idx, u], _a, [out]) => {
-      const y = empty(out), [, n, after] = around(x.shape, 0);
-      y.data.set(x.data);
-      idx.data.forEach((v, j) => {
-        const to = inRange(v, n) * after;
-        for (let k = 0; k < after; k++) y.data[to + k] += u.data[j * after + k];
-      });
-      return [y];
-    },
-    take_along_axis: ([x, idx], a, [out]) => {
-      const y = empty(out), [, n, after] = around(x.shape, a.axis), [before, m] = around(idx.shape, a.axis);
-      for (let i = 0; i < before; i++) for (let j = 0; j < m; j++) for (let k = 0; k < after; k++) {
-        const at = (i * m + j) * after + k;
-        y.data[at] = x.data[(i * n + inRange(idx.data[at], n)) * after + k];
+    }, () => {});
+    return [dq, dk, dv];
+  };
+  const summedWindows = ([x], a, [out]) => {
+    const y = empty(out);
+    windows(x.shape, out[0], a, (i, k) => { y.data[k] += x.data[i]; });
+    return [y];
+  };
+  const spreadWindows = ([g], a, [out]) => {
+    const y = empty(out);
+    windows(out[0], g.shape, a, (i, k) => { y.data[i] += g.data[k]; });
+    return [y];
+  };
+  const largestOfWindows = ([x], a, outs) => {
+    const y = empty(outs[0]), at = empty(outs[1]), plane = x.shape[2] * x.shape[3];
+    y.data.fill(-Infinity);
+    at.data.fill(-1);
+    windows(x.shape, y.shape, a, (i, k) => {
+      if (at.data[k] < 0 || x.data[i] > y.data[k] || (x.data[i] !== x.data[i] && y.data[k] === y.data[k])) {
+        y.data[k] = x.data[i];
+        at.data[k] = i % plane;
       }
-      return [y];
-    },
-    take_along_vjp: ([g, idx], a, [out]) => {
-      const y = empty(out), [before, n, after] = around(out[0], a.axis), m = idx.shape[a.axis];
-      for (let i = 0; i < before; i++) for (let j = 0; j < m; j++) for (let k = 0; k < after; k++) {
-        const at = (i * m + j) * after + k;
-        y.data[(i * n + inRange(idx.data[at], n)) * after + k] += g.data[at];
+    });
+    return [y, at];
+  };
+  const recurred = ([x, c], a, [out]) => {
+    const y = empty(out), [before, n, after] = around(x.shape, a.axis);
+    for (let i = 0; i < before; i++) for (let k = 0; k < after; k++) for (let s = 0; s < n; s++) {
+      const t = a.reverse ? n - 1 - s : s, from = a.reverse ? t + 1 : t - 1;
+      const at = (i * n + t) * after + k, old = (i * n + from) * after + k;
+      y.data[at] = s ? x.data[at] + c.data[a.use_previous ? old : at] * y.data[old] : x.data[at];
+    }
+    return [y];
+  };
+  const sorted = ([x], a, outs) => {
+    const y = empty(outs[0]), at = empty(outs[1]), [before, n, after] = around(x.shape, a.axis), m = a.k;
+    const key = (v) => (v !== v ? 1 : 0); // NaN is the largest
+    const order = (p, q) => key(p) - key(q) || (p < q ? -1 : p > q ? 1 : 0);
+    for (let i = 0; i < before; i++) for (let k = 0; k < after; k++) {
+      const row = Array.from({ length: n }, (_, j) => j), get = (j) => x.data[(i * n + j) * after + k];
+      row.sort((p, q) => (a.descending ? order(get(q), get(p)) : order(get(p), get(q))) || p - q);
+      for (let j = 0; j < m; j++) {
+        y.data[(i * m + j) * after + k] = get(row[j]);
+        at.data[(i * m + j) * after + k] = row[j];
       }
-      return [y];
-    },
-
-    // ---------------------------------------------------------------- products
-    matmul: ([a, b], _a, [out]) => {
-      const y = empty(out);
-      const p = a.shape.length === 1 ? [1, ...a.shape] : a.shape, q = b.shape.length === 1 ? [...b.shape, 1] : b.shape;
-      const m = p[p.length - 2], n = p[p.length - 1], r = q[q.length - 1];
-      const batch = y.shape.slice(0, y.shape.length - (a.shape.length > 1) - (b.shape.length > 1));
-      const starts = (shape) => {
-        const lead = shape.slice(0, -2), whole = lead.length ? stretched(lead, batch) : batch.map(() => 0);
-        const found = [];
-        walk(batch, whole, 0, (_k, at) => found.push(at));
-        return found;
-      };
-      const first = starts(p), second = starts(q);
-      first.forEach((s, k) => {
-        const i0 = s * m * n, j0 = second[k] * n * r;
-        for (let i = 0; i < m; i++) for (let j = 0; j < r; j++) {
-          let sum = 0;
-          for (let l = 0; l < n; l++) sum += a.data[i0 + i * n + l] * b.data[j0 + l * r + j];
-          y.data[(k * m + i) * r + j] = sum;
-        }
-      });
-      return [y];
-    },
-    conv2d: ([x, w], a, [out]) => {
-      const y = empty(out);
-      taps(x.shape, w.shape, out[0], a, (i, j, k) => { y.data[k] += x.data[i] * w.data[j]; });
-      return [y];
-    },
-    conv2d_dx: ([g, w], a, [out]) => {
-      const y = empty(out);
-      taps(out[0], w.shape, g.shape, a, (i, j, k) => { y.data[i] += g.data[k] * w.data[j]; });
-      return [y];
-    },
-    conv2d_dw: ([x, g], a, [out]) => {
-      const y = empty(out);
-      taps(x.shape, out[0], g.shape, a, (i, j, k) => { y.data[j] += g.data[k] * x.data[i]; });
-      return [y];
-    },
-    attention: ([q, k, v, mask], a, [out, sums]) => {
-      const y = empty(out), logs = empty(sums), values = v.shape[v.shape.length - 1];
-      weights(q, k, mask, a, (i, j, w) => {
-        for (let l = 0; l < values; l++) y.data[i * values + l] += w * v.data[j * values + l];
-      }, (i, log) => { logs.data[i] = log; });
-      return [y, logs];
-    },
-    attention_vjp: ([q, k, v, y, _logs, g, mask], a, outs) => {
-      const [dq, dk, dv] = outs.map(empty), n = q.shape[q.shape.length - 1], values = v.shape[v.shape.length - 1];
-      weights(q, k, mask, a, (i, j, w) => {
-        let d = 0;
-        for (let l = 0; l < values; l++) {
-          d += g.data[i * values + l] * (v.data[j * values + l] - y.data[i * values + l]);
-          dv.data[j * values + l] += w * g.data[i * values + l];
-        }
-        for (let l = 0; l < n; l++) {
-          dq.data[i * n + l] += a.scale * w * d * k.data[j * n + l];
-          dk.data[j * n + l] += a.scale * w * d * q.data[i * n + l];
-        }
-      }, () => {});
-      return [dq, dk, dv];
-    },
-    sum_pool2d: ([x], a, [out]) => {
-      const y = empty(out);
-      windows(x.shape, out[0], a, (i, k) => { y.data[k] += x.data[i]; });
-      return [y];
-    },
-    sum_pool2d_vjp: ([g], a, [out]) => {
-      const y = empty(out);
-      windows(out[0], g.shape, a, (i, k) => { y.data[i] += g.data[k]; });
-      return [y];
-    },
-    max_pool2d: ([x], a, outs) => {
-      const y = empty(outs[0]), at = empty(outs[1]), plane = x.shape[2] * x.shape[3];
-      y.data.fill(-Infinity);
-      at.data.fill(-1);
-      windows(x.shape, y.shape, a, (i, k) => {
-        if (at.data[k] < 0 || x.data[i] > y.data[k] || (x.data[i] !== x.data[i] && y.data[k] === y.data[k])) {
-          y.data[k] = x.data[i];
-          at.data[k] = i % plane;
-        }
-      });
-      return [y, at];
-    },
-
-    // ---------------------------------------------------------------- reductions, and what runs along an axis
-    sum: reduction(0, (a, b) => a + b), prod: reduction(1, (a, b) => a * b),
-    max: reduction(-Infinity, (a, b) => Math.max(a, b)), min: reduction(Infinity, (a, b) => Math.min(a, b)),
-    all: reduction(1, (a, b) => a & b), any: reduction(0, (a, b) => a | b),
-    argmax: extreme((a, b) => a > b), argmin: extreme((a, b) => a < b),
-    cumsum: running((sum, v) => sum + v), cumprod: running((product, v) => product * v),
-    recurrence: ([x, c], a, [out]) => {
-      const y = empty(out), [before, n, after] = around(x.shape, a.axis);
-      for (let i = 0; i < before; i++) for (let k = 0; k < after; k++) for (let s = 0; s < n; s++) {
-        const t = a.reverse ? n - 1 - s : s, from = a.reverse ? t + 1 : t - 1;
-        const at = (i * n + t) * after + k, old = (i * n + from) * after + k;
-        y.data[at] = s ? x.data[at] + c.data[a.use_previous ? old : at] * y.data[old] : x.data[at];
-      }
-      return [y];
-    },
-    sort: ([x], a, outs) => {
-      const y = empty(outs[0]), at = empty(outs[1]), [before, n, after] = around(x.shape, a.axis), m = a.k;
-      const key = (v) => (v !== v ? 1 : 0); // NaN is the largest
-      const order = (p, q) => key(p) - key(q) || (p < q ? -1 : p > q ? 1 : 0);
-      for (let i = 0; i < before; i++) for (let k = 0; k < after; k++) {
-        const row = Array.from({ length: n }, (_, j) => j), get = (j) => x.data[(i * n + j) * after + k];
-        row.sort((p, q) => (a.descending ? order(get(q), get(p)) : order(get(p), get(q))) || p - q);
-        for (let j = 0; j < m; j++) {
-          y.data[(i * m + j) * after + k] = get(row[j]);
-          at.data[(i * m + j) * after + k] = row[j];
-        }
-      }
-      return [y, at];
-    },
-
-    // ---------------------------------------------------------------- control flow
-    branch: ([pred, ...xs], a) => run(pred.data[0] ? a.if_true : a.if_false, xs),
-    loop: (operands, a, outs) => {
-      const xs = [...operands], limit = a.counted ? Math.min(a.length, xs.pop().data[0]) : a.length;
-      let carries = xs.slice(0, a.n_carry);
-      const rows = xs.slice(a.n_carry, a.n_carry + a.n_xs), captured = xs.slice(a.n_carry + a.n_xs);
-      const ys = outs.slice(a.n_carry, -1 - a.n_carry).map(empty), history = outs.slice(-1 - a.n_carry, -1).map(empty);
-      const row = (x, t) => {
-        const shape = x.shape.slice(1), n = count(shape);
-        return { shape, dtype: x.dtype, data: x.data.slice(t * n, (t + 1) * n) };
-      };
-      let s = 0;
-      for (; s < limit; s++) {
-        if (a.condition && !run(a.condition, [...carries, ...captured])[0].data[0]) break;
-        const t = a.reverse ? limit - 1 - s : s;
-        carries.forEach((c, i) => history[i].data.set(c.data, t * c.data.length));
-        const made = run(a.body, [...carries, ...rows.map((x) => row(x, t)), ...captured]);
-        carries = made.slice(0, a.n_carry);
-        made.slice(a.n_carry).forEach((y, i) => ys[i].data.set(y.data, t * y.data.length));
-      }
-      const steps = empty(outs[outs.length - 1]);
-      steps.data[0] = s;
-      return [...carries, ...ys, ...history, steps];
-    },
+    }
+    return [y, at];
+  };
+  const looped = (operands, a, outs) => {
+    const xs = [...operands], limit = a.counted ? Math.min(a.length, xs.pop().data[0]) : a.length;
+    let carries = xs.slice(0, a.n_carry);
+    const rows = xs.slice(a.n_carry, a.n_carry + a.n_xs), captured = xs.slice(a.n_carry + a.n_xs);
+    const ys = outs.slice(a.n_carry, -1 - a.n_carry).map(empty), history = outs.slice(-1 - a.n_carry, -1).map(empty);
+    const row = (x, t) => {
+      const shape = x.shape.slice(1), n = count(shape);
+      return { shape, dtype: x.dtype, data: x.data.slice(t * n, (t + 1) * n) };
+    };
+    let s = 0;
+    for (; s < limit; s++) {
+      if (a.condition && !run(a.condition, [...carries, ...captured])[0].data[0]) break;
+      const t = a.reverse ? limit - 1 - s : s;
+      carries.forEach((c, i) => history[i].data.set(c.data, t * c.data.length));
+      const made = run(a.body, [...carries, ...rows.map((x) => row(x, t)), ...captured]);
+      carries = made.slice(0, a.n_carry);
+      made.slice(a.n_carry).forEach((y, i) => ys[i].data.set(y.data, t * y.data.length));
+    }
+    const steps = empty(outs[outs.length - 1]);
+    steps.data[0] = s;
+    return [...carries, ...ys, ...history, steps];
   };
 
   // Attention: f(row, key, weight) for each query's keys, rows and keys counted through the batch, then end(row, the
-  // logarithm of the sum of the scores' exponentials).
+  // largest score, the logarithm of the weights' sum).
   function weights(q, k, mask, a, f, end) {
     const [rows, n] = q.shape.slice(-2), keys = k.shape[k.shape.length - 2];
     const batch = q.shape.slice(0, -2).reduce((x, y) => x * y, 1);
@@ -410,7 +373,7 @@ const operations = (() => {
       const top = scores.reduce((x, y) => Math.max(x, y), -Infinity), base = top === -Infinity ? 0 : top;
       const e = scores.map((s) => Math.exp(s - base)), total = e.reduce((x, y) => x + y, 0);
       e.forEach((w, j) => f(r, first + j, total ? w / total : 0));
-      end(r, base + Math.log(total));
+      end(r, base, Math.log(total));
     }
   }
 
@@ -471,6 +434,8 @@ const operations = (() => {
       }
     }
   }
+
+  const table = { /* the operations */ };
 
   // Runs a program - inner graphs are programs too - on its inputs; gives its outputs.
   function run(program, inputs) {

@@ -8,9 +8,11 @@ import numpy as np
 
 from ...ir.node import Node
 from .. import batching
+from ..comparison import equal
 from ..contraction import diagonal
 from ..elementwise import abs as abs_
-from ..elementwise import equal, where
+from ..elementwise import where
+from ..laws import is_bool, law
 from ..movement import reshape
 from ..opdef import composite
 from ..reduce import sum as sum_
@@ -18,7 +20,7 @@ from ..registry import Call, Op, register
 from ..tensor import Tensor, make
 from ..types import TensorLike
 from .matrices import batch_and_sides, identity_like, matrix, row_and_column, square_samples
-from .solve import LU, factored_solve
+from .solve import LU, are_factors, factored_solve
 
 
 def _infer_determinant(xs: Any, attrs: Any) -> Any:
@@ -67,6 +69,8 @@ DETERMINANT = register(
         jvp=_determinant_jvp,
         kernel=Call("determinant", batch_and_sides, reads=(1, 2)),
         batch=batching.leading,
+        law=law("float float int32", lambda xs, a: are_factors(xs), log=is_bool),
+        compute=lambda xs, a: tuple(np.linalg.slogdet(xs[0])) if a["log"] else np.linalg.det(xs[0]).astype(xs[0].dtype),
     )
 )
 

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from ...ir.dims import Dim
 from ...ir.node import Node
 from .. import batching
+from ..laws import Attrs, Values, is_square, law
 from ..matmul import matmul
 from ..movement import concat, matrix_transpose
 from ..opdef import custom
@@ -75,6 +77,7 @@ cholesky = custom(
         + [Sample((random_definite(rng, 3, 3),), {"upper": True})]
     ),
     batch=batching.leading,
+    law=law("float", lambda xs, a: is_square(xs[0])),
 )
 CHOLESKY = op_of(cholesky)
 
@@ -121,6 +124,11 @@ def _qr(x: TensorLike, /) -> tuple[Tensor, Tensor]:
     return make(QR, (x,))
 
 
+def _keeps_qr(xs: Values, a: Attrs) -> bool:
+    (x,) = xs
+    return x.ndim >= 2 and (isinstance(x.shape[-2], Dim) or isinstance(x.shape[-1], Dim) or x.shape[-2] >= x.shape[-1])
+
+
 qr = custom(
     "linalg.qr",
     "(q, r) with x = q r: q (..., m, k) of orthonormal columns, r (..., k, n) upper triangular, k = "
@@ -143,5 +151,6 @@ qr = custom(
         for s in ((4, 3), (3, 3), (2, 4, 2), (2, 4), (3, 2, 5), (1, 1), (3, 0), (0, 3), (0, 3, 2))
     ],
     batch=batching.leading,
+    law=law("float", _keeps_qr),
 )
 QR = op_of(qr)

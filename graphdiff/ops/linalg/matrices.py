@@ -15,8 +15,10 @@ import numpy as np
 from ...errors import ShapeError
 from ...ir.dims import Size, product
 from ...ir.node import Node
-from ..elementwise import astype, equal, greater, reciprocal, where
-from ..movement import expand_dims, matrix_transpose, positions
+from ..comparison import equal, greater
+from ..elementwise import astype, reciprocal, where
+from ..gather import positions
+from ..movement import expand_dims, matrix_transpose
 from ..opdef import check_dtype
 from ..registry import Sample
 from ..tensor import Tensor, as_tensor, fail

@@ -14,9 +14,10 @@ import numpy as np
 from ...errors import ShapeError
 from ...ir.dims import Size, broadcast, format_shape, product
 from ...ir.dtypes import int32
-from ...ir.node import Node
+from ...ir.node import Node, Value
 from .. import batching
 from ..batching import Batch
+from ..laws import Values, is_bool, is_square, law
 from ..matmul import matmul
 from ..movement import broadcast_to, matrix_transpose, permute_dims, reshape
 from ..opdef import composite, custom, operands
@@ -127,6 +128,17 @@ def _solve_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Ten
     return [permute_dims(reshape(x, (rows, n, columns)), (1, 0, 2))]
 
 
+def are_factors(xs: Values) -> bool:
+    """Whether a matrix is followed by what lu gives of it."""
+    a, f, pivots = xs[:3]
+    return is_square(a) and a.shape == f.shape and pivots.shape == a.shape[:-1]
+
+
+def are_system(a: Value, b: Value) -> bool:
+    """Whether a x = b with matrices of one batch."""
+    return is_square(a) and b.ndim == a.ndim and b.shape[:-1] == a.shape[:-1]
+
+
 solve_triangular = custom(
     "linalg.solve_triangular",
     "x with a x = b, or a^T x = b with ``transpose``, of a triangular a: only the triangle "
@@ -148,6 +160,7 @@ solve_triangular = custom(
     reference=_triangular_reference,
     samples=_triangular_samples,
     batch=_solve_batch,
+    law=law("float float", lambda xs, a: are_system(*xs), lower=is_bool, transpose=is_bool, unit_diagonal=is_bool),
 )
 TRIANGULAR = op_of(solve_triangular)
 
@@ -181,6 +194,21 @@ def _with_columns(name: str, a: Any, b: Any, solve: Any) -> Tensor:
     return solve(a, b)
 
 
+def _lu_arrays(xs: Any, _a: Any) -> Any:
+    f = np.array(xs[0])
+    n = f.shape[-1]
+    pivots = np.empty(f.shape[:-1], np.int32)
+    for batch in np.ndindex(*f.shape[:-2]):
+        m = f[batch]
+        for k in range(n):  # Golub and Van Loan, algorithm 3.4.1
+            p = k + int(np.argmax(np.abs(m[k:, k])))
+            pivots[(*batch, k)] = p
+            m[[k, p]] = m[[p, k]]
+            m[k + 1 :, k] /= m[k, k]
+            m[k + 1 :, k + 1 :] -= np.outer(m[k + 1 :, k], m[k, k + 1 :])
+    return f, pivots
+
+
 LU = register(
     Op(
         "lu",
@@ -191,6 +219,8 @@ LU = register(
         infer=lambda xs, attrs: ((xs[0].shape, xs[0].dtype), (xs[0].shape[:-1], int32)),
         kernel=Call("lu", batch_and_sides, flops=cubic_flops(2, 3)),
         batch=batching.leading,
+        law=law("float", lambda xs, a: is_square(xs[0])),
+        compute=_lu_arrays,
     )
 )
 
@@ -213,6 +243,14 @@ def _lu_jvp(node: Node, ts: Any, _d: Any) -> Any:
     return [make(LU_SOLVE, (a, f, pivots, sum_present(ts[3], moved)), dict(node.attrs))]
 
 
+def _lu_solve_arrays(xs: Any, a: Any) -> Any:
+    matrix, _, _, b = xs
+    try:
+        return np.linalg.solve(np.swapaxes(matrix, -1, -2) if a["transpose"] else matrix, b).astype(b.dtype)
+    except np.linalg.LinAlgError:
+        return np.full_like(b, np.nan)
+
+
 LU_SOLVE = register(
     Op(
         "lu_solve",
@@ -228,6 +266,10 @@ LU_SOLVE = register(
             flops=_solve_flops(2),
         ),
         batch=_solve_batch,
+        law=law(
+            "float float int32 float", lambda xs, a: are_factors(xs) and are_system(xs[0], xs[3]), transpose=is_bool
+        ),
+        compute=_lu_solve_arrays,
     )
 )
 

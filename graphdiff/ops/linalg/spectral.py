@@ -17,6 +17,7 @@ from ...ir.dims import Size
 from ...ir.node import Node
 from .. import batching
 from ..contraction import diagonal
+from ..laws import is_bool, is_square, law
 from ..matmul import matmul
 from ..movement import expand_dims, matrix_transpose
 from ..opdef import composite, custom
@@ -75,6 +76,7 @@ eigh = custom(
     reference=lambda x: tuple(np.linalg.eigh(x)),
     samples=lambda rng: [Sample((random_definite(rng, *s),)) for s in ((3, 3), (2, 4, 4), (1, 1), (0, 0), (0, 2, 2))],
     batch=batching.leading,
+    law=law("float", lambda xs, a: is_square(xs[0])),
 )
 EIGH = op_of(eigh)
 
@@ -194,6 +196,7 @@ svd = custom(
         + [Sample((rng.uniform(-1, 1, (3, 3)),))]
     ),
     batch=batching.leading,
+    law=law("float", lambda xs, a: xs[0].ndim >= 2, full_matrices=is_bool),
 )
 SVD = op_of(svd)
 

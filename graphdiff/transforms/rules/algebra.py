@@ -9,24 +9,9 @@ import numpy as np
 
 from ...ir.dtypes import FLOATS, INTEGERS, bool_
 from ...ir.node import Node, Value
-from ...ops.elementwise import (
-    abs,
-    add,
-    astype,
-    divide,
-    log,
-    log1p,
-    logaddexp,
-    multiply,
-    negative,
-    not_equal,
-    reciprocal,
-    sigmoid,
-    softplus,
-    square,
-    subtract,
-    where,
-)
+from ...ops.comparison import not_equal
+from ...ops.elementwise import abs, add, astype, divide, multiply, negative, reciprocal, square, subtract, where
+from ...ops.functions import log, log1p, logaddexp, sigmoid, softplus
 from ...ops.movement import reshape
 from ...ops.reduce import logsumexp, softmax_parts
 from ...ops.tensor import make, scalar
