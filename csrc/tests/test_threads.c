@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "../threads/pool.h"
+#include "../threads/turn.h"
 #include "harness.h"
 
 enum { ROWS = 700, COLS = 600, CALLERS = 4 };
@@ -223,6 +224,45 @@ static void test_busy(gd_program *g) {
     gd_context_destroy(c);
 }
 
+enum { TURNS = 2000 };
+static int64_t counted; /* plain: the turn alone guards it */
+static gd_turn *turn;
+
+static void *taker(void *unused) {
+    (void)unused;
+    for (int i = 0; i < TURNS / CALLERS; i++) {
+        if (gd_turn_wait(turn, NULL) != GD_OK) return &counted;
+        counted++;
+        gd_turn_give(turn);
+    }
+    return NULL;
+}
+
+static int stop(void) { return 1; }
+
+static void *cancelled(void *unused) {
+    (void)unused;
+    return gd_turn_take(turn) == GD_ERR_BUSY && gd_turn_wait(turn, stop) == GD_ERR_CANCELLED ? NULL : &counted;
+}
+
+static void test_turns(void) {
+    pthread_t threads[CALLERS];
+    void *bad;
+    CHECK(gd_turn_create(&turn) == GD_OK);
+    for (int i = 0; i < CALLERS; i++) pthread_create(&threads[i], NULL, taker, NULL);
+    for (int i = 0; i < CALLERS; i++) {
+        pthread_join(threads[i], &bad);
+        CHECK(bad == NULL);
+    }
+    CHECK(counted == TURNS / CALLERS * CALLERS);
+    CHECK(gd_turn_take(turn) == GD_OK && gd_turn_wait(turn, NULL) == GD_ERR_REENTERED);
+    pthread_create(&threads[0], NULL, cancelled, NULL);
+    pthread_join(threads[0], &bad);
+    CHECK(bad == NULL);
+    gd_turn_give(turn);
+    gd_turn_destroy(turn);
+}
+
 enum { PARTS = 1000 };
 static atomic_int seen[PARTS];
 
@@ -307,6 +347,7 @@ int main(void) {
     test_bits(all);
     test_callers(rows);
     test_busy(rows);
+    test_turns();
     test_last_owner(rows);
     gd_program_destroy(all);
     return report();

@@ -13,7 +13,7 @@
 #include "../program/isa.h"
 
 enum {
-    GD_TILE_DIMS = 16,
+    GD_TILE_DIMS = 31,
     GD_TILE_LOOPS = GD_TILE_DIMS + 2,
     GD_TILE_LEAF = 8 /* turns summed one by one before the tree of sums begins */
 };

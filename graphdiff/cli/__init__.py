@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is flushed at exit goes there
+        _let_go_of_output()
         return 141
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
@@ -47,9 +47,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         message = f"{package} is needed and not installed: pip install 'graphdiff[{extra}]'"
     except GraphdiffError as error:
         message = str(error)
+    except MemoryError as error:
+        message = str(error) or "not enough memory"
     except OSError as error:
-        if error.filename is None:
+        if error.errno is None:
             raise
-        message = f"{error.filename}: {error.strerror}"
+        message = f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror}"
+        _let_go_of_output()
     print(f"graphdiff {args.command}: {message}", file=sys.stderr)
     return 2
+
+
+def _let_go_of_output() -> None:
+    """What could not be written, and is flushed again at exit, goes nowhere."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

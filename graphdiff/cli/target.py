@@ -128,8 +128,11 @@ def feed_for(graph: gd.Graph, args: argparse.Namespace) -> dict[str, np.ndarray]
         except KeyError as unknown:
             name = unknown.args[0]
             raise GraphError(f"input {v.name!r} has a size that is not told: give --size {name}=N or --feed") from None
-        drawn = rng.standard_normal(shape) if v.dtype.kind == "f" else rng.integers(0, 2, shape)
-        given[v.name] = np.asarray(drawn, v.dtype)
+        try:
+            drawn = rng.standard_normal(shape) if v.dtype.kind == "f" else rng.integers(0, 2, shape)
+            given[v.name] = np.asarray(drawn, v.dtype)
+        except (ValueError, OverflowError, MemoryError):  # what NumPy says of a negative size and of too large ones
+            raise GraphError(f"input {v.name!r} cannot be drawn in the shape {tuple(shape)}") from None
     return given
 
 

@@ -187,8 +187,9 @@ class Tensor(Value):
 
     @property
     def value(self) -> np.ndarray:
-        """A parameter's or state's array: a view of the storage compiled functions read and update in place."""
-        return self._storage().array
+        """A parameter's or state's array: a view of the storage compiled functions read and update in place. The
+        storage itself keeps its shape, dtype and place whatever is done to the view."""
+        return self._storage().array.view()
 
     @value.setter
     def value(self, array: Any) -> None:
@@ -453,7 +454,7 @@ class Storage:
     __slots__ = ("array", "__weakref__")
 
     def __init__(self, array: np.ndarray):
-        self.array = np.array(array, order="C")  # a copy, owned
+        self.array = np.asarray(np.array(array, order="C").data)  # a copy that no view of it can resize
 
     def assign(self, value: Any, tensor: Tensor) -> None:
         """Copies ``value`` in; another shape or a dtype that does not cast safely is refused, nothing changed."""

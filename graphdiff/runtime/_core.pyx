@@ -11,7 +11,8 @@ Module functions
     opcodes(), microops(), reductions()         dicts of names to the numbers used in program words
     MAGIC, FORMAT, ALIGN, VALUE_*, DTYPES (dtype name to number), STATUS (status name to text)
 Classes
-    CoreError(status, instruction, tag, a, b)   raised where C refuses; status is a name such as "ERR_SHAPE"
+    CoreError(status, instruction, tag, a, b)   raised where C refuses; status is a name such as "ERR_SHAPE".
+                                                Where C has no memory it is a MemoryError
     Program(words, constants=b"")               words: int64 array in the format of graphdiff.h
     Turn()                                      runs of contexts that share one come one after another
     Context(program, threads=0, turn=None)      run, profile, value, address
@@ -67,9 +68,11 @@ cdef extern from "numpy/arrayobject.h":
 
 cdef extern from *:
     """
+    static int gd_main_interpreter(void) { return PyInterpreterState_Get() == PyInterpreterState_Main(); }
     static int gd_pending(void) { return PyErr_Occurred() != NULL ? -1 : 0; }
     static int gd_signalled(void) { return PyErr_Occurred() != NULL || PyErr_CheckSignals() != 0; }
     """
+    bint gd_main_interpreter()
     int pending "gd_pending"() except -1        # raises what a signal's handler has raised during a run
     int signalled "gd_signalled"() noexcept     # runs the handlers; what one raises stays for `pending`
 
@@ -77,6 +80,8 @@ cdef extern from "pythread.h" nogil:
     unsigned long PyThread_get_thread_ident() noexcept
 
 cnp.import_array()
+if not gd_main_interpreter():
+    raise ImportError("graphdiff serves the main interpreter of a process alone, as NumPy does, and no subinterpreter")
 if gd_init() != GD_OK:
     raise ImportError(f"GRAPHDIFF_ISA={os.environ.get('GRAPHDIFF_ISA')!r} is none that this processor has: v4, v3, v2, "
                       "or plain where it is no x86-64")
@@ -127,9 +132,11 @@ cdef gd_fault NO_FAULT = gd_fault(-1, -1, -1, -1)
 
 
 cdef object error(int status, const gd_fault *fault):
-    """The exception for a status: what a signal's handler raised where that has ended the run."""
+    """The exception for a status: what a signal's handler raised where that has ended the run; MemoryError."""
     if status == GD_ERR_CANCELLED:
         pending()
+    if status == GD_ERR_MEMORY:
+        return MemoryError("the core has no memory")
     name = status_names[status].decode()
     if fault == NULL:
         return CoreError(name)
@@ -307,7 +314,7 @@ cdef class Turn:
 
 
 cdef class Context:
-    """What one thread needs to run a program: arena, scratch and a lock; CoreError ERR_MEMORY. Ctrl-C ends a run."""
+    """What one thread needs to run a program: arena, scratch and a lock. Ctrl-C ends a run."""
 
     cdef gd_context *handle
     cdef readonly Program program

@@ -16,11 +16,13 @@ import numpy as np
 from ..errors import CompileError, ShapeError
 from ..ir.dims import Dim, Size, evaluate
 from ..lower.instruction import ARENA, CONST, INPUT, OUTPUT, PARAM, Buffer, Instruction
+from ..ops.tensor import call_text
 from ..schedule import arena
 from ..schedule.memory import ALIGN, Lifetimes
 from . import _core
 
 HEADER_WORDS, VALUE_WORDS = 16, 6
+RANK_MOST, NEST_MOST = 31, 16  # csrc: GD_TILE_DIMS, GD_INNER_DEPTH
 PLACE_SECONDS = 0.05  # a nominal budget: the search counts steps, not time
 _KIND = {
     ARENA: _core.VALUE_ARENA,
@@ -95,6 +97,7 @@ class Template:
             ),
         )
         self.words = np.frombuffer(words, np.int64)
+        self._order = order
         self._open_words = [(dim, np.array(at, np.int64)) for dim, at in self._open.items()]
 
     def _append(self, words: array[int], items: Sequence[Any]) -> None:
@@ -134,16 +137,49 @@ class Template:
             words[start : start + len(inner)] = inner
         return words
 
-    def program(self, env: Mapping[str, int], offsets: np.ndarray, arena_bytes: int) -> Any:
-        """The core program at given sizes and offsets. Raises CompileError for one that the core cannot run."""
+    def program(self, env: Mapping[str, int], offsets: np.ndarray, arena_bytes: int) -> _core.Program:
+        """The core program. Raises MemoryError, and ShapeError for what the core does not take, which is too large."""
         try:
-            return _core.Program(self.fill(env, offsets, arena_bytes), self.constants)
-        except _core.CoreError as e:
-            told = _core.STATUS.get(e.status, e.status)
+            words = self.fill(env, offsets, arena_bytes)
         except OverflowError:
-            told = "a size or offset does not fit into 64 bits"
-        at = f" at {', '.join(f'{k}={v}' for k, v in env.items())}" if env else ""
-        raise CompileError(f"the core cannot run this program{at}: {told}")
+            raise ShapeError(f"a size or offset does not fit into 64 bits{_at(env)}") from None
+        try:
+            return _core.Program(words, self.constants)
+        except _core.CoreError as e:
+            raise self._refused(e, env) from None
+
+    def _refused(self, e: _core.CoreError, env: Mapping[str, int]) -> Exception:
+        at = _at(env)
+        if not 0 <= e.tag < len(self._order):
+            place = (e.a - HEADER_WORDS) // VALUE_WORDS
+            if 0 <= place < len(self.buffers):
+                b = self.buffers[place]
+                return ShapeError(f"{b.label or 'a value'} of {evaluate(b.count, env):,} elements is too large{at}")
+            return ShapeError(f"the sizes of this graph are too large{at} ({e})")
+        i = self._order[e.tag]
+        node = i.nodes[-1] if i.nodes else None
+        operation = call_text(node.op.name, node.inputs, {}) if node is not None else None
+        source = str(node.source) if node is not None and node.source else None
+        if any(isinstance(item, Nested) for s in i.calls for item in s.payload) and e.status == "ERR_SHAPE":
+            return ShapeError(
+                f"{i.name}: loops and branches stand inside each other more than {NEST_MOST} deep", operation, source
+            )
+        ranks = [s.payload[0] for s in i.calls if s.kernel == "tile"]
+        if ranks and max(ranks) > RANK_MOST:
+            return ShapeError(
+                f"{i.name} works on {max(ranks)} dimensions at once, of which at most {RANK_MOST} can be",
+                operation,
+                source,
+            )
+        return ShapeError(
+            f"{i.name}: a size, stride or number of elements is too large{at} ({_core.STATUS[e.status]})",
+            operation,
+            source,
+        )
+
+
+def _at(env: Mapping[str, int]) -> str:
+    return f" at {', '.join(f'{k}={v}' for k, v in env.items())}" if env else ""
 
 
 class Nested:

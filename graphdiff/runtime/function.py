@@ -28,6 +28,7 @@ from ..errors import (
     ShapeError,
 )
 from ..ir.dims import evaluate
+from ..ir.dtypes import CODE
 from ..ir.graph import Graph
 from ..ir.node import Node, Value, collector_paused, topological, user_source
 from ..ir.text import type_text
@@ -162,9 +163,8 @@ def _compile(
     kept = [mapping.get(v, v) for v in checkpoint] if isinstance(checkpoint, list) else checkpoint
     del mapping  # as large as the graph
     full = _with_checks(final, check_values)
-    program = Program(
-        full, check_values, kept, debug == "nan", limit, threads, _costs_of(costs, threads), float(plan_seconds)
-    )
+    costs = _costs_of(costs, threads)
+    program = Program(full, check_values, kept, debug == "nan", limit, threads, costs, float(plan_seconds), graph)
     messages = {v.node: w for v, w in zip(check_values, checks)}
     function = Function(program, final, structure, tuple(monitors), messages)
     function._warm()
@@ -346,10 +346,8 @@ class Function(_core.Runner):
         program = self._program
         try:
             return _core.Context(layout.program, program.threads, program.turn)
-        except _core.CoreError as e:
-            if e.status != "ERR_MEMORY":
-                raise
-        raise MemoryError(f"{self.name}: an arena of {layout.plan.arena_bytes:,} bytes cannot be had")
+        except MemoryError:
+            raise MemoryError(f"{self.name}: an arena of {layout.plan.arena_bytes:,} bytes cannot be had") from None
 
     @staticmethod
     def _shape(v: Value, env: Mapping[str, int]) -> tuple[int, ...]:
@@ -432,23 +430,29 @@ class Function(_core.Runner):
     def _array(self, v: Value, a: Any) -> np.ndarray:
         if isinstance(a, Tensor):
             raise self._feed_error(f"{v.name} is fed a Tensor ({describe(a)}); feed arrays")
+        if getattr(a, "requires_grad", False) is True:
+            raise self._feed_error(f"{v.name} is fed a tensor that requires grad; feed {v.name}.detach()")
         try:
-            array = np.asarray(a)
-        except (ValueError, TypeError) as e:
+            is_array = any(hasattr(a, name) for name in ("__array__", "__array_interface__", "__array_struct__"))
+            is_array = is_array or isinstance(a, memoryview)
+            weak = not is_array and not hasattr(a, "__dlpack__")
+            array = np.asarray(a) if weak or is_array else np.from_dlpack(a)
+        except (ValueError, TypeError, RuntimeError, BufferError, AttributeError) as e:
             raise self._feed_error(f"{v.name} is fed what is no array: {e}") from None
         if array.dtype == object:
             raise self._feed_error(f"{v.name} is fed {told_kind(a)}; feed an array of numbers")
-        weak = not isinstance(a, (np.ndarray, np.generic)) and not hasattr(a, "__array__")
-        if weak and array.size == 0:
-            allowed = True
-        elif weak:
-            order = "bif"
-            kind = array.dtype.kind
-            allowed = kind in order and order.index(kind) <= order.index(v.dtype.kind)
+        kind = array.dtype.kind
+        if not weak:
+            allowed = kind in "buif" and np.can_cast(array.dtype, v.dtype, "safe")
         else:
-            allowed = array.dtype.kind in "bif" and np.can_cast(array.dtype, v.dtype, "safe")
+            order = "bif"
+            allowed = array.size == 0 or (kind in order and order.index(kind) <= order.index(v.dtype.kind))
         if not allowed:
-            raise self._feed_error(f"{v.name} is {v.dtype.name}, fed {array.dtype}; write .astype({v.dtype.name!r})")
+            wider = array.dtype in CODE and kind == v.dtype.kind
+            other = f', or give the input dtype="{array.dtype.name}"' if wider else ""
+            raise self._feed_error(
+                f"{v.name} is {v.dtype.name}, fed {array.dtype}; write .astype({v.dtype.name!r}){other}"
+            )
         if weak and array.dtype.kind == "i" and v.dtype.kind == "i" and array.size:
             limits = np.iinfo(v.dtype)
             if array.min() < limits.min or array.max() > limits.max:
@@ -534,6 +538,10 @@ class Function(_core.Runner):
         pair (C function pointer, user data) of an ``int f(void *)``. Raises FeedError."""
         fed = self._given(args, feeds)
         arrays = [self._buffer(v.name, fed[v.name], v.dtype, None, False) for v in self.graph.inputs]
+        for v, a in zip(self.graph.inputs, arrays):
+            for p in self.parameters:
+                if np.may_share_memory(a, p.node.attrs["storage"].array):
+                    raise self._feed_error(f"bind: {v.name} shares memory with {p.name}; bind a copy of it")
         layout = self._layout_of(arrays)
         env = layout.plan.sizes
         outputs = self.graph.outputs[: self._n_results]

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from ..errors import MemoryLimitError
+from ..errors import FeedError, MemoryLimitError
 from ..ir.dims import evaluate
 from ..ir.graph import Graph
 from ..ir.node import Value
@@ -84,7 +84,7 @@ class Layout(NamedTuple):
 
 class Program:
     """A compiled graph. ``layout(env)`` gives plan and core program at the sizes ``env``; ``costs`` predicts time
-    (by nominal rates unless given)."""
+    (by nominal rates unless given). ``written``: the graph before it was simplified."""
 
     def __init__(
         self,
@@ -96,6 +96,7 @@ class Program:
         threads: int | None = None,
         costs: Costs | None = None,
         plan_seconds: float = PLAN_SECONDS,
+        written: Graph | None = None,
     ):
         self.graph = graph
         self.plan_seconds = plan_seconds
@@ -111,7 +112,7 @@ class Program:
         self.order = self.unlimited if kept is None else recompute(self.unlimited, kept)
         self.lifetimes = Lifetimes(self.order, inplace=not debug)
         self.template = Template(self.order, self.lifetimes, self.slots)
-        self.sizes = Sizes(graph)
+        self.sizes = Sizes(graph, written or graph)
         self.names = self.sizes.names
         self._layouts: OrderedDict[tuple[int, ...], Layout] = OrderedDict()
         self._lock = threading.Lock()
@@ -176,7 +177,11 @@ class Program:
             if found is not None:
                 self._layouts.move_to_end(key)
                 return found
-        made = self._make(dict(zip(self.names, key)))
+        try:
+            made = self._make(dict(zip(self.names, key)))
+        except OverflowError:
+            sizes = ", ".join(f"{n}={size}" for n, size in env.items())
+            raise FeedError(f"{self.graph.name}: sizes are too large at {sizes}") from None
         with self._lock:
             self._layouts[key] = made
             while len(self._layouts) > KEPT_PLANS:

@@ -29,13 +29,16 @@ class Condition(NamedTuple):
 
 class Sizes:
     """The named sizes of a graph: ``names``, in the order in which inputs mention them, and the ``conditions`` that
-    their values must meet. Raises CompileError for a name that no input determines."""
+    their values must meet; ``written`` is the graph before it was simplified, in which a size that nothing depends on
+    any more may be negative all the same. Raises CompileError for a name that no input determines."""
 
-    def __init__(self, graph: Graph):
+    def __init__(self, graph: Graph, written: Graph):
         sized = _sized(graph)
         self.inputs = graph.inputs
         self.names = _names(graph, sized)
         self.conditions = _conditions(sized)
+        if written is not graph:
+            self.conditions += _not_negative(written, {c.size for c in self.conditions})
 
     def bind(self, shapes: Sequence[tuple[int, ...]]) -> dict[str, int]:
         """The value of every name for fed shapes. Raises FeedError where they disagree."""
@@ -126,6 +129,19 @@ def _sized(graph: Graph) -> list[Node]:
                 checked.add(id(shape))
                 continue
         out.append(node)
+    return out
+
+
+def _not_negative(written: Graph, seen: set[Size]) -> list[Condition]:
+    """That sizes which are written, and not in ``seen``, are not negative."""
+    named = {name for v in written.inputs for s in v.shape for name in names_of(s)}
+    out = []
+    for node in _sized(written):
+        for y in node.outputs:
+            for s in y.shape:
+                if isinstance(s, Dim) and not s.isidentifier() and s not in seen and names_of(s) <= named:
+                    seen.add(s)
+                    out.append(Condition(s, 0, f"the size {s} is negative", node))
     return out
 
 
