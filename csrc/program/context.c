@@ -158,7 +158,7 @@ static inline int run_instruction(gd_context *c, const gd_instruction *ins, gd_c
 }
 
 /* the instructions up to `end`, from *at on, which is then where it stopped */
-static int run_plain(gd_context *c, gd_call *call, int64_t *at, int64_t end) {
+static inline int run_plain(gd_context *c, gd_call *call, int64_t *at, int64_t end) {
     const gd_instruction *instructions = c->program->instructions;
     int64_t i = *at;
     int status = GD_OK;
@@ -189,8 +189,10 @@ static int run_all(gd_context *c, gd_cancel_fn cancel, int flags, int64_t *ns, g
     gd_call call = {.scratch = c->scratch, .shared = c->shared, .part = 0, .fault = fault, .team = &c->team};
     if (flags == 0 && ns == NULL) {
         status = run_plain(c, &call, &i, c->program->commit);
-        c->team.watch = NULL;
-        if (status == GD_OK) status = run_plain(c, &call, &i, n);
+        if (i < n && status == GD_OK) {
+            c->team.watch = NULL;
+            status = run_plain(c, &call, &i, n);
+        }
     } else {
         int64_t before = nanoseconds();
         for (; i < n; i++) {
@@ -214,8 +216,8 @@ static int run_all(gd_context *c, gd_cancel_fn cancel, int flags, int64_t *ns, g
     return status;
 }
 
-static int run(gd_context *c, const void *const *inputs, void *const *outputs, void *const *params, gd_cancel_fn cancel,
-               int flags, int64_t *ns, gd_fault *fault) {
+static inline int run(gd_context *c, const void *const *inputs, void *const *outputs, void *const *params,
+                      gd_cancel_fn cancel, int flags, int64_t *ns, gd_fault *fault) {
     gd_fault unseen;
     if (fault == NULL) fault = &unseen;
     int taken = gd_turn_take(&c->running);

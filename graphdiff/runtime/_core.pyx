@@ -520,16 +520,17 @@ cdef class Frame:
         PyMem_Free(self.pointers)
 
     cdef tuple arrays(self, tuple args):
-        """The arguments with numbers made arrays; None where one is neither."""
+        """The arguments with numbers made arrays; None where one is neither, or there is no number."""
         cdef Py_ssize_t i
         cdef object number
+        cdef tuple given = args
         for i in range(self.inputs.n):
             if not cnp.PyArray_CheckExact(<object> borrowed_item(args, i)):
                 number = self.inputs.number(i, <object> borrowed_item(args, i))
                 if number is None:
                     return None
                 args = (*args[:i], number, *args[i + 1:])
-        return args
+        return args if args is not given else None
 
     cdef object results(self, int form):
         """Fresh arrays for all outputs, whose addresses are noted."""
@@ -726,10 +727,10 @@ cdef class Runner:
             if kwargs:
                 args, kwargs = self.ordered(args, kwargs)
             if frame is not None and not kwargs and PyTuple_GET_SIZE(args) == self.n_inputs:
-                feeds = frame.arrays(args)
-                if feeds is not None:
-                    made = frame.results(self.form)
-                    if not self.load(frame, feeds):
+                made = frame.results(self.form)
+                if not self.load(frame, args):
+                    feeds = frame.arrays(args)
+                    if feeds is None or not self.load(frame, feeds):
                         made = None
             if made is None:
                 if frame is not None:
@@ -749,17 +750,20 @@ cdef class Runner:
         return self._pack(made) if self.form == FORM_PACK else made
 
     cdef int run(self, Frame frame) except -1:
-        cdef gd_fault fault = NO_FAULT
+        cdef gd_fault fault
         cdef int status
         cdef void **outputs = frame.pointers + frame.inputs.n
         cdef void **params = outputs + frame.outputs.n
         cdef gd_context *handle = frame.context.handle
         with nogil:
             status = gd_context_run(handle, <const void **> frame.pointers, outputs, params, self.flags, &fault)
-        self._layout = frame.layout
+        if self._layout is not frame.layout:
+            self._layout = frame.layout
         if status != GD_OK:
             if status == GD_ERR_CANCELLED:
                 pending()
+            if status == GD_ERR_BUSY or status == GD_ERR_REENTERED:
+                fault = NO_FAULT
             self._fail(status_names[status].decode(), fault.instruction, fault.tag, fault.a, fault.b, frame.context,
                        frame.layout)
             raise error(status, &fault)
@@ -802,12 +806,14 @@ cdef class Bound:
 
     def __call__(self):
         cdef int status
-        cdef gd_fault fault = NO_FAULT
+        cdef gd_fault fault
         with nogil:
             status = gd_bound_run(self.handle, &fault)
         if status != GD_OK:
             if status == GD_ERR_CANCELLED:
                 pending()
+            if status == GD_ERR_BUSY or status == GD_ERR_REENTERED:
+                fault = NO_FAULT
             self.fail(status_names[status].decode(), fault.instruction, fault.tag, fault.a, fault.b, self.context)
             raise error(status, &fault)
 
