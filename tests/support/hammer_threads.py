@@ -142,14 +142,21 @@ def main():
             except BaseException as e:
                 wrong.append(f"{type(e).__name__}: {e}")
 
+    ringing = []
+
     def ring(*_):
-        shared.call(7, 5.0)
-        try:  # a run of the step may be under way on this very thread
+        if ringing:  # the handler is slower than the timer: it would run within itself, ever deeper
+            return
+        ringing.append(True)
+        try:
+            shared.call(7, 5.0)
             shared.step(shared.feeds[7])
             with shared.lock:
                 shared.stepped += 1
-        except gd.BusyError:
+        except gd.BusyError:  # a run of the step is under way on this very thread
             pass
+        finally:
+            ringing.clear()
         rung[0] += 1
 
     threads = [threading.Thread(target=run, args=(k,)) for k in range(1, options.threads)]
