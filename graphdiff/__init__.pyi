@@ -525,8 +525,7 @@ def negative(x: TensorLike, /) -> Tensor:
 
 def norm(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False, ord: float | Literal['fro'] = 2) -> Tensor:
     """The vector norm over axes, floats only: (sum |x|**ord)**(1/ord), the largest |x| for ord inf, the least for
-    -inf, the number of nonzero elements for 0; "fro" is 2. No square overflows. Derivative 0 at the zero vector, where
-    the second is NaN; that of the norm squared is right there."""
+    -inf, the number of nonzero elements for 0; "fro" is 2. Derivative 0 at the zero vector."""
 
 def not_equal(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """x1 != x2."""

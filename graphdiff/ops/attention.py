@@ -17,7 +17,7 @@ from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Dim, broadcast, format_shape
 from ..ir.dtypes import bool_
 from ..ir.node import Node, Value
-from . import batching
+from . import batching, pattern
 from .batching import Batch
 from .comparison import equal, greater_equal
 from .control import placeholders
@@ -161,6 +161,7 @@ attention = custom(
     internal=True,
     compute=_attention_arrays,
     page="attended",
+    pattern=pattern.attended,
 )
 ATTENTION = op_of(attention)
 
@@ -218,6 +219,7 @@ attention_vjp = custom(
     internal=True,
     compute=_attention_vjp_arrays,
     page="attendedBack",
+    pattern=pattern.attended,
 )
 ATTENTION_VJP = op_of(attention_vjp)
 

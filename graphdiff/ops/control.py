@@ -24,7 +24,7 @@ from ..ir.dims import Shape, Size, as_size
 from ..ir.dtypes import FLOATS, bool_, int64
 from ..ir.graph import Graph
 from ..ir.node import LEAVES, Node, Value, ambient, topological
-from . import batching
+from . import batching, pattern
 from .batching import Batch
 from .inner import keeps_branch, keeps_loop, loop_arrays
 from .laws import is_body, is_bool, is_int, is_size, law
@@ -450,6 +450,52 @@ def _alive(alive: Tensor, y: Tensor, old: Any) -> Tensor:
     return op("where")(op("reshape")(alive, (alive.shape[0], *(1,) * (y.ndim - 1))), y, old)
 
 
+def _loop_pattern(
+    node: Node, patterns: pattern.Patterns, values: pattern.Values, walk: pattern.Walk
+) -> list[pattern.Pattern | None]:
+    """The body's own pattern, found once, put together step by step; of a map all steps at once."""
+    p, n = LoopParts(node), node.attrs["n_carry"]
+    operands = patterns[: len(p.body.inputs)]
+    width = next((q.width for q in operands if q is not None), 0)
+    sizes = [pattern.count(v) for v in p.body.inputs]
+    ends = np.cumsum([0, *sizes])
+    own = pattern.Pattern.identity(int(ends[-1]))
+    captured = [None] * (n + p.m) + list(values[n + p.m : len(sizes)])
+    known = [own.taken(np.arange(a, b)) if v is None else None for a, b, v in zip(ends, ends[1:], captured)]
+    body = [
+        q or own.taken(np.full(pattern.count(y), -1)) for q, y in zip(walk(p.body, known, captured), p.body.outputs)
+    ]
+    steps = int(p.length)
+    rows = [np.arange(steps * s).reshape(steps, s) for s in sizes[n : n + p.m]]
+    whole = pattern.stacked(
+        [*operands[n : n + p.m], *operands[n + p.m :]], [*(r.size for r in rows), *sizes[n + p.m :]], width
+    )
+    starts = np.cumsum([0, *(r.size for r in rows)])
+
+    def sources(t: Any) -> np.ndarray:
+        """Where a step's rows and captured values are among those of all steps."""
+        mine = [start + r[t] for start, r in zip(starts, rows)]
+        return np.concatenate([*mine, np.arange(starts[-1], whole.height)])
+
+    ys: list[list[pattern.Pattern]] = [[] for _ in body[n:]]
+    history: list[list[pattern.Pattern]] = [[] for _ in range(n)]
+    carry = [q or pattern.stacked([None], [s], width) for q, s in zip(operands[:n], sizes)]
+    reached = list(carry)
+    for t in range(steps)[:: -1 if p.reverse else 1]:
+        step = pattern.stacked([*carry, whole.taken(sources(t))], [*sizes[:n], sum(sizes[n:])], width)
+        after = [step.joined(q.rows, q.indices, q.height) for q in body]
+        for k in range(n):
+            history[k].append(carry[k])
+        carry = after[:n]
+        if p.condition is not None or p.counted:  # it may end after any of them
+            reached = [r.union(c) for r, c in zip(reached, carry)]
+        for k, y in enumerate(after[n:]):
+            ys[k].append(y)
+    finals = reached if p.condition is not None or p.counted else carry
+    turn = -1 if p.reverse else 1
+    return [*finals, *(pattern.stacked(q[::turn], None, width) for q in (*ys, *history)), None]
+
+
 loop = custom(
     "loop",
     "What scan, while_loop and map build: an inner graph run for each step.",
@@ -473,6 +519,7 @@ loop = custom(
     internal=True,
     compute=loop_arrays,
     page="looped",
+    pattern=_loop_pattern,
 )
 LOOP = op_of(loop)
 
@@ -706,6 +753,7 @@ branch = custom(
     internal=True,
     compute=lambda xs, a: tuple((a["if_true"] if xs[0] else a["if_false"])(xs[1:])),
     page="([pred, ...xs], a) => run(pred.data[0] ? a.if_true : a.if_false, xs)",
+    pattern=pattern.inner,
 )
 BRANCH = op_of(branch)
 

@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import GraphError, ShapeError
 from ..ir.dims import Dim, Shape, Size, exact_div, format_shape, product
 from ..ir.node import Node
-from . import batching
+from . import batching, pattern
 from .batching import Batch
 from .laws import Attrs, Values, are_offsets, is_pair, is_shape, is_size, law
 from .movement import permute_dims, reshape
@@ -334,6 +334,18 @@ def _dw_arrays(xs: Any, a: Any) -> Any:
     return dw.reshape(g.shape[1], x.shape[1] // a["groups"], *a["kernel"])
 
 
+def _taps(node: Node) -> np.ndarray:
+    """Which places of image, result and kernel meet, for each of the three operations."""
+    a, (first, second), (y,) = node.attrs, node.inputs, node.outputs
+    if "size" in a:
+        image, result, kernel = y, first, second
+    elif "kernel" in a:
+        image, result, kernel = first, second, y
+    else:
+        image, result, kernel = first, y, second
+    return pattern.taps(pattern.shape(image)[2:], pattern.shape(result)[2:], pattern.shape(kernel)[2:], a)
+
+
 conv2d = bilinear(
     "conv2d",
     "The cross-correlation of images x (N, C, H, W) with weight (O, C/groups, h, w), plus bias (O,). stride, "
@@ -353,6 +365,7 @@ conv2d = bilinear(
     law=law("float float", _keeps_conv2d, **_WINDOW),
     compute=_conv2d_arrays,
     page="correlated",
+    pattern=pattern.windowed("ngcp", "goct", "ngoq", _taps),
 )
 CONV2D = op_of(conv2d)
 
@@ -388,6 +401,7 @@ conv2d_dx = bilinear(
     internal=True,
     compute=_dx_arrays,
     page="correlatedInput",
+    pattern=pattern.windowed("ngoq", "goct", "ngcp", _taps),
 )
 CONV2D_DX = op_of(conv2d_dx)
 
@@ -423,6 +437,7 @@ conv2d_dw = bilinear(
     internal=True,
     compute=_dw_arrays,
     page="correlatedWeight",
+    pattern=pattern.windowed("ngcp", "ngoq", "goct", _taps),
 )
 CONV2D_DW = op_of(conv2d_dw)
 

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..ir.dtypes import bool_, int32, int64
 from ..ir.node import Node
-from . import batching
+from . import batching, pattern
 from .elementwise import add, astype
 from .gather import split_at_axis
 from .laws import is_bool, is_int, law, on_axis
@@ -145,6 +145,7 @@ recurrence = custom(
     ),
     internal=True,
     page="recurred",
+    pattern=pattern.by_line,
 )
 RECURRENCE = op_of(recurrence)
 
@@ -224,6 +225,7 @@ cumsum = linear(
     batch=batching.on_axes("axis"),
     law=law("numeric", lambda xs, a: on_axis(xs[0], a["axis"]), axis=is_int, reverse=is_bool),
     page="running((sum, v) => sum + v)",
+    pattern=pattern.by_line,
 )
 CUMSUM = op_of(cumsum)
 
@@ -262,6 +264,7 @@ cumprod = custom(
     batch=batching.on_axes("axis"),
     law=law("numeric", lambda xs, a: on_axis(xs[0], a["axis"]), axis=is_int, reverse=is_bool),
     page="running((product, v) => product * v)",
+    pattern=pattern.by_line,
 )
 CUMPROD = op_of(cumprod)
 

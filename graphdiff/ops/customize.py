@@ -153,6 +153,7 @@ _custom = declare(
     internal=True,
     compute=lambda xs, a: xs[0],
     page="same",
+    pattern=lambda node, patterns, values, walk: [patterns[0]],
 )
 CUSTOM = op_of(_custom)
 

@@ -208,17 +208,6 @@ sqrt = elementwise(
     page="sqrt",
     notation=prefix("√", ATOM, POWER),
 )
-root = elementwise(
-    "root",
-    "The square root of what is not negative, with derivative 0 at 0, where the second is NaN.",
-    microop="sqrt",
-    internal=True,
-    partials=(lambda y, x: where(equal(y, 0), sqrt(y), 0.5 / y),),
-    reference=np.sqrt,
-    samples=on(0.2, 3),
-    page="sqrt",
-    notation=prefix("√", ATOM, POWER),
-)
 
 rsqrt = elementwise(
     "rsqrt",

@@ -14,7 +14,7 @@ from ..errors import DTypeError, FeedError, ShapeError
 from ..ir.dims import Dim, Size, as_shape, as_size, broadcast, product
 from ..ir.dtypes import INTEGERS, as_dtype, int64
 from ..ir.node import Node
-from . import batching
+from . import batching, pattern
 from .batching import Batch, in_front, merged, parted
 from .comparison import equal
 from .elementwise import astype
@@ -218,6 +218,7 @@ take_vjp = linear(
     law=law("numeric index", _keeps_take_vjp, axis=is_int, size=is_size),
     internal=True,
     page="addedUp",
+    pattern=pattern.scattered(0),
 )
 TAKE_VJP = op_of(take_vjp)
 
@@ -326,6 +327,7 @@ take_along_vjp = linear(
     ),
     internal=True,
     page="addedUpAlong",
+    pattern=pattern.scattered(0),
 )
 TAKE_ALONG_VJP = op_of(take_along_vjp)
 

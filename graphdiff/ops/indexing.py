@@ -15,7 +15,7 @@ from ..errors import ShapeError
 from ..ir.dims import Dim, Size, as_size, format_shape, product
 from ..ir.dtypes import int64
 from ..ir.node import Node
-from . import batching
+from . import batching, pattern
 from .arrange import part
 from .batching import Batch, in_front, merged, parted
 from .comparison import equal, greater_equal
@@ -203,5 +203,6 @@ scatter_add = custom(
     batch=_scatter_batch,
     law=law("numeric index numeric", lambda xs, a: xs[0].ndim > 0 and xs[2].shape == (*xs[1].shape, *xs[0].shape[1:])),
     page="scattered",
+    pattern=pattern.scattered(2, base=0),
 )
 SCATTER_ADD = op_of(scatter_add)

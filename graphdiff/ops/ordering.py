@@ -15,7 +15,7 @@ from ..errors import ShapeError
 from ..ir.dims import Dim, Size, as_size
 from ..ir.dtypes import int64
 from ..ir.node import Node
-from . import batching
+from . import batching, pattern
 from .gather import split_at_axis, take_along_axis, take_along_vjp
 from .laws import Attrs, Values, is_bool, is_int, is_size, law, on_axis
 from .movement import reshape
@@ -203,6 +203,7 @@ sort = custom(
     law=law("any", _keeps_sort, axis=is_int, descending=is_bool, k=is_size),
     compute=_sorted_arrays,
     page="sorted",
+    pattern=pattern.by_line,
 )
 SORT = op_of(sort)
 

@@ -16,7 +16,7 @@ from ..errors import GraphError, ShapeError
 from ..ir.dims import Size, product
 from ..ir.dtypes import int32
 from ..ir.node import Node
-from . import batching
+from . import batching, pattern
 from .conv import pair_of, window_count
 from .elementwise import astype, maximum, minimum
 from .gather import index, size_as
@@ -177,6 +177,13 @@ def _max_arrays(xs: Any, a: Any) -> Any:
     return np.take_along_axis(cols, best, -1)[..., 0], at.astype(np.int32)
 
 
+def _meeting(node: Node) -> np.ndarray:
+    """Which places of image, result and window meet."""
+    a, (first,), (y, *_) = node.attrs, node.inputs, node.outputs
+    image, result = (y, first) if "size" in a else (first, y)
+    return pattern.taps(pattern.shape(image)[2:], pattern.shape(result)[2:], a["kernel"], a)
+
+
 max_pool2d = custom(
     "max_pool2d",
     "The largest element of each window of x (N, C, H, W); stride is kernel_size unless given, padding "
@@ -195,6 +202,7 @@ max_pool2d = custom(
     law=law("float", _keeps_pool, **_WINDOW),
     compute=_max_arrays,
     page="largestOfWindows",
+    pattern=pattern.windowed("ncp", None, "ncq", _meeting),
 )
 MAX_POOL = op_of(max_pool2d)
 
@@ -231,6 +239,7 @@ sum_pool2d = linear(
     internal=True,
     compute=lambda xs, a: _taps(xs[0], a, 0).sum((2, 3)),
     page="summedWindows",
+    pattern=pattern.windowed("ncp", None, "ncq", _meeting),
 )
 SUM_POOL = op_of(sum_pool2d)
 
@@ -259,6 +268,7 @@ sum_pool2d_vjp = linear(
     internal=True,
     compute=_sum_vjp_arrays,
     page="spreadWindows",
+    pattern=pattern.windowed("ncq", None, "ncp", _meeting),
 )
 SUM_POOL_VJP = op_of(sum_pool2d_vjp)
 

@@ -14,12 +14,12 @@ import numpy as np
 
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Size, product
-from ..ir.dtypes import bool_, float32, int32, int64
+from ..ir.dtypes import bool_, int32, int64
 from ..ir.node import Node
 from . import batching
-from .comparison import equal, greater, less, not_equal
+from .comparison import equal, not_equal
 from .cumulative import product_of_others
-from .elementwise import abs, astype, maximum, pow, reciprocal, root, square, where
+from .elementwise import abs, astype, maximum, pow, sqrt, square, where
 from .functions import bounded_log, exp
 from .gather import size_as
 from .laws import Attrs, Values, are_ints, law, on_axis
@@ -27,7 +27,7 @@ from .movement import broadcast_to, permute_dims, reshape
 from .notation import PRODUCT, Notation, prefix
 from .opdef import axes_of, check_dtype, composite, custom, op
 from .registry import Reduce, Sample, op_of
-from .tensor import Tensor, as_tensor, fail, make, scalar
+from .tensor import Tensor, as_tensor, fail, make
 from .types import Axes, TensorLike
 
 
@@ -288,22 +288,16 @@ def _variance(name: str, x: Any, axis: Any, keepdims: bool, correction: Any) -> 
     return sum(square(x - mean(x, axis=axes, keepdims=True)), axis=axes, keepdims=keepdims) / divisor
 
 
-def _scale(x: Tensor, axes: Sequence[int]) -> Tensor:
-    """A power of two that brings the sum of squares over axes into the middle of the range: 1 where it is there."""
-    total = op("stop_gradient")(sum(square(x), axis=axes, keepdims=True))
-    high, low, down, up = (120, -100, -70, 90) if x.dtype is float32 else (1000, -900, -600, 700)
-    return where(greater(total, 2.0**high), 2.0**down, where(less(total, 2.0**low), scalar(2.0**up, x.dtype), 1.0))
+def root(x: Tensor) -> Tensor:
+    """The square root, with derivative 0 at 0."""
+    zero = equal(x, 0)
+    return where(zero, 0, sqrt(where(zero, 1, x)))
 
 
 @composite(reference=np.std, samples=reduction_samples(empty=False))
 def std(x: TensorLike, /, axis: Axes = None, keepdims: bool = False, correction: float = 0) -> Tensor:
     """The square root of :func:`var`; derivative 0 where the variance is 0."""
-    x = as_tensor(x, "std")
-    v = _variance("std", x, axis, keepdims, correction)
-    n = count(x, axes_of("std", axis, x.ndim, [x]))
-    if isinstance(n, int):
-        return root(v) if n > 1 else v
-    return where(greater(size_as(n, x.dtype), 1), root(v), v)  # of one element it is 0, with all its derivatives
+    return root(_variance("std", x, axis, keepdims, correction))
 
 
 def _norm_reference(x: Any, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
@@ -319,8 +313,7 @@ def _norm_samples(rng: np.random.Generator) -> Iterable[Sample]:
 @composite(reference=_norm_reference, samples=_norm_samples, smooth=False, onnx="ReduceL2")
 def norm(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False, ord: float | Literal["fro"] = 2) -> Tensor:
     """The vector norm over axes, floats only: (sum |x|**ord)**(1/ord), the largest |x| for ord inf, the least for
-    -inf, the number of nonzero elements for 0; "fro" is 2. No square overflows. Derivative 0 at the zero vector, where
-    the second is NaN; that of the norm squared is right there."""
+    -inf, the number of nonzero elements for 0; "fro" is 2. Derivative 0 at the zero vector."""
     x = as_tensor(x, "norm")
     check_dtype("norm", (x,), "float")
     axes = axes_of("norm", axis, x.ndim, [x])
@@ -329,9 +322,7 @@ def norm(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False, ord: fl
     if not isinstance(ord, (int, float)):
         fail(GraphError, "norm", f'ord is a number or "fro", got {ord!r}', [x])
     if ord == 2:
-        scale = _scale(x, axes)
-        y = root(sum(square(x * scale), axis=axes, keepdims=keepdims))
-        return y * reshape(reciprocal(scale), y.shape)
+        return root(sum(square(x), axis=axes, keepdims=keepdims))
     if ord == math.inf:
         return max(abs(x), axis=axes, keepdims=keepdims)
     if ord == -math.inf:
@@ -344,11 +335,9 @@ def norm(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False, ord: fl
 
 
 def _power(x: Tensor, p: float) -> Tensor:
-    """x ** p of what is not negative, with derivative 0 at 0 whatever p; the second is NaN there unless it exists."""
-    if p >= 2:
-        return pow(x, p)
+    """x ** p of what is not negative, with derivative 0 at 0 whatever p."""
     zero = equal(x, 0)
-    return where(zero, root(x) if p > 0 else math.inf, pow(x, p))
+    return where(zero, 0.0**p if p > 0 else math.inf, pow(where(zero, 1, x), p))
 
 
 def _logsumexp_reference(x: Any, axis: Any = None, keepdims: bool = False) -> Any:

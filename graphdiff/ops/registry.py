@@ -152,6 +152,8 @@ class Op:
     ``masks(node, mask, wanted)``: for a cotangent that is 0 where a bool ``mask``, which broadcasts to the result, does
     not hold, the masks of the operands' cotangents (None: not known). Without it none is known.
     ``batch(node, xs, batch)`` the results for many examples at once (ops/batching.py);
+    ``pattern(node, patterns, values, walk)``: what elements of results depend on (ops/pattern.py), where that does not
+    follow from kind and kernel;
     ``linear_in``: groups of operands, in each of which together the result is linear, element by element.
     ``namespace``: where its public function is, "" for ``gd``; ``also``: where it is besides;
     ``arity``: the number of operands of an elementwise op;
@@ -194,6 +196,7 @@ class Op:
     masks: Callable[..., Sequence[Any]] | None = None
     batch: Callable[..., Sequence[Any]] | None = None
     linear_in: Sequence[tuple[int, ...]] = ()
+    pattern: Callable[..., Sequence[Any]] | None = None
 
     @property
     def dtypes(self) -> tuple[str, ...]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypeAlias, overload
 
 from ..errors import GraphError
-from ..ir.dims import Size, evaluate, floor_div, names_of
-from ..ir.node import topological
+from ..ir.dims import Size, floor_div
 from ..ops.batching import in_front
 from ..ops.comparison import equal
 from ..ops.control import map_, placeholders
@@ -22,7 +21,7 @@ from ..ops.trees import tensors
 from ..ops.types import Same, Tensors
 from .differentiate import check_floating, check_leaves, grad, pullback, pushforward, scalar_loss, wrt_of
 from .sparsity import SparseJacobian, sparse_jacobian
-from .vmap import Examples, Units
+from .vmap import Examples, Units, at_thousands, block_size
 
 Mode: TypeAlias = Literal["auto", "forward", "reverse"]
 
@@ -56,7 +55,7 @@ def jacobian(y: Tensors, x: Tensors, mode: Mode = "auto", sparse: bool = False, 
         raise GraphError(f"jacobian: batch is a positive int, got {batch!r}", source=where_am_i())
 
     def one(v: Tensor, w: Tensor) -> Any:
-        return sparse_jacobian(v, w, mode) if sparse else _dense(v, w, mode, batch)
+        return sparse_jacobian(v, w, mode, batch) if sparse else _dense(v, w, mode, batch)
 
     return results.build([tree.build([one(v, w) for w in xs]) for v in ys])
 
@@ -71,7 +70,7 @@ def _dense(y: Tensor, x: Tensor, mode: str, batch: int | None) -> Tensor:
     if found is None:
         check_leaves("jacobian", [y], [x])
         return broadcast_to(scalar(0, y.dtype), whole)
-    rows = _for_units(found, unit, batch or _block(found, unit))
+    rows = _for_units(found, unit, batch or block_size(found, unit))
     if mode == "forward":
         rows = permute_dims(rows, (*range(1, y.ndim + 1), 0))
     return reshape(rows, whole)
@@ -81,11 +80,7 @@ def _fewer(x: Size, y: Size) -> bool:
     """Whether ``x`` is less than ``y``; of sizes known at the call, at sizes of thousands."""
     if isinstance(x, int) and isinstance(y, int):
         return x < y
-    return _at_thousands(x) < _at_thousands(y)
-
-
-def _at_thousands(size: Size) -> int:
-    return evaluate(size, dict.fromkeys(names_of(size), 4096))
+    return at_thousands(x) < at_thousands(y)
 
 
 def _for_units(found: Tensor, unit: Tensor, block: int) -> Tensor:
@@ -105,35 +100,20 @@ def _for_units(found: Tensor, unit: Tensor, block: int) -> Tensor:
     return reshape(made, (blocks * block, *found.shape))[:count]
 
 
-WORKING_SET = 1 << 21  # bytes: the largest value of a block, so that what is made of it next finds it in cache
-FEWEST, MOST = 16, 1024  # unit vectors in a block: fewer waste the loop, more waste memory
-
-
-def _block(found: Tensor, unit: Tensor) -> int:
-    """How many unit vectors at once: as many as keep the largest value in cache."""
-    known = {unit}
-    largest = unit.dtype.itemsize
-    for node in topological([found], stop=[unit]):
-        if any(v in known for v in node.inputs):
-            known.update(node.outputs)
-            largest = max(largest, *(_at_thousands(v.size) * v.dtype.itemsize for v in node.outputs))
-    return min(max(WORKING_SET // largest, FEWEST), MOST)
-
-
 @overload
-def hessian(loss: Tensor, x: Tensor, sparse: Literal[False] = False) -> Tensor: ...
+def hessian(loss: Tensor, x: Tensor, sparse: Literal[False] = False, batch: int | None = None) -> Tensor: ...
 @overload
-def hessian(loss: Tensor, x: Tensor, *, sparse: Literal[True]) -> SparseJacobian: ...
+def hessian(loss: Tensor, x: Tensor, *, sparse: Literal[True], batch: int | None = None) -> SparseJacobian: ...
 @overload
-def hessian(loss: Tensor, x: Tensors, sparse: bool = False) -> Any: ...
-def hessian(loss: Tensor, x: Tensors, sparse: bool = False) -> Any:
+def hessian(loss: Tensor, x: Tensors, sparse: bool = False, batch: int | None = None) -> Any: ...
+def hessian(loss: Tensor, x: Tensors, sparse: bool = False, batch: int | None = None) -> Any:
     """The second derivatives of a 0-d ``loss``: shape ``x.shape + x.shape``, forward mode over reverse mode.
 
     For a structure of leaves, that structure with another of it in place of each: a list of lists, a dict of dicts of
-    blocks. ``sparse`` as in :func:`jacobian`.
+    blocks. ``sparse`` and ``batch`` as in :func:`jacobian`.
     Example: ``H = gd.hessian(loss, x)``.
     """
     loss = scalar_loss("hessian", loss)
     xs, tree = wrt_of("hessian", x, "x")
-    rows = jacobian(grad(loss, xs), xs, mode="forward", sparse=sparse)
+    rows = jacobian(grad(loss, xs), xs, mode="forward", sparse=sparse, batch=batch)
     return tree.build([tree.build(blocks) for blocks in rows])

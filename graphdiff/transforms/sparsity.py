@@ -1,18 +1,16 @@
 """Sparse Jacobians: which elements can be nonzero, read off the graph, and as few products as colouring allows.
 
-The pattern is found by carrying, for each value, the set of elements of ``x`` that each of its elements depends on,
-through every node: elementwise operations join the sets of corresponding elements, reductions those along axes,
-linear ones are computed on sets in place of numbers (where what else they read is constant), and whatever else is
-taken to join all sets of its operands. Columns that share no row get one colour (greedy, largest degree first; Curtis,
-Powell and Reid 1974, Coleman and Moré 1983) and are found together by one jvp of the sum of their unit vectors - or
-rows, by one vjp, where those need fewer colours.
-Invariant: the pattern holds at every point; it depends on shapes, which must be known.
-Must not know: values; how scipy holds a matrix.
+The pattern is carried through every node by its operation's rule (ops/pattern.py). Columns that share no row get one
+colour (greedy, largest degree first; Curtis, Powell and Reid 1974, Coleman and Moré 1983) and are found together by one
+jvp of the sum of their unit vectors - or rows, by one vjp, where those need fewer colours.
+Invariants: the pattern holds at every point; it depends on shapes, which must be known. Work is linear in the entries
+of patterns but for sorting them, and in the entries of products of rows for colours.
+Must not know: any operation; how scipy holds a matrix.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,15 +18,17 @@ import numpy as np
 from ..errors import GraphError, ShapeError
 from ..ir.dims import Dim
 from ..ir.node import Node, Value, topological
-from ..ops.control import map_
+from ..ops import pattern as rules
+from ..ops.control import placeholders
 from ..ops.gather import take
 from ..ops.movement import reshape
+from ..ops.pattern import Pattern, Patterns, Values, count
 from ..ops.registry import Matmul, Place, Reduce, Tile
 from ..ops.tensor import Tensor, constant, describe, fail, where_am_i
-from .differentiate import check_leaves, pullback, pushforward, zeros_of
+from .differentiate import check_leaves, pullback, pushforward
+from .vmap import for_each
 
-Pattern = list[frozenset[int]]  # for each element in row-major order: what it depends on
-_NONE: frozenset[int] = frozenset()
+LARGEST = 1 << 20  # elements of a value that is worked out for its zeros
 
 
 class SparseJacobian:
@@ -46,75 +46,53 @@ class SparseJacobian:
         return f"<SparseJacobian {self.shape}, {self.nnz} nonzeros, {self.colors} colors>"
 
 
-def sparse_jacobian(y: Tensor, x: Tensor, mode: str = "auto") -> SparseJacobian:
+def sparse_jacobian(y: Tensor, x: Tensor, mode: str = "auto", batch: int | None = None) -> SparseJacobian:
     """The Jacobian of ``y`` with respect to ``x`` with its pattern. Raises ShapeError where a size is known only at
     the call."""
     for v in (y, x):
         if any(isinstance(s, Dim) for s in v.shape):
             fail(ShapeError, "jacobian", f"sparse needs sizes that are known, {describe(v)} has names", [v])
-    m, n = _count(y), _count(x)
-    rows = pattern(y, x)
-    indptr = np.zeros(m + 1, np.int32)
-    indptr[1:] = np.cumsum([len(r) for r in rows])
-    indices = np.fromiter((j for r in rows for j in sorted(r)), np.int32, indptr[-1])
-    row_of = np.repeat(np.arange(m, dtype=np.int32), np.diff(indptr))
-    by_column = _colors(rows, n) if mode != "reverse" else None
-    by_row = _colors(_transposed(rows, n), m) if mode != "forward" else None
-    if by_row is None or (by_column is not None and by_column.max(initial=0) <= by_row.max(initial=0)):
-        assert by_column is not None
-        colors, width = by_column, m
-        at = colors[indices].astype(np.int64) * m + row_of
-
-        def product(seed: Tensor) -> Tensor:
-            t = pushforward([y], [x], [reshape(seed, x.shape)])[0]
-            return reshape(t if t is not None else zeros_of(y), (m,))
-    else:
-        colors, width = by_row, n
-        at = colors[row_of].astype(np.int64) * n + indices
-
-        def product(seed: Tensor) -> Tensor:
-            g = pullback([y], [reshape(seed, y.shape)], [x])[0][0]
-            return reshape(g if g is not None else zeros_of(x), (n,))
-
-    count = int(colors.max(initial=-1)) + 1
+    m, n = count(y), count(x)
+    found = pattern(y, x)
+    indptr, indices = found.indptr.astype(np.int32), found.indices.astype(np.int32)
     if not len(indices):
         check_leaves("jacobian", [y], [x])
         return SparseJacobian(constant(np.zeros(0, y.dtype)), indices, indptr, (m, n), 0)
-    seeds = (colors[None, :] == np.arange(count)[:, None]).astype(y.dtype)
-    compressed = reshape(map_(product, constant(seeds)), (count * width,))
-    return SparseJacobian(take(compressed, constant(at)), indices, indptr, (m, n), count)
+    row_of = found.rows
+    turned = Pattern.of_entries(found.indices, row_of, n, m)
+    by_column = _colors(found, turned) if mode != "reverse" else None
+    by_row = _colors(turned, found) if mode != "forward" else None
+    forward = by_row is None or (by_column is not None and by_column.max() <= by_row.max())
+    colors, seeded, width = (by_column, x, m) if forward else (by_row, y, n)
+    assert colors is not None
+    (seed,) = placeholders("seed", [(seeded.shape, seeded.dtype)])
+    one = pushforward([y], [x], [seed])[0] if forward else pullback([y], [seed], [x])[0][0]
+    assert one is not None  # something depends on x
+    at = colors[indices].astype(np.int64) * m + row_of if forward else colors[row_of].astype(np.int64) * n + indices
+    seeds = (colors[None, :] == np.arange(colors.max() + 1)[:, None]).astype(y.dtype)
+    products = for_each(one, seed, constant(seeds.reshape(-1, *rules.shape(seeded))), batch)
+    values = take(reshape(products, (len(seeds) * width,)), constant(at))
+    return SparseJacobian(values, indices, indptr, (m, n), len(seeds))
 
 
-def _count(v: Value) -> int:
-    return int(np.prod([int(s) for s in v.shape], dtype=np.int64))
-
-
-def _transposed(rows: Pattern, n: int) -> Pattern:
-    columns: list[set[int]] = [set() for _ in range(n)]
-    for i, r in enumerate(rows):
-        for j in r:
-            columns[j].add(i)
-    return [frozenset(c) for c in columns]
-
-
-def _colors(rows: Pattern, n: int) -> np.ndarray:
-    """A color for each of ``n`` columns such that columns in one row differ."""
-    touching: list[list[int]] = [[] for _ in range(n)]
-    for i, r in enumerate(rows):
-        for j in r:
-            touching[j].append(i)
-    used: list[set[int]] = [set() for _ in rows]  # colors met in each row
+def _colors(rows: Pattern, columns: Pattern) -> np.ndarray:
+    """A color for each column such that columns in one row differ. Dense rows, which all columns share, are what
+    makes a color a column: they are told apart first."""
+    n = columns.height
+    lengths = np.diff(rows.indptr)
+    weight = np.bincount(columns.rows, lengths[columns.indices], n)
+    used = [0] * rows.height  # the colors met in each row, as bits
+    column_rows = np.split(columns.indices, columns.indptr[1:-1])
     out = np.zeros(n, np.int32)
-    for j in sorted(range(n), key=lambda j: -sum(len(rows[i]) for i in touching[j])):
-        taken: set[int] = set()
-        for i in touching[j]:
+    for j in np.argsort(-weight, kind="stable").tolist():
+        mine = column_rows[j].tolist()
+        taken = 0
+        for i in mine:
             taken |= used[i]
-        color = 0
-        while color in taken:
-            color += 1
+        color = (~taken & (taken + 1)).bit_length() - 1  # the lowest that is free
         out[j] = color
-        for i in touching[j]:
-            used[i].add(color)
+        for i in mine:
+            used[i] |= 1 << color
     return out
 
 
@@ -123,109 +101,66 @@ def _colors(rows: Pattern, n: int) -> np.ndarray:
 
 def pattern(y: Tensor, x: Tensor) -> Pattern:
     """For each element of ``y``, the elements of ``x`` that it can depend on."""
-    known: dict[Value, Pattern] = {x: [frozenset((i,)) for i in range(_count(x))]}
-    for node in topological([y], stop=[x]):
-        if not node.op.differentiable or not any(v in known for v in node.inputs):
+    n = count(x)
+    known: dict[Value, Pattern | None] = {x: Pattern.identity(n)}
+    _propagate(topological([y], stop=[x]), known, {})
+    return known.get(y) or Pattern(np.zeros(count(y) + 1, np.int64), np.zeros(0, np.int64), n)
+
+
+def _walk(graph: Any, patterns: Patterns, values: Values) -> list[Pattern | None]:
+    """Patterns of an inner graph's results for those of its arguments."""
+    known: dict[Value, Pattern | None] = {v: p for v, p in zip(graph.inputs, patterns) if p is not None}
+    numbers = {v: a for v, a in zip(graph.inputs, values) if a is not None}
+    _propagate(graph.nodes, known, numbers)
+    return [known.get(v) for v in graph.outputs]
+
+
+def _propagate(nodes: Sequence[Node], known: dict[Value, Pattern | None], values: dict[Value, np.ndarray]) -> None:
+    for node in nodes:
+        if not any(known.get(v) is not None for v in node.inputs):
+            _work_out(node, values)
+            continue
+        if not node.op.differentiable:
             continue
         for v in (*node.inputs, *node.outputs):
             if any(isinstance(s, Dim) for s in v.shape):
                 raise GraphError(
                     f"jacobian: sparse needs sizes that are known, {describe(v)} has names", source=where_am_i()
                 )
-        rule = _linear if node.op.kind == "linear" else _RULES.get(type(node.op.kernel), _joined)
-        known.update(zip(node.outputs, rule(node, known)))
-    return known.get(y, [_NONE] * _count(y))
+        patterns, arrays = [known.get(v) for v in node.inputs], [values.get(v) for v in node.inputs]
+        known.update(zip(node.outputs, _rule(node)(node, patterns, arrays, _walk)))
 
 
-def _shape(v: Value) -> tuple[int, ...]:
-    return tuple(int(s) for s in v.shape)
+def _rule(node: Node) -> Any:
+    if node.op.pattern is not None:
+        return node.op.pattern
+    if node.op.kind == "linear":
+        return rules.moved
+    return _OF_KERNELS.get(type(node.op.kernel), rules.whole)
 
 
-def _union(sets: Any) -> frozenset[int]:
-    return frozenset().union(*sets)
-
-
-def _joined(node: Node, known: dict[Value, Pattern]) -> list[Pattern]:
-    """Every result depends on everything."""
-    whole = _union(s for v in node.inputs if v in known for s in set(known[v]))
-    return [[whole] * _count(y) for y in node.outputs]
-
-
-def _elementwise(node: Node, known: dict[Value, Pattern]) -> list[Pattern]:
-    shape = _shape(node.outputs[0])
-    parts = []
-    for v in node.inputs:
-        if v in known:
-            places = np.broadcast_to(np.arange(_count(v)).reshape(_shape(v)), shape).ravel()
-            parts.append([known[v][i] for i in places])
-    return [parts[0] if len(parts) == 1 else [_union(s) for s in zip(*parts)]]
-
-
-def _reduced(node: Node, known: dict[Value, Pattern]) -> list[Pattern]:
-    v = node.inputs[0]
-    axes = node.attrs["axes"]
-    places = np.moveaxis(np.arange(_count(v)).reshape(_shape(v)), axes, range(len(axes)))
-    places = places.reshape(int(np.prod(places.shape[: len(axes)])), -1)
-    return [[_union(known[v][i] for i in column) for column in places.T]]
-
-
-class _Reach(frozenset[int]):
-    """A set that stands for a number in a linear operation: of a sum everything that its terms depend on."""
-
-    def __add__(self, other: Any) -> _Reach:
-        return _Reach(self | other) if other else self
-
-    __radd__ = __add__  # 0 + x
-
-
-def _linear(node: Node, known: dict[Value, Pattern]) -> list[Pattern]:
-    """What is linear in its first operand, the others constant, is computed on sets in place of numbers."""
-    v, *rest = node.inputs
-    sizes = (s for a in node.attrs.values() for s in (a if isinstance(a, tuple) else (a,)))
-    if v not in known or any(x.node.op.name != "constant" for x in rest) or any(isinstance(s, Dim) for s in sizes):
-        return _joined(node, known)
-    sets = np.empty(_count(v), object)
-    sets[:] = [_Reach(s) for s in known[v]]
-    out = node.op.on_arrays([sets.reshape(_shape(v)), *(x.node.attrs["value"] for x in rest)], node.attrs)
-    return [[s or _NONE for s in np.asarray(out).ravel()]]
-
-
-def _placed(node: Node, known: dict[Value, Pattern]) -> list[Pattern]:
-    shape = _shape(node.outputs[0])
-    fill = node.op.kernel.fill(node)
-    start = known[node.inputs[fill]][0] if fill is not None and node.inputs[fill] in known else _NONE
-    out = np.full(int(np.prod(shape, dtype=np.int64)), start, object)
-    at = np.arange(len(out)).reshape(shape)
-    for i, starts, steps in node.op.kernel.rule(node):
-        v = node.inputs[i]
-        part = at[np.ix_(*(int(s) + k * np.arange(n) for s, n, k in zip(starts, _shape(v), steps)))].ravel()
-        for k, target in enumerate(part):
-            out[target] = known[v][k] if v in known else _NONE
-    return [list(out)]
-
-
-def _product(node: Node, known: dict[Value, Pattern]) -> list[Pattern]:
-    """Element (i, j) depends on row i of the first and column j of the second operand."""
-    a, b = node.inputs
-    shape = _shape(node.outputs[0])
-    batch = shape[:-2]
-    parts: list[list[frozenset[int]]] = []
-    for v, axis in ((a, -1), (b, -2)):
-        if v in known:
-            places = np.arange(_count(v)).reshape(_shape(v))
-            places = np.broadcast_to(places, (*batch, *places.shape[-2:]))
-            lines = np.moveaxis(places, axis, -1)
-            sets = np.empty(lines.shape[:-1], object)
-            for k in np.ndindex(*lines.shape[:-1]):
-                sets[k] = _union(known[v][i] for i in lines[k])
-            sets = sets[..., :, None] if axis == -1 else sets[..., None, :]
-            parts.append(list(np.broadcast_to(sets, shape).ravel()))
-    return [parts[0] if len(parts) == 1 else [_union(s) for s in zip(*parts)]]
-
-
-_RULES: dict[type, Callable[[Node, dict[Value, Pattern]], list[Pattern]]] = {
-    Tile: _elementwise,
-    Reduce: _reduced,
-    Place: _placed,
-    Matmul: _product,
+_OF_KERNELS: Mapping[type, Any] = {
+    Tile: rules.elementwise,
+    Reduce: rules.reduced,
+    Place: rules.placed,
+    Matmul: rules.product,
 }
+
+
+def _work_out(node: Node, values: dict[Value, np.ndarray]) -> None:
+    """What is made of constants alone is known, where it is small."""
+    if node.op.name == "constant":
+        values[node.outputs[0]] = node.attrs["value"]
+        return
+    if node.op.kind == "leaf" and node.op.name != "index":
+        return
+    if any(v not in values for v in node.inputs) or any(isinstance(s, Dim) for y in node.outputs for s in y.shape):
+        return
+    if any(count(y) > LARGEST for y in node.outputs):
+        return
+    try:
+        with np.errstate(all="ignore"):
+            made = node.op.on_arrays([values[v] for v in node.inputs], node.attrs)
+    except (LookupError, TypeError, ValueError):  # what has no reference, or none for these
+        return
+    values.update(zip(node.outputs, made if isinstance(made, tuple) else (made,)))

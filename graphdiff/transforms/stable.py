@@ -39,10 +39,7 @@ class Form(NamedTuple):
 def stable_form(node: Node, active: Collection[Value], kept: Collection[Value]) -> Form | None:
     """The stable form of a node's one result, or None. ``active``: the values
     that derivatives go through; ``kept``: those that they must not go past."""
-    name, inputs = node.op.name, node.inputs
-    if name == "pow" or (name == "multiply" and inputs[0] is inputs[1]):
-        name = "square"  # which the rows make of it, perhaps
-    heads = _HEADS.get(name)
+    heads = _HEADS.get(node.op.name)
     if heads is None or not any(not row.direct or row.fits(node) for row in heads):
         return None
     before = ambient.now

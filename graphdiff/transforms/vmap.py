@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..errors import GraphError, ShapeError
-from ..ir.dims import Size
+from ..ir.dims import Size, evaluate, names_of
 from ..ir.node import Node, Origin, Value, ambient, collector_paused, inheriting, topological
+from ..ops.arrange import pad
 from ..ops.batching import from_axis, in_front, repeated, to_axis
 from ..ops.comparison import equal
-from ..ops.control import placeholders
+from ..ops.control import map_, placeholders
 from ..ops.elementwise import where
 from ..ops.gather import positions
 from ..ops.leaves import building_body, watch
@@ -134,6 +135,42 @@ def _keeps_order(node: Node) -> bool:
 
 def _is_zero(v: Value) -> bool:
     return v.node.op.name == "constant" and not v.node.attrs["value"].any()
+
+
+WORKING_SET = 1 << 21  # bytes: the largest value of a block, so that what is made of it next finds it in cache
+FEWEST, MOST = 16, 1024  # examples in a block: fewer waste the loop, more waste memory
+
+
+def block_size(one: Tensor, seed: Tensor) -> int:
+    """How many examples of ``seed`` at once: as many as keep the largest value made of them in cache."""
+    known = {seed}
+    largest = seed.dtype.itemsize
+    for node in topological([one], stop=[seed]):
+        if any(v in known for v in node.inputs):
+            known.update(node.outputs)
+            largest = max(largest, *(at_thousands(v.size) * v.dtype.itemsize for v in node.outputs))
+    return min(max(WORKING_SET // largest, FEWEST), MOST)
+
+
+def at_thousands(size: Size) -> int:
+    """A size, with what is known only at the call in the thousands: to choose by."""
+    return evaluate(size, dict.fromkeys(names_of(size), 4096))
+
+
+def for_each(one: Tensor, seed: Tensor, seeds: Tensor, block: int | None = None) -> Tensor:
+    """``one``, which is made of ``seed``, for each of ``seeds``, stacked: all at once, or block by block in a loop."""
+    n, block = int(seeds.shape[0]), block or block_size(one, seed)
+
+    def batch(some: Tensor) -> Tensor:
+        (made,) = Examples(some.shape[0]).transform([one], {seed: some})
+        return in_front(made, one, some.shape[0])
+
+    if n <= block:
+        return batch(seeds)
+    blocks = -(-n // block)
+    padded = pad(seeds, [(0, blocks * block - n), *[(0, 0)] * (seeds.ndim - 1)])
+    made = map_(batch, reshape(padded, (blocks, block, *seeds.shape[1:])))
+    return reshape(made, (blocks * block, *one.shape))[:n]
 
 
 def vmap(f: Callable[..., Out], in_axes: Along = 0, out_axes: Along = 0) -> Callable[..., Out]:

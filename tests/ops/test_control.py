@@ -384,8 +384,10 @@ def test_what_is_dear_is_computed_once():
     assert "tanh" in [n.op.name for n in forward.body.nodes] and "tanh" not in names
     # the cotangents of h, and one product for each weight matrix, added in place
     assert names.count("matmul") == 3 and len(backward.sums) == 2 and len(backward.body.updates) == 2
-    # tanh, and the number it is multiplied by
-    assert sorted((v.shape for v in forward.extra), reverse=True) == [(4, 24), ()]
+    assert sorted((v.shape for v in forward.extra), reverse=True) == [
+        (4, 24),
+        (),
+    ]  # tanh, and the number it is multiplied by
 
 
 def test_what_is_cheap_is_computed_again():

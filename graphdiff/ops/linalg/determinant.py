@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...ir.node import Node
-from .. import batching
+from .. import batching, pattern
 from ..comparison import equal
 from ..contraction import diagonal
 from ..elementwise import abs as abs_
@@ -71,6 +71,7 @@ DETERMINANT = register(
         batch=batching.leading,
         law=law("float float int32", lambda xs, a: are_factors(xs), log=is_bool),
         compute=lambda xs, a: tuple(np.linalg.slogdet(xs[0])) if a["log"] else np.linalg.det(xs[0]).astype(xs[0].dtype),
+        pattern=pattern.by_entry([2, 2, 1], [0, 0]),
     )
 )
 

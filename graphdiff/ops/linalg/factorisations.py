@@ -12,7 +12,7 @@ import numpy as np
 
 from ...ir.dims import Dim
 from ...ir.node import Node
-from .. import batching
+from .. import batching, pattern
 from ..laws import Attrs, Values, is_square, law
 from ..matmul import matmul
 from ..movement import concat, matrix_transpose
@@ -78,6 +78,7 @@ cholesky = custom(
     ),
     batch=batching.leading,
     law=law("float", lambda xs, a: is_square(xs[0])),
+    pattern=pattern.by_entry([2], [2]),
 )
 CHOLESKY = op_of(cholesky)
 
@@ -152,5 +153,6 @@ qr = custom(
     ],
     batch=batching.leading,
     law=law("float", _keeps_qr),
+    pattern=pattern.by_entry([2], [2, 2]),
 )
 QR = op_of(qr)

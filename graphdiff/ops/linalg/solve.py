@@ -15,7 +15,7 @@ from ...errors import ShapeError
 from ...ir.dims import Size, broadcast, format_shape, product
 from ...ir.dtypes import int32
 from ...ir.node import Node, Value
-from .. import batching
+from .. import batching, pattern
 from ..batching import Batch
 from ..laws import Values, is_bool, is_square, law
 from ..matmul import matmul
@@ -161,6 +161,7 @@ solve_triangular = custom(
     samples=_triangular_samples,
     batch=_solve_batch,
     law=law("float float", lambda xs, a: are_system(*xs), lower=is_bool, transpose=is_bool, unit_diagonal=is_bool),
+    pattern=pattern.by_entry([2, 2], [2]),
 )
 TRIANGULAR = op_of(solve_triangular)
 
@@ -221,6 +222,7 @@ LU = register(
         batch=batching.leading,
         law=law("float", lambda xs, a: is_square(xs[0])),
         compute=_lu_arrays,
+        pattern=pattern.by_entry([2], [2, 1]),
     )
 )
 
@@ -270,6 +272,7 @@ LU_SOLVE = register(
             "float float int32 float", lambda xs, a: are_factors(xs) and are_system(xs[0], xs[3]), transpose=is_bool
         ),
         compute=_lu_solve_arrays,
+        pattern=pattern.by_entry([2, 2, 1, 2], [2]),
     )
 )
 

@@ -15,7 +15,7 @@ import numpy as np
 from ...errors import GraphError
 from ...ir.dims import Size
 from ...ir.node import Node
-from .. import batching
+from .. import batching, pattern
 from ..contraction import diagonal
 from ..laws import is_bool, is_square, law
 from ..matmul import matmul
@@ -77,6 +77,7 @@ eigh = custom(
     samples=lambda rng: [Sample((random_definite(rng, *s),)) for s in ((3, 3), (2, 4, 4), (1, 1), (0, 0), (0, 2, 2))],
     batch=batching.leading,
     law=law("float", lambda xs, a: is_square(xs[0])),
+    pattern=pattern.by_entry([2], [1, 2]),
 )
 EIGH = op_of(eigh)
 
@@ -197,6 +198,7 @@ svd = custom(
     ),
     batch=batching.leading,
     law=law("float", lambda xs, a: xs[0].ndim >= 2, full_matrices=is_bool),
+    pattern=pattern.by_entry([2], [2, 1, 2]),
 )
 SVD = op_of(svd)
 

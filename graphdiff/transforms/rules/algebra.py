@@ -208,38 +208,6 @@ def sqrt_square(node: Node) -> Rewritten:
     return abs(inner[0]) if inner else None
 
 
-@rule("square", on="root multiply", stable=True)
-def square_root_squared(node: Node) -> Rewritten:
-    """square(root(x)) -> x, square(root(sum(square(x * c))) / c), a norm's -> sum(square(x)): smooth at 0."""
-    (v,) = node.inputs
-    inner = of(v, "root")
-    if inner:
-        return inner[0]
-    for r, c in _pairs(v):
-        inner = of(r, "root")
-        unscaled = _without_scale(inner[0], c) if inner else None
-        if unscaled is not None:
-            return reshape(unscaled, node.outputs[0].shape)
-    return None
-
-
-def _without_scale(total: Value, inverse: Value) -> Any:
-    """sum(square(x)) where ``total`` is sum(square(x * c)) and ``inverse`` 1 / c."""
-    total, scale = _viewed(total), of(_viewed(inverse), "reciprocal")
-    squares = of(total, "sum")
-    scaled: Any = of(squares[0], "square") if squares else None
-    for x, c in _pairs(scaled[0]) if scaled else ():
-        if scale and c is scale[0] and squares and x.shape == scaled[0].shape:
-            return make(total.node.op, (square(x),), total.node.attrs)
-    return None
-
-
-def _viewed(value: Value) -> Value:
-    """What ``value`` is a reshape of."""
-    inner = of(value, "reshape")
-    return inner[0] if inner else value
-
-
 @rule("log", "bounded_log", on="exp", stable=True)
 def log_exp(node: Node) -> Rewritten:
     """log(exp(x)) -> x, without overflow."""
