@@ -20,8 +20,9 @@ from typing import Any, NamedTuple
 from ..ir.dims import Size, evaluate, names_of, product
 from ..ir.graph import Graph
 from ..ir.node import Node, Value, topological
-from ..ops.control import LoopParts, placeholders
+from ..ops.bodies import placeholders
 from ..ops.leaves import STATE
+from ..ops.loop import LoopParts
 from ..ops.microops import MICROOPS
 from ..ops.rebuild import rebuild
 from ..ops.registry import Index, Loop, Tile, View

@@ -16,6 +16,7 @@ from . import (  # noqa: F401  (declaring is importing)
     indexing,
     leaves,
     linalg,
+    loop,
     losses,
     matmul,
     movement,

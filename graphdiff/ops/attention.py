@@ -19,8 +19,8 @@ from ..ir.dtypes import bool_
 from ..ir.node import Node, Value
 from . import batching, pattern
 from .batching import Batch
+from .bodies import placeholders
 from .comparison import equal, greater_equal
-from .control import placeholders
 from .elementwise import rsqrt, where
 from .gather import positions, size_as
 from .laws import Attrs, Values, is_bool, is_real, law

@@ -15,7 +15,7 @@ from ..ir.dtypes import FLOATS
 from ..ir.node import Node, Value, is_fixed, newest, topological
 from . import batching
 from .batching import Batch
-from .control import placeholders
+from .bodies import placeholders
 from .opdef import custom as declare
 from .opdef import op
 from .registry import Strided, View, op_of

@@ -111,7 +111,7 @@ class Attention(NamedTuple):
 
 
 class Loop(NamedTuple):
-    """Inner graphs run for each step (ops/control.py); results nobody reads are not kept."""
+    """Inner graphs run for each step (ops/loop.py); results nobody reads are not kept."""
 
 
 class Branch(NamedTuple):

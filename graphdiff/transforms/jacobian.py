@@ -10,8 +10,9 @@ from typing import Any, Literal, TypeAlias, overload
 from ..errors import GraphError
 from ..ir.dims import Size, floor_div
 from ..ops.batching import in_front
+from ..ops.bodies import placeholders
 from ..ops.comparison import equal
-from ..ops.control import map_, placeholders
+from ..ops.control import map_
 from ..ops.creation import arange
 from ..ops.elementwise import astype
 from ..ops.gather import positions

@@ -19,7 +19,7 @@ from ..errors import GraphError, ShapeError
 from ..ir.dims import Dim
 from ..ir.node import Node, Value, topological
 from ..ops import pattern as rules
-from ..ops.control import placeholders
+from ..ops.bodies import placeholders
 from ..ops.gather import take
 from ..ops.movement import reshape
 from ..ops.pattern import Pattern, Patterns, Values, count

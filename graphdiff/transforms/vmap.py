@@ -16,8 +16,9 @@ from ..ir.dims import Size, evaluate, names_of
 from ..ir.node import Node, Origin, Value, ambient, collector_paused, inheriting, topological
 from ..ops.arrange import pad
 from ..ops.batching import from_axis, in_front, repeated, to_axis
+from ..ops.bodies import placeholders
 from ..ops.comparison import equal
-from ..ops.control import map_, placeholders
+from ..ops.control import map_
 from ..ops.elementwise import where
 from ..ops.gather import positions
 from ..ops.leaves import building_body, watch
