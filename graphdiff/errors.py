@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .files import write_file
+from .wording import one_line
 
 __all__ = [
     "GraphdiffError",
@@ -42,6 +43,9 @@ class GraphdiffError(Exception):
         self.operation = operation
         self.source = source
         super().__init__(format_error(fact, operation, source))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({one_line(self.fact)!r})"
 
     def __str__(self) -> str:  # KeyError-like bases would quote the text
         return str(self.args[0])

@@ -26,6 +26,7 @@ import numpy as np
 from .errors import DTypeError, GraphError, ShapeError
 from .ops.namespaces import presented
 from .ops.tensor import where_am_i
+from .wording import one_line
 
 __all__ = [
     "constant",
@@ -42,7 +43,20 @@ __all__ = [
     "zeros",
 ]
 
-Initialiser = Callable[[tuple[int, ...], Any], np.ndarray]
+Draw = Callable[[tuple[int, ...], np.dtype], np.ndarray]
+
+
+class Initialiser:
+    """What makes the first value of a parameter: ``init(shape, dtype)`` gives an array."""
+
+    def __init__(self, text: str, draw: Draw):
+        self._text, self._draw = text, draw
+
+    def __call__(self, shape: tuple[int, ...], dtype: Any = "float32") -> np.ndarray:
+        return self._draw(tuple(shape), np.dtype(dtype))
+
+    def __repr__(self) -> str:
+        return self._text
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -60,65 +74,61 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     return shape[1] * kernel, shape[0] * kernel
 
 
-def _drawn(seed: int, draw: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]) -> Initialiser:
+def _drawn(text: str, seed: int, draw: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]) -> Initialiser:
     """An initialiser of random floats; a fresh generator at each call makes it a function of the shape alone."""
     np.random.SeedSequence(seed)  # a seed that is none is told where it was written
 
-    def init(shape: tuple[int, ...], dtype: Any = "float32") -> np.ndarray:
-        dtype = np.dtype(dtype)
+    def init(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         if dtype.kind != "f":
             raise DTypeError(f"init: random weights are floats, got {dtype.name}", source=where_am_i())
-        return draw(np.random.default_rng(seed), tuple(shape)).astype(dtype)
+        return draw(np.random.default_rng(seed), shape).astype(dtype)
 
-    return init
+    return Initialiser(f"{text}, seed={seed!r})" if "(" in text else f"{text}(seed={seed!r})", init)
 
 
-def _filled(value: Any) -> Initialiser:
-    def init(shape: tuple[int, ...], dtype: Any = "float32") -> np.ndarray:
-        return np.full(shape, value, np.dtype(dtype))
-
-    return init
+def _filled(text: str, value: Any) -> Initialiser:
+    return Initialiser(text, lambda shape, dtype: np.full(shape, value, dtype))
 
 
 def zeros() -> Initialiser:
     """All zeros, any dtype. Example: ``gd.parameter("b", shape=(10,), init=gd.init.zeros())``."""
-    return _filled(0)
+    return _filled("zeros()", 0)
 
 
 def ones() -> Initialiser:
     """All ones, any dtype."""
-    return _filled(1)
+    return _filled("ones()", 1)
 
 
 def constant(c: float) -> Initialiser:
     """``c`` everywhere, any dtype; an array broadcasts to the shape."""
-    return _filled(c)
+    return _filled(one_line(f"constant({c!r})"), c)
 
 
 def normal(std: float, seed: int) -> Initialiser:
     """Normal numbers of mean 0 and deviation ``std``, floats. Raises GraphError for a negative one."""
     if not std >= 0:
         raise GraphError(f"init.normal: std is {std}, which is no deviation", source=where_am_i())
-    return _drawn(seed, lambda rng, shape: rng.standard_normal(shape) * std)
+    return _drawn(f"normal(std={std!r}", seed, lambda rng, shape: rng.standard_normal(shape) * std)
 
 
 def uniform(a: float, b: float, seed: int) -> Initialiser:
     """Uniform numbers of [a, b), floats. Raises GraphError unless a <= b."""
     if not a <= b:
         raise GraphError(f"init.uniform: a = {a} is not below b = {b}", source=where_am_i())
-    return _drawn(seed, lambda rng, shape: rng.random(shape) * (b - a) + a)
+    return _drawn(f"uniform(a={a!r}, b={b!r}", seed, lambda rng, shape: rng.random(shape) * (b - a) + a)
 
 
-def _scaled_normal(seed: int, variance: Callable[[int, int], float]) -> Initialiser:
-    return _drawn(seed, lambda rng, shape: rng.standard_normal(shape) * sqrt(variance(*fans(shape))))
+def _scaled_normal(text: str, seed: int, variance: Callable[[int, int], float]) -> Initialiser:
+    return _drawn(text, seed, lambda rng, shape: rng.standard_normal(shape) * sqrt(variance(*fans(shape))))
 
 
-def _scaled_uniform(seed: int, variance: Callable[[int, int], float]) -> Initialiser:
+def _scaled_uniform(text: str, seed: int, variance: Callable[[int, int], float]) -> Initialiser:
     def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         limit = sqrt(3 * variance(*fans(shape)))  # the variance of a uniform number on ±limit is limit**2 / 3
         return (2 * rng.random(shape) - 1) * limit
 
-    return _drawn(seed, draw)
+    return _drawn(text, seed, draw)
 
 
 # Sizes of 0 have no elements to scale, and must not divide by zero.
@@ -140,12 +150,12 @@ def xavier_normal(seed: int) -> Initialiser:
     Floats, two dimensions or more (ShapeError). Glorot and Bengio 2010.
     Example: ``W = gd.parameter("W", shape=(64, 10), init=gd.init.xavier_normal(seed=0))``.
     """
-    return _scaled_normal(seed, _xavier)
+    return _scaled_normal("xavier_normal", seed, _xavier)
 
 
 def xavier_uniform(seed: int) -> Initialiser:
     """Uniform on ±sqrt(6 / (fan_in + fan_out)); floats, two dimensions or more. Glorot and Bengio 2010."""
-    return _scaled_uniform(seed, _xavier)
+    return _scaled_uniform("xavier_uniform", seed, _xavier)
 
 
 def he_normal(seed: int) -> Initialiser:
@@ -154,22 +164,22 @@ def he_normal(seed: int) -> Initialiser:
     Floats, two dimensions or more (ShapeError). He et al. 2015.
     Example: ``W = gd.parameter("W", shape=(64, 10), init=gd.init.he_normal(seed=0))``.
     """
-    return _scaled_normal(seed, _he)
+    return _scaled_normal("he_normal", seed, _he)
 
 
 def he_uniform(seed: int) -> Initialiser:
     """Uniform on ±sqrt(6 / fan_in); floats, two dimensions or more. He et al. 2015."""
-    return _scaled_uniform(seed, _he)
+    return _scaled_uniform("he_uniform", seed, _he)
 
 
 def lecun_normal(seed: int) -> Initialiser:
     """Normal, variance 1 / fan_in; not truncated; floats, two dimensions or more. LeCun et al. 1998."""
-    return _scaled_normal(seed, _lecun)
+    return _scaled_normal("lecun_normal", seed, _lecun)
 
 
 def lecun_uniform(seed: int) -> Initialiser:
     """Uniform on ±sqrt(3 / fan_in); floats, two dimensions or more. LeCun et al. 1998."""
-    return _scaled_uniform(seed, _lecun)
+    return _scaled_uniform("lecun_uniform", seed, _lecun)
 
 
 def orthogonal(seed: int) -> Initialiser:
@@ -186,7 +196,7 @@ def orthogonal(seed: int) -> Initialiser:
         q *= np.where(np.diagonal(r) < 0, -1.0, 1.0)
         return (q if rows >= columns else q.T).reshape(shape)
 
-    return _drawn(seed, draw)
+    return _drawn("orthogonal", seed, draw)
 
 
 if not TYPE_CHECKING:  # a checker knows the names by itself

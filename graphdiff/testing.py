@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .errors import FeedError, GradientMismatch, GraphError
+from .inspect.notebook import ROWS, table_html
 from .ir.dtypes import FLOATS, float64
 from .ir.node import LEAVES, Leaf, Node, Value, topological
 from .ops.leaves import input as input_
@@ -28,6 +29,7 @@ from .ops.types import Tensors
 from .runtime.function import compile as compile_
 from .transforms.differentiate import check_leaves, grad, jvp, scalar_loss, vjp, wrt_of
 from .transforms.retype import attribute_in_float64, in_float64
+from .wording import count
 
 __all__ = ["Comparison", "Report", "check_grad"]
 
@@ -53,7 +55,7 @@ class Comparison:
         return self.error <= self.tolerance
 
 
-@dataclass
+@dataclass(repr=False)
 class Report:
     """What was compared; ``str(report)`` is a table."""
 
@@ -66,6 +68,30 @@ class Report:
     @property
     def max_error(self) -> float:
         return max((c.error for c in self.comparisons), default=0.0)
+
+    def __repr__(self) -> str:
+        wrong = sum(not c.ok for c in self.comparisons)
+        told = f"{wrong} of them disagree" if wrong else "all agree"
+        kinds = count(len(self.comparisons), "comparison")
+        return f"<check_grad: {kinds}, {told}, largest error {self.max_error:.2g}>"
+
+    def _repr_html_(self) -> str:
+        worst = sorted(self.comparisons, key=lambda c: c.ok)[:ROWS]
+        rows = [
+            (
+                c.leaf,
+                c.mode,
+                c.order,
+                c.count,
+                c.kinks,
+                f"{c.error:.2e}",
+                f"{c.tolerance:.0e}",
+                "" if c.ok else "MISMATCH",
+            )
+            for c in worst
+        ]
+        head = ("leaf", "mode", "order", "compared", "kinks", "error", "tolerance", "")
+        return table_html(repr(self).strip("<>"), head, rows, len(self.comparisons), "print(report)")
 
     def __str__(self) -> str:
         lines = [f"{'leaf':<24} {'mode':<5} order  compared  kinks  error      tolerance"]

@@ -21,6 +21,8 @@ import graphdiff as gd
 
 from .. import train
 from ..files import write_file
+from ..wording import count as counted
+from ..wording import seconds_text
 
 HIDDEN = (256, 256, 256)
 LEARNING_RATE = 2e-3
@@ -100,7 +102,10 @@ def run(args: argparse.Namespace) -> int:
     step = _training_step(net, total)
     seconds = time.perf_counter() - start
     plan = step.plan_for(batch=batch_size)
-    print(f"compiled  in {seconds * 1e3:.1f} ms: forward, backward and update in {len(plan.instructions)} instructions")
+    print(
+        f"compiled  in {seconds_text(seconds)}: forward, backward and update in "
+        f"{counted(len(plan.instructions), 'instruction')}"
+    )
 
     with tqdm.tqdm(total=total, desc="training", unit="step", leave=False) as bar:
         history = train.fit(
@@ -118,14 +123,14 @@ def run(args: argparse.Namespace) -> int:
         seconds = sum(s.seconds for s in history.steps)
         print(
             f"trained   {len(history.steps):,} steps of {batch_size} samples in {seconds:.2f} s; "
-            f"a step takes {median(s.seconds for s in history.steps) * 1e6:.0f} µs (median); "
+            f"a step takes {seconds_text(median(s.seconds for s in history.steps))} (median); "
             f"loss {history.steps[0].loss:.3f} → {history.steps[-1].loss:.4f}"
         )
     right = np.argmax(gd.compile([net.x], net.logits)(data.x_test), axis=1) == data.t_test
     print(f"accuracy  {right.mean():.2%} on the test part: {right.sum():,} of {right.size:,} right")
 
     if report is not None:
-        report.write(net, str(plan), history)
+        report.write(net, plan.text(), history)
     if not history.interrupted:
         _show_checkpointing(net, data)
         _show_check(net, data)
@@ -203,7 +208,7 @@ class _Report:
         """Write all files; a history without steps has nothing to plot."""
         adjoint = net.adjoint
         explained = "\n".join(str(adjoint.explain(node)) for node in adjoint.backward)
-        self._text("adjoint.txt", f"{adjoint}\n\nEach node of the adjoint, explained\n\n{explained}\n")
+        self._text("adjoint.txt", f"{adjoint.text()}\n\nEach node of the adjoint, explained\n\n{explained}\n")
         self._text("plan.txt", f"{plan}\n")
         if history.steps:
             self._plot("loss.png", {"loss": [s.loss for s in history.steps]}, "loss")

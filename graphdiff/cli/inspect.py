@@ -34,13 +34,7 @@ def run(args: argparse.Namespace) -> int:
     """Print or write what was asked for."""
     found = target.find(args.target)
     if args.text or not (args.plan or args.html):
-        print(
-            found.graph
-            if isinstance(found, gd.Function)
-            else whole_graph(found)
-            if isinstance(found, gd.Tensor)
-            else found
-        )
+        print((found if isinstance(found, gd.Adjoint) else whole_graph(found)).text())
     told = args.feed is not None or bool(args.size)
     if isinstance(found, gd.Graph) and told:  # a text has no values of parameters; a function is given some
         found = target.function_of(found)
@@ -48,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     if args.plan and f is not None:
         feed = target.feed_for(f.graph, args)
         _, key = f._prepare_call((), feed)
-        print(f.plan_for(**dict(zip(f._program.names, key))))
+        print(f.plan_for(**dict(zip(f._program.names, key))).text())
     if args.html:
         if f is not None and isinstance(found, gd.Function):
             function_to_html(f, args.html, **(target.feed_for(f.graph, args) if told else {}))

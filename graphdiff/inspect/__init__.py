@@ -13,6 +13,7 @@ from ..ops.namespaces import presented
 from ..ops.tensor import Tensor
 from ..runtime.function import Function
 from ..runtime.plan import Plan
+from ..runtime.profile import Profile
 from ..runtime.tradeoff import Tradeoff
 from ..spelling import explained
 from ..transforms.adjoint import Adjoint
@@ -22,7 +23,7 @@ from .dot import to_dot as to_dot
 from .dot import to_svg as to_svg
 from .flow import GradientFlow as GradientFlow
 from .html import adjoint_to_html, function_to_html, graph_to_html
-from .notebook import plan_html, repr_html
+from .notebook import flow_html, plan_html, profile_html, repr_html, tensor_html, tradeoff_html
 from .picture import whole_graph as whole_graph
 from .plot import plot_plan, plot_tradeoff
 
@@ -30,11 +31,13 @@ __all__ = ["Difference", "GradientFlow", "diff", "to_dot", "to_svg", "whole_grap
 
 METHODS: dict[type, dict[str, Any]] = {
     Graph: {"to_dot": to_dot, "to_svg": to_svg, "to_html": graph_to_html, "_repr_html_": repr_html},
-    Tensor: {"to_dot": to_dot, "to_svg": to_svg, "to_html": graph_to_html, "_repr_html_": repr_html},
+    Tensor: {"to_dot": to_dot, "to_svg": to_svg, "to_html": graph_to_html, "_repr_html_": tensor_html},
     Adjoint: {"to_dot": to_dot, "to_svg": to_svg, "to_html": adjoint_to_html, "_repr_html_": repr_html},
     Function: {"to_dot": to_dot, "to_svg": to_svg, "to_html": function_to_html, "_repr_html_": repr_html},
     Plan: {"plot": plot_plan, "_repr_html_": plan_html},
-    Tradeoff: {"plot": plot_tradeoff},
+    Profile: {"_repr_html_": profile_html},
+    Tradeoff: {"plot": plot_tradeoff, "_repr_html_": tradeoff_html},
+    GradientFlow: {"_repr_html_": flow_html},
 }
 
 for _class, _methods in METHODS.items():

@@ -17,6 +17,7 @@ from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.text import Names, attr_text, comment, implied_dtype, is_inline, literal, name_text, type_text, types_text
 from ..runtime.program import Program
+from ..wording import one_line
 
 MOST_EDITS = 2000  # nodes added and removed; graphs that differ by more are told as one taken for the other
 
@@ -36,6 +37,10 @@ class Difference(NamedTuple):
     def same(self) -> bool:
         """Whether the graphs compute the same nodes over the same leaves."""
         return not (self.added or self.removed or self.changed)
+
+    def __repr__(self) -> str:
+        told = f"{len(self.added)} added, {len(self.removed)} removed, {len(self.changed)} changed"
+        return one_line(f"<Difference from {self.before} to {self.after}: {told}>")
 
     def __str__(self) -> str:
         lines = [f"--- {self.before}", f"+++ {self.after}"]

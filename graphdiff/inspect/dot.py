@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files import write_file
+from ..wording import one_line
 from .layout import HEIGHT, WIDTH, Item, lay_out
 from .picture import Box, Drawable, Picture
 
@@ -107,7 +108,7 @@ def drawing(picture: Picture) -> str:
     for b in picture.boxes:
         x, y = at.x[b.id], at.y[b.id]
         head = b.name if b.phase == "leaf" else f"{b.name} {b.op}"
-        tip = b.name if b.phase == "leaf" else f"{b.name} = {picture.call(b)}"
+        tip = one_line(b.name if b.phase == "leaf" else f"{b.name} = {picture.call(b)}", 400)
         out.append(
             f'<g transform="translate({x:g},{y:g})"><title>{_text(tip)}: {_text(b.types)} {_text(b.source)}'
             f'</title><rect width="{WIDTH}" height="{HEIGHT}" rx="5" fill="{COLOURS[b.phase]}" '

@@ -22,6 +22,7 @@ from ..ops.trees import tensor, tensors
 from ..ops.types import TensorLike, Tensors
 from ..runtime.function import compile as compile_
 from ..transforms.differentiate import grad
+from ..wording import count, one_line
 from .jacobians import Chain, Jacobian, chain_of
 from .plot import along, empty_figure, write_figure
 
@@ -129,6 +130,10 @@ class GradientFlow:
             chain = chain_of(self.loss, self.params) if self._chain is None else self._chain
             self._compiled = Chain(self.loss, chain, compile_)
         return self._compiled(feed, iterations)
+
+    def __repr__(self) -> str:
+        of = f"{self.loss.name or 'loss'} over {count(len(self.params), 'parameter')}"
+        return one_line(f"<GradientFlow of {of}: {count(len(self._records), 'record')}>")
 
     def __str__(self) -> str:
         head = f"{'parameter':<20} {'norm':>10} {'mean |g|':>10} {'zeros':>6} {'update/weight':>13} {'dead units':>10}"

@@ -99,7 +99,7 @@ def graph_to_html(what: Graph | Tensor, path: str | Path, feed: Mapping[Leaf, Ar
 
 def _bodies(node: Node) -> list[list[str]]:
     """The name and the text of each inner graph of a loop or branch."""
-    found = [(name, str(g)) for name, g in node.attrs.items() if isinstance(g, Graph)]
+    found = [(name, g.text()) for name, g in node.attrs.items() if isinstance(g, Graph)]
     return [
         [name.replace("_", " "), text[:LONGEST_BODY] + ("\n…" if len(text) > LONGEST_BODY else "")]
         for name, text in found

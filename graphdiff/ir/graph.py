@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from ..errors import GraphError
 from ..spelling import Suggesting
+from ..wording import count, left_out, one_line
 from .node import Leaf, Node, Source, Value, topological
 from .text import (
     STORED,
@@ -37,7 +38,8 @@ class Graph(Suggesting):
 
     ``inputs``: input leaves in the order of feeding; ``parameters``: parameter and state leaves in first-use
     order; ``outputs``: values; ``updates``: (parameter or state, new value) pairs; ``nodes``: all that compute,
-    in topological order, leaves other than constants excluded. ``str(graph)`` prints it; ``gd.parse`` reads it back.
+    in topological order, leaves other than constants excluded. ``str(graph)`` prints it, up to 1,000 nodes as a whole;
+    ``graph.text()`` is all of it, which ``gd.parse`` reads back.
     """
 
     if TYPE_CHECKING:  # graphdiff.inspect gives the class these, which stands after it
@@ -90,8 +92,15 @@ class Graph(Suggesting):
     def __len__(self) -> int:
         return len(self.nodes)
 
+    def text(self) -> str:
+        """All of the text, however long it is; what ``gd.parse`` reads back."""
+        return _text(self, False)
+
     def __str__(self) -> str:
-        return _text(self)
+        return _text(self, True)
+
+    def __repr__(self) -> str:
+        return one_line(f"<Graph {self.name}: {count(len(self.inputs), 'input')}, {count(len(self.nodes), 'node')}>")
 
 
 def same_name(first: Node, second: Node) -> str:
@@ -108,7 +117,7 @@ def same_name(first: Node, second: Node) -> str:
 def shared(graph: Graph, known: dict[str, Graph]) -> Graph:
     """The first of the graphs of equal text: nodes whose bodies are equal are found to be equal by identity, in a graph
     that was read from text as in the one that was printed. A text that shows what does not read back equals none."""
-    text = str(graph)
+    text = graph.text()
     return graph if "=<" in text else known.setdefault(text, graph)
 
 
@@ -121,7 +130,7 @@ def _header(graph: Graph) -> str:
     return f"{name_text(graph.name)}({leaves}) -> {types_text(graph.outputs)}:"
 
 
-def _node_lines(node: Node, names: Names, indent: str, out: list[str]) -> None:
+def _node_lines(node: Node, names: Names, indent: str, out: list[str], short: bool) -> None:
     """Appends the line of a node to ``out``, after its inner graphs."""
     implied = implied_dtype(node.inputs)
     arguments = [names.of(v, implied) for v in node.inputs]
@@ -131,7 +140,7 @@ def _node_lines(node: Node, names: Names, indent: str, out: list[str]) -> None:
         for key, value in node.attrs.items():
             if isinstance(value, Graph):
                 out.append(f"{indent}body @{names.bodies} {_header(value)}")
-                _body_lines(value, indent + "  ", out, names.room)
+                _body_lines(value, indent + "  ", out, short, names.room)
                 arguments.append(f"{key}=@{names.bodies}")
                 names.bodies += 1
             else:
@@ -143,42 +152,56 @@ def _node_lines(node: Node, names: Names, indent: str, out: list[str]) -> None:
     out.append(f"{line.ljust(_COMMENT_COLUMN)}  # {behind}" if behind else line)
 
 
-def _body_lines(graph: Graph, indent: str, out: list[str], room: Room | None = None) -> Names:
+def _every_line(nodes: Sequence[Node], names: Names, indent: str, out: list[str], short: bool) -> None:
+    """The lines of nodes; ``short``: of many those at both ends."""
+    missing = left_out(len(nodes)) if short else range(0)
+    for node in nodes[: missing.start] if missing else nodes:
+        _node_lines(node, names, indent, out, short)
+    if not missing:
+        return
+    out.append(f"{indent}... {len(missing):,} of {len(nodes):,} nodes are left out; text() has all of them")
+    for node in nodes[missing.start : missing.stop]:
+        names.add(node)
+        names.bodies += sum(isinstance(a, Graph) for a in node.attrs.values())
+    for node in nodes[missing.stop :]:
+        _node_lines(node, names, indent, out, short)
+
+
+def _body_lines(graph: Graph, indent: str, out: list[str], short: bool, room: Room | None = None) -> Names:
     names = Names((*graph.inputs, *graph.parameters), room)
     for kind in STORED:
         held = [name_text(p.name) for p in graph.parameters if p.node.op.name == kind]
         if held:
             out.append(f"{indent}{kind}s: {', '.join(held)}")
-    for node in graph.nodes:
-        if not is_inline(node):
-            _node_lines(node, names, indent, out)
+    _every_line([n for n in graph.nodes if not is_inline(n)], names, indent, out, short)
     out.append(f"{indent}return {', '.join(map(names.of, graph.outputs))}".rstrip())
     for target, value in graph.updates:
         out.append(f"{indent}update {names.of(target)} = {names.of(value)}")
     return names
 
 
-def _text(graph: Graph) -> str:
-    """The text of a graph."""
+def _text(graph: Graph, short: bool) -> str:
+    """The text of a graph; ``short``: of many nodes those at both ends."""
     out = [f"graph {_header(graph)}"]
-    _body_lines(graph, "  ", out)
+    _body_lines(graph, "  ", out, short)
     return "\n".join(out)
 
 
-def format_adjoint(graph: Graph, backward: Sequence[Node], wrt: Sequence[Value], gradients: Sequence[Value]) -> str:
+def format_adjoint(
+    graph: Graph, backward: Sequence[Node], wrt: Sequence[Value], gradients: Sequence[Value], short: bool = False
+) -> str:
     """The text of a forward graph and, numbered on, of the nodes of its adjoint::
 
         adjoint of step wrt W:
           %7: f32[batch,10] = tanh_vjp(...)                # of %1
           return %9
 
-    ``backward``: nodes in the order they compute; ``gradients``: those of ``wrt``.
+    ``backward``: nodes in the order they compute; ``gradients``: those of ``wrt``; ``short``: of many nodes those at
+    both ends of each half.
     """
     out = [f"graph {_header(graph)}"]
-    names = _body_lines(graph, "  ", out)
+    names = _body_lines(graph, "  ", out, short)
     out.append(f"adjoint of {name_text(graph.name)} wrt {', '.join(map(names.of, wrt))}:")
-    for node in backward:
-        if not is_inline(node):
-            _node_lines(node, names, "  ", out)
+    _every_line([n for n in backward if not is_inline(n)], names, "  ", out, short)
     out.append(f"  return {', '.join(map(names.of, gradients))}".rstrip())
     return "\n".join(out)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import gc
 import itertools
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -21,6 +22,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from ..wording import one_line
 from .dims import Shape
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -78,6 +80,9 @@ class name_scope:
 
     def __init__(self, name: str):
         self.name = str(name)
+
+    def __repr__(self) -> str:
+        return one_line(f"name_scope({self.name!r})")
 
     def __enter__(self) -> name_scope:
         self._before = ambient.now
@@ -147,6 +152,22 @@ class collector_paused:
 _codes: dict[int, tuple[CodeType, dict[int, Source] | None]] = {}
 
 
+_IPYTHON_CELL = re.compile(r"<ipython-input-(\d+)-.*>$")
+
+
+def _cell(file: str) -> str:
+    """``In[3]`` for code of a notebook's third cell, whose file's name is made up; other files as they are.
+
+    IPython knows the names that it gave to cells and which cell ran last under each. It is asked where it is loaded."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    names = getattr(getattr(shell, "compile", None), "_filename_map", None)
+    number = names.get(file) if isinstance(names, dict) else None
+    if number is None:
+        found = _IPYTHON_CELL.match(file)
+        number = found[1] if found else None
+    return file if number is None else f"In[{number}]"
+
+
 def user_source(depth: int = 1) -> Source | None:
     """The nearest line of code outside this package on the stack, looked for from ``depth`` callers up."""
     frame: FrameType | None = sys._getframe(depth)
@@ -163,7 +184,7 @@ def user_source(depth: int = 1) -> Source | None:
         if lines is not None:
             source = lines.get(frame.f_lasti)
             if source is None:
-                source = lines[frame.f_lasti] = Source(code.co_filename, frame.f_lineno)
+                source = lines[frame.f_lasti] = Source(_cell(code.co_filename), frame.f_lineno)
             return source
         frame = frame.f_back
     return None

@@ -55,7 +55,7 @@ _DEPTH = 32  # of nested tuples, and of bodies in each other
 
 
 def parse(text: str) -> Graph:
-    """The graph that ``str(graph)`` printed.
+    """The graph whose ``graph.text()`` this is, or what ``str(graph)`` printed of up to 1,000 nodes.
 
     Parameters and states come back without values, which ``gd.compile(graph, parameters={"W": array})`` takes.
     Raises GraphError with the line's number and text for what is no graph: an unknown operation or value, a value
@@ -206,6 +206,8 @@ class _Reader:
                 self.fail(f"{update[1]} is updated twice")
             frame.updates[target] = value
         else:
+            if statement.startswith("..."):
+                self.fail("a print of a long graph leaves nodes out; graph.text() has all of them")
             self.fail("expected %n: type = operation(...), return, update, parameters: or states:")
 
     def leaves(self, frame: _Frame) -> dict[str, Tensor]:

@@ -21,6 +21,7 @@ from ..ir.node import NO_ATTRS, Leaf, Node, Value, ambient, user_source
 from ..ir.text import name_text, number_text, type_text
 from ..ir.words import ArrayLike, Axes, DTypeLike, ShapeLike
 from ..spelling import explained
+from ..wording import one_line
 from .registry import REGISTRY, Nothing, Op, register
 
 Read = TypeVar("Read")
@@ -161,7 +162,7 @@ class Tensor(Value):
         return False
 
     def __repr__(self) -> str:
-        return f"Tensor({describe(self)})"
+        return one_line(f"Tensor({describe(self)})")
 
     def __copy__(self) -> Tensor:
         return self

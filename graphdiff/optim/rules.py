@@ -6,6 +6,7 @@ Must not know: how updates are run.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -19,6 +20,7 @@ from ..ops.tensor import Tensor, as_tensor, describe, where_am_i
 from ..ops.trees import tensor, tensors
 from ..ops.types import Tensors
 from ..spelling import explained
+from ..wording import one_line
 
 Rate: TypeAlias = float | np.generic | Tensor  # a learning rate
 
@@ -39,6 +41,15 @@ class Optimizer:
                 )
         self.lr: Any = lr
         self.states: list[Tensor] = []
+
+    def __repr__(self) -> str:
+        """``Adam(lr=0.001)``: the rate, and what is not as it would be unless told."""
+        told = []
+        for name, parameter in inspect.signature(type(self).__init__).parameters.items():
+            value = getattr(self, name, parameter.default) if name != "self" else parameter.default
+            if name == "lr" or (name != "self" and value != parameter.default):
+                told.append(f"{name}={describe(value) if isinstance(value, Tensor) else repr(value)}")
+        return one_line(f"{type(self).__name__}({', '.join(told)})")
 
     def updates(self, params: Tensors, grads: Tensors) -> dict[Tensor, Tensor]:
         """``{leaf: new value}`` for the parameters and this rule's states.
@@ -209,7 +220,8 @@ class Adagrad(Optimizer):
         eps: float = 1e-10,
     ):
         super().__init__(lr, lr_decay=lr_decay, weight_decay=weight_decay, eps=eps)
-        self.lr_decay, self.weight_decay, self.start, self.eps = lr_decay, weight_decay, initial_accumulator_value, eps
+        self.lr_decay, self.weight_decay, self.eps = lr_decay, weight_decay, eps
+        self.initial_accumulator_value = initial_accumulator_value
 
     def _begin(self, params: Sequence[Tensor], out: dict[Tensor, Tensor]) -> None:
         self._now: Any = None
@@ -219,7 +231,7 @@ class Adagrad(Optimizer):
 
     def _update(self, p: Tensor, g: Tensor, out: dict[Tensor, Tensor]) -> None:
         g = self._decayed(p, g, self.weight_decay)
-        s = self._moment(p, "sum", self.start)
+        s = self._moment(p, "sum", self.initial_accumulator_value)
         out[s] = s + square(g)
         rate = self._rate(p.dtype) if self._now is None else astype(self._now, p.dtype)
         out[p] = p - rate * (g / (sqrt(out[s]) + self.eps))

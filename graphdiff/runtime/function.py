@@ -44,6 +44,7 @@ from ..schedule.limit import parse_bytes
 from ..spelling import did_you_mean, explained
 from ..transforms.simplify import simplify
 from ..transforms.sparsity import SparseJacobian
+from ..wording import count, one_line
 from . import _core
 from .blame import blame
 from .calling import Structure, flat, inputs_of, outputs_of
@@ -637,7 +638,8 @@ class Function(_core.Runner):
         return Profile(self.name, rows, max(1, calls), costs.factors)
 
     def __repr__(self) -> str:
-        return f"<{self._signature()} -> {', '.join(type_text(v) for v in self.graph.outputs[: self._n_results])}>"
+        results = ", ".join(type_text(v) for v in self.graph.outputs[: self._n_results])
+        return one_line(f"<Function {self._signature()} -> {results}>")
 
 
 def load(path: str | os.PathLike[str] | BinaryIO) -> Function:
@@ -659,6 +661,10 @@ class Bound(_core.Bound):
 
     out: list[np.ndarray]
     hidden: list[np.ndarray]
+    _name: str
+
+    def __repr__(self) -> str:
+        return one_line(f"<Bound {self._name}, {count(len(self.out), 'result')}>")
 
     def __reduce__(self) -> Any:
         raise GraphError(
@@ -675,6 +681,7 @@ class Bound(_core.Bound):
         if hidden:
             self.count()
             f._bounds.add(self)
+        self._name = f._signature()
         return self
 
 

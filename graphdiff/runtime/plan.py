@@ -18,6 +18,7 @@ from ..ops.registry import Loop
 from ..schedule.cost import Costs
 from ..schedule.memory import Lifetimes
 from ..spelling import Suggesting
+from ..wording import count, ends, left_out, one_line, seconds_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,7 +80,8 @@ class Plan(Suggesting):
     ``lower_bound_bytes``: the most that is alive at once, which no placement can go below; ``scratch_bytes``: the part
     for registers and packing; ``instructions``: rows in the order they run; ``flops``: arithmetic of all that is not
     repeated (2mnk for a product); ``recompute_flops``: of what is. ``seconds`` and ``recompute_seconds``: predicted
-    time of all and of what is repeated. ``str(plan)`` is a table, ``summary()`` a few lines, ``decisions()`` what was
+    time of all and of what is repeated. ``str(plan)`` is a table, up to 1,000 instructions as a whole, ``text()`` all
+    of it, ``summary()`` a few lines, ``decisions()`` what was
     kept and what not.
     """
 
@@ -222,7 +224,7 @@ class Plan(Suggesting):
         seconds = self._seconds(i)
         source = next((str(node.source) for node in i.nodes if node.source), "")
         if n == 0:
-            why = f"{seconds * 1e6:,.1f} us to compute again" if at_peak else "it is not there at the peak"
+            why = f"{seconds_text(seconds)} to compute again" if at_peak else "it is not there at the peak"
         elif at_peak:
             why = f"it frees {size:,} bytes at the peak"
         elif later:
@@ -239,8 +241,8 @@ class Plan(Suggesting):
         gap = 100 * (self.arena_bytes / self.lower_bound_bytes - 1) if self.lower_bound_bytes else 0.0
         seconds = self.seconds
         text = (
-            f"{self.name}{at}: {len(self._order)} instruction{'s' * (len(self._order) != 1)}, {self.flops:,} flops, "
-            f"predicted {seconds * 1e3:.3g} ms; "
+            f"{self.name}{at}: {count(len(self._order), 'instruction')}, {self.flops:,} flops, "
+            f"predicted {seconds_text(seconds)}; "
             f"arena {self.arena_bytes:,} bytes ({self.scratch_bytes:,} of them scratch), "
             f"{gap:.1f} % above the lower bound of {self.lower_bound_bytes:,}"
         )
@@ -253,8 +255,8 @@ class Plan(Suggesting):
             again = self.recompute_seconds
             more = 100 * again / (seconds - again) if seconds > again else 0.0
             text += (
-                f"; {repeated} instruction{'s' * (repeated > 1)} repeated for {self.recompute_flops:,} flops, "
-                f"predicted {again * 1e3:.3g} ms (+{more:.1f} %)"
+                f"; {count(repeated, 'instruction')} repeated for {self.recompute_flops:,} flops, "
+                f"predicted {seconds_text(again)} (+{more:.1f} %)"
             )
         if self.memory_limit is not None:
             policy = f" ({self._policy})" if self._policy else ""
@@ -267,18 +269,30 @@ class Plan(Suggesting):
         lines = [f"keeping everything would take {self.everything().arena_bytes:,} bytes"]
         for kept, word in ((True, "kept"), (False, "recomputed")):
             mine = sorted((d for d in rows if d.kept is kept), key=lambda d: (-d.seconds * max(1, d.times), -d.bytes))
-            lines.append(f"{word}: {len(mine)} values, {sum(d.bytes for d in mine):,} bytes")
+            lines.append(f"{word}: {count(len(mine), 'value')}, {sum(d.bytes for d in mine):,} bytes")
             for d in mine[:SHOWN]:
-                often = "" if kept else f", {d.times} x {d.seconds * 1e6:,.1f} us"
+                often = "" if kept else f", {d.times} x {seconds_text(d.seconds)}"
                 source = f"  # {d.source}" if d.source else ""
                 lines.append(f"  {d.label}, {d.bytes:,} bytes{often}: {d.why}{source}")
             if len(mine) > SHOWN:
                 lines.append(f"  and {len(mine) - SHOWN} more")
         return "".join(f"\n  {line}" for line in lines)
 
+    def text(self) -> str:
+        """The summary and a table of all instructions, however many."""
+        return self._table(self.instructions)
+
     def __str__(self) -> str:
+        rows = self.instructions
+        note = f"... {len(left_out(len(rows))):,} of {len(rows):,} instructions are left out; text() has all of them"
+        return self._table(ends(rows, note))
+
+    def _table(self, rows: Sequence[Row | str]) -> str:
         lines = [self.summary(), f"{'#':>5}  {'phase':<9}  {'offset':>12}  {'bytes':>12}  operation"]
-        for row in self.instructions:
+        for row in rows:
+            if isinstance(row, str):
+                lines.append(row)
+                continue
             at = f"  # {row.source}" if row.source else ""
             first = row.writes[0] if row.writes else None
             cells = (f"{first.offset:>12,}", f"{first.bytes:>12,}") if first else (f"{'-':>12}", f"{'-':>12}")
@@ -288,7 +302,9 @@ class Plan(Suggesting):
         return "\n".join(lines)
 
     def __repr__(self) -> str:
-        return f"<Plan {self.summary()}>"
+        at = " at " + ", ".join(f"{k}={v}" for k, v in self.sizes.items()) if self.sizes else ""
+        what = f"{count(len(self._order), 'instruction')}, arena {self.arena_bytes:,} bytes"
+        return one_line(f"<Plan of {self.name}{at}: {what}, predicted {seconds_text(self.seconds)}>")
 
 
 def _is_loop(i: Instruction) -> bool:

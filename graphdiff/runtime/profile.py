@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..files import write_file
+from ..wording import count, one_line, seconds_text
 
 
 class ProfileRow(NamedTuple):
@@ -82,20 +83,25 @@ class Profile:
     def __str__(self) -> str:
         total = self.total_ns or 1.0
         lines = [
-            f"{self.name}: {total / 1000:.1f} us a call in {len(self.rows)} instructions (mean of {self.calls}), "
-            f"predicted {self.predicted_ns / 1000:.1f} us; of the ceiling that flops or bytes set: "
-            f"{100 * sum(r.ceiling_ns for r in self.rows) / total:.0f} %",
-            f"{'#':>5}  {'phase':<9}  {'us':>10}  {'predicted':>10}  {'%':>5}  {'Gflop/s':>8}  {'GB/s':>7}  "
+            f"{self.name}: {seconds_text(1e-9 * total)} a call in {count(len(self.rows), 'instruction')} "
+            f"(mean of {self.calls}), predicted {seconds_text(1e-9 * self.predicted_ns)}; "
+            f"of the ceiling that flops or bytes set: {100 * sum(r.ceiling_ns for r in self.rows) / total:.0f} %",
+            f"{'#':>5}  {'phase':<9}  {'time':>10}  {'predicted':>10}  {'%':>5}  {'Gflop/s':>8}  {'GB/s':>7}  "
             f"{'of ceiling':>11}  operation",
         ]
         for r in sorted(self.rows, key=lambda r: -r.ns):
             at = f"  # {r.source}" if r.source else ""
             lines.append(
-                f"{r.index:>5}  {r.phase:<9}  {r.ns / 1000:>10.2f}  {r.predicted_ns / 1000:>10.2f}  "
+                f"{r.index:>5}  {r.phase:<9}  "
+                f"{seconds_text(1e-9 * r.ns):>10}  {seconds_text(1e-9 * r.predicted_ns):>10}  "
                 f"{100 * r.ns / total:>5.1f}  {r.gflops:>8.2f}  {r.gbytes:>7.2f}  "
                 f"{100 * r.of_ceiling:>4.0f} % {r.bound}  {r.name}{at}"
             )
         return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        what = f"{seconds_text(1e-9 * self.total_ns)} a call in {count(len(self.rows), 'instruction')}"
+        return one_line(f"<Profile of {self.name}: {what}, mean of {count(self.calls, 'call')}>")
 
     def write_trace(self, path: str | Path) -> None:
         """Writes a trace that chrome://tracing and Perfetto open."""

@@ -117,7 +117,7 @@ def _members(saved: Saved, pickled: bool) -> tuple[list[tuple[str, Any]], list[A
     }
     members: list[tuple[str, Any]] = [
         ("function.json", json.dumps(meta).encode()),
-        ("graph.txt", str(whole).encode()),
+        ("graph.txt", whole.text().encode()),
         *encoder.arrays,
     ]
     members += [(f"parameter{i}.npy", p.node.attrs["storage"].array) for i, p in enumerate(graph.parameters)]

@@ -19,6 +19,7 @@ from ..ops.tensor import Tensor
 from ..ops.types import Fed, TensorLike, Tensors
 from ..schedule.limit import parse_bytes
 from ..spelling import Suggesting, did_you_mean
+from ..wording import count, one_line, seconds_text
 from .function import Function, Options, Outputs, compile
 
 if TYPE_CHECKING:
@@ -77,25 +78,25 @@ class Tradeoff(Suggesting):
     def __str__(self) -> str:
         whole = self.everything
         lines = [
-            f"{self.name}: {whole.arena_bytes:,} bytes and predicted {whole.seconds * 1e3:.3f} ms without a limit",
-            f"{'limit':>15}  {'arena':>15}  {'of all':>7}  {'predicted ms':>12}  {'more':>7}  "
-            f"{'measured ms':>11}  {'more':>7}  planned in",
+            f"{self.name}: {whole.arena_bytes:,} bytes and predicted {seconds_text(whole.seconds)} without a limit",
+            f"{'limit':>15}  {'arena':>15}  {'of all':>7}  {'predicted':>12}  {'more':>7}  "
+            f"{'measured':>11}  {'more':>7}  planned in",
         ]
         for p in self.points:
             if p.arena_bytes is None:
                 lines.append(f"{p.limit:>15,}  nothing fits; the smallest arena found is {p.smallest:,}")
                 continue
             more = _percent(p.seconds, whole.seconds)
-            spent = (f"{p.measured * 1e3:.3f}", _percent(p.measured, whole.measured)) if p.measured else ("-", "-")
+            spent = (seconds_text(p.measured), _percent(p.measured, whole.measured)) if p.measured else ("-", "-")
             share = f"{100 * p.arena_bytes / max(1, whole.arena_bytes or 1):.1f} %"
             lines.append(
-                f"{p.limit:>15,}  {p.arena_bytes:>15,}  {share:>7}  {p.seconds * 1e3:>12.3f}  {more:>7}  "
+                f"{p.limit:>15,}  {p.arena_bytes:>15,}  {share:>7}  {seconds_text(p.seconds):>12}  {more:>7}  "
                 f"{spent[0]:>11}  {spent[1]:>7}  {p.plan_seconds:>8.2f} s"
             )
         return "\n".join(lines)
 
     def __repr__(self) -> str:
-        return f"<Tradeoff of {self.name} at {len(self.points)} limits>"
+        return one_line(f"<Tradeoff of {self.name} at {count(len(self.points), 'limit')}>")
 
 
 def _percent(seconds: float, least: float | None) -> str:
@@ -165,8 +166,8 @@ def _bytes(limit: Any, everything: int) -> int:
 
 def _at(f: Function, limit: int, env: Mapping[str, int]) -> tuple[Point, Function | None]:
     start = time.perf_counter()
-    g = f.within(limit)
     try:
+        g = f.within(limit)  # which plans at once where all sizes are known
         plan = g.plan_for(**env)
     except MemoryLimitError as e:
         nothing = float("nan")

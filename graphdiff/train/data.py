@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import GraphdiffError
+from ..wording import count, one_line
 
 FEATURES = ("x", "data", "images", "features")
 # What reading a damaged archive raises, by the layer that notices: the numbers, zlib, zipfile, or the size it claims.
@@ -26,7 +27,7 @@ class DataError(GraphdiffError, ValueError):
     """Data that cannot be read, or that is not features with class labels."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Features (n, d) float32 and labels (n,) int64, split in two; `classes[k]` is what label k was called."""
 
@@ -36,6 +37,10 @@ class Dataset:
     x_test: np.ndarray
     t_test: np.ndarray
     classes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        what = f"{count(self.size, 'sample')}, {count(self.features, 'feature')}, {len(self.classes)} classes"
+        return one_line(f"<Dataset {self.name}: {what}>")
 
     @property
     def size(self) -> int:

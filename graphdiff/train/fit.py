@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..wording import count
+
 
 class Step(NamedTuple):
     """One step: its loss, the step's further results, and its seconds."""
@@ -19,12 +21,15 @@ class Step(NamedTuple):
     seconds: float
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """What a run of `fit` saw, and whether Ctrl-C ended it."""
 
     steps: list[Step] = field(default_factory=list)
     interrupted: bool = False
+
+    def __repr__(self) -> str:
+        return f"<History of {count(len(self.steps), 'step')}{', interrupted' * self.interrupted}>"
 
 
 def batches(rng: np.random.Generator, n: int, size: int) -> Iterator[np.ndarray]:

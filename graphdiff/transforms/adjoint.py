@@ -17,10 +17,11 @@ from ..ir.graph import Graph, format_adjoint
 from ..ir.node import LEAVES, Leaf, Node, Source, Value, deriving, topological
 from ..ir.text import Names, is_inline, type_text
 from ..ops.pickles import together
-from ..ops.tensor import Tensor, scalar, where_am_i
+from ..ops.tensor import Tensor, label, scalar, where_am_i
 from ..ops.trees import flatten
 from ..ops.types import Same, Tensors
 from ..spelling import Suggesting
+from ..wording import count, one_line
 from .differentiate import Terms, check_leaves, pullback, scalar_loss, wrt_of, zeros_of
 
 
@@ -36,12 +37,15 @@ class Explanation(NamedTuple):
     def __str__(self) -> str:
         return self.text
 
+    def __repr__(self) -> str:
+        return one_line(f"<Explanation: {self.text}>")
+
 
 class Adjoint(Suggesting, Generic[Same]):
     """The adjoint graph of a loss. Made by :func:`adjoint`.
 
     ``forward``, ``backward``: the two halves as lists of nodes in the order they compute; ``gradients``: in the
-    structure of ``wrt``; ``str(adj)`` prints both halves.
+    structure of ``wrt``; ``str(adj)`` prints both halves, ``adj.text()`` all of them however long.
     """
 
     if TYPE_CHECKING:  # graphdiff.inspect gives the class these, which stands after it
@@ -137,9 +141,21 @@ class Adjoint(Suggesting, Generic[Same]):
                 names.add(node)
         return names
 
-    def __str__(self) -> str:
+    def text(self) -> str:
+        """All of the text of both halves, however long it is."""
+        return self._text(False)
+
+    def _text(self, short: bool) -> str:
         graph, backward = self._halves
-        return format_adjoint(graph, backward, self._leaves, self._gradients)
+        return format_adjoint(graph, backward, self._leaves, self._gradients, short)
+
+    def __str__(self) -> str:
+        return self._text(True)
+
+    def __repr__(self) -> str:
+        wrt = one_line(", ".join(label(x) for x in self._leaves), 80) or "nothing"
+        halves = f"{len(self.forward):,} forward, {count(len(self.backward), 'backward node')}"
+        return one_line(f"<Adjoint of {self.loss.name or 'loss'} wrt {wrt}: {halves}>")
 
     def graph(self, name: str = "step") -> Graph:
         """Loss and gradients as one graph."""

@@ -19,6 +19,7 @@ PACKAGE = ROOT / "graphdiff"
 ORDER = [
     "built",
     "files",
+    "wording",
     "errors",
     "spelling",
     "ir",

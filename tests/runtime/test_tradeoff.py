@@ -9,6 +9,7 @@ import pytest
 import graphdiff as gd
 from graphdiff.runtime import rates
 from graphdiff.schedule.cost import NOMINAL, Costs, rates_from, rates_to
+from graphdiff.wording import seconds_text
 
 
 def network(depth=12, width=32):
@@ -182,7 +183,7 @@ def test_a_profile_corrects_predictions():
     inputs, params, loss = network()
     f = gd.compile(inputs, gd.grad(loss, params), costs="nominal")
     profile = f.profile(*feeds())
-    assert f"predicted {profile.predicted_ns / 1000:.1f} us" in str(profile)
+    assert f"predicted {seconds_text(1e-9 * profile.predicted_ns)};" in str(profile)
     assert profile.predicted_ns == pytest.approx(1e9 * f.plan.seconds)
     g = gd.compile(inputs, gd.grad(loss, params), costs=profile)
     assert g.plan_for(batch=64, classes=5).seconds == pytest.approx(profile.total_ns * 1e-9, rel=0.2)
