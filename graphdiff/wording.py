@@ -5,6 +5,7 @@ Must not know: anything of the package.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -37,6 +38,11 @@ def one_line(text: str, most: int = LINE) -> str:
         return flat
     head = most * 2 // 3
     return f"{flat[:head]} … {flat[len(flat) - (most - head - 3) :]}"
+
+
+def quoted(name: str) -> str:
+    """A name that people gave, in double quotes on one line."""
+    return json.dumps(name, ensure_ascii=not name.isprintable())
 
 
 def left_out(n: int, whole: int = WHOLE) -> range:

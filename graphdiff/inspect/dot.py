@@ -53,7 +53,7 @@ def to_dot(what: Drawable) -> str:
 
 
 def _dot_node(picture: Picture, b: Box) -> str:
-    text = f"{b.name}\n{b.types}" if b.phase == "leaf" else f"{b.name} = {picture.call(b)}\n{b.types}"
+    text = f"{b.name}\n{b.types}" if b.phase == "leaf" else f"{b.called} = {picture.call(b)}\n{b.types}"
     tip = ", ".join(t for t in (b.source, b.node.scope, b.rule) if t)
     more = f", tooltip={_quoted(tip)}" if tip else ""
     return f'n{b.id} [label={_quoted(text)}, fillcolor="{COLOURS[b.phase]}"{more}];'
@@ -107,7 +107,7 @@ def drawing(picture: Picture) -> str:
     out.append("</g>")
     for b in picture.boxes:
         x, y = at.x[b.id], at.y[b.id]
-        head = b.name if b.phase == "leaf" else f"{b.name} {b.op}"
+        head = b.name if b.phase == "leaf" else f"{b.called} {b.op}"
         tip = one_line(b.name if b.phase == "leaf" else f"{b.name} = {picture.call(b)}", 400)
         out.append(
             f'<g transform="translate({x:g},{y:g})"><title>{_text(tip)}: {_text(b.types)} {_text(b.source)}'

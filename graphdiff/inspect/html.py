@@ -196,7 +196,7 @@ class _Page:
         picture, boxes, intern = self.picture, self.picture.boxes, self._intern
         formulas = Formulas()
         return {
-            "name": [b.name for b in boxes],
+            "name": [b.called for b in boxes],
             "phase": [PHASES.index(b.phase) for b in boxes],
             "op": [intern(b.op) for b in boxes],
             "call": [picture.call(b) if b.phase != "leaf" else b.op for b in boxes],
@@ -250,7 +250,7 @@ class _Page:
             "summary": plan.summary(),
             "arena": plan.arena_bytes - plan.scratch_bytes,
             "timeline": [int(n) for n in plan.timeline()],
-            "names": [row.name for row in plan.instructions],
+            "names": [row.told for row in plan.instructions],
             "phases": [PHASES.index(row.phase) for row in plan.instructions],
             "blocks": [
                 [b.label, b.first, b.last, b.offset, b.bytes, PHASES.index(b.phase), place.get(b.serial, -1)]

@@ -39,7 +39,7 @@ def repr_html(what: Drawable) -> str:
         body = f'<div style="overflow:auto;max-height:36em">{drawing(picture)}</div>'
     else:
         lines = [
-            one_line(f"{b.name}: {b.types} = {picture.call(b)}") for b in picture.boxes[:ROWS] if b.phase != "leaf"
+            one_line(f"{b.called}: {b.types} = {picture.call(b)}") for b in picture.boxes[:ROWS] if b.phase != "leaf"
         ]
         body = f"<pre>{escape(chr(10).join(lines))}\n… to_html(path) shows all of them</pre>"
     return f"<div>{head}{body}</div>"
@@ -81,7 +81,7 @@ def plan_html(plan: Plan) -> str:
     for row in plan.instructions[:ROWS]:
         first = row.writes[0] if row.writes else None
         where = (f"{first.offset:,}", f"{first.bytes:,}") if first else ("", "")
-        rows.append((row.index, row.phase, *where, row.name, row.source))
+        rows.append((row.index, row.phase, *where, row.told, row.source))
     head = ("#", "phase", "offset", "bytes", "operation", "line")
     return table_html(plan.summary(), head, rows, len(plan.instructions), "print(plan.text())")
 
@@ -98,7 +98,7 @@ def profile_html(profile: Profile) -> str:
             seconds_text(1e-9 * r.predicted_ns),
             f"{100 * r.ns / total:.1f} %",
             f"{100 * r.of_ceiling:.0f} % {r.bound}",
-            r.name,
+            r.told,
             r.source,
         )
         for r in dearest

@@ -19,6 +19,7 @@ from ..lower.phases import phases
 from ..ops.tensor import Tensor
 from ..runtime.function import Function
 from ..transforms.adjoint import Adjoint
+from ..wording import quoted
 
 Drawable = Adjoint | Function | Graph | Tensor
 
@@ -36,6 +37,12 @@ class Box:
     partner: int | None = None
     gradient_of: int | None = None
     outputs: list[str] = field(default_factory=list)
+
+    @property
+    def called(self) -> str:
+        """The name, and what people call the value: ``%3 "h"``."""
+        given = [v.name for v in self.node.outputs if v.name and not v.is_leaf]
+        return " ".join([self.name, *map(quoted, given)])
 
     @property
     def op(self) -> str:

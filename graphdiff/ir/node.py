@@ -213,8 +213,11 @@ class Value:
 
     @property
     def name(self) -> str:
-        """The leaf's name; empty for a value that is computed."""
-        return self.node.name
+        """The leaf's name, or what ``named`` calls the value; empty for one that nobody named."""
+        node = self.node
+        if node.labels:
+            return node.labels[self.index]
+        return node.attrs["name"] if node.op.name == "named" else node.name
 
     @property
     def is_leaf(self) -> bool:
@@ -226,9 +229,22 @@ Leaf = TypeVar("Leaf", bound=str | Value)  # what is fed, by its name or itself
 
 class Node:
     """An operation applied to values. ``inputs`` are Values, ``attrs`` the static arguments by name; ``rewrites``: by
-    how many rewrites in a row it came to be from the node that was built."""
+    how many rewrites in a row it came to be from the node that was built; ``labels``: what people call each result,
+    empty where they named none."""
 
-    __slots__ = ("op", "inputs", "attrs", "outputs", "serial", "source", "origin", "scope", "rewrites", "__weakref__")
+    __slots__ = (
+        "op",
+        "inputs",
+        "attrs",
+        "outputs",
+        "serial",
+        "source",
+        "origin",
+        "scope",
+        "rewrites",
+        "labels",
+        "__weakref__",
+    )
 
     def __init__(
         self,
@@ -246,6 +262,7 @@ class Node:
         self.origin, source, self.scope = ambient.now
         self.source = source or user_source(2)
         self.rewrites = 0
+        self.labels: tuple[str, ...] = ()
         self.outputs: tuple[Any, ...]
         if len(results) == 1:
             y = _new(value_class)  # by hand: a call of the class would take twice as long
@@ -265,6 +282,7 @@ class Node:
         node.op, node.inputs, node.attrs = self.op, inputs, self.attrs if attrs is None else attrs
         node.serial = next(_serial)
         node.origin, node.source, node.scope, node.rewrites = origin, self.source, self.scope, self.rewrites
+        node.labels = self.labels
         if len(self.outputs) == 1:
             (v,) = self.outputs
             y = _new(type(v))

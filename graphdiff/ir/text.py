@@ -14,8 +14,9 @@ A literal there has the dtype of the first operand beside it that is neither a l
 own, the dtype is written: ``2.0:f64``. A node with several results prints ``%3, %4: (f32[5], i64[5]) = ...``. An
 attribute that is a graph is printed before its node as ``body @0 name(...)``, indented, and named ``@0``. Any text is
 a name: where it is no plain word, or has another meaning here, it stands as a JSON string.
-Invariants: the text holds everything but values of parameters and what stands behind ``#`` - source line, scope, and
-the forward node that an adjoint node is ``of``; one node, one line; linear time, and no recursion over nodes.
+Invariants: the text holds everything but values of parameters and what stands behind ``#`` - names that people gave,
+source line, scope, and the forward node that an adjoint node is ``of``; one node, one line; linear time, and no
+recursion over nodes.
 Must not know: graphs (ir/graph.py lists them), which operations exist (beyond the leaves), how text is read.
 """
 
@@ -29,6 +30,7 @@ from typing import Any
 
 import numpy as np
 
+from ..wording import quoted
 from .dims import Dim, Shape
 from .dtypes import SHORT, bool_
 from .node import Node, Value
@@ -68,11 +70,6 @@ def name_text(name: str) -> str:
 def is_plain(text: str) -> bool:
     """Whether a text can stand for a name without quotes."""
     return text.isidentifier() and text not in RESERVED and WORD.fullmatch(text) is not None
-
-
-def quoted(text: str) -> str:
-    """A text in double quotes, on one line: what cannot be printed is escaped."""
-    return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 def number_text(value: Any) -> str:
@@ -201,7 +198,8 @@ def implied_dtype(inputs: Iterable[Value]) -> np.dtype | None:
 
 
 def comment(node: Node, names: Names) -> str:
-    """What stands behind ``#``: the forward node, the source line, the scope."""
+    """What stands behind ``#``: what people call the results, the forward node, the
+    source line, the scope."""
     source = ""
     if node.source:
         file, _, line = str(node.source).rpartition(":")
@@ -210,7 +208,8 @@ def comment(node: Node, names: Names) -> str:
         forward = node.origin.node
         of = names.get(id(forward.outputs[0])) or f"a {forward.op.name}"
         source = f"of {of} ({source})" if source else f"of {of}"
-    return f"{source} in {told_text(node.scope)}".lstrip() if node.scope else source
+    text = f"{source} in {told_text(node.scope)}".lstrip() if node.scope else source
+    return f"{', '.join(map(quoted, node.labels))} {text}".rstrip() if node.labels else text
 
 
 def told_text(text: str) -> str:

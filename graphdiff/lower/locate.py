@@ -41,7 +41,9 @@ class Locator:
 
     def result(self, value: Value) -> Buffer:
         """New storage for a value that the next instruction computes."""
-        buffer = Buffer(ARENA, value.dtype, elements(value.shape), label=value.node.op.name, node=value.node)
+        buffer = Buffer(
+            ARENA, value.dtype, elements(value.shape), label=value.name or value.node.op.name, node=value.node
+        )
         self.location[value] = Location(buffer, 0, contiguous_strides(value.shape))
         return buffer
 
@@ -72,7 +74,9 @@ class Locator:
             return at
         found = self.contiguous.get(value)
         if found is None:
-            buffer = Buffer(ARENA, value.dtype, elements(value.shape), label=value.node.op.name, node=value.node)
+            buffer = Buffer(
+                ARENA, value.dtype, elements(value.shape), label=value.name or value.node.op.name, node=value.node
+            )
             self.out.append(self.copy_to(value, buffer, self.phases.get(value.node, "forward")))
             found = self.contiguous[value] = Location(buffer, 0, contiguous_strides(value.shape))
         return found
@@ -91,7 +95,9 @@ class Locator:
         if buffer is not None and buffer.kind == ARENA and self._is_whole(value, at):
             buffer.kind, buffer.slot = kind, slot
         else:
-            buffer = Buffer(kind, value.dtype, elements(value.shape), slot, label=value.node.op.name, node=value.node)
+            buffer = Buffer(
+                kind, value.dtype, elements(value.shape), slot, label=value.name or value.node.op.name, node=value.node
+            )
             self.out.append(self.copy_to(value, buffer, self.phases.get(value.node, "forward")))
         return buffer
 

@@ -217,7 +217,9 @@ class _Build:
         for j, v in enumerate(values[form.n_ys :]):
             to = None
             if p.node not in loops.again:
-                buffer = Buffer(ARENA, v.dtype, p.length * product(v.shape), label=v.node.op.name, node=v.node)
+                buffer = Buffer(
+                    ARENA, v.dtype, p.length * product(v.shape), label=v.name or v.node.op.name, node=v.node
+                )
                 loops.stacks[Extra(p.node, j)] = buffer
                 to = self.write(buffer)
             out.append(LoopRow(to, False, row_bytes(v)))

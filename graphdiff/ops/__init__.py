@@ -20,6 +20,7 @@ from . import (  # noqa: F401  (declaring is importing)
     losses,
     matmul,
     movement,
+    naming,
     nn,
     normalisation,
     ordering,

@@ -48,6 +48,7 @@ _COMMENT = re.compile(rf"{_QUOTED}?|#")
 _OF = re.compile(rf"of (%\d+|a (\S+)|{_NAME})(?: |$)")
 _TOLD = rf'({_QUOTED}|[^":()]*)'
 _BEHIND = re.compile(rf"(?:\(?{_TOLD}:(\d{{1,9}})\)?)?(?: ?in {_TOLD})?$")
+_LABELS = re.compile(rf"{_QUOTED}(?:, {_QUOTED})*")
 _SPECIAL = re.compile(rf"{_QUOTED}?|[()\[\],]")
 _WORDS = {"None": None, "True": True, "False": False, "inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
 _BRACKETS = 4 * DEEPEST  # open at once: those of a size, and those around it
@@ -250,8 +251,7 @@ class _Reader:
         op = REGISTRY.get(name)
         if op is None or op.infer is None or name in STORED or name == "input":
             self.fail(f"there is no operation {name!r} to build nodes of")
-        if behind:
-            self.behind(values, behind)
+        labels = self.behind(values, behind) if behind else ()
         if op is CONSTANT:
             made: Any = self.constant(types, arguments)
         else:
@@ -266,6 +266,8 @@ class _Reader:
         results = made if isinstance(made, tuple) else (made,)
         if types_text(results) != self.types_form(types):
             self.fail(f"{name} gives {types_text(results)}, not {types}")
+        if len(labels) == len(results):
+            results[0].node.labels = labels
         keys = [n.strip() for n in numbers.split(",")]
         if len(keys) != len(results):
             self.fail(f"{name} has {len(results)} results, not {len(keys)}")
@@ -274,8 +276,15 @@ class _Reader:
                 self.fail(f"{key} is defined twice")
             values[key] = value
 
-    def behind(self, values: dict[str, Tensor], comment: str) -> None:
-        """Where a node comes from, as far as its comment tells."""
+    def behind(self, values: dict[str, Tensor], comment: str) -> tuple[str, ...]:
+        """Where a node comes from, as far as its comment tells; returns what its results are called."""
+        labels: tuple[str, ...] = ()
+        if named := _LABELS.match(comment):
+            labels = tuple(map(self.told, re.findall(_QUOTED, named[0])))
+            if comment[named.end() : named.end() + 1] == ":":  # the file, in quotes
+                labels = ()
+            else:
+                comment = comment[named.end() :].strip()
         origin, source, _ = ambient.now
         scope = ""
         of = _OF.match(comment)
@@ -288,6 +297,7 @@ class _Reader:
             file, line, scope = self.told(m[1]), m[2], self.told(m[3])
             source = Source(file, int(line)) if file else source
         ambient.now = (origin, source, scope)
+        return labels
 
     @staticmethod
     def told(text: str | None) -> str:

@@ -35,13 +35,11 @@ def describe(value: Any) -> str:
 
 
 def label(value: Value) -> str:
-    """A leaf's name, a constant's value, or ``%n`` with n the place among the computed ancestors."""
+    """A name, a constant's value, or ``%n`` with n the place among the computed ancestors."""
     node = value.node
     if node.op.name == "constant":
         return constant_text(node.attrs["value"])
-    if node.name:
-        return name_text(node.name)
-    return f"%{_number(node)}"
+    return name_text(value.name) if value.name else f"%{_number(node)}"
 
 
 def constant_text(array: np.ndarray) -> str:
@@ -208,6 +206,13 @@ class Tensor(Value):
         return storage
 
     # ------------------------------------------------------------------ methods
+    def named(self, name: str) -> Tensor:
+        """A new Tensor of this value that carries ``name`` for people: in texts, errors, plans, profiles and pages.
+
+        It makes no instruction, and derivatives flow through it; this Tensor stays as it is. Raises GraphError for a
+        name that is no text. Example: ``h = gd.tanh(x @ W + b).named("h")``."""
+        return REGISTRY["named"].public(self, name)
+
     def astype(self, dtype: DTypeLike) -> Tensor:
         """This Tensor in another dtype, as ``gd.astype``."""
         return REGISTRY["astype"].public(self, dtype)

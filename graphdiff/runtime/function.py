@@ -633,6 +633,7 @@ class Function(_core.Runner):
                     1e9 * costs.seconds(i, env),
                     1e9 * ceiling.seconds,
                     ceiling.by,
+                    row.labels,
                 )
             )
         return Profile(self.name, rows, max(1, calls), costs.factors)

@@ -18,7 +18,7 @@ from ..ops.registry import Loop
 from ..schedule.cost import Costs
 from ..schedule.memory import Lifetimes
 from ..spelling import Suggesting
-from ..wording import count, ends, left_out, one_line, seconds_text
+from ..wording import count, ends, left_out, one_line, quoted, seconds_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,7 +49,8 @@ class Block(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One instruction of a plan. ``phase``: forward, backward, recompute or update; ``writes``: arena storage."""
+    """One instruction of a plan. ``phase``: forward, backward, recompute or update; ``writes``: arena storage;
+    ``labels``: what people call values that it computes."""
 
     index: int  # type: ignore[assignment]  # not tuple's
     phase: str
@@ -57,6 +58,12 @@ class Row(NamedTuple):
     writes: tuple[BufferRow, ...]
     flops: int
     source: str
+    labels: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> str:
+        """The name with the labels: ``matmul+tanh "h"``."""
+        return " ".join([self.name, *map(quoted, self.labels)])
 
 
 class Decision(NamedTuple):
@@ -145,7 +152,8 @@ class Plan(Suggesting):
         writes = tuple(self._buffer(b) for b in i.writes if b.kind == ARENA)
         source = next((str(node.source) for node in i.nodes if node.source), "")
         phase = "recompute" if i.recompute else i.phase
-        return Row(n, phase, i.name, writes, evaluate(i.flops, self.sizes), source)
+        labels = tuple([v.name for node in i.nodes for v in node.outputs if node.labels and v.name])
+        return Row(n, phase, i.name, writes, evaluate(i.flops, self.sizes), source, labels)
 
     def _buffer(self, b: Buffer) -> BufferRow:
         u = self._lifetimes.unit[b]
@@ -249,7 +257,7 @@ class Plan(Suggesting):
         if self._order:
             peak = self.instructions[int(self.timeline().argmax())]
             source = f", {peak.source}" if peak.source else ""
-            text += f", which instruction {peak.index} sets ({peak.name}, {peak.phase}{source})"
+            text += f", which instruction {peak.index} sets ({peak.told}, {peak.phase}{source})"
         repeated = sum(i.recompute or evaluate(i.repeated, self.sizes) > 0 for i in self._order)
         if repeated:
             again = self.recompute_seconds
@@ -296,7 +304,7 @@ class Plan(Suggesting):
             at = f"  # {row.source}" if row.source else ""
             first = row.writes[0] if row.writes else None
             cells = (f"{first.offset:>12,}", f"{first.bytes:>12,}") if first else (f"{'-':>12}", f"{'-':>12}")
-            lines.append(f"{row.index:>5}  {row.phase:<9}  {cells[0]}  {cells[1]}  {row.name}{at}")
+            lines.append(f"{row.index:>5}  {row.phase:<9}  {cells[0]}  {cells[1]}  {row.told}{at}")
             for extra in row.writes[1:]:
                 lines.append(f"{'':>5}  {'':<9}  {extra.offset:>12,}  {extra.bytes:>12,}  + {extra.label}")
         return "\n".join(lines)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..files import write_file
-from ..wording import count, one_line, seconds_text
+from ..wording import count, one_line, quoted, seconds_text
 
 
 class ProfileRow(NamedTuple):
@@ -29,6 +29,12 @@ class ProfileRow(NamedTuple):
     predicted_ns: float
     ceiling_ns: float
     bound: str  # "flops" or "bytes"
+    labels: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> str:
+        """The name with what people call the values that the instruction computes."""
+        return " ".join([self.name, *map(quoted, self.labels)])
 
     @property
     def of_ceiling(self) -> float:
@@ -95,7 +101,7 @@ class Profile:
                 f"{r.index:>5}  {r.phase:<9}  "
                 f"{seconds_text(1e-9 * r.ns):>10}  {seconds_text(1e-9 * r.predicted_ns):>10}  "
                 f"{100 * r.ns / total:>5.1f}  {r.gflops:>8.2f}  {r.gbytes:>7.2f}  "
-                f"{100 * r.of_ceiling:>4.0f} % {r.bound}  {r.name}{at}"
+                f"{100 * r.of_ceiling:>4.0f} % {r.bound}  {r.told}{at}"
             )
         return "\n".join(lines)
 
@@ -119,7 +125,7 @@ class Profile:
             }
             events.append(
                 {
-                    "name": r.name,
+                    "name": r.told,
                     "cat": r.phase,
                     "ph": "X",
                     "pid": 0,

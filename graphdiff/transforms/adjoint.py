@@ -16,12 +16,13 @@ from ..errors import GraphError
 from ..ir.graph import Graph, format_adjoint
 from ..ir.node import LEAVES, Leaf, Node, Source, Value, deriving, topological
 from ..ir.text import Names, is_inline, type_text
+from ..ops.naming import labels_of
 from ..ops.pickles import together
 from ..ops.tensor import Tensor, label, scalar, where_am_i
 from ..ops.trees import flatten
 from ..ops.types import Same, Tensors
 from ..spelling import Suggesting
-from ..wording import count, one_line
+from ..wording import count, one_line, quoted
 from .differentiate import Terms, check_leaves, pullback, scalar_loss, wrt_of, zeros_of
 
 
@@ -111,15 +112,24 @@ class Adjoint(Suggesting, Generic[Same]):
             node = node.node
         if node not in self._backward and node not in self._forward:
             raise GraphError(f"{node!r} is not of this adjoint", source=where_am_i())
-        names, y = self._names, node.outputs[0]
-        text = f"{names.of(y)}: {type_text(y)} = {node.op.name}"
+        y = node.outputs[0]
+        text = f"{self._called(y)}: {type_text(y)} = {node.op.name}"
         if node in self._forward or node.origin is None:
             at = f" at {node.source}" if node.source else ""
             return Explanation(node, None, "", node.source, f"{text}, a forward node{at}")
         forward, rule = node.origin
         at = f" at {forward.source}" if forward.source else ""
-        text += f", of {names.of(forward.outputs[0])} = {forward.op.name} by {rule}{at}"
+        text += f", of {self._called(forward.outputs[0])} = {forward.op.name} by {rule}{at}"
         return Explanation(node, forward, rule, forward.source, text)
+
+    def _called(self, y: Tensor) -> str:
+        """A value's number, and what people call it: ``%3 "h"``."""
+        name = "" if y.is_leaf else y.name or self._labels.get(y, "")
+        return " ".join([self._names.of(y), *([quoted(name)] if name else [])])
+
+    @cached_property
+    def _labels(self) -> dict[Value, str]:
+        return labels_of(self.forward)
 
     @cached_property
     def _halves(self) -> tuple[Graph, list[Node]]:

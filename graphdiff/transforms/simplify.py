@@ -22,6 +22,7 @@ from ..errors import GraphError
 from ..ir.graph import Graph, shared
 from ..ir.node import LEAVES, Node, Origin, Value, ambient, origin_of
 from ..ir.text import is_inline, type_text
+from ..ops.naming import NAMED, labels_of
 from ..ops.registry import Branch, Loop
 from ..ops.tensor import CONSTANT, constant
 from .fold import fold
@@ -39,7 +40,9 @@ def simplify(
     hold only in a graph that is not differentiated any more (a stop_gradient is its operand). ``bodies``: of the graph
     around this one, by text.
     """
-    sweep = _Sweep(passes, {} if bodies is None else bodies, max((n.serial for n in graph.nodes), default=0))
+    known = {} if bodies is None else bodies
+    last = max((n.serial for n in graph.nodes), default=0)
+    sweep = _Sweep(passes, known, last, labels_of(graph.nodes))
     before = ambient.now
     try:
         for node in graph.nodes:
@@ -73,7 +76,7 @@ def _made_since(serial: int, value: Value) -> list[Node]:
 class _Sweep:
     """The state of one simplification."""
 
-    def __init__(self, passes: Collection[str], known: dict[str, Graph], last: int):
+    def __init__(self, passes: Collection[str], known: dict[str, Graph], last: int, labels: dict[Value, str]):
         unknown = set(passes) - set(PASSES)
         if unknown:
             raise GraphError(f"simplify: no pass {', '.join(sorted(unknown))}; there are {', '.join(PASSES)}")
@@ -82,6 +85,7 @@ class _Sweep:
         self.table = Table("final" in passes) if "rewrite" in passes else None
         self.became: dict[Value, Value] = {}  # only what changed
         self.seen: dict[int, Node] = {}  # by the hash of what makes them equal
+        self.labels = labels  # what people call values
         self.last = last  # serial of the youngest node that was there before
         self.origins: tuple[Origin | None, Origin | None] = (None, None)  # the last one met, and what it became
 
@@ -94,11 +98,17 @@ class _Sweep:
             if type(task) is tuple:  # a replacement that is final by now
                 old, new = task
                 became[old] = became[new] if new in became else new
+                if old in self.labels:
+                    self.call(became[old], self.labels[old])
                 continue
             current = self.renew(task)
             rewritten = self.rewrite(current)
             if rewritten is None:
                 final = self.merged(current)
+                if self.labels:
+                    for y, z in zip(task.outputs, final.outputs):
+                        if y in self.labels:
+                            self.call(z, self.labels[y])
                 if final is not task:
                     olds, news = task.outputs, final.outputs
                     if len(olds) == 1:
@@ -119,6 +129,8 @@ class _Sweep:
     def renew(self, node: Node) -> Node:
         """``node`` over the final form of its operands."""
         became = self.became
+        if self.labels and node.op is not CONSTANT:  # any node may get a label, and who built it sees it as it was
+            node = node.over(node.inputs, node.origin)
         kernel = type(node.op.kernel)
         attrs = self.bodies(node) if kernel is Loop or kernel is Branch else node.attrs
         if not became:
@@ -136,6 +148,13 @@ class _Sweep:
             if in_order and origin is node.origin and attrs is node.attrs:
                 return node
         return node.over(inputs, origin, attrs)
+
+    def call(self, value: Value, name: str) -> None:
+        """Labels a value by a name that was given to what it was; leaves have names of their own."""
+        node = value.node
+        if node.op.name not in LEAVES and not value.name:
+            labels = node.labels or ("",) * len(node.outputs)
+            node.labels = (*labels[: value.index], name, *labels[value.index + 1 :])
 
     def moved(self, origin: Origin) -> Origin:
         """``origin`` with its forward node followed to what it became."""
@@ -163,6 +182,8 @@ class _Sweep:
         inputs = node.inputs
         if node.op is CONSTANT:
             return None
+        if node.op is NAMED:
+            return inputs[0]
         folds = self.folds and inputs and inputs[0].node.op is CONSTANT
         rows = self.table.of(node) if self.table else ()
         if not rows and not folds:
