@@ -95,10 +95,12 @@ class _Lines:
             line = f"{v.node.op.name} {name_text(v.name)}: {type_text(v)}"
             digest[id(v)] = self._add(line, f"{v.node.op.name} {v.name}", line, [])
         for node in graph.nodes:
-            attrs = _attributes(node)
             if is_inline(node):
-                digest[id(node.outputs[0])] = _hash([f"{attrs} {types_text(node.outputs)}".encode()])
+                digest[id(node.outputs[0])] = _hash(
+                    [f"{names.of(node.outputs[0])} {types_text(node.outputs)}".encode()]
+                )
                 continue
+            attrs = _attributes(node)
             names.add(node)
             implied = implied_dtype(node.inputs)
             said = ", ".join([*(names.of(v, implied) for v in node.inputs), *([attrs] if attrs else [])])

@@ -18,7 +18,7 @@ from ..errors import GraphdiffError
 from ..ir.dtypes import FLOATS
 from ..ir.graph import Graph
 from ..ir.node import Node, Value, topological
-from ..ir.text import is_inline
+from ..ir.text import inline_text, is_inline
 from ..ops.leaves import input as placeholder
 from ..ops.notation import ATOM, SUM, lowered
 from ..ops.registry import Branch, Loop
@@ -74,7 +74,7 @@ class Formulas:
 
 
 def _value(v: Value) -> Any:
-    return v.node.attrs["value"].item() if is_inline(v.node) else None
+    return inline_text(v.node) if is_inline(v.node) else None
 
 
 def _derived(node: Node, mode: str) -> list[tuple[int, str]]:

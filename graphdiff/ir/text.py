@@ -11,7 +11,8 @@
 
 Each result of a node is numbered in the order of computation, except that 0-d constants stand where they are used.
 A literal there has the dtype of the first operand beside it that is neither a literal nor bool; where that is not its
-own, the dtype is written: ``2.0:f64``. A node with several results prints ``%3, %4: (f32[5], i64[5]) = ...``. An
+own, the dtype is written: ``2.0:f64``. So do the numbers of named sizes, which are an ``index`` of no dimension and
+often an ``astype`` of it: ``size(batch)``. A node with several results prints ``%3, %4: (f32[5], i64[5]) = ...``. An
 attribute that is a graph is printed before its node as ``body @0 name(...)``, indented, and named ``@0``. Any text is
 a name: where it is no plain word, or has another meaning here, it stands as a JSON string.
 Invariants: the text holds everything but values of parameters and what stands behind ``#`` - names that people gave,
@@ -31,7 +32,7 @@ from typing import Any
 import numpy as np
 
 from ..wording import quoted
-from .dims import Dim, Shape
+from .dims import Dim, Shape, Size
 from .dtypes import SHORT, bool_
 from .node import Node, Value
 
@@ -133,9 +134,26 @@ def _nested(array: np.ndarray) -> str:
     return "[" + ", ".join(_nested(row) for row in array) + "]"
 
 
-def is_inline(node: Node) -> bool:
-    """Whether a node is a 0-d constant that a literal can stand for: it is printed where it is used."""
+def is_literal(node: Node) -> bool:
+    """Whether a node is a 0-d constant that a literal can stand for."""
     return node.op.name == "constant" and not node.outputs[0].shape and _nans_are_plain(node.attrs["value"])
+
+
+def size_of(node: Node) -> Size | None:
+    """The size whose number a node is, in any dtype: a 0-d ``index``, or that ``astype``. None for other nodes."""
+    if node.op.name == "astype":
+        node = node.inputs[0].node
+    return node.attrs["offset"] if node.op.name == "index" and not node.outputs[0].shape else None
+
+
+def is_inline(node: Node) -> bool:
+    """Whether a node is a 0-d constant or the number of a size, which is printed where it is used."""
+    return is_literal(node) or size_of(node) is not None
+
+
+def inline_text(node: Node) -> str:
+    """A node that is printed where it is used: ``2.0``, ``size(batch)``."""
+    return number_text(node.attrs["value"][()]) if is_literal(node) else f"size({attr_text(size_of(node))})"
 
 
 def attr_text(value: Any) -> str:
@@ -184,8 +202,8 @@ class Names(dict[int, str]):
             return found
         node = value.node
         if is_inline(node):
-            text = number_text(node.attrs["value"][()])
-            return text if value.dtype is implied or value.dtype is bool_ else f"{text}:{SHORT[value.dtype]}"
+            text, told = inline_text(node), value.dtype is bool_ and is_literal(node)
+            return text if value.dtype is implied or told else f"{text}:{SHORT[value.dtype]}"
         return name_text(node.name) if node.name else "%?"  # only in a listing of part of a graph
 
 

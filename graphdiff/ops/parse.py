@@ -24,9 +24,11 @@ from ..ir.dtypes import FLOATS, FROM_SHORT, bool_
 from ..ir.graph import Graph, shared
 from ..ir.node import Node, Origin, Source, Value, ambient, user_source
 from ..ir.text import STORED, WORD, Room, implied_dtype, is_plain, name_text, type_text, typed, types_text
+from .elementwise import ASTYPE
 from .laws import broken
 from .leaves import input as input_leaf
 from .leaves import unvalued
+from .movement import index
 from .registry import REGISTRY
 from .tensor import CONSTANT, Tensor, constant, make
 
@@ -43,6 +45,7 @@ _STORED = re.compile(r"(parameter|state)s\s*:(.*)$")
 _ATTR = re.compile(r"([^\W\d]\w*)\s*=\s*(.+)$", re.DOTALL)
 _TYPE = re.compile(r"(\w+)\[(.*)\]$")
 _LITERAL = re.compile(r"(-?(?:\d+(?:\.\d*)?(?:e[+-]?\d+)?|inf|nan)|True|False)(?::(\w+))?$")
+_SIZE = re.compile(r"size\((.+)\)(?::(\w+))?$")
 _INT = re.compile(r"-?\d+$")
 _COMMENT = re.compile(rf"{_QUOTED}?|#")
 _OF = re.compile(rf"of (%\d+|a (\S+)|{_NAME})(?: |$)")
@@ -389,7 +392,9 @@ class _Reader:
             elif item in values:
                 operands.append(values[item])
             else:
-                operands.append(item if _LITERAL.match(item) else self.operand(values, item, None))
+                operands.append(
+                    item if _LITERAL.match(item) or item.startswith("size(") else self.operand(values, item, None)
+                )
         implied = implied_dtype([v for v in operands if isinstance(v, Value)])
         return tuple([v if isinstance(v, Value) else self.operand(values, v, implied) for v in operands]), attrs
 
@@ -400,6 +405,8 @@ class _Reader:
         number = self.numbers.get((text, implied))
         if number is not None:
             return number
+        if text.startswith("size("):
+            return self.size(values, text, implied)
         m = _LITERAL.match(text)
         if m is not None:
             array = self.number_of(m, implied)
@@ -412,6 +419,23 @@ class _Reader:
         if found is None:
             self.fail(f"{text} is no input, parameter or state of this graph")
         return found
+
+    def size(self, values: dict[str, Tensor], text: str, implied: np.dtype | None) -> Tensor:
+        """The number of a size, made once for each body."""
+        m = _SIZE.match(text)
+        if m is None:
+            self.fail(f"{text} is no size; expected size(n), or size(n):f32")
+        dtype = FROM_SHORT.get(m[2]) if m[2] else implied
+        if dtype is None:
+            self.fail(f"{text} has no dtype; write size({m[1]}):f32 or another")
+        key = f"size({m[1]}):{dtype.name}"
+        if key not in values:
+            try:
+                number = index((), as_size(int(m[1]) if _INT.match(m[1]) else m[1].strip()), ())
+            except GraphdiffError as error:
+                self.fail(error.fact)
+            values[key] = number if dtype is number.dtype else make(ASTYPE, (number,), {"dtype": dtype})
+        return values[key]
 
     def number_of(self, m: re.Match[str], implied: np.dtype | None) -> np.ndarray:
         """A literal as a 0-d array."""

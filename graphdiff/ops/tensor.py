@@ -18,7 +18,7 @@ from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Dim, Size, as_size
 from ..ir.dtypes import CODE, as_dtype, bool_, float32, int64, weak_dtype
 from ..ir.node import NO_ATTRS, Leaf, Node, Value, ambient, user_source
-from ..ir.text import name_text, number_text, type_text
+from ..ir.text import inline_text, name_text, number_text, size_of, type_text
 from ..ir.words import ArrayLike, Axes, DTypeLike, ShapeLike
 from ..spelling import explained
 from ..wording import one_line
@@ -39,6 +39,8 @@ def label(value: Value) -> str:
     node = value.node
     if node.op.name == "constant":
         return constant_text(node.attrs["value"])
+    if size_of(node) is not None:
+        return inline_text(node)
     return name_text(value.name) if value.name else f"%{_number(node)}"
 
 

@@ -16,7 +16,7 @@ from ..ir.dims import Dim, evaluate
 from ..ir.dtypes import FLOATS
 from ..ir.graph import Graph
 from ..ir.node import Node, Origin, Value, topological
-from ..ir.text import Names, is_inline, type_text
+from ..ir.text import Names, is_inline, is_literal, type_text
 from ..lower.instruction import Instruction
 from ..ops.elementwise import abs as abs_
 from ..ops.leaves import input as placeholder
@@ -69,7 +69,7 @@ class Blame(NamedTuple):
 def blame(graph: Graph, i: Instruction, feeds: Sequence[np.ndarray], sizes: Mapping[str, int]) -> Blame | None:
     """What is to blame in instruction ``i`` of ``graph`` at ``feeds``; None where computing it again finds nothing."""
     values = [v for n in i.nodes for v in (*n.inputs, *n.outputs)]
-    arrays = _computed(graph, [v for v in dict.fromkeys(values) if not is_inline(v.node)], feeds)
+    arrays = _computed(graph, [v for v in dict.fromkeys(values) if not is_literal(v.node)], feeds)
     bad = next(
         (
             n
@@ -140,13 +140,13 @@ def _alone(node: Node, sizes: Mapping[str, int]) -> Graph:
     inputs: list[Any] = []
     for k, v in enumerate(node.inputs):
         shape = v.shape if inner else tuple(evaluate(s, sizes) for s in v.shape)
-        inputs.append(v if is_inline(v.node) else placeholder(f"x{k}", shape, v.dtype))
+        inputs.append(v if is_literal(v.node) else placeholder(f"x{k}", shape, v.dtype))
     if inner:
         outputs: Sequence[Value] = node.over(tuple(inputs), None).outputs
     else:
         made = make(node.op, tuple(inputs), {k: _at(a, sizes) for k, a in node.attrs.items()})
         outputs = made if isinstance(made, tuple) else (made,)
-    return Graph("repro", [x for x in inputs if not is_inline(x.node)], [y for y in outputs if y.dtype in FLOATS])
+    return Graph("repro", [x for x in inputs if not is_literal(x.node)], [y for y in outputs if y.dtype in FLOATS])
 
 
 def _at(attribute: Any, sizes: Mapping[str, int]) -> Any:
@@ -162,7 +162,7 @@ def _growth(
     computed come before leaves, which are what they are."""
     before = [n for n in topological(node.inputs, stop=graph.inputs) if n is not node][-FURTHEST:]
     seen = [v for n in before for v in n.outputs if v.dtype in FLOATS and n.op.name != "constant"]
-    seen = [v for v in dict.fromkeys([*seen, *node.inputs]) if v.dtype in FLOATS and not is_inline(v.node)]
+    seen = [v for v in dict.fromkeys([*seen, *node.inputs]) if v.dtype in FLOATS and not is_literal(v.node)]
     if not seen or any(a.size == 0 for v, a in arrays.items()):
         return ""
     found = _computed(graph, [max_(abs_(v)) for v in seen], feeds)

@@ -14,7 +14,8 @@ from graphs import SAMPLED, of_operation, random_graphs
 
 import graphdiff as gd
 from graphdiff.errors import GraphError
-from graphdiff.ir.dims import named
+from graphdiff.inspect.formula import Formulas
+from graphdiff.ir.dims import as_size, named
 from graphdiff.ir.graph import Graph, format_adjoint
 from graphdiff.ir.node import name_scope
 from graphdiff.ir.text import literal
@@ -436,3 +437,33 @@ def test_loops_and_branches_read_back_with_their_bodies():
 def test_place_reads_back():
     x = input_("x", (3,))
     round_trip(Graph("f", [x], [place(x, 0.0, (9,), (1,), (2,))]))
+
+
+def test_the_number_of_a_size_is_one_thing_that_reads_back():
+    x = input_("x", ("batch", 3), "float64")
+    n = input_("n", (), "int32")
+    y = gd.mean(x) * gd.mean(x.astype("float32")).astype("float64") + gd.var(x, axis=0)[0]
+    total = gd.sum(gd.arange(x.shape[0] * 2 - 1)) + n.astype("int64")
+    graph = Graph("g", [x, n], [y, total])
+    assert "index(" not in graph.text().replace("= index(shape=(2*batch-1,)", "")
+    assert re.search(r"= divide\(%\d+, size\(3\*batch\)\) ", graph.text())
+    back = round_trip(graph)
+    assert {(node.op.name, node.outputs[0].dtype) for node in back} == {(n.op.name, n.outputs[0].dtype) for n in graph}
+    f = gd.compile(graph)
+    round_trip(f.graph)
+    data = np.random.default_rng(0).standard_normal((4, 3))
+    for a, b in zip(f(data, 5), gd.compile(back)(data, 5)):
+        np.testing.assert_array_equal(a, b)
+    adj = gd.adjoint(gd.mean(x * x), x)
+    assert "size(3*batch)" in adj.text() and "index" not in adj.text()
+    assert not any("index" in line for line in adj.to_dot().splitlines())
+    divide = next(node for node in adj.forward if node.op.name == "divide")
+    assert [text for _, text in Formulas().vjp(divide)] == ["x̄ += ȳ / (3*batch)"]
+    with pytest.raises(gd.GraphError, match=r"size\(batch\) has no dtype"):
+        parse("graph g(x: f32[batch]) -> f32[]:\n  return size(batch)")
+    with pytest.raises(gd.GraphError, match="is no size"):
+        parse("graph g(x: f32[batch]) -> f32[]:\n  return size(batch//0):f32")
+    for size in ("i", "((n))", "i32", "a//2"):
+        dim = as_size(size) if size != "((n))" else as_size("n")
+        z = input_("z", (dim,))
+        round_trip(Graph("g", [z], [gd.mean(z)]))
