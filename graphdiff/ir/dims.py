@@ -16,7 +16,10 @@ from collections.abc import Callable, Iterable, Mapping
 from math import gcd, isqrt
 from typing import Any, NoReturn
 
+import numpy as np
+
 from ..errors import ShapeError
+from .numbers import Arithmetic, number
 
 Monomial = tuple[str, ...]  # atoms, sorted, with repetition: ("T", "batch", "batch"). An atom is a name or a Made.
 
@@ -35,29 +38,29 @@ class Made(str):
     depth: int
 
 
-class Dim(str):
+class Dim(Arithmetic, str):
     """A size that becomes known at the call. Made by naming a dimension and by arithmetic on shapes."""
 
     __slots__ = ("terms",)
     terms: dict[Monomial, int]
 
-    def __add__(self, other: Any) -> Size:  # type: ignore[override]
-        return _combine(self, other, 1)
+    def __add__(self, other: Any) -> Any:
+        return _combine(self, other, 1) if _is_size(other) else number("add", self, other)
 
     __radd__ = __add__
 
-    def __sub__(self, other: Any) -> Size:
-        return _combine(self, other, -1)
+    def __sub__(self, other: Any) -> Any:
+        return _combine(self, other, -1) if _is_size(other) else number("subtract", self, other)
 
-    def __rsub__(self, other: Any) -> Size:
-        return _combine(as_size(other), self, -1)
+    def __rsub__(self, other: Any) -> Any:
+        return _combine(as_size(other), self, -1) if _is_size(other) else number("subtract", other, self)
 
     def __neg__(self) -> Size:
         return _combine(0, self, -1)
 
-    def __mul__(self, other: Any) -> Size:  # type: ignore[override]
-        if isinstance(other, float):
-            return NotImplemented
+    def __mul__(self, other: Any) -> Any:
+        if not _is_size(other):
+            return number("multiply", self, other)
         out: dict[Monomial, int] = {}
         others = _terms(other)
         if len(self.terms) * len(others) > PRODUCTS:
@@ -68,18 +71,27 @@ class Dim(str):
                 out[mono] = out.get(mono, 0) + ca * cb
         return _make(out)
 
-    __rmul__ = __mul__  # type: ignore[assignment]
+    __rmul__ = __mul__
 
-    def __floordiv__(self, other: Any) -> Size:
-        return floor_div(self, as_size(other))
+    def __pow__(self, other: Any) -> Any:
+        if type(other) is int and 0 <= other <= 16:
+            return product([self] * other)
+        return number("pow", self, other)
 
-    def __rfloordiv__(self, other: Any) -> Size:
-        return floor_div(as_size(other), self)
+    def __floordiv__(self, other: Any) -> Any:
+        return floor_div(self, as_size(other)) if _is_size(other) else number("floor_divide", self, other)
 
-    def __mod__(self, other: Any) -> Size:  # type: ignore[override]
+    def __rfloordiv__(self, other: Any) -> Any:
+        return floor_div(as_size(other), self) if _is_size(other) else number("floor_divide", other, self)
+
+    def __mod__(self, other: Any) -> Any:
+        if not _is_size(other):
+            return number("remainder", self, other)
         return self - floor_div(self, as_size(other)) * as_size(other)
 
-    def __rmod__(self, other: Any) -> Size:
+    def __rmod__(self, other: Any) -> Any:
+        if not _is_size(other):
+            return number("remainder", other, self)
         return as_size(other) - floor_div(as_size(other), self) * self
 
     def _unordered(self, other: Any) -> bool:
@@ -99,6 +111,10 @@ class Dim(str):
 
     def __reduce__(self) -> Any:
         return (as_size, (str(self),))
+
+
+def _is_size(x: Any) -> bool:
+    return isinstance(x, (int, str, np.integer))
 
 
 Size = int | Dim

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from numpy.typing import ArrayLike
 
@@ -24,6 +24,7 @@ from .text import (
     comment,
     implied_dtype,
     is_inline,
+    is_literal,
     literal,
     name_text,
     type_text,
@@ -31,6 +32,7 @@ from .text import (
 )
 
 _COMMENT_COLUMN = 49
+Form: TypeAlias = Literal["short", "whole", "exact"]  # of a text: for a print, for reading back, for files
 
 
 class Graph(Suggesting):
@@ -94,10 +96,10 @@ class Graph(Suggesting):
 
     def text(self) -> str:
         """All of the text, however long it is; what ``gd.parse`` reads back."""
-        return _text(self, False)
+        return _text(self, "whole")
 
     def __str__(self) -> str:
-        return _text(self, True)
+        return _text(self, "short")
 
     def __repr__(self) -> str:
         return one_line(f"<Graph {self.name}: {count(len(self.inputs), 'input')}, {count(len(self.nodes), 'node')}>")
@@ -114,10 +116,16 @@ def same_name(first: Node, second: Node) -> str:
     return f"{told}; names must differ"
 
 
+def exact_text(graph: Graph) -> str:
+    """The text that files have: numbers of sizes have lines of their own where they are computed, so that what reads
+    it back has the same nodes in the same order."""
+    return _text(graph, "exact")
+
+
 def shared(graph: Graph, known: dict[str, Graph]) -> Graph:
     """The first of the graphs of equal text: nodes whose bodies are equal are found to be equal by identity, in a graph
     that was read from text as in the one that was printed. A text that shows what does not read back equals none."""
-    text = graph.text()
+    text = exact_text(graph)
     return graph if "=<" in text else known.setdefault(text, graph)
 
 
@@ -130,7 +138,7 @@ def _header(graph: Graph) -> str:
     return f"{name_text(graph.name)}({leaves}) -> {types_text(graph.outputs)}:"
 
 
-def _node_lines(node: Node, names: Names, indent: str, out: list[str], short: bool) -> None:
+def _node_lines(node: Node, names: Names, indent: str, out: list[str], form: Form) -> None:
     """Appends the line of a node to ``out``, after its inner graphs."""
     implied = implied_dtype(node.inputs)
     arguments = [names.of(v, implied) for v in node.inputs]
@@ -140,7 +148,7 @@ def _node_lines(node: Node, names: Names, indent: str, out: list[str], short: bo
         for key, value in node.attrs.items():
             if isinstance(value, Graph):
                 out.append(f"{indent}body @{names.bodies} {_header(value)}")
-                _body_lines(value, indent + "  ", out, short, names.room)
+                _body_lines(value, indent + "  ", out, form, names.room)
                 arguments.append(f"{key}=@{names.bodies}")
                 names.bodies += 1
             else:
@@ -152,11 +160,13 @@ def _node_lines(node: Node, names: Names, indent: str, out: list[str], short: bo
     out.append(f"{line.ljust(_COMMENT_COLUMN)}  # {behind}" if behind else line)
 
 
-def _every_line(nodes: Sequence[Node], names: Names, indent: str, out: list[str], short: bool) -> None:
-    """The lines of nodes; ``short``: of many those at both ends."""
-    missing = left_out(len(nodes)) if short else range(0)
+def _every_line(nodes: Sequence[Node], names: Names, indent: str, out: list[str], form: Form) -> None:
+    """The lines of the nodes that have one."""
+    hidden = is_literal if form == "exact" else is_inline
+    nodes = [n for n in nodes if not hidden(n)]
+    missing = left_out(len(nodes)) if form == "short" else range(0)
     for node in nodes[: missing.start] if missing else nodes:
-        _node_lines(node, names, indent, out, short)
+        _node_lines(node, names, indent, out, form)
     if not missing:
         return
     out.append(f"{indent}... {len(missing):,} of {len(nodes):,} nodes are left out; text() has all of them")
@@ -164,31 +174,31 @@ def _every_line(nodes: Sequence[Node], names: Names, indent: str, out: list[str]
         names.add(node)
         names.bodies += sum(isinstance(a, Graph) for a in node.attrs.values())
     for node in nodes[missing.stop :]:
-        _node_lines(node, names, indent, out, short)
+        _node_lines(node, names, indent, out, form)
 
 
-def _body_lines(graph: Graph, indent: str, out: list[str], short: bool, room: Room | None = None) -> Names:
+def _body_lines(graph: Graph, indent: str, out: list[str], form: Form, room: Room | None = None) -> Names:
     names = Names((*graph.inputs, *graph.parameters), room)
     for kind in STORED:
         held = [name_text(p.name) for p in graph.parameters if p.node.op.name == kind]
         if held:
             out.append(f"{indent}{kind}s: {', '.join(held)}")
-    _every_line([n for n in graph.nodes if not is_inline(n)], names, indent, out, short)
+    _every_line(graph.nodes, names, indent, out, form)
     out.append(f"{indent}return {', '.join(map(names.of, graph.outputs))}".rstrip())
     for target, value in graph.updates:
         out.append(f"{indent}update {names.of(target)} = {names.of(value)}")
     return names
 
 
-def _text(graph: Graph, short: bool) -> str:
-    """The text of a graph; ``short``: of many nodes those at both ends."""
+def _text(graph: Graph, form: Form) -> str:
+    """The text of a graph in a form."""
     out = [f"graph {_header(graph)}"]
-    _body_lines(graph, "  ", out, short)
+    _body_lines(graph, "  ", out, form)
     return "\n".join(out)
 
 
 def format_adjoint(
-    graph: Graph, backward: Sequence[Node], wrt: Sequence[Value], gradients: Sequence[Value], short: bool = False
+    graph: Graph, backward: Sequence[Node], wrt: Sequence[Value], gradients: Sequence[Value], form: Form = "whole"
 ) -> str:
     """The text of a forward graph and, numbered on, of the nodes of its adjoint::
 
@@ -196,12 +206,12 @@ def format_adjoint(
           %7: f32[batch,10] = tanh_vjp(...)                # of %1
           return %9
 
-    ``backward``: nodes in the order they compute; ``gradients``: those of ``wrt``; ``short``: of many nodes those at
-    both ends of each half.
+    ``backward``: nodes in the order they compute; ``gradients``: those of ``wrt``; ``form``: "short" shows of
+    many nodes those at both ends of each half.
     """
     out = [f"graph {_header(graph)}"]
-    names = _body_lines(graph, "  ", out, short)
+    names = _body_lines(graph, "  ", out, form)
     out.append(f"adjoint of {name_text(graph.name)} wrt {', '.join(map(names.of, wrt))}:")
-    _every_line([n for n in backward if not is_inline(n)], names, "  ", out, short)
+    _every_line(backward, names, "  ", out, form)
     out.append(f"  return {', '.join(map(names.of, gradients))}".rstrip())
     return "\n".join(out)

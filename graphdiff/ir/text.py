@@ -24,7 +24,6 @@ Must not know: graphs (ir/graph.py lists them), which operations exist (beyond t
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import GraphError
+from . import batching
 from .laws import law
 from .notation import unseen
 from .opdef import custom
@@ -38,6 +39,7 @@ named = custom(
     compute=lambda xs, a: xs[0],
     page="same",
     notation=unseen,
+    batch=batching.leading,
 )
 NAMED = op_of(named)
 

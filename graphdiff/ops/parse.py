@@ -25,10 +25,10 @@ from ..ir.graph import Graph, shared
 from ..ir.node import Node, Origin, Source, Value, ambient, user_source
 from ..ir.text import STORED, WORD, Room, implied_dtype, is_plain, name_text, type_text, typed, types_text
 from .elementwise import ASTYPE
+from .gather import index
 from .laws import broken
 from .leaves import input as input_leaf
 from .leaves import unvalued
-from .movement import index
 from .registry import REGISTRY
 from .tensor import CONSTANT, Tensor, constant, make
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..errors import GraphError
 from ..ir.dtypes import as_dtype
-from ..ir.graph import Graph
+from ..ir.graph import Graph, exact_text
 from ..ir.node import Node, Origin, Value
 from ..ir.text import STORED
 from .leaves import Watcher, unvalued
@@ -72,7 +72,7 @@ class Part:
         results = rebuild(every, stand_ins, in_order=True) if stand_ins else every
         inputs = [v for v in leaves if v.node.op.name == "input"]
         graph = Graph("part", [*stand_ins.values(), *inputs], results)
-        self.text = graph.text()
+        self.text = exact_text(graph)
         held = {v: v for v in leaves} | {w: v for v, w in stand_ins.items()}
         self.leaves = [held[v] for v in (*graph.inputs, *graph.parameters)]
         self.origins = [_origin(v.node, known) for v in every]

@@ -18,6 +18,7 @@ from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Dim, Size, as_size
 from ..ir.dtypes import CODE, as_dtype, bool_, float32, int64, weak_dtype
 from ..ir.node import NO_ATTRS, Leaf, Node, Value, ambient, user_source
+from ..ir.numbers import Arithmetic, Number
 from ..ir.text import inline_text, name_text, number_text, size_of, type_text
 from ..ir.words import ArrayLike, Axes, DTypeLike, ShapeLike
 from ..spelling import explained
@@ -298,7 +299,7 @@ class Tensor(Value):
         return REGISTRY["min"].public(self, axis=axis, keepdims=keepdims)
 
 
-TensorLike: TypeAlias = Tensor | ArrayLike  # an operand: a Tensor, a number, an array or nested lists of numbers
+TensorLike: TypeAlias = Tensor | ArrayLike | Number  # an operand: also a number, an array, nested lists of numbers
 Position: TypeAlias = int | str | slice | EllipsisType | None  # of one dimension; a str is a Dim
 Index: TypeAlias = Position | Tensor | np.ndarray | list[int] | tuple[Position, ...]
 
@@ -325,8 +326,8 @@ UFUNC_NAMES = {
 
 
 def is_tensorable(x: Any) -> bool:
-    """Whether ``x`` can be an operand: a Tensor, a number, an array or a list of numbers."""
-    return isinstance(x, (Tensor, int, float, bool, np.generic, np.ndarray, list, tuple))
+    """Whether ``x`` can be an operand: a Tensor, a number, a size, an array or a list of numbers."""
+    return isinstance(x, (Tensor, Arithmetic, int, float, bool, np.generic, np.ndarray, list, tuple))
 
 
 def _is_int(x: Any) -> bool:
@@ -361,13 +362,16 @@ PLAIN = (float, int, bool)
 def constant(value: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
     """A Tensor that is the same at every call.
 
-    ``value``: an array, a NumPy scalar (their dtype is kept), a Python number or nested lists of them (bool, int64
+    ``value``: an array, a NumPy scalar (their dtype is kept), a size such as ``x.shape[0]``, a Python number or nested
+    lists of them (bool, int64
     and float32 unless ``dtype`` is given). Raises DTypeError for a dtype that no Tensor can have.
 
     Example: ``c = gd.constant(np.float32(2))``.
     """
     if isinstance(value, Tensor):
         fail(GraphError, "constant", "the value is a Tensor already", [value])
+    if isinstance(value, Arithmetic):
+        return as_tensor(value, "constant", None if dtype is None else checked(as_dtype, "constant", dtype))
     if dtype is None and not isinstance(value, (np.ndarray, np.generic)):
         guess = np.asarray(value)
         dtype = {"b": bool_, "i": int64, "f": float32}.get(guess.dtype.kind, guess.dtype)
@@ -430,6 +434,8 @@ def as_tensor(x: Any, op: str = "as_tensor", beside: np.dtype | None = None) -> 
             fail(DTypeError, op, f"{x!r} is no array of numbers")
     elif isinstance(x, (bool, int, float)):
         array, example = None, x
+    elif isinstance(x, Arithmetic):  # a size, or a number made of sizes: an int or a float known at the call
+        array, example = None, 0 if isinstance(x, Dim) else 0.0
     else:
         fail(DTypeError, op, f"expected a Tensor, an array or a number, got {type(x).__name__}")
     dtype = weak_dtype(example, beside) if beside is not None else None
@@ -444,6 +450,8 @@ def as_tensor(x: Any, op: str = "as_tensor", beside: np.dtype | None = None) -> 
         )
     if dtype is None:
         dtype = {bool: bool_, int: int64, float: float32}[type(example)]
+    if isinstance(x, Arithmetic):
+        return _at_the_call(x, dtype)
     try:
         out = _constant(np.asarray(x if array is None else array, dtype))
     except OverflowError:
@@ -451,6 +459,19 @@ def as_tensor(x: Any, op: str = "as_tensor", beside: np.dtype | None = None) -> 
     if plain:
         _scalars[key] = out
     return out
+
+
+def _at_the_call(x: Any, dtype: np.dtype) -> Tensor:
+    """A size, or a number made of sizes, as a 0-d Tensor."""
+    if isinstance(x, Number):
+        op = REGISTRY.get(x.op)
+        if op is None or op.public is None:
+            fail(GraphError, x.op, f"there is no such operation on numbers ({x!r})")
+        return op.public(*[_at_the_call(a, dtype) for a in x.args])
+    if not isinstance(x, Dim):
+        return scalar(x, dtype)
+    number = make(REGISTRY["index"], (), {"shape": (), "offset": x, "strides": ()})
+    return number if dtype is number.dtype else REGISTRY["astype"].public(number, dtype)
 
 
 # --------------------------------------------------------------------------------------- parameters' storage

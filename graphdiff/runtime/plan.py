@@ -65,6 +65,11 @@ class Row(NamedTuple):
         """The name with the labels: ``matmul+tanh "h"``."""
         return " ".join([self.name, *map(quoted, self.labels)])
 
+    def __repr__(self) -> str:
+        return one_line(
+            f"<{self.phase} {self.told}: {self.flops:,} flops, {count(len(self.writes), 'buffer')} written>"
+        )
+
 
 class Decision(NamedTuple):
     """What became of a value of the forward pass that the backward pass needs: kept, or recomputed ``times`` times.

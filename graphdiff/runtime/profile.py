@@ -36,6 +36,10 @@ class ProfileRow(NamedTuple):
         """The name with what people call the values that the instruction computes."""
         return " ".join([self.name, *map(quoted, self.labels)])
 
+    def __repr__(self) -> str:
+        time = f"{seconds_text(1e-9 * self.ns)}, predicted {seconds_text(1e-9 * self.predicted_ns)}"
+        return one_line(f"<{self.phase} {self.told}: {time}, {self.flops:,} flops, {self.bytes:,} bytes>")
+
     @property
     def of_ceiling(self) -> float:
         """The achieved rate ÷ the measured ceiling: 1 where nothing is left to gain."""

@@ -17,9 +17,9 @@ from typing import Any, BinaryIO, NamedTuple
 
 from ..errors import GraphdiffError, GraphError
 from ..files import write_file
-from ..ir.graph import Graph
+from ..ir.graph import Graph, exact_text
 from ..ir.node import Node, Source, Value
-from ..ir.text import is_inline
+from ..ir.text import is_literal
 from ..lower.policy import Every
 from ..ops.leaves import Watcher
 from ..ops.parse import parse
@@ -117,7 +117,7 @@ def _members(saved: Saved, pickled: bool) -> tuple[list[tuple[str, Any]], list[A
     }
     members: list[tuple[str, Any]] = [
         ("function.json", json.dumps(meta).encode()),
-        ("graph.txt", whole.text().encode()),
+        ("graph.txt", exact_text(whole).encode()),
         *encoder.arrays,
     ]
     members += [(f"parameter{i}.npy", p.node.attrs["storage"].array) for i, p in enumerate(graph.parameters)]
@@ -143,7 +143,7 @@ def _policy(program: Program, graph: Graph) -> Any:
 
 def _printed(graph: Graph) -> list[Node]:
     """The nodes that have a line in the text, in its order."""
-    return [n for n in graph.nodes if not is_inline(n)]
+    return [n for n in graph.nodes if not is_literal(n)]
 
 
 # --------------------------------------------------------------------------------------- reading

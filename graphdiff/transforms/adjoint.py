@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, overload
 from numpy.typing import ArrayLike
 
 from ..errors import GraphError
-from ..ir.graph import Graph, format_adjoint
+from ..ir.graph import Form, Graph, format_adjoint
 from ..ir.node import LEAVES, Leaf, Node, Source, Value, deriving, topological
 from ..ir.text import Names, is_inline, type_text
 from ..ops.naming import labels_of
@@ -153,14 +153,14 @@ class Adjoint(Suggesting, Generic[Same]):
 
     def text(self) -> str:
         """All of the text of both halves, however long it is."""
-        return self._text(False)
+        return self._text("whole")
 
-    def _text(self, short: bool) -> str:
+    def _text(self, form: Form) -> str:
         graph, backward = self._halves
-        return format_adjoint(graph, backward, self._leaves, self._gradients, short)
+        return format_adjoint(graph, backward, self._leaves, self._gradients, form)
 
     def __str__(self) -> str:
-        return self._text(True)
+        return self._text("short")
 
     def __repr__(self) -> str:
         wrt = one_line(", ".join(label(x) for x in self._leaves), 80) or "nothing"

@@ -21,7 +21,7 @@ import numpy as np
 from ..errors import GraphError
 from ..ir.graph import Graph, shared
 from ..ir.node import LEAVES, Node, Origin, Value, ambient, origin_of
-from ..ir.text import is_inline, type_text
+from ..ir.text import is_literal, type_text
 from ..ops.naming import NAMED, labels_of
 from ..ops.registry import Branch, Loop
 from ..ops.tensor import CONSTANT, constant
@@ -144,7 +144,7 @@ class _Sweep:
                 inputs = tuple(map(became.get, inputs, inputs))
                 break
         else:
-            in_order = node.serial > self.last or is_inline(node)
+            in_order = node.serial > self.last or is_literal(node)
             if in_order and origin is node.origin and attrs is node.attrs:
                 return node
         return node.over(inputs, origin, attrs)

@@ -461,7 +461,7 @@ def test_the_number_of_a_size_is_one_thing_that_reads_back():
     assert [text for _, text in Formulas().vjp(divide)] == ["x̄ += ȳ / (3*batch)"]
     with pytest.raises(gd.GraphError, match=r"size\(batch\) has no dtype"):
         parse("graph g(x: f32[batch]) -> f32[]:\n  return size(batch)")
-    with pytest.raises(gd.GraphError, match="is no size"):
+    with pytest.raises(gd.GraphError, match="divided by zero"):
         parse("graph g(x: f32[batch]) -> f32[]:\n  return size(batch//0):f32")
     for size in ("i", "((n))", "i32", "a//2"):
         dim = as_size(size) if size != "((n))" else as_size("n")

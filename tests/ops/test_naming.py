@@ -49,6 +49,14 @@ def test_derivatives_of_every_kind_flow_through():
     np.testing.assert_allclose(tangent, np.cos(v))
 
 
+def test_batching_keeps_names():
+    x = gd.input("x", shape=(5, 3))
+    y = gd.vmap(lambda r: gd.sum(gd.sin(r).named("h") * r))(x)
+    f = gd.compile([x], y)
+    np.testing.assert_allclose(f(FEED), (np.sin(FEED) * FEED).sum(1), rtol=1e-6)
+    assert '# "h"' in f.graph.text()
+
+
 def test_people_see_the_name_everywhere(tmp_path):
     x, W, h, g, loss = network()
     adj = gd.adjoint(loss, W)
