@@ -146,7 +146,13 @@ def test_a_node_says_what_it_is(browse, net):
     page = browse(net[0])
     find(page, "tanh")
     panel = page.locator("#panel").inner_text()
-    for told in ("x̄ += ȳ · (1 − y²)", "f64[2,2]", "test_browser.py:", "upstream gradient", "× local derivative"):
+    for told in (
+        "x̄ += ȳ · sigmoid_slope(x · 2) · 4",
+        "f64[2,2]",
+        "test_browser.py:",
+        "upstream gradient",
+        "× local derivative",
+    ):
         assert told in panel
 
 
