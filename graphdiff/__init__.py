@@ -15,6 +15,8 @@ from . import optim as optim
 from . import random as random
 from . import testing as testing
 from .errors import *  # noqa: F403
+from .ir.defaults import default_dtype as default_dtype
+from .ir.defaults import set_default_dtype as set_default_dtype
 from .ir.graph import Graph as Graph
 from .ir.node import name_scope as name_scope
 from .lower.policy import Every as Every

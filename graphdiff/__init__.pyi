@@ -24,6 +24,8 @@ from .errors import BusyError as BusyError
 from .errors import MemoryLimitError as MemoryLimitError
 from .errors import NonFiniteError as NonFiniteError
 from .errors import GradientMismatch as GradientMismatch
+from .ir.defaults import default_dtype as default_dtype
+from .ir.defaults import set_default_dtype as set_default_dtype
 from .ir.graph import Graph as Graph
 from .ir.node import name_scope as name_scope
 from .lower.policy import Every as Every
@@ -120,6 +122,7 @@ __all__ = [
     "cumprod",
     "cumsum",
     "custom",
+    "default_dtype",
     "diag",
     "diagonal",
     "digamma",
@@ -212,6 +215,7 @@ __all__ = [
     "rsqrt",
     "scan",
     "scatter_add",
+    "set_default_dtype",
     "set_num_threads",
     "sign",
     "sin",
@@ -276,8 +280,8 @@ def any(x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
 def arange(
     start: SizeLike | float, /, stop: SizeLike | float | None = None, step: float = 1, dtype: DTypeLike | None = None,
 ) -> Tensor:
-    """``start``, start + step, ... up to but without ``stop``; from 0 where one number is given. int64, or float32
-    where a number is a float; integers may be sizes known only at the call."""
+    """``start``, start + step, ... up to but without ``stop``; from 0 where one number is given. int64, or the
+    default dtype where a number is a float; integers may be sizes known only at the call."""
 
 def argmax(x: TensorLike, /, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The index of the largest along ``axis`` (of all elements in order unless given), int64; the first of equals, and
@@ -401,7 +405,7 @@ def expand_dims(x: TensorLike, /, axis: Ints = 0) -> Tensor:
 def expm1(x: TensorLike, /) -> Tensor:
     """e ** x - 1, accurate near 0."""
 
-def eye(n_rows: SizeLike, n_cols: SizeLike | None = None, /, k: int = 0, dtype: DTypeLike = 'float32') -> Tensor:
+def eye(n_rows: SizeLike, n_cols: SizeLike | None = None, /, k: int = 0, dtype: DTypeLike | None = None) -> Tensor:
     """Ones on diagonal ``k`` of a matrix, square unless ``n_cols`` is given, and zeros elsewhere."""
 
 def flip(x: TensorLike, /, axis: Axes = None) -> Tensor:
@@ -530,11 +534,11 @@ def norm(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False, ord: fl
 def not_equal(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """x1 != x2."""
 
-def one_hot(idx: TensorLike, /, n: SizeLike, dtype: DTypeLike = 'float32') -> Tensor:
+def one_hot(idx: TensorLike, /, n: SizeLike, dtype: DTypeLike | None = None) -> Tensor:
     """1 at each index along a new last axis of size ``n``, else 0; an index out of range fails the call."""
 
-def ones(shape: ShapeLike, dtype: DTypeLike = 'float32') -> Tensor:
-    """Ones of ``shape``."""
+def ones(shape: ShapeLike, dtype: DTypeLike | None = None) -> Tensor:
+    """Ones of ``shape``, of the default dtype unless given."""
 
 def ones_like(x: TensorLike, /, dtype: DTypeLike | None = None) -> Tensor:
     """Ones of x's shape, and of its dtype unless given."""
@@ -674,8 +678,8 @@ def vecdot(x1: TensorLike, x2: TensorLike, /, axis: int = -1) -> Tensor:
 def where(condition: TensorLike, x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """x1 where the condition holds, else x2. A NaN in the branch not taken reaches no gradient."""
 
-def zeros(shape: ShapeLike, dtype: DTypeLike = 'float32') -> Tensor:
-    """Zeros of ``shape``."""
+def zeros(shape: ShapeLike, dtype: DTypeLike | None = None) -> Tensor:
+    """Zeros of ``shape``, of the default dtype unless given."""
 
 def zeros_like(x: TensorLike, /, dtype: DTypeLike | None = None) -> Tensor:
     """Zeros of x's shape, and of its dtype unless given."""

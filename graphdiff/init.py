@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import DTypeError, GraphError, ShapeError
+from .ir.defaults import default_float
+from .ir.words import DTypeLike
 from .ops.namespaces import presented
 from .ops.tensor import where_am_i
 from .wording import one_line
@@ -47,13 +49,14 @@ Draw = Callable[[tuple[int, ...], np.dtype], np.ndarray]
 
 
 class Initialiser:
-    """What makes the first value of a parameter: ``init(shape, dtype)`` gives an array."""
+    """What makes the first value of a parameter: ``init(shape, dtype)`` gives an array, of the default
+    dtype unless given."""
 
     def __init__(self, text: str, draw: Draw):
         self._text, self._draw = text, draw
 
-    def __call__(self, shape: tuple[int, ...], dtype: Any = "float32") -> np.ndarray:
-        return self._draw(tuple(shape), np.dtype(dtype))
+    def __call__(self, shape: tuple[int, ...], dtype: DTypeLike | None = None) -> np.ndarray:
+        return self._draw(tuple(shape), default_float() if dtype is None else np.dtype(dtype))
 
     def __repr__(self) -> str:
         return self._text

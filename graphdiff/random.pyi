@@ -17,7 +17,7 @@ def bernoulli(key: TensorLike, p: TensorLike, shape: ShapeLike) -> Tensor:
     1 is always and 0 never true; no derivative by p. Raises ShapeError, DTypeError, GraphError (a number that is no
     probability). Example: ``keep = gd.random.bernoulli(key, 0.9, x.shape)``."""
 
-def normal(key: TensorLike, shape: ShapeLike, dtype: DTypeLike = 'float32') -> Tensor:
+def normal(key: TensorLike, shape: ShapeLike, dtype: DTypeLike | None = None) -> Tensor:
     """Standard normal numbers, by the cosine half of Box and Muller 1958: sqrt(-2 log(1 - u)) cos(2 pi u').
 
     Element i is made of elements 2i and 2i + 1 of the stream; no number is beyond 5.77 (float32) or 8.58 (float64).
@@ -31,7 +31,7 @@ def randint(key: TensorLike, shape: ShapeLike, low: TensorLike, high: TensorLike
     DTypeError. Example: ``rows = gd.random.randint(key, ("batch",), 0, 60000)``."""
 
 def uniform(
-    key: TensorLike, shape: ShapeLike, low: TensorLike = 0.0, high: TensorLike = 1.0, dtype: DTypeLike = 'float32',
+    key: TensorLike, shape: ShapeLike, low: TensorLike = 0.0, high: TensorLike = 1.0, dtype: DTypeLike | None = None,
 ) -> Tensor:
     """Uniform numbers of [low, high): ``low + u * (high - low)`` with u a multiple of 2^-24 (float32) or 2^-53.
 

@@ -26,11 +26,11 @@ from .gather import positions, size_as
 from .laws import Attrs, Values, is_bool, is_real, law
 from .matmul import matmul
 from .movement import matrix_transpose
-from .opdef import composite, custom, op, operands, sum_to
+from .opdef import beside_each_other, composite, custom, op, operands, sum_to
 from .rebuild import rebuild
 from .reduce import softmax_parts
 from .registry import Attention, Sample, op_of
-from .tensor import Tensor, as_tensor, fail, make
+from .tensor import Tensor, fail, make
 from .types import TensorLike
 
 # --------------------------------------------------------------------------------------- the formulas
@@ -280,7 +280,7 @@ def scaled_dot_product_attention(
     if attn_mask is not None:
         if is_causal:
             fail(GraphError, name, "either is_causal or attn_mask", xs)
-        mask = as_tensor(attn_mask, name, q.dtype)
+        mask, _ = beside_each_other(name, (attn_mask, q))
         batch = broadcast(q.shape[:-2], k.shape[:-2])  # None: the product will tell
         scores = None if batch is None else (*batch, q.shape[-2], k.shape[-2])
         if scores is not None and broadcast(mask.shape, scores) != scores:

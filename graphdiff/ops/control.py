@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Size, as_size
-from ..ir.dtypes import FLOATS, bool_
+from ..ir.dtypes import FLOATS, bool_, weak_dtype
 from ..ir.graph import Graph
 from ..ir.node import LEAVES, Node, Value, topological
 from . import batching, pattern
@@ -32,15 +32,17 @@ from .bodies import (
     where_alive,
     zeros_for,
 )
+from .carried import Step, settled
 from .inner import keeps_branch
 from .laws import is_body, law
 from .leaves import Watcher, building_body, watch
 from .loop import make_loop, row_type
 from .opdef import custom, op
+from .opdef import operands as together
 from .rebuild import depends_on, rebuild
 from .registry import REGISTRY, Branch, op_of
-from .tensor import Tensor, fail, make, scalar
-from .trees import Tree, flatten, operand
+from .tensor import Tensor, as_tensor, example_of, fail, make, scalar
+from .trees import Tree, flatten, operand_or_number
 from .types import Carry, Out, SizeLike, Structure, TensorLike
 
 
@@ -50,7 +52,7 @@ def _like(what: str, before: Sequence[Tensor], tree: Tree, after: Any, names: tu
     here, there = names
     found = tree.spread(what, after, here, there, operands=before)
     paths = list(zip(tree.paths(here), tree.paths(there)))
-    out = [operand(what, path, x) for x, (_, path) in zip(found, paths)]
+    out = [_beside(what, path, x, a) for x, a, (_, path) in zip(found, before, paths)]
     for a, b, (mine, theirs) in zip(before, out, paths):
         if a.shape != b.shape:
             fail(ShapeError, what, f"{mine} has shape {a.shape}, {theirs} {b.shape}", [a, b])
@@ -62,6 +64,13 @@ def _like(what: str, before: Sequence[Tensor], tree: Tree, after: Any, names: tu
                 [a, b],
             )
     return out
+
+
+def _beside(what: str, path: str, x: Any, like: Tensor) -> Tensor:
+    """A leaf as a Tensor; a Python number takes the dtype of ``like`` where it can."""
+    x = operand_or_number(what, path, x)
+    weak = not isinstance(x, Tensor) and weak_dtype(example_of(x), like.dtype) is not None
+    return as_tensor(x, what, like.dtype if weak else None)
 
 
 # --------------------------------------------------------------------------------------- scan, while_loop, map
@@ -86,14 +95,20 @@ def scan(
 
         h, hs = gd.scan(lambda h, x: (gd.tanh(x @ W + h @ U),) * 2, h0, xs)
     """
-    carries, carry_tree = flatten("scan", init, "init")
+    starts, carry_tree = flatten("scan", init, "init", operand_or_number)
     rows, row_tree = flatten("scan", xs, "xs")
     size = _length("scan", rows, length)
-    carry_args, row_args = placeholders("carry", types_of(carries)), placeholders("x", [row_type(x) for x in rows])
-    with building_body() as seen:
-        result = step(carry_tree.build(carry_args), row_tree.build(row_args))
-    if not isinstance(result, (tuple, list)) or len(result) != 2:
-        fail(GraphError, "scan", f"step returns (carry, y), got {type(result).__name__}", carries)
+
+    def build(carries: list[Tensor]) -> Step[Any]:
+        args, row_args = placeholders("carry", types_of(carries)), placeholders("x", [row_type(x) for x in rows])
+        with building_body() as seen:
+            result = step(carry_tree.build(args), row_tree.build(row_args))
+        if not isinstance(result, (tuple, list)) or len(result) != 2:
+            fail(GraphError, "scan", f"step returns (carry, y), got {type(result).__name__}", carries)
+        after = carry_tree.spread("scan", result[0], "init", "carry", operands=carries)
+        return Step(args, after, (row_args, result, seen))
+
+    carries, (carry_args, _, (row_args, result, seen)) = settled("scan", starts, build)
     after = _like("scan", carries, carry_tree, result[0], ("init", "carry"))
     ys, y_tree = flatten("scan", result[1], "y")
     monitors, checks = _sorted(seen)
@@ -159,13 +174,20 @@ def while_loop(
 
     Example: ``x = gd.while_loop(lambda x: gd.abs(x * x - a) > 1e-6, lambda x: 0.5 * (x + a / x), a, 50)``.
     """
-    carries, tree = flatten("while_loop", init, "init")
+    starts, tree = flatten("while_loop", init, "init", operand_or_number)
     size = as_size(max_steps)
     if isinstance(size, int) and size < 0:
-        fail(ShapeError, "while_loop", f"max_steps {size} is negative", carries)
-    args, cond_args = placeholders("carry", types_of(carries)), placeholders("carry", types_of(carries))
-    with building_body() as seen:
-        result = body(tree.build(args))
+        fail(ShapeError, "while_loop", f"max_steps {size} is negative", starts)
+
+    def build(carries: list[Tensor]) -> Step[Any]:
+        args = placeholders("carry", types_of(carries))
+        with building_body() as seen:
+            result = body(tree.build(args))
+        after = tree.spread("while_loop", result, "init", "state", operands=carries)
+        return Step(args, after, (args, result, seen))
+
+    carries, (_, _, (args, result, seen)) = settled("while_loop", starts, build)
+    cond_args = placeholders("carry", types_of(carries))
     after = _like("while_loop", carries, tree, result, ("init", "state"))
     with building_body() as refused:
         preds, _ = flatten("while_loop", cond(tree.build(cond_args)), "cond")
@@ -304,17 +326,20 @@ def cond(pred: TensorLike, if_true: Callable[..., Out], if_false: Callable[..., 
     preds, _ = flatten("cond", pred, "pred")
     if len(preds) != 1 or preds[0].shape != () or preds[0].dtype is not bool_:
         fail(DTypeError, "cond", "the predicate must be one 0-d bool Tensor; write a comparison, or gd.all", preds)
-    leaves, tree = flatten("cond", operands, "operands")
+    given, tree = flatten("cond", operands, "operands", operand_or_number)
+    leaves = [x for x in given if isinstance(x, Tensor)]
     marks, args, results, watched = [], [], [], []
     for f in (if_true, if_false):
         # what f makes belongs to its branch, also where it depends on no operand; all older nodes are outside
         (mark, *mine) = placeholders("x", [((), bool_), *types_of(leaves)])
         with building_body() as seen:
-            results.append(f(*tree.build(mine)))
+            args_of_branch = iter(mine)  # a number stays one: it is weak until it meets something
+            results.append(f(*tree.build([next(args_of_branch) if isinstance(x, Tensor) else x for x in given])))
         marks.append(mark)
         args.append(mine)
         watched.append(seen)
-    yes, yes_tree = flatten("cond", results[0], "if_true")
+    found, yes_tree = flatten("cond", results[0], "if_true", operand_or_number)
+    yes = _weakly_as("cond", found, yes_tree, results[1])
     no = _like("cond", yes, yes_tree, results[1], ("if_true", "if_false"))
     n = len(yes)
     yes += [*map(_seen, watched[0]), *map(_unseen, watched[1])]
@@ -329,6 +354,16 @@ def cond(pred: TensorLike, if_true: Callable[..., Out], if_false: Callable[..., 
     out = _make_branch(preds[0], [*leaves, *captured], bodies)
     _watch_outside([*watched[0], *watched[1]], out[n:])
     return yes_tree.build(out[:n])
+
+
+def _weakly_as(what: str, found: Sequence[Any], tree: Tree, other: Any) -> list[Tensor]:
+    """What one branch gives as Tensors, its Python numbers in the dtypes of what the other one gives."""
+    tensors = [x for x in found if isinstance(x, Tensor)]
+    others = tree.spread(what, other, "if_true", "if_false", operands=tensors)
+    pairs = zip(found, others, tree.paths("if_false"))
+    return [
+        x if isinstance(x, Tensor) else together(what, (x, operand_or_number(what, path, y)))[0] for x, y, path in pairs
+    ]
 
 
 def _seen(w: Watcher) -> Tensor:

@@ -1,6 +1,6 @@
 """Declarations of the makers: Tensors from sizes and numbers alone. Sizes may be names.
 
-They give float32 unless told another dtype; arange and full of integers int64. Nothing is stored: a made Tensor is
+They give the default dtype unless told another; arange and full of integers int64. Nothing is stored: a made Tensor is
 computed where it is read.
 """
 
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, ShapeError
+from ..ir.defaults import default_float
 from ..ir.dims import Dim, Size, as_shape, as_size
 from ..ir.dtypes import FLOATS, as_dtype, int64
 from .comparison import equal, greater, logical_and
@@ -20,7 +21,7 @@ from .gather import index, size_as
 from .movement import broadcast_to
 from .opdef import composite, operands
 from .registry import Sample
-from .tensor import Tensor, as_tensor, checked, constant, fail, scalar
+from .tensor import Tensor, as_tensor, checked, constant, dtype_or_default, fail, scalar
 from .types import DTypeLike, ShapeLike, SizeLike, TensorLike
 
 
@@ -34,7 +35,7 @@ def _number(name: str, value: Any, dtype: Any) -> Tensor:
 
 
 def _filled(name: str, shape: Any, value: float, dtype: Any) -> Tensor:
-    return broadcast_to(scalar(value, checked(as_dtype, name, dtype)), checked(as_shape, name, shape))
+    return broadcast_to(scalar(value, dtype_or_default(name, dtype)), checked(as_shape, name, shape))
 
 
 def _shape_samples(_rng: np.random.Generator) -> Iterable[Sample]:
@@ -44,14 +45,14 @@ def _shape_samples(_rng: np.random.Generator) -> Iterable[Sample]:
 
 
 @composite(reference=np.zeros, samples=_shape_samples, differentiable=False)
-def zeros(shape: ShapeLike, dtype: DTypeLike = "float32") -> Tensor:
-    """Zeros of ``shape``."""
+def zeros(shape: ShapeLike, dtype: DTypeLike | None = None) -> Tensor:
+    """Zeros of ``shape``, of the default dtype unless given."""
     return _filled("zeros", shape, 0, dtype)
 
 
 @composite(reference=np.ones, samples=_shape_samples, differentiable=False)
-def ones(shape: ShapeLike, dtype: DTypeLike = "float32") -> Tensor:
-    """Ones of ``shape``."""
+def ones(shape: ShapeLike, dtype: DTypeLike | None = None) -> Tensor:
+    """Ones of ``shape``, of the default dtype unless given."""
     return _filled("ones", shape, 1, dtype)
 
 
@@ -107,10 +108,10 @@ def full_like(x: TensorLike, /, fill_value: TensorLike, dtype: DTypeLike | None 
         for n, m, k in ((3, None, 0), (2, 4, 1), (4, 2, -1), (2, 2, 7), (0, 0, 0))
     ],
 )
-def eye(n_rows: SizeLike, n_cols: SizeLike | None = None, /, k: int = 0, dtype: DTypeLike = "float32") -> Tensor:
+def eye(n_rows: SizeLike, n_cols: SizeLike | None = None, /, k: int = 0, dtype: DTypeLike | None = None) -> Tensor:
     """Ones on diagonal ``k`` of a matrix, square unless ``n_cols`` is given, and zeros elsewhere."""
     shape = checked(as_shape, "eye", (n_rows, n_rows if n_cols is None else n_cols))
-    return astype(equal(index(shape, checked(as_size, "eye", k), (1, -1)), 0), dtype)
+    return astype(equal(index(shape, checked(as_size, "eye", k), (1, -1)), 0), dtype_or_default("eye", dtype))
 
 
 # ------------------------------------------------------------------ ranges
@@ -130,8 +131,8 @@ def _is_size(x: Any) -> bool:
 def arange(
     start: SizeLike | float, /, stop: SizeLike | float | None = None, step: float = 1, dtype: DTypeLike | None = None
 ) -> Tensor:
-    """``start``, start + step, ... up to but without ``stop``; from 0 where one number is given. int64, or float32
-    where a number is a float; integers may be sizes known only at the call."""
+    """``start``, start + step, ... up to but without ``stop``; from 0 where one number is given. int64, or the
+    default dtype where a number is a float; integers may be sizes known only at the call."""
     if stop is None:
         start, stop = 0, start
     numbers: list[Any] = [start, stop, step]
@@ -144,7 +145,7 @@ def arange(
     first, last, by = numbers
     if isinstance(by, Dim) or by == 0:
         fail(ShapeError, "arange", f"step {by!r} gives no range")
-    dtype = checked(as_dtype, "arange", dtype or ("int64" if whole else "float32"))
+    dtype = checked(as_dtype, "arange", dtype or ("int64" if whole else default_float()))
     if whole:
         n: Size = -((first - last) // by)
         return astype(index((n if isinstance(n, Dim) else max(n, 0),), first, (by,)), dtype)
@@ -175,7 +176,7 @@ def linspace(
     a, b = operands("linspace", (start, stop))
     if a.shape != () or b.shape != ():
         fail(ShapeError, "linspace", f"start and stop have shapes {a.shape} and {b.shape}, not ()", [a, b])
-    target = checked(as_dtype, "linspace", dtype or (a.dtype if a.dtype in FLOATS else "float32"))
+    target = checked(as_dtype, "linspace", dtype or (a.dtype if a.dtype in FLOATS else default_float()))
     if target not in FLOATS:
         fail(
             DTypeError,

@@ -16,8 +16,8 @@ from ..ir.node import Node, Value, is_fixed, newest, topological
 from . import batching
 from .batching import Batch
 from .bodies import placeholders
+from .opdef import beside_each_other, op
 from .opdef import custom as declare
-from .opdef import op
 from .registry import Strided, View, op_of
 from .tensor import Tensor, as_tensor, call_text, describe, fail, make
 
@@ -179,7 +179,7 @@ def custom(name: str, forward: Rule, vjp: Rule | None = None, jvp: Rule | None =
     rules = Rules(name, vjp, jvp)
 
     def operation(*xs: Any) -> Tensor:
-        operands = tuple(as_tensor(x, name) for x in xs)
+        operands = beside_each_other(name, xs)
         start = newest()
         y = as_tensor(forward(*operands), name)
         if not isinstance(y, Tensor):

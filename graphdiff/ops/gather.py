@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import DTypeError, FeedError, ShapeError
 from ..ir.dims import Dim, Size, as_shape, as_size, broadcast, product
-from ..ir.dtypes import INTEGERS, as_dtype, int64
+from ..ir.dtypes import INTEGERS, int64
 from ..ir.node import Node
 from . import batching, pattern
 from .batching import Batch, in_front, merged, parted
@@ -23,7 +23,7 @@ from .movement import broadcast_to, expand_dims, permute_dims
 from .notation import position, unseen
 from .opdef import axis_of, check_dtype, composite, linear, op
 from .registry import Call, Guard, Index, Op, Sample, op_of, register
-from .tensor import Tensor, as_tensor, checked, fail, make, scalar
+from .tensor import Tensor, as_tensor, checked, dtype_or_default, fail, make, scalar
 from .types import DTypeLike, SizeLike, TensorLike
 
 
@@ -371,11 +371,11 @@ def checked_index(idx: Tensor, limit: Size) -> Tensor:
     onnx="OneHot",
     samples=lambda rng: [Sample((rng.integers(0, 5, s), 5), {"dtype": "float32"}) for s in ((4,), (2, 3), ())],
 )
-def one_hot(idx: TensorLike, /, n: SizeLike, dtype: DTypeLike = "float32") -> Tensor:
+def one_hot(idx: TensorLike, /, n: SizeLike, dtype: DTypeLike | None = None) -> Tensor:
     """1 at each index along a new last axis of size ``n``, else 0; an index out of range fails the call."""
     idx = as_index("one_hot", idx)
     (n,) = checked(as_shape, "one_hot", (n,), [idx])
-    return astype(is_label(checked_index(idx, n), n), checked(as_dtype, "one_hot", dtype, [idx]))
+    return astype(is_label(checked_index(idx, n), n), dtype_or_default("one_hot", dtype, [idx]))
 
 
 def checked_label(idx: Tensor, limit: Size) -> Tensor:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import DTypeError, FeedError, GraphError, ShapeError
+from ..ir.defaults import default_float
 from ..ir.dims import Dim, as_shape
 from ..ir.dtypes import CODE, FLOATS, as_dtype, bool_
 from ..ir.node import Source, topological, user_source
@@ -20,7 +21,7 @@ from ..ir.words import ArrayLike, DTypeLike, ShapeLike
 from . import batching
 from .laws import law
 from .registry import Guard, Nothing, Op, register
-from .tensor import Storage, Tensor, as_tensor, checked, fail, make
+from .tensor import Storage, Tensor, as_tensor, checked, dtype_or_default, fail, is_weak, make, strong
 
 
 def _infer_leaf(_inputs: Any, attrs: dict[str, Any]) -> Any:
@@ -42,18 +43,18 @@ def _name(kind: str, name: Any) -> str:
     return str(name)
 
 
-def input(name: str | None, shape: ShapeLike = (), dtype: DTypeLike = "float32") -> Tensor:
+def input(name: str | None, shape: ShapeLike = (), dtype: DTypeLike | None = None) -> Tensor:
     """A value fed at each call of a compiled function.
 
     ``name``: any text, or None for a name that no other leaf has. ``shape``: ints and names; a name is one size
-    everywhere and becomes known at the call. ``dtype``: float32 unless given. Raises ShapeError, DTypeError and
-    GraphError.
+    everywhere and becomes known at the call. ``dtype``: the default dtype unless given. Raises ShapeError, DTypeError
+    and GraphError.
 
     Example: ``x = gd.input("x", shape=("batch", 64))``.
     """
     name = f"_input_{next(_fresh)}" if name is None else _name("input", name)
     attrs = {"name": name, "shape": checked(as_shape, "input", shape)}
-    return make(INPUT, (), {**attrs, "dtype": checked(as_dtype, "input", dtype)})
+    return make(INPUT, (), {**attrs, "dtype": dtype_or_default("input", dtype)})
 
 
 def parameter(
@@ -66,8 +67,9 @@ def parameter(
 ) -> Tensor:
     """A leaf with storage that updates write: weights.
 
-    Either ``value`` (an array; it is copied, its dtype kept unless ``dtype`` is given; Python numbers become
-    float32) or ``shape`` and ``init``, an initialiser of :mod:`gd.init` (float32 unless ``dtype`` is given).
+    Either ``value`` (an array; it is copied, its dtype kept unless ``dtype`` is given; Python numbers get
+    the default dtype) or ``shape`` and ``init``, an initialiser of :mod:`gd.init` (the default dtype unless ``dtype``
+    is given).
 
     Example: ``W = gd.parameter("W", shape=(64, 10), init=gd.init.he_normal(seed=0))``.
     """
@@ -97,7 +99,7 @@ def _stored(op: Op, name: Any, value: Any, shape: Any, init: Any, dtype: Any) ->
         sizes = checked(as_shape, op.name, shape)
         if any(isinstance(s, Dim) for s in sizes):
             fail(ShapeError, op.name, f"{name!r} has storage, so its shape must be ints, got {shape}")
-        dtype = checked(as_dtype, op.name, dtype or "float32")
+        dtype = dtype_or_default(op.name, dtype)
         array = np.asarray(init(tuple(int(s) for s in sizes), dtype))
         if array.shape != sizes:
             fail(ShapeError, op.name, f"init gave {array.shape} for {name!r} of shape {sizes}")
@@ -107,9 +109,9 @@ def _stored(op: Op, name: Any, value: Any, shape: Any, init: Any, dtype: Any) ->
             fail(GraphError, op.name, f"{name!r} has a value; shape and init go without one")
         if isinstance(value, Tensor):
             fail(GraphError, op.name, f"the value of {name!r} is a Tensor; give an array", [value])
-        array = np.asarray(value)
-        if dtype is None and not isinstance(value, (np.ndarray, np.generic)) and array.dtype.kind == "f":
-            dtype = "float32"
+        array = np.asarray(strong(value))
+        if dtype is None and is_weak(value) and array.dtype.kind in ("fi" if op is PARAMETER else "f"):
+            dtype = default_float()
         if dtype is not None:
             array = array.astype(checked(as_dtype, op.name, dtype))
         if array.dtype not in CODE:

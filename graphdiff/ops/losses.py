@@ -19,9 +19,9 @@ from .elementwise import abs as abs_
 from .elementwise import maximum, negative, square, where
 from .functions import bounded_log, exp, log, log1p, softplus
 from .gather import checked_label, is_label, size_as, take
-from .movement import permute_dims, reshape
+from .movement import broadcast_to, permute_dims, reshape
 from .nn import softmax_reference
-from .opdef import axis_of, check_dtype, composite, int_of, operands
+from .opdef import axis_of, beside_each_other, check_dtype, composite, int_of, operands
 from .reduce import logsumexp, mean
 from .reduce import sum as sum_
 from .registry import Sample
@@ -40,9 +40,15 @@ def reduced(name: str, x: Tensor, reduction: str) -> Tensor:
     return x
 
 
-def _same_shape(name: str, a: Tensor, b: Tensor) -> None:
-    if a.shape != b.shape:
-        fail(ShapeError, name, f"input and target differ in shape: {a.shape} and {b.shape}", [a, b])
+def _pair(name: str, input: TensorLike, target: TensorLike) -> tuple[Tensor, Tensor]:
+    """Input and target as Tensors of one floating dtype and one shape; a target that is a number is one for every
+    element."""
+    x, t = operands(name, (input, target), "float")
+    if isinstance(target, (int, float)):
+        t = broadcast_to(t, x.shape)
+    if x.shape != t.shape:
+        fail(ShapeError, name, f"input and target differ in shape: {x.shape} and {t.shape}", [x, t])
+    return x, t
 
 
 def _weighted(name: str, x: Tensor, weight: TensorLike | None) -> Tensor:
@@ -73,8 +79,7 @@ def numpy_reduced(x: Any, reduction: str) -> Any:
 )
 def mse(input: TensorLike, target: TensorLike, reduction: Reduction = "mean") -> Tensor:
     """The squared error."""
-    x, t = operands("mse", (input, target), "float")
-    _same_shape("mse", x, t)
+    x, t = _pair("mse", input, target)
     return reduced("mse", square(x - t), reduction)
 
 
@@ -90,8 +95,7 @@ def binary_cross_entropy(
     multiplies each element's loss, and broadcasts to it.
 
     The derivative is that of this function, so 0 by a logarithm that is held, and finite for every p from 0 to 1."""
-    p, t = operands("binary_cross_entropy", (input, target), "float")
-    _same_shape("binary_cross_entropy", p, t)
+    p, t = _pair("binary_cross_entropy", input, target)
     one, other = maximum(bounded_log(p), -100), maximum(log1p(negative(p)), -100)
     loss = _weighted("binary_cross_entropy", negative(t * one + (1 - t) * other), weight)
     return reduced("binary_cross_entropy", loss, reduction)
@@ -111,8 +115,7 @@ def binary_cross_entropy_with_logits(
 ) -> Tensor:
     """The binary cross-entropy of sigmoid(input), without overflow. ``weight`` multiplies each element's loss,
     ``pos_weight`` the part of it that counts where the target is 1; both broadcast."""
-    x, t = operands("binary_cross_entropy_with_logits", (input, target), "float")
-    _same_shape("binary_cross_entropy_with_logits", x, t)
+    x, t = _pair("binary_cross_entropy_with_logits", input, target)
     # not softplus(x) - x t: its derivative sigmoid(x) - t would lose all digits where they are close
     positive = _weighted("binary_cross_entropy_with_logits", t * softplus(negative(x)), pos_weight)
     loss = _weighted("binary_cross_entropy_with_logits", positive + (1 - t) * softplus(x), weight)
@@ -127,8 +130,7 @@ def binary_cross_entropy_with_logits(
 )
 def l1(input: TensorLike, target: TensorLike, reduction: Reduction = "mean") -> Tensor:
     """The absolute error; derivative 0 where it is 0."""
-    x, t = operands("l1", (input, target), "float")
-    _same_shape("l1", x, t)
+    x, t = _pair("l1", input, target)
     return reduced("l1", abs_(x - t), reduction)
 
 
@@ -146,8 +148,7 @@ def _huber_samples(rng: np.random.Generator) -> Any:
 @composite(namespace="nn", samples=_huber_samples, reference=_huber_reference, smooth=False)
 def huber(input: TensorLike, target: TensorLike, reduction: Reduction = "mean", delta: float = 1.0) -> Tensor:
     """Half the squared error where it is below delta, else delta * (|error| - delta / 2) (Huber 1964)."""
-    x, t = operands("huber", (input, target), "float")
-    _same_shape("huber", x, t)
+    x, t = _pair("huber", input, target)
     if not delta > 0:
         fail(GraphError, "huber", f"delta must be positive, got {delta}", [x, t])
     d = x - t
@@ -265,7 +266,7 @@ def cross_entropy(
     that is spread over all classes (Szegedy et al. 2016). "mean" is over all rows; with integer labels it is the sum of
     losses by the sum of the labels' weights, as in torch. A label out of range fails the call."""
     name = "cross_entropy"
-    x, t = as_tensor(logits, name), as_tensor(labels, name)
+    x, t = beside_each_other(name, (logits, labels))
     if not 0 <= label_smoothing <= 1:
         fail(GraphError, name, f"label_smoothing lies from 0 to 1, got {label_smoothing!r}", [x, t])
     x = _classes_last(name, x, axis, [t])
@@ -284,8 +285,7 @@ def cross_entropy(
         return classes.reduced(loss * (1 - label_smoothing), reduction, smooth)
     if ignore_index is not None:
         fail(GraphError, name, "ignore_index goes with integer labels", [x, t])
-    x, t = operands(name, (x, _classes_last(name, t, axis, [x])), "float")
-    _same_shape(name, x, t)
+    x, t = _pair(name, x, _classes_last(name, t, axis, [x]))
     if label_smoothing:
         t = t * (1 - label_smoothing) + label_smoothing / size_as(k, x.dtype)
     t = t if weight is None else t * _class_weight(name, x, weight)
@@ -341,8 +341,7 @@ def _kl_samples(rng: np.random.Generator) -> Any:
 def kl_div(input: TensorLike, target: TensorLike, reduction: Reduction = "mean", log_target: bool = False) -> Tensor:
     """target * (log(target) - input) by element, for log-probabilities ``input``; 0 where the target is 0.
     "mean" is over all elements. ``log_target``: the target is given as its logarithm."""
-    x, t = operands("kl_div", (input, target), "float")
-    _same_shape("kl_div", x, t)
+    x, t = _pair("kl_div", input, target)
     if log_target:
         return reduced("kl_div", exp(t) * (t - x), reduction)
     none = equal(t, 0)

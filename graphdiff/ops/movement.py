@@ -508,7 +508,7 @@ CONCAT = op_of(concat)
 )
 def stack(arrays: TensorList, /, axis: int = 0) -> Tensor:
     """Tensors of one shape along a new ``axis``."""
-    xs = [as_tensor(a, "stack") for a in _listed("stack", arrays)]
+    xs = operands("stack", _listed("stack", arrays))
     for x in xs:
         if x.shape != xs[0].shape:
             fail(ShapeError, "stack", f"{format_shape(xs[0].shape)} and {format_shape(x.shape)} differ", xs)

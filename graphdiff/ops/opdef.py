@@ -20,14 +20,14 @@ import numpy as np
 
 from ..errors import DTypeError, ShapeError
 from ..ir.dims import Dim, Shape, Size, as_size, broadcast
-from ..ir.dtypes import CLASSES, FLOATS, bool_, promote
+from ..ir.dtypes import CLASSES, FLOATS, bool_, int64, promote
 from ..ir.node import Node, ambient
 from ..spelling import explain
 from . import batching
 from .laws import law
 from .notation import Notation
 from .registry import REGISTRY, Kernel, Op, Sample, Tile, publish, register
-from .tensor import PLAIN, Tensor, as_tensor, checked, fail, make
+from .tensor import PLAIN, Tensor, as_tensor, checked, fail, is_weak, make, strong
 from .types import TensorLike
 
 P = ParamSpec("P")  # of the public function: a declaration has its parameters and its results
@@ -58,6 +58,7 @@ def operands(name: str, args: Sequence[Any], accepts: str = "any") -> tuple[Tens
 
     Raises DTypeError for dtypes that do not promote or that the operation does not take."""
     dtype = None
+    args = [strong(a) for a in args]
     for a in args:
         if isinstance(a, (Tensor, np.ndarray, np.generic)):
             if dtype is None:
@@ -68,15 +69,28 @@ def operands(name: str, args: Sequence[Any], accepts: str = "any") -> tuple[Tens
                     _mixed(name, args)
                 dtype = joined
     if dtype is None:  # only Python numbers
-        joined_args = [as_tensor(a, name) for a in args]
-        dtype = functools.reduce(lambda p, q: promote(p, q) or p, (a.dtype for a in joined_args))
-        dtype = next((a.dtype for a in joined_args if a.dtype in FLOATS), dtype)
+        found = {as_tensor(a, name).dtype for a in args}
+        dtype = next((d for d in found if d in FLOATS), int64 if int64 in found else bool_)
     out = []
     for a in args:
         x = as_tensor(a, name, dtype)
         out.append(x if x.dtype is dtype else op("astype")(x, dtype))
     check_dtype(name, out, accepts)
     return tuple(out)
+
+
+def beside_each_other(name: str, args: Sequence[Any]) -> tuple[Tensor, ...]:
+    """Arguments as Tensors that keep dtypes of their own; weak Python numbers follow the floating ones among them."""
+    floats = [
+        a.dtype for a in map(strong, args) if isinstance(a, (Tensor, np.ndarray, np.generic)) and a.dtype in FLOATS
+    ]
+    joined = functools.reduce(lambda p, q: promote(p, q) or p, floats) if floats else None
+
+    def read(a: Any) -> Tensor:
+        kinds = np.asarray(a).dtype.kind if joined is not None and is_weak(a) else ""
+        return as_tensor(a, name, joined if kinds == "f" else None)
+
+    return tuple(read(a) for a in args)
 
 
 def _mixed(name: str, args: Sequence[Any]) -> None:

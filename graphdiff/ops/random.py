@@ -31,7 +31,7 @@ from .laws import is_float, is_shape, law
 from .movement import broadcast_to
 from .opdef import composite, operands
 from .registry import Call, Op, Sample, register
-from .tensor import Tensor, as_tensor, checked, fail, make, scalar
+from .tensor import Tensor, as_tensor, checked, dtype_or_default, fail, is_weak, make, scalar
 from .types import DTypeLike, ShapeLike, TensorLike
 
 # the last word of the counter: part of the stream layout, so numbers are never reused
@@ -117,7 +117,7 @@ def _fits(name: str, xs: list[Tensor], shape: Shape) -> None:
 
 
 def _floats(name: str, dtype: Any) -> np.dtype:
-    dtype = checked(as_dtype, name, dtype)
+    dtype = dtype_or_default(name, dtype)
     if dtype not in FLOATS:
         fail(DTypeError, name, f"dtype is {dtype.name}; it draws float32 or float64")
     return dtype
@@ -195,13 +195,15 @@ def _randint_reference(key: Any, shape: Any, low: Any, high: Any, dtype: Any = "
     ],
 )
 def uniform(
-    key: TensorLike, shape: ShapeLike, low: TensorLike = 0.0, high: TensorLike = 1.0, dtype: DTypeLike = "float32"
+    key: TensorLike, shape: ShapeLike, low: TensorLike = 0.0, high: TensorLike = 1.0, dtype: DTypeLike | None = None
 ) -> Tensor:
     """Uniform numbers of [low, high): ``low + u * (high - low)`` with u a multiple of 2^-24 (float32) or 2^-53.
 
     ``key``: a 0-d integer Tensor (a ``gd.state`` advanced by an update) or an int; ``low``, ``high``: numbers or
     Tensors that broadcast to ``shape``, differentiable. Rounding may give ``high`` itself where low is not 0.
     Raises ShapeError, DTypeError. Example: ``noise = gd.random.uniform(key, x.shape, -1, 1)``."""
+    if dtype is None and not (is_weak(low) and is_weak(high)):
+        dtype = operands("uniform", (low, high), "float")[0].dtype
     shape, dtype, key = checked(as_shape, "uniform", shape), _floats("uniform", dtype), as_key("uniform", key)
     u = _unit(key, shape, dtype, UNIFORM)
     if isinstance(low, (int, float)) and isinstance(high, (int, float)) and low == 0 and high == 1:
@@ -228,7 +230,7 @@ def uniform(
         Sample((np.int64(0), (0, 3))),
     ],
 )
-def normal(key: TensorLike, shape: ShapeLike, dtype: DTypeLike = "float32") -> Tensor:
+def normal(key: TensorLike, shape: ShapeLike, dtype: DTypeLike | None = None) -> Tensor:
     """Standard normal numbers, by the cosine half of Box and Muller 1958: sqrt(-2 log(1 - u)) cos(2 pi u').
 
     Element i is made of elements 2i and 2i + 1 of the stream; no number is beyond 5.77 (float32) or 8.58 (float64).
@@ -256,8 +258,8 @@ def bernoulli(key: TensorLike, p: TensorLike, shape: ShapeLike) -> Tensor:
     shape, key = checked(as_shape, "bernoulli", shape), as_key("bernoulli", key)
     if isinstance(p, (int, float)) and not 0 <= p <= 1:
         fail(GraphError, "bernoulli", f"p is a probability, got {p}", [key])
-    weak = float(p) if isinstance(p, (int, float)) and not isinstance(p, np.generic) else p
-    (chance,) = operands("bernoulli", (weak,), "float")
+    # the result has no floating dtype, so what is drawn for a number is the same under every default dtype
+    (chance,) = operands("bernoulli", (np.asarray(p, np.float32) if is_weak(p) else p,), "float")
     _fits("bernoulli", [chance], shape)
     return less(_unit(key, shape, chance.dtype, BERNOULLI), chance)
 

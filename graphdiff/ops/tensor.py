@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 import numpy as np
 
 from ..errors import DTypeError, GraphError, ShapeError
+from ..ir.defaults import default_float, default_of
 from ..ir.dims import Dim, Size, as_size
-from ..ir.dtypes import CODE, as_dtype, bool_, float32, int64, weak_dtype
+from ..ir.dtypes import CODE, as_dtype, bool_, promote, weak_dtype
 from ..ir.node import NO_ATTRS, Leaf, Node, Value, ambient, user_source
 from ..ir.numbers import Arithmetic, Number
 from ..ir.text import inline_text, name_text, number_text, size_of, type_text
@@ -85,6 +86,11 @@ def checked(read: Callable[[Any], Read], op: str, spec: Any, inputs: Sequence[An
         return read(spec)
     except (ShapeError, DTypeError) as e:
         fail(type(e), op, e.fact, inputs)
+
+
+def dtype_or_default(op: str, dtype: DTypeLike | None, inputs: Sequence[Any] = ()) -> np.dtype:
+    """``dtype``, or the default dtype for None. Raises DTypeError."""
+    return default_float() if dtype is None else checked(as_dtype, op, dtype, inputs)
 
 
 Binary = Callable[["Tensor", "TensorLike"], "Tensor"]
@@ -364,7 +370,7 @@ def constant(value: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
 
     ``value``: an array, a NumPy scalar (their dtype is kept), a size such as ``x.shape[0]``, a Python number or nested
     lists of them (bool, int64
-    and float32 unless ``dtype`` is given). Raises DTypeError for a dtype that no Tensor can have.
+    or the default dtype unless ``dtype`` is given). Raises DTypeError for a dtype that no Tensor can have.
 
     Example: ``c = gd.constant(np.float32(2))``.
     """
@@ -372,9 +378,11 @@ def constant(value: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
         fail(GraphError, "constant", "the value is a Tensor already", [value])
     if isinstance(value, Arithmetic):
         return as_tensor(value, "constant", None if dtype is None else checked(as_dtype, "constant", dtype))
+    value = strong(value)
     if dtype is None and not isinstance(value, (np.ndarray, np.generic)):
         guess = np.asarray(value)
-        dtype = {"b": bool_, "i": int64, "f": float32}.get(guess.dtype.kind, guess.dtype)
+        example = _EXAMPLES.get(guess.dtype.kind)
+        dtype = guess.dtype if example is None else default_of(example)
     array = np.asarray(value) if dtype is None else np.asarray(value, dtype=as_dtype(dtype))
     if array.dtype not in CODE:
         fail(DTypeError, "constant", f"dtype {array.dtype} is not one of float32, float64, int32, int64, bool")
@@ -405,6 +413,37 @@ def scalar(value: float, dtype: np.dtype) -> Tensor:
     return _constant(np.asarray(value, dtype))
 
 
+def strong(x: Any) -> Any:
+    """``x``, but of a list that holds NumPy's arrays or scalars the array: its dtype is theirs, and the Python numbers
+    between them are weak."""
+    if not isinstance(x, (list, tuple)):
+        return x
+    joined: np.dtype | None = None
+    waiting: list[Any] = [x]
+    while waiting:
+        e = waiting.pop()
+        if isinstance(e, (list, tuple)):
+            waiting += e
+        elif isinstance(e, (np.ndarray, np.generic)):
+            joined = e.dtype if joined is None else promote(joined, e.dtype) or np.promote_types(joined, e.dtype)
+    return x if joined is None else np.asarray(x, joined)
+
+
+def is_weak(x: Any) -> bool:
+    """Whether ``x`` is a Python number, or a list of nothing but them."""
+    return isinstance(x, (bool, int, float, Arithmetic, list, tuple)) and not isinstance(
+        strong(x), (np.ndarray, np.generic)
+    )
+
+
+def example_of(x: Any) -> bool | int | float:
+    """A Python number of the kind of ``x``: itself, or one for a number that is known at the call."""
+    return x if not isinstance(x, Arithmetic) else 0 if isinstance(x, Dim) else 0.0
+
+
+_EXAMPLES = {"b": True, "i": 0, "f": 0.0}  # a number of each kind of array
+
+
 def as_tensor(x: Any, op: str = "as_tensor", beside: np.dtype | None = None) -> Tensor:
     """``x`` as a Tensor. Python numbers and lists of them are weak: they take the dtype ``beside`` where its kind
     allows; arrays and NumPy scalars keep theirs. Raises DTypeError."""
@@ -412,12 +451,13 @@ def as_tensor(x: Any, op: str = "as_tensor", beside: np.dtype | None = None) -> 
         return x
     plain = type(x) in PLAIN and ambient.now[0] is None
     if plain:  # zeros of either sign are equal
-        key = (x or repr(x), type(x), beside)
+        key = (x or repr(x), type(x), beside, default_float() if beside is None else None)
         found = _scalars.get(key)
         if found is not None:
             return found
     if isinstance(x, Value):
         fail(GraphError, op, "this value belongs to a bare graph, not to Tensors", [x])
+    x = strong(x)
     if isinstance(x, (np.ndarray, np.generic)):
         if x.dtype not in CODE:
             fail(DTypeError, op, f"dtype {x.dtype} is not one of float32, float64, int32, int64, bool", [x])
@@ -429,13 +469,13 @@ def as_tensor(x: Any, op: str = "as_tensor", beside: np.dtype | None = None) -> 
             array = np.asarray(x)
         except ValueError:
             fail(ShapeError, op, f"{x!r} is no array")
-        example = {"b": True, "i": 0, "f": 0.0}.get(array.dtype.kind)
+        example = _EXAMPLES.get(array.dtype.kind)
         if example is None:
             fail(DTypeError, op, f"{x!r} is no array of numbers")
     elif isinstance(x, (bool, int, float)):
         array, example = None, x
     elif isinstance(x, Arithmetic):  # a size, or a number made of sizes: an int or a float known at the call
-        array, example = None, 0 if isinstance(x, Dim) else 0.0
+        array, example = None, example_of(x)
     else:
         fail(DTypeError, op, f"expected a Tensor, an array or a number, got {type(x).__name__}")
     dtype = weak_dtype(example, beside) if beside is not None else None
@@ -449,7 +489,7 @@ def as_tensor(x: Any, op: str = "as_tensor", beside: np.dtype | None = None) -> 
             [x],
         )
     if dtype is None:
-        dtype = {bool: bool_, int: int64, float: float32}[type(example)]
+        dtype = default_of(example)
     if isinstance(x, Arithmetic):
         return _at_the_call(x, dtype)
     try:

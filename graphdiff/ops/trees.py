@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import GraphdiffError, GraphError
+from ..ir.numbers import Arithmetic
 from .tensor import Tensor, as_tensor, call_text, fail, where_am_i
 
 LEAF = "leaf"
@@ -230,9 +231,15 @@ def is_nest(x: Any) -> bool:
 
 def operand(what: str, path: str, x: Any) -> Tensor:
     """A leaf as a Tensor; numbers and arrays become constants. Raises GraphError, DTypeError."""
-    if not isinstance(x, (Tensor, bool, int, float, np.ndarray, np.generic)):
+    if not isinstance(x, (Tensor, Arithmetic, bool, int, float, np.ndarray, np.generic)):
         fail(GraphError, what, f"expected Tensors, {WHAT_NESTS}; {path} is {told_kind(x)}")
     return as_tensor(x, what)
+
+
+def operand_or_number(what: str, path: str, x: Any) -> Any:
+    """A leaf as a Tensor, but a Python number as it is: it is weak until it meets something."""
+    weak = isinstance(x, (bool, int, float, Arithmetic)) and not isinstance(x, np.generic)
+    return x if weak else operand(what, path, x)
 
 
 def tensor(what: str, path: str, x: Any) -> Tensor:

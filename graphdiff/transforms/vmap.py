@@ -27,7 +27,7 @@ from ..ops.opdef import contiguous_strides
 from ..ops.reduce import any as any_
 from ..ops.registry import Strided, View
 from ..ops.tensor import Tensor, fail, scalar, where_am_i
-from ..ops.trees import Tree, flatten
+from ..ops.trees import Tree, flatten, operand, operand_or_number
 from ..ops.types import Along, Out
 
 
@@ -205,8 +205,8 @@ def vmap(f: Callable[..., Out], in_axes: Along = 0, out_axes: Along = 0) -> Call
 
 
 def _batched(f: Callable[..., Any], in_axes: Along, out_axes: Along, args: Any, kwargs: Any) -> Any:
-    values, tree = flatten("vmap", args, "args")
-    named, named_tree = flatten("vmap", kwargs, "kwargs")
+    values, tree = flatten("vmap", args, "args", operand_or_number)
+    named, named_tree = flatten("vmap", kwargs, "kwargs", operand_or_number)
     axes = [*_axes(in_axes, tree, "in_axes", "args"), *(0 for _ in named)]
     paths = [*tree.paths("args"), *named_tree.paths("kwargs")]
     values = [*values, *named]
@@ -265,7 +265,7 @@ def _axis_of(axis: int, ndim: int, what: str, path: str, xs: Sequence[Any]) -> i
 
 
 def _in_front(
-    values: Sequence[Tensor], axes: Sequence[int | None], paths: Sequence[str]
+    values: Sequence[Any], axes: Sequence[int | None], paths: Sequence[str]
 ) -> tuple[Size, dict[int, Tensor]]:
     """How many examples there are, and what is mapped, by its number, with the examples in front."""
     fronted: dict[int, Tensor] = {}
@@ -274,6 +274,7 @@ def _in_front(
     for i, (x, axis, path) in enumerate(zip(values, axes, paths)):
         if axis is None:
             continue
+        x = operand("vmap", path, x)
         at = _axis_of(axis, x.ndim, "in_axes", path, [x])
         if size is None:
             size, first = x.shape[at], f"{path} has {x.shape[at]} examples along axis {at}"

@@ -409,7 +409,7 @@ MISUSE = [
     (lambda: gd.zeros((2, -1)), E, "negative size -1"),
     (lambda: gd.zeros((2, 1.5)), E, "no size"),
     (lambda: gd.zeros(2, "float16"), D, "float16 is not one of"),
-    (lambda: gd.zeros(2, None), D, "None is not one of"),
+    (lambda: gd.astype(x, None), D, "None is not one of"),
     (lambda: gd.full((2,), x), E, r"not \(\)"),
     (lambda: gd.full((2,), "a"), D, "got str"),
     (lambda: gd.eye(-1), E, "negative"),

@@ -206,7 +206,7 @@ MISUSE = [
     (lambda: gd.random.uniform(0, (3,), dtype="int32"), gd.DTypeError, "int32"),
     (lambda: gd.random.uniform(0, (-3,)), gd.ShapeError, "negative"),
     (lambda: gd.random.uniform(0, (3,), np.zeros(2, np.float32)), gd.ShapeError, "does not broadcast"),
-    (lambda: gd.random.uniform(0, (3,), np.zeros(3)), gd.DTypeError, "float64"),
+    (lambda: gd.random.uniform(0, (3,), np.zeros(3), dtype="float32"), gd.DTypeError, "float64"),
     (lambda: gd.random.normal(0, (3,), "int64"), gd.DTypeError, "int64"),
     (lambda: gd.random.bernoulli(0, np.zeros(2), (3,)), gd.ShapeError, "does not broadcast"),
     (lambda: gd.random.bernoulli(0, np.int64(1), (3,)), gd.DTypeError, "int64"),
