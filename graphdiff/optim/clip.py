@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, overload
 
 from ..ops.elementwise import astype, maximum, minimum, sqrt, square
 from ..ops.reduce import sum as sum_
+from ..ops.tensor import Tensor, as_tensor
 from ..ops.trees import tensors
 from ..ops.types import Same
 
 
-def clip_by_global_norm(grads: Same, max_norm: float) -> Same:
+@overload
+def clip_by_global_norm(grads: Same, max_norm: float, return_norm: Literal[False] = False) -> Same: ...
+@overload
+def clip_by_global_norm(grads: Same, max_norm: float, return_norm: Literal[True]) -> tuple[Same, Tensor]: ...
+def clip_by_global_norm(grads: Same, max_norm: float, return_norm: bool = False) -> Same | tuple[Same, Tensor]:
     """``grads`` scaled by min(1, max_norm / (norm + 1e-6)), norm being the 2-norm of them all together.
 
-    In the structure of ``grads``; formula of torch.nn.utils.clip_grad_norm_.
+    In the structure of ``grads``; formula of torch.nn.utils.clip_grad_norm_. With ``return_norm`` a pair: the gradients
+    and the norm before clipping, a 0-d Tensor.
     Example: ``gW, gb = gd.optim.clip_by_global_norm([gW, gb], 1.0)``."""
     gs, tree = tensors("clip_by_global_norm", grads, "grads")
     if not gs:
-        return grads
+        return (grads, as_tensor(0.0, "clip_by_global_norm")) if return_norm else grads
     total: Any = None
     for g in gs:
         term = sum_(square(g))
         total = term if total is None else total + (term if term.dtype is total.dtype else astype(term, total.dtype))
-    scale = minimum(max_norm / (sqrt(total) + 1e-6), 1.0)
-    return tree.build([g * astype(scale, g.dtype) for g in gs])
+    norm = sqrt(total)
+    scale = minimum(max_norm / (norm + 1e-6), 1.0)
+    clipped = tree.build([g * astype(scale, g.dtype) for g in gs])
+    return (clipped, norm) if return_norm else clipped
 
 
 def clip_by_value(grads: Same, v: float) -> Same:

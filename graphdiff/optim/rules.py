@@ -1,108 +1,17 @@
-"""The update rules: SGD, Adam, AdamW, RMSprop, Adagrad.
+"""The update rules SGD, RMSprop, Adagrad, Adadelta and Rprop; Adam and its kin are in adam.py.
 
-Each rule says how one parameter and its states move; pairing, checking and the list of states are shared.
+Formulas and defaults are torch.optim's.
 Must not know: how updates are run.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Sequence
-from typing import Any, TypeAlias
-
-import numpy as np
-
-from ..errors import GraphError, ShapeError
-from ..ir.dtypes import float64
-from ..ops.elementwise import astype, sqrt, square
-from ..ops.leaves import state
-from ..ops.tensor import Tensor, as_tensor, describe, where_am_i
-from ..ops.trees import tensor, tensors
-from ..ops.types import Tensors
+from ..errors import GraphError
+from ..ops.comparison import equal, greater, less
+from ..ops.elementwise import clip, sign, sqrt, square, where
+from ..ops.tensor import Tensor, where_am_i
 from ..spelling import explained
-from ..wording import one_line
-
-Rate: TypeAlias = float | np.generic | Tensor  # a learning rate
-
-
-class Optimizer:
-    """What all rules share: pairing parameters with gradients, and their states."""
-
-    def __init__(self, lr: Rate, **settings: float):
-        known = isinstance(lr, Tensor) or (isinstance(lr, (int, float, np.integer, np.floating)) and 0 <= lr < np.inf)
-        if not known:
-            raise GraphError(
-                f"{type(self).__name__}: lr must be a non-negative number or a Tensor, got {lr!r}", source=where_am_i()
-            )
-        for key, value in settings.items():
-            if not value >= 0:
-                raise GraphError(
-                    f"{type(self).__name__}: {key} must not be negative, got {value!r}", source=where_am_i()
-                )
-        self.lr: Any = lr
-        self.states: list[Tensor] = []
-
-    def __repr__(self) -> str:
-        """``Adam(lr=0.001)``: the rate, and what is not as it would be unless told."""
-        told = []
-        for name, parameter in inspect.signature(type(self).__init__).parameters.items():
-            value = getattr(self, name, parameter.default) if name != "self" else parameter.default
-            if name == "lr" or (name != "self" and value != parameter.default):
-                told.append(f"{name}={describe(value) if isinstance(value, Tensor) else repr(value)}")
-        return one_line(f"{type(self).__name__}({', '.join(told)})")
-
-    def updates(self, params: Tensors, grads: Tensors) -> dict[Tensor, Tensor]:
-        """``{leaf: new value}`` for the parameters and this rule's states.
-
-        ``params``, ``grads``: Tensors, or structures of them (lists, tuples, dicts, None and dataclasses nest) that are
-        alike, each gradient of its parameter's shape and dtype. The same parameter twice is an error.
-        Raises GraphError, ShapeError. Example: ``gd.compile([x], loss, updates=opt.updates([W, b], grads))``."""
-        ps, tree = tensors("updates", params, "params")
-        gs = tree.spread("updates", grads, "params", "grads")
-        places: dict[Tensor, str] = {}
-        for p, g, path, other in zip(ps, gs, tree.paths("params"), tree.paths("grads")):
-            if p.node.op.name not in ("parameter", "state"):
-                raise GraphError(f"updates: {describe(p)} is no parameter ({path})", source=where_am_i())
-            if p in places:
-                raise GraphError(f"updates: {p.name} is there twice, as {places[p]} and as {path}", source=where_am_i())
-            places[p] = path
-            tensor("updates", other, g)
-            if g.shape != p.shape or g.dtype is not p.dtype:
-                raise ShapeError(
-                    f"updates: {describe(p)} ({path}) and its gradient {describe(g)} ({other}) differ",
-                    source=where_am_i(),
-                )
-        out: dict[Tensor, Tensor] = {}
-        self._begin(ps, out)
-        for p, g in zip(ps, gs):
-            self._update(p, g, out)
-        return out
-
-    def _begin(self, params: Sequence[Tensor], out: dict[Tensor, Tensor]) -> None:
-        """Makes what all parameters share."""
-
-    def _update(self, p: Tensor, g: Tensor, out: dict[Tensor, Tensor]) -> None:
-        """Adds the new values of ``p`` and its states to ``out``."""
-
-    def _moment(self, p: Tensor, what: str, value: float = 0.0) -> Tensor:
-        """A state of a parameter's shape."""
-        s = state(f"{p.name}.{type(self).__name__.lower()}_{what}", value=np.full(p.shape, value, p.dtype))
-        self.states.append(s)
-        return s
-
-    def _step(self, params: Sequence[Tensor], out: dict[Tensor, Tensor]) -> Tensor:
-        """The number of this step, from 1, as float64."""
-        first = params[0].name if params else "none"
-        s = state(f"{first}.{type(self).__name__.lower()}_step", value=np.float64(0))
-        self.states.append(s)
-        out[s] = s + 1.0
-        return out[s]
-
-    def _rate(self, dtype: np.dtype) -> Any:
-        return astype(self.lr, dtype) if isinstance(self.lr, Tensor) else float(self.lr)
-
-    def _decayed(self, p: Tensor, g: Tensor, weight_decay: float) -> Tensor:
-        return g + p * weight_decay if weight_decay else g
+from .optimizer import Optimizer, Rate, Step, decayed, of
 
 
 class SGD(Optimizer):
@@ -115,66 +24,20 @@ class SGD(Optimizer):
             raise GraphError("SGD: nesterov needs a momentum", source=where_am_i())
         self.momentum, self.nesterov, self.weight_decay = momentum, nesterov, weight_decay
 
-    def _update(self, p: Tensor, g: Tensor, out: dict[Tensor, Tensor]) -> None:
-        g = self._decayed(p, g, self.weight_decay)
+    def _update(self, p: Tensor, g: Tensor, step: Step) -> None:
+        g = decayed(p, g, self.weight_decay)
         if self.momentum:
             m = self._moment(p, "momentum")
-            out[m] = m * self.momentum + g
-            g = g + out[m] * self.momentum if self.nesterov else out[m]
-        out[p] = p - g * self._rate(p.dtype)
-
-
-class Adam(Optimizer):
-    """Kingma and Ba 2015, with bias correction; ``weight_decay`` is added to the gradient."""
-
-    decoupled = False
-
-    @explained
-    def __init__(
-        self, lr: Rate = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0
-    ):
-        super().__init__(lr, eps=eps, weight_decay=weight_decay)
-        for b in betas:
-            if not 0 <= b < 1:
-                raise GraphError(f"{type(self).__name__}: betas lie in [0, 1), got {betas!r}", source=where_am_i())
-        self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
-
-    def _begin(self, params: Sequence[Tensor], out: dict[Tensor, Tensor]) -> None:
-        t = self._step(params, out)
-        b1, b2 = (as_tensor(b, "adam", float64) for b in self.betas)
-        # in float64, as PyTorch computes them
-        self._size = self._rate(float64) / (1 - b1**t)
-        self._root = sqrt(1 - b2**t)
-
-    def _update(self, p: Tensor, g: Tensor, out: dict[Tensor, Tensor]) -> None:
-        b1, b2 = self.betas
-        decayed = p
-        if self.weight_decay and self.decoupled:
-            shrink = 1 - as_tensor(self._rate(float64), "adamw", float64) * self.weight_decay
-            decayed = p * astype(shrink, p.dtype)
-        else:
-            g = self._decayed(p, g, self.weight_decay)
-        m, v = self._moment(p, "m"), self._moment(p, "v")
-        out[m] = m * b1 + g * (1 - b1)
-        out[v] = v * b2 + square(g) * (1 - b2)
-        root = sqrt(out[v]) / astype(self._root, p.dtype) + self.eps
-        out[p] = decayed - astype(self._size, p.dtype) * (out[m] / root)
-
-
-class AdamW(Adam):
-    """Adam with weight decay apart from the gradient (Loshchilov and Hutter 2019)."""
-
-    decoupled = True
-
-    @explained
-    def __init__(
-        self, lr: Rate = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.01
-    ):
-        super().__init__(lr, betas, eps, weight_decay)
+            step.new[m] = m * self.momentum + g
+            g = g + step.new[m] * self.momentum if self.nesterov else step.new[m]
+        step.new[p] = p - g * of(p, self._rate(step))
 
 
 class RMSprop(Optimizer):
-    """g over the root of its running mean square (Tieleman and Hinton 2012)."""
+    """g over the root of its running mean square (Tieleman and Hinton 2012), or of its running variance (``centered``).
+
+    The variance is kept as one, by Welford's recurrence, and never as a difference of squares: it does not go below 0.
+    """
 
     @explained
     def __init__(
@@ -190,21 +53,20 @@ class RMSprop(Optimizer):
         self.alpha, self.eps, self.weight_decay = alpha, eps, weight_decay
         self.momentum, self.centered = momentum, centered
 
-    def _update(self, p: Tensor, g: Tensor, out: dict[Tensor, Tensor]) -> None:
-        g = self._decayed(p, g, self.weight_decay)
-        s = self._moment(p, "square")
-        out[s] = s * self.alpha + square(g) * (1 - self.alpha)
-        spread = out[s]
+    def _update(self, p: Tensor, g: Tensor, step: Step) -> None:
+        g = decayed(p, g, self.weight_decay)
         if self.centered:
-            a = self._moment(p, "mean")
-            out[a] = a * self.alpha + g * (1 - self.alpha)
-            spread = spread - square(out[a])
-        d = g / (sqrt(spread) + self.eps)
+            mean, spread = self._moment(p, "mean"), self._moment(p, "variance")
+            step.new[mean] = mean + (g - mean) * (1 - self.alpha)
+            step.new[spread] = (spread + square(g - mean) * (1 - self.alpha)) * self.alpha
+            d = g / (sqrt(step.new[spread]) + self.eps)
+        else:
+            d = g / (sqrt(self._mean(p, "square", self.alpha, square(g), step)) + self.eps)
         if self.momentum:
             b = self._moment(p, "momentum")
-            out[b] = b * self.momentum + d
-            d = out[b]
-        out[p] = p - d * self._rate(p.dtype)
+            step.new[b] = b * self.momentum + d
+            d = step.new[b]
+        step.new[p] = p - d * of(p, self._rate(step))
 
 
 class Adagrad(Optimizer):
@@ -223,15 +85,53 @@ class Adagrad(Optimizer):
         self.lr_decay, self.weight_decay, self.eps = lr_decay, weight_decay, eps
         self.initial_accumulator_value = initial_accumulator_value
 
-    def _begin(self, params: Sequence[Tensor], out: dict[Tensor, Tensor]) -> None:
-        self._now: Any = None
+    def _update(self, p: Tensor, g: Tensor, step: Step) -> None:
+        g, rate = decayed(p, g, self.weight_decay), self._rate(step)
         if self.lr_decay:
-            t = self._step(params, out)
-            self._now = self._rate(float64) / (1 + (t - 1) * self.lr_decay)
-
-    def _update(self, p: Tensor, g: Tensor, out: dict[Tensor, Tensor]) -> None:
-        g = self._decayed(p, g, self.weight_decay)
+            rate = rate / (1 + (step.number - 1) * self.lr_decay)
         s = self._moment(p, "sum", self.initial_accumulator_value)
-        out[s] = s + square(g)
-        rate = self._rate(p.dtype) if self._now is None else astype(self._now, p.dtype)
-        out[p] = p - rate * (g / (sqrt(out[s]) + self.eps))
+        step.new[s] = s + square(g)
+        step.new[p] = p - of(p, rate) * (g / (sqrt(step.new[s]) + self.eps))
+
+
+class Adadelta(Optimizer):
+    """g in units of the parameter: by the root mean square of steps over that of gradients (Zeiler 2012)."""
+
+    @explained
+    def __init__(self, lr: Rate = 1.0, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0):
+        super().__init__(lr, rho=rho, eps=eps, weight_decay=weight_decay)
+        if not rho <= 1:
+            raise GraphError(f"Adadelta: rho lies in [0, 1], got {rho!r}", source=where_am_i())
+        self.rho, self.eps, self.weight_decay = rho, eps, weight_decay
+
+    def _update(self, p: Tensor, g: Tensor, step: Step) -> None:
+        g = decayed(p, g, self.weight_decay)
+        mean = self._mean(p, "square", self.rho, square(g), step)
+        steps = self._moment(p, "step_square")
+        d = sqrt(steps + self.eps) / sqrt(mean + self.eps) * g
+        step.new[steps] = steps * self.rho + square(d) * (1 - self.rho)
+        step.new[p] = p - of(p, self._rate(step)) * d
+
+
+class Rprop(Optimizer):
+    """Steps by the sign of g alone, longer by ``etas[1]`` while it stays and shorter by ``etas[0]`` where it changes,
+    between ``step_sizes`` (Riedmiller and Braun 1993). ``lr`` is the length of the first step."""
+
+    @explained
+    def __init__(
+        self, lr: Rate = 1e-2, etas: tuple[float, float] = (0.5, 1.2), step_sizes: tuple[float, float] = (1e-6, 50.0)
+    ):
+        super().__init__(lr)
+        if not 0 < etas[0] < 1 < etas[1]:
+            raise GraphError(f"Rprop: etas lie on either side of 1, got {etas!r}", source=where_am_i())
+        self.etas, self.step_sizes = etas, step_sizes
+
+    def _update(self, p: Tensor, g: Tensor, step: Step) -> None:
+        last, length = self._moment(p, "last"), self._moment(p, "length")
+        longer = where(equal(step.count, 0), of(p, self._rate(step)), length)
+        same = last * g
+        back = less(same, 0)
+        changed = where(back, longer * self.etas[0], where(greater(same, 0), longer * self.etas[1], longer))
+        step.new[length] = clip(changed, *self.step_sizes)
+        step.new[last] = where(back, 0.0, g)
+        step.new[p] = p - sign(step.new[last]) * step.new[length]
