@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 import graphdiff as gd
-from graphdiff.inspect.formula import written
 from graphdiff.ir.dtypes import FLOATS
 from graphdiff.ir.node import Value, topological
 from graphdiff.ir.text import type_text
 from graphdiff.ops import namespaces
+from graphdiff.ops.docstrings import partials, parts
 from graphdiff.ops.registry import REGISTRY, Op, Sample
 
 PAGE = Path(__file__).with_name("operations.md")
@@ -40,32 +40,6 @@ of y and t a tangent, [x > 0] is 1 where that holds and else 0; where operations
 derivative's graph is made of for the first sample. Every derivative is a graph of these same operations, so it can be
 differentiated again.
 """
-
-# ------------------------------------------------------------------ derivatives
-
-
-def elementwise_derivative(op: Op) -> list[str]:
-    """One line for each operand."""
-    labels = ["x"] if op.arity == 1 else [f"x{i + 1}" for i in range(op.arity)]
-    xs = [gd.input(k, (), "float64") for k in labels]
-    y = op.public(*xs)
-    names = {**dict(zip(xs, labels)), y: "y"}
-    lines = []
-    for label, partial in zip(labels, op.partials):
-        found = partial(y, *xs) if callable(partial) else partial
-        if callable(found):
-            found = found(gd.constant(1.0, "float64"))
-        if found is None:
-            text = "0"
-        elif isinstance(found, int):
-            text = str(found)
-        else:
-            text = written(found, names)
-            if found.dtype == bool:
-                text = f"1 where {text}, else 0"
-        lines.append(f"dy/d{label} = {text}")
-    return lines
-
 
 # ------------------------------------------------------------------ what samples tell
 
@@ -113,9 +87,9 @@ def types(op: Op, sample: Sample) -> str:
             return f"[{', '.join(map(text, a))}]"
         return f"{SHORT[a.dtype.name]}[{','.join(map(str, a.shape))}]" if isinstance(a, np.ndarray) else repr(a)
 
-    parts = [*map(text, sample.args), *(f"{k}={text(v)}" for k, v in sample.kwargs.items())]
+    shown = [*map(text, sample.args), *(f"{k}={text(v)}" for k, v in sample.kwargs.items())]
     results = applied(op, sample)[1]
-    return f"`{', '.join(parts)}` → `{', '.join(map(type_text, results))}`"
+    return f"`{', '.join(shown)}` → `{', '.join(map(type_text, results))}`"
 
 
 def _names(values: Iterable[Value], stop: Iterable[Value]) -> str:
@@ -127,7 +101,7 @@ def derivative(op: Op, samples: list[Sample]) -> list[str]:
     if not op.differentiable:
         return ["Not differentiable: the derivative is zero."]
     if op.kind == "elementwise":
-        return [f"`{line}`" for line in elementwise_derivative(op)]
+        return [f"`{line}`" for line in partials(op)]
     for sample in samples:
         leaves, results = applied(op, sample)
         ys = [y for y in results if y.dtype in FLOATS]
@@ -165,15 +139,23 @@ def signature(function: Any) -> str:
 def entry(op: Op) -> str:
     samples = list(op.samples(np.random.default_rng(0)))
     path = "gd." + op.name if "." in op.name or not op.namespace else f"gd.{op.namespace}.{op.name}"
-    lines = [f"### `{path}{signature(op.public)}`", "", " ".join(op.doc.split()), ""]
+    prose, sections = parts(op.doc)
+    lines = [f"### `{path}{signature(op.public)}`", "", " ".join(prose.split()), ""]
     dtypes = accepted(op, samples[0])
     if dtypes is not None:
         lines.append(f"- dtypes: {dtypes}")
     if op.kind != "elementwise":
         lines.append(f"- Types: {'; '.join(dict.fromkeys(types(op, s) for s in samples[:2]))}")
+    lines += [f"- {key}: {sections[key]}" for key in ("Shapes", "Edges") if key in sections]
     lines += [f"- {line}" for line in derivative(op, samples)]
     if not op.smooth:
         lines.append("- Has kinks: there the derivative is the one stated above.")
+    if "Raises" in sections:
+        lines.append(f"- Raises: {sections['Raises']}")
+    if "Example" in sections:
+        lines.append(f"- Example: `{sections['Example'].replace(' -> ', '` → `')}`")
+    if "Source" in sections:
+        lines.append(f"- Source: {sections['Source']}")
     if op.onnx:
         lines.append(f"- ONNX: {op.onnx}")
     return "\n".join(lines)
@@ -182,20 +164,20 @@ def entry(op: Op) -> str:
 def page() -> str:
     """The whole text."""
     public = sorted(namespaces.public(), key=lambda op: op.name)
-    parts = [HEAD]
+    texts = [HEAD]
     for namespace, heading in HEADINGS.items():
         members = [op for op in public if op.namespace == namespace]
-        parts.append(f"## {heading} ({len(members)})\n")
-        parts += [entry(op) + "\n" for op in members]
-    parts.append("## Control flow and custom derivatives\n")
+        texts.append(f"## {heading} ({len(members)})\n")
+        texts += [entry(op) + "\n" for op in members]
+    texts.append("## Control flow and custom derivatives\n")
     for function in CONTROL:
         name = function.__name__.rstrip("_")
-        parts.append(f"### `gd.{name}{signature(function)}`\n\n{inspect.getdoc(function)}\n")
-    parts.append("## What they are made of\n\nOperations that graphs show, without a public name of their own.\n")
-    parts.append(
+        texts.append(f"### `gd.{name}{signature(function)}`\n\n{inspect.getdoc(function)}\n")
+    texts.append("## What they are made of\n\nOperations that graphs show, without a public name of their own.\n")
+    texts.append(
         "\n".join(f"- `{n}`: {' '.join(op.doc.split())}" for n, op in sorted(REGISTRY.items()) if op.internal) + "\n"
     )
-    return "\n".join(parts)
+    return "\n".join(texts)
 
 
 if __name__ == "__main__":

@@ -260,121 +260,375 @@ __all__ = [
 __version__: str
 
 def abs(x: TensorLike, /) -> Tensor:
-    """|x|; derivative 0 at 0."""
+    """|x|; derivative 0 at 0.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: of x, as is the result's
+    Edges: abs(-inf) = inf; abs(nan) = nan; abs(0.0) = 0.0; the least integer stays itself
+    Derivative: dy/dx = sign(x)
+    Raises: DTypeError for other dtypes
+    Example: gd.abs([1.0, -2.0]) -> [1.0, 2.0]"""
 
 def acos(x: TensorLike, /) -> Tensor:
-    """The inverse cosine; NaN outside [-1, 1]."""
+    """The inverse cosine; NaN outside [-1, 1].
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: acos(1.0) = 0.0; acos(2.0) = nan; acos(nan) = nan; derivative -inf at -1 and 1
+    Derivative: dy/dx = −1 / √(1 − x²)
+    Raises: DTypeError for other dtypes
+    Example: gd.acos([0.0, 0.5]) -> [1.570796, 1.047198]"""
 
 def acosh(x: TensorLike, /) -> Tensor:
-    """The inverse hyperbolic cosine; NaN below 1."""
+    """The inverse hyperbolic cosine; NaN below 1.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: acosh(1.0) = 0.0; acosh(0.5) = nan; acosh(inf) = inf; acosh(nan) = nan; derivative inf at 1
+    Derivative: dy/dx = 1 / √(x − 1) / √(x + 1)
+    Raises: DTypeError for other dtypes
+    Example: gd.acosh([1.0, 2.0]) -> [0.0, 1.316958]"""
 
 def add(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """x1 + x2."""
+    """x1 + x2.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: the operands broadcast
+    Edges: add(inf, -inf) = nan; add(nan, 1.0) = nan; integers wrap
+    Derivative: dy/dx1 = 1; dy/dx2 = 1
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.add([1.0, 2.0], [10.0, 20.0]) -> [11.0, 22.0]"""
 
 def all(x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """Whether all elements over axes are true (nonzero)."""
+    """Whether all elements over axes are true (nonzero).
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: x.shape without the axes, or with 1 there where keepdims
+    Edges: all([]) = True; all([nan]) = True
+    Derivative: none, as if it were 0
+    Raises: ShapeError, DTypeError
+    Example: gd.all([[True, False], [True, True]], axis=1) -> [False, True]"""
 
 def any(x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """Whether any element over axes is true (nonzero)."""
+    """Whether any element over axes is true (nonzero).
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: x.shape without the axes, or with 1 there where keepdims
+    Edges: any([]) = False; any([nan]) = True
+    Derivative: none, as if it were 0
+    Raises: ShapeError, DTypeError
+    Example: gd.any([[True, False], [False, False]], axis=1) -> [True, False]"""
 
 def arange(
     start: SizeLike | float, /, stop: SizeLike | float | None = None, step: float = 1, dtype: DTypeLike | None = None,
 ) -> Tensor:
     """``start``, start + step, ... up to but without ``stop``; from 0 where one number is given. int64, or the
-    default dtype where a number is a float; integers may be sizes known only at the call."""
+    default dtype where a number is a float; integers may be sizes known only at the call.
+
+    Dtypes: the result has dtype; int64 unless given, float32 where a number is a float
+    Shapes: (ceil((stop - start) / step),)
+    Edges: arange(0) = []; arange(3, 0) = []; step 0 is an error
+    Derivative: none, as if it were 0
+    Raises: ShapeError, DTypeError
+    Example: gd.arange(0, 6, 2) -> [0, 2, 4]"""
 
 def argmax(x: TensorLike, /, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The index of the largest along ``axis`` (of all elements in order unless given), int64; the first of equals, and
-    NaN wins."""
+    NaN wins.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: x.shape without axis, or with 1 there where keepdims
+    Edges: argmax([1.0, nan]) = 1; no elements are a ShapeError
+    Derivative: none, as if it were 0
+    Raises: ShapeError, DTypeError
+    Example: gd.argmax([1.0, 3.0, 3.0]) -> 1"""
 
 def argmin(x: TensorLike, /, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The index of the smallest along ``axis`` (of all elements in order unless given), int64; the first of equals, and
-    NaN wins."""
+    NaN wins.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: x.shape without axis, or with 1 there where keepdims
+    Edges: argmin([1.0, nan]) = 1; no elements are a ShapeError
+    Derivative: none, as if it were 0
+    Raises: ShapeError, DTypeError
+    Example: gd.argmin([3.0, 1.0, 1.0]) -> 1"""
 
 def argsort(x: TensorLike, /, axis: int = -1, descending: bool = False) -> Tensor:
-    """The indices that sort along ``axis``, int64; equal elements keep their order."""
+    """The indices that sort along ``axis``, int64; equal elements keep their order.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: of x, as is the result's
+    Edges: argsort([nan, 1.0]) = [1, 0]; argsort([nan, 1.0], descending=True) = [0, 1]; equal elements keep their order
+    Derivative: none, as if it were 0
+    Raises: ShapeError, DTypeError
+    Example: gd.argsort([3.0, 1.0, nan, 2.0]) -> [1, 3, 0, 2]"""
 
 def asin(x: TensorLike, /) -> Tensor:
-    """The inverse sine; NaN outside [-1, 1]."""
+    """The inverse sine; NaN outside [-1, 1].
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: asin(1.0) = 1.570796; asin(2.0) = nan; asin(nan) = nan; derivative inf at -1 and 1
+    Derivative: dy/dx = 1 / √(1 − x²)
+    Raises: DTypeError for other dtypes
+    Example: gd.asin([0.0, 0.5]) -> [0.0, 0.5235988]"""
 
 def asinh(x: TensorLike, /) -> Tensor:
-    """The inverse hyperbolic sine."""
+    """The inverse hyperbolic sine.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: asinh(inf) = inf; asinh(-inf) = -inf; asinh(nan) = nan
+    Derivative: dy/dx = 1 / hypot(x, 1)
+    Raises: DTypeError for other dtypes
+    Example: gd.asinh([0.0, 1.0]) -> [0.0, 0.8813736]"""
 
 def astype(x: TensorLike, dtype: DTypeLike, /) -> Tensor:
-    """x in another dtype; floats lose their fraction on the way to integers, nonzero is True."""
+    """x in another dtype; floats lose their fraction on the way to integers, nonzero is True.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: of x, as is the result's
+    Edges: astype(nan, 'bool') = True; astype(True, 'float32') = 1.0; astype(0.5, 'bool') = True; NaN and numbers out of
+    range have no stated integer
+    Derivative: by rules of its own
+    Raises: DTypeError
+    Example: gd.astype([1.7, -1.7], 'int32') -> [1, -1]"""
 
 def atan(x: TensorLike, /) -> Tensor:
-    """The inverse tangent."""
+    """The inverse tangent.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: atan(inf) = 1.570796; atan(-inf) = -1.570796; atan(nan) = nan
+    Derivative: dy/dx = (1 / hypot(x, 1))²
+    Raises: DTypeError for other dtypes
+    Example: gd.atan([0.0, 1.0]) -> [0.0, 0.7853982]"""
 
 def atan2(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """The angle of the point (x2, x1)."""
+    """The angle of the point (x2, x1).
+
+    Dtypes: float32, float64
+    Shapes: the operands broadcast
+    Edges: atan2(0.0, 0.0) = 0.0; atan2(0.0, -1.0) = 3.141593; atan2(inf, inf) = 0.7853982; atan2(nan, 1.0) = nan
+    Derivative: dy/dx1 = x2 / hypot(x2, x1) / hypot(x2, x1); dy/dx2 = −x1 / hypot(x1, x2) / hypot(x1, x2)
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.atan2([1.0, -1.0], [1.0, -1.0]) -> [0.7853981, -2.356194]"""
 
 def atanh(x: TensorLike, /) -> Tensor:
-    """The inverse hyperbolic tangent; NaN outside [-1, 1]."""
+    """The inverse hyperbolic tangent; NaN outside [-1, 1].
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: atanh(1.0) = inf; atanh(-1.0) = -inf; atanh(2.0) = nan; atanh(nan) = nan
+    Derivative: dy/dx = 1 / (1 − x²)
+    Raises: DTypeError for other dtypes
+    Example: gd.atanh([0.0, 0.5]) -> [0.0, 0.5493062]"""
 
 def bitwise_and(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """x1 & x2; bools: and."""
+    """x1 & x2; bools: and.
+
+    Dtypes: int32, int64, bool
+    Shapes: the operands broadcast
+    Edges: bitwise_and(6, 3) = 2; bitwise_and(-1, 5) = 5
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.bitwise_and([6, 5], 3) -> [2, 1]"""
 
 def bitwise_invert(x: TensorLike, /) -> Tensor:
-    """~x; bools: not."""
+    """~x; bools: not.
+
+    Dtypes: int32, int64, bool
+    Shapes: of x, as is the result's
+    Edges: bitwise_invert(0) = -1; bitwise_invert(-1) = 0
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes
+    Example: gd.bitwise_invert([0, 5]) -> [-1, -6]"""
 
 def bitwise_left_shift(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """x1 << x2."""
+    """x1 << x2.
+
+    Dtypes: int32, int64
+    Shapes: the operands broadcast
+    Edges: bitwise_left_shift(1, 3) = 8; bitwise_left_shift(-1, 1) = -2
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.bitwise_left_shift([1, 3], 2) -> [4, 12]"""
 
 def bitwise_or(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """x1 | x2; bools: or."""
+    """x1 | x2; bools: or.
+
+    Dtypes: int32, int64, bool
+    Shapes: the operands broadcast
+    Edges: bitwise_or(6, 3) = 7; bitwise_or(-1, 5) = -1
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.bitwise_or([6, 5], 3) -> [7, 7]"""
 
 def bitwise_right_shift(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """x1 >> x2."""
+    """x1 >> x2.
+
+    Dtypes: int32, int64
+    Shapes: the operands broadcast
+    Edges: bitwise_right_shift(8, 2) = 2; bitwise_right_shift(-1, 1) = -1; the sign is kept
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.bitwise_right_shift([8, -8], 1) -> [4, -4]"""
 
 def bitwise_xor(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """x1 ^ x2; bools: xor."""
+    """x1 ^ x2; bools: xor.
+
+    Dtypes: int32, int64, bool
+    Shapes: the operands broadcast
+    Edges: bitwise_xor(6, 3) = 5; bitwise_xor(-1, 5) = -6
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.bitwise_xor([6, 5], 3) -> [5, 6]"""
 
 def broadcast_to(x: TensorLike, /, shape: ShapeLike) -> Tensor:
-    """x repeated along new dimensions and along those of size 1."""
+    """x repeated along new dimensions and along those of size 1.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: to shape, which x's broadcasts to
+    Edges: broadcast_to(1.0, (0,)) = []; sizes of 1 and missing ones are stretched, no others
+    Derivative: linear: the tangent is the operation on the operand's, the cotangent its transpose
+    Raises: ShapeError, DTypeError
+    Example: gd.broadcast_to([[1.0], [2.0]], (2, 2)) -> [[1.0, 1.0], [2.0, 2.0]]"""
 
 def ceil(x: TensorLike, /) -> Tensor:
-    """The least integer not below x, as a float."""
+    """The least integer not below x, as a float.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: ceil(inf) = inf; ceil(nan) = nan; derivative 0 everywhere
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes
+    Example: gd.ceil([1.2, -1.7, 2.5]) -> [2.0, -1.0, 3.0]"""
 
 def clip(x: TensorLike, /, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
-    """x limited to [min, max]; None leaves a side open."""
+    """x limited to [min, max]; None leaves a side open.
+
+    Dtypes: float32, float64
+    Shapes: x, min and max broadcast
+    Edges: clip(nan, 0.0, 1.0) = nan; clip(0.5, 2.0, 1.0) = 1.0; at a bound the gradient goes as maximum's and minimum's
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.clip([-1.0, 0.5, 2.0], 0.0, 1.0) -> [0.0, 0.5, 1.0]"""
 
 def concat(arrays: TensorList, /, axis: int | None = 0) -> Tensor:
-    """Tensors one after another along ``axis``."""
+    """Tensors one after another along ``axis``.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: equal but along axis, where sizes add up
+    Edges: concat([[], [1.0]]) = [1.0]
+    Derivative: by rules of its own
+    Raises: ShapeError, DTypeError
+    Example: gd.concat([[1.0, 2.0], [3.0]]) -> [1.0, 2.0, 3.0]"""
 
 def copysign(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """|x1| with the sign of x2."""
+    """|x1| with the sign of x2.
+
+    Dtypes: float32, float64
+    Shapes: the operands broadcast
+    Edges: copysign(nan, -1.0) = nan; copysign(inf, -1.0) = -inf; copysign(1.0, -0.0) = -1.0; derivative by x2 is 0
+    Derivative: dy/dx1 = sign(x1) · copysign(1, x2); dy/dx2 = 0
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.copysign([1.0, 2.0], [-3.0, 3.0]) -> [-1.0, 2.0]"""
 
 def cos(x: TensorLike, /) -> Tensor:
-    """The cosine."""
+    """The cosine.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: cos(inf) = nan; cos(nan) = nan; cos(0.0) = 1.0; cos(1e5) = -0.9993608
+    Derivative: dy/dx = −sin(x)
+    Raises: DTypeError for other dtypes
+    Example: gd.cos([0.5, 1.0]) -> [0.8775826, 0.5403023]"""
 
 def cosh(x: TensorLike, /) -> Tensor:
-    """The hyperbolic cosine."""
+    """The hyperbolic cosine.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: cosh(inf) = inf; cosh(-inf) = inf; cosh(nan) = nan
+    Derivative: dy/dx = sinh(x)
+    Raises: DTypeError for other dtypes
+    Example: gd.cosh([0.0, 1.0]) -> [1.0, 1.543081]"""
 
 def cumprod(x: TensorLike, /, axis: int | None = None, reverse: bool = False) -> Tensor:
     """The running product along ``axis`` (over all elements in order unless given), from the end where ``reverse``; of
-    int32 and bool in int64. Derivatives hold where elements are zero."""
+    int32 and bool in int64. Derivatives hold where elements are zero.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: of x; without axis one dimension of all elements
+    Edges: cumprod([nan, 1.0]) = [nan, nan]; cumprod([0.0, inf]) = [0.0, nan]
+    Derivative: by rules of its own
+    Raises: ShapeError, DTypeError
+    Example: gd.cumprod([1.0, 2.0, 3.0]) -> [1.0, 2.0, 6.0]"""
 
 def cumsum(x: TensorLike, /, axis: int | None = None, reverse: bool = False) -> Tensor:
     """The running sum along ``axis`` (over all elements in order unless given), from the end where ``reverse``; of
-    int32 and bool in int64."""
+    int32 and bool in int64.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: of x; without axis one dimension of all elements
+    Edges: cumsum([nan, 1.0]) = [nan, nan]; cumsum([inf, -inf]) = [inf, nan]
+    Derivative: linear: the tangent is the operation on the operand's, the cotangent its transpose
+    Raises: ShapeError, DTypeError
+    Example: gd.cumsum([1.0, 2.0, 3.0]) -> [1.0, 3.0, 6.0]"""
 
 def diag(x: TensorLike, /, k: int = 0) -> Tensor:
-    """Of a vector the matrix with it on diagonal ``k``; of a matrix the vector of its diagonal ``k``."""
+    """Of a vector the matrix with it on diagonal ``k``; of a matrix the vector of its diagonal ``k``.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: (n,) -> (n + |k|, n + |k|), and back
+    Edges: diag([[1.0]], k=3) = []
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.diag([1.0, 2.0]) -> [[1.0, 0.0], [0.0, 2.0]]"""
 
 def diagonal(x: TensorLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
-    """The elements whose indices along two axes differ by ``offset``, as a new last axis."""
+    """The elements whose indices along two axes differ by ``offset``, as a new last axis.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: x.shape without axis1 and axis2, the diagonal's length last
+    Edges: diagonal([[1.0]], offset=5) = []
+    Derivative: linear: the tangent is the operation on the operand's, the cotangent its transpose
+    Raises: ShapeError, DTypeError
+    Example: gd.diagonal([[1.0, 2.0], [3.0, 4.0]]) -> [1.0, 4.0]"""
 
 def digamma(x: TensorLike, /) -> Tensor:
     """The logarithmic derivative of Gamma. Its own derivative is taken from the series of the trigamma function
-    (Abramowitz and Stegun 6.4.12, shifted by 6.4.6)."""
+    (Abramowitz and Stegun 6.4.12, shifted by 6.4.6).
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: digamma(0.0) = -inf; digamma(-1.0) = nan; digamma(inf) = inf; digamma(nan) = nan
+    Derivative: dy/dx = 75 operations over x
+    Raises: DTypeError for other dtypes
+    Example: gd.digamma([1.0, 5.0]) -> [-0.5772157, 1.506118]
+    Source: DLMF 5.2.2"""
 
 def divide(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """x1 / x2, floats only."""
+    """x1 / x2, floats only.
+
+    Dtypes: float32, float64
+    Shapes: the operands broadcast
+    Edges: divide(1.0, 0.0) = inf; divide(0.0, 0.0) = nan; divide(inf, inf) = nan
+    Derivative: dy/dx1 = 1 / x2; dy/dx2 = −y / x2
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.divide([1.0, 3.0], 2.0) -> [0.5, 1.5]"""
 
 def dot(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """The sum of products over the last axis of x1 and the last but one of x2 (its only one), without broadcasting,
-    as NumPy's; the product where one is 0-d. Raises ShapeError."""
+    as NumPy's; the product where one is 0-d.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: (..., k), (..., k, n) -> (..., ..., n)
+    Edges: dot([], []) = 0.0; dot([inf], [0.0]) = nan
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.dot([1.0, 2.0], [3.0, 4.0]) -> 11.0"""
 
 def einsum(subscripts: str, /, *xs: TensorLike) -> Tensor:
     """Sums of products by Einstein's convention: ``einsum("bij,bjk->bik", x, y)``.
@@ -382,304 +636,987 @@ def einsum(subscripts: str, /, *xs: TensorLike) -> Tensor:
     Without ``->`` the result has the letters that occur once, in the alphabet's order; a letter twice in one operand
     is its diagonal; ``...`` stands for further dimensions, which broadcast; so does a dimension of 1. More than two
     operands are multiplied in a greedy order, named dimensions counting as 64 in the choice.
-    Raises ShapeError for subscripts that do not fit the operands."""
+    Raises ShapeError for subscripts that do not fit the operands.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: as the subscripts say
+    Edges: einsum('i,i->', [], []) = 0.0; the order of products may differ from NumPy's
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.einsum('ij,j->i', [[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0]) -> [3.0, 7.0]"""
 
 def equal(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """x1 == x2."""
+    """x1 == x2.
+
+    Dtypes: float32, float64, int32, int64, bool; the result is bool
+    Shapes: the operands broadcast
+    Edges: equal(nan, 1) = False; equal(nan, nan) = False; equal(inf, inf) = True
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.equal([1.0, 2.0, 3.0], 2.0) -> [False, True, False]"""
 
 def erf(x: TensorLike, /) -> Tensor:
-    """The error function."""
+    """The error function.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: erf(inf) = 1.0; erf(-inf) = -1.0; erf(nan) = nan; erf(0.0) = 0.0
+    Derivative: dy/dx = exp(−x²) · 2/√π
+    Raises: DTypeError for other dtypes
+    Example: gd.erf([0.5, 1.0]) -> [0.5204999, 0.8427008]
+    Source: DLMF 7.2.1"""
 
 def erfc(x: TensorLike, /) -> Tensor:
-    """1 - erf(x), accurate for large x."""
+    """1 - erf(x), accurate for large x.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: erfc(inf) = 0.0; erfc(-inf) = 2.0; erfc(nan) = nan; erfc(0.0) = 1.0
+    Derivative: dy/dx = exp(−x²) · (−1.1284)
+    Raises: DTypeError for other dtypes
+    Example: gd.erfc([0.5, 5.0]) -> [0.4795001, 1.53746e-12]
+    Source: DLMF 7.2.2"""
 
 def erfinv(x: TensorLike, /) -> Tensor:
-    """The inverse of erf; infinite at -1 and 1, NaN outside."""
+    """The inverse of erf; infinite at -1 and 1, NaN outside.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: erfinv(1.0) = inf; erfinv(-1.0) = -inf; erfinv(2.0) = nan; erfinv(nan) = nan
+    Derivative: dy/dx = 1 / exp(−y²) · 0.88623
+    Raises: DTypeError for other dtypes
+    Example: gd.erfinv([0.0, 0.5]) -> [0.0, 0.4769363]
+    Source: derivative: DLMF 7.17.1 and the inverse function rule"""
 
 def exp(x: TensorLike, /) -> Tensor:
-    """e ** x."""
+    """e ** x.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: exp(inf) = inf; exp(-inf) = 0.0; exp(nan) = nan; exp(0.0) = 1.0
+    Derivative: dy/dx = y
+    Raises: DTypeError for other dtypes
+    Example: gd.exp([0.0, 1.0]) -> [1.0, 2.718282]"""
 
 def expand_dims(x: TensorLike, /, axis: Ints = 0) -> Tensor:
-    """A dimension of size 1 put in at ``axis`` (an int or a tuple of places in the result)."""
+    """A dimension of size 1 put in at ``axis`` (an int or a tuple of places in the result).
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: with a dimension of 1 at each axis
+    Edges: expand_dims(1.0, (0, 1)) = [[1.0]]; an axis may be negative: counted in the result
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.expand_dims([1.0, 2.0], 0) -> [[1.0, 2.0]]"""
 
 def expm1(x: TensorLike, /) -> Tensor:
-    """e ** x - 1, accurate near 0."""
+    """e ** x - 1, accurate near 0.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: expm1(inf) = inf; expm1(-inf) = -1.0; expm1(nan) = nan; expm1(0.0) = 0.0
+    Derivative: dy/dx = exp(x)
+    Raises: DTypeError for other dtypes
+    Example: gd.expm1([1e-5, 1.0]) -> [1.000005e-05, 1.718282]"""
 
 def eye(n_rows: SizeLike, n_cols: SizeLike | None = None, /, k: int = 0, dtype: DTypeLike | None = None) -> Tensor:
-    """Ones on diagonal ``k`` of a matrix, square unless ``n_cols`` is given, and zeros elsewhere."""
+    """Ones on diagonal ``k`` of a matrix, square unless ``n_cols`` is given, and zeros elsewhere.
+
+    Dtypes: the result has dtype
+    Shapes: (n_rows, n_cols)
+    Edges: eye(2, k=5) = [[0.0, 0.0], [0.0, 0.0]]
+    Derivative: none, as if it were 0
+    Raises: ShapeError, DTypeError
+    Example: gd.eye(2) -> [[1.0, 0.0], [0.0, 1.0]]"""
 
 def flip(x: TensorLike, /, axis: Axes = None) -> Tensor:
-    """The order of elements along axes reversed (all axes unless given)."""
+    """The order of elements along axes reversed (all axes unless given).
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: of x, as is the result's
+    Edges: flip([]) = []
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.flip([1.0, 2.0, 3.0]) -> [3.0, 2.0, 1.0]"""
 
 def floor(x: TensorLike, /) -> Tensor:
-    """The greatest integer not above x, as a float."""
+    """The greatest integer not above x, as a float.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: floor(inf) = inf; floor(nan) = nan; derivative 0 everywhere
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes
+    Example: gd.floor([1.2, -1.7, 2.5]) -> [1.0, -2.0, 2.0]"""
 
 def floor_divide(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """floor(x1 / x2); integers divided by zero give 0, as in NumPy."""
+    """floor(x1 / x2); integers divided by zero give 0, as in NumPy.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: the operands broadcast
+    Edges: floor_divide(1.0, 0.0) = inf; floor_divide(0.0, 0.0) = nan; floor_divide(7, 0) = 0
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.floor_divide([7.0, -7.0], 2.0) -> [3.0, -4.0]"""
 
 def fmax(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """The larger of two; where one is NaN the other one. Derivatives as maximum's, none to a NaN that lost."""
+    """The larger of two; where one is NaN the other one. Derivatives as maximum's, none to a NaN that lost.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: the operands broadcast
+    Edges: fmax(nan, 1.0) = 1.0; fmax(nan, nan) = nan
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.fmax([1.0, nan], [2.0, 3.0]) -> [2.0, 3.0]"""
 
 def fmin(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """The smaller of two; where one is NaN the other one. Derivatives as minimum's, none to a NaN that lost."""
+    """The smaller of two; where one is NaN the other one. Derivatives as minimum's, none to a NaN that lost.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: the operands broadcast
+    Edges: fmin(nan, 1.0) = 1.0; fmin(nan, nan) = nan
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.fmin([1.0, nan], [2.0, 3.0]) -> [1.0, 3.0]"""
 
 def full(shape: ShapeLike, fill_value: TensorLike, dtype: DTypeLike | None = None) -> Tensor:
-    """``fill_value`` (a number or a 0-d Tensor) at every place of ``shape``, in its own dtype unless given."""
+    """``fill_value`` (a number or a 0-d Tensor) at every place of ``shape``, in its own dtype unless given.
+
+    Dtypes: the result has dtype, or fill_value's
+    Shapes: shape
+    Edges: full((1,), nan) = [nan]; a named size is open until the call
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.full((2,), 7.0) -> [7.0, 7.0]"""
 
 def full_like(x: TensorLike, /, fill_value: TensorLike, dtype: DTypeLike | None = None) -> Tensor:
-    """``fill_value`` at every place of x's shape, in x's dtype unless given."""
+    """``fill_value`` at every place of x's shape, in x's dtype unless given.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: of x, as is the result's
+    Edges: full_like([1.0], inf) = [inf]
+    Derivative: by its body
+    Raises: DTypeError
+    Example: gd.full_like([1.0, 2.0], 7.0) -> [7.0, 7.0]"""
 
 def gather_nd(x: TensorLike, indices: TensorLike, /, batch_dims: int = 0) -> Tensor:
     """x at indices of its first q dimensions, q the size of ``indices``' last; the first ``batch_dims`` dimensions of
     both go together. Negative ones count from the end, one out of range fails the call. Shape:
-    indices.shape[:-1] + x.shape[batch_dims + q:]."""
+    indices.shape[:-1] + x.shape[batch_dims + q:].
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: indices.shape[:-1] + x.shape[batch_dims + q:]
+    Edges: gather_nd([1.0, 2.0], [[-1]]) = [2.0]; an index used twice has its gradients added up
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.gather_nd([[1.0, 2.0], [3.0, 4.0]], [[1, 0], [0, 1]]) -> [3.0, 2.0]
+    Source: as ONNX GatherND"""
 
 def greater(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """x1 > x2."""
+    """x1 > x2.
+
+    Dtypes: float32, float64, int32, int64; the result is bool
+    Shapes: the operands broadcast
+    Edges: greater(nan, 1) = False; greater(nan, nan) = False; greater(inf, inf) = False
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.greater([1.0, 2.0, 3.0], 2.0) -> [False, False, True]"""
 
 def greater_equal(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """x1 >= x2."""
+    """x1 >= x2.
+
+    Dtypes: float32, float64, int32, int64; the result is bool
+    Shapes: the operands broadcast
+    Edges: greater_equal(nan, 1) = False; greater_equal(nan, nan) = False; greater_equal(inf, inf) = True
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.greater_equal([1.0, 2.0, 3.0], 2.0) -> [False, True, True]"""
 
 def hypot(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """sqrt(x1**2 + x2**2) without overflow; derivative 0 at the origin."""
+    """sqrt(x1**2 + x2**2) without overflow; derivative 0 at the origin.
+
+    Dtypes: float32, float64
+    Shapes: the operands broadcast
+    Edges: hypot(inf, nan) = inf; hypot(3.0, 4.0) = 5.0; hypot(nan, 1.0) = nan
+    Derivative: dy/dx1 = √y where y = 0 else x1 / y; dy/dx2 = √y where y = 0 else x2 / y
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.hypot([3.0, 5.0], [4.0, 12.0]) -> [5.0, 13.0]"""
 
 def isfinite(x: TensorLike, /) -> Tensor:
-    """Whether x is neither NaN nor infinite."""
+    """Whether x is neither NaN nor infinite.
+
+    Dtypes: float32, float64; the result is bool
+    Shapes: of x, as is the result's
+    Edges: isfinite(nan) = False; isfinite(inf) = False; isfinite(0.0) = True
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes
+    Example: gd.isfinite([1.0, inf, nan]) -> [True, False, False]"""
 
 def isinf(x: TensorLike, /) -> Tensor:
-    """Whether x is infinite."""
+    """Whether x is infinite.
+
+    Dtypes: float32, float64; the result is bool
+    Shapes: of x, as is the result's
+    Edges: isinf(nan) = False; isinf(inf) = True; isinf(0.0) = False
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes
+    Example: gd.isinf([1.0, inf, nan]) -> [False, True, False]"""
 
 def isnan(x: TensorLike, /) -> Tensor:
-    """Whether x is NaN."""
+    """Whether x is NaN.
+
+    Dtypes: float32, float64; the result is bool
+    Shapes: of x, as is the result's
+    Edges: isnan(nan) = True; isnan(inf) = False; isnan(0.0) = False
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes
+    Example: gd.isnan([1.0, inf, nan]) -> [False, False, True]"""
 
 def less(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """x1 < x2."""
+    """x1 < x2.
+
+    Dtypes: float32, float64, int32, int64; the result is bool
+    Shapes: the operands broadcast
+    Edges: less(nan, 1) = False; less(nan, nan) = False; less(inf, inf) = False
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.less([1.0, 2.0, 3.0], 2.0) -> [True, False, False]"""
 
 def less_equal(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """x1 <= x2."""
+    """x1 <= x2.
+
+    Dtypes: float32, float64, int32, int64; the result is bool
+    Shapes: the operands broadcast
+    Edges: less_equal(nan, 1) = False; less_equal(nan, nan) = False; less_equal(inf, inf) = True
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.less_equal([1.0, 2.0, 3.0], 2.0) -> [True, True, False]"""
 
 def lgamma(x: TensorLike, /) -> Tensor:
-    """The logarithm of |Gamma(x)|."""
+    """The logarithm of |Gamma(x)|.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: lgamma(0.0) = inf; lgamma(-1.0) = inf; lgamma(inf) = inf; lgamma(nan) = nan
+    Derivative: dy/dx = digamma(x)
+    Raises: DTypeError for other dtypes
+    Example: gd.lgamma([1.0, 5.0]) -> [0.0, 3.178054]
+    Source: DLMF 5.2.1; its derivative is digamma, DLMF 5.2.2"""
 
 def linspace(
     start: TensorLike, stop: TensorLike, /, num: SizeLike = 50, endpoint: bool = True, dtype: DTypeLike | None = None,
 ) -> Tensor:
     """``num`` evenly spaced numbers from ``start`` to ``stop`` (numbers or 0-d Tensors), the last one stop itself
-    unless ``endpoint`` is False."""
+    unless ``endpoint`` is False.
+
+    Dtypes: the result has dtype, or that of the ends
+    Shapes: (num,)
+    Edges: linspace(0.0, 1.0, 1) = [0.0]; linspace(0.0, 1.0, 0) = []
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.linspace(0.0, 1.0, 3) -> [0.0, 0.5, 1.0]"""
 
 def log(x: TensorLike, /) -> Tensor:
-    """The natural logarithm; -inf at 0, NaN below."""
+    """The natural logarithm; -inf at 0, NaN below.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: log(0.0) = -inf; log(-1.0) = nan; log(inf) = inf; log(nan) = nan
+    Derivative: dy/dx = 1 / x
+    Raises: DTypeError for other dtypes
+    Example: gd.log([1.0, 2.0]) -> [0.0, 0.6931472]"""
 
 def log10(x: TensorLike, /) -> Tensor:
-    """The logarithm to base 10."""
+    """The logarithm to base 10.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: log10(0.0) = -inf; log10(-1.0) = nan; log10(inf) = inf; log10(nan) = nan
+    Derivative: dy/dx = 1 / x · 0.43429
+    Raises: DTypeError for other dtypes
+    Example: gd.log10([1.0, 100.0]) -> [0.0, 2.0]"""
 
 def log1p(x: TensorLike, /) -> Tensor:
-    """log(1 + x), accurate near 0."""
+    """log(1 + x), accurate near 0.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: log1p(-1.0) = -inf; log1p(-2.0) = nan; log1p(inf) = inf; log1p(nan) = nan
+    Derivative: dy/dx = 1 / (x + 1)
+    Raises: DTypeError for other dtypes
+    Example: gd.log1p([1e-5, 1.0]) -> [9.99995e-06, 0.6931472]"""
 
 def log2(x: TensorLike, /) -> Tensor:
-    """The logarithm to base 2."""
+    """The logarithm to base 2.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: log2(0.0) = -inf; log2(-1.0) = nan; log2(inf) = inf; log2(nan) = nan
+    Derivative: dy/dx = 1 / x · 1.4427
+    Raises: DTypeError for other dtypes
+    Example: gd.log2([1.0, 8.0]) -> [0.0, 3.0]"""
 
 def logaddexp(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """log(exp(x1) + exp(x2)) without overflow; -inf of nothing but -inf, with derivative 0."""
+    """log(exp(x1) + exp(x2)) without overflow; -inf of nothing but -inf, with derivative 0.
+
+    Dtypes: float32, float64
+    Shapes: the operands broadcast
+    Edges: logaddexp(-inf, -inf) = -inf; logaddexp(inf, 0.0) = inf; logaddexp(nan, 0.0) = nan
+    Derivative: dy/dx1 = sigmoid(−inf where y = −inf else x1 − x2); dy/dx2 = sigmoid(−inf where y = −inf else x2 − x1)
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.logaddexp([0.0, 1000.0], [0.0, 1000.0]) -> [0.6931472, 1000.693]"""
 
 def logical_and(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """x1 and x2."""
+    """x1 and x2.
+
+    Dtypes: bool
+    Shapes: the operands broadcast
+    Edges: bools alone; write x != 0 of numbers
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.logical_and([True, True], [True, False]) -> [True, False]"""
 
 def logical_not(x: TensorLike, /) -> Tensor:
-    """not x."""
+    """not x.
+
+    Dtypes: bool
+    Shapes: of x, as is the result's
+    Edges: bools alone; write x == 0 of numbers
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes
+    Example: gd.logical_not([True, False]) -> [False, True]"""
 
 def logical_or(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """x1 or x2."""
+    """x1 or x2.
+
+    Dtypes: bool
+    Shapes: the operands broadcast
+    Edges: bools alone; write x != 0 of numbers
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.logical_or([False, True], [False, False]) -> [False, True]"""
 
 def logical_xor(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """x1 differs from x2."""
+    """x1 differs from x2.
+
+    Dtypes: bool
+    Shapes: the operands broadcast
+    Edges: bools alone; write x != 0 of numbers
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.logical_xor([True, True], [True, False]) -> [False, True]"""
 
 def logsumexp(x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """log(sum(exp(x))) over axes without overflow; -inf where all elements are -inf, with derivative 0."""
+    """log(sum(exp(x))) over axes without overflow; -inf where all elements are -inf, with derivative 0.
+
+    Dtypes: float32, float64
+    Shapes: x.shape without the axes, or with 1 there where keepdims
+    Edges: logsumexp([-inf, -inf]) = -inf; logsumexp([inf, 0.0]) = inf; logsumexp([nan, 0.0]) = nan; no elements are a
+    ShapeError
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.logsumexp([0.0, 0.0]) -> 0.6931472"""
 
 def matmul(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """The product of matrices, batched over leading dimensions, which broadcast; 1-d operands are vectors."""
+    """The product of matrices, batched over leading dimensions, which broadcast; 1-d operands are vectors.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: (..., m, k), (..., k, n) -> (..., m, n); of 1-d operands the k
+    Edges: matmul(np.zeros((1, 0)), np.zeros((0, 1))) = [[0.0]]; matmul([[inf]], [[0.0]]) = [[nan]]
+    Derivative: linear in each of its first two operands: the cotangents are two transposes
+    Raises: ShapeError, DTypeError
+    Example: gd.matmul([[1.0, 2.0]], [[3.0], [4.0]]) -> [[11.0]]"""
 
 def matrix_transpose(x: TensorLike, /) -> Tensor:
-    """The last two dimensions swapped."""
+    """The last two dimensions swapped.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: (..., m, n) -> (..., n, m)
+    Edges: matrix_transpose([[1.0, 2.0]]) = [[1.0], [2.0]]; needs two dimensions
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.matrix_transpose([[1.0, 2.0], [3.0, 4.0]]) -> [[1.0, 3.0], [2.0, 4.0]]"""
 
 def max(x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """The largest over axes; NaN wins. Ties share the gradient equally."""
+    """The largest over axes; NaN wins. Ties share the gradient equally.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: x.shape without the axes, or with 1 there where keepdims
+    Edges: max([nan, 1.0]) = nan; no elements are a ShapeError
+    Derivative: by rules of its own
+    Raises: ShapeError, DTypeError
+    Example: gd.max([[1.0, 2.0], [3.0, 0.0]], axis=1) -> [2.0, 3.0]"""
 
 def maximum(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """The larger of x1 and x2; NaN wins. At a tie the gradient is halved."""
+    """The larger of x1 and x2; NaN wins. At a tie the gradient is halved.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: the operands broadcast
+    Edges: maximum(nan, 1.0) = nan; maximum(-inf, 1.0) = 1.0
+    Derivative: dy/dx1 = 1 where x1 > x2 else 1 · 0.5 where x1 = x2; dy/dx2 = 1 where x2 > x1 else 1 · 0.5 where x2 = x1
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.maximum([1.0, 5.0], 3.0) -> [3.0, 5.0]"""
 
 def mean(x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """The mean over axes, floats only; NaN of none."""
+    """The mean over axes, floats only; NaN of none.
+
+    Dtypes: float32, float64
+    Shapes: x.shape without the axes, or with 1 there where keepdims
+    Edges: mean([]) = nan; mean([nan, 1.0]) = nan
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.mean([[1.0, 2.0], [3.0, 4.0]], axis=0) -> [2.0, 3.0]"""
 
 def min(x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """The smallest over axes; NaN wins. Ties share the gradient equally."""
+    """The smallest over axes; NaN wins. Ties share the gradient equally.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: x.shape without the axes, or with 1 there where keepdims
+    Edges: min([nan, 1.0]) = nan; no elements are a ShapeError
+    Derivative: by rules of its own
+    Raises: ShapeError, DTypeError
+    Example: gd.min([[1.0, 2.0], [3.0, 0.0]], axis=1) -> [1.0, 0.0]"""
 
 def minimum(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """The smaller of x1 and x2; NaN wins. At a tie the gradient is halved."""
+    """The smaller of x1 and x2; NaN wins. At a tie the gradient is halved.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: the operands broadcast
+    Edges: minimum(nan, 1.0) = nan; minimum(inf, 1.0) = 1.0
+    Derivative: dy/dx1 = 1 where x2 > x1 else 1 · 0.5 where x2 = x1; dy/dx2 = 1 where x1 > x2 else 1 · 0.5 where x1 = x2
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.minimum([1.0, 5.0], 3.0) -> [1.0, 3.0]"""
 
 def moveaxis(x: TensorLike, /, source: Ints, destination: Ints) -> Tensor:
-    """Dimensions ``source`` (an int or a tuple) moved to the places ``destination``; the others keep their order."""
+    """Dimensions ``source`` (an int or a tuple) moved to the places ``destination``; the others keep their order.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: x.shape in another order
+    Edges: moveaxis([[1.0, 2.0]], -1, 0) = [[1.0], [2.0]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.moveaxis([[[1.0, 2.0]], [[3.0, 4.0]]], 0, 2) -> [[[1.0, 3.0], [2.0, 4.0]]]"""
 
 def multiply(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """x1 * x2."""
+    """x1 * x2.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: the operands broadcast
+    Edges: multiply(0.0, inf) = nan; multiply(nan, 0.0) = nan; integers wrap
+    Derivative: dy/dx1 = x2; dy/dx2 = x1
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.multiply([1.0, 2.0], [10.0, 20.0]) -> [10.0, 40.0]"""
 
 def negative(x: TensorLike, /) -> Tensor:
-    """-x."""
+    """-x.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: of x, as is the result's
+    Edges: negative(inf) = -inf; negative(nan) = nan; the least integer stays itself
+    Derivative: dy/dx = -1
+    Raises: DTypeError for other dtypes
+    Example: gd.negative([1.0, -2.0]) -> [-1.0, 2.0]"""
 
 def norm(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False, ord: float | Literal['fro'] = 2) -> Tensor:
     """The vector norm over axes, floats only: (sum |x|**ord)**(1/ord), the largest |x| for ord inf, the least for
-    -inf, the number of nonzero elements for 0; "fro" is 2. Derivative 0 at the zero vector."""
+    -inf, the number of nonzero elements for 0; "fro" is 2. Derivative 0 at the zero vector.
+
+    Dtypes: float32, float64
+    Shapes: x.shape without the axes, or with 1 there where keepdims
+    Edges: norm([]) = 0.0; norm([nan, 1.0]) = nan
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.norm([3.0, 4.0]) -> 5.0"""
 
 def not_equal(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """x1 != x2."""
+    """x1 != x2.
+
+    Dtypes: float32, float64, int32, int64, bool; the result is bool
+    Shapes: the operands broadcast
+    Edges: not_equal(nan, 1) = True; not_equal(nan, nan) = True; not_equal(inf, inf) = False
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.not_equal([1.0, 2.0, 3.0], 2.0) -> [True, False, True]"""
 
 def one_hot(idx: TensorLike, /, n: SizeLike, dtype: DTypeLike | None = None) -> Tensor:
-    """1 at each index along a new last axis of size ``n``, else 0; an index out of range fails the call."""
+    """1 at each index along a new last axis of size ``n``, else 0; an index out of range fails the call.
+
+    Dtypes: int32, int64 for indices; the result has dtype
+    Shapes: (...) -> (..., n)
+    Edges: one_hot([-1], 2) = [[0.0, 1.0]]
+    Derivative: none, as if it were 0
+    Raises: ShapeError, DTypeError
+    Example: gd.one_hot([0, 2], 3) -> [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]"""
 
 def ones(shape: ShapeLike, dtype: DTypeLike | None = None) -> Tensor:
-    """Ones of ``shape``, of the default dtype unless given."""
+    """Ones of ``shape``, of the default dtype unless given.
+
+    Dtypes: the result has dtype
+    Shapes: shape
+    Edges: ones((0,)) = []; a named size is open until the call
+    Derivative: none, as if it were 0
+    Raises: ShapeError, DTypeError
+    Example: gd.ones((2,)) -> [1.0, 1.0]"""
 
 def ones_like(x: TensorLike, /, dtype: DTypeLike | None = None) -> Tensor:
-    """Ones of x's shape, and of its dtype unless given."""
+    """Ones of x's shape, and of its dtype unless given.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: of x, as is the result's
+    Edges: ones_like([True]) = [True]
+    Derivative: none, as if it were 0
+    Raises: DTypeError
+    Example: gd.ones_like([1.0, 2.0]) -> [1.0, 1.0]"""
 
 def outer(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """All products of an element of x1 and one of x2, both taken as vectors: shape (x1.size, x2.size)."""
+    """All products of an element of x1 and one of x2, both taken as vectors: shape (x1.size, x2.size).
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: (x1.size, x2.size)
+    Edges: outer([inf], [0.0]) = [[nan]]; no elements stay none
+    Derivative: by its body
+    Raises: DTypeError
+    Example: gd.outer([1.0, 2.0], [3.0, 4.0]) -> [[3.0, 4.0], [6.0, 8.0]]"""
 
 def pad(x: TensorLike, /, pad_width: PadWidth, mode: str = 'constant', constant_values: float = 0) -> Tensor:
     """Elements put before and after along each dimension. ``pad_width``: n, (before, after), or a pair for each
     dimension; ``mode``: "constant" (``constant_values``, a number or 0-d Tensor), "edge", "reflect", "symmetric" or
-    "wrap", as in NumPy."""
+    "wrap", as in NumPy.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: x.shape with what is put before and after
+    Edges: pad([1.0], 0) = [1.0]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.pad([1.0, 2.0], 1) -> [0.0, 1.0, 2.0, 0.0]"""
 
 def permute_dims(x: TensorLike, /, axes: Ints) -> Tensor:
-    """The dimensions in the order ``axes``."""
+    """The dimensions in the order ``axes``.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: x.shape in the order axes
+    Edges: permute_dims([[1.0, 2.0]], (-1, 0)) = [[1.0], [2.0]]
+    Derivative: linear: the tangent is the operation on the operand's, the cotangent its transpose
+    Raises: ShapeError, DTypeError
+    Example: gd.permute_dims([[1.0, 2.0], [3.0, 4.0]], (1, 0)) -> [[1.0, 3.0], [2.0, 4.0]]"""
 
 def positive(x: TensorLike, /) -> Tensor:
-    """x itself."""
+    """x itself.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: of x, as is the result's
+    Edges: positive(nan) = nan; positive(-0.0) = -0.0
+    Derivative: by its body
+    Raises: DTypeError
+    Example: gd.positive([1.0, -2.0]) -> [1.0, -2.0]"""
 
 def pow(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """x1 ** x2. For x1 = 0 the derivative by x2 is taken as 0; for x1 < 0 it is NaN."""
+    """x1 ** x2. For x1 = 0 the derivative by x2 is taken as 0; for x1 < 0 it is NaN.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: the operands broadcast
+    Edges: pow(0.0, 0.0) = 1.0; pow(nan, 0.0) = 1.0; pow(0.0, -1.0) = inf; pow(-1.0, 0.5) = nan; integer powers wrap; a
+    negative one of integers gives 0, or 1 and -1 of those
+    Derivative: dy/dx1 = x2 · pow(x1, 1 where x2 = 0 else x2 − 1) where not x2 = 0; dy/dx2 = y · log(1 where x1 = 0 else
+    x1)
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.pow([2.0, 3.0], 2.0) -> [4.0, 9.0]"""
 
 def prod(x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """The product over axes; of int32 and bool in int64. Derivatives hold where elements are zero."""
+    """The product over axes; of int32 and bool in int64. Derivatives hold where elements are zero.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: x.shape without the axes, or with 1 there where keepdims
+    Edges: prod([]) = 1.0; prod([nan, 1.0]) = nan
+    Derivative: by rules of its own
+    Raises: ShapeError, DTypeError
+    Example: gd.prod([[1.0, 2.0], [3.0, 4.0]], axis=0) -> [3.0, 8.0]"""
 
 def reciprocal(x: TensorLike, /) -> Tensor:
-    """1 / x, floats only."""
+    """1 / x, floats only.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: reciprocal(0.0) = inf; reciprocal(inf) = 0.0; reciprocal(nan) = nan
+    Derivative: dy/dx = −y²
+    Raises: DTypeError for other dtypes
+    Example: gd.reciprocal([2.0, 4.0]) -> [0.5, 0.25]"""
 
 def remainder(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """x1 - floor(x1 / x2) * x2, with the sign of x2."""
+    """x1 - floor(x1 / x2) * x2, with the sign of x2.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: the operands broadcast
+    Edges: remainder(1.0, 0.0) = nan; remainder(5.0, inf) = 5.0; remainder(7, 0) = 0; derivative by x2 without its jumps
+    Derivative: dy/dx1 = 1; dy/dx2 = −floor(x1 / x2)
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.remainder([7.0, -7.0], 3.0) -> [1.0, 2.0]"""
 
 def repeat(x: TensorLike, /, repeats: int, axis: int | None = None) -> Tensor:
     """Each element ``repeats`` times in a row along ``axis`` (of all elements in order unless given); ``repeats`` is an
-    int, or one int for each element of the axis."""
+    int, or one int for each element of the axis.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: x.shape with axis made longer
+    Edges: repeat([1.0, 2.0], [0, 1]) = [2.0]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.repeat([1.0, 2.0], 2) -> [1.0, 1.0, 2.0, 2.0]"""
 
 def reshape(x: TensorLike, /, shape: ShapeLike) -> Tensor:
-    """The same elements in another shape; one size may be -1."""
+    """The same elements in another shape; one size may be -1.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: to shape, of as many elements
+    Edges: -1 stands for what is left, once
+    Derivative: linear: the tangent is the operation on the operand's, the cotangent its transpose
+    Raises: ShapeError, DTypeError
+    Example: gd.reshape([1.0, 2.0, 3.0, 4.0], (2, -1)) -> [[1.0, 2.0], [3.0, 4.0]]"""
 
 def roll(x: TensorLike, /, shift: Ints, axis: Axes = None) -> Tensor:
     """Elements moved ``shift`` places along ``axis``, those that fall out at the end coming in at the start; over all
-    elements in order unless an axis is given. ``shift`` and ``axis`` may be tuples."""
+    elements in order unless an axis is given. ``shift`` and ``axis`` may be tuples.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: of x, as is the result's
+    Edges: roll([1.0, 2.0], 3) = [2.0, 1.0]; roll([1.0, 2.0], -1) = [2.0, 1.0]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.roll([1.0, 2.0, 3.0], 1) -> [3.0, 1.0, 2.0]"""
 
 def round(x: TensorLike, /) -> Tensor:
-    """The nearest integer, halves to even, as a float."""
+    """The nearest integer, halves to even, as a float.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: round(inf) = inf; round(nan) = nan; derivative 0 everywhere
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes
+    Example: gd.round([1.2, -1.7, 2.5]) -> [1.0, -2.0, 2.0]"""
 
 def rsqrt(x: TensorLike, /) -> Tensor:
-    """1 / sqrt(x)."""
+    """1 / sqrt(x).
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: rsqrt(0.0) = inf; rsqrt(inf) = 0.0; rsqrt(-1.0) = nan; rsqrt(nan) = nan
+    Derivative: dy/dx = (−0.5) · y · y²
+    Raises: DTypeError for other dtypes
+    Example: gd.rsqrt([4.0, 0.25]) -> [0.5, 2.0]"""
 
 def scatter_add(x: TensorLike, indices: TensorLike, updates: TensorLike, /) -> Tensor:
     """x with ``updates`` (shape indices.shape + x.shape[1:]) added at ``indices`` along axis 0; those of one index add
-    up in order. Negative indices count from the end, one out of range fails the call."""
+    up in order. Negative indices count from the end, one out of range fails the call.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: of x; updates: indices.shape + x.shape[1:]
+    Edges: scatter_add([1.0], np.zeros((0,), int), []) = [1.0]; an index out of range fails the call
+    Derivative: by rules of its own
+    Raises: ShapeError, DTypeError
+    Example: gd.scatter_add([0.0, 0.0], [1, 1], [2.0, 3.0]) -> [0.0, 5.0]"""
 
 def sign(x: TensorLike, /) -> Tensor:
-    """-1, 0 or 1; NaN of NaN."""
+    """-1, 0 or 1; NaN of NaN.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: of x, as is the result's
+    Edges: sign(nan) = nan; sign(0.0) = 0.0; sign(-inf) = -1.0; derivative 0 everywhere
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes
+    Example: gd.sign([3.0, -2.0, 0.0]) -> [1.0, -1.0, 0.0]"""
 
 def sin(x: TensorLike, /) -> Tensor:
-    """The sine."""
+    """The sine.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: sin(inf) = nan; sin(nan) = nan; sin(0.0) = 0.0; sin(1e5) = 0.0357488
+    Derivative: dy/dx = cos(x)
+    Raises: DTypeError for other dtypes
+    Example: gd.sin([0.5, 1.0]) -> [0.4794255, 0.841471]"""
 
 def sinh(x: TensorLike, /) -> Tensor:
-    """The hyperbolic sine."""
+    """The hyperbolic sine.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: sinh(inf) = inf; sinh(-inf) = -inf; sinh(nan) = nan
+    Derivative: dy/dx = cosh(x)
+    Raises: DTypeError for other dtypes
+    Example: gd.sinh([0.0, 1.0]) -> [0.0, 1.175201]"""
 
 def sort(x: TensorLike, /, axis: int = -1, descending: bool = False) -> Tensor:
     """The elements along ``axis`` in ascending order, or ``descending``. NaN counts as the largest; at ties each
-    element's gradient follows its place in the stable order."""
+    element's gradient follows its place in the stable order.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: of x, as is the result's
+    Edges: sort([nan, 1.0]) = [1.0, nan]; sort([nan, 1.0], descending=True) = [nan, 1.0]; equal elements keep their
+    order
+    Derivative: by rules of its own
+    Raises: ShapeError, DTypeError
+    Example: gd.sort([3.0, 1.0, nan, 2.0]) -> [1.0, 2.0, 3.0, nan]"""
 
 def split(x: TensorLike, /, n_or_sizes: SizeLike | Sequence[SizeLike], axis: int = 0) -> list[Tensor]:
-    """A list of parts along ``axis``: n equal ones, or ones of the given sizes, which must add up to the whole."""
+    """A list of parts along ``axis``: n equal ones, or ones of the given sizes, which must add up to the whole.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: a list of parts of x's shape, shorter along axis
+    Edges: split([1.0], [0, 1]) = [[], [1.0]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.split([1.0, 2.0, 3.0], [1, 2]) -> [[1.0], [2.0, 3.0]]"""
 
 def sqrt(x: TensorLike, /) -> Tensor:
-    """The square root; NaN below 0."""
+    """The square root; NaN below 0.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: sqrt(-1.0) = nan; sqrt(0.0) = 0.0; sqrt(inf) = inf; sqrt(nan) = nan; derivative inf at 0
+    Derivative: dy/dx = 0.5 / y
+    Raises: DTypeError for other dtypes
+    Example: gd.sqrt([4.0, 2.0]) -> [2.0, 1.414214]"""
 
 def square(x: TensorLike, /) -> Tensor:
-    """x * x."""
+    """x * x.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: of x, as is the result's
+    Edges: square(-inf) = inf; square(nan) = nan; integers wrap
+    Derivative: dy/dx = x · 2
+    Raises: DTypeError for other dtypes
+    Example: gd.square([3.0, -2.0]) -> [9.0, 4.0]"""
 
 def squeeze(x: TensorLike, /, axis: Axes = None) -> Tensor:
-    """Without the dimensions of size 1 at ``axis`` (all of them unless given)."""
+    """Without the dimensions of size 1 at ``axis`` (all of them unless given).
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: without the dimensions of 1
+    Edges: squeeze(1.0) = 1.0
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.squeeze([[1.0, 2.0]], 0) -> [1.0, 2.0]"""
 
 def stack(arrays: TensorList, /, axis: int = 0) -> Tensor:
-    """Tensors of one shape along a new ``axis``."""
+    """Tensors of one shape along a new ``axis``.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: equal shapes; as many as arrays at axis
+    Edges: stack([1.0, 2.0], -1) = [1.0, 2.0]; axis may be negative: counted in the result
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.stack([[1.0, 2.0], [3.0, 4.0]]) -> [[1.0, 2.0], [3.0, 4.0]]"""
 
 def std(x: TensorLike, /, axis: Axes = None, keepdims: bool = False, correction: float = 0) -> Tensor:
-    """The square root of :func:`var`; derivative 0 where the variance is 0."""
+    """The square root of :func:`var`; derivative 0 where the variance is 0.
+
+    Dtypes: float32, float64
+    Shapes: x.shape without the axes, or with 1 there where keepdims
+    Edges: std([1.0], correction=1) = nan; std([2.0, 2.0]) = 0.0
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.std([1.0, 2.0, 3.0, 4.0]) -> 1.118034"""
 
 def stop_gradient(x: TensorLike, /) -> Tensor:
-    """x, with zero derivative."""
+    """x, with zero derivative.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: of x, as is the result's
+    Edges: stop_gradient(nan) = nan; stop_gradient(inf) = inf
+    Derivative: none, as if it were 0
+    Raises: DTypeError
+    Example: gd.stop_gradient([1.0, 2.0]) -> [1.0, 2.0]"""
 
 def subtract(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """x1 - x2."""
+    """x1 - x2.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: the operands broadcast
+    Edges: subtract(inf, inf) = nan; subtract(nan, 1.0) = nan; integers wrap
+    Derivative: dy/dx1 = 1; dy/dx2 = -1
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.subtract([1.0, 2.0], [10.0, 20.0]) -> [-9.0, -18.0]"""
 
 def sum(x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """The sum over axes; of int32 and bool in int64."""
+    """The sum over axes; of int32 and bool in int64.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: x.shape without the axes, or with 1 there where keepdims
+    Edges: sum([]) = 0.0; sum([nan, 1.0]) = nan
+    Derivative: by rules of its own
+    Raises: ShapeError, DTypeError
+    Example: gd.sum([[1.0, 2.0], [3.0, 4.0]], axis=0) -> [4.0, 6.0]"""
 
 def swapaxes(x: TensorLike, /, axis1: int, axis2: int) -> Tensor:
-    """Two dimensions swapped."""
+    """Two dimensions swapped.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: x.shape with two sizes swapped
+    Edges: swapaxes([[1.0, 2.0]], -1, 0) = [[1.0], [2.0]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.swapaxes([[1.0, 2.0], [3.0, 4.0]], 0, 1) -> [[1.0, 3.0], [2.0, 4.0]]"""
 
 def take(x: TensorLike, indices: TensorLike, /, axis: int = 0) -> Tensor:
     """The elements at integer ``indices`` along ``axis``; negative ones count from the end, one out of range fails the
-    call."""
+    call.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: x.shape with indices.shape in place of axis
+    Edges: take([1.0, 2.0], [-1, 1]) = [2.0, 2.0]; an index used twice has its gradients added up; one out of range
+    fails the call
+    Derivative: linear: the tangent is the operation on the operand's, the cotangent its transpose
+    Raises: ShapeError, DTypeError
+    Example: gd.take([10.0, 20.0, 30.0], [2, 0, -1]) -> [30.0, 10.0, 30.0]"""
 
 def take_along_axis(x: TensorLike, indices: TensorLike, /, axis: int = -1) -> Tensor:
-    """Matching elements at integer ``indices`` along ``axis``, other dimensions broadcast."""
+    """Matching elements at integer ``indices`` along ``axis``, other dimensions broadcast.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: indices.shape, broadcast but along axis
+    Edges: take_along_axis([1.0, 2.0], [-1]) = [2.0]; an index used twice has its gradients added up; one out of range
+    fails the call
+    Derivative: linear: the tangent is the operation on the operand's, the cotangent its transpose
+    Raises: ShapeError, DTypeError
+    Example: gd.take_along_axis([[10.0, 20.0], [30.0, 40.0]], [[1], [0]], axis=1) -> [[20.0], [30.0]]"""
 
 def tan(x: TensorLike, /) -> Tensor:
-    """The tangent."""
+    """The tangent.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: tan(inf) = nan; tan(nan) = nan; tan(0.0) = 0.0; tan(1e5) = -0.03577166
+    Derivative: dy/dx = y² + 1
+    Raises: DTypeError for other dtypes
+    Example: gd.tan([0.5, 1.0]) -> [0.5463025, 1.557408]"""
 
 def tanh(x: TensorLike, /) -> Tensor:
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: tanh(inf) = 1.0; tanh(-inf) = -1.0; tanh(nan) = nan
+    Derivative: dy/dx = sigmoid_slope(x · 2) · 4
+    Raises: DTypeError for other dtypes
+    Example: gd.tanh([0.0, 1.0]) -> [0.0, 0.7615942]"""
 
 def tensordot(x1: TensorLike, x2: TensorLike, /, axes: int | tuple[Ints, Ints] | list[list[int]] = 2) -> Tensor:
     """The sum of products over pairs of axes: the last ``axes`` of x1 with the first of x2, or a pair of lists of axes.
 
-    The result has the other axes of x1, then those of x2. Raises ShapeError where sizes differ."""
+    The result has the other axes of x1, then those of x2. Raises ShapeError where sizes differ.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: the other axes of x1, then those of x2
+    Edges: tensordot([2.0], [3.0], axes=0) = [[6.0]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.tensordot([[1.0, 2.0]], [3.0, 4.0], axes=1) -> [11.0]"""
 
 def tile(x: TensorLike, /, repetitions: Ints) -> Tensor:
-    """x laid side by side, ``repetitions`` (an int, or one for each dimension from the last) times."""
+    """x laid side by side, ``repetitions`` (an int, or one for each dimension from the last) times.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: x.shape times repetitions
+    Edges: tile([1.0], 0) = []
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.tile([1.0, 2.0], 2) -> [1.0, 2.0, 1.0, 2.0]"""
 
 def topk(x: TensorLike, /, k: int, axis: int = -1) -> tuple[Tensor, Tensor]:
-    """The ``k`` largest along ``axis``, largest first, and their indices (int64); equal elements keep their order."""
+    """The ``k`` largest along ``axis``, largest first, and their indices (int64); equal elements keep their order.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: x.shape with k along axis, twice
+    Edges: topk([nan, 1.0], 1) = [[nan], [0]]; k may not be above the size
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.topk([3.0, 1.0, 2.0], 2) -> [[3.0, 2.0], [0, 2]]"""
 
 def trace(x: TensorLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
-    """The sum of a diagonal: of the first two axes unless given, as NumPy's."""
+    """The sum of a diagonal: of the first two axes unless given, as NumPy's.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: x.shape without axis1 and axis2
+    Edges: trace([[1.0]], offset=5) = 0.0
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.trace([[1.0, 2.0], [3.0, 4.0]]) -> 5.0"""
 
 def tril(x: TensorLike, /, k: int = 0) -> Tensor:
-    """The lower triangle of the last two dimensions: elements above diagonal ``k`` become 0."""
+    """The lower triangle of the last two dimensions: elements above diagonal ``k`` become 0.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: of x, as is the result's
+    Edges: tril([[nan, nan], [1.0, 1.0]]) = [[nan, 0.0], [1.0, 1.0]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.tril([[1.0, 2.0], [3.0, 4.0]]) -> [[1.0, 0.0], [3.0, 4.0]]"""
 
 def triu(x: TensorLike, /, k: int = 0) -> Tensor:
-    """The upper triangle of the last two dimensions: elements below diagonal ``k`` become 0."""
+    """The upper triangle of the last two dimensions: elements below diagonal ``k`` become 0.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: of x, as is the result's
+    Edges: triu([[nan, nan], [nan, 1.0]]) = [[nan, nan], [0.0, 1.0]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.triu([[1.0, 2.0], [3.0, 4.0]]) -> [[1.0, 2.0], [0.0, 4.0]]"""
 
 def trunc(x: TensorLike, /) -> Tensor:
-    """x without its fraction, as a float."""
+    """x without its fraction, as a float.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: trunc(inf) = inf; trunc(nan) = nan; derivative 0 everywhere
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes
+    Example: gd.trunc([1.2, -1.7, 2.5]) -> [1.0, -1.0, 2.0]"""
 
 def var(x: TensorLike, /, axis: Axes = None, keepdims: bool = False, correction: float = 0) -> Tensor:
-    """The mean squared deviation from the mean over axes, floats only: the sum of squares divided by n - correction."""
+    """The mean squared deviation from the mean over axes, floats only: the sum of squares divided by n - correction.
+
+    Dtypes: float32, float64
+    Shapes: x.shape without the axes, or with 1 there where keepdims
+    Edges: var([1.0], correction=1) = nan; var([nan, 1.0]) = nan
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.var([1.0, 2.0, 3.0, 4.0]) -> 1.25"""
 
 def vecdot(x1: TensorLike, x2: TensorLike, /, axis: int = -1) -> Tensor:
-    """The inner products along ``axis`` of each, the other dimensions broadcast. Raises ShapeError."""
+    """The inner products along ``axis`` of each, the other dimensions broadcast.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: the operands broadcast, without axis
+    Edges: vecdot([], []) = 0.0; vecdot([inf], [0.0]) = nan
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.vecdot([1.0, 2.0], [3.0, 4.0]) -> 11.0"""
 
 def where(condition: TensorLike, x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """x1 where the condition holds, else x2. A NaN in the branch not taken reaches no gradient."""
+    """x1 where the condition holds, else x2. A NaN in the branch not taken reaches no gradient.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: the three broadcast
+    Edges: where(False, nan, 1.0) = 1.0; a NaN in the branch not taken reaches no gradient
+    Derivative: by rules of its own
+    Raises: ShapeError, DTypeError
+    Example: gd.where([True, False], [1.0, 2.0], 0.0) -> [1.0, 0.0]"""
 
 def zeros(shape: ShapeLike, dtype: DTypeLike | None = None) -> Tensor:
-    """Zeros of ``shape``, of the default dtype unless given."""
+    """Zeros of ``shape``, of the default dtype unless given.
+
+    Dtypes: the result has dtype
+    Shapes: shape
+    Edges: zeros(()) = 0.0; a named size is open until the call
+    Derivative: none, as if it were 0
+    Raises: ShapeError, DTypeError
+    Example: gd.zeros((2,)) -> [0.0, 0.0]"""
 
 def zeros_like(x: TensorLike, /, dtype: DTypeLike | None = None) -> Tensor:
-    """Zeros of x's shape, and of its dtype unless given."""
+    """Zeros of x's shape, and of its dtype unless given.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: of x, as is the result's
+    Edges: zeros_like([True]) = [False]
+    Derivative: none, as if it were 0
+    Raises: DTypeError
+    Example: gd.zeros_like([1.0, 2.0]) -> [0.0, 0.0]"""

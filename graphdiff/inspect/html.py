@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from ..files import write_file
 from ..ir.graph import Graph
 from ..ir.node import Leaf, Node, Value
+from ..ops.docstrings import parts as parts_of
 from ..ops.registry import REGISTRY
 from ..ops.tensor import Tensor
 from ..ops.types import Fed
@@ -166,7 +167,7 @@ class _Page:
             "views": views(picture),
             "roles": [[role, b.id] for role, b in picture.roles],
             "bodies": {b.id: inner for b in picture.boxes if (inner := _bodies(b.node))},
-            "docs": {b.op: b.node.op.doc for b in picture.boxes},
+            "docs": {b.op: parts_of(b.node.op.doc)[0] for b in picture.boxes},
             "types": self.types,
             "values": self.values,
             "live": self.live,

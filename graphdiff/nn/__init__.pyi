@@ -48,13 +48,29 @@ __all__ = [
 def avg_pool1d(
     x: TensorLike, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0, count_include_pad: bool = True,
 ) -> Tensor:
-    """The mean of each window of x (N, C, L), as avg_pool2d of images of height 1."""
+    """The mean of each window of x (N, C, L), as avg_pool2d of images of height 1.
+
+    Dtypes: float32, float64
+    Shapes: (N, C, L) -> (N, C, L') with L' = (L + 2 padding - kernel) // stride + 1
+    Edges: avg_pool1d([[[nan, 1.0]]], 2) = [[[nan]]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.avg_pool1d([[[1.0, 2.0, 3.0, 5.0]]], 2) -> [[[1.5, 4.0]]]
+    Source: as torch.nn.functional.avg_pool1d"""
 
 def avg_pool2d(
     x: TensorLike, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0, count_include_pad: bool = True,
 ) -> Tensor:
     """The mean of each window of x (N, C, H, W); stride is kernel_size unless given. Padding counts as zeros, or
-    with ``count_include_pad=False`` not at all."""
+    with ``count_include_pad=False`` not at all.
+
+    Dtypes: float32, float64
+    Shapes: (N, C, H, W) -> (N, C, H', W') with H' = (H + 2 padding - kernel) // stride + 1
+    Edges: avg_pool2d([[[[nan, 1.0]]]], (1, 2)) = [[[[nan]]]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.avg_pool2d([[[[1.0, 2.0], [3.0, 4.0]]]], 2) -> [[[[2.5]]]]
+    Source: as torch.nn.functional.avg_pool2d"""
 
 def batch_norm(
     x: TensorLike,
@@ -70,7 +86,15 @@ def batch_norm(
     else the running ones (Ioffe and Szegedy 2015). weight and bias are by channel.
 
     The result is y alone: nothing is stored. What training makes of the running statistics, with ``momentum``, is
-    given by ``batch_norm_updates``, for ``compile(updates=…)``."""
+    given by ``batch_norm_updates``, for ``compile(updates=…)``.
+
+    Dtypes: float32, float64
+    Shapes: of x (N, C, ...); means, variances, weight and bias (C,)
+    Edges: batch_norm([[2.0], [2.0]], training=True) = [[0.0], [0.0]]; a channel of equal elements gives bias
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.nn.batch_norm([[1.0], [3.0]], training=True) -> [[-0.999995], [0.999995]]
+    Source: Ioffe and Szegedy 2015, arXiv:1502.03167"""
 
 def batch_norm_updates(
     x: TensorLike, running_mean: TensorLike, running_var: TensorLike, momentum: float = 0.1,
@@ -78,7 +102,15 @@ def batch_norm_updates(
     """The running mean and variance after a training batch x: (1 - momentum) times the old and momentum times the
     batch's own, its variance unbiased. A pair, for ``updates={mean: pair[0], var: pair[1]}``; what it shares with
     ``batch_norm`` of the same x is computed once. A batch with fewer than two values for each channel has no such
-    variance: FeedError, at the call where the size is known only then, and nothing is updated."""
+    variance: FeedError, at the call where the size is known only then, and nothing is updated.
+
+    Dtypes: float32, float64
+    Shapes: x (N, C, ...), (C,), (C,) -> (C,), (C,)
+    Edges: batch_norm_updates([[nan, 1.0], [1.0, 1.0]], [0.0, 0.0], [1.0, 1.0]) = [[nan, 0.1], [nan, 0.9]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.nn.batch_norm_updates([[1.0], [3.0]], [0.0], [1.0]) -> [[0.2], [1.1]]
+    Source: Ioffe and Szegedy 2015, arXiv:1502.03167"""
 
 def binary_cross_entropy(
     input: TensorLike, target: TensorLike, reduction: Reduction = 'mean', weight: TensorLike | None = None,
@@ -86,7 +118,15 @@ def binary_cross_entropy(
     """-t log(p) - (1 - t) log(1 - p) of probabilities; logarithms are held above -100, as in torch. ``weight``
     multiplies each element's loss, and broadcasts to it.
 
-    The derivative is that of this function, so 0 by a logarithm that is held, and finite for every p from 0 to 1."""
+    The derivative is that of this function, so 0 by a logarithm that is held, and finite for every p from 0 to 1.
+
+    Dtypes: float32, float64
+    Shapes: input and target alike; 0-d, or that shape where reduction is "none"
+    Edges: binary_cross_entropy([0.0], [0.0]) = 0.0; binary_cross_entropy([0.0], [1.0]) = 100.0;
+    binary_cross_entropy([2.0], [1.0]) = nan
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.binary_cross_entropy([0.5, 0.5], [1.0, 0.0]) -> 0.6931472"""
 
 def binary_cross_entropy_with_logits(
     input: TensorLike,
@@ -96,7 +136,15 @@ def binary_cross_entropy_with_logits(
     pos_weight: TensorLike | None = None,
 ) -> Tensor:
     """The binary cross-entropy of sigmoid(input), without overflow. ``weight`` multiplies each element's loss,
-    ``pos_weight`` the part of it that counts where the target is 1; both broadcast."""
+    ``pos_weight`` the part of it that counts where the target is 1; both broadcast.
+
+    Dtypes: float32, float64
+    Shapes: input and target alike; 0-d, or that shape where reduction is "none"
+    Edges: binary_cross_entropy_with_logits([inf], [0.0]) = inf; binary_cross_entropy_with_logits([inf], [1.0]) = nan;
+    binary_cross_entropy_with_logits([-1000.0], [1.0]) = 1000.0
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.binary_cross_entropy_with_logits([0.0, 0.0], [1.0, 0.0]) -> 0.6931472"""
 
 def conv1d(
     x: TensorLike,
@@ -107,7 +155,15 @@ def conv1d(
     dilation: Ints = 1,
     groups: int = 1,
 ) -> Tensor:
-    """The cross-correlation of signals x (N, C, L) with weight (O, C/groups, k), plus bias (O,)."""
+    """The cross-correlation of signals x (N, C, L) with weight (O, C/groups, k), plus bias (O,).
+
+    Dtypes: float32, float64
+    Shapes: (N, C, L), (O, C/groups, k) -> (N, O, L') with L' = (L + 2 padding - dilation (k - 1) - 1) // stride + 1
+    Edges: conv1d([[[nan, 1.0]]], [[[1.0]]]) = [[[nan, 1.0]]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.conv1d([[[1.0, 2.0, 3.0]]], [[[1.0, -1.0]]]) -> [[[-1.0, -1.0]]]
+    Source: as torch.nn.functional.conv1d"""
 
 def conv2d(
     x: TensorLike,
@@ -119,7 +175,16 @@ def conv2d(
     groups: int = 1,
 ) -> Tensor:
     """The cross-correlation of images x (N, C, H, W) with weight (O, C/groups, h, w), plus bias (O,). stride, padding
-    and dilation are ints or pairs; padding may be "same" (stride 1) or "valid"."""
+    and dilation are ints or pairs; padding may be "same" (stride 1) or "valid".
+
+    Dtypes: float32, float64
+    Shapes: (N, C, H, W), (O, C/groups, h, w) -> (N, O, H', W') with H' = (H + 2 padding - dilation (h - 1) - 1) //
+    stride + 1
+    Edges: conv2d([[[[nan, 1.0]]]], [[[[1.0]]]]) = [[[[nan, 1.0]]]]
+    Derivative: linear in each of its first two operands: the cotangents are two transposes
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.conv2d([[[[1.0, 2.0], [3.0, 4.0]]]], [[[[1.0, 1.0], [1.0, 1.0]]]]) -> [[[[10.0]]]]
+    Source: as torch.nn.functional.conv2d"""
 
 def conv_transpose1d(
     x: TensorLike,
@@ -132,7 +197,15 @@ def conv_transpose1d(
     dilation: Ints = 1,
 ) -> Tensor:
     """The transpose of conv1d: x (N, C, L) with weight (C, O/groups, k), plus bias (O,), gives signals of
-    (L - 1) stride - 2 padding + dilation (k - 1) + output_padding + 1. output_padding is below stride or dilation."""
+    (L - 1) stride - 2 padding + dilation (k - 1) + output_padding + 1. output_padding is below stride or dilation.
+
+    Dtypes: float32, float64
+    Shapes: (N, C, L), (C, O/groups, k) -> (N, O, L')
+    Edges: conv_transpose1d([[[nan, 1.0]]], [[[1.0]]]) = [[[nan, 1.0]]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.conv_transpose1d([[[2.0]]], [[[1.0, 3.0]]]) -> [[[2.0, 6.0]]]
+    Source: as torch.nn.functional.conv_transpose1d"""
 
 def conv_transpose2d(
     x: TensorLike,
@@ -145,7 +218,15 @@ def conv_transpose2d(
     dilation: Ints = 1,
 ) -> Tensor:
     """The transpose of conv2d: x (N, C, H, W) with weight (C, O/groups, h, w), plus bias (O,), gives images of
-    (H - 1) stride - 2 padding + dilation (h - 1) + output_padding + 1. output_padding is below stride or dilation."""
+    (H - 1) stride - 2 padding + dilation (h - 1) + output_padding + 1. output_padding is below stride or dilation.
+
+    Dtypes: float32, float64
+    Shapes: (N, C, H, W), (C, O/groups, h, w) -> (N, O, H', W')
+    Edges: conv_transpose2d([[[[nan, 1.0]]]], [[[[1.0]]]]) = [[[[nan, 1.0]]]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.conv_transpose2d([[[[2.0]]]], [[[[1.0, 2.0], [3.0, 4.0]]]]) -> [[[[2.0, 4.0], [6.0, 8.0]]]]
+    Source: as torch.nn.functional.conv_transpose2d"""
 
 def cross_entropy(
     logits: TensorLike,
@@ -161,21 +242,59 @@ def cross_entropy(
     ``labels``: integers from 0 of the shape without that axis, or distributions of the same shape. ``weight``: one
     number a class; ``ignore_index``: a label whose rows do not count; ``label_smoothing``: the share of each target
     that is spread over all classes (Szegedy et al. 2016). "mean" is over all rows; with integer labels it is the sum of
-    losses by the sum of the labels' weights, as in torch. A label out of range fails the call."""
+    losses by the sum of the labels' weights, as in torch. A label out of range fails the call.
+
+    Dtypes: float32, float64
+    Shapes: (..., c), (...) or (..., c) -> 0-d, or (...) where reduction is "none"
+    Edges: cross_entropy([[0.0, 0.0]], [1], ignore_index=1) = nan; a label out of range fails the call
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.cross_entropy([[0.0, 0.0]], [1]) -> 0.6931472"""
 
 def dropout(x: TensorLike, p: float = 0.5, *, key: TensorLike) -> Tensor:
     """Each element 0 with probability ``p``, else divided by 1 - p (Srivastava et al. 2014): ``key`` alone says which,
-    so two uses want two keys, and a recomputation gives the same."""
+    so two uses want two keys, and a recomputation gives the same.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: dropout([1.0, 2.0], 1.0, key=0) = [0.0, 0.0]; p = 0 gives x
+    Derivative: by its body
+    Raises: DTypeError, GraphError
+    Example: gd.nn.dropout([1.0, 2.0], 0.0, key=0) -> [1.0, 2.0]
+    Source: Srivastava et al. 2014"""
 
 def elu(x: TensorLike, /, alpha: float = 1.0) -> Tensor:
-    """x where positive, else ``alpha * (exp(x) - 1)``."""
+    """x where positive, else ``alpha * (exp(x) - 1)``.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: elu(-inf) = -1.0; elu(inf) = inf; elu(nan) = nan
+    Derivative: by its body
+    Raises: DTypeError
+    Example: gd.nn.elu([-1.0, 2.0]) -> [-0.6321205, 2.0]
+    Source: Clevert et al. 2015, arXiv:1511.07289"""
 
 def embedding(ids: TensorLike, weight: TensorLike) -> Tensor:
     """The rows of ``weight``, of shape (n, d), that integer ``ids`` name: shape (*ids.shape, d). Negative ids count
-    from the end; one out of range fails the call."""
+    from the end; one out of range fails the call.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: (...), (n, d) -> (..., d)
+    Edges: embedding([-1], [[1.0], [2.0]]) = [[2.0]]; an id used twice has its gradients added up
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.nn.embedding([1, 0], [[1.0, 2.0], [3.0, 4.0]]) -> [[3.0, 4.0], [1.0, 2.0]]"""
 
 def gelu(x: TensorLike, /, approximate: Literal['none', 'tanh'] = 'none') -> Tensor:
-    """x * Phi(x), or its tanh form (Hendrycks and Gimpel 2016)."""
+    """x * Phi(x), or its tanh form (Hendrycks and Gimpel 2016).
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: gelu(-inf) = nan; gelu(inf) = inf; gelu(nan) = nan
+    Derivative: by its body
+    Raises: DTypeError, GraphError
+    Example: gd.nn.gelu([-1.0, 2.0]) -> [-0.1586553, 1.9545]
+    Source: Hendrycks and Gimpel 2016, arXiv:1606.08415"""
 
 def group_norm(
     x: TensorLike,
@@ -185,44 +304,135 @@ def group_norm(
     eps: float = 1e-05,
 ) -> Tensor:
     """x (N, C, ..) less the mean of its sample and group of channels, by the standard deviation there; weight and
-    bias (C,) are by channel (Wu and He 2018)."""
+    bias (C,) are by channel (Wu and He 2018).
+
+    Dtypes: float32, float64
+    Shapes: of x (N, C, ...); weight and bias (C,)
+    Edges: group_norm([[2.0, 2.0]], 1) = [[0.0, 0.0]]; a group of equal elements gives bias
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.group_norm([[1.0, 3.0]], 1) -> [[-0.999995, 0.999995]]
+    Source: Wu and He 2018, arXiv:1803.08494"""
 
 def hard_sigmoid(x: TensorLike, /) -> Tensor:
-    """x / 6 + 1/2 limited to [0, 1]; derivative 0 at the two kinks, as in torch."""
+    """x / 6 + 1/2 limited to [0, 1]; derivative 0 at the two kinks, as in torch.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: hard_sigmoid(-inf) = 0.0; hard_sigmoid(inf) = 1.0; hard_sigmoid(nan) = nan
+    Derivative: by its body
+    Raises: DTypeError
+    Example: gd.nn.hard_sigmoid([-4.0, 0.0, 4.0]) -> [0.0, 0.5, 1.0]"""
 
 def huber(input: TensorLike, target: TensorLike, reduction: Reduction = 'mean', delta: float = 1.0) -> Tensor:
-    """Half the squared error where it is below delta, else delta * (|error| - delta / 2) (Huber 1964)."""
+    """Half the squared error where it is below delta, else delta * (|error| - delta / 2) (Huber 1964).
+
+    Dtypes: float32, float64
+    Shapes: input and target alike; 0-d, or that shape where reduction is "none"
+    Edges: huber([], []) = nan; huber([nan], [0.0]) = nan
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.huber([1.0, 2.0], [1.0, 4.0]) -> 0.75
+    Source: Huber 1964"""
 
 def kl_div(input: TensorLike, target: TensorLike, reduction: Reduction = 'mean', log_target: bool = False) -> Tensor:
     """target * (log(target) - input) by element, for log-probabilities ``input``; 0 where the target is 0.
-    "mean" is over all elements. ``log_target``: the target is given as its logarithm."""
+    "mean" is over all elements. ``log_target``: the target is given as its logarithm.
+
+    Dtypes: float32, float64
+    Shapes: input and target alike; 0-d, or that shape where reduction is "none"
+    Edges: kl_div([], []) = nan; kl_div([nan], [0.0]) = nan
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.kl_div([-0.5, -1.0], [0.0, 1.0]) -> 0.5
+    Source: Kullback and Leibler 1951"""
 
 def l1(input: TensorLike, target: TensorLike, reduction: Reduction = 'mean') -> Tensor:
-    """The absolute error; derivative 0 where it is 0."""
+    """The absolute error; derivative 0 where it is 0.
+
+    Dtypes: float32, float64
+    Shapes: input and target alike; 0-d, or that shape where reduction is "none"
+    Edges: l1([], []) = nan; l1([nan], [0.0]) = nan
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.l1([1.0, 2.0], [1.0, 4.0]) -> 1.0"""
 
 def layer_norm(
     x: TensorLike, weight: TensorLike | None = None, bias: TensorLike | None = None, eps: float = 1e-05,
 ) -> Tensor:
-    """x less its mean over the last axis, by its standard deviation there; weight and bias have that axis' size."""
+    """x less its mean over the last axis, by its standard deviation there; weight and bias have that axis' size.
+
+    Dtypes: float32, float64
+    Shapes: of x; weight and bias (n,), n x's last size
+    Edges: layer_norm([2.0, 2.0]) = [0.0, 0.0]; layer_norm([nan, 1.0]) = [nan, nan]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.nn.layer_norm([1.0, 3.0]) -> [-0.999995, 0.999995]
+    Source: Ba et al. 2016, arXiv:1607.06450"""
 
 def leaky_relu(x: TensorLike, /, negative_slope: float = 0.01) -> Tensor:
-    """x where positive, else ``negative_slope * x``."""
+    """x where positive, else ``negative_slope * x``.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: leaky_relu(-inf) = -inf; leaky_relu(nan) = nan; derivative negative_slope at 0
+    Derivative: by its body
+    Raises: DTypeError
+    Example: gd.nn.leaky_relu([-1.0, 2.0]) -> [-0.01, 2.0]"""
 
 def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
-    """``x @ weight + bias``; weight has shape (in, out)."""
+    """``x @ weight + bias``; weight has shape (in, out).
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: (..., n), (n, m) and (m,) -> (..., m)
+    Edges: linear([inf], [[0.0]]) = [nan]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.nn.linear([1.0, 2.0], [[1.0], [1.0]], [0.5]) -> [3.5]"""
 
 def log_softmax(x: TensorLike, /, axis: Axes = -1) -> Tensor:
-    """log(softmax(x)) without loss of accuracy."""
+    """log(softmax(x)) without loss of accuracy.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: log_softmax([nan, 0.0]) = [nan, nan]; log_softmax([inf, 0.0]) = [nan, -inf]; log_softmax([-inf, -inf]) =
+    [nan, nan]; log_softmax([-inf, 0.0]) = [-inf, 0.0]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.nn.log_softmax([0.0, 0.0]) -> [-0.6931472, -0.6931472]"""
 
 def max_pool1d(x: TensorLike, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0) -> Tensor:
-    """The largest element of each window of x (N, C, L), as max_pool2d of images of height 1."""
+    """The largest element of each window of x (N, C, L), as max_pool2d of images of height 1.
+
+    Dtypes: float32, float64
+    Shapes: (N, C, L) -> (N, C, L') with L' = (L + 2 padding - kernel) // stride + 1
+    Edges: max_pool1d([[[nan, 1.0]]], 2) = [[[nan]]]; padding is at most half of the kernel
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.max_pool1d([[[1.0, 2.0, 3.0, 0.0]]], 2) -> [[[2.0, 3.0]]]
+    Source: as torch.nn.functional.max_pool1d"""
 
 def max_pool2d(x: TensorLike, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0) -> Tensor:
     """The largest element of each window of x (N, C, H, W); stride is kernel_size unless given, padding counts as -inf.
-    NaN wins; of equal elements the first, row by row, takes the gradient."""
+    NaN wins; of equal elements the first, row by row, takes the gradient.
+
+    Dtypes: float32, float64
+    Shapes: (N, C, H, W) -> (N, C, H', W') with H' = (H + 2 padding - kernel) // stride + 1
+    Edges: max_pool2d([[[[nan, 1.0]]]], (1, 2)) = [[[[nan]]]]; padding is at most half of the kernel
+    Derivative: by rules of its own
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.max_pool2d([[[[1.0, 2.0], [3.0, 4.0]]]], 2) -> [[[[4.0]]]]
+    Source: as torch.nn.functional.max_pool2d"""
 
 def mse(input: TensorLike, target: TensorLike, reduction: Reduction = 'mean') -> Tensor:
-    """The squared error."""
+    """The squared error.
+
+    Dtypes: float32, float64
+    Shapes: input and target alike; 0-d, or that shape where reduction is "none"
+    Edges: mse([], []) = nan; mse([nan], [0.0]) = nan
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.mse([1.0, 2.0], [1.0, 4.0]) -> 2.0"""
 
 def nll(
     log_probabilities: TensorLike,
@@ -232,13 +442,35 @@ def nll(
     ignore_index: int | None = None,
 ) -> Tensor:
     """Minus the log-probability of each label, classes along the last axis: what cross_entropy takes of log_softmax.
-    ``weight`` and ``ignore_index`` as there. A label out of range fails the call."""
+    ``weight`` and ``ignore_index`` as there. A label out of range fails the call.
+
+    Dtypes: float32, float64
+    Shapes: (..., c), (...) -> 0-d, or (...) where reduction is "none"
+    Edges: nll([[0.0, 0.0]], [1], ignore_index=1) = nan; a label out of range fails the call
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.nll([[-1.0, -2.0]], [1]) -> 2.0"""
 
 def relu(x: TensorLike, /) -> Tensor:
-    """max(x, 0); derivative 0 at 0."""
+    """max(x, 0); derivative 0 at 0.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: of x, as is the result's
+    Edges: relu(inf) = inf; relu(-inf) = 0.0; relu(nan) = nan
+    Derivative: dy/dx = 1 where y > 0, else 0
+    Raises: DTypeError for other dtypes
+    Example: gd.nn.relu([-1.0, 0.0, 2.0]) -> [0.0, 0.0, 2.0]"""
 
 def rms_norm(x: TensorLike, weight: TensorLike | None = None, eps: float = 1e-05) -> Tensor:
-    """x by the root of its mean square over the last axis; weight has that axis' size (Zhang and Sennrich 2019)."""
+    """x by the root of its mean square over the last axis; weight has that axis' size (Zhang and Sennrich 2019).
+
+    Dtypes: float32, float64
+    Shapes: of x; weight (n,), n x's last size
+    Edges: rms_norm([0.0, 0.0]) = [0.0, 0.0]; rms_norm([nan, 1.0]) = [nan, nan]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.nn.rms_norm([1.0, 1.0]) -> [0.999995, 0.999995]
+    Source: Zhang and Sennrich 2019, arXiv:1910.07467"""
 
 def scaled_dot_product_attention(
     q: TensorLike,
@@ -255,22 +487,76 @@ def scaled_dot_product_attention(
     query i where j <= i. A query that may attend to nothing gives 0, and 0 as derivative.
 
     Where no axes are broadcast but the mask's it is run block by block in both directions (after Dao et al. 2022): the
-    scores of all pairs are never in memory."""
+    scores of all pairs are never in memory.
+
+    Dtypes: float32, float64
+    Shapes: (..., L, E), (..., S, E), (..., S, F) -> (..., L, F)
+    Edges: scaled_dot_product_attention([[1.0]], [[nan], [1.0]], [[2.0], [4.0]]) = [[nan]]; a query that may attend to
+    nothing gives 0
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.scaled_dot_product_attention([[1.0]], [[1.0], [1.0]], [[2.0], [4.0]]) -> [[3.0]]
+    Source: Vaswani et al. 2017; by blocks after Dao et al. 2022"""
 
 def selu(x: TensorLike, /) -> Tensor:
-    """elu scaled so that activations keep mean 0 and variance 1 (Klambauer et al. 2017)."""
+    """elu scaled so that activations keep mean 0 and variance 1 (Klambauer et al. 2017).
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: selu(-inf) = -1.758099; selu(inf) = inf; selu(nan) = nan
+    Derivative: by its body
+    Raises: DTypeError
+    Example: gd.nn.selu([-1.0, 2.0]) -> [-1.111331, 2.101402]
+    Source: Klambauer et al. 2017, arXiv:1706.02515"""
 
 def sigmoid(x: TensorLike, /) -> Tensor:
-    """1 / (1 + exp(-x))."""
+    """1 / (1 + exp(-x)).
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: sigmoid(inf) = 1.0; sigmoid(-inf) = 0.0; sigmoid(nan) = nan
+    Derivative: dy/dx = sigmoid_slope(x)
+    Raises: DTypeError for other dtypes
+    Example: gd.nn.sigmoid([0.0, 1.0]) -> [0.5, 0.7310586]"""
 
 def silu(x: TensorLike, /) -> Tensor:
-    """x * sigmoid(x)."""
+    """x * sigmoid(x).
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: silu(-inf) = nan; silu(inf) = inf; silu(nan) = nan
+    Derivative: by its body
+    Raises: DTypeError
+    Example: gd.nn.silu([-1.0, 2.0]) -> [-0.2689414, 1.761594]
+    Source: Elfwing et al. 2017, arXiv:1702.03118"""
 
 def softmax(x: TensorLike, /, axis: Axes = -1) -> Tensor:
-    """exp(x) / sum(exp(x)) along ``axis``, without overflow."""
+    """exp(x) / sum(exp(x)) along ``axis``, without overflow.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: softmax([nan, 0.0]) = [nan, nan]; softmax([inf, 0.0]) = [nan, 0.0]; softmax([-inf, -inf]) = [nan, nan];
+    softmax([-inf, 0.0]) = [0.0, 1.0]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.nn.softmax([0.0, 0.0]) -> [0.5, 0.5]"""
 
 def softplus(x: TensorLike, /) -> Tensor:
-    """log(1 + exp(x)) without overflow."""
+    """log(1 + exp(x)) without overflow.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: softplus(inf) = inf; softplus(-inf) = 0.0; softplus(nan) = nan
+    Derivative: dy/dx = sigmoid(x)
+    Raises: DTypeError for other dtypes
+    Example: gd.nn.softplus([0.0, 100.0]) -> [0.6931472, 100.0]"""
 
 def tanh(x: TensorLike, /) -> Tensor:
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: tanh(inf) = 1.0; tanh(-inf) = -1.0; tanh(nan) = nan
+    Derivative: dy/dx = sigmoid_slope(x · 2) · 4
+    Raises: DTypeError for other dtypes
+    Example: gd.tanh([0.0, 1.0]) -> [0.0, 0.7615942]"""

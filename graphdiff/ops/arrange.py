@@ -44,7 +44,14 @@ def _distinct(name: str, x: Tensor, axes: Any) -> list[int]:
     samples=lambda rng: [Sample((rng.uniform(-2, 2, (2, 3, 4)), a, b)) for a, b in ((0, 1), (-1, 0), (1, 1))],
 )
 def swapaxes(x: TensorLike, /, axis1: int, axis2: int) -> Tensor:
-    """Two dimensions swapped."""
+    """Two dimensions swapped.
+
+    Dtypes: any
+    Shapes: x.shape with two sizes swapped
+    Edges: swapaxes([[1.0, 2.0]], -1, 0) = [[1.0], [2.0]]
+    Raises: ShapeError, DTypeError
+    Example: gd.swapaxes([[1.0, 2.0], [3.0, 4.0]], 0, 1) -> [[1.0, 3.0], [2.0, 4.0]]
+    """
     x = as_tensor(x, "swapaxes")
     order = list(range(x.ndim))
     a, b = axis_of("swapaxes", axis1, x.ndim, [x]), axis_of("swapaxes", axis2, x.ndim, [x])
@@ -57,7 +64,14 @@ def swapaxes(x: TensorLike, /, axis1: int, axis2: int) -> Tensor:
     samples=lambda rng: [Sample((rng.uniform(-2, 2, (2, 3, 4)), a, b)) for a, b in ((0, 2), (-1, 0), ((0, 1), (2, 0)))],
 )
 def moveaxis(x: TensorLike, /, source: Ints, destination: Ints) -> Tensor:
-    """Dimensions ``source`` (an int or a tuple) moved to the places ``destination``; the others keep their order."""
+    """Dimensions ``source`` (an int or a tuple) moved to the places ``destination``; the others keep their order.
+
+    Dtypes: any
+    Shapes: x.shape in another order
+    Edges: moveaxis([[1.0, 2.0]], -1, 0) = [[1.0], [2.0]]
+    Raises: ShapeError, DTypeError
+    Example: gd.moveaxis([[[1.0, 2.0]], [[3.0, 4.0]]], 0, 2) -> [[[1.0, 3.0], [2.0, 4.0]]]
+    """
     x = as_tensor(x, "moveaxis")
     a, b = _distinct("moveaxis", x, source), _distinct("moveaxis", x, destination)
     if len(a) != len(b):
@@ -85,7 +99,14 @@ def _roll_samples(rng: np.random.Generator) -> Iterable[Sample]:
 @composite(reference=np.roll, samples=_roll_samples)
 def roll(x: TensorLike, /, shift: Ints, axis: Axes = None) -> Tensor:
     """Elements moved ``shift`` places along ``axis``, those that fall out at the end coming in at the start; over all
-    elements in order unless an axis is given. ``shift`` and ``axis`` may be tuples."""
+    elements in order unless an axis is given. ``shift`` and ``axis`` may be tuples.
+
+    Dtypes: any
+    Shapes: of x, as is the result's
+    Edges: roll([1.0, 2.0], 3) = [2.0, 1.0]; roll([1.0, 2.0], -1) = [2.0, 1.0]
+    Raises: ShapeError, DTypeError
+    Example: gd.roll([1.0, 2.0, 3.0], 1) -> [3.0, 1.0, 2.0]
+    """
     x = as_tensor(x, "roll")
     if axis is None:
         return reshape(roll(reshape(x, (x.size,)), shift, 0), x.shape)
@@ -124,7 +145,14 @@ def roll(x: TensorLike, /, shift: Ints, axis: Axes = None) -> Tensor:
     ],
 )
 def tile(x: TensorLike, /, repetitions: Ints) -> Tensor:
-    """x laid side by side, ``repetitions`` (an int, or one for each dimension from the last) times."""
+    """x laid side by side, ``repetitions`` (an int, or one for each dimension from the last) times.
+
+    Dtypes: any
+    Shapes: x.shape times repetitions
+    Edges: tile([1.0], 0) = []
+    Raises: ShapeError, DTypeError
+    Example: gd.tile([1.0, 2.0], 2) -> [1.0, 2.0, 1.0, 2.0]
+    """
     x = as_tensor(x, "tile")
     times = _counts("tile", x, repetitions)
     ones: list[Size] = [1] * (x.ndim - len(times))
@@ -160,7 +188,14 @@ def _counts(name: str, x: Tensor, repeats: Any) -> list[Size]:
 )
 def repeat(x: TensorLike, /, repeats: int, axis: int | None = None) -> Tensor:
     """Each element ``repeats`` times in a row along ``axis`` (of all elements in order unless given); ``repeats`` is an
-    int, or one int for each element of the axis."""
+    int, or one int for each element of the axis.
+
+    Dtypes: any
+    Shapes: x.shape with axis made longer
+    Edges: repeat([1.0, 2.0], [0, 1]) = [2.0]
+    Raises: ShapeError, DTypeError
+    Example: gd.repeat([1.0, 2.0], 2) -> [1.0, 1.0, 2.0, 2.0]
+    """
     x = as_tensor(x, "repeat")
     if axis is None:
         return repeat(reshape(x, (x.size,)), repeats, 0)
@@ -226,7 +261,14 @@ def _pad_samples(rng: np.random.Generator) -> Iterable[Sample]:
 def pad(x: TensorLike, /, pad_width: PadWidth, mode: str = "constant", constant_values: float = 0) -> Tensor:
     """Elements put before and after along each dimension. ``pad_width``: n, (before, after), or a pair for each
     dimension; ``mode``: "constant" (``constant_values``, a number or 0-d Tensor), "edge", "reflect", "symmetric" or
-    "wrap", as in NumPy."""
+    "wrap", as in NumPy.
+
+    Dtypes: any
+    Shapes: x.shape with what is put before and after
+    Edges: pad([1.0], 0) = [1.0]
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.pad([1.0, 2.0], 1) -> [0.0, 1.0, 2.0, 0.0]
+    """
     x = as_tensor(x, "pad")
     widths = _widths(x, pad_width)
     if mode == "constant":
@@ -267,7 +309,14 @@ def _split_samples(rng: np.random.Generator) -> Iterable[Sample]:
 
 @composite(reference=_split_reference, samples=_split_samples, onnx="Split")
 def split(x: TensorLike, /, n_or_sizes: SizeLike | Sequence[SizeLike], axis: int = 0) -> list[Tensor]:
-    """A list of parts along ``axis``: n equal ones, or ones of the given sizes, which must add up to the whole."""
+    """A list of parts along ``axis``: n equal ones, or ones of the given sizes, which must add up to the whole.
+
+    Dtypes: any
+    Shapes: a list of parts of x's shape, shorter along axis
+    Edges: split([1.0], [0, 1]) = [[], [1.0]]
+    Raises: ShapeError, DTypeError
+    Example: gd.split([1.0, 2.0, 3.0], [1, 2]) -> [[1.0], [2.0, 3.0]]
+    """
     x = as_tensor(x, "split")
     axis = axis_of("split", axis, x.ndim, [x])
     whole = x.shape[axis]

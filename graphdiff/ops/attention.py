@@ -260,7 +260,16 @@ def scaled_dot_product_attention(
     query i where j <= i. A query that may attend to nothing gives 0, and 0 as derivative.
 
     Where no axes are broadcast but the mask's it is run block by block in both directions (after Dao et al. 2022): the
-    scores of all pairs are never in memory."""
+    scores of all pairs are never in memory.
+
+    Dtypes: float
+    Shapes: (..., L, E), (..., S, E), (..., S, F) -> (..., L, F)
+    Edges: scaled_dot_product_attention([[1.0]], [[nan], [1.0]], [[2.0], [4.0]]) = [[nan]]; a query that may attend to
+    nothing gives 0
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.scaled_dot_product_attention([[1.0]], [[1.0], [1.0]], [[2.0], [4.0]]) -> [[3.0]]
+    Source: Vaswani et al. 2017; by blocks after Dao et al. 2022
+    """
     name = "scaled_dot_product_attention"
     xs = q, k, v = operands(name, (q, k, v), "float")
     for what, x in (("q", q), ("k", k), ("v", v)):

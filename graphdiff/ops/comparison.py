@@ -17,7 +17,9 @@ from .types import TensorLike
 # ------------------------------------------------------------------ comparison and logic
 equal = elementwise(
     "equal",
-    "x1 == x2.",
+    "x1 == x2.\n"
+    "Edges: equal(nan, 1) = False; equal(nan, nan) = False; equal(inf, inf) = True\n"
+    "Example: gd.equal([1.0, 2.0, 3.0], 2.0) -> [False, True, False]",
     n=2,
     accepts="any",
     result="bool",
@@ -30,7 +32,9 @@ equal = elementwise(
 )
 not_equal = elementwise(
     "not_equal",
-    "x1 != x2.",
+    "x1 != x2.\n"
+    "Edges: not_equal(nan, 1) = True; not_equal(nan, nan) = True; not_equal(inf, inf) = False\n"
+    "Example: gd.not_equal([1.0, 2.0, 3.0], 2.0) -> [True, False, True]",
     n=2,
     accepts="any",
     result="bool",
@@ -42,7 +46,9 @@ not_equal = elementwise(
 )
 less = elementwise(
     "less",
-    "x1 < x2.",
+    "x1 < x2.\n"
+    "Edges: less(nan, 1) = False; less(nan, nan) = False; less(inf, inf) = False\n"
+    "Example: gd.less([1.0, 2.0, 3.0], 2.0) -> [True, False, False]",
     n=2,
     accepts="numeric",
     result="bool",
@@ -54,7 +60,9 @@ less = elementwise(
 )
 less_equal = elementwise(
     "less_equal",
-    "x1 <= x2.",
+    "x1 <= x2.\n"
+    "Edges: less_equal(nan, 1) = False; less_equal(nan, nan) = False; less_equal(inf, inf) = True\n"
+    "Example: gd.less_equal([1.0, 2.0, 3.0], 2.0) -> [True, True, False]",
     n=2,
     accepts="numeric",
     result="bool",
@@ -66,7 +74,9 @@ less_equal = elementwise(
 )
 greater = elementwise(
     "greater",
-    "x1 > x2.",
+    "x1 > x2.\n"
+    "Edges: greater(nan, 1) = False; greater(nan, nan) = False; greater(inf, inf) = False\n"
+    "Example: gd.greater([1.0, 2.0, 3.0], 2.0) -> [False, False, True]",
     n=2,
     accepts="numeric",
     result="bool",
@@ -78,7 +88,10 @@ greater = elementwise(
 )
 greater_equal = elementwise(
     "greater_equal",
-    "x1 >= x2.",
+    "x1 >= x2.\n"
+    "Edges: greater_equal(nan, 1) = False; greater_equal(nan, nan) = False; greater_equal(inf, inf) = "
+    "True\n"
+    "Example: gd.greater_equal([1.0, 2.0, 3.0], 2.0) -> [False, True, True]",
     n=2,
     accepts="numeric",
     result="bool",
@@ -90,7 +103,9 @@ greater_equal = elementwise(
 )
 isnan = elementwise(
     "isnan",
-    "Whether x is NaN.",
+    "Whether x is NaN.\n"
+    "Edges: isnan(nan) = True; isnan(inf) = False; isnan(0.0) = False\n"
+    "Example: gd.isnan([1.0, inf, nan]) -> [False, False, True]",
     result="bool",
     reference=np.isnan,
     samples=on(-2, 2),
@@ -99,7 +114,9 @@ isnan = elementwise(
 )
 isinf = elementwise(
     "isinf",
-    "Whether x is infinite.",
+    "Whether x is infinite.\n"
+    "Edges: isinf(nan) = False; isinf(inf) = True; isinf(0.0) = False\n"
+    "Example: gd.isinf([1.0, inf, nan]) -> [False, True, False]",
     result="bool",
     reference=np.isinf,
     samples=on(-2, 2),
@@ -108,7 +125,9 @@ isinf = elementwise(
 )
 isfinite = elementwise(
     "isfinite",
-    "Whether x is neither NaN nor infinite.",
+    "Whether x is neither NaN nor infinite.\n"
+    "Edges: isfinite(nan) = False; isfinite(inf) = False; isfinite(0.0) = True\n"
+    "Example: gd.isfinite([1.0, inf, nan]) -> [True, False, False]",
     result="bool",
     reference=np.isfinite,
     samples=on(-2, 2),
@@ -116,7 +135,9 @@ isfinite = elementwise(
 )
 logical_and = elementwise(
     "logical_and",
-    "x1 and x2.",
+    "x1 and x2.\n"
+    "Edges: bools alone; write x != 0 of numbers\n"
+    "Example: gd.logical_and([True, True], [True, False]) -> [True, False]",
     n=2,
     accepts="bool",
     reference=np.logical_and,
@@ -128,7 +149,9 @@ logical_and = elementwise(
 )
 logical_or = elementwise(
     "logical_or",
-    "x1 or x2.",
+    "x1 or x2.\n"
+    "Edges: bools alone; write x != 0 of numbers\n"
+    "Example: gd.logical_or([False, True], [False, False]) -> [False, True]",
     n=2,
     accepts="bool",
     reference=np.logical_or,
@@ -139,7 +162,9 @@ logical_or = elementwise(
 )
 logical_xor = elementwise(
     "logical_xor",
-    "x1 differs from x2.",
+    "x1 differs from x2.\n"
+    "Edges: bools alone; write x != 0 of numbers\n"
+    "Example: gd.logical_xor([True, True], [True, False]) -> [False, True]",
     n=2,
     accepts="bool",
     reference=np.logical_xor,
@@ -150,7 +175,7 @@ logical_xor = elementwise(
 )
 logical_not = elementwise(
     "logical_not",
-    "not x.",
+    "not x.\nEdges: bools alone; write x == 0 of numbers\nExample: gd.logical_not([True, False]) -> [False, True]",
     accepts="bool",
     reference=np.logical_not,
     samples=booleans(),
@@ -184,7 +209,9 @@ def _bitwise(
 def _inverted() -> Callable[[TensorLike], Tensor]:
     bits = elementwise(
         "bitwise_invert",
-        "~x; bools: not.",
+        "~x; bools: not.\n"
+        "Edges: bitwise_invert(0) = -1; bitwise_invert(-1) = 0\n"
+        "Example: gd.bitwise_invert([0, 5]) -> [-1, -6]",
         accepts="integer_or_bool",
         reference=np.bitwise_invert,
         samples=integers(0, 7),
@@ -198,13 +225,39 @@ def _inverted() -> Callable[[TensorLike], Tensor]:
     return declare_public(op_of(bits), public)
 
 
-bitwise_and = _bitwise("bitwise_and", "x1 & x2; bools: and.", np.bitwise_and, logical_and, page="bits((a, b) => a & b)")
-bitwise_or = _bitwise("bitwise_or", "x1 | x2; bools: or.", np.bitwise_or, logical_or, page="bits((a, b) => a | b)")
-bitwise_xor = _bitwise("bitwise_xor", "x1 ^ x2; bools: xor.", np.bitwise_xor, logical_xor, page="bits((a, b) => a ^ b)")
+bitwise_and = _bitwise(
+    "bitwise_and",
+    "x1 & x2; bools: and.\n"
+    "Edges: bitwise_and(6, 3) = 2; bitwise_and(-1, 5) = 5\n"
+    "Example: gd.bitwise_and([6, 5], 3) -> [2, 1]",
+    np.bitwise_and,
+    logical_and,
+    page="bits((a, b) => a & b)",
+)
+bitwise_or = _bitwise(
+    "bitwise_or",
+    "x1 | x2; bools: or.\n"
+    "Edges: bitwise_or(6, 3) = 7; bitwise_or(-1, 5) = -1\n"
+    "Example: gd.bitwise_or([6, 5], 3) -> [7, 7]",
+    np.bitwise_or,
+    logical_or,
+    page="bits((a, b) => a | b)",
+)
+bitwise_xor = _bitwise(
+    "bitwise_xor",
+    "x1 ^ x2; bools: xor.\n"
+    "Edges: bitwise_xor(6, 3) = 5; bitwise_xor(-1, 5) = -6\n"
+    "Example: gd.bitwise_xor([6, 5], 3) -> [5, 6]",
+    np.bitwise_xor,
+    logical_xor,
+    page="bits((a, b) => a ^ b)",
+)
 bitwise_invert = _inverted()
 bitwise_left_shift = elementwise(
     "bitwise_left_shift",
-    "x1 << x2.",
+    "x1 << x2.\n"
+    "Edges: bitwise_left_shift(1, 3) = 8; bitwise_left_shift(-1, 1) = -2\n"
+    "Example: gd.bitwise_left_shift([1, 3], 2) -> [4, 12]",
     n=2,
     accepts="integer",
     reference=np.left_shift,
@@ -213,7 +266,9 @@ bitwise_left_shift = elementwise(
 )
 bitwise_right_shift = elementwise(
     "bitwise_right_shift",
-    "x1 >> x2.",
+    "x1 >> x2.\n"
+    "Edges: bitwise_right_shift(8, 2) = 2; bitwise_right_shift(-1, 1) = -1; the sign is kept\n"
+    "Example: gd.bitwise_right_shift([8, -8], 1) -> [4, -4]",
     n=2,
     accepts="integer",
     reference=np.right_shift,

@@ -92,7 +92,12 @@ def _keeps_diagonal(xs: Values, a: Attrs) -> bool:
 
 diagonal = linear(
     "diagonal",
-    "The elements whose indices along two axes differ by ``offset``, as a new last axis.",
+    "The elements whose indices along two axes differ by ``offset``, as a new last axis.\n"
+    "Dtypes: any\n"
+    "Shapes: x.shape without axis1 and axis2, the diagonal's length last\n"
+    "Edges: diagonal([[1.0]], offset=5) = []\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.diagonal([[1.0, 2.0], [3.0, 4.0]]) -> [1.0, 4.0]",
     infer=_infer_diagonal,
     transpose=_diagonal_transpose,
     kernel=View(_diagonal_view),
@@ -129,7 +134,14 @@ DIAGONAL = op_of(diagonal)
     ],
 )
 def trace(x: TensorLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
-    """The sum of a diagonal: of the first two axes unless given, as NumPy's."""
+    """The sum of a diagonal: of the first two axes unless given, as NumPy's.
+
+    Dtypes: any
+    Shapes: x.shape without axis1 and axis2
+    Edges: trace([[1.0]], offset=5) = 0.0
+    Raises: ShapeError, DTypeError
+    Example: gd.trace([[1.0, 2.0], [3.0, 4.0]]) -> 5.0
+    """
     return sum_(diagonal(x, offset, axis1, axis2), axis=-1)
 
 
@@ -169,7 +181,14 @@ def _axes_of_both(a: Tensor, b: Tensor, axes: Any) -> tuple[list[int], list[int]
 def tensordot(x1: TensorLike, x2: TensorLike, /, axes: int | tuple[Ints, Ints] | list[list[int]] = 2) -> Tensor:
     """The sum of products over pairs of axes: the last ``axes`` of x1 with the first of x2, or a pair of lists of axes.
 
-    The result has the other axes of x1, then those of x2. Raises ShapeError where sizes differ."""
+    The result has the other axes of x1, then those of x2. Raises ShapeError where sizes differ.
+
+    Dtypes: numeric
+    Shapes: the other axes of x1, then those of x2
+    Edges: tensordot([2.0], [3.0], axes=0) = [[6.0]]
+    Raises: ShapeError, DTypeError
+    Example: gd.tensordot([[1.0, 2.0]], [3.0, 4.0], axes=1) -> [11.0]
+    """
     a, b = operands("tensordot", (x1, x2), "numeric")
     first, second = _axes_of_both(a, b, axes)
     for i, j in zip(first, second, strict=True):
@@ -205,7 +224,14 @@ def _vecdot_reference(x1: Any, x2: Any, axis: int = -1) -> Any:
     ],
 )
 def vecdot(x1: TensorLike, x2: TensorLike, /, axis: int = -1) -> Tensor:
-    """The inner products along ``axis`` of each, the other dimensions broadcast. Raises ShapeError."""
+    """The inner products along ``axis`` of each, the other dimensions broadcast.
+
+    Dtypes: numeric
+    Shapes: the operands broadcast, without axis
+    Edges: vecdot([], []) = 0.0; vecdot([inf], [0.0]) = nan
+    Raises: ShapeError, DTypeError
+    Example: gd.vecdot([1.0, 2.0], [3.0, 4.0]) -> 11.0
+    """
     a, b = operands("vecdot", (x1, x2), "numeric")
     a, b = (_to_last("vecdot", x, axis) for x in (a, b))
     if a.shape[-1] != b.shape[-1]:
@@ -222,7 +248,14 @@ def _to_last(name: str, x: Tensor, axis: int) -> Tensor:
 
 @composite(reference=np.outer, samples=_pairs(((3,), (4,)), ((2, 2), (3,)), ((), (2,)), ((0,), (3,))))
 def outer(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """All products of an element of x1 and one of x2, both taken as vectors: shape (x1.size, x2.size)."""
+    """All products of an element of x1 and one of x2, both taken as vectors: shape (x1.size, x2.size).
+
+    Dtypes: numeric
+    Shapes: (x1.size, x2.size)
+    Edges: outer([inf], [0.0]) = [[nan]]; no elements stay none
+    Raises: DTypeError
+    Example: gd.outer([1.0, 2.0], [3.0, 4.0]) -> [[3.0, 4.0], [6.0, 8.0]]
+    """
     a, b = operands("outer", (x1, x2), "numeric")
     return multiply(reshape(a, (a.size, 1)), reshape(b, (1, b.size)))
 
@@ -242,7 +275,14 @@ def outer(x1: TensorLike, x2: TensorLike, /) -> Tensor:
 )
 def dot(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """The sum of products over the last axis of x1 and the last but one of x2 (its only one), without broadcasting,
-    as NumPy's; the product where one is 0-d. Raises ShapeError."""
+    as NumPy's; the product where one is 0-d.
+
+    Dtypes: numeric
+    Shapes: (..., k), (..., k, n) -> (..., ..., n)
+    Edges: dot([], []) = 0.0; dot([inf], [0.0]) = nan
+    Raises: ShapeError, DTypeError
+    Example: gd.dot([1.0, 2.0], [3.0, 4.0]) -> 11.0
+    """
     a, b = operands("dot", (x1, x2), "numeric")
     if a.ndim == 0 or b.ndim == 0:
         return multiply(a, b)
@@ -426,7 +466,14 @@ def einsum(subscripts: str, /, *xs: TensorLike) -> Tensor:
     Without ``->`` the result has the letters that occur once, in the alphabet's order; a letter twice in one operand
     is its diagonal; ``...`` stands for further dimensions, which broadcast; so does a dimension of 1. More than two
     operands are multiplied in a greedy order, named dimensions counting as 64 in the choice.
-    Raises ShapeError for subscripts that do not fit the operands."""
+    Raises ShapeError for subscripts that do not fit the operands.
+
+    Dtypes: numeric
+    Shapes: as the subscripts say
+    Edges: einsum('i,i->', [], []) = 0.0; the order of products may differ from NumPy's
+    Raises: ShapeError, DTypeError
+    Example: gd.einsum('ij,j->i', [[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0]) -> [3.0, 7.0]
+    """
     if not isinstance(subscripts, str) or not xs:
         fail(ShapeError, "einsum", "the first argument is a string of subscripts, then come operands", [])
     xs = operands("einsum", xs, "numeric")

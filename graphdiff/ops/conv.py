@@ -348,8 +348,15 @@ def _taps(node: Node) -> np.ndarray:
 
 conv2d = bilinear(
     "conv2d",
-    "The cross-correlation of images x (N, C, H, W) with weight (O, C/groups, h, w), plus bias (O,). stride, "
-    'padding and dilation are ints or pairs; padding may be "same" (stride 1) or "valid".',
+    "The cross-correlation of images x (N, C, H, W) with weight (O, C/groups, h, w), plus bias (O,). "
+    'stride, padding and dilation are ints or pairs; padding may be "same" (stride 1) or "valid".\n'
+    "Dtypes: float\n"
+    "Shapes: (N, C, H, W), (O, C/groups, h, w) -> (N, O, H', W') with H' = (H + 2 padding - dilation (h - "
+    "1) - 1) // stride + 1\n"
+    "Edges: conv2d([[[[nan, 1.0]]]], [[[[1.0]]]]) = [[[[nan, 1.0]]]]\n"
+    "Raises: ShapeError, DTypeError, GraphError\n"
+    "Example: gd.nn.conv2d([[[[1.0, 2.0], [3.0, 4.0]]]], [[[[1.0, 1.0], [1.0, 1.0]]]]) -> [[[[10.0]]]]\n"
+    "Source: as torch.nn.functional.conv2d",
     infer=_infer_conv2d,
     kernel=_kernel("conv2d", lambda node: (*node.inputs, node.outputs[0]), 1),
     public=_conv2d,
@@ -470,7 +477,15 @@ def conv1d(
     dilation: Ints = 1,
     groups: int = 1,
 ) -> Tensor:
-    """The cross-correlation of signals x (N, C, L) with weight (O, C/groups, k), plus bias (O,)."""
+    """The cross-correlation of signals x (N, C, L) with weight (O, C/groups, k), plus bias (O,).
+
+    Dtypes: float
+    Shapes: (N, C, L), (O, C/groups, k) -> (N, O, L') with L' = (L + 2 padding - dilation (k - 1) - 1) // stride + 1
+    Edges: conv1d([[[nan, 1.0]]], [[[1.0]]]) = [[[nan, 1.0]]]
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.conv1d([[[1.0, 2.0, 3.0]]], [[[1.0, -1.0]]]) -> [[[-1.0, -1.0]]]
+    Source: as torch.nn.functional.conv1d
+    """
     return _biased("conv1d", _convolved("conv1d", x, weight, stride, padding, dilation, groups, 1), bias, [])
 
 
@@ -523,7 +538,15 @@ def conv_transpose2d(
     dilation: Ints = 1,
 ) -> Tensor:
     """The transpose of conv2d: x (N, C, H, W) with weight (C, O/groups, h, w), plus bias (O,), gives images of
-    (H - 1) stride - 2 padding + dilation (h - 1) + output_padding + 1. output_padding is below stride or dilation."""
+    (H - 1) stride - 2 padding + dilation (h - 1) + output_padding + 1. output_padding is below stride or dilation.
+
+    Dtypes: float
+    Shapes: (N, C, H, W), (C, O/groups, h, w) -> (N, O, H', W')
+    Edges: conv_transpose2d([[[[nan, 1.0]]]], [[[[1.0]]]]) = [[[[nan, 1.0]]]]
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.conv_transpose2d([[[[2.0]]]], [[[[1.0, 2.0], [3.0, 4.0]]]]) -> [[[[2.0, 4.0], [6.0, 8.0]]]]
+    Source: as torch.nn.functional.conv_transpose2d
+    """
     return _transposed("conv_transpose2d", x, weight, bias, stride, padding, output_padding, groups, dilation, 2)
 
 
@@ -563,7 +586,15 @@ def conv_transpose1d(
     dilation: Ints = 1,
 ) -> Tensor:
     """The transpose of conv1d: x (N, C, L) with weight (C, O/groups, k), plus bias (O,), gives signals of
-    (L - 1) stride - 2 padding + dilation (k - 1) + output_padding + 1. output_padding is below stride or dilation."""
+    (L - 1) stride - 2 padding + dilation (k - 1) + output_padding + 1. output_padding is below stride or dilation.
+
+    Dtypes: float
+    Shapes: (N, C, L), (C, O/groups, k) -> (N, O, L')
+    Edges: conv_transpose1d([[[nan, 1.0]]], [[[1.0]]]) = [[[nan, 1.0]]]
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.conv_transpose1d([[[2.0]]], [[[1.0, 3.0]]]) -> [[[2.0, 6.0]]]
+    Source: as torch.nn.functional.conv_transpose1d
+    """
     return _transposed("conv_transpose1d", x, weight, bias, stride, padding, output_padding, groups, dilation, 1)
 
 

@@ -46,13 +46,27 @@ def _shape_samples(_rng: np.random.Generator) -> Iterable[Sample]:
 
 @composite(reference=np.zeros, samples=_shape_samples, differentiable=False)
 def zeros(shape: ShapeLike, dtype: DTypeLike | None = None) -> Tensor:
-    """Zeros of ``shape``, of the default dtype unless given."""
+    """Zeros of ``shape``, of the default dtype unless given.
+
+    Dtypes: the result has dtype
+    Shapes: shape
+    Edges: zeros(()) = 0.0; a named size is open until the call
+    Raises: ShapeError, DTypeError
+    Example: gd.zeros((2,)) -> [0.0, 0.0]
+    """
     return _filled("zeros", shape, 0, dtype)
 
 
 @composite(reference=np.ones, samples=_shape_samples, differentiable=False)
 def ones(shape: ShapeLike, dtype: DTypeLike | None = None) -> Tensor:
-    """Ones of ``shape``, of the default dtype unless given."""
+    """Ones of ``shape``, of the default dtype unless given.
+
+    Dtypes: the result has dtype
+    Shapes: shape
+    Edges: ones((0,)) = []; a named size is open until the call
+    Raises: ShapeError, DTypeError
+    Example: gd.ones((2,)) -> [1.0, 1.0]
+    """
     return _filled("ones", shape, 1, dtype)
 
 
@@ -65,7 +79,14 @@ def ones(shape: ShapeLike, dtype: DTypeLike | None = None) -> Tensor:
     ),
 )
 def full(shape: ShapeLike, fill_value: TensorLike, dtype: DTypeLike | None = None) -> Tensor:
-    """``fill_value`` (a number or a 0-d Tensor) at every place of ``shape``, in its own dtype unless given."""
+    """``fill_value`` (a number or a 0-d Tensor) at every place of ``shape``, in its own dtype unless given.
+
+    Dtypes: the result has dtype, or fill_value's
+    Shapes: shape
+    Edges: full((1,), nan) = [nan]; a named size is open until the call
+    Raises: ShapeError, DTypeError
+    Example: gd.full((2,), 7.0) -> [7.0, 7.0]
+    """
     value = _number("full", fill_value, dtype)
     if value.shape != ():
         fail(ShapeError, "full", f"fill_value has shape {value.shape}, not ()", [value])
@@ -80,21 +101,42 @@ def _like_samples(rng: np.random.Generator) -> Iterable[Sample]:
 
 @composite(reference=np.zeros_like, samples=_like_samples, differentiable=False)
 def zeros_like(x: TensorLike, /, dtype: DTypeLike | None = None) -> Tensor:
-    """Zeros of x's shape, and of its dtype unless given."""
+    """Zeros of x's shape, and of its dtype unless given.
+
+    Dtypes: any
+    Shapes: of x, as is the result's
+    Edges: zeros_like([True]) = [False]
+    Raises: DTypeError
+    Example: gd.zeros_like([1.0, 2.0]) -> [0.0, 0.0]
+    """
     x = as_tensor(x, "zeros_like")
     return _filled("zeros_like", x.shape, 0, x.dtype if dtype is None else dtype)
 
 
 @composite(reference=np.ones_like, samples=_like_samples, differentiable=False)
 def ones_like(x: TensorLike, /, dtype: DTypeLike | None = None) -> Tensor:
-    """Ones of x's shape, and of its dtype unless given."""
+    """Ones of x's shape, and of its dtype unless given.
+
+    Dtypes: any
+    Shapes: of x, as is the result's
+    Edges: ones_like([True]) = [True]
+    Raises: DTypeError
+    Example: gd.ones_like([1.0, 2.0]) -> [1.0, 1.0]
+    """
     x = as_tensor(x, "ones_like")
     return _filled("ones_like", x.shape, 1, x.dtype if dtype is None else dtype)
 
 
 @composite(reference=np.full_like, samples=lambda rng: [Sample((rng.uniform(-2, 2, s), 3)) for s in ((2, 3), (), (0,))])
 def full_like(x: TensorLike, /, fill_value: TensorLike, dtype: DTypeLike | None = None) -> Tensor:
-    """``fill_value`` at every place of x's shape, in x's dtype unless given."""
+    """``fill_value`` at every place of x's shape, in x's dtype unless given.
+
+    Dtypes: any
+    Shapes: of x, as is the result's
+    Edges: full_like([1.0], inf) = [inf]
+    Raises: DTypeError
+    Example: gd.full_like([1.0, 2.0], 7.0) -> [7.0, 7.0]
+    """
     x = as_tensor(x, "full_like")
     return full(x.shape, fill_value, x.dtype if dtype is None else dtype)
 
@@ -109,7 +151,14 @@ def full_like(x: TensorLike, /, fill_value: TensorLike, dtype: DTypeLike | None 
     ],
 )
 def eye(n_rows: SizeLike, n_cols: SizeLike | None = None, /, k: int = 0, dtype: DTypeLike | None = None) -> Tensor:
-    """Ones on diagonal ``k`` of a matrix, square unless ``n_cols`` is given, and zeros elsewhere."""
+    """Ones on diagonal ``k`` of a matrix, square unless ``n_cols`` is given, and zeros elsewhere.
+
+    Dtypes: the result has dtype
+    Shapes: (n_rows, n_cols)
+    Edges: eye(2, k=5) = [[0.0, 0.0], [0.0, 0.0]]
+    Raises: ShapeError, DTypeError
+    Example: gd.eye(2) -> [[1.0, 0.0], [0.0, 1.0]]
+    """
     shape = checked(as_shape, "eye", (n_rows, n_rows if n_cols is None else n_cols))
     return astype(equal(index(shape, checked(as_size, "eye", k), (1, -1)), 0), dtype_or_default("eye", dtype))
 
@@ -132,7 +181,14 @@ def arange(
     start: SizeLike | float, /, stop: SizeLike | float | None = None, step: float = 1, dtype: DTypeLike | None = None
 ) -> Tensor:
     """``start``, start + step, ... up to but without ``stop``; from 0 where one number is given. int64, or the
-    default dtype where a number is a float; integers may be sizes known only at the call."""
+    default dtype where a number is a float; integers may be sizes known only at the call.
+
+    Dtypes: the result has dtype; int64 unless given, float32 where a number is a float
+    Shapes: (ceil((stop - start) / step),)
+    Edges: arange(0) = []; arange(3, 0) = []; step 0 is an error
+    Raises: ShapeError, DTypeError
+    Example: gd.arange(0, 6, 2) -> [0, 2, 4]
+    """
     if stop is None:
         start, stop = 0, start
     numbers: list[Any] = [start, stop, step]
@@ -172,7 +228,14 @@ def linspace(
     start: TensorLike, stop: TensorLike, /, num: SizeLike = 50, endpoint: bool = True, dtype: DTypeLike | None = None
 ) -> Tensor:
     """``num`` evenly spaced numbers from ``start`` to ``stop`` (numbers or 0-d Tensors), the last one stop itself
-    unless ``endpoint`` is False."""
+    unless ``endpoint`` is False.
+
+    Dtypes: the result has dtype, or that of the ends
+    Shapes: (num,)
+    Edges: linspace(0.0, 1.0, 1) = [0.0]; linspace(0.0, 1.0, 0) = []
+    Raises: ShapeError, DTypeError
+    Example: gd.linspace(0.0, 1.0, 3) -> [0.0, 0.5, 1.0]
+    """
     a, b = operands("linspace", (start, stop))
     if a.shape != () or b.shape != ():
         fail(ShapeError, "linspace", f"start and stop have shapes {a.shape} and {b.shape}, not ()", [a, b])

@@ -214,7 +214,12 @@ def _cumsum(x: TensorLike, /, axis: int | None = None, reverse: bool = False) ->
 cumsum = linear(
     "cumsum",
     "The running sum along ``axis`` (over all elements in order unless given), from the end where "
-    "``reverse``; of int32 and bool in int64.",
+    "``reverse``; of int32 and bool in int64.\n"
+    "Dtypes: any\n"
+    "Shapes: of x; without axis one dimension of all elements\n"
+    "Edges: cumsum([nan, 1.0]) = [nan, nan]; cumsum([inf, -inf]) = [inf, nan]\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.cumsum([1.0, 2.0, 3.0]) -> [1.0, 3.0, 6.0]",
     infer=_infer_same,
     public=_cumsum,
     kernel=_cumulative("sum"),
@@ -252,7 +257,12 @@ def _cumprod_jvp(node: Node, ts: Any, _d: Any) -> Any:
 cumprod = custom(
     "cumprod",
     "The running product along ``axis`` (over all elements in order unless given), from the end where "
-    "``reverse``; of int32 and bool in int64. Derivatives hold where elements are zero.",
+    "``reverse``; of int32 and bool in int64. Derivatives hold where elements are zero.\n"
+    "Dtypes: any\n"
+    "Shapes: of x; without axis one dimension of all elements\n"
+    "Edges: cumprod([nan, 1.0]) = [nan, nan]; cumprod([0.0, inf]) = [0.0, nan]\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.cumprod([1.0, 2.0, 3.0]) -> [1.0, 2.0, 6.0]",
     infer=_infer_same,
     public=_cumprod,
     kernel=_cumulative("prod"),

@@ -27,7 +27,9 @@ from .types import DTypeLike, TensorLike
 # ------------------------------------------------------------------ arithmetic
 add = elementwise(
     "add",
-    "x1 + x2.",
+    "x1 + x2.\n"
+    "Edges: add(inf, -inf) = nan; add(nan, 1.0) = nan; integers wrap\n"
+    "Example: gd.add([1.0, 2.0], [10.0, 20.0]) -> [11.0, 22.0]",
     partials=(1, 1),
     accepts="numeric",
     reference=np.add,
@@ -40,7 +42,9 @@ add = elementwise(
 )
 subtract = elementwise(
     "subtract",
-    "x1 - x2.",
+    "x1 - x2.\n"
+    "Edges: subtract(inf, inf) = nan; subtract(nan, 1.0) = nan; integers wrap\n"
+    "Example: gd.subtract([1.0, 2.0], [10.0, 20.0]) -> [-9.0, -18.0]",
     partials=(1, -1),
     accepts="numeric",
     reference=np.subtract,
@@ -52,7 +56,9 @@ subtract = elementwise(
 )
 multiply = elementwise(
     "multiply",
-    "x1 * x2.",
+    "x1 * x2.\n"
+    "Edges: multiply(0.0, inf) = nan; multiply(nan, 0.0) = nan; integers wrap\n"
+    "Example: gd.multiply([1.0, 2.0], [10.0, 20.0]) -> [10.0, 40.0]",
     partials=(lambda y, a, b: b, lambda y, a, b: a),
     accepts="numeric",
     reference=np.multiply,
@@ -65,7 +71,9 @@ multiply = elementwise(
 )
 divide = elementwise(
     "divide",
-    "x1 / x2, floats only.",
+    "x1 / x2, floats only.\n"
+    "Edges: divide(1.0, 0.0) = inf; divide(0.0, 0.0) = nan; divide(inf, inf) = nan\n"
+    "Example: gd.divide([1.0, 3.0], 2.0) -> [0.5, 1.5]",
     partials=(lambda y, a, b: reciprocal(b), lambda y, a, b: negative(y / b)),
     reference=np.divide,
     samples=on(0.5, 2, 2),
@@ -76,7 +84,9 @@ divide = elementwise(
 )
 floor_divide = elementwise(
     "floor_divide",
-    "floor(x1 / x2); integers divided by zero give 0, as in NumPy.",
+    "floor(x1 / x2); integers divided by zero give 0, as in NumPy.\n"
+    "Edges: floor_divide(1.0, 0.0) = inf; floor_divide(0.0, 0.0) = nan; floor_divide(7, 0) = 0\n"
+    "Example: gd.floor_divide([7.0, -7.0], 2.0) -> [3.0, -4.0]",
     n=2,
     accepts="numeric",
     reference=np.floor_divide,
@@ -85,7 +95,10 @@ floor_divide = elementwise(
 )
 remainder = elementwise(
     "remainder",
-    "x1 - floor(x1 / x2) * x2, with the sign of x2.",
+    "x1 - floor(x1 / x2) * x2, with the sign of x2.\n"
+    "Edges: remainder(1.0, 0.0) = nan; remainder(5.0, inf) = 5.0; remainder(7, 0) = 0; derivative by x2 "
+    "without its jumps\n"
+    "Example: gd.remainder([7.0, -7.0], 3.0) -> [1.0, 2.0]",
     partials=(1, lambda y, a, b: negative(floor(a / b)) if b.dtype in FLOATS else None),
     accepts="numeric",
     reference=np.remainder,
@@ -97,7 +110,9 @@ remainder = elementwise(
 )
 maximum = elementwise(
     "maximum",
-    "The larger of x1 and x2; NaN wins. At a tie the gradient is halved.",
+    "The larger of x1 and x2; NaN wins. At a tie the gradient is halved.\n"
+    "Edges: maximum(nan, 1.0) = nan; maximum(-inf, 1.0) = 1.0\n"
+    "Example: gd.maximum([1.0, 5.0], 3.0) -> [3.0, 5.0]",
     partials=(lambda y, a, b: _taken(a, b), lambda y, a, b: _taken(b, a)),
     accepts="numeric",
     reference=np.maximum,
@@ -109,7 +124,9 @@ maximum = elementwise(
 )
 minimum = elementwise(
     "minimum",
-    "The smaller of x1 and x2; NaN wins. At a tie the gradient is halved.",
+    "The smaller of x1 and x2; NaN wins. At a tie the gradient is halved.\n"
+    "Edges: minimum(nan, 1.0) = nan; minimum(inf, 1.0) = 1.0\n"
+    "Example: gd.minimum([1.0, 5.0], 3.0) -> [1.0, 3.0]",
     partials=(lambda y, a, b: _taken(b, a), lambda y, a, b: _taken(a, b)),
     accepts="numeric",
     reference=np.minimum,
@@ -128,7 +145,10 @@ def _taken(a: Tensor, b: Tensor) -> Any:
 
 _power = elementwise(
     "pow",
-    "x1 ** x2. For x1 = 0 the derivative by x2 is taken as 0; for x1 < 0 it is NaN.",
+    "x1 ** x2. For x1 = 0 the derivative by x2 is taken as 0; for x1 < 0 it is NaN.\n"
+    "Edges: pow(0.0, 0.0) = 1.0; pow(nan, 0.0) = 1.0; pow(0.0, -1.0) = inf; pow(-1.0, 0.5) = nan; integer "
+    "powers wrap; a negative one of integers gives 0, or 1 and -1 of those\n"
+    "Example: gd.pow([2.0, 3.0], 2.0) -> [4.0, 9.0]",
     partials=(lambda y, a, b: _power_base(a, b), lambda y, a, b: y * op("log")(where(equal(a, 0), 1, a))),
     accepts="numeric",
     reference=np.power,
@@ -147,7 +167,9 @@ def _power_base(a: Tensor, b: Tensor) -> Tensor:
 pow = _power
 negative = elementwise(
     "negative",
-    "-x.",
+    "-x.\n"
+    "Edges: negative(inf) = -inf; negative(nan) = nan; the least integer stays itself\n"
+    "Example: gd.negative([1.0, -2.0]) -> [-1.0, 2.0]",
     partials=(-1,),
     accepts="numeric",
     reference=np.negative,
@@ -159,7 +181,9 @@ negative = elementwise(
 )
 abs = elementwise(
     "abs",
-    "|x|; derivative 0 at 0.",
+    "|x|; derivative 0 at 0.\n"
+    "Edges: abs(-inf) = inf; abs(nan) = nan; abs(0.0) = 0.0; the least integer stays itself\n"
+    "Example: gd.abs([1.0, -2.0]) -> [1.0, 2.0]",
     partials=(lambda y, x: sign(x),),
     accepts="numeric",
     reference=np.abs,
@@ -171,7 +195,9 @@ abs = elementwise(
 )
 sign = elementwise(
     "sign",
-    "-1, 0 or 1; NaN of NaN.",
+    "-1, 0 or 1; NaN of NaN.\n"
+    "Edges: sign(nan) = nan; sign(0.0) = 0.0; sign(-inf) = -1.0; derivative 0 everywhere\n"
+    "Example: gd.sign([3.0, -2.0, 0.0]) -> [1.0, -1.0, 0.0]",
     accepts="numeric",
     reference=np.sign,
     samples=on(-2, 2),
@@ -180,7 +206,9 @@ sign = elementwise(
 )
 square = elementwise(
     "square",
-    "x * x.",
+    "x * x.\n"
+    "Edges: square(-inf) = inf; square(nan) = nan; integers wrap\n"
+    "Example: gd.square([3.0, -2.0]) -> [9.0, 4.0]",
     partials=(lambda y, x: x * 2,),
     accepts="numeric",
     reference=np.square,
@@ -190,7 +218,9 @@ square = elementwise(
 )
 reciprocal = elementwise(
     "reciprocal",
-    "1 / x, floats only.",
+    "1 / x, floats only.\n"
+    "Edges: reciprocal(0.0) = inf; reciprocal(inf) = 0.0; reciprocal(nan) = nan\n"
+    "Example: gd.reciprocal([2.0, 4.0]) -> [0.5, 0.25]",
     partials=(lambda y, x: negative(y * y),),
     reference=np.reciprocal,
     samples=on(0.5, 2),
@@ -200,7 +230,9 @@ reciprocal = elementwise(
 )
 sqrt = elementwise(
     "sqrt",
-    "The square root; NaN below 0.",
+    "The square root; NaN below 0.\n"
+    "Edges: sqrt(-1.0) = nan; sqrt(0.0) = 0.0; sqrt(inf) = inf; sqrt(nan) = nan; derivative inf at 0\n"
+    "Example: gd.sqrt([4.0, 2.0]) -> [2.0, 1.414214]",
     partials=(lambda y, x: 0.5 / y,),
     reference=np.sqrt,
     samples=on(0.2, 3),
@@ -211,7 +243,9 @@ sqrt = elementwise(
 
 rsqrt = elementwise(
     "rsqrt",
-    "1 / sqrt(x).",
+    "1 / sqrt(x).\n"
+    "Edges: rsqrt(0.0) = inf; rsqrt(inf) = 0.0; rsqrt(-1.0) = nan; rsqrt(nan) = nan\n"
+    "Example: gd.rsqrt([4.0, 0.25]) -> [0.5, 2.0]",
     partials=(lambda y, x: -0.5 * y * (y * y),),
     reference=lambda x: 1 / np.sqrt(x),
     samples=on(0.2, 3),
@@ -222,7 +256,9 @@ rsqrt = elementwise(
 # ------------------------------------------------------------------ rounding
 ceil = elementwise(
     "ceil",
-    "The least integer not below x, as a float.",
+    "The least integer not below x, as a float.\n"
+    "Edges: ceil(inf) = inf; ceil(nan) = nan; derivative 0 everywhere\n"
+    "Example: gd.ceil([1.2, -1.7, 2.5]) -> [2.0, -1.0, 3.0]",
     reference=np.ceil,
     samples=on(-3, 3),
     onnx="Ceil",
@@ -230,7 +266,9 @@ ceil = elementwise(
 )
 floor = elementwise(
     "floor",
-    "The greatest integer not above x, as a float.",
+    "The greatest integer not above x, as a float.\n"
+    "Edges: floor(inf) = inf; floor(nan) = nan; derivative 0 everywhere\n"
+    "Example: gd.floor([1.2, -1.7, 2.5]) -> [1.0, -2.0, 2.0]",
     reference=np.floor,
     samples=on(-3, 3),
     onnx="Floor",
@@ -238,16 +276,29 @@ floor = elementwise(
 )
 round = elementwise(
     "round",
-    "The nearest integer, halves to even, as a float.",
+    "The nearest integer, halves to even, as a float.\n"
+    "Edges: round(inf) = inf; round(nan) = nan; derivative 0 everywhere\n"
+    "Example: gd.round([1.2, -1.7, 2.5]) -> [1.0, -2.0, 2.0]",
     reference=np.round,
     samples=on(-3, 3),
     onnx="Round",
     page="even",
 )
-trunc = elementwise("trunc", "x without its fraction, as a float.", reference=np.trunc, samples=on(-3, 3), page="trunc")
+trunc = elementwise(
+    "trunc",
+    "x without its fraction, as a float.\n"
+    "Edges: trunc(inf) = inf; trunc(nan) = nan; derivative 0 everywhere\n"
+    "Example: gd.trunc([1.2, -1.7, 2.5]) -> [1.0, -1.0, 2.0]",
+    reference=np.trunc,
+    samples=on(-3, 3),
+    page="trunc",
+)
 copysign = elementwise(
     "copysign",
-    "|x1| with the sign of x2.",
+    "|x1| with the sign of x2.\n"
+    "Edges: copysign(nan, -1.0) = nan; copysign(inf, -1.0) = -inf; copysign(1.0, -0.0) = -1.0; derivative "
+    "by x2 is 0\n"
+    "Example: gd.copysign([1.0, 2.0], [-3.0, 3.0]) -> [-1.0, 2.0]",
     partials=(lambda y, a, b: sign(a) * copysign(1.0, b), None),
     reference=np.copysign,
     samples=on(0.3, 2, 2),
@@ -296,7 +347,12 @@ def _where_samples(rng: np.random.Generator) -> Any:
 
 where = custom(
     "where",
-    "x1 where the condition holds, else x2. A NaN in the branch not taken reaches no gradient.",
+    "x1 where the condition holds, else x2. A NaN in the branch not taken reaches no gradient.\n"
+    "Dtypes: any\n"
+    "Shapes: the three broadcast\n"
+    "Edges: where(False, nan, 1.0) = 1.0; a NaN in the branch not taken reaches no gradient\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.where([True, False], [1.0, 2.0], 0.0) -> [1.0, 0.0]",
     infer=_infer_where,
     kernel=Tile("where"),
     public=_where,
@@ -343,7 +399,13 @@ def _astype_samples(rng: np.random.Generator) -> Any:
 
 astype = custom(
     "astype",
-    "x in another dtype; floats lose their fraction on the way to integers, nonzero is True.",
+    "x in another dtype; floats lose their fraction on the way to integers, nonzero is True.\n"
+    "Dtypes: any\n"
+    "Shapes: of x, as is the result's\n"
+    "Edges: astype(nan, 'bool') = True; astype(True, 'float32') = 1.0; astype(0.5, 'bool') = True; NaN "
+    "and numbers out of range have no stated integer\n"
+    "Raises: DTypeError\n"
+    "Example: gd.astype([1.7, -1.7], 'int32') -> [1, -1]",
     infer=_infer_astype,
     kernel=Tile("cast"),
     public=_astype,
@@ -368,7 +430,12 @@ def _stop_gradient(x: TensorLike, /) -> Tensor:
 
 stop_gradient = custom(
     "stop_gradient",
-    "x, with zero derivative.",
+    "x, with zero derivative.\n"
+    "Dtypes: any\n"
+    "Shapes: of x, as is the result's\n"
+    "Edges: stop_gradient(nan) = nan; stop_gradient(inf) = inf\n"
+    "Raises: DTypeError\n"
+    "Example: gd.stop_gradient([1.0, 2.0]) -> [1.0, 2.0]",
     infer=lambda xs, attrs: ((xs[0].shape, xs[0].dtype),),
     kernel=Tile("copy"),
     public=_stop_gradient,
@@ -386,7 +453,14 @@ STOP_GRADIENT = op_of(stop_gradient)
 # ------------------------------------------------------------------ made of the others
 @composite(reference=np.positive, samples=on(-2, 2))
 def positive(x: TensorLike, /) -> Tensor:
-    """x itself."""
+    """x itself.
+
+    Dtypes: any
+    Shapes: of x, as is the result's
+    Edges: positive(nan) = nan; positive(-0.0) = -0.0
+    Raises: DTypeError
+    Example: gd.positive([1.0, -2.0]) -> [1.0, -2.0]
+    """
     return as_tensor(x, "positive")
 
 
@@ -400,7 +474,14 @@ def positive(x: TensorLike, /) -> Tensor:
     onnx="Clip",
 )
 def clip(x: TensorLike, /, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
-    """x limited to [min, max]; None leaves a side open."""
+    """x limited to [min, max]; None leaves a side open.
+
+    Dtypes: float
+    Shapes: x, min and max broadcast
+    Edges: clip(nan, 0.0, 1.0) = nan; clip(0.5, 2.0, 1.0) = 1.0; at a bound the gradient goes as maximum's and minimum's
+    Raises: ShapeError, DTypeError
+    Example: gd.clip([-1.0, 0.5, 2.0], 0.0, 1.0) -> [0.0, 0.5, 1.0]
+    """
     x = as_tensor(x, "clip")
     if min is not None:
         x = maximum(x, min)
@@ -417,11 +498,25 @@ def _unless_nan(name: str, x1: TensorLike, x2: TensorLike, extreme: Callable[...
 
 @composite(reference=np.fmax, samples=on(-2, 2, 2), smooth=False)
 def fmax(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """The larger of two; where one is NaN the other one. Derivatives as maximum's, none to a NaN that lost."""
+    """The larger of two; where one is NaN the other one. Derivatives as maximum's, none to a NaN that lost.
+
+    Dtypes: numeric
+    Shapes: the operands broadcast
+    Edges: fmax(nan, 1.0) = 1.0; fmax(nan, nan) = nan
+    Raises: ShapeError, DTypeError
+    Example: gd.fmax([1.0, nan], [2.0, 3.0]) -> [2.0, 3.0]
+    """
     return _unless_nan("fmax", x1, x2, maximum)
 
 
 @composite(reference=np.fmin, samples=on(-2, 2, 2), smooth=False)
 def fmin(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """The smaller of two; where one is NaN the other one. Derivatives as minimum's, none to a NaN that lost."""
+    """The smaller of two; where one is NaN the other one. Derivatives as minimum's, none to a NaN that lost.
+
+    Dtypes: numeric
+    Shapes: the operands broadcast
+    Edges: fmin(nan, 1.0) = 1.0; fmin(nan, nan) = nan
+    Raises: ShapeError, DTypeError
+    Example: gd.fmin([1.0, nan], [2.0, 3.0]) -> [1.0, 3.0]
+    """
     return _unless_nan("fmin", x1, x2, minimum)

@@ -19,11 +19,21 @@ from .tensor import Tensor
 
 # ------------------------------------------------------------------ exponentials and logarithms
 exp = elementwise(
-    "exp", "e ** x.", partials=(lambda y, x: y,), reference=np.exp, samples=on(-2, 2), onnx="Exp", page="exp"
+    "exp",
+    "e ** x.\n"
+    "Edges: exp(inf) = inf; exp(-inf) = 0.0; exp(nan) = nan; exp(0.0) = 1.0\n"
+    "Example: gd.exp([0.0, 1.0]) -> [1.0, 2.718282]",
+    partials=(lambda y, x: y,),
+    reference=np.exp,
+    samples=on(-2, 2),
+    onnx="Exp",
+    page="exp",
 )
 expm1 = elementwise(
     "expm1",
-    "e ** x - 1, accurate near 0.",
+    "e ** x - 1, accurate near 0.\n"
+    "Edges: expm1(inf) = inf; expm1(-inf) = -1.0; expm1(nan) = nan; expm1(0.0) = 0.0\n"
+    "Example: gd.expm1([1e-5, 1.0]) -> [1.000005e-05, 1.718282]",
     partials=(lambda y, x: exp(x),),
     reference=np.expm1,
     samples=on(-2, 2),
@@ -31,7 +41,9 @@ expm1 = elementwise(
 )
 log = elementwise(
     "log",
-    "The natural logarithm; -inf at 0, NaN below.",
+    "The natural logarithm; -inf at 0, NaN below.\n"
+    "Edges: log(0.0) = -inf; log(-1.0) = nan; log(inf) = inf; log(nan) = nan\n"
+    "Example: gd.log([1.0, 2.0]) -> [0.0, 0.6931472]",
     partials=(lambda y, x: reciprocal(x),),
     reference=np.log,
     samples=on(0.3, 3),
@@ -51,7 +63,9 @@ bounded_log = elementwise(
 )
 log1p = elementwise(
     "log1p",
-    "log(1 + x), accurate near 0.",
+    "log(1 + x), accurate near 0.\n"
+    "Edges: log1p(-1.0) = -inf; log1p(-2.0) = nan; log1p(inf) = inf; log1p(nan) = nan\n"
+    "Example: gd.log1p([1e-5, 1.0]) -> [9.99995e-06, 0.6931472]",
     partials=(lambda y, x: reciprocal(x + 1),),
     reference=np.log1p,
     samples=on(-0.5, 3),
@@ -59,7 +73,9 @@ log1p = elementwise(
 )
 log2 = elementwise(
     "log2",
-    "The logarithm to base 2.",
+    "The logarithm to base 2.\n"
+    "Edges: log2(0.0) = -inf; log2(-1.0) = nan; log2(inf) = inf; log2(nan) = nan\n"
+    "Example: gd.log2([1.0, 8.0]) -> [0.0, 3.0]",
     partials=(lambda y, x: reciprocal(x) * (1 / math.log(2)),),
     reference=np.log2,
     samples=on(0.3, 3),
@@ -67,7 +83,9 @@ log2 = elementwise(
 )
 log10 = elementwise(
     "log10",
-    "The logarithm to base 10.",
+    "The logarithm to base 10.\n"
+    "Edges: log10(0.0) = -inf; log10(-1.0) = nan; log10(inf) = inf; log10(nan) = nan\n"
+    "Example: gd.log10([1.0, 100.0]) -> [0.0, 2.0]",
     partials=(lambda y, x: reciprocal(x) * (1 / math.log(10)),),
     reference=np.log10,
     samples=on(0.3, 3),
@@ -75,7 +93,9 @@ log10 = elementwise(
 )
 logaddexp = elementwise(
     "logaddexp",
-    "log(exp(x1) + exp(x2)) without overflow; -inf of nothing but -inf, with derivative 0.",
+    "log(exp(x1) + exp(x2)) without overflow; -inf of nothing but -inf, with derivative 0.\n"
+    "Edges: logaddexp(-inf, -inf) = -inf; logaddexp(inf, 0.0) = inf; logaddexp(nan, 0.0) = nan\n"
+    "Example: gd.logaddexp([0.0, 1000.0], [0.0, 1000.0]) -> [0.6931472, 1000.693]",
     partials=(lambda y, a, b: _share_of(y, a - b), lambda y, a, b: _share_of(y, b - a)),
     reference=np.logaddexp,
     samples=on(-2, 2, 2),
@@ -91,7 +111,9 @@ def _share_of(y: Tensor, difference: Tensor) -> Tensor:
 # ------------------------------------------------------------------ circular and hyperbolic functions
 sin = elementwise(
     "sin",
-    "The sine.",
+    "The sine.\n"
+    "Edges: sin(inf) = nan; sin(nan) = nan; sin(0.0) = 0.0; sin(1e5) = 0.0357488\n"
+    "Example: gd.sin([0.5, 1.0]) -> [0.4794255, 0.841471]",
     partials=(lambda y, x: cos(x),),
     reference=np.sin,
     samples=on(-3, 3),
@@ -100,7 +122,9 @@ sin = elementwise(
 )
 cos = elementwise(
     "cos",
-    "The cosine.",
+    "The cosine.\n"
+    "Edges: cos(inf) = nan; cos(nan) = nan; cos(0.0) = 1.0; cos(1e5) = -0.9993608\n"
+    "Example: gd.cos([0.5, 1.0]) -> [0.8775826, 0.5403023]",
     partials=(lambda y, x: negative(sin(x)),),
     reference=np.cos,
     samples=on(-3, 3),
@@ -109,7 +133,9 @@ cos = elementwise(
 )
 tan = elementwise(
     "tan",
-    "The tangent.",
+    "The tangent.\n"
+    "Edges: tan(inf) = nan; tan(nan) = nan; tan(0.0) = 0.0; tan(1e5) = -0.03577166\n"
+    "Example: gd.tan([0.5, 1.0]) -> [0.5463025, 1.557408]",
     partials=(lambda y, x: y * y + 1,),
     reference=np.tan,
     samples=on(-1, 1),
@@ -118,7 +144,9 @@ tan = elementwise(
 )
 asin = elementwise(
     "asin",
-    "The inverse sine; NaN outside [-1, 1].",
+    "The inverse sine; NaN outside [-1, 1].\n"
+    "Edges: asin(1.0) = 1.570796; asin(2.0) = nan; asin(nan) = nan; derivative inf at -1 and 1\n"
+    "Example: gd.asin([0.0, 0.5]) -> [0.0, 0.5235988]",
     partials=(lambda y, x: rsqrt(one_minus_square(x)),),
     reference=np.arcsin,
     samples=on(-0.8, 0.8),
@@ -127,7 +155,9 @@ asin = elementwise(
 )
 acos = elementwise(
     "acos",
-    "The inverse cosine; NaN outside [-1, 1].",
+    "The inverse cosine; NaN outside [-1, 1].\n"
+    "Edges: acos(1.0) = 0.0; acos(2.0) = nan; acos(nan) = nan; derivative -inf at -1 and 1\n"
+    "Example: gd.acos([0.0, 0.5]) -> [1.570796, 1.047198]",
     partials=(lambda y, x: negative(rsqrt(one_minus_square(x))),),
     reference=np.arccos,
     samples=on(-0.8, 0.8),
@@ -136,7 +166,9 @@ acos = elementwise(
 )
 atan = elementwise(
     "atan",
-    "The inverse tangent.",
+    "The inverse tangent.\n"
+    "Edges: atan(inf) = 1.570796; atan(-inf) = -1.570796; atan(nan) = nan\n"
+    "Example: gd.atan([0.0, 1.0]) -> [0.0, 0.7853982]",
     partials=(lambda y, x: square(reciprocal(hypot(x, 1.0))),),
     reference=np.arctan,
     samples=on(-2, 2),
@@ -145,7 +177,10 @@ atan = elementwise(
 )
 atan2 = elementwise(
     "atan2",
-    "The angle of the point (x2, x1).",
+    "The angle of the point (x2, x1).\n"
+    "Edges: atan2(0.0, 0.0) = 0.0; atan2(0.0, -1.0) = 3.141593; atan2(inf, inf) = 0.7853982; atan2(nan, "
+    "1.0) = nan\n"
+    "Example: gd.atan2([1.0, -1.0], [1.0, -1.0]) -> [0.7853981, -2.356194]",
     partials=(lambda y, a, b: _turn(b, a), lambda y, a, b: negative(_turn(a, b))),
     reference=np.arctan2,
     samples=on(0.3, 2, 2),
@@ -171,7 +206,9 @@ one_minus_square = elementwise(
 )
 sinh = elementwise(
     "sinh",
-    "The hyperbolic sine.",
+    "The hyperbolic sine.\n"
+    "Edges: sinh(inf) = inf; sinh(-inf) = -inf; sinh(nan) = nan\n"
+    "Example: gd.sinh([0.0, 1.0]) -> [0.0, 1.175201]",
     partials=(lambda y, x: cosh(x),),
     reference=np.sinh,
     samples=on(-2, 2),
@@ -180,7 +217,9 @@ sinh = elementwise(
 )
 cosh = elementwise(
     "cosh",
-    "The hyperbolic cosine.",
+    "The hyperbolic cosine.\n"
+    "Edges: cosh(inf) = inf; cosh(-inf) = inf; cosh(nan) = nan\n"
+    "Example: gd.cosh([0.0, 1.0]) -> [1.0, 1.543081]",
     partials=(lambda y, x: sinh(x),),
     reference=np.cosh,
     samples=on(-2, 2),
@@ -189,7 +228,9 @@ cosh = elementwise(
 )
 tanh = elementwise(
     "tanh",
-    "The hyperbolic tangent.",
+    "The hyperbolic tangent.\n"
+    "Edges: tanh(inf) = 1.0; tanh(-inf) = -1.0; tanh(nan) = nan\n"
+    "Example: gd.tanh([0.0, 1.0]) -> [0.0, 0.7615942]",
     partials=(lambda y, x: sigmoid_slope(x * 2) * 4,),
     reference=np.tanh,
     samples=on(-2, 2),
@@ -199,7 +240,9 @@ tanh = elementwise(
 )
 asinh = elementwise(
     "asinh",
-    "The inverse hyperbolic sine.",
+    "The inverse hyperbolic sine.\n"
+    "Edges: asinh(inf) = inf; asinh(-inf) = -inf; asinh(nan) = nan\n"
+    "Example: gd.asinh([0.0, 1.0]) -> [0.0, 0.8813736]",
     partials=(lambda y, x: reciprocal(hypot(x, 1.0)),),
     reference=np.arcsinh,
     samples=on(-2, 2),
@@ -208,7 +251,9 @@ asinh = elementwise(
 )
 acosh = elementwise(
     "acosh",
-    "The inverse hyperbolic cosine; NaN below 1.",
+    "The inverse hyperbolic cosine; NaN below 1.\n"
+    "Edges: acosh(1.0) = 0.0; acosh(0.5) = nan; acosh(inf) = inf; acosh(nan) = nan; derivative inf at 1\n"
+    "Example: gd.acosh([1.0, 2.0]) -> [0.0, 1.316958]",
     partials=(lambda y, x: rsqrt(x - 1) * rsqrt(x + 1),),
     reference=np.arccosh,
     samples=on(1.2, 3),
@@ -217,7 +262,9 @@ acosh = elementwise(
 )
 atanh = elementwise(
     "atanh",
-    "The inverse hyperbolic tangent; NaN outside [-1, 1].",
+    "The inverse hyperbolic tangent; NaN outside [-1, 1].\n"
+    "Edges: atanh(1.0) = inf; atanh(-1.0) = -inf; atanh(2.0) = nan; atanh(nan) = nan\n"
+    "Example: gd.atanh([0.0, 0.5]) -> [0.0, 0.5493062]",
     partials=(lambda y, x: reciprocal(one_minus_square(x)),),
     reference=np.arctanh,
     samples=on(-0.8, 0.8),
@@ -226,7 +273,9 @@ atanh = elementwise(
 )
 hypot = elementwise(
     "hypot",
-    "sqrt(x1**2 + x2**2) without overflow; derivative 0 at the origin.",
+    "sqrt(x1**2 + x2**2) without overflow; derivative 0 at the origin.\n"
+    "Edges: hypot(inf, nan) = inf; hypot(3.0, 4.0) = 5.0; hypot(nan, 1.0) = nan\n"
+    "Example: gd.hypot([3.0, 5.0], [4.0, 12.0]) -> [5.0, 13.0]",
     partials=(lambda y, a, b: _ratio(a, y), lambda y, a, b: _ratio(b, y)),
     reference=np.hypot,
     samples=on(0.3, 2, 2),
@@ -253,7 +302,10 @@ exp_minus_square = elementwise(
 )
 erf = elementwise(
     "erf",
-    "The error function.",
+    "The error function.\n"
+    "Edges: erf(inf) = 1.0; erf(-inf) = -1.0; erf(nan) = nan; erf(0.0) = 0.0\n"
+    "Example: gd.erf([0.5, 1.0]) -> [0.5204999, 0.8427008]\n"
+    "Source: DLMF 7.2.1",
     partials=(lambda y, x: exp_minus_square(x) * _TWO_OVER_SQRT_PI,),
     reference="scipy.special.erf",
     samples=on(-2, 2),
@@ -262,7 +314,10 @@ erf = elementwise(
 )
 erfc = elementwise(
     "erfc",
-    "1 - erf(x), accurate for large x.",
+    "1 - erf(x), accurate for large x.\n"
+    "Edges: erfc(inf) = 0.0; erfc(-inf) = 2.0; erfc(nan) = nan; erfc(0.0) = 1.0\n"
+    "Example: gd.erfc([0.5, 5.0]) -> [0.4795001, 1.53746e-12]\n"
+    "Source: DLMF 7.2.2",
     partials=(lambda y, x: exp_minus_square(x) * -_TWO_OVER_SQRT_PI,),
     reference="scipy.special.erfc",
     samples=on(-2, 2),
@@ -270,7 +325,10 @@ erfc = elementwise(
 )
 erfinv = elementwise(
     "erfinv",
-    "The inverse of erf; infinite at -1 and 1, NaN outside.",
+    "The inverse of erf; infinite at -1 and 1, NaN outside.\n"
+    "Edges: erfinv(1.0) = inf; erfinv(-1.0) = -inf; erfinv(2.0) = nan; erfinv(nan) = nan\n"
+    "Example: gd.erfinv([0.0, 0.5]) -> [0.0, 0.4769363]\n"
+    "Source: derivative: DLMF 7.17.1 and the inverse function rule",
     partials=(lambda y, x: reciprocal(exp_minus_square(y)) * (1 / _TWO_OVER_SQRT_PI),),
     reference="scipy.special.erfinv",
     samples=on(-0.9, 0.9),
@@ -278,7 +336,10 @@ erfinv = elementwise(
 )
 lgamma = elementwise(
     "lgamma",
-    "The logarithm of |Gamma(x)|.",
+    "The logarithm of |Gamma(x)|.\n"
+    "Edges: lgamma(0.0) = inf; lgamma(-1.0) = inf; lgamma(inf) = inf; lgamma(nan) = nan\n"
+    "Example: gd.lgamma([1.0, 5.0]) -> [0.0, 3.178054]\n"
+    "Source: DLMF 5.2.1; its derivative is digamma, DLMF 5.2.2",
     partials=(lambda y, x: digamma(x),),
     reference="scipy.special.gammaln",
     samples=on(0.3, 4),
@@ -286,8 +347,11 @@ lgamma = elementwise(
 )
 digamma = elementwise(
     "digamma",
-    "The logarithmic derivative of Gamma. Its own derivative is taken from the series "
-    "of the trigamma function (Abramowitz and Stegun 6.4.12, shifted by 6.4.6).",
+    "The logarithmic derivative of Gamma. Its own derivative is taken from the series of the trigamma "
+    "function (Abramowitz and Stegun 6.4.12, shifted by 6.4.6).\n"
+    "Edges: digamma(0.0) = -inf; digamma(-1.0) = nan; digamma(inf) = inf; digamma(nan) = nan\n"
+    "Example: gd.digamma([1.0, 5.0]) -> [-0.5772157, 1.506118]\n"
+    "Source: DLMF 5.2.2",
     partials=(lambda y, x: _trigamma(x),),
     reference="scipy.special.digamma",
     samples=on(0.3, 4),
@@ -312,7 +376,9 @@ def _trigamma(x: Tensor) -> Tensor:
 
 sigmoid = elementwise(
     "sigmoid",
-    "1 / (1 + exp(-x)).",
+    "1 / (1 + exp(-x)).\n"
+    "Edges: sigmoid(inf) = 1.0; sigmoid(-inf) = 0.0; sigmoid(nan) = nan\n"
+    "Example: gd.nn.sigmoid([0.0, 1.0]) -> [0.5, 0.7310586]",
     partials=(lambda y, x: sigmoid_slope(x),),
     reference="scipy.special.expit",
     samples=on(-3, 3),
@@ -331,7 +397,9 @@ sigmoid_slope = elementwise(
 )
 softplus = elementwise(
     "softplus",
-    "log(1 + exp(x)) without overflow.",
+    "log(1 + exp(x)) without overflow.\n"
+    "Edges: softplus(inf) = inf; softplus(-inf) = 0.0; softplus(nan) = nan\n"
+    "Example: gd.nn.softplus([0.0, 100.0]) -> [0.6931472, 100.0]",
     partials=(lambda y, x: sigmoid(x),),
     reference=lambda x: np.logaddexp(x, 0),
     samples=on(-3, 3),
@@ -341,7 +409,9 @@ softplus = elementwise(
 )
 relu = elementwise(
     "relu",
-    "max(x, 0); derivative 0 at 0.",
+    "max(x, 0); derivative 0 at 0.\n"
+    "Edges: relu(inf) = inf; relu(-inf) = 0.0; relu(nan) = nan\n"
+    "Example: gd.nn.relu([-1.0, 0.0, 2.0]) -> [0.0, 0.0, 2.0]",
     partials=(lambda y, x: greater(y, 0),),
     accepts="numeric",
     reference=lambda x: np.maximum(x, 0),

@@ -140,8 +140,14 @@ def _take_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tens
 
 take = linear(
     "take",
-    "The elements at integer ``indices`` along ``axis``; negative ones count from the end, one out of range "
-    "fails the call.",
+    "The elements at integer ``indices`` along ``axis``; negative ones count from the end, one out of "
+    "range fails the call.\n"
+    "Dtypes: any\n"
+    "Shapes: x.shape with indices.shape in place of axis\n"
+    "Edges: take([1.0, 2.0], [-1, 1]) = [2.0, 2.0]; an index used twice has its gradients added up; one "
+    "out of range fails the call\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.take([10.0, 20.0, 30.0], [2, 0, -1]) -> [30.0, 10.0, 30.0]",
     infer=_infer_take,
     public=_take,
     transpose=lambda node, g: make(
@@ -258,7 +264,13 @@ def _keeps_along(xs: Values, a: Attrs) -> bool:
 
 take_along_axis = linear(
     "take_along_axis",
-    "Matching elements at integer ``indices`` along ``axis``, other dimensions broadcast.",
+    "Matching elements at integer ``indices`` along ``axis``, other dimensions broadcast.\n"
+    "Dtypes: any\n"
+    "Shapes: indices.shape, broadcast but along axis\n"
+    "Edges: take_along_axis([1.0, 2.0], [-1]) = [2.0]; an index used twice has its gradients added up; "
+    "one out of range fails the call\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.take_along_axis([[10.0, 20.0], [30.0, 40.0]], [[1], [0]], axis=1) -> [[20.0], [30.0]]",
     infer=_infer_along,
     public=_take_along,
     transpose=lambda node, g: make(
@@ -372,7 +384,14 @@ def checked_index(idx: Tensor, limit: Size) -> Tensor:
     samples=lambda rng: [Sample((rng.integers(0, 5, s), 5), {"dtype": "float32"}) for s in ((4,), (2, 3), ())],
 )
 def one_hot(idx: TensorLike, /, n: SizeLike, dtype: DTypeLike | None = None) -> Tensor:
-    """1 at each index along a new last axis of size ``n``, else 0; an index out of range fails the call."""
+    """1 at each index along a new last axis of size ``n``, else 0; an index out of range fails the call.
+
+    Dtypes: int32, int64 for indices; the result has dtype
+    Shapes: (...) -> (..., n)
+    Edges: one_hot([-1], 2) = [[0.0, 1.0]]
+    Raises: ShapeError, DTypeError
+    Example: gd.one_hot([0, 2], 3) -> [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    """
     idx = as_index("one_hot", idx)
     (n,) = checked(as_shape, "one_hot", (n,), [idx])
     return astype(is_label(checked_index(idx, n), n), dtype_or_default("one_hot", dtype, [idx]))

@@ -47,13 +47,27 @@ def _triangle(name: str, x: Any, k: Any, sign: int) -> Tensor:
 
 @composite(reference=np.tril, samples=_triangle_samples, onnx="Trilu")
 def tril(x: TensorLike, /, k: int = 0) -> Tensor:
-    """The lower triangle of the last two dimensions: elements above diagonal ``k`` become 0."""
+    """The lower triangle of the last two dimensions: elements above diagonal ``k`` become 0.
+
+    Dtypes: any
+    Shapes: of x, as is the result's
+    Edges: tril([[nan, nan], [1.0, 1.0]]) = [[nan, 0.0], [1.0, 1.0]]
+    Raises: ShapeError, DTypeError
+    Example: gd.tril([[1.0, 2.0], [3.0, 4.0]]) -> [[1.0, 0.0], [3.0, 4.0]]
+    """
     return _triangle("tril", x, k, 1)
 
 
 @composite(reference=np.triu, samples=_triangle_samples, onnx="Trilu")
 def triu(x: TensorLike, /, k: int = 0) -> Tensor:
-    """The upper triangle of the last two dimensions: elements below diagonal ``k`` become 0."""
+    """The upper triangle of the last two dimensions: elements below diagonal ``k`` become 0.
+
+    Dtypes: any
+    Shapes: of x, as is the result's
+    Edges: triu([[nan, nan], [nan, 1.0]]) = [[nan, nan], [0.0, 1.0]]
+    Raises: ShapeError, DTypeError
+    Example: gd.triu([[1.0, 2.0], [3.0, 4.0]]) -> [[1.0, 2.0], [0.0, 4.0]]
+    """
     return _triangle("triu", x, k, -1)
 
 
@@ -65,7 +79,14 @@ def triu(x: TensorLike, /, k: int = 0) -> Tensor:
     ],
 )
 def diag(x: TensorLike, /, k: int = 0) -> Tensor:
-    """Of a vector the matrix with it on diagonal ``k``; of a matrix the vector of its diagonal ``k``."""
+    """Of a vector the matrix with it on diagonal ``k``; of a matrix the vector of its diagonal ``k``.
+
+    Dtypes: any
+    Shapes: (n,) -> (n + |k|, n + |k|), and back
+    Edges: diag([[1.0]], k=3) = []
+    Raises: ShapeError, DTypeError
+    Example: gd.diag([1.0, 2.0]) -> [[1.0, 0.0], [0.0, 2.0]]
+    """
     x = as_tensor(x, "diag")
     k = int_of("diag", "k", k, [x])
     if x.ndim == 2:
@@ -104,7 +125,15 @@ def _gather_nd_samples(rng: np.random.Generator) -> Iterable[Sample]:
 def gather_nd(x: TensorLike, indices: TensorLike, /, batch_dims: int = 0) -> Tensor:
     """x at indices of its first q dimensions, q the size of ``indices``' last; the first ``batch_dims`` dimensions of
     both go together. Negative ones count from the end, one out of range fails the call. Shape:
-    indices.shape[:-1] + x.shape[batch_dims + q:]."""
+    indices.shape[:-1] + x.shape[batch_dims + q:].
+
+    Dtypes: any
+    Shapes: indices.shape[:-1] + x.shape[batch_dims + q:]
+    Edges: gather_nd([1.0, 2.0], [[-1]]) = [2.0]; an index used twice has its gradients added up
+    Raises: ShapeError, DTypeError
+    Example: gd.gather_nd([[1.0, 2.0], [3.0, 4.0]], [[1, 0], [0, 1]]) -> [3.0, 2.0]
+    Source: as ONNX GatherND
+    """
     x, idx = as_tensor(x, "gather_nd"), as_index("gather_nd", indices)
     b = int_of("gather_nd", "batch_dims", batch_dims, [x, idx])
     if not 0 <= b < builtins.min(x.ndim, idx.ndim):
@@ -189,7 +218,12 @@ def _scatter_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[T
 scatter_add = custom(
     "scatter_add",
     "x with ``updates`` (shape indices.shape + x.shape[1:]) added at ``indices`` along axis 0; those of "
-    "one index add up in order. Negative indices count from the end, one out of range fails the call.",
+    "one index add up in order. Negative indices count from the end, one out of range fails the call.\n"
+    "Dtypes: numeric\n"
+    "Shapes: of x; updates: indices.shape + x.shape[1:]\n"
+    "Edges: scatter_add([1.0], np.zeros((0,), int), []) = [1.0]; an index out of range fails the call\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.scatter_add([0.0, 0.0], [1, 1], [2.0, 3.0]) -> [0.0, 5.0]",
     infer=_infer_scatter,
     public=_scatter_add,
     vjp=_scatter_vjp,

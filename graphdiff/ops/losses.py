@@ -78,7 +78,14 @@ def numpy_reduced(x: Any, reduction: str) -> Any:
     reference=lambda x, t, reduction="mean": numpy_reduced((x - t) ** 2, reduction),
 )
 def mse(input: TensorLike, target: TensorLike, reduction: Reduction = "mean") -> Tensor:
-    """The squared error."""
+    """The squared error.
+
+    Dtypes: float
+    Shapes: input and target alike; 0-d, or that shape where reduction is "none"
+    Edges: mse([], []) = nan; mse([nan], [0.0]) = nan
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.mse([1.0, 2.0], [1.0, 4.0]) -> 2.0
+    """
     x, t = _pair("mse", input, target)
     return reduced("mse", square(x - t), reduction)
 
@@ -94,7 +101,15 @@ def binary_cross_entropy(
     """-t log(p) - (1 - t) log(1 - p) of probabilities; logarithms are held above -100, as in torch. ``weight``
     multiplies each element's loss, and broadcasts to it.
 
-    The derivative is that of this function, so 0 by a logarithm that is held, and finite for every p from 0 to 1."""
+    The derivative is that of this function, so 0 by a logarithm that is held, and finite for every p from 0 to 1.
+
+    Dtypes: float
+    Shapes: input and target alike; 0-d, or that shape where reduction is "none"
+    Edges: binary_cross_entropy([0.0], [0.0]) = 0.0; binary_cross_entropy([0.0], [1.0]) = 100.0;
+    binary_cross_entropy([2.0], [1.0]) = nan
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.binary_cross_entropy([0.5, 0.5], [1.0, 0.0]) -> 0.6931472
+    """
     p, t = _pair("binary_cross_entropy", input, target)
     one, other = maximum(bounded_log(p), -100), maximum(log1p(negative(p)), -100)
     loss = _weighted("binary_cross_entropy", negative(t * one + (1 - t) * other), weight)
@@ -114,7 +129,15 @@ def binary_cross_entropy_with_logits(
     pos_weight: TensorLike | None = None,
 ) -> Tensor:
     """The binary cross-entropy of sigmoid(input), without overflow. ``weight`` multiplies each element's loss,
-    ``pos_weight`` the part of it that counts where the target is 1; both broadcast."""
+    ``pos_weight`` the part of it that counts where the target is 1; both broadcast.
+
+    Dtypes: float
+    Shapes: input and target alike; 0-d, or that shape where reduction is "none"
+    Edges: binary_cross_entropy_with_logits([inf], [0.0]) = inf; binary_cross_entropy_with_logits([inf], [1.0]) = nan;
+    binary_cross_entropy_with_logits([-1000.0], [1.0]) = 1000.0
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.binary_cross_entropy_with_logits([0.0, 0.0], [1.0, 0.0]) -> 0.6931472
+    """
     x, t = _pair("binary_cross_entropy_with_logits", input, target)
     # not softplus(x) - x t: its derivative sigmoid(x) - t would lose all digits where they are close
     positive = _weighted("binary_cross_entropy_with_logits", t * softplus(negative(x)), pos_weight)
@@ -129,7 +152,14 @@ def binary_cross_entropy_with_logits(
     reference=lambda x, t, reduction="mean": numpy_reduced(np.abs(x - t), reduction),
 )
 def l1(input: TensorLike, target: TensorLike, reduction: Reduction = "mean") -> Tensor:
-    """The absolute error; derivative 0 where it is 0."""
+    """The absolute error; derivative 0 where it is 0.
+
+    Dtypes: float
+    Shapes: input and target alike; 0-d, or that shape where reduction is "none"
+    Edges: l1([], []) = nan; l1([nan], [0.0]) = nan
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.l1([1.0, 2.0], [1.0, 4.0]) -> 1.0
+    """
     x, t = _pair("l1", input, target)
     return reduced("l1", abs_(x - t), reduction)
 
@@ -147,7 +177,15 @@ def _huber_samples(rng: np.random.Generator) -> Any:
 
 @composite(namespace="nn", samples=_huber_samples, reference=_huber_reference, smooth=False)
 def huber(input: TensorLike, target: TensorLike, reduction: Reduction = "mean", delta: float = 1.0) -> Tensor:
-    """Half the squared error where it is below delta, else delta * (|error| - delta / 2) (Huber 1964)."""
+    """Half the squared error where it is below delta, else delta * (|error| - delta / 2) (Huber 1964).
+
+    Dtypes: float
+    Shapes: input and target alike; 0-d, or that shape where reduction is "none"
+    Edges: huber([], []) = nan; huber([nan], [0.0]) = nan
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.huber([1.0, 2.0], [1.0, 4.0]) -> 0.75
+    Source: Huber 1964
+    """
     x, t = _pair("huber", input, target)
     if not delta > 0:
         fail(GraphError, "huber", f"delta must be positive, got {delta}", [x, t])
@@ -264,7 +302,14 @@ def cross_entropy(
     ``labels``: integers from 0 of the shape without that axis, or distributions of the same shape. ``weight``: one
     number a class; ``ignore_index``: a label whose rows do not count; ``label_smoothing``: the share of each target
     that is spread over all classes (Szegedy et al. 2016). "mean" is over all rows; with integer labels it is the sum of
-    losses by the sum of the labels' weights, as in torch. A label out of range fails the call."""
+    losses by the sum of the labels' weights, as in torch. A label out of range fails the call.
+
+    Dtypes: float
+    Shapes: (..., c), (...) or (..., c) -> 0-d, or (...) where reduction is "none"
+    Edges: cross_entropy([[0.0, 0.0]], [1], ignore_index=1) = nan; a label out of range fails the call
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.cross_entropy([[0.0, 0.0]], [1]) -> 0.6931472
+    """
     name = "cross_entropy"
     x, t = beside_each_other(name, (logits, labels))
     if not 0 <= label_smoothing <= 1:
@@ -318,7 +363,14 @@ def nll(
     ignore_index: int | None = None,
 ) -> Tensor:
     """Minus the log-probability of each label, classes along the last axis: what cross_entropy takes of log_softmax.
-    ``weight`` and ``ignore_index`` as there. A label out of range fails the call."""
+    ``weight`` and ``ignore_index`` as there. A label out of range fails the call.
+
+    Dtypes: float
+    Shapes: (..., c), (...) -> 0-d, or (...) where reduction is "none"
+    Edges: nll([[0.0, 0.0]], [1], ignore_index=1) = nan; a label out of range fails the call
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.nll([[-1.0, -2.0]], [1]) -> 2.0
+    """
     x, t = as_tensor(log_probabilities, "nll"), as_tensor(labels, "nll")
     check_dtype("nll", (x,), "float")
     axis_of("nll", -1, x.ndim, [x, t])
@@ -340,7 +392,15 @@ def _kl_samples(rng: np.random.Generator) -> Any:
 @composite(namespace="nn", reference=_kl_reference, samples=_kl_samples)
 def kl_div(input: TensorLike, target: TensorLike, reduction: Reduction = "mean", log_target: bool = False) -> Tensor:
     """target * (log(target) - input) by element, for log-probabilities ``input``; 0 where the target is 0.
-    "mean" is over all elements. ``log_target``: the target is given as its logarithm."""
+    "mean" is over all elements. ``log_target``: the target is given as its logarithm.
+
+    Dtypes: float
+    Shapes: input and target alike; 0-d, or that shape where reduction is "none"
+    Edges: kl_div([], []) = nan; kl_div([nan], [0.0]) = nan
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.kl_div([-0.5, -1.0], [0.0, 1.0]) -> 0.5
+    Source: Kullback and Leibler 1951
+    """
     x, t = _pair("kl_div", input, target)
     if log_target:
         return reduced("kl_div", exp(t) * (t - x), reduction)

@@ -130,7 +130,12 @@ def _keeps_matmul(xs: Values, a: Attrs) -> bool:
 
 matmul = bilinear(
     "matmul",
-    "The product of matrices, batched over leading dimensions, which broadcast; 1-d operands are vectors.",
+    "The product of matrices, batched over leading dimensions, which broadcast; 1-d operands are vectors.\n"
+    "Dtypes: numeric\n"
+    "Shapes: (..., m, k), (..., k, n) -> (..., m, n); of 1-d operands the k\n"
+    "Edges: matmul(np.zeros((1, 0)), np.zeros((0, 1))) = [[0.0]]; matmul([[inf]], [[0.0]]) = [[nan]]\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.matmul([[1.0, 2.0]], [[3.0], [4.0]]) -> [[11.0]]",
     infer=_infer_matmul,
     kernel=Matmul(),
     public=_matmul,

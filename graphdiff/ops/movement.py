@@ -93,7 +93,12 @@ def _reshape(x: TensorLike, /, shape: ShapeLike) -> Tensor:
 
 reshape = linear(
     "reshape",
-    "The same elements in another shape; one size may be -1.",
+    "The same elements in another shape; one size may be -1.\n"
+    "Dtypes: any\n"
+    "Shapes: to shape, of as many elements\n"
+    "Edges: -1 stands for what is left, once\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.reshape([1.0, 2.0, 3.0, 4.0], (2, -1)) -> [[1.0, 2.0], [3.0, 4.0]]",
     infer=_infer_shape,
     transpose=lambda node, g: reshape(g, node.inputs[0].shape),
     kernel=View(_reshape_view),
@@ -120,7 +125,14 @@ RESHAPE = op_of(reshape)
     onnx="Unsqueeze",
 )
 def expand_dims(x: TensorLike, /, axis: Ints = 0) -> Tensor:
-    """A dimension of size 1 put in at ``axis`` (an int or a tuple of places in the result)."""
+    """A dimension of size 1 put in at ``axis`` (an int or a tuple of places in the result).
+
+    Dtypes: any
+    Shapes: with a dimension of 1 at each axis
+    Edges: expand_dims(1.0, (0, 1)) = [[1.0]]; an axis may be negative: counted in the result
+    Raises: ShapeError, DTypeError
+    Example: gd.expand_dims([1.0, 2.0], 0) -> [[1.0, 2.0]]
+    """
     x = as_tensor(x, "expand_dims")
     n = x.ndim + (len(axis) if isinstance(axis, (tuple, list)) else 1)
     axes = axes_of("expand_dims", axis, n, [x])
@@ -134,7 +146,14 @@ def expand_dims(x: TensorLike, /, axis: Ints = 0) -> Tensor:
     samples=lambda rng: [Sample((rng.uniform(-2, 2, (1, 3, 1)), a)) for a in (0, -1, (0, 2))],
 )
 def squeeze(x: TensorLike, /, axis: Axes = None) -> Tensor:
-    """Without the dimensions of size 1 at ``axis`` (all of them unless given)."""
+    """Without the dimensions of size 1 at ``axis`` (all of them unless given).
+
+    Dtypes: any
+    Shapes: without the dimensions of 1
+    Edges: squeeze(1.0) = 1.0
+    Raises: ShapeError, DTypeError
+    Example: gd.squeeze([[1.0, 2.0]], 0) -> [1.0, 2.0]
+    """
     x = as_tensor(x, "squeeze")
     axes = [i for i, s in enumerate(x.shape) if s == 1] if axis is None else axes_of("squeeze", axis, x.ndim, [x])
     for a in axes:
@@ -162,7 +181,12 @@ def _permute_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[T
 
 permute_dims = linear(
     "permute_dims",
-    "The dimensions in the order ``axes``.",
+    "The dimensions in the order ``axes``.\n"
+    "Dtypes: any\n"
+    "Shapes: x.shape in the order axes\n"
+    "Edges: permute_dims([[1.0, 2.0]], (-1, 0)) = [[1.0], [2.0]]\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.permute_dims([[1.0, 2.0], [3.0, 4.0]], (1, 0)) -> [[1.0, 3.0], [2.0, 4.0]]",
     infer=_infer_permute,
     transpose=lambda node, g: permute_dims(g, tuple(np.argsort(node.attrs["axes"]).tolist())),
     kernel=View(lambda node, v: Strided(v.offset, tuple(v.strides[a] for a in node.attrs["axes"]))),
@@ -184,7 +208,14 @@ PERMUTE = op_of(permute_dims)
 
 @composite(reference=lambda x: np.swapaxes(x, -1, -2), samples=on(-2, 2, shapes=[((3, 4),), ((2, 3, 4),)]))
 def matrix_transpose(x: TensorLike, /) -> Tensor:
-    """The last two dimensions swapped."""
+    """The last two dimensions swapped.
+
+    Dtypes: any
+    Shapes: (..., m, n) -> (..., n, m)
+    Edges: matrix_transpose([[1.0, 2.0]]) = [[1.0], [2.0]]; needs two dimensions
+    Raises: ShapeError, DTypeError
+    Example: gd.matrix_transpose([[1.0, 2.0], [3.0, 4.0]]) -> [[1.0, 3.0], [2.0, 4.0]]
+    """
     x = as_tensor(x, "matrix_transpose")
     if x.ndim < 2:
         fail(ShapeError, "matrix_transpose", f"needs two dimensions, got {x.ndim}", [x])
@@ -219,7 +250,12 @@ def _broadcast_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence
 
 broadcast_to = linear(
     "broadcast_to",
-    "x repeated along new dimensions and along those of size 1.",
+    "x repeated along new dimensions and along those of size 1.\n"
+    "Dtypes: any\n"
+    "Shapes: to shape, which x's broadcasts to\n"
+    "Edges: broadcast_to(1.0, (0,)) = []; sizes of 1 and missing ones are stretched, no others\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.broadcast_to([[1.0], [2.0]], (2, 2)) -> [[1.0, 1.0], [2.0, 2.0]]",
     infer=_infer_shape,
     transpose=lambda node, g: sum_to(g, node.inputs[0].shape),
     kernel=View(_broadcast_view),
@@ -403,7 +439,14 @@ PAD = op_of(place)
     samples=lambda rng: [Sample((rng.uniform(-2, 2, (2, 3)),), {"axis": a}) for a in (None, 0, (0, 1))],
 )
 def flip(x: TensorLike, /, axis: Axes = None) -> Tensor:
-    """The order of elements along axes reversed (all axes unless given)."""
+    """The order of elements along axes reversed (all axes unless given).
+
+    Dtypes: any
+    Shapes: of x, as is the result's
+    Edges: flip([]) = []
+    Raises: ShapeError, DTypeError
+    Example: gd.flip([1.0, 2.0, 3.0]) -> [3.0, 2.0, 1.0]
+    """
     x = as_tensor(x, "flip")
     axes = axes_of("flip", axis, x.ndim, [x])
     starts = tuple(s - 1 if i in axes else 0 for i, s in enumerate(x.shape))
@@ -477,7 +520,12 @@ def _concat_samples(rng: np.random.Generator) -> Any:
 
 concat = custom(
     "concat",
-    "Tensors one after another along ``axis``.",
+    "Tensors one after another along ``axis``.\n"
+    "Dtypes: any\n"
+    "Shapes: equal but along axis, where sizes add up\n"
+    "Edges: concat([[], [1.0]]) = [1.0]\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.concat([[1.0, 2.0], [3.0]]) -> [1.0, 2.0, 3.0]",
     infer=_infer_concat,
     public=_concat,
     kernel=Place(lambda node: [(i, s, (1,) * len(s)) for i, s in enumerate(_concat_starts(node))], lambda node: None),
@@ -507,7 +555,14 @@ CONCAT = op_of(concat)
     samples=lambda rng: [Sample(([rng.uniform(-2, 2, (2, 3)) for _ in range(3)],), {"axis": a}) for a in (0, 1, -1)],
 )
 def stack(arrays: TensorList, /, axis: int = 0) -> Tensor:
-    """Tensors of one shape along a new ``axis``."""
+    """Tensors of one shape along a new ``axis``.
+
+    Dtypes: any
+    Shapes: equal shapes; as many as arrays at axis
+    Edges: stack([1.0, 2.0], -1) = [1.0, 2.0]; axis may be negative: counted in the result
+    Raises: ShapeError, DTypeError
+    Example: gd.stack([[1.0, 2.0], [3.0, 4.0]]) -> [[1.0, 2.0], [3.0, 4.0]]
+    """
     xs = operands("stack", _listed("stack", arrays))
     for x in xs:
         if x.shape != xs[0].shape:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..spelling import did_you_mean, explained, nearest
+from .docstrings import docstring
 from .registry import REGISTRY, Op
 from .tensor import UFUNC_NAMES
 
@@ -21,6 +22,10 @@ from .tensor import UFUNC_NAMES
 def public() -> list[Op]:
     """The operations that users call by name."""
     return [op for op in REGISTRY.values() if op.public is not None and not op.internal]
+
+
+for _op in public():  # when all are declared: derivatives are written in one another's names
+    _op.public.__doc__ = docstring(_op)
 
 
 # What NumPy and PyTorch call a function beside the names that NumPy itself has for the same one

@@ -71,7 +71,15 @@ def _row_samples(vectors: int) -> Any:
 def layer_norm(
     x: TensorLike, weight: TensorLike | None = None, bias: TensorLike | None = None, eps: float = 1e-5
 ) -> Tensor:
-    """x less its mean over the last axis, by its standard deviation there; weight and bias have that axis' size."""
+    """x less its mean over the last axis, by its standard deviation there; weight and bias have that axis' size.
+
+    Dtypes: float
+    Shapes: of x; weight and bias (n,), n x's last size
+    Edges: layer_norm([2.0, 2.0]) = [0.0, 0.0]; layer_norm([nan, 1.0]) = [nan, nan]
+    Raises: ShapeError, DTypeError
+    Example: gd.nn.layer_norm([1.0, 3.0]) -> [-0.999995, 0.999995]
+    Source: Ba et al. 2016, arXiv:1607.06450
+    """
     t, w, b = _operands("layer_norm", x, weight=weight, bias=bias)
     _need("layer_norm", t, 1)
     _vector("layer_norm", "weight", w, t.shape[-1], t)
@@ -85,7 +93,15 @@ def _rms_reference(x: Any, weight: Any = None, eps: float = 1e-5) -> Any:
 
 @composite(namespace="nn", reference=_rms_reference, samples=_row_samples(1), onnx="RMSNormalization")
 def rms_norm(x: TensorLike, weight: TensorLike | None = None, eps: float = 1e-5) -> Tensor:
-    """x by the root of its mean square over the last axis; weight has that axis' size (Zhang and Sennrich 2019)."""
+    """x by the root of its mean square over the last axis; weight has that axis' size (Zhang and Sennrich 2019).
+
+    Dtypes: float
+    Shapes: of x; weight (n,), n x's last size
+    Edges: rms_norm([0.0, 0.0]) = [0.0, 0.0]; rms_norm([nan, 1.0]) = [nan, nan]
+    Raises: ShapeError, DTypeError
+    Example: gd.nn.rms_norm([1.0, 1.0]) -> [0.999995, 0.999995]
+    Source: Zhang and Sennrich 2019, arXiv:1910.07467
+    """
     t, w = _operands("rms_norm", x, weight=weight)
     _need("rms_norm", t, 1)
     _vector("rms_norm", "weight", w, t.shape[-1], t)
@@ -119,7 +135,15 @@ def group_norm(
     x: TensorLike, num_groups: int, weight: TensorLike | None = None, bias: TensorLike | None = None, eps: float = 1e-5
 ) -> Tensor:
     """x (N, C, ..) less the mean of its sample and group of channels, by the standard deviation there; weight and
-    bias (C,) are by channel (Wu and He 2018)."""
+    bias (C,) are by channel (Wu and He 2018).
+
+    Dtypes: float
+    Shapes: of x (N, C, ...); weight and bias (C,)
+    Edges: group_norm([[2.0, 2.0]], 1) = [[0.0, 0.0]]; a group of equal elements gives bias
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.group_norm([[1.0, 3.0]], 1) -> [[-0.999995, 0.999995]]
+    Source: Wu and He 2018, arXiv:1803.08494
+    """
     t, w, b = _operands("group_norm", x, weight=weight, bias=bias)
     _need("group_norm", t, 2)
     (groups,) = pair_of("group_norm", "num_groups", num_groups, 1, [t], 1)
@@ -172,7 +196,15 @@ def batch_norm(
     else the running ones (Ioffe and Szegedy 2015). weight and bias are by channel.
 
     The result is y alone: nothing is stored. What training makes of the running statistics, with ``momentum``, is
-    given by ``batch_norm_updates``, for ``compile(updates=…)``."""
+    given by ``batch_norm_updates``, for ``compile(updates=…)``.
+
+    Dtypes: float
+    Shapes: of x (N, C, ...); means, variances, weight and bias (C,)
+    Edges: batch_norm([[2.0], [2.0]], training=True) = [[0.0], [0.0]]; a channel of equal elements gives bias
+    Raises: ShapeError, DTypeError
+    Example: gd.nn.batch_norm([[1.0], [3.0]], training=True) -> [[-0.999995], [0.999995]]
+    Source: Ioffe and Szegedy 2015, arXiv:1502.03167
+    """
     name = "batch_norm"
     if not training and (running_mean is None or running_var is None):
         fail(GraphError, name, "without training=True it needs running_mean and running_var", [as_tensor(x, name)])
@@ -219,7 +251,15 @@ def batch_norm_updates(
     """The running mean and variance after a training batch x: (1 - momentum) times the old and momentum times the
     batch's own, its variance unbiased. A pair, for ``updates={mean: pair[0], var: pair[1]}``; what it shares with
     ``batch_norm`` of the same x is computed once. A batch with fewer than two values for each channel has no such
-    variance: FeedError, at the call where the size is known only then, and nothing is updated."""
+    variance: FeedError, at the call where the size is known only then, and nothing is updated.
+
+    Dtypes: float
+    Shapes: x (N, C, ...), (C,), (C,) -> (C,), (C,)
+    Edges: batch_norm_updates([[nan, 1.0], [1.0, 1.0]], [0.0, 0.0], [1.0, 1.0]) = [[nan, 0.1], [nan, 0.9]]
+    Raises: ShapeError, DTypeError
+    Example: gd.nn.batch_norm_updates([[1.0], [3.0]], [0.0], [1.0]) -> [[0.2], [1.1]]
+    Source: Ioffe and Szegedy 2015, arXiv:1502.03167
+    """
     name = "batch_norm_updates"
     t, m, v = _operands(name, x, m=running_mean, v=running_var)
     check_dtype(name, (m, v), "float")

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from ..ir.dtypes import bool_
-from ..ir.node import Node
+from ..ir.graph import Graph
+from ..ir.node import Node, Value, topological
 
 ATOM, POWER, PRODUCT, SUM, COMPARISON = range(5)  # how tightly a text holds together
+LONGEST = 140  # characters; a longer text is told by its size
 
 Written = tuple[str, int]
 Notation = Callable[[Node, list[Written]], Written | None]
@@ -112,3 +116,51 @@ def position(node: Node, _xs: list[Written]) -> Written:
         sign = "−" if str(n).startswith("-") else "+"
         out += f" {sign} {text}" if out else f"−{text}" if sign == "−" else text
     return out, SUM
+
+
+# --------------------------------------------------------------------------------------- whole expressions
+
+
+def written(value: Value, names: dict[Value, str]) -> str:
+    """An expression over named values. A text too long to read is replaced by its size."""
+    texts: dict[Value, tuple[str, int]] = {v: (name, ATOM) for v, name in names.items()}
+    nodes = topological([value], stop=names)
+    for node in nodes:
+        for y in node.outputs:
+            if y not in texts:
+                texts[y] = _told(node, [texts[v] for v in node.inputs], y)
+                if len(texts[y][0]) > LONGEST:
+                    return f"{len(nodes)} operations over {', '.join(_used(nodes, names))}"
+    return texts[value][0]
+
+
+def _used(nodes: Sequence[Node], names: dict[Value, str]) -> list[str]:
+    used = {v for n in nodes for v in n.inputs}
+    return [name for v, name in names.items() if v in used]
+
+
+def _told(node: Node, xs: list[tuple[str, int]], y: Value) -> tuple[str, int]:
+    """The text of one result over those of its operands, and how tightly it holds together."""
+    name = node.op.name
+    if name == "constant":
+        text = _number(node.attrs["value"])
+        return text, SUM if text[0] == "−" else ATOM
+    noted = node.op.notation(node, xs) if node.op.notation else None
+    if noted is not None:
+        return noted
+    said = [text for text, _ in xs]
+    said += [str(v) if k == "axes" else k for k, v in node.attrs.items() if v is True or k == "axes"]
+    said += ["…"] if any(isinstance(v, Graph) for v in node.attrs.values()) else []
+    which = f"[{y.index}]" if len(node.outputs) > 1 else ""
+    return f"{name.rpartition('.')[2]}({', '.join(said)}){which}", ATOM
+
+
+def _number(array: np.ndarray) -> str:
+    if array.ndim and array.size != 1:
+        return "constant"
+    value = array.reshape(-1)[0].item()
+    known = {np.pi: "π", np.float32(np.pi).item(): "π", 2 / np.sqrt(np.pi): "2/√π"}
+    if isinstance(value, float):
+        short = str(int(value)) if value.is_integer() and abs(value) < 1e6 else f"{value:.5g}"
+        return known.get(value) or short.replace("-", "−")
+    return str(value).replace("-", "−")

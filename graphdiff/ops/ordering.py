@@ -93,8 +93,13 @@ def _arg(name: str, kernel: str, doc: str, reference: Callable[..., Any], onnx: 
 argmax = _arg(
     "argmax",
     "arg_max",
-    "The index of the largest along ``axis`` (of all elements in order unless given), "
-    "int64; the first of equals, and NaN wins.",
+    "The index of the largest along ``axis`` (of all elements in order unless given), int64; the first of "
+    "equals, and NaN wins.\n"
+    "Dtypes: any\n"
+    "Shapes: x.shape without axis, or with 1 there where keepdims\n"
+    "Edges: argmax([1.0, nan]) = 1; no elements are a ShapeError\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.argmax([1.0, 3.0, 3.0]) -> 1",
     np.argmax,
     "ArgMax",
     page="extreme((a, b) => a > b)",
@@ -102,8 +107,13 @@ argmax = _arg(
 argmin = _arg(
     "argmin",
     "arg_min",
-    "The index of the smallest along ``axis`` (of all elements in order unless given), "
-    "int64; the first of equals, and NaN wins.",
+    "The index of the smallest along ``axis`` (of all elements in order unless given), int64; the first "
+    "of equals, and NaN wins.\n"
+    "Dtypes: any\n"
+    "Shapes: x.shape without axis, or with 1 there where keepdims\n"
+    "Edges: argmin([1.0, nan]) = 1; no elements are a ShapeError\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.argmin([3.0, 1.0, 1.0]) -> 1",
     np.argmin,
     "ArgMin",
     page="extreme((a, b) => a < b)",
@@ -175,8 +185,14 @@ def _sorted_arrays(xs: Any, a: Any) -> Any:
 
 sort = custom(
     "sort",
-    "The elements along ``axis`` in ascending order, or ``descending``. NaN counts as the largest; at ties "
-    "each element's gradient follows its place in the stable order.",
+    "The elements along ``axis`` in ascending order, or ``descending``. NaN counts as the largest; at "
+    "ties each element's gradient follows its place in the stable order.\n"
+    "Dtypes: any\n"
+    "Shapes: of x, as is the result's\n"
+    "Edges: sort([nan, 1.0]) = [1.0, nan]; sort([nan, 1.0], descending=True) = [nan, 1.0]; equal elements "
+    "keep their order\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.sort([3.0, 1.0, nan, 2.0]) -> [1.0, 2.0, 3.0, nan]",
     infer=_infer_sort,
     public=_sort,
     masks=moved_masks,
@@ -218,7 +234,14 @@ SORT = op_of(sort)
     ],
 )
 def argsort(x: TensorLike, /, axis: int = -1, descending: bool = False) -> Tensor:
-    """The indices that sort along ``axis``, int64; equal elements keep their order."""
+    """The indices that sort along ``axis``, int64; equal elements keep their order.
+
+    Dtypes: any
+    Shapes: of x, as is the result's
+    Edges: argsort([nan, 1.0]) = [1, 0]; argsort([nan, 1.0], descending=True) = [0, 1]; equal elements keep their order
+    Raises: ShapeError, DTypeError
+    Example: gd.argsort([3.0, 1.0, nan, 2.0]) -> [1, 3, 0, 2]
+    """
     return _sorted("argsort", x, axis, descending)[1]
 
 
@@ -242,5 +265,12 @@ def _topk_samples(rng: np.random.Generator) -> Any:
 
 @composite(reference=_topk_reference, samples=_topk_samples, smooth=False, onnx="TopK")
 def topk(x: TensorLike, /, k: int, axis: int = -1) -> tuple[Tensor, Tensor]:
-    """The ``k`` largest along ``axis``, largest first, and their indices (int64); equal elements keep their order."""
+    """The ``k`` largest along ``axis``, largest first, and their indices (int64); equal elements keep their order.
+
+    Dtypes: any
+    Shapes: x.shape with k along axis, twice
+    Edges: topk([nan, 1.0], 1) = [[nan], [0]]; k may not be above the size
+    Raises: ShapeError, DTypeError
+    Example: gd.topk([3.0, 1.0, 2.0], 2) -> [[3.0, 2.0], [0, 2]]
+    """
     return _sorted("topk", x, axis, True, k)

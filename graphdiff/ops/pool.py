@@ -187,7 +187,13 @@ def _meeting(node: Node) -> np.ndarray:
 max_pool2d = custom(
     "max_pool2d",
     "The largest element of each window of x (N, C, H, W); stride is kernel_size unless given, padding "
-    "counts as -inf. NaN wins; of equal elements the first, row by row, takes the gradient.",
+    "counts as -inf. NaN wins; of equal elements the first, row by row, takes the gradient.\n"
+    "Dtypes: float\n"
+    "Shapes: (N, C, H, W) -> (N, C, H', W') with H' = (H + 2 padding - kernel) // stride + 1\n"
+    "Edges: max_pool2d([[[[nan, 1.0]]]], (1, 2)) = [[[[nan]]]]; padding is at most half of the kernel\n"
+    "Raises: ShapeError, DTypeError, GraphError\n"
+    "Example: gd.nn.max_pool2d([[[[1.0, 2.0], [3.0, 4.0]]]], 2) -> [[[[4.0]]]]\n"
+    "Source: as torch.nn.functional.max_pool2d",
     infer=_infer_max,
     public=_max_pool2d,
     vjp=_max_vjp,
@@ -299,7 +305,15 @@ def avg_pool2d(
     x: TensorLike, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0, count_include_pad: bool = True
 ) -> Tensor:
     """The mean of each window of x (N, C, H, W); stride is kernel_size unless given. Padding counts as zeros, or
-    with ``count_include_pad=False`` not at all."""
+    with ``count_include_pad=False`` not at all.
+
+    Dtypes: float
+    Shapes: (N, C, H, W) -> (N, C, H', W') with H' = (H + 2 padding - kernel) // stride + 1
+    Edges: avg_pool2d([[[[nan, 1.0]]]], (1, 2)) = [[[[nan]]]]
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.avg_pool2d([[[[1.0, 2.0], [3.0, 4.0]]]], 2) -> [[[[2.5]]]]
+    Source: as torch.nn.functional.avg_pool2d
+    """
     return _average("avg_pool2d", x, kernel_size, stride, padding, count_include_pad, 2)
 
 
@@ -343,7 +357,15 @@ _SIGNALS: tuple[tuple[tuple[int, ...], dict[str, Any]], ...] = (
     samples=lambda rng: [Sample((_apart(rng, shape),), kwargs) for shape, kwargs in _SIGNALS],
 )
 def max_pool1d(x: TensorLike, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0) -> Tensor:
-    """The largest element of each window of x (N, C, L), as max_pool2d of images of height 1."""
+    """The largest element of each window of x (N, C, L), as max_pool2d of images of height 1.
+
+    Dtypes: float
+    Shapes: (N, C, L) -> (N, C, L') with L' = (L + 2 padding - kernel) // stride + 1
+    Edges: max_pool1d([[[nan, 1.0]]], 2) = [[[nan]]]; padding is at most half of the kernel
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.max_pool1d([[[1.0, 2.0, 3.0, 0.0]]], 2) -> [[[2.0, 3.0]]]
+    Source: as torch.nn.functional.max_pool1d
+    """
     x, attrs = _image_of("max_pool1d", x, kernel_size, stride, padding, 1)
     return _signal(make(MAX_POOL, (x,), attrs)[0])
 
@@ -361,5 +383,13 @@ def max_pool1d(x: TensorLike, kernel_size: Ints, stride: Ints | None = None, pad
 def avg_pool1d(
     x: TensorLike, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0, count_include_pad: bool = True
 ) -> Tensor:
-    """The mean of each window of x (N, C, L), as avg_pool2d of images of height 1."""
+    """The mean of each window of x (N, C, L), as avg_pool2d of images of height 1.
+
+    Dtypes: float
+    Shapes: (N, C, L) -> (N, C, L') with L' = (L + 2 padding - kernel) // stride + 1
+    Edges: avg_pool1d([[[nan, 1.0]]], 2) = [[[nan]]]
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.avg_pool1d([[[1.0, 2.0, 3.0, 5.0]]], 2) -> [[[1.5, 4.0]]]
+    Source: as torch.nn.functional.avg_pool1d
+    """
     return _signal(_average("avg_pool1d", x, kernel_size, stride, padding, count_include_pad, 1))

@@ -201,7 +201,14 @@ def uniform(
 
     ``key``: a 0-d integer Tensor (a ``gd.state`` advanced by an update) or an int; ``low``, ``high``: numbers or
     Tensors that broadcast to ``shape``, differentiable. Rounding may give ``high`` itself where low is not 0.
-    Raises ShapeError, DTypeError. Example: ``noise = gd.random.uniform(key, x.shape, -1, 1)``."""
+
+    Dtypes: int64 for the key; the result has dtype
+    Shapes: shape
+    Edges: uniform(0, (2,), 3.0, 3.0) = [3.0, 3.0]; the same key gives the same numbers
+    Raises: ShapeError, DTypeError
+    Example: gd.random.uniform(0, (2,)).shape -> (2,)
+    Source: Philox4x32-10, Salmon, Moraes, Dror and Shaw 2011
+    """
     if dtype is None and not (is_weak(low) and is_weak(high)):
         dtype = operands("uniform", (low, high), "float")[0].dtype
     shape, dtype, key = checked(as_shape, "uniform", shape), _floats("uniform", dtype), as_key("uniform", key)
@@ -234,7 +241,14 @@ def normal(key: TensorLike, shape: ShapeLike, dtype: DTypeLike | None = None) ->
     """Standard normal numbers, by the cosine half of Box and Muller 1958: sqrt(-2 log(1 - u)) cos(2 pi u').
 
     Element i is made of elements 2i and 2i + 1 of the stream; no number is beyond 5.77 (float32) or 8.58 (float64).
-    Raises ShapeError, DTypeError. Example: ``w = mean + std * gd.random.normal(key, (64, 10))``."""
+
+    Dtypes: int64 for the key; the result has dtype
+    Shapes: shape
+    Edges: normal(0, (0,)) = []; the same key gives the same numbers
+    Raises: ShapeError, DTypeError
+    Example: gd.random.normal(0, (2,)).shape -> (2,)
+    Source: Philox4x32-10, Salmon, Moraes, Dror and Shaw 2011; Box and Muller 1958
+    """
     shape, dtype, key = checked(as_shape, "normal", shape), _floats("normal", dtype), as_key("normal", key)
     u = _unit(key, (*shape, 2), dtype, NORMAL)
     return sqrt(-2 * log1p(-u[..., 0])) * cos((2 * math.pi) * u[..., 1])
@@ -254,7 +268,15 @@ def bernoulli(key: TensorLike, p: TensorLike, shape: ShapeLike) -> Tensor:
     """True with probability ``p``, bool; ``p`` is a number or a Tensor that broadcasts to ``shape``.
 
     1 is always and 0 never true; no derivative by p. Raises ShapeError, DTypeError, GraphError (a number that is no
-    probability). Example: ``keep = gd.random.bernoulli(key, 0.9, x.shape)``."""
+    probability).
+
+    Dtypes: int64 for the key; the result is bool
+    Shapes: shape
+    Edges: bernoulli(0, 0.0, (2,)) = [False, False]; the same key gives the same numbers
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.random.bernoulli(0, 1.0, (2,)) -> [True, True]
+    Source: Philox4x32-10, Salmon, Moraes, Dror and Shaw 2011
+    """
     shape, key = checked(as_shape, "bernoulli", shape), as_key("bernoulli", key)
     if isinstance(p, (int, float)) and not 0 <= p <= 1:
         fail(GraphError, "bernoulli", f"p is a probability, got {p}", [key])
@@ -280,7 +302,15 @@ def randint(key: TensorLike, shape: ShapeLike, low: TensorLike, high: TensorLike
 
     ``low``, ``high``: ints or integer Tensors that broadcast to ``shape``, less than 2^63 apart; where a Tensor
     ``high`` is not above ``low`` the result is ``low``. Raises ShapeError, also where high <= low is known, and
-    DTypeError. Example: ``rows = gd.random.randint(key, ("batch",), 0, 60000)``."""
+    DTypeError.
+
+    Dtypes: int64 for the key; the result has dtype
+    Shapes: shape
+    Edges: the same key gives the same numbers
+    Raises: ShapeError, DTypeError
+    Example: gd.random.randint(0, (2,), 5, 6) -> [5, 5]
+    Source: Philox4x32-10, Salmon, Moraes, Dror and Shaw 2011; Lemire 2019
+    """
     shape, key = checked(as_shape, "randint", shape), as_key("randint", key)
     dtype = checked(as_dtype, "randint", dtype, [key])
     if dtype not in INTEGERS:

@@ -152,7 +152,12 @@ def _kept(node: Node, d: Any, g: Tensor) -> Tensor:
 
 sum = _reduction(
     "sum",
-    "The sum over axes; of int32 and bool in int64.",
+    "The sum over axes; of int32 and bool in int64.\n"
+    "Dtypes: any\n"
+    "Shapes: x.shape without the axes, or with 1 there where keepdims\n"
+    "Edges: sum([]) = 0.0; sum([nan, 1.0]) = nan\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.sum([[1.0, 2.0], [3.0, 4.0]], axis=0) -> [4.0, 6.0]",
     lambda node, gs, wanted, d: [_spread(node, gs[0]) if wanted[0] else None],
     lambda node, ts, d: [None if ts[0] is None else make(node.op, (ts[0],), node.attrs)],
     accepts="numeric",
@@ -187,7 +192,12 @@ def _prod_samples(rng: np.random.Generator) -> Iterable[Sample]:
 
 prod = _reduction(
     "prod",
-    "The product over axes; of int32 and bool in int64. Derivatives hold where elements are zero.",
+    "The product over axes; of int32 and bool in int64. Derivatives hold where elements are zero.\n"
+    "Dtypes: any\n"
+    "Shapes: x.shape without the axes, or with 1 there where keepdims\n"
+    "Edges: prod([]) = 1.0; prod([nan, 1.0]) = nan\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.prod([[1.0, 2.0], [3.0, 4.0]], axis=0) -> [3.0, 8.0]",
     lambda node, gs, wanted, d: [_kept(node, d, _spread(node, gs[0]) * _others(node)) if wanted[0] else None],
     lambda node, ts, d: [None if ts[0] is None else sum(ts[0] * _others(node), axis=node.attrs["axes"])],
     accepts="numeric",
@@ -223,21 +233,36 @@ def _extreme(name: str, doc: str, reference: Any, onnx: str, page: str) -> Reduc
 
 max = _extreme(
     "max",
-    "The largest over axes; NaN wins. Ties share the gradient equally.",
+    "The largest over axes; NaN wins. Ties share the gradient equally.\n"
+    "Dtypes: numeric\n"
+    "Shapes: x.shape without the axes, or with 1 there where keepdims\n"
+    "Edges: max([nan, 1.0]) = nan; no elements are a ShapeError\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.max([[1.0, 2.0], [3.0, 0.0]], axis=1) -> [2.0, 3.0]",
     np.max,
     "ReduceMax",
     page="reduction(-Infinity, (a, b) => Math.max(a, b))",
 )
 min = _extreme(
     "min",
-    "The smallest over axes; NaN wins. Ties share the gradient equally.",
+    "The smallest over axes; NaN wins. Ties share the gradient equally.\n"
+    "Dtypes: numeric\n"
+    "Shapes: x.shape without the axes, or with 1 there where keepdims\n"
+    "Edges: min([nan, 1.0]) = nan; no elements are a ShapeError\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.min([[1.0, 2.0], [3.0, 0.0]], axis=1) -> [1.0, 0.0]",
     np.min,
     "ReduceMin",
     page="reduction(Infinity, (a, b) => Math.min(a, b))",
 )
 all = _reduction(
     "all",
-    "Whether all elements over axes are true (nonzero).",
+    "Whether all elements over axes are true (nonzero).\n"
+    "Dtypes: any\n"
+    "Shapes: x.shape without the axes, or with 1 there where keepdims\n"
+    "Edges: all([]) = True; all([nan]) = True\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.all([[True, False], [True, True]], axis=1) -> [False, True]",
     None,
     None,
     accepts="bool",
@@ -247,7 +272,12 @@ all = _reduction(
 )
 any = _reduction(
     "any",
-    "Whether any element over axes is true (nonzero).",
+    "Whether any element over axes is true (nonzero).\n"
+    "Dtypes: any\n"
+    "Shapes: x.shape without the axes, or with 1 there where keepdims\n"
+    "Edges: any([]) = False; any([nan]) = True\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.any([[True, False], [False, False]], axis=1) -> [True, False]",
     None,
     None,
     accepts="bool",
@@ -265,7 +295,14 @@ def count(x: Tensor, axes: Sequence[int]) -> Size:
 
 @composite(reference=np.mean, samples=reduction_samples(empty=False), onnx="ReduceMean")
 def mean(x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """The mean over axes, floats only; NaN of none."""
+    """The mean over axes, floats only; NaN of none.
+
+    Dtypes: float
+    Shapes: x.shape without the axes, or with 1 there where keepdims
+    Edges: mean([]) = nan; mean([nan, 1.0]) = nan
+    Raises: ShapeError, DTypeError
+    Example: gd.mean([[1.0, 2.0], [3.0, 4.0]], axis=0) -> [2.0, 3.0]
+    """
     x = as_tensor(x, "mean")
     check_dtype("mean", (x,), "float")
     axes = axes_of("mean", axis, x.ndim, [x])
@@ -274,7 +311,14 @@ def mean(x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
 
 @composite(reference=np.var, samples=reduction_samples(empty=False))
 def var(x: TensorLike, /, axis: Axes = None, keepdims: bool = False, correction: float = 0) -> Tensor:
-    """The mean squared deviation from the mean over axes, floats only: the sum of squares divided by n - correction."""
+    """The mean squared deviation from the mean over axes, floats only: the sum of squares divided by n - correction.
+
+    Dtypes: float
+    Shapes: x.shape without the axes, or with 1 there where keepdims
+    Edges: var([1.0], correction=1) = nan; var([nan, 1.0]) = nan
+    Raises: ShapeError, DTypeError
+    Example: gd.var([1.0, 2.0, 3.0, 4.0]) -> 1.25
+    """
     return _variance("var", x, axis, keepdims, correction)
 
 
@@ -296,7 +340,14 @@ def root(x: Tensor) -> Tensor:
 
 @composite(reference=np.std, samples=reduction_samples(empty=False))
 def std(x: TensorLike, /, axis: Axes = None, keepdims: bool = False, correction: float = 0) -> Tensor:
-    """The square root of :func:`var`; derivative 0 where the variance is 0."""
+    """The square root of :func:`var`; derivative 0 where the variance is 0.
+
+    Dtypes: float
+    Shapes: x.shape without the axes, or with 1 there where keepdims
+    Edges: std([1.0], correction=1) = nan; std([2.0, 2.0]) = 0.0
+    Raises: ShapeError, DTypeError
+    Example: gd.std([1.0, 2.0, 3.0, 4.0]) -> 1.118034
+    """
     return root(_variance("std", x, axis, keepdims, correction))
 
 
@@ -313,7 +364,14 @@ def _norm_samples(rng: np.random.Generator) -> Iterable[Sample]:
 @composite(reference=_norm_reference, samples=_norm_samples, smooth=False, onnx="ReduceL2")
 def norm(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False, ord: float | Literal["fro"] = 2) -> Tensor:
     """The vector norm over axes, floats only: (sum |x|**ord)**(1/ord), the largest |x| for ord inf, the least for
-    -inf, the number of nonzero elements for 0; "fro" is 2. Derivative 0 at the zero vector."""
+    -inf, the number of nonzero elements for 0; "fro" is 2. Derivative 0 at the zero vector.
+
+    Dtypes: float
+    Shapes: x.shape without the axes, or with 1 there where keepdims
+    Edges: norm([]) = 0.0; norm([nan, 1.0]) = nan
+    Raises: ShapeError, DTypeError
+    Example: gd.norm([3.0, 4.0]) -> 5.0
+    """
     x = as_tensor(x, "norm")
     check_dtype("norm", (x,), "float")
     axes = axes_of("norm", axis, x.ndim, [x])
@@ -347,7 +405,15 @@ def _logsumexp_reference(x: Any, axis: Any = None, keepdims: bool = False) -> An
 
 @composite(reference=_logsumexp_reference, samples=reduction_samples(empty=False), onnx="ReduceLogSumExp")
 def logsumexp(x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """log(sum(exp(x))) over axes without overflow; -inf where all elements are -inf, with derivative 0."""
+    """log(sum(exp(x))) over axes without overflow; -inf where all elements are -inf, with derivative 0.
+
+    Dtypes: float
+    Shapes: x.shape without the axes, or with 1 there where keepdims
+    Edges: logsumexp([-inf, -inf]) = -inf; logsumexp([inf, 0.0]) = inf; logsumexp([nan, 0.0]) = nan; no elements are a
+    ShapeError
+    Raises: ShapeError, DTypeError
+    Example: gd.logsumexp([0.0, 0.0]) -> 0.6931472
+    """
     x = as_tensor(x, "logsumexp")
     check_dtype("logsumexp", (x,), "float")
     axes = axes_of("logsumexp", axis, x.ndim, [x])

@@ -89,7 +89,15 @@ def _determinant(name: str, x: Any, log: bool) -> Any:
 )
 def det(x: TensorLike, /) -> Tensor:
     """The determinants of square matrices. The gradient is that of the polynomial of the elements: the cofactors, to
-    half of the digits where x is exactly singular. Raises ShapeError."""
+    half of the digits where x is exactly singular.
+
+    Dtypes: float
+    Shapes: (..., n, n) -> (...)
+    Edges: det([[1.0, 1.0], [1.0, 1.0]]) = 0.0; det(np.zeros((0, 0))) = 1.0
+    Raises: ShapeError, DTypeError
+    Example: gd.linalg.det([[2.0, 0.0], [0.0, 4.0]]) -> 8.0
+    Source: derivative: Giles 2008, section 2.2.4
+    """
     return _determinant("det", x, log=False)
 
 
@@ -101,5 +109,13 @@ def det(x: TensorLike, /) -> Tensor:
 def slogdet(x: TensorLike, /) -> tuple[Tensor, Tensor]:
     """(sign, log|det|) of square matrices, which does not overflow; (0, -inf) where x is singular, its gradient NaN.
 
-    The sign has zero derivative. Raises ShapeError."""
+    The sign has zero derivative.
+
+    Dtypes: float
+    Shapes: (..., n, n) -> (...), (...)
+    Edges: slogdet([[1.0, 1.0], [1.0, 1.0]]) = [0.0, -inf]; slogdet(np.zeros((0, 0))) = [1.0, 0.0]
+    Raises: ShapeError, DTypeError
+    Example: gd.linalg.slogdet([[2.0, 0.0], [0.0, 4.0]]) -> [1.0, 2.079442]
+    Source: derivative: Giles 2008, section 2.2.4
+    """
     return _determinant("slogdet", x, log=True)

@@ -64,7 +64,13 @@ def _cholesky_reference(x: Any, upper: bool = False) -> Any:
 cholesky = custom(
     "linalg.cholesky",
     "The lower triangular L with L L^T = x, of positive definite matrices (their symmetric part is "
-    "taken); ``upper``: L^T. NaN where x is not positive definite.",
+    "taken); ``upper``: L^T. NaN where x is not positive definite.\n"
+    "Dtypes: float\n"
+    "Shapes: (..., n, n) -> (..., n, n)\n"
+    "Edges: cholesky([[-1.0]]) = [[nan]]; only the symmetric part counts\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.linalg.cholesky([[4.0, 2.0], [2.0, 5.0]]) -> [[2.0, 0.0], [1.0, 2.0]]\n"
+    "Source: derivative: Murray 2016, eq. 8 and 10",
     namespace="linalg",
     infer=lambda xs, attrs: ((xs[0].shape, xs[0].dtype),),
     public=_cholesky,
@@ -133,8 +139,14 @@ def _keeps_qr(xs: Values, a: Attrs) -> bool:
 qr = custom(
     "linalg.qr",
     "(q, r) with x = q r: q (..., m, k) of orthonormal columns, r (..., k, n) upper triangular, k = "
-    "min(m, n); signs as LAPACK gives them. Where m or n is known only at the call, m >= n is expected, else the call "
-    "fails. The derivative needs the first k columns to be independent.",
+    "min(m, n); signs as LAPACK gives them. Where m or n is known only at the call, m >= n is expected, "
+    "else the call fails. The derivative needs the first k columns to be independent.\n"
+    "Dtypes: float\n"
+    "Shapes: (..., m, n) -> (..., m, k), (..., k, n), k = min(m, n)\n"
+    "Edges: qr([[0.0]]) = [[[1.0]], [[0.0]]]; columns that depend on each other have no derivative\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.linalg.qr([[3.0, 0.0], [0.0, 2.0]])[1] -> [[3.0, 0.0], [0.0, 2.0]]\n"
+    "Source: derivative: Seeger et al. 2017, eq. 9; Walter and Lehmann 2018, section 3.2",
     namespace="linalg",
     infer=_infer_qr,
     public=_qr,

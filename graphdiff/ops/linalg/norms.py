@@ -51,7 +51,14 @@ def norm(
 
     Without ``axis``: of all elements, or with ``ord`` of the vector or matrix that x is. Vectors: any number, 2 unless
     given. Matrices: "fro" unless given, "nuc", 1, -1, inf, -inf, 2, -2. The gradient at the zero vector is 0.
-    Raises ShapeError, GraphError."""
+
+    Dtypes: float
+    Shapes: x.shape without the axes, or with 1 there where keepdims
+    Edges: norm([]) = 0.0; norm([nan, 1.0]) = nan
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.linalg.norm([[3.0, 0.0], [0.0, 4.0]]) -> 5.0
+    Source: as numpy.linalg.norm
+    """
     x = as_tensor(x, "norm")
     check_dtype("norm", (x,), "float")
     if axis is None and ord is not None and x.ndim not in (1, 2):

@@ -141,8 +141,14 @@ def are_system(a: Value, b: Value) -> bool:
 
 solve_triangular = custom(
     "linalg.solve_triangular",
-    "x with a x = b, or a^T x = b with ``transpose``, of a triangular a: only the triangle "
-    "(``lower`` or not) is read, and not its diagonal with ``unit_diagonal``. b: a vector or matrices, as solve's.",
+    "x with a x = b, or a^T x = b with ``transpose``, of a triangular a: only the triangle (``lower`` or "
+    "not) is read, and not its diagonal with ``unit_diagonal``. b: a vector or matrices, as solve's.\n"
+    "Dtypes: float\n"
+    "Shapes: (..., n, n), (n,) or (..., n, k) -> that of b, batches broadcast\n"
+    "Edges: solve_triangular([[0.0]], [1.0]) = [inf]; only the triangle is read\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.linalg.solve_triangular([[2.0, 0.0], [1.0, 1.0]], [2.0, 3.0]) -> [1.0, 2.0]\n"
+    "Source: derivative: Giles 2008, section 2.3.1",
     namespace="linalg",
     infer=_infer_solve,
     public=_solve_triangular,
@@ -314,12 +320,28 @@ def _solve_samples(rng: np.random.Generator) -> Any:
 def solve(a: TensorLike, b: TensorLike, /) -> Tensor:
     """x with a x = b of square a (..., n, n): b (n,) is one vector, else matrices (..., n, k), batches broadcast.
 
-    NaN where a is singular. Raises ShapeError. Example: ``x = gd.linalg.solve(a, b)``."""
+    NaN where a is singular.
+
+    Dtypes: float
+    Shapes: (..., n, n), (n,) or (..., n, k) -> that of b, batches broadcast
+    Edges: solve([[1.0, 1.0], [1.0, 1.0]], [1.0, 1.0]) = [nan, nan]
+    Raises: ShapeError, DTypeError
+    Example: gd.linalg.solve([[2.0, 0.0], [0.0, 4.0]], [2.0, 4.0]) -> [1.0, 1.0]
+    Source: derivative: Giles 2008, section 2.3.1
+    """
     return _with_columns("solve", a, b, lambda a, b: factored_solve(a, make(LU, (a,)), b))
 
 
 @composite(namespace="linalg", reference=np.linalg.inv, samples=square_samples((3, 3), (2, 4, 4), (1, 1), (0, 0)))
 def inv(x: TensorLike, /) -> Tensor:
-    """The inverses of square matrices; NaN where there is none. Raises ShapeError. ``solve`` is cheaper and closer."""
+    """The inverses of square matrices; NaN where there is none. ``solve`` is cheaper and closer.
+
+    Dtypes: float
+    Shapes: (..., n, n) -> (..., n, n)
+    Edges: inv([[1.0, 1.0], [1.0, 1.0]]) = [[nan, nan], [nan, nan]]
+    Raises: ShapeError, DTypeError
+    Example: gd.linalg.inv([[2.0, 0.0], [0.0, 4.0]]) -> [[0.5, 0.0], [0.0, 0.25]]
+    Source: derivative: Giles 2008, section 2.3.1
+    """
     x = matrix("inv", x, square=True)
     return factored_solve(x, make(LU, (x,)), identity_like(x))

@@ -65,8 +65,15 @@ def _eigh(x: TensorLike, /) -> tuple[Tensor, Tensor]:
 eigh = custom(
     "linalg.eigh",
     "(w, v) of symmetric matrices (their symmetric part is taken): eigenvalues, ascending, and "
-    "eigenvectors as columns, x = v diag(w) v^T. Where eigenvalues are equal the vectors have no derivative: their "
-    "turn within the subspace is taken as 0, also in v f(w) v^T.",
+    "eigenvectors as columns, x = v diag(w) v^T. Where eigenvalues are equal the vectors have no "
+    "derivative: their turn within the subspace is taken as 0, also in v f(w) v^T.\n"
+    "Dtypes: float\n"
+    "Shapes: (..., n, n) -> (..., n), (..., n, n)\n"
+    "Edges: eigh([[0.0, 0.0], [0.0, 0.0]]) = [[0.0, 0.0], [[1.0, 0.0], [0.0, 1.0]]]; only the symmetric "
+    "part counts; the signs of vectors are LAPACK's\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.linalg.eigh([[2.0, 0.0], [0.0, 1.0]])[0] -> [1.0, 2.0]\n"
+    "Source: derivative: Giles 2008, section 3.1",
     namespace="linalg",
     infer=lambda xs, attrs: ((xs[0].shape[:-1], xs[0].dtype), (xs[0].shape, xs[0].dtype)),
     public=_eigh,
@@ -88,7 +95,15 @@ EIGH = op_of(eigh)
     samples=lambda rng: [Sample((random_definite(rng, *s),)) for s in ((3, 3), (2, 2, 2), (0, 0))],
 )
 def eigvalsh(x: TensorLike, /) -> Tensor:
-    """The eigenvalues of symmetric matrices, ascending; of their symmetric part, as eigh."""
+    """The eigenvalues of symmetric matrices, ascending; of their symmetric part, as eigh.
+
+    Dtypes: float
+    Shapes: (..., n, n) -> (..., n)
+    Edges: eigvalsh([[0.0, 0.0], [0.0, 0.0]]) = [0.0, 0.0]; only the symmetric part counts
+    Raises: ShapeError, DTypeError
+    Example: gd.linalg.eigvalsh([[2.0, 0.0], [0.0, 1.0]]) -> [1.0, 2.0]
+    Source: derivative: Giles 2008, section 3.1
+    """
     return eigh(x)[0]
 
 
@@ -179,9 +194,17 @@ def _svd_params(node: Node) -> tuple[Size, ...]:
 svd = custom(
     "linalg.svd",
     "(u, s, vh) with x = u diag(s) vh, singular values descending: u (..., m, m) and vh (..., n, n), or "
-    "(..., m, k) and (..., k, n) with k = min(m, n) for ``full_matrices=False``, which derivatives need where m != n. "
-    "Where m or n is known only at the call, m >= n is expected, else the call fails. Where singular values are equal "
-    "or zero the vectors have no derivative: their turn within the subspace is taken as 0.",
+    "(..., m, k) and (..., k, n) with k = min(m, n) for ``full_matrices=False``, which derivatives need "
+    "where m != n. Where m or n is known only at the call, m >= n is expected, else the call fails. Where "
+    "singular values are equal or zero the vectors have no derivative: their turn within the subspace is "
+    "taken as 0.\n"
+    "Dtypes: float\n"
+    "Shapes: (..., m, n) -> (..., m, m), (..., k), (..., n, n), k = min(m, n); with k for m and n where "
+    "not full_matrices\n"
+    "Edges: svd([[0.0]]) = [[[1.0]], [0.0], [[1.0]]]; the signs of vectors are LAPACK's\n"
+    "Raises: ShapeError, DTypeError\n"
+    "Example: gd.linalg.svd([[3.0, 0.0], [0.0, 2.0]])[1] -> [3.0, 2.0]\n"
+    "Source: derivative: Townsend 2016; Seeger et al. 2017, section 4.3",
     namespace="linalg",
     infer=_infer_svd,
     public=_svd,
@@ -209,5 +232,13 @@ SVD = op_of(svd)
     samples=lambda rng: [Sample((rng.uniform(-1, 1, s),)) for s in ((3, 4), (2, 3, 3), (0, 2))],
 )
 def svdvals(x: TensorLike, /) -> Tensor:
-    """The singular values of matrices, descending."""
+    """The singular values of matrices, descending.
+
+    Dtypes: float
+    Shapes: (..., m, n) -> (..., min(m, n))
+    Edges: svdvals([[0.0, 0.0], [0.0, 0.0]]) = [0.0, 0.0]; none is negative
+    Raises: ShapeError, DTypeError
+    Example: gd.linalg.svdvals([[3.0, 0.0], [0.0, 2.0]]) -> [3.0, 2.0]
+    Source: derivative: Townsend 2016; Seeger et al. 2017, section 4.3
+    """
     return svd(x, full_matrices=False)[1]
