@@ -1,6 +1,6 @@
 """Writes what docs/architecture.md shows of the compiler: one small example at every stage, as it really is.
 
-    python docs/make_architecture.py
+    python -m docs.make_architecture
 
 The page's prose is written by hand; each block between ``<!-- made: NAME -->`` and ``<!-- end -->`` is what the stage
 NAME of :func:`stages` gives. Invariant: the same package gives the same page on every machine.

@@ -1,6 +1,6 @@
 """Writes docs/operations.md, the reference of all operations, from their declarations.
 
-    python docs/make_operations.py
+    python -m docs.make_operations
 
 Everything on the page is read off the registry or found by building graphs: dtypes by trying them on a sample,
 derivatives by tracing rules on named operands. Invariant: the same registry gives the same bytes.
@@ -31,7 +31,7 @@ HEADINGS = {"": "Operations of `gd`", "linalg": "`gd.linalg`", "nn": "`gd.nn`", 
 
 HEAD = """# Operations
 
-Made by `python docs/make_operations.py` from the declarations in `graphdiff/ops`; a test keeps it current.
+Made by `python -m docs.make_operations` from the declarations in `graphdiff/ops`; a test keeps it current.
 
 *dtypes* are those that the operands which may be floats may have (the others, such as indices, stay as they are).
 Elementwise operations broadcast as in NumPy, dtypes promote as in the array API standard, Python numbers are weak.

@@ -1,6 +1,6 @@
 """Draws docs/inspector.png, the README's picture of the inspector: a page in headless Chromium, at one step of it.
 
-    python docs/make_picture.py [--out FILE]
+    python -m docs.make_picture [--out FILE]
 
 The page is that of one hidden layer and its adjoint; the step is the one backward through tanh. Needs playwright
 (`pip install 'graphdiff[test]'`) and the system's Chromium.

@@ -1,6 +1,6 @@
 """Writes the stubs of the modules whose names come from the registry: graphdiff/__init__.pyi, nn, linalg, random.
 
-    python docs/make_stubs.py
+    python -m docs.make_stubs
 
 Functions are written with the signature and the docstring that they have at run time; what a module imports is
 imported by its stub too. Invariant: the same package gives the same bytes.
@@ -25,7 +25,7 @@ from graphdiff.ops.namespaces import functions
 from graphdiff.ops.registry import REGISTRY
 
 PACKAGE = Path(errors.__file__).parent
-HEAD = "# Made by `python docs/make_stubs.py` from the declarations in graphdiff/ops; a test keeps it current.\n"
+HEAD = "# Made by `python -m docs.make_stubs` from the declarations in graphdiff/ops; a test keeps it current.\n"
 WIDTH = 120
 
 

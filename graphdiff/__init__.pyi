@@ -2,7 +2,7 @@
 
 Their types are in __init__.pyi, which docs/make_stubs.py makes of the imports here and of the registry."""
 
-# Made by `python docs/make_stubs.py` from the declarations in graphdiff/ops; a test keeps it current.
+# Made by `python -m docs.make_stubs` from the declarations in graphdiff/ops; a test keeps it current.
 
 from .ops.types import Axes, DTypeLike, Ints, PadWidth, ShapeLike, SizeLike, TensorLike, TensorList
 from collections.abc import Sequence

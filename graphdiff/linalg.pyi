@@ -1,6 +1,6 @@
 """``gd.linalg``: decompositions and solvers of matrices, read off the registry (graphdiff/ops declares them)."""
 
-# Made by `python docs/make_stubs.py` from the declarations in graphdiff/ops; a test keeps it current.
+# Made by `python -m docs.make_stubs` from the declarations in graphdiff/ops; a test keeps it current.
 
 from .ops.types import Axes, Tensor, TensorLike
 from typing import Literal

@@ -1,6 +1,6 @@
 """``gd.nn``: the pieces of networks, read off the registry (graphdiff/ops declares them)."""
 
-# Made by `python docs/make_stubs.py` from the declarations in graphdiff/ops; a test keeps it current.
+# Made by `python -m docs.make_stubs` from the declarations in graphdiff/ops; a test keeps it current.
 
 from ..ops.types import Axes, Ints, Padding, Reduction, Tensor, TensorLike
 from typing import Literal

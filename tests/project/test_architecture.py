@@ -19,7 +19,7 @@ def maker():
 
 
 def test_the_page_is_current(maker):
-    assert PAGE == maker.page(), "run: python docs/make_architecture.py"
+    assert PAGE == maker.page(), "run: python -m docs.make_architecture"
 
 
 def test_every_stage_is_shown_in_its_order(maker):

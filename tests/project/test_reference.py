@@ -19,7 +19,7 @@ def maker():
 
 
 def test_the_page_is_current(maker):
-    assert maker.PAGE.read_text(encoding="utf-8") == maker.page(), "run: python docs/make_operations.py"
+    assert maker.PAGE.read_text(encoding="utf-8") == maker.page(), "run: python -m docs.make_operations"
 
 
 def test_every_public_operation_is_on_it(maker):

@@ -44,7 +44,7 @@ def maker():
 def test_stubs_are_current(maker):
     for space in maker.namespaces():
         text = maker.stub_of(space).read_text(encoding="utf-8")
-        assert text == maker.stub(space), "run: python docs/make_stubs.py"
+        assert text == maker.stub(space), "run: python -m docs.make_stubs"
 
 
 def test_the_package_says_that_it_is_typed():
