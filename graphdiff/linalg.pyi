@@ -46,8 +46,8 @@ def det(x: TensorLike, /) -> Tensor:
 
 def eigh(x: TensorLike, /) -> tuple[Tensor, Tensor]:
     """(w, v) of symmetric matrices (their symmetric part is taken): eigenvalues, ascending, and eigenvectors as
-    columns, x = v diag(w) v^T. Where eigenvalues are equal the vectors have no derivative: their turn within the
-    subspace is taken as 0, also in v f(w) v^T.
+    columns, x = v diag(w) v^T. Where eigenvalues are equal the vectors have no derivative, NaN; functions of the matrix
+    written as (v * f(w)) @ v.mT have theirs.
 
     Dtypes: float32, float64
     Shapes: (..., n, n) -> (..., n), (..., n, n)
@@ -153,7 +153,7 @@ def svd(x: TensorLike, /, full_matrices: bool = True) -> tuple[Tensor, Tensor, T
     """(u, s, vh) with x = u diag(s) vh, singular values descending: u (..., m, m) and vh (..., n, n), or (..., m, k)
     and (..., k, n) with k = min(m, n) for ``full_matrices=False``, which derivatives need where m != n. Where m or n is
     known only at the call, m >= n is expected, else the call fails. Where singular values are equal or zero the vectors
-    have no derivative: their turn within the subspace is taken as 0.
+    have no derivative, NaN; a function of them written as (u * f(s)) @ vh has its own.
 
     Dtypes: float32, float64
     Shapes: (..., m, n) -> (..., m, m), (..., k), (..., n, n), k = min(m, n); with k for m and n where not full_matrices

@@ -3,7 +3,8 @@
 A rewrite that makes a value stable comes too late for its derivative once that has been made of the old form. So the
 differentiator asks here, for each node, whether a row of the table marked ``stable`` applies to it, perhaps after other
 rows have brought what is right beneath it to the form that the row knows (1 / (1 + exp(-x)) to sigmoid(x)). The user's
-nodes stay what they are: only the derivative goes by way of the form.
+nodes stay what they are: only the derivative goes by way of the form. Products that are functions of matrices have
+theirs from spectral.py.
 Invariants: a form is of values that are older than it; none leads past a value that has to be kept.
 The recursion is over the few operations of a pattern, ``DEPTH`` at most, never over a graph.
 Must not know: what the rows do, derivatives.
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 from ..ir.node import Node, Value, ambient, origin_of
 from ..ops.registry import Reduce, Tile, View
 from .rules import RULES, Rule
+from .spectral import matrix_function
 
 DEPTH = 5  # operations from the top of a pattern down to what it leaves as it is
 _PURE = (Tile, Reduce, View)
@@ -39,13 +41,17 @@ class Form(NamedTuple):
 def stable_form(node: Node, active: Collection[Value], kept: Collection[Value]) -> Form | None:
     """The stable form of a node's one result, or None. ``active``: the values
     that derivatives go through; ``kept``: those that they must not go past."""
-    heads = _HEADS.get(node.op.name)
-    if heads is None or not any(not row.direct or row.fits(node) for row in heads):
+    name = node.op.name
+    heads = _HEADS.get(name)
+    if name != "matmul" and (heads is None or not any(not row.direct or row.fits(node) for row in heads)):
         return None
     before = ambient.now
     ambient.now = (origin_of(node, "stable form"), node.source, node.scope)
     try:
         search = _Search(node, kept)
+        if name == "matmul":
+            function = matrix_function(node)
+            return None if function is None else search.form(function, active)
         value = search.normal(node.outputs[0], DEPTH)
         if not search.stable:
             return None

@@ -171,13 +171,25 @@ def test_functions_of_equal_eigenvalues():
     np.testing.assert_allclose((gradient(projector, a) * t).sum(), slope, rtol=1e-7)
 
 
-def test_equal_and_zero_singular_values_make_no_nan():
+def test_equal_and_zero_singular_values():
+    """Functions of the values have their derivative there; single vectors have none."""
     weights = numbers(5, 3)
     for a in (np.eye(5, 3), np.zeros((5, 3)), np.diag([3.0, 3.0, 0, 0, 0])[:, :3]):
-        u_and_v = gradient(lambda x: gd.sum(gd.linalg.svd(x, full_matrices=False)[0] * weights), a)
-        assert np.isfinite(u_and_v).all()
+        u = gradient(lambda x: gd.sum(gd.linalg.svd(x, full_matrices=False)[0] * weights), a)
+        assert np.isnan(u).all()
         squares = gradient(lambda x: gd.sum(gd.linalg.svd(x, full_matrices=False)[1] ** 2), a)
         np.testing.assert_allclose(squares, 2 * a, atol=1e-12)
+
+
+def test_vectors_of_distinct_values_beside_equal_ones():
+    """What uses only vectors that have a derivative has one."""
+    a, c = np.diag([1.0, 4, 4]), numbers(3, seed=3)
+    first = gradient(lambda x: gd.sum(gd.linalg.eigh(x)[1][:, 0] ** 2 * c), a)
+    near = gradient(lambda x: gd.sum(gd.linalg.eigh(x)[1][:, 0] ** 2 * c), a + np.diag([0, 0, 1e-3]))
+    np.testing.assert_allclose(first, near, atol=1e-3)
+    assert np.isnan(gradient(lambda x: gd.sum(gd.linalg.eigh(x)[1][:, 1] * c), a)).all()
+    right = gradient(lambda x: gd.sum(gd.linalg.svd(x)[2][2] ** 2 * c), a)
+    assert np.isfinite(right).all()
 
 
 def test_norm_of_nothing_has_gradient_zero():

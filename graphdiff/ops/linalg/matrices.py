@@ -16,7 +16,7 @@ from ...errors import ShapeError
 from ...ir.dims import Size, product
 from ...ir.node import Node
 from ..comparison import equal, greater
-from ..elementwise import astype, reciprocal, where
+from ..elementwise import astype, where
 from ..gather import positions
 from ..movement import expand_dims, matrix_transpose
 from ..opdef import check_dtype
@@ -73,17 +73,6 @@ def sum_present(*terms: Tensor | None) -> Any:
         if term is not None:
             total = term if total is None else total + term
     return total
-
-
-def inverse_differences(w: Tensor) -> Tensor:
-    """1 / (w_j - w_i) at (i, j); 0 where they are equal, the diagonal included."""
-    return safe_reciprocal(expand_dims(w, -2) - expand_dims(w, -1))
-
-
-def safe_reciprocal(x: Tensor) -> Tensor:
-    """1 / x, and 0 at 0, in the derivatives too."""
-    zero = equal(x, 0)
-    return where(zero, 0, reciprocal(where(zero, 1, x)))
 
 
 def identity_like(x: Tensor) -> Tensor:

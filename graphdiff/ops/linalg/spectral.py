@@ -1,9 +1,9 @@
 """Declarations of eigenvalues and singular values, with their vectors or without.
 
 eigh takes the symmetric part of what it is given, as cholesky does. Vectors that belong to equal eigenvalues or equal
-or zero singular values are any basis of their subspace and have no derivative; the term that would be infinite is taken
-as 0, as JAX does for svd. First derivatives of the values, and of what depends on the whole subspace only, stay exact
-there; others, v f(w) v^T and second derivatives of the values among them, lose that term.
+or zero singular values are any basis of their subspace and have no derivative: it is NaN there, unless they are not
+used. Derivatives of the values stay exact, as do those of what is written as a function of the matrix, v f(w) v^T or
+u f(s) vh (transforms/spectral.py), which the first derivatives of functions of the values are too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from ...errors import GraphError
 from ...ir.dims import Size
 from ...ir.node import Node
 from .. import batching, pattern
+from ..comparison import equal
 from ..contraction import diagonal
+from ..elementwise import where
 from ..laws import is_bool, is_square, law
 from ..matmul import matmul
 from ..movement import expand_dims, matrix_transpose
@@ -24,15 +26,15 @@ from ..opdef import composite, custom
 from ..registry import Call, Sample, op_of
 from ..tensor import Tensor, make
 from ..types import TensorLike
+from .differences import inverse, inverse_differences, used
 from .matrices import (
     batch_and_sides,
     batch_count,
     cubic_flops,
-    inverse_differences,
     matrix,
     needs_tall,
     random_definite,
-    safe_reciprocal,
+    sum_present,
     symmetric_part,
     with_diagonal,
 )
@@ -44,7 +46,7 @@ def _eigh_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
     vt = matrix_transpose(v)
     if gs[1] is None:
         return [matmul(v * expand_dims(gs[0], -2), vt)]
-    inner = inverse_differences(w) * matmul(vt, gs[1])
+    inner = inverse_differences(w, used(gs[1], -1)) * matmul(vt, gs[1])
     if gs[0] is not None:
         inner = with_diagonal(gs[0], inner)
     return [matmul(matmul(v, symmetric_part(inner)), vt)]
@@ -66,7 +68,7 @@ eigh = custom(
     "linalg.eigh",
     "(w, v) of symmetric matrices (their symmetric part is taken): eigenvalues, ascending, and "
     "eigenvectors as columns, x = v diag(w) v^T. Where eigenvalues are equal the vectors have no "
-    "derivative: their turn within the subspace is taken as 0, also in v f(w) v^T.\n"
+    "derivative, NaN; functions of the matrix written as (v * f(w)) @ v.mT have theirs.\n"
     "Dtypes: float\n"
     "Shapes: (..., n, n) -> (..., n), (..., n, n)\n"
     "Edges: eigh([[0.0, 0.0], [0.0, 0.0]]) = [[0.0, 0.0], [[1.0, 0.0], [0.0, 1.0]]]; only the symmetric "
@@ -136,6 +138,15 @@ def _svd_checked(node: Node) -> tuple[Tensor, Tensor, Tensor]:
     return node.outputs
 
 
+def _of_squares(s: Tensor, gu: Tensor | None, gvh: Tensor | None) -> Tensor:
+    """1 / (s_j^2 - s_i^2), 0 on the diagonal and where neither of two vectors is used."""
+    columns = [used(g, axis) for g, axis in ((gu, -1), (gvh, -2)) if g is not None]
+    either = None if not columns or any(c is None for c in columns) else sum_present(*columns)
+    differences = inverse_differences(s, either)
+    total = expand_dims(s, -2) + expand_dims(s, -1)
+    return where(equal(differences, 0), 0, differences / total)
+
+
 def _svd_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
     # Townsend 2016, "Differentiating the singular value decomposition"; Seeger et al. 2017, section 4.3.
     # With E_ij = 1 / (s_j^2 - s_i^2), skew(X) = X - X^T:
@@ -145,21 +156,24 @@ def _svd_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
     gu, gs_, gvh = gs
     ut, v = matrix_transpose(u), matrix_transpose(vh)
     row, column = expand_dims(s, -2), expand_dims(s, -1)
+    if gu is None and gvh is None:
+        return [matmul(u * expand_dims(gs_, -2), vh)]
     inner = [] if gs_ is None else [with_diagonal(gs_)]
-    if gu is not None or gvh is not None:
-        e = inverse_differences(s) * safe_reciprocal(row + column)
-        if gu is not None:
-            m = matmul(ut, gu)
-            inner.append(e * (m - matrix_transpose(m)) * row)
-        if gvh is not None:
-            m = matmul(vh, matrix_transpose(gvh))
-            inner.append(column * (e * (m - matrix_transpose(m))))
+    e = _of_squares(s, gu, gvh)
+    if gu is not None:
+        m = matmul(ut, gu)
+        inner.append(e * (m - matrix_transpose(m)) * row)
+    if gvh is not None:
+        m = matmul(vh, matrix_transpose(gvh))
+        inner.append(column * (e * (m - matrix_transpose(m))))
     total = matmul(matmul(u, sum(inner[1:], inner[0])), vh)
-    inverse = safe_reciprocal(s)
-    if gu is not None and (outside := _outside(gu, u)) is not None:
-        total = total + matmul(outside * expand_dims(inverse, -2), vh)
-    if gvh is not None and (outside := _outside(matrix_transpose(gvh), v)) is not None:
-        total = total + matmul(u, matrix_transpose(outside * expand_dims(inverse, -2)))
+    for g, basis, ours in ((gu, u, True), (None if gvh is None else matrix_transpose(gvh), v, False)):
+        if g is not None and (outside := _outside(g, basis)) is not None:
+            by = inverse(s)
+            if (columns := used(gu if ours else gvh, -1 if ours else -2)) is not None:
+                by = where(equal(columns, 0), 0, by)
+            outside = outside * expand_dims(by, -2)
+            total = total + (matmul(outside, vh) if ours else matmul(u, matrix_transpose(outside)))
     return [total]
 
 
@@ -168,17 +182,17 @@ def _svd_jvp(node: Node, ts: Any, _d: Any) -> Any:
     # dV = V (E o (S P + P^T S)) + (I - V V^T) dA^T U S^-1
     u, s, vh = _svd_checked(node)
     t, v = ts[0], matrix_transpose(vh)
-    row, column, inverse = expand_dims(s, -2), expand_dims(s, -1), expand_dims(safe_reciprocal(s), -2)
-    e = inverse_differences(s) * safe_reciprocal(row + column)
+    row, column, by = expand_dims(s, -2), expand_dims(s, -1), expand_dims(inverse(s), -2)
+    e = _of_squares(s, None, None)
     tv = matmul(t, v)
     p = matmul(matrix_transpose(u), tv)
     pt = matrix_transpose(p)
     du = matmul(u, e * (p * row + column * pt))
     dv = matmul(v, e * (column * p + pt * row))
     if (outside := _outside(tv, u)) is not None:
-        du = du + outside * inverse
+        du = du + outside * by
     if (outside := _outside(matmul(matrix_transpose(t), u), v)) is not None:
-        dv = dv + outside * inverse
+        dv = dv + outside * by
     return [du, diagonal(p, 0, -2, -1), matrix_transpose(dv)]
 
 
@@ -196,8 +210,8 @@ svd = custom(
     "(u, s, vh) with x = u diag(s) vh, singular values descending: u (..., m, m) and vh (..., n, n), or "
     "(..., m, k) and (..., k, n) with k = min(m, n) for ``full_matrices=False``, which derivatives need "
     "where m != n. Where m or n is known only at the call, m >= n is expected, else the call fails. Where "
-    "singular values are equal or zero the vectors have no derivative: their turn within the subspace is "
-    "taken as 0.\n"
+    "singular values are equal or zero the vectors have no derivative, NaN; a function of "
+    "them written as (u * f(s)) @ vh has its own.\n"
     "Dtypes: float\n"
     "Shapes: (..., m, n) -> (..., m, m), (..., k), (..., n, n), k = min(m, n); with k for m and n where "
     "not full_matrices\n"

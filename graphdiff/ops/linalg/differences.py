@@ -1,0 +1,124 @@
+"""Divided differences: what stands in derivatives of eigenvectors, of singular vectors and of functions made of them.
+
+Where two values are closer than they are known to be, a quotient by their difference is noise. A function whose slope
+is known has a limit there; anything else has NaN, never a finite number that is wrong.
+Must not know: any particular operation of ``gd.linalg``, graphs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..comparison import equal, less_equal, logical_and, logical_not, logical_or
+from ..elementwise import abs as abs_
+from ..elementwise import reciprocal, where
+from ..gather import positions
+from ..movement import broadcast_to, expand_dims, place
+from ..reduce import max as max_
+from ..tensor import Tensor, scalar
+
+NAN = float("nan")
+NEAR = 32.0  # times the rounding of the largest: as near as this eigenvalues of one matrix are not told apart
+ROUNDING = 16.0  # that of a difference of two function values, in units of the last place of the values
+
+
+def _eps(x: Tensor) -> float:
+    return float(np.finfo(x.dtype).eps)
+
+
+def _largest(x: Tensor) -> Tensor:
+    """The largest magnitude along the last dimension, kept; with one dimension more to meet matrices."""
+    return expand_dims(max_(abs_(x), axis=-1, keepdims=True), -1)
+
+
+def _noise(w: Tensor) -> Tensor:
+    return _largest(w) * (NEAR * _eps(w))
+
+
+def _on_diagonal(w: Tensor) -> Tensor:
+    n = w.shape[-1]
+    return equal(positions((n, n), 0), positions((n, n), 1))
+
+
+def used(g: Tensor | None, axis: int) -> Tensor | None:
+    """Where along ``axis`` the parts of ``g`` lie that are other than 0 by the way it was made: 1 or more there, 0
+    elsewhere; None: anywhere. What a slice's cotangent leaves out has not been used."""
+    if g is None:
+        return None
+    total = None
+    todo = [g]
+    while todo:
+        node = todo.pop().node
+        if node.op.name == "add" and all(v.shape == g.shape for v in node.inputs) and len(todo) < 64:
+            todo += node.inputs
+            continue
+        if node.op.name != "place" or node.inputs[1].node.op.name != "constant":
+            return None
+        x, fill = node.inputs
+        if x.shape[axis] == g.shape[axis] or fill.node.attrs["value"] != 0:
+            return None
+        ones = broadcast_to(scalar(1, g.dtype), (x.shape[axis],))
+        a = node.attrs
+        part = place(ones, 0, shape=(g.shape[axis],), starts=(a["starts"][axis],), steps=(a["steps"][axis],))
+        total = part if total is None else total + part
+    return total
+
+
+def inverse_differences(w: Tensor, columns: Tensor | None = None) -> Tensor:
+    """1 / (w_j - w_i) at (i, j), 0 on the diagonal, NaN where the two are not told apart; there 0 where neither is
+    among the ``columns`` that are used."""
+    apart = expand_dims(w, -2) - expand_dims(w, -1)
+    found = where(less_equal(abs_(apart), _noise(w)), NAN, reciprocal(apart))
+    zero = _on_diagonal(w)
+    if columns is not None:
+        zero = logical_or(zero, equal(expand_dims(columns, -2) + expand_dims(columns, -1), 0))
+    return where(zero, 0, found)
+
+
+def inverse(s: Tensor) -> Tensor:
+    """1 / s of what is not negative; NaN where it is not told apart from 0."""
+    return where(less_equal(s, _noise(s)[..., 0]), NAN, reciprocal(s))
+
+
+def _limit(fits: Tensor, slope: Tensor, near: Tensor, quotient: Tensor) -> Tensor:
+    return where(fits, slope, where(near, NAN, quotient))
+
+
+def divided_differences(w: Tensor, d: Tensor, slope: Tensor) -> Tensor:
+    """(d_j - d_i) / (w_j - w_i) at (i, j) for d = f(w) with derivative ``slope``, 0 on the diagonal: the matrix of
+    Daleckii and Krein.
+
+    The mean of both slopes is taken where it says what the difference of the values says, to the rounding of that:
+    there it is the more accurate. Values of w that are not told apart have it if d and slope are the same at both, to
+    what that rounding leaves; else there is no limit, and it is NaN.
+    """
+    eps = _eps(w)
+    apart, rise = expand_dims(w, -2) - expand_dims(w, -1), expand_dims(d, -2) - expand_dims(d, -1)
+    mean = (expand_dims(slope, -2) + expand_dims(slope, -1)) * 0.5
+    noise, steepest = _noise(w), _largest(slope)
+    near = less_equal(abs_(apart), noise)
+    size = expand_dims(abs_(d), -2) + expand_dims(abs_(d), -1)
+    allowed = where(near, steepest * noise + _largest(d) * (ROUNDING * eps), size * (ROUNDING * eps))
+    turn = abs_(expand_dims(slope, -2) - expand_dims(slope, -1))
+    same = logical_or(logical_not(near), less_equal(turn, steepest * float(np.sqrt(eps))))
+    fits = logical_and(less_equal(abs_(mean * apart - rise), allowed), same)
+    return where(_on_diagonal(w), 0, _limit(fits, mean, near, rise / apart))
+
+
+def divided_sums(s: Tensor, d: Tensor, slope: Tensor) -> Tensor:
+    """(d_j + d_i) / (s_j + s_i) at (i, j) for d = f(s) of what is not negative: where both are 0 the slope if f is odd,
+    else NaN."""
+    total, rise = expand_dims(s, -2) + expand_dims(s, -1), expand_dims(d, -2) + expand_dims(d, -1)
+    mean = (expand_dims(slope, -2) + expand_dims(slope, -1)) * 0.5
+    noise = _noise(s)
+    allowed = _largest(slope) * noise + _largest(d) * (ROUNDING * _eps(s))
+    near = less_equal(total, noise)
+    return _limit(logical_and(near, less_equal(abs_(rise), allowed)), mean, near, rise / total)
+
+
+def quotients(s: Tensor, d: Tensor, slope: Tensor) -> Tensor:
+    """d / s for d = f(s) of what is not negative: where s is 0 the slope if f(0) is 0, else NaN."""
+    noise = _noise(s)[..., 0]
+    allowed = _largest(slope)[..., 0] * noise + _largest(d)[..., 0] * (ROUNDING * _eps(s))
+    near = less_equal(s, noise)
+    return _limit(logical_and(near, less_equal(abs_(d), allowed)), slope, near, d / s)
