@@ -411,7 +411,7 @@ def test_sums_over_indices_and_running_sums_keep_their_digits():
         gd.vjp(gd.cumsum(x), x, g)[0],
     ]
     f = gd.compile([w, i, g, x, pairs], outs)
-    results, before = [], gd.num_threads()
+    results, before = [], gd.get_num_threads()
     for threads in (1, 2):
         gd.set_num_threads(threads)
         results.append([np.array(r) for r in f(np.zeros(4, np.float32), i0, g0, g0, g0.reshape(-1, 2))])
