@@ -253,6 +253,7 @@ __all__ = [
     "vmap",
     "where",
     "while_loop",
+    "xlogy",
     "zeros",
     "zeros_like",
 ]
@@ -1600,6 +1601,18 @@ def where(condition: TensorLike, x1: TensorLike, x2: TensorLike, /) -> Tensor:
     Derivative: by rules of its own
     Raises: ShapeError, DTypeError
     Example: gd.where([True, False], [1.0, 2.0], 0.0) -> [1.0, 0.0]"""
+
+def xlogy(x1: TensorLike, x2: TensorLike, /) -> Tensor:
+    """x1 * log(x2), and 0 where x1 is 0, unless x2 is NaN. The derivative by x1 is log(x2), -inf where x2 is 0; that by
+    x2 is x1 / x2, and 0 where both are 0.
+
+    Dtypes: float32, float64
+    Shapes: the operands broadcast
+    Edges: xlogy(0.0, 0.0) = 0.0; xlogy(0.0, -1.0) = 0.0; xlogy(0.0, inf) = 0.0; xlogy(0.0, nan) = nan; xlogy(2.0, 0.0)
+    = -inf
+    Derivative: dy/dx1 = log(x2); dy/dx2 = √x1 where x1 = 0 and x2 = 0 else x1 / x2
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.xlogy([0.0, 0.5], [0.0, 0.5]) -> [0.0, -0.3465736]"""
 
 def zeros(shape: ShapeLike, dtype: DTypeLike | None = None) -> Tensor:
     """Zeros of ``shape``, of the default dtype unless given.

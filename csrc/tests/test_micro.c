@@ -87,6 +87,8 @@ static void test_floats(void) {
     CHECK(floats("copysign", 3, -0.0) == -3 && isnan(floats("sqrt", -1, 0)) && floats("rsqrt", 0, 0) == inf);
     CHECK(floats("hypot", inf, nan) == inf && fabs(floats("hypot", 3e200, 4e200) - 5e200) < 1e186 &&
           floats("hypot", 3, 4) == 5);
+    CHECK(floats("xlogy", 0, 0) == 0 && floats("xlogy", 0, -1) == 0 && isnan(floats("xlogy", 0, nan)) &&
+          floats("xlogy", 2, 0) == -inf);
     CHECK(floats("pow", 0, 0) == 1 && floats("pow", nan, 0) == 1 && floats("pow", -2, 3) == -8 &&
           isnan(floats("pow", -2, 0.5)));
     CHECK(floats("sigmoid", -1000, 0) == 0 && floats("sigmoid", 1000, 0) == 1 && floats("softplus", 1000, 0) == 1000);

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..ir.dtypes import float32
-from .comparison import equal, greater, less
+from .comparison import equal, greater, less, logical_and
 from .elementwise import maximum, negative, reciprocal, round, rsqrt, sqrt, square, where
 from .notation import ATOM, SUM, raised
 from .opdef import elementwise, on
@@ -106,6 +106,26 @@ logaddexp = elementwise(
 def _share_of(y: Tensor, difference: Tensor) -> Tensor:
     """The derivative of logaddexp by the operand that exceeds the other by ``difference``; 0 where both are -inf."""
     return sigmoid(where(equal(y, -math.inf), -math.inf, difference))
+
+
+xlogy = elementwise(
+    "xlogy",
+    "x1 * log(x2), and 0 where x1 is 0, unless x2 is NaN. The derivative by x1 is log(x2), -inf where x2 is 0; that by "
+    "x2 is x1 / x2, and 0 where both are 0.\n"
+    "Edges: xlogy(0.0, 0.0) = 0.0; xlogy(0.0, -1.0) = 0.0; xlogy(0.0, inf) = 0.0; xlogy(0.0, nan) = nan; "
+    "xlogy(2.0, 0.0) = -inf\n"
+    "Example: gd.xlogy([0.0, 0.5], [0.0, 0.5]) -> [0.0, -0.3465736]",
+    partials=(lambda y, a, b: log(b), lambda y, a, b: _quotient(a, b)),
+    reference="scipy.special.xlogy",
+    samples=on(0.3, 3, 2),
+    linear_in=((0,),),
+    page="(a, b) => (a === 0 && b === b ? 0 : a * log(b))",
+)
+
+
+def _quotient(a: Tensor, b: Tensor) -> Tensor:
+    """a / b, and 0 at 0 / 0: by way of a root, so that its own derivative by a is infinite there, as 1 / b is."""
+    return where(logical_and(equal(a, 0), equal(b, 0)), sqrt(a), a / b)
 
 
 # ------------------------------------------------------------------ circular and hyperbolic functions

@@ -3,6 +3,7 @@ and arguments that make no sense."""
 
 import numpy as np
 import pytest
+import scipy.special
 from op_samples import items, reference, samples
 
 import graphdiff as gd
@@ -232,6 +233,25 @@ def test_slopes(function, at, first):
     g, h = slopes(function, at)
     np.testing.assert_allclose(g, first, atol=1e-15)
     assert np.isfinite(h).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_xlogy_is_scipys_everywhere(dtype):
+    values = np.array([-INF, -2.0, -1e-30, -0.0, 0.0, 1e-40, 0.5, 1.0, 3e38, INF, np.nan])
+    a, b = (v.ravel().astype(dtype) for v in np.meshgrid(values, values))
+    x, y = (gd.input(name, a.shape, dtype) for name in "xy")
+    with np.errstate(all="ignore"):
+        wanted = scipy.special.xlogy(a.astype(float), b.astype(float)).astype(dtype)
+    got = gd.compile([x, y], gd.xlogy(x, y))(a, b)
+    np.testing.assert_allclose(got, wanted, rtol=1e-6 if dtype == "float32" else 1e-15)
+
+
+def test_slopes_of_xlogy_at_nothing():
+    same(slopes(gd.xlogy, [0.0, 0.0, 2.0], [0.0, 1.0, 0.0])[0], [-INF, 0, -INF])
+    same(slopes(lambda y, x: gd.xlogy(x, y), [0.0, 3.0, 0.0], [0.0, 0.0, 2.0])[0], [0, 0, INF])
+    x, y = gd.input("x", (), "float64"), gd.input("y", (), "float64")
+    mixed = [gd.grad(gd.grad(gd.xlogy(x, y), x), y), gd.grad(gd.grad(gd.xlogy(x, y), y), x)]
+    same(gd.compile([x, y], mixed)(0.0, 0.0), [INF, INF])
 
 
 def test_the_length_of_nothing_has_no_second_derivative():
