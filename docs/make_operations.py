@@ -146,7 +146,7 @@ def entry(op: Op) -> str:
         lines.append(f"- dtypes: {dtypes}")
     if op.kind != "elementwise":
         lines.append(f"- Types: {'; '.join(dict.fromkeys(types(op, s) for s in samples[:2]))}")
-    lines += [f"- {key}: {sections[key]}" for key in ("Shapes", "Edges") if key in sections]
+    lines += [f"- {key}: {sections[key]}" for key in ("Arguments", "Shapes", "Edges") if key in sections]
     lines += [f"- {line}" for line in derivative(op, samples)]
     if not op.smooth:
         lines.append("- Has kinks: there the derivative is the one stated above.")

@@ -326,6 +326,8 @@ def arange(
     """``start``, start + step, ... up to but without ``stop``; from 0 where one number is given. int64, or the
     default dtype where a number is a float; integers may be sizes known only at the call.
 
+    Arguments: ``start``: the first number, or the end where it is alone; ``stop``: the end, which is left out;
+    ``step``: from each to the next, not 0; ``dtype``: of the result
     Dtypes: the result has dtype; int64 unless given, float32 where a number is a float
     Shapes: (ceil((stop - start) / step),)
     Edges: arange(0) = []; arange(3, 0) = []; step 0 is an error
@@ -591,6 +593,8 @@ def diag(x: TensorLike, /, k: int = 0) -> Tensor:
 def diagonal(x: TensorLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """The elements whose indices along two axes differ by ``offset``, as a new last axis.
 
+    Arguments: ``x``: of two dimensions or more; ``offset``: of the diagonal above the main one; ``axis1``: the rows;
+    ``axis2``: the columns, another axis
     Dtypes: float32, float64, int32, int64, bool
     Shapes: x.shape without axis1 and axis2, the diagonal's length last
     Edges: diagonal([[1.0]], offset=5) = []
@@ -722,6 +726,8 @@ def expm1(x: TensorLike, /) -> Tensor:
 def eye(n_rows: SizeLike, n_cols: SizeLike | None = None, /, k: int = 0, dtype: DTypeLike | None = None) -> Tensor:
     """Ones on diagonal ``k`` of a matrix, square unless ``n_cols`` is given, and zeros elsewhere.
 
+    Arguments: ``n_rows``: a size; ``n_cols``: a size; n_rows unless given; ``k``: the diagonal, above the main one;
+    ``dtype``: of the result
     Dtypes: the result has dtype
     Shapes: (n_rows, n_cols)
     Edges: eye(2, k=5) = [[0.0, 0.0], [0.0, 0.0]]
@@ -909,6 +915,8 @@ def linspace(
     """``num`` evenly spaced numbers from ``start`` to ``stop`` (numbers or 0-d Tensors), the last one stop itself
     unless ``endpoint`` is False.
 
+    Arguments: ``start``: a number or a 0-d Tensor; ``stop``: likewise; ``num``: how many; ``endpoint``: whether stop is
+    the last; ``dtype``: of the result
     Dtypes: the result has dtype, or that of the ends
     Shapes: (num,)
     Edges: linspace(0.0, 1.0, 1) = [0.0]; linspace(0.0, 1.0, 0) = []
@@ -1121,6 +1129,8 @@ def norm(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False, ord: fl
     """The vector norm over axes, floats only: (sum |x|**ord)**(1/ord), the largest |x| for ord inf, the least for
     -inf, the number of nonzero elements for 0; "fro" is 2. Derivative 0 at the zero vector.
 
+    Arguments: ``x``: what is reduced; ``axis``: an int or a tuple; all axes unless given; ``keepdims``: whether those
+    axes stay, of size 1; ``ord``: a number, inf, -inf or "fro"
     Dtypes: float32, float64
     Shapes: x.shape without the axes, or with 1 there where keepdims
     Edges: norm([]) = 0.0; norm([nan, 1.0]) = nan
@@ -1183,6 +1193,8 @@ def pad(x: TensorLike, /, pad_width: PadWidth, mode: str = 'constant', constant_
     dimension; ``mode``: "constant" (``constant_values``, a number or 0-d Tensor), "edge", "reflect", "symmetric" or
     "wrap", as in NumPy.
 
+    Arguments: ``x``: a Tensor; ``pad_width``: n, (before, after), or a pair for each dimension; ``mode``: as above;
+    ``constant_values``: a number or a 0-d Tensor
     Dtypes: float32, float64, int32, int64, bool
     Shapes: x.shape with what is put before and after
     Edges: pad([1.0], 0) = [1.0]
@@ -1410,6 +1422,8 @@ def stack(arrays: TensorList, /, axis: int = 0) -> Tensor:
 def std(x: TensorLike, /, axis: Axes = None, keepdims: bool = False, correction: float = 0) -> Tensor:
     """The square root of :func:`var`; derivative 0 where the variance is 0.
 
+    Arguments: ``x``: what is reduced; ``axis``: an int or a tuple; all axes unless given; ``keepdims``: whether those
+    axes stay, of size 1; ``correction``: what is taken off the number of elements
     Dtypes: float32, float64
     Shapes: x.shape without the axes, or with 1 there where keepdims
     Edges: std([1.0], correction=1) = nan; std([2.0, 2.0]) = 0.0
@@ -1535,6 +1549,8 @@ def topk(x: TensorLike, /, k: int, axis: int = -1) -> tuple[Tensor, Tensor]:
 def trace(x: TensorLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """The sum of a diagonal: of the first two axes unless given, as NumPy's.
 
+    Arguments: ``x``: of two dimensions or more; ``offset``: of the diagonal above the main one; ``axis1``: the rows;
+    ``axis2``: the columns, another axis
     Dtypes: float32, float64, int32, int64, bool
     Shapes: x.shape without axis1 and axis2
     Edges: trace([[1.0]], offset=5) = 0.0
@@ -1575,6 +1591,8 @@ def trunc(x: TensorLike, /) -> Tensor:
 def var(x: TensorLike, /, axis: Axes = None, keepdims: bool = False, correction: float = 0) -> Tensor:
     """The mean squared deviation from the mean over axes, floats only: the sum of squares divided by n - correction.
 
+    Arguments: ``x``: what is reduced; ``axis``: an int or a tuple; all axes unless given; ``keepdims``: whether those
+    axes stay, of size 1; ``correction``: what is taken off the number of elements
     Dtypes: float32, float64
     Shapes: x.shape without the axes, or with 1 there where keepdims
     Edges: var([1.0], correction=1) = nan; var([nan, 1.0]) = nan

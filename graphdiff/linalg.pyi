@@ -88,6 +88,8 @@ def norm(
     Without ``axis``: of all elements, or with ``ord`` of the vector or matrix that x is. Vectors: any number, 2 unless
     given. Matrices: "fro" unless given, "nuc", 1, -1, inf, -inf, 2, -2. The gradient at the zero vector is 0.
 
+    Arguments: ``x``: a Tensor; ``ord``: as above; ``axis``: an int or two; ``keepdims``: whether those axes stay, of
+    size 1
     Dtypes: float32, float64
     Shapes: x.shape without the axes, or with 1 there where keepdims
     Edges: norm([]) = 0.0; norm([nan, 1.0]) = nan
@@ -138,8 +140,8 @@ def solve(a: TensorLike, b: TensorLike, /) -> Tensor:
 def solve_triangular(
     a: TensorLike, b: TensorLike, /, lower: bool = True, transpose: bool = False, unit_diagonal: bool = False,
 ) -> Tensor:
-    """x with a x = b, or a^T x = b with ``transpose``, of a triangular a: only the triangle (``lower`` or not) is read,
-    and not its diagonal with ``unit_diagonal``. b: a vector or matrices, as solve's.
+    """x with a x = b, or a^T x = b with ``transpose``, of a triangular ``a``: only the triangle (``lower`` or not) is
+    read, and not its diagonal with ``unit_diagonal``. ``b``: a vector or matrices, as solve's.
 
     Dtypes: float32, float64
     Shapes: (..., n, n), (n,) or (..., n, k) -> that of b, batches broadcast

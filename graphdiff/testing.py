@@ -114,9 +114,10 @@ def check_grad(
     """Compares the derivatives of a 0-d ``loss`` with respect to ``wrt`` with centred finite differences.
 
     ``wrt``: inputs, parameters or states (a Tensor or a structure of them); ``feed``: arrays by input Tensor or name;
-    ``order``: 1, or 2 to check Hessian-vector products too; ``modes``: of "vjp" and "jvp". Leaves of up to 48 elements
-    are checked element by element, larger ones along random directions. Tolerances follow the dtype: 1e-6 in float64,
-    2e-3 in float32, relative to the size of the derivative. Nothing is changed: parameters keep their values.
+    ``order``: 1, or 2 to check Hessian-vector products too; ``modes``: of "vjp" and "jvp"; ``seed``: of the random
+    directions. Leaves of up to 48 elements are checked element by element, larger ones along random directions.
+    Tolerances follow the dtype: 1e-6 in float64, 2e-3 in float32, relative to the size of the derivative. Nothing is
+    changed: parameters keep their values.
 
     Returns a :class:`Report`. Raises GradientMismatch naming the operation whose rule is at fault; FeedError for a feed
     that is no dict.

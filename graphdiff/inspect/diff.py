@@ -60,7 +60,8 @@ def diff(
 ) -> Difference:
     """What changed from graph ``a`` to graph ``b``: nodes, leaves, results, and cost and arena before and after.
 
-    ``sizes``: named dimensions, on which cost and arena depend. Source lines and scopes do not count. Example::
+    ``before``, ``after``: what the two are called; ``sizes``: named dimensions, on which cost and arena depend. Source
+    lines and scopes do not count. Example::
 
         print(gd.inspect.diff(gd.parse(old), step.graph, sizes={"batch": 32}))
     """

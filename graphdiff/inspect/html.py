@@ -70,7 +70,7 @@ def adjoint_to_html(adj: Adjoint, path: str | Path, feed: Mapping[Leaf, ArrayLik
 
 
 def function_to_html(f: Function, path: str | Path, /, *args: Fed, **kwargs: Fed) -> None:
-    """Writes one HTML file that shows the compiled function's graph and plan.
+    """Writes one HTML file, ``path``, that shows the graph and plan of the compiled function ``f``.
 
     ``args``, ``kwargs``: feeds as for a call; with them the page shows every value. No update happens.
     Raises FeedError for feeds that do not fit, OSError where the file cannot be written.

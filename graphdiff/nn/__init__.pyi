@@ -50,6 +50,8 @@ def avg_pool1d(
 ) -> Tensor:
     """The mean of each window of x (N, C, L), as avg_pool2d of images of height 1.
 
+    Arguments: ``x``: signals (N, C, L); ``kernel_size``: an int; ``stride``: an int; kernel_size unless given;
+    ``padding``: an int; ``count_include_pad``: whether padding counts as zeros
     Dtypes: float32, float64
     Shapes: (N, C, L) -> (N, C, L') with L' = (L + 2 padding - kernel) // stride + 1
     Edges: avg_pool1d([[[nan, 1.0]]], 2) = [[[nan]]]
@@ -64,6 +66,8 @@ def avg_pool2d(
     """The mean of each window of x (N, C, H, W); stride is kernel_size unless given. Padding counts as zeros, or
     with ``count_include_pad=False`` not at all.
 
+    Arguments: ``x``: images (N, C, H, W); ``kernel_size``: an int or a pair; ``stride``: an int or a pair; kernel_size
+    unless given; ``padding``: an int or a pair; ``count_include_pad``: whether padding counts as zeros
     Dtypes: float32, float64
     Shapes: (N, C, H, W) -> (N, C, H', W') with H' = (H + 2 padding - kernel) // stride + 1
     Edges: avg_pool2d([[[[nan, 1.0]]]], (1, 2)) = [[[[nan]]]]
@@ -88,6 +92,9 @@ def batch_norm(
     The result is y alone: nothing is stored. What training makes of the running statistics, with ``momentum``, is
     given by ``batch_norm_updates``, for ``compile(updates=…)``.
 
+    Arguments: ``x``: (N, C, ...); ``running_mean``: (C,), needed unless training; ``running_var``: likewise;
+    ``weight``: (C,), or None; ``bias``: (C,), or None; ``training``: whether the statistics are those of x;
+    ``momentum``: for batch_norm_updates alone; ``eps``: added to the variance
     Dtypes: float32, float64
     Shapes: of x (N, C, ...); means, variances, weight and bias (C,)
     Edges: batch_norm([[2.0], [2.0]], training=True) = [[0.0], [0.0]]; a channel of equal elements gives bias
@@ -104,6 +111,7 @@ def batch_norm_updates(
     ``batch_norm`` of the same x is computed once. A batch with fewer than two values for each channel has no such
     variance: FeedError, at the call where the size is known only then, and nothing is updated.
 
+    Arguments: ``x``: (N, C, ...); ``running_mean``: (C,); ``running_var``: (C,); ``momentum``: the share of the new
     Dtypes: float32, float64
     Shapes: x (N, C, ...), (C,), (C,) -> (C,), (C,)
     Edges: batch_norm_updates([[nan, 1.0], [1.0, 1.0]], [0.0, 0.0], [1.0, 1.0]) = [[nan, 0.1], [nan, 0.9]]
@@ -120,6 +128,8 @@ def binary_cross_entropy(
 
     The derivative is that of this function, so 0 by a logarithm that is held, and finite for every p from 0 to 1.
 
+    Arguments: ``input``: probabilities; ``target``: of input's shape; ``reduction``: "mean", "sum" or "none";
+    ``weight``: broadcasts to input, or None
     Dtypes: float32, float64
     Shapes: input and target alike; 0-d, or that shape where reduction is "none"
     Edges: binary_cross_entropy([0.0], [0.0]) = 0.0; binary_cross_entropy([0.0], [1.0]) = 100.0;
@@ -138,6 +148,8 @@ def binary_cross_entropy_with_logits(
     """The binary cross-entropy of sigmoid(input), without overflow. ``weight`` multiplies each element's loss,
     ``pos_weight`` the part of it that counts where the target is 1; both broadcast.
 
+    Arguments: ``input``: logits; ``target``: of input's shape; ``reduction``: "mean", "sum" or "none"; ``weight``:
+    broadcasts to input, or None; ``pos_weight``: likewise
     Dtypes: float32, float64
     Shapes: input and target alike; 0-d, or that shape where reduction is "none"
     Edges: binary_cross_entropy_with_logits([inf], [0.0]) = inf; binary_cross_entropy_with_logits([inf], [1.0]) = nan;
@@ -157,6 +169,9 @@ def conv1d(
 ) -> Tensor:
     """The cross-correlation of signals x (N, C, L) with weight (O, C/groups, k), plus bias (O,).
 
+    Arguments: ``x``: signals (N, C, L); ``weight``: (O, C/groups, k); ``bias``: (O,), or None; ``stride``: an int;
+    ``padding``: an int, "same" (stride 1) or "valid"; ``dilation``: an int; ``groups``: in how many the channels are
+    parted
     Dtypes: float32, float64
     Shapes: (N, C, L), (O, C/groups, k) -> (N, O, L') with L' = (L + 2 padding - dilation (k - 1) - 1) // stride + 1
     Edges: conv1d([[[nan, 1.0]]], [[[1.0]]]) = [[[nan, 1.0]]]
@@ -177,6 +192,9 @@ def conv2d(
     """The cross-correlation of images x (N, C, H, W) with weight (O, C/groups, h, w), plus bias (O,). stride, padding
     and dilation are ints or pairs; padding may be "same" (stride 1) or "valid".
 
+    Arguments: ``x``: images (N, C, H, W); ``weight``: (O, C/groups, h, w); ``bias``: (O,), or None; ``stride``: an int
+    or a pair; ``padding``: an int, a pair, "same" (stride 1) or "valid"; ``dilation``: an int or a pair; ``groups``: in
+    how many the channels are parted
     Dtypes: float32, float64
     Shapes: (N, C, H, W), (O, C/groups, h, w) -> (N, O, H', W') with H' = (H + 2 padding - dilation (h - 1) - 1) //
     stride + 1
@@ -199,6 +217,9 @@ def conv_transpose1d(
     """The transpose of conv1d: x (N, C, L) with weight (C, O/groups, k), plus bias (O,), gives signals of
     (L - 1) stride - 2 padding + dilation (k - 1) + output_padding + 1. output_padding is below stride or dilation.
 
+    Arguments: ``x``: signals (N, C, L); ``weight``: (C, O/groups, k); ``bias``: (O,), or None; ``stride``: an int;
+    ``padding``: an int; ``output_padding``: an int, of the end alone; ``groups``: in how many the channels are parted;
+    ``dilation``: an int
     Dtypes: float32, float64
     Shapes: (N, C, L), (C, O/groups, k) -> (N, O, L')
     Edges: conv_transpose1d([[[nan, 1.0]]], [[[1.0]]]) = [[[nan, 1.0]]]
@@ -220,6 +241,9 @@ def conv_transpose2d(
     """The transpose of conv2d: x (N, C, H, W) with weight (C, O/groups, h, w), plus bias (O,), gives images of
     (H - 1) stride - 2 padding + dilation (h - 1) + output_padding + 1. output_padding is below stride or dilation.
 
+    Arguments: ``x``: images (N, C, H, W); ``weight``: (C, O/groups, h, w); ``bias``: (O,), or None; ``stride``: an int
+    or a pair; ``padding``: an int or a pair; ``output_padding``: an int or a pair, of the ends alone; ``groups``: in
+    how many the channels are parted; ``dilation``: an int or a pair
     Dtypes: float32, float64
     Shapes: (N, C, H, W), (C, O/groups, h, w) -> (N, O, H', W')
     Edges: conv_transpose2d([[[[nan, 1.0]]]], [[[[1.0]]]]) = [[[[nan, 1.0]]]]
@@ -244,6 +268,9 @@ def cross_entropy(
     that is spread over all classes (Szegedy et al. 2016). "mean" is over all rows; with integer labels it is the sum of
     losses by the sum of the labels' weights, as in torch. A label out of range fails the call.
 
+    Arguments: ``logits``: (..., c) with the classes along axis; ``labels``: integers, or distributions; ``reduction``:
+    "mean", "sum" or "none"; ``weight``: (c,), or None; ``ignore_index``: a label, or None; ``label_smoothing``: from 0
+    to 1; ``axis``: of the classes
     Dtypes: float32, float64
     Shapes: (..., c), (...) or (..., c) -> 0-d, or (...) where reduction is "none"
     Edges: cross_entropy([[0.0, 0.0]], [1], ignore_index=1) = nan; a label out of range fails the call
@@ -306,6 +333,8 @@ def group_norm(
     """x (N, C, ..) less the mean of its sample and group of channels, by the standard deviation there; weight and
     bias (C,) are by channel (Wu and He 2018).
 
+    Arguments: ``x``: (N, C, ...); ``num_groups``: a divisor of C; ``weight``: (C,), or None; ``bias``: (C,), or None;
+    ``eps``: added to the variance
     Dtypes: float32, float64
     Shapes: of x (N, C, ...); weight and bias (C,)
     Edges: group_norm([[2.0, 2.0]], 1) = [[0.0, 0.0]]; a group of equal elements gives bias
@@ -327,6 +356,8 @@ def hard_sigmoid(x: TensorLike, /) -> Tensor:
 def huber(input: TensorLike, target: TensorLike, reduction: Reduction = 'mean', delta: float = 1.0) -> Tensor:
     """Half the squared error where it is below delta, else delta * (|error| - delta / 2) (Huber 1964).
 
+    Arguments: ``input``: predictions; ``target``: of input's shape; ``reduction``: "mean", "sum" or "none"; ``delta``:
+    where the square ends, above 0
     Dtypes: float32, float64
     Shapes: input and target alike; 0-d, or that shape where reduction is "none"
     Edges: huber([], []) = nan; huber([nan], [0.0]) = nan
@@ -339,6 +370,8 @@ def kl_div(input: TensorLike, target: TensorLike, reduction: Reduction = 'mean',
     """target * (log(target) - input) by element, for log-probabilities ``input``; 0 where the target is 0.
     "mean" is over all elements. ``log_target``: the target is given as its logarithm.
 
+    Arguments: ``input``: log-probabilities; ``target``: of input's shape; ``reduction``: "mean", "sum" or "none";
+    ``log_target``: whether target is a logarithm
     Dtypes: float32, float64
     Shapes: input and target alike; 0-d, or that shape where reduction is "none"
     Edges: kl_div([], []) = nan; kl_div([nan], [0.0]) = nan
@@ -362,6 +395,7 @@ def layer_norm(
 ) -> Tensor:
     """x less its mean over the last axis, by its standard deviation there; weight and bias have that axis' size.
 
+    Arguments: ``x``: (..., n); ``weight``: (n,), or None; ``bias``: (n,), or None; ``eps``: added to the variance
     Dtypes: float32, float64
     Shapes: of x; weight and bias (n,), n x's last size
     Edges: layer_norm([2.0, 2.0]) = [0.0, 0.0]; layer_norm([nan, 1.0]) = [nan, nan]
@@ -404,6 +438,8 @@ def log_softmax(x: TensorLike, /, axis: Axes = -1) -> Tensor:
 def max_pool1d(x: TensorLike, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0) -> Tensor:
     """The largest element of each window of x (N, C, L), as max_pool2d of images of height 1.
 
+    Arguments: ``x``: signals (N, C, L); ``kernel_size``: an int; ``stride``: an int; kernel_size unless given;
+    ``padding``: an int
     Dtypes: float32, float64
     Shapes: (N, C, L) -> (N, C, L') with L' = (L + 2 padding - kernel) // stride + 1
     Edges: max_pool1d([[[nan, 1.0]]], 2) = [[[nan]]]; padding is at most half of the kernel
@@ -416,6 +452,8 @@ def max_pool2d(x: TensorLike, kernel_size: Ints, stride: Ints | None = None, pad
     """The largest element of each window of x (N, C, H, W); stride is kernel_size unless given, padding counts as -inf.
     NaN wins; of equal elements the first, row by row, takes the gradient.
 
+    Arguments: ``x``: images (N, C, H, W); ``kernel_size``: an int or a pair; ``stride``: an int or a pair; kernel_size
+    unless given; ``padding``: an int or a pair
     Dtypes: float32, float64
     Shapes: (N, C, H, W) -> (N, C, H', W') with H' = (H + 2 padding - kernel) // stride + 1
     Edges: max_pool2d([[[[nan, 1.0]]]], (1, 2)) = [[[[nan]]]]; padding is at most half of the kernel
@@ -444,6 +482,8 @@ def nll(
     """Minus the log-probability of each label, classes along the last axis: what cross_entropy takes of log_softmax.
     ``weight`` and ``ignore_index`` as there. A label out of range fails the call.
 
+    Arguments: ``log_probabilities``: (..., c); ``labels``: integers (...); ``reduction``: "mean", "sum" or "none";
+    ``weight``: (c,), or None; ``ignore_index``: a label, or None
     Dtypes: float32, float64
     Shapes: (..., c), (...) -> 0-d, or (...) where reduction is "none"
     Edges: nll([[0.0, 0.0]], [1], ignore_index=1) = nan; a label out of range fails the call
@@ -489,6 +529,8 @@ def scaled_dot_product_attention(
     Where no axes are broadcast but the mask's it is run block by block in both directions (after Dao et al. 2022): the
     scores of all pairs are never in memory.
 
+    Arguments: ``q``: queries; ``k``: keys; ``v``: values; ``attn_mask``: or None; ``is_causal``: with q and k counted
+    from the first; ``scale``: a number; 1/√E unless given
     Dtypes: float32, float64
     Shapes: (..., L, E), (..., S, E), (..., S, F) -> (..., L, F)
     Edges: scaled_dot_product_attention([[1.0]], [[nan], [1.0]], [[2.0], [4.0]]) = [[nan]]; a query that may attend to

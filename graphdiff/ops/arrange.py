@@ -263,6 +263,8 @@ def pad(x: TensorLike, /, pad_width: PadWidth, mode: str = "constant", constant_
     dimension; ``mode``: "constant" (``constant_values``, a number or 0-d Tensor), "edge", "reflect", "symmetric" or
     "wrap", as in NumPy.
 
+    Arguments: ``x``: a Tensor; ``pad_width``: n, (before, after), or a pair for each dimension; ``mode``: as above;
+    ``constant_values``: a number or a 0-d Tensor
     Dtypes: any
     Shapes: x.shape with what is put before and after
     Edges: pad([1.0], 0) = [1.0]

@@ -262,6 +262,8 @@ def scaled_dot_product_attention(
     Where no axes are broadcast but the mask's it is run block by block in both directions (after Dao et al. 2022): the
     scores of all pairs are never in memory.
 
+    Arguments: ``q``: queries; ``k``: keys; ``v``: values; ``attn_mask``: or None; ``is_causal``: with q and k counted
+    from the first; ``scale``: a number; 1/√E unless given
     Dtypes: float
     Shapes: (..., L, E), (..., S, E), (..., S, F) -> (..., L, F)
     Edges: scaled_dot_product_attention([[1.0]], [[nan], [1.0]], [[2.0], [4.0]]) = [[nan]]; a query that may attend to

@@ -93,6 +93,8 @@ def _keeps_diagonal(xs: Values, a: Attrs) -> bool:
 diagonal = linear(
     "diagonal",
     "The elements whose indices along two axes differ by ``offset``, as a new last axis.\n"
+    "Arguments: ``x``: of two dimensions or more; ``offset``: of the diagonal above the main one; "
+    "``axis1``: the rows; ``axis2``: the columns, another axis\n"
     "Dtypes: any\n"
     "Shapes: x.shape without axis1 and axis2, the diagonal's length last\n"
     "Edges: diagonal([[1.0]], offset=5) = []\n"
@@ -136,6 +138,8 @@ DIAGONAL = op_of(diagonal)
 def trace(x: TensorLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """The sum of a diagonal: of the first two axes unless given, as NumPy's.
 
+    Arguments: ``x``: of two dimensions or more; ``offset``: of the diagonal above the main one; ``axis1``: the rows;
+    ``axis2``: the columns, another axis
     Dtypes: any
     Shapes: x.shape without axis1 and axis2
     Edges: trace([[1.0]], offset=5) = 0.0

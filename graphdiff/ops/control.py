@@ -169,8 +169,8 @@ def while_loop(
 ) -> Carry:
     """``body`` applied to a state while ``cond`` of it holds, at most ``max_steps`` times; returns the state reached.
 
-    ``cond`` gives a 0-d bool Tensor. The state keeps structure, shapes and dtypes. Differentiable in both modes: the
-    reverse keeps ``max_steps`` states. Raises ShapeError, DTypeError, GraphError.
+    ``init``: the state to begin with. ``cond`` gives a 0-d bool Tensor. The state keeps structure, shapes and dtypes.
+    Differentiable in both modes: the reverse keeps ``max_steps`` states. Raises ShapeError, DTypeError, GraphError.
 
     Example: ``x = gd.while_loop(lambda x: gd.abs(x * x - a) > 1e-6, lambda x: 0.5 * (x + a / x), a, 50)``.
     """

@@ -350,6 +350,9 @@ conv2d = bilinear(
     "conv2d",
     "The cross-correlation of images x (N, C, H, W) with weight (O, C/groups, h, w), plus bias (O,). "
     'stride, padding and dilation are ints or pairs; padding may be "same" (stride 1) or "valid".\n'
+    "Arguments: ``x``: images (N, C, H, W); ``weight``: (O, C/groups, h, w); ``bias``: (O,), or None; "
+    '``stride``: an int or a pair; ``padding``: an int, a pair, "same" (stride 1) or "valid"; '
+    "``dilation``: an int or a pair; ``groups``: in how many the channels are parted\n"
     "Dtypes: float\n"
     "Shapes: (N, C, H, W), (O, C/groups, h, w) -> (N, O, H', W') with H' = (H + 2 padding - dilation (h - "
     "1) - 1) // stride + 1\n"
@@ -479,6 +482,9 @@ def conv1d(
 ) -> Tensor:
     """The cross-correlation of signals x (N, C, L) with weight (O, C/groups, k), plus bias (O,).
 
+    Arguments: ``x``: signals (N, C, L); ``weight``: (O, C/groups, k); ``bias``: (O,), or None; ``stride``: an int;
+    ``padding``: an int, "same" (stride 1) or "valid"; ``dilation``: an int; ``groups``: in how many the channels are
+    parted
     Dtypes: float
     Shapes: (N, C, L), (O, C/groups, k) -> (N, O, L') with L' = (L + 2 padding - dilation (k - 1) - 1) // stride + 1
     Edges: conv1d([[[nan, 1.0]]], [[[1.0]]]) = [[[nan, 1.0]]]
@@ -540,6 +546,9 @@ def conv_transpose2d(
     """The transpose of conv2d: x (N, C, H, W) with weight (C, O/groups, h, w), plus bias (O,), gives images of
     (H - 1) stride - 2 padding + dilation (h - 1) + output_padding + 1. output_padding is below stride or dilation.
 
+    Arguments: ``x``: images (N, C, H, W); ``weight``: (C, O/groups, h, w); ``bias``: (O,), or None; ``stride``: an int
+    or a pair; ``padding``: an int or a pair; ``output_padding``: an int or a pair, of the ends alone; ``groups``: in
+    how many the channels are parted; ``dilation``: an int or a pair
     Dtypes: float
     Shapes: (N, C, H, W), (C, O/groups, h, w) -> (N, O, H', W')
     Edges: conv_transpose2d([[[[nan, 1.0]]]], [[[[1.0]]]]) = [[[[nan, 1.0]]]]
@@ -588,6 +597,9 @@ def conv_transpose1d(
     """The transpose of conv1d: x (N, C, L) with weight (C, O/groups, k), plus bias (O,), gives signals of
     (L - 1) stride - 2 padding + dilation (k - 1) + output_padding + 1. output_padding is below stride or dilation.
 
+    Arguments: ``x``: signals (N, C, L); ``weight``: (C, O/groups, k); ``bias``: (O,), or None; ``stride``: an int;
+    ``padding``: an int; ``output_padding``: an int, of the end alone; ``groups``: in how many the channels are parted;
+    ``dilation``: an int
     Dtypes: float
     Shapes: (N, C, L), (C, O/groups, k) -> (N, O, L')
     Edges: conv_transpose1d([[[nan, 1.0]]], [[[1.0]]]) = [[[nan, 1.0]]]

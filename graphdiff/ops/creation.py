@@ -153,6 +153,8 @@ def full_like(x: TensorLike, /, fill_value: TensorLike, dtype: DTypeLike | None 
 def eye(n_rows: SizeLike, n_cols: SizeLike | None = None, /, k: int = 0, dtype: DTypeLike | None = None) -> Tensor:
     """Ones on diagonal ``k`` of a matrix, square unless ``n_cols`` is given, and zeros elsewhere.
 
+    Arguments: ``n_rows``: a size; ``n_cols``: a size; n_rows unless given; ``k``: the diagonal, above the main one;
+    ``dtype``: of the result
     Dtypes: the result has dtype
     Shapes: (n_rows, n_cols)
     Edges: eye(2, k=5) = [[0.0, 0.0], [0.0, 0.0]]
@@ -183,6 +185,8 @@ def arange(
     """``start``, start + step, ... up to but without ``stop``; from 0 where one number is given. int64, or the
     default dtype where a number is a float; integers may be sizes known only at the call.
 
+    Arguments: ``start``: the first number, or the end where it is alone; ``stop``: the end, which is left out;
+    ``step``: from each to the next, not 0; ``dtype``: of the result
     Dtypes: the result has dtype; int64 unless given, float32 where a number is a float
     Shapes: (ceil((stop - start) / step),)
     Edges: arange(0) = []; arange(3, 0) = []; step 0 is an error
@@ -230,6 +234,8 @@ def linspace(
     """``num`` evenly spaced numbers from ``start`` to ``stop`` (numbers or 0-d Tensors), the last one stop itself
     unless ``endpoint`` is False.
 
+    Arguments: ``start``: a number or a 0-d Tensor; ``stop``: likewise; ``num``: how many; ``endpoint``: whether stop is
+    the last; ``dtype``: of the result
     Dtypes: the result has dtype, or that of the ends
     Shapes: (num,)
     Edges: linspace(0.0, 1.0, 1) = [0.0]; linspace(0.0, 1.0, 0) = []

@@ -161,11 +161,11 @@ CUSTOM = op_of(_custom)
 def custom(name: str, forward: Rule, vjp: Rule | None = None, jvp: Rule | None = None) -> Callable[..., Tensor]:
     """An operation made of a body in other operations, with its own derivative.
 
-    ``forward(*xs)`` gives one Tensor; ``vjp(g, y, *xs)`` the operands' cotangents (one, or a tuple; None is zero);
-    ``jvp(ts, y, *xs)`` the result's tangent for a tuple of the operands'. With neither the body is differentiated; with
-    one of them, asking for the other is an error that names the operation. Beside constants, what has a derivative is
-    used by way of operands alone: a Tensor from outside, which none would reach, is an error. Raises GraphError,
-    ShapeError, DTypeError.
+    ``name``: for people. ``forward(*xs)`` gives one Tensor; ``vjp(g, y, *xs)`` the operands' cotangents (one, or a
+    tuple; None is zero); ``jvp(ts, y, *xs)`` the result's tangent for a tuple of the operands'. With neither the body
+    is differentiated; with one of them, asking for the other is an error that names the operation. Beside constants,
+    what has a derivative is used by way of operands alone: a Tensor from outside, which none would reach, is an error.
+    Raises GraphError, ShapeError, DTypeError.
 
     Example::
 

@@ -22,7 +22,7 @@ from .notation import written
 from .registry import Op
 from .tensor import constant
 
-SECTIONS = ("Dtypes", "Shapes", "Edges", "Derivative", "Raises", "Example", "Source")
+SECTIONS = ("Arguments", "Dtypes", "Shapes", "Edges", "Derivative", "Raises", "Example", "Source")
 
 _START = re.compile(rf"^({'|'.join(SECTIONS)}): ", re.MULTILINE)
 

@@ -67,9 +67,9 @@ def parameter(
 ) -> Tensor:
     """A leaf with storage that updates write: weights.
 
-    Either ``value`` (an array; it is copied, its dtype kept unless ``dtype`` is given; Python numbers get
-    the default dtype) or ``shape`` and ``init``, an initialiser of :mod:`gd.init` (the default dtype unless ``dtype``
-    is given).
+    ``name``: for people and feeds, once in a graph. Either ``value`` (an array; it is copied, its dtype kept unless
+    ``dtype`` is given; Python numbers get the default dtype) or ``shape`` and ``init``, an initialiser of
+    :mod:`gd.init` (the default dtype unless ``dtype`` is given).
 
     Example: ``W = gd.parameter("W", shape=(64, 10), init=gd.init.he_normal(seed=0))``.
     """
@@ -86,7 +86,9 @@ def state(
 ) -> Tensor:
     """A leaf with storage kept between calls that is not trained: counters, moments, running statistics, keys.
 
-    Arguments as for :func:`parameter`. Example: ``n = gd.state("step", value=np.int64(0))``.
+    ``name``, and ``value`` or ``shape`` and ``init``, with ``dtype``, as for :func:`parameter`.
+
+    Example: ``n = gd.state("step", value=np.int64(0))``.
     """
     return _stored(STATE, name, value, shape, init, dtype)
 

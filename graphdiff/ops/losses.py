@@ -103,6 +103,8 @@ def binary_cross_entropy(
 
     The derivative is that of this function, so 0 by a logarithm that is held, and finite for every p from 0 to 1.
 
+    Arguments: ``input``: probabilities; ``target``: of input's shape; ``reduction``: "mean", "sum" or "none";
+    ``weight``: broadcasts to input, or None
     Dtypes: float
     Shapes: input and target alike; 0-d, or that shape where reduction is "none"
     Edges: binary_cross_entropy([0.0], [0.0]) = 0.0; binary_cross_entropy([0.0], [1.0]) = 100.0;
@@ -131,6 +133,8 @@ def binary_cross_entropy_with_logits(
     """The binary cross-entropy of sigmoid(input), without overflow. ``weight`` multiplies each element's loss,
     ``pos_weight`` the part of it that counts where the target is 1; both broadcast.
 
+    Arguments: ``input``: logits; ``target``: of input's shape; ``reduction``: "mean", "sum" or "none"; ``weight``:
+    broadcasts to input, or None; ``pos_weight``: likewise
     Dtypes: float
     Shapes: input and target alike; 0-d, or that shape where reduction is "none"
     Edges: binary_cross_entropy_with_logits([inf], [0.0]) = inf; binary_cross_entropy_with_logits([inf], [1.0]) = nan;
@@ -179,6 +183,8 @@ def _huber_samples(rng: np.random.Generator) -> Any:
 def huber(input: TensorLike, target: TensorLike, reduction: Reduction = "mean", delta: float = 1.0) -> Tensor:
     """Half the squared error where it is below delta, else delta * (|error| - delta / 2) (Huber 1964).
 
+    Arguments: ``input``: predictions; ``target``: of input's shape; ``reduction``: "mean", "sum" or "none"; ``delta``:
+    where the square ends, above 0
     Dtypes: float
     Shapes: input and target alike; 0-d, or that shape where reduction is "none"
     Edges: huber([], []) = nan; huber([nan], [0.0]) = nan
@@ -304,6 +310,9 @@ def cross_entropy(
     that is spread over all classes (Szegedy et al. 2016). "mean" is over all rows; with integer labels it is the sum of
     losses by the sum of the labels' weights, as in torch. A label out of range fails the call.
 
+    Arguments: ``logits``: (..., c) with the classes along axis; ``labels``: integers, or distributions; ``reduction``:
+    "mean", "sum" or "none"; ``weight``: (c,), or None; ``ignore_index``: a label, or None; ``label_smoothing``: from 0
+    to 1; ``axis``: of the classes
     Dtypes: float
     Shapes: (..., c), (...) or (..., c) -> 0-d, or (...) where reduction is "none"
     Edges: cross_entropy([[0.0, 0.0]], [1], ignore_index=1) = nan; a label out of range fails the call
@@ -365,6 +374,8 @@ def nll(
     """Minus the log-probability of each label, classes along the last axis: what cross_entropy takes of log_softmax.
     ``weight`` and ``ignore_index`` as there. A label out of range fails the call.
 
+    Arguments: ``log_probabilities``: (..., c); ``labels``: integers (...); ``reduction``: "mean", "sum" or "none";
+    ``weight``: (c,), or None; ``ignore_index``: a label, or None
     Dtypes: float
     Shapes: (..., c), (...) -> 0-d, or (...) where reduction is "none"
     Edges: nll([[0.0, 0.0]], [1], ignore_index=1) = nan; a label out of range fails the call
@@ -394,6 +405,8 @@ def kl_div(input: TensorLike, target: TensorLike, reduction: Reduction = "mean",
     """target * (log(target) - input) by element, for log-probabilities ``input``; 0 where the target is 0.
     "mean" is over all elements. ``log_target``: the target is given as its logarithm.
 
+    Arguments: ``input``: log-probabilities; ``target``: of input's shape; ``reduction``: "mean", "sum" or "none";
+    ``log_target``: whether target is a logarithm
     Dtypes: float
     Shapes: input and target alike; 0-d, or that shape where reduction is "none"
     Edges: kl_div([], []) = nan; kl_div([nan], [0.0]) = nan

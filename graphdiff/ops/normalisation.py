@@ -73,6 +73,7 @@ def layer_norm(
 ) -> Tensor:
     """x less its mean over the last axis, by its standard deviation there; weight and bias have that axis' size.
 
+    Arguments: ``x``: (..., n); ``weight``: (n,), or None; ``bias``: (n,), or None; ``eps``: added to the variance
     Dtypes: float
     Shapes: of x; weight and bias (n,), n x's last size
     Edges: layer_norm([2.0, 2.0]) = [0.0, 0.0]; layer_norm([nan, 1.0]) = [nan, nan]
@@ -137,6 +138,8 @@ def group_norm(
     """x (N, C, ..) less the mean of its sample and group of channels, by the standard deviation there; weight and
     bias (C,) are by channel (Wu and He 2018).
 
+    Arguments: ``x``: (N, C, ...); ``num_groups``: a divisor of C; ``weight``: (C,), or None; ``bias``: (C,), or None;
+    ``eps``: added to the variance
     Dtypes: float
     Shapes: of x (N, C, ...); weight and bias (C,)
     Edges: group_norm([[2.0, 2.0]], 1) = [[0.0, 0.0]]; a group of equal elements gives bias
@@ -198,6 +201,9 @@ def batch_norm(
     The result is y alone: nothing is stored. What training makes of the running statistics, with ``momentum``, is
     given by ``batch_norm_updates``, for ``compile(updates=…)``.
 
+    Arguments: ``x``: (N, C, ...); ``running_mean``: (C,), needed unless training; ``running_var``: likewise;
+    ``weight``: (C,), or None; ``bias``: (C,), or None; ``training``: whether the statistics are those of x;
+    ``momentum``: for batch_norm_updates alone; ``eps``: added to the variance
     Dtypes: float
     Shapes: of x (N, C, ...); means, variances, weight and bias (C,)
     Edges: batch_norm([[2.0], [2.0]], training=True) = [[0.0], [0.0]]; a channel of equal elements gives bias
@@ -253,6 +259,7 @@ def batch_norm_updates(
     ``batch_norm`` of the same x is computed once. A batch with fewer than two values for each channel has no such
     variance: FeedError, at the call where the size is known only then, and nothing is updated.
 
+    Arguments: ``x``: (N, C, ...); ``running_mean``: (C,); ``running_var``: (C,); ``momentum``: the share of the new
     Dtypes: float
     Shapes: x (N, C, ...), (C,), (C,) -> (C,), (C,)
     Edges: batch_norm_updates([[nan, 1.0], [1.0, 1.0]], [0.0, 0.0], [1.0, 1.0]) = [[nan, 0.1], [nan, 0.9]]

@@ -188,6 +188,8 @@ max_pool2d = custom(
     "max_pool2d",
     "The largest element of each window of x (N, C, H, W); stride is kernel_size unless given, padding "
     "counts as -inf. NaN wins; of equal elements the first, row by row, takes the gradient.\n"
+    "Arguments: ``x``: images (N, C, H, W); ``kernel_size``: an int or a pair; ``stride``: an int or a "
+    "pair; kernel_size unless given; ``padding``: an int or a pair\n"
     "Dtypes: float\n"
     "Shapes: (N, C, H, W) -> (N, C, H', W') with H' = (H + 2 padding - kernel) // stride + 1\n"
     "Edges: max_pool2d([[[[nan, 1.0]]]], (1, 2)) = [[[[nan]]]]; padding is at most half of the kernel\n"
@@ -307,6 +309,8 @@ def avg_pool2d(
     """The mean of each window of x (N, C, H, W); stride is kernel_size unless given. Padding counts as zeros, or
     with ``count_include_pad=False`` not at all.
 
+    Arguments: ``x``: images (N, C, H, W); ``kernel_size``: an int or a pair; ``stride``: an int or a pair; kernel_size
+    unless given; ``padding``: an int or a pair; ``count_include_pad``: whether padding counts as zeros
     Dtypes: float
     Shapes: (N, C, H, W) -> (N, C, H', W') with H' = (H + 2 padding - kernel) // stride + 1
     Edges: avg_pool2d([[[[nan, 1.0]]]], (1, 2)) = [[[[nan]]]]
@@ -359,6 +363,8 @@ _SIGNALS: tuple[tuple[tuple[int, ...], dict[str, Any]], ...] = (
 def max_pool1d(x: TensorLike, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0) -> Tensor:
     """The largest element of each window of x (N, C, L), as max_pool2d of images of height 1.
 
+    Arguments: ``x``: signals (N, C, L); ``kernel_size``: an int; ``stride``: an int; kernel_size unless given;
+    ``padding``: an int
     Dtypes: float
     Shapes: (N, C, L) -> (N, C, L') with L' = (L + 2 padding - kernel) // stride + 1
     Edges: max_pool1d([[[nan, 1.0]]], 2) = [[[nan]]]; padding is at most half of the kernel
@@ -385,6 +391,8 @@ def avg_pool1d(
 ) -> Tensor:
     """The mean of each window of x (N, C, L), as avg_pool2d of images of height 1.
 
+    Arguments: ``x``: signals (N, C, L); ``kernel_size``: an int; ``stride``: an int; kernel_size unless given;
+    ``padding``: an int; ``count_include_pad``: whether padding counts as zeros
     Dtypes: float
     Shapes: (N, C, L) -> (N, C, L') with L' = (L + 2 padding - kernel) // stride + 1
     Edges: avg_pool1d([[[nan, 1.0]]], 2) = [[[nan]]]

@@ -202,6 +202,8 @@ def uniform(
     ``key``: a 0-d integer Tensor (a ``gd.state`` advanced by an update) or an int; ``low``, ``high``: numbers or
     Tensors that broadcast to ``shape``, differentiable. Rounding may give ``high`` itself where low is not 0.
 
+    Arguments: ``key``: a 0-d integer Tensor or an int; ``shape``: of the result; ``low``: the least; ``high``: above
+    the greatest; ``dtype``: float32 or float64
     Dtypes: int64 for the key; the result has dtype
     Shapes: shape
     Edges: uniform(0, (2,), 3.0, 3.0) = [3.0, 3.0]; the same key gives the same numbers
@@ -304,6 +306,8 @@ def randint(key: TensorLike, shape: ShapeLike, low: TensorLike, high: TensorLike
     ``high`` is not above ``low`` the result is ``low``. Raises ShapeError, also where high <= low is known, and
     DTypeError.
 
+    Arguments: ``key``: a 0-d integer Tensor or an int; ``shape``: of the result; ``low``: the least; ``high``: above
+    the greatest; ``dtype``: int32 or int64
     Dtypes: int64 for the key; the result has dtype
     Shapes: shape
     Edges: the same key gives the same numbers

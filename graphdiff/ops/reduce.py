@@ -313,6 +313,8 @@ def mean(x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
 def var(x: TensorLike, /, axis: Axes = None, keepdims: bool = False, correction: float = 0) -> Tensor:
     """The mean squared deviation from the mean over axes, floats only: the sum of squares divided by n - correction.
 
+    Arguments: ``x``: what is reduced; ``axis``: an int or a tuple; all axes unless given; ``keepdims``: whether those
+    axes stay, of size 1; ``correction``: what is taken off the number of elements
     Dtypes: float
     Shapes: x.shape without the axes, or with 1 there where keepdims
     Edges: var([1.0], correction=1) = nan; var([nan, 1.0]) = nan
@@ -342,6 +344,8 @@ def root(x: Tensor) -> Tensor:
 def std(x: TensorLike, /, axis: Axes = None, keepdims: bool = False, correction: float = 0) -> Tensor:
     """The square root of :func:`var`; derivative 0 where the variance is 0.
 
+    Arguments: ``x``: what is reduced; ``axis``: an int or a tuple; all axes unless given; ``keepdims``: whether those
+    axes stay, of size 1; ``correction``: what is taken off the number of elements
     Dtypes: float
     Shapes: x.shape without the axes, or with 1 there where keepdims
     Edges: std([1.0], correction=1) = nan; std([2.0, 2.0]) = 0.0
@@ -366,6 +370,8 @@ def norm(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False, ord: fl
     """The vector norm over axes, floats only: (sum |x|**ord)**(1/ord), the largest |x| for ord inf, the least for
     -inf, the number of nonzero elements for 0; "fro" is 2. Derivative 0 at the zero vector.
 
+    Arguments: ``x``: what is reduced; ``axis``: an int or a tuple; all axes unless given; ``keepdims``: whether those
+    axes stay, of size 1; ``ord``: a number, inf, -inf or "fro"
     Dtypes: float
     Shapes: x.shape without the axes, or with 1 there where keepdims
     Edges: norm([]) = 0.0; norm([nan, 1.0]) = nan

@@ -53,7 +53,11 @@ class _Moments(Optimizer):
 
 class Adam(_Moments):
     """Kingma and Ba 2015, with bias correction; ``weight_decay`` is added to the gradient. With ``amsgrad`` the mean
-    square that counts is the largest so far (Reddi et al. 2018)."""
+    square that counts is the largest so far (Reddi et al. 2018).
+
+    Arguments: ``lr``: the rate, a number or a 0-d Tensor; ``betas``: how much of the means of gradients and squares
+    stays, two numbers below 1; ``eps``: added to the root; ``weight_decay``: the share of the parameter in its
+    gradient; ``amsgrad``: as above."""
 
     decoupled = False
 
@@ -84,7 +88,11 @@ class Adam(_Moments):
 
 
 class AdamW(Adam):
-    """Adam with weight decay apart from the gradient (Loshchilov and Hutter 2019)."""
+    """Adam with weight decay apart from the gradient (Loshchilov and Hutter 2019).
+
+    Arguments: ``lr``: the rate, a number or a 0-d Tensor; ``betas``: how much of the means of gradients and squares
+    stays, two numbers below 1; ``eps``: added to the root; ``weight_decay``: the share of the parameter that a step
+    of rate 1 takes off; ``amsgrad``: whether the mean square that counts is the largest so far."""
 
     decoupled = True
 
@@ -101,7 +109,11 @@ class AdamW(Adam):
 
 
 class NAdam(_Moments):
-    """Adam with Nesterov's momentum (Dozat 2016); its first beta nears ``betas[0]`` by ``momentum_decay``."""
+    """Adam with Nesterov's momentum (Dozat 2016); its first beta nears ``betas[0]`` by ``momentum_decay``.
+
+    Arguments: ``lr``: the rate, a number or a 0-d Tensor; ``betas``: how much of the means of gradients and squares
+    stays, two numbers below 1; ``eps``: added to the root; ``weight_decay``: the share of the parameter in its
+    gradient; ``momentum_decay``: as above; ``decoupled_weight_decay``: whether that is apart from the gradient."""
 
     @explained
     def __init__(
@@ -139,7 +151,11 @@ class NAdam(_Moments):
 
 
 class RAdam(_Moments):
-    """Adam whose steps are not scaled until the variance of their scale is tractable (Liu et al. 2020)."""
+    """Adam whose steps are not scaled until the variance of their scale is tractable (Liu et al. 2020).
+
+    Arguments: ``lr``: the rate, a number or a 0-d Tensor; ``betas``: how much of the means of gradients and squares
+    stays, two numbers below 1; ``eps``: added to the root; ``weight_decay``: the share of the parameter in its
+    gradient; ``decoupled_weight_decay``: whether that is apart from the gradient."""
 
     @explained
     def __init__(
@@ -176,7 +192,11 @@ class RAdam(_Moments):
 
 
 class Adamax(_Moments):
-    """Adam by the largest size of the gradient, decaying, instead of its mean square (Kingma and Ba 2015)."""
+    """Adam by the largest size of the gradient, decaying, instead of its mean square (Kingma and Ba 2015).
+
+    Arguments: ``lr``: the rate, a number or a 0-d Tensor; ``betas``: how much of the means of gradients and squares
+    stays, two numbers below 1; ``eps``: added to the root; ``weight_decay``: the share of the parameter in its
+    gradient."""
 
     @explained
     def __init__(self, lr: Rate = 2e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0):
@@ -190,7 +210,11 @@ class Adamax(_Moments):
 
 
 class LAMB(_Moments):
-    """Adam's step with weight decay, scaled for each parameter to the parameter's own norm (You et al. 2020)."""
+    """Adam's step with weight decay, scaled for each parameter to the parameter's own norm (You et al. 2020).
+
+    Arguments: ``lr``: the rate, a number or a 0-d Tensor; ``betas``: how much of the means of gradients and squares
+    stays, two numbers below 1; ``eps``: added to the root; ``weight_decay``: the share of the parameter added to
+    the direction."""
 
     @explained
     def __init__(self, lr: Rate = 1e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-6, weight_decay: float = 0):
@@ -224,7 +248,11 @@ class Lion(Optimizer):
 class Adafactor(Optimizer):
     """Mean squares of a matrix kept as one number a row and a column, steps relative to the parameter's size (Shazeer
     and Stern 2018). ``eps``: the least root of a mean square (None: the dtype's epsilon) and the least size of a
-    parameter; ``d``: the largest root mean square of a step."""
+    parameter; ``d``: the largest root mean square of a step.
+
+    Arguments: ``lr``: the rate, a number or a 0-d Tensor; ``beta2_decay``: the power by which means forget;
+    ``eps``: two numbers, as above; ``d``: as above; ``weight_decay``: the share of the parameter that a step of
+    rate 1 takes off."""
 
     @explained
     def __init__(

@@ -15,7 +15,10 @@ from .optimizer import Optimizer, Rate, Step, decayed, of
 
 
 class SGD(Optimizer):
-    """p - lr g; with momentum, g is replaced by its running sum (and by g + momentum * sum with Nesterov)."""
+    """p - lr g; with momentum, g is replaced by its running sum (and by g + momentum * sum with Nesterov).
+
+    Arguments: ``lr``: the rate, a number or a 0-d Tensor; ``momentum``: how much of the running sum stays;
+    ``nesterov``: whether it looks ahead; ``weight_decay``: the share of the parameter in its gradient."""
 
     @explained
     def __init__(self, lr: Rate, momentum: float = 0, nesterov: bool = False, weight_decay: float = 0):
@@ -37,7 +40,11 @@ class RMSprop(Optimizer):
     """g over the root of its running mean square (Tieleman and Hinton 2012), or of its running variance (``centered``).
 
     The variance is kept as one, by Welford's recurrence, and never as a difference of squares: it does not go below 0.
-    """
+
+
+    Arguments: ``lr``: the rate, a number or a 0-d Tensor; ``alpha``: how much of the mean square stays; ``eps``:
+    added to the root; ``weight_decay``: the share of the parameter in its gradient; ``momentum``: how much of the
+    running sum of steps stays; ``centered``: as above."""
 
     @explained
     def __init__(
@@ -70,7 +77,11 @@ class RMSprop(Optimizer):
 
 
 class Adagrad(Optimizer):
-    """g over the root of the sum of its squares (Duchi et al. 2011)."""
+    """g over the root of the sum of its squares (Duchi et al. 2011).
+
+    Arguments: ``lr``: the rate, a number or a 0-d Tensor; ``lr_decay``: by how much the rate falls a step;
+    ``weight_decay``: the share of the parameter in its gradient; ``initial_accumulator_value``: what the sums start
+    from; ``eps``: added to the root."""
 
     @explained
     def __init__(
@@ -95,7 +106,10 @@ class Adagrad(Optimizer):
 
 
 class Adadelta(Optimizer):
-    """g in units of the parameter: by the root mean square of steps over that of gradients (Zeiler 2012)."""
+    """g in units of the parameter: by the root mean square of steps over that of gradients (Zeiler 2012).
+
+    Arguments: ``lr``: the rate, a number or a 0-d Tensor; ``rho``: how much of the means stays; ``eps``: added to
+    the root; ``weight_decay``: the share of the parameter in its gradient."""
 
     @explained
     def __init__(self, lr: Rate = 1.0, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0):

@@ -117,8 +117,8 @@ def tradeoff(
 
     ``limits``: bytes (ints, or text as ``memory_limit`` takes), or floats up to 1 for shares of the arena that keeps
     everything. ``feeds``: arrays by name or in order; with them calls are timed as well, and parameters and states put
-    back as they were. ``sizes``: of named dimensions, where no feeds tell. The rest, ``options`` too, is as in
-    :func:`compile`. A limit that nothing fits has a point without an arena.
+    back as they were. ``sizes``: of named dimensions, where no feeds tell. The rest, ``inputs``, ``outputs``,
+    ``updates`` and ``options``, is as in :func:`compile`. A limit that nothing fits has a point without an arena.
 
     Raises what compile does, and CompileError for limits that are none, FeedError for sizes that are missing.
 
@@ -199,7 +199,7 @@ def _clock(functions: Sequence[Function | None], arrays: Sequence[np.ndarray]) -
 
 
 def largest(f: Function, dimension: str, memory_limit: int | str, **sizes: int) -> int:
-    """The largest size of a named dimension at which ``f``'s arena is within ``memory_limit`` bytes.
+    """The largest size of the named ``dimension`` at which ``f``'s arena is within ``memory_limit`` bytes.
 
     The arena is that of ``f.plan_for(…)`` at that size, so a function compiled with ``memory_limit=`` or
     ``checkpoint=`` recomputes as it would when called. ``sizes``: of the other named dimensions. Found by doubling,

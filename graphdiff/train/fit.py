@@ -51,8 +51,10 @@ def fit(
 ) -> History:
     """Call `step(x[batch], t[batch])` over `epochs` shuffled passes.
 
-    `step` is a compiled function that updates its parameters and returns scalars, the loss first. `on_step` is called
-    after each step with the history so far, for a progress bar. Ctrl-C ends the loop and marks the history.
+    ``step`` is a compiled function that updates its parameters and returns scalars, the loss first. ``x``, ``t``:
+    arrays of as many rows; ``epochs``: how often all are seen; ``batch_size``: rows a step; ``seed``: of the shuffling.
+    ``on_step`` is called after each step with the history so far, for a progress bar. Ctrl-C ends the loop and marks
+    the history.
 
     >>> step = gd.compile([x, t], [loss], updates=opt.updates(params, grads))
     >>> history = fit(step, images, labels, epochs=10, batch_size=64)

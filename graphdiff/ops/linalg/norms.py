@@ -52,6 +52,8 @@ def norm(
     Without ``axis``: of all elements, or with ``ord`` of the vector or matrix that x is. Vectors: any number, 2 unless
     given. Matrices: "fro" unless given, "nuc", 1, -1, inf, -inf, 2, -2. The gradient at the zero vector is 0.
 
+    Arguments: ``x``: a Tensor; ``ord``: as above; ``axis``: an int or two; ``keepdims``: whether those axes stay, of
+    size 1
     Dtypes: float
     Shapes: x.shape without the axes, or with 1 there where keepdims
     Edges: norm([]) = 0.0; norm([nan, 1.0]) = nan

@@ -141,8 +141,8 @@ def are_system(a: Value, b: Value) -> bool:
 
 solve_triangular = custom(
     "linalg.solve_triangular",
-    "x with a x = b, or a^T x = b with ``transpose``, of a triangular a: only the triangle (``lower`` or "
-    "not) is read, and not its diagonal with ``unit_diagonal``. b: a vector or matrices, as solve's.\n"
+    "x with a x = b, or a^T x = b with ``transpose``, of a triangular ``a``: only the triangle (``lower`` or "
+    "not) is read, and not its diagonal with ``unit_diagonal``. ``b``: a vector or matrices, as solve's.\n"
     "Dtypes: float\n"
     "Shapes: (..., n, n), (n,) or (..., n, k) -> that of b, batches broadcast\n"
     "Edges: solve_triangular([[0.0]], [1.0]) = [inf]; only the triangle is read\n"
