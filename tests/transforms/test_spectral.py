@@ -141,3 +141,41 @@ def test_a_product_that_was_asked_for_itself():
     y = (q * np.exp(lam)) @ q.T
     np.testing.assert_allclose(by_scaled, 2 * y @ q, atol=1e-9)
     np.testing.assert_allclose(by_x, (q * 2 * np.exp(2 * lam)) @ q.T, atol=1e-9)
+
+
+# --------------------------------------------------------------------------------------- lower rank
+def second_minors(a):
+    """The second derivatives of a determinant: minors without two rows and two columns, with their signs."""
+    n = len(a)
+    h = np.zeros((n,) * 4)
+    for i, j, k, l in np.ndindex(h.shape):
+        if i != k and j != l:
+            minor = np.delete(np.delete(a, [i, k], 0), [j, l], 1)
+            h[i, j, k, l] = (-1) ** (i + j + k + l) * (1 if (i < k) == (j < l) else -1) * np.linalg.det(minor)
+    return h
+
+
+@pytest.mark.parametrize("rank", [4, 3, 2, 1, 0])
+@pytest.mark.parametrize("exactly", [True, False])
+def test_determinants_of_lower_rank_to_second_order(rank, exactly):
+    """Pivots of 0, and those that rounding leaves."""
+    rng = np.random.default_rng(5)
+    a = rng.normal(size=(4, rank)) @ rng.normal(size=(rank, 4))
+    if exactly:
+        a = np.zeros((4, 4))
+        a[:rank] = rng.integers(-4, 5, (rank, 4))
+    x = gd.input("x", (4, 4), "float64")
+    h = gd.compile([x], gd.hessian(gd.linalg.det(x), x))(a)
+    np.testing.assert_allclose(h, second_minors(a), atol=1e-6 * max(1, np.abs(a).max()) ** 2)
+
+
+def test_qr_of_dependent_columns_has_no_derivative():
+    rng = np.random.default_rng(6)
+    c = rng.normal(size=(4, 4))
+    x = gd.input("x", (4, 4), "float64")
+    for part in (0, 1):
+        g = gd.grad(gd.sum(gd.linalg.qr(x)[part] * c), x)
+        f = gd.compile([x], [g, gd.hvp(gd.sum(gd.linalg.qr(x)[part] * c), x, c)])
+        for first, second in [f(c[:, :3] @ c[:3]), f(np.zeros((4, 4)))]:
+            assert np.isnan(first).all() and np.isnan(second).all()
+        assert all(np.isfinite(d).all() for d in f(c))

@@ -8,13 +8,16 @@ import numpy as np
 
 from ...ir.node import Node
 from .. import batching, pattern
-from ..comparison import equal
+from ..comparison import equal, less, logical_and
 from ..contraction import diagonal
+from ..customize import CUSTOM, Rules
 from ..elementwise import abs as abs_
 from ..elementwise import where
 from ..laws import is_bool, law
-from ..movement import reshape
+from ..matmul import matmul
+from ..movement import matrix_transpose, reshape
 from ..opdef import composite
+from ..reduce import max as max_
 from ..reduce import sum as sum_
 from ..registry import Call, Op, register
 from ..tensor import Tensor, make
@@ -27,36 +30,64 @@ def _infer_determinant(xs: Any, attrs: Any) -> Any:
     return ((xs[0].shape[:-2], xs[0].dtype),) * (2 if attrs["log"] else 1)
 
 
-def _without_zeros(f: Tensor) -> Tensor:
-    """The factors with zeros on the diagonal replaced by sqrt(eps) of the factors' size: those of a matrix so near by
-    that its determinant times its inverse are the cofactors also where there is no inverse. The root of eps makes the
-    errors of first and second derivatives of a singular matrix alike."""
-    size = sum_(abs_(f), axis=(-2, -1), keepdims=True)
+def _with_pivots(f: Tensor, zeros_alone: bool) -> Tensor:
+    """The factors with sqrt(eps) of their size in place of what is less on the diagonal, or of zeros alone: those of a
+    matrix so near by that its determinant times its inverse are the cofactors also where there is no inverse."""
+    size = max_(abs_(f), axis=(-2, -1), keepdims=True) if 0 not in f.shape else sum_(f, axis=(-2, -1), keepdims=True)
     small = float(np.sqrt(np.finfo(f.dtype).eps)) * where(equal(size, 0), 1, size)
     row, column = row_and_column(f)
-    return where(equal(row, column), where(equal(f, 0), small, f), f)
+    low = equal(f, 0) if zeros_alone else less(abs_(f), small)
+    return where(logical_and(equal(row, column), low), where(less(f, 0), -small, small), f)
+
+
+def _det(a: Tensor, f: Tensor, pivots: Tensor) -> Tensor:
+    return make(DETERMINANT, (a, f, pivots), {"log": False})
+
+
+def _cofactors(a: Tensor, f: Tensor, pivots: Tensor) -> Tensor:
+    # Giles 2008, section 2.2.4: det(A) A^-T, which loses nothing to a small pivot: it cancels
+    f = _with_pivots(f, zeros_alone=True)
+    inverse = factored_solve(a, (f, pivots), identity_like(a), transpose=True)
+    return make(CUSTOM, (_matrices(_det(a, f, pivots)) * inverse, a, f, pivots), {"rules": _SECOND})
+
+
+def _matrices(x: Tensor) -> Tensor:
+    return reshape(x, (*x.shape, 1, 1))
+
+
+def _second(a: Tensor, f: Tensor, pivots: Tensor, t: Tensor) -> Tensor:
+    # With B = A^-T: d(det B) = det (<B, dA> B - B dA^T B), which is its own transpose. The terms cancel, and what is
+    # left is lost for pivots nearer to 0 than the root of eps.
+    f = _with_pivots(f, zeros_alone=False)
+    b = factored_solve(a, (f, pivots), identity_like(a), transpose=True)
+    inner = _matrices(sum_(b * t, axis=(-2, -1))) * b - matmul(matmul(b, matrix_transpose(t)), b)
+    return _matrices(_det(a, f, pivots)) * inner
+
+
+_SECOND = Rules(
+    "cofactors",
+    lambda g, y, a, f, pivots: (_second(a, f, pivots, g), None, None),
+    lambda ts, y, a, f, pivots: _second(a, f, pivots, ts[0]),
+)
 
 
 def _determinant_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
-    # Giles 2008, section 2.2.4: Abar = det(A)bar det(A) A^-T, the cofactors; the logarithm's is A^-T
+    # Giles 2008, section 2.2.4: Abar = det(A)bar times the cofactors; the logarithm's is A^-T
     a, f, pivots = node.inputs
     g = gs[-1]
     if g is None:
         return [None, None, None]
-    if not node.attrs["log"]:
-        f = _without_zeros(f)
-        g = g * make(DETERMINANT, (a, f, pivots), {"log": False})
-    inverse = factored_solve(a, (f, pivots), identity_like(a), transpose=True)
-    return [reshape(g, (*g.shape, 1, 1)) * inverse, None, None]
+    log = node.attrs["log"]
+    by = factored_solve(a, (f, pivots), identity_like(a), transpose=True) if log else _cofactors(a, f, pivots)
+    return [_matrices(g) * by, None, None]
 
 
 def _determinant_jvp(node: Node, ts: Any, _d: Any) -> Any:
-    # Giles 2008, section 2.2.4: d log|det A| = tr(A^-1 dA)
+    # Giles 2008, section 2.2.4: d log|det A| = tr(A^-1 dA), d det A = <cofactors, dA>
     a, f, pivots = node.inputs
-    log = node.attrs["log"]
-    f = f if log else _without_zeros(f)
-    t = sum_(diagonal(factored_solve(a, (f, pivots), ts[0]), 0, -2, -1), axis=-1)
-    return [None, t] if log else [make(DETERMINANT, (a, f, pivots), {"log": False}) * t]
+    if node.attrs["log"]:
+        return [None, sum_(diagonal(factored_solve(a, (f, pivots), ts[0]), 0, -2, -1), axis=-1)]
+    return [sum_(_cofactors(a, f, pivots) * ts[0], axis=(-2, -1))]
 
 
 DETERMINANT = register(

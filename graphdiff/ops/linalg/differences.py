@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..comparison import equal, less_equal, logical_and, logical_not, logical_or
+from ..comparison import equal, greater, less_equal, logical_and, logical_not, logical_or
 from ..elementwise import abs as abs_
 from ..elementwise import reciprocal, where
 from ..gather import positions
@@ -38,6 +38,13 @@ def _noise(w: Tensor) -> Tensor:
 def _on_diagonal(w: Tensor) -> Tensor:
     n = w.shape[-1]
     return equal(positions((n, n), 0), positions((n, n), 1))
+
+
+def told_apart(r: Tensor) -> Tensor:
+    """Whether the elements of matrices are told apart from 0."""
+    if 0 in r.shape:
+        return equal(r, r)
+    return greater(abs_(r), max_(abs_(r), axis=(-2, -1), keepdims=True) * (NEAR * _eps(r)))
 
 
 def used(g: Tensor | None, axis: int) -> Tensor | None:

@@ -13,6 +13,8 @@ import numpy as np
 from ...ir.dims import Dim
 from ...ir.node import Node
 from .. import batching, pattern
+from ..comparison import equal, logical_and, logical_not
+from ..elementwise import where
 from ..laws import Attrs, Values, is_square, law
 from ..matmul import matmul
 from ..movement import concat, matrix_transpose
@@ -20,6 +22,7 @@ from ..opdef import custom
 from ..registry import Call, Sample, op_of
 from ..tensor import Tensor, make
 from ..types import TensorLike
+from .differences import NAN, told_apart
 from .matrices import (
     batch_and_sides,
     batch_count,
@@ -28,6 +31,7 @@ from .matrices import (
     matrix,
     needs_tall,
     random_definite,
+    row_and_column,
     sum_present,
     symmetric_part,
 )
@@ -95,7 +99,10 @@ def _infer_qr(xs: Any, attrs: Any) -> Any:
 
 
 def _times_inverse(x: Tensor, r: Tensor, transpose: bool = False) -> Tensor:
-    """x R^-1, or x R^-T."""
+    """x R^-1, or x R^-T; NaN where columns are not told apart from dependent ones: the vector of a column that depends
+    on those before it is any, so it has no derivative."""
+    row, column = row_and_column(r)
+    r = where(logical_and(equal(row, column), logical_not(told_apart(r))), NAN, r)
     return matrix_transpose(solve_upper(r, matrix_transpose(x), transpose=not transpose))
 
 
