@@ -202,6 +202,7 @@ __all__ = [
     "parameter",
     "parse",
     "permute_dims",
+    "polyval",
     "positive",
     "pow",
     "prod",
@@ -1211,6 +1212,20 @@ def permute_dims(x: TensorLike, /, axes: Ints) -> Tensor:
     Derivative: linear: the tangent is the operation on the operand's, the cotangent its transpose
     Raises: ShapeError, DTypeError
     Example: gd.permute_dims([[1.0, 2.0], [3.0, 4.0]], (1, 0)) -> [[1.0, 3.0], [2.0, 4.0]]"""
+
+def polyval(p: TensorLike, x: TensorLike, /) -> Tensor:
+    """The polynomial with coefficients p, that of the highest power first, at each element of x; 0 of none.
+
+    By Horner's rule. The coefficients are differentiable too; their number must be known.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: p of one dimension; of x, as is the result's
+    Edges: polyval([], 2.0) = 0.0; polyval([3.0], inf) = 3.0; polyval([2.0, 1.0], inf) = inf; of these two NumPy's is
+    NaN, as it starts from 0 * x
+    Derivative: by its body
+    Raises: ShapeError where p has another number of dimensions or a named size; DTypeError
+    Example: gd.polyval([1.0, 0.0, -2.0], [0.0, 3.0]) -> [-2.0, 7.0]
+    Source: Knuth, The Art of Computer Programming, vol. 2, 4.6.4"""
 
 def positive(x: TensorLike, /) -> Tensor:
     """x itself.

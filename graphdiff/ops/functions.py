@@ -1,21 +1,27 @@
-"""Declarations of the functions of elements: exponentials and logarithms, circular and hyperbolic ones, special ones.
+"""Declarations of the functions of elements: exponentials and logarithms, circular and hyperbolic ones, special ones,
+polynomials.
 
-Each gives a micro-operation of the tile program its name, dtypes, partial derivatives, reference and samples.
+An elementwise one gives a micro-operation of the tile program its name, dtypes, partial derivatives, reference and
+samples.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from ..errors import ShapeError
 from ..ir.dtypes import float32
 from .comparison import equal, greater, less, logical_and
 from .elementwise import maximum, negative, reciprocal, round, rsqrt, sqrt, square, where
 from .notation import ATOM, SUM, raised
-from .opdef import elementwise, on
-from .tensor import Tensor
+from .opdef import composite, elementwise, int_of, on, op, operands
+from .registry import Sample
+from .tensor import Tensor, as_tensor, fail
+from .types import TensorLike
 
 # ------------------------------------------------------------------ exponentials and logarithms
 exp = elementwise(
@@ -441,3 +447,33 @@ relu = elementwise(
     namespace="nn",
     page="(x) => Math.max(x, 0)",
 )
+
+
+# ------------------------------------------------------------------ polynomials
+def _polyval_samples(rng: np.random.Generator) -> Iterable[Sample]:
+    for n, shape in ((1, (3, 4)), (0, (3,)), (2, ()), (4, (2, 3)), (5, (0, 3)), (3, (1,))):
+        yield Sample((rng.uniform(-2, 2, n), rng.uniform(-2, 2, shape)))
+
+
+@composite(reference=np.polyval, samples=_polyval_samples)
+def polyval(p: TensorLike, x: TensorLike, /) -> Tensor:
+    """The polynomial with coefficients p, that of the highest power first, at each element of x; 0 of none.
+
+    By Horner's rule. The coefficients are differentiable too; their number must be known.
+
+    Dtypes: numeric
+    Shapes: p of one dimension; of x, as is the result's
+    Edges: polyval([], 2.0) = 0.0; polyval([3.0], inf) = 3.0; polyval([2.0, 1.0], inf) = inf; of these two NumPy's is
+        NaN, as it starts from 0 * x
+    Raises: ShapeError where p has another number of dimensions or a named size; DTypeError
+    Example: gd.polyval([1.0, 0.0, -2.0], [0.0, 3.0]) -> [-2.0, 7.0]
+    Source: Knuth, The Art of Computer Programming, vol. 2, 4.6.4
+    """
+    p, x = operands("polyval", (p, x), "numeric")
+    if p.ndim != 1:
+        fail(ShapeError, "polyval", f"coefficients have one dimension, not {p.ndim}", [p, x])
+    n = int_of("polyval", "the number of coefficients", p.shape[0], [p, x])
+    y = op("broadcast_to")(p[0] if n else as_tensor(0, "polyval", x.dtype), x.shape)
+    for i in range(1, n):
+        y = y * x + p[i]
+    return y

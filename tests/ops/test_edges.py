@@ -471,3 +471,12 @@ def test_errors_are_pythons_own_too():
 def test_results_are_lists_and_tuples_of_tensors():
     assert [y.shape for y in gd.split(x, 3)] == [(1, 4)] * 3
     assert [y.shape for y in items(gd.topk(x, 2))] == [(3, 2)] * 2
+
+
+def test_coefficients_of_polynomials_are_counted():
+    x = gd.input("x", (3,))
+    assert gd.polyval([1, 2], x).dtype == np.float32 and gd.polyval([1, 2], [3]).dtype == np.int64
+    with pytest.raises(gd.ShapeError, match="the number of coefficients must be an int, got n"):
+        gd.polyval(gd.input("p", ("n",)), x)
+    with pytest.raises(gd.ShapeError, match="one dimension, not 2"):
+        gd.polyval(gd.input("p", (2, 2)), x)
