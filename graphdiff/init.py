@@ -99,24 +99,36 @@ def zeros() -> Initialiser:
 
 
 def ones() -> Initialiser:
-    """All ones, any dtype."""
+    """All ones, any dtype.
+
+    Example: ``gd.parameter("g", shape=(10,), init=gd.init.ones())``.
+    """
     return _filled("ones()", 1)
 
 
 def constant(c: float) -> Initialiser:
-    """``c`` everywhere, any dtype; an array broadcasts to the shape."""
+    """``c`` everywhere, any dtype; an array broadcasts to the shape.
+
+    Example: ``gd.parameter("b", shape=(10,), init=gd.init.constant(0.1))``.
+    """
     return _filled(one_line(f"constant({c!r})"), c)
 
 
 def normal(std: float, seed: int) -> Initialiser:
-    """Normal numbers of mean 0 and deviation ``std``, floats. Raises GraphError for a negative one."""
+    """Normal numbers of mean 0 and deviation ``std``, floats. Raises GraphError for a negative one.
+
+    Example: ``gd.parameter("E", shape=(100, 8), init=gd.init.normal(0.02, seed=0))``.
+    """
     if not std >= 0:
         raise GraphError(f"init.normal: std is {std}, which is no deviation", source=where_am_i())
     return _drawn(f"normal(std={std!r}", seed, lambda rng, shape: rng.standard_normal(shape) * std)
 
 
 def uniform(a: float, b: float, seed: int) -> Initialiser:
-    """Uniform numbers of [a, b), floats. Raises GraphError unless a <= b."""
+    """Uniform numbers of [a, b), floats. Raises GraphError unless a <= b.
+
+    Example: ``gd.parameter("W", shape=(8, 8), init=gd.init.uniform(-0.1, 0.1, seed=0))``.
+    """
     if not a <= b:
         raise GraphError(f"init.uniform: a = {a} is not below b = {b}", source=where_am_i())
     return _drawn(f"uniform(a={a!r}, b={b!r}", seed, lambda rng, shape: rng.random(shape) * (b - a) + a)
@@ -157,7 +169,10 @@ def xavier_normal(seed: int) -> Initialiser:
 
 
 def xavier_uniform(seed: int) -> Initialiser:
-    """Uniform on ±sqrt(6 / (fan_in + fan_out)); floats, two dimensions or more. Glorot and Bengio 2010."""
+    """Uniform on ±sqrt(6 / (fan_in + fan_out)); floats, two dimensions or more. Glorot and Bengio 2010.
+
+    Example: ``gd.parameter("W", shape=(64, 10), init=gd.init.xavier_uniform(seed=0))``.
+    """
     return _scaled_uniform("xavier_uniform", seed, _xavier)
 
 
@@ -171,17 +186,26 @@ def he_normal(seed: int) -> Initialiser:
 
 
 def he_uniform(seed: int) -> Initialiser:
-    """Uniform on ±sqrt(6 / fan_in); floats, two dimensions or more. He et al. 2015."""
+    """Uniform on ±sqrt(6 / fan_in); floats, two dimensions or more. He et al. 2015.
+
+    Example: ``gd.parameter("W", shape=(64, 10), init=gd.init.he_uniform(seed=0))``.
+    """
     return _scaled_uniform("he_uniform", seed, _he)
 
 
 def lecun_normal(seed: int) -> Initialiser:
-    """Normal, variance 1 / fan_in; not truncated; floats, two dimensions or more. LeCun et al. 1998."""
+    """Normal, variance 1 / fan_in; not truncated; floats, two dimensions or more. LeCun et al. 1998.
+
+    Example: ``gd.parameter("W", shape=(64, 10), init=gd.init.lecun_normal(seed=0))``.
+    """
     return _scaled_normal("lecun_normal", seed, _lecun)
 
 
 def lecun_uniform(seed: int) -> Initialiser:
-    """Uniform on ±sqrt(3 / fan_in); floats, two dimensions or more. LeCun et al. 1998."""
+    """Uniform on ±sqrt(3 / fan_in); floats, two dimensions or more. LeCun et al. 1998.
+
+    Example: ``gd.parameter("W", shape=(64, 10), init=gd.init.lecun_uniform(seed=0))``.
+    """
     return _scaled_uniform("lecun_uniform", seed, _lecun)
 
 
@@ -190,6 +214,8 @@ def orthogonal(seed: int) -> Initialiser:
 
     2-d weights are taken as they are, others as (out, the rest). The Q of a normal matrix, its columns' signs chosen
     so that R has a positive diagonal (Mezzadri 2007). Floats, two dimensions or more (ShapeError). Saxe et al. 2014.
+
+    Example: ``gd.parameter("U", shape=(8, 8), init=gd.init.orthogonal(seed=0))``.
     """
 
     def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

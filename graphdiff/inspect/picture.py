@@ -137,7 +137,10 @@ class Picture:
 
 
 def whole_graph(what: Function | Graph | Tensor) -> Graph:
-    """The graph of a function or a Tensor. Raises GraphError for anything that has none."""
+    """The graph of a function or a Tensor. Raises GraphError for anything that has none.
+
+    Example: ``print(gd.inspect.whole_graph(loss))``.
+    """
     if isinstance(what, Graph):
         return what
     if isinstance(what, Function):

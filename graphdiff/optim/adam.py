@@ -57,7 +57,10 @@ class Adam(_Moments):
 
     Arguments: ``lr``: the rate, a number or a 0-d Tensor; ``betas``: how much of the means of gradients and squares
     stays, two numbers below 1; ``eps``: added to the root; ``weight_decay``: the share of the parameter in its
-    gradient; ``amsgrad``: as above."""
+    gradient; ``amsgrad``: as above.
+
+    Example: ``opt = gd.optim.Adam(lr=0.001)``.
+    """
 
     decoupled = False
 
@@ -92,7 +95,10 @@ class AdamW(Adam):
 
     Arguments: ``lr``: the rate, a number or a 0-d Tensor; ``betas``: how much of the means of gradients and squares
     stays, two numbers below 1; ``eps``: added to the root; ``weight_decay``: the share of the parameter that a step
-    of rate 1 takes off; ``amsgrad``: whether the mean square that counts is the largest so far."""
+    of rate 1 takes off; ``amsgrad``: whether the mean square that counts is the largest so far.
+
+    Example: ``opt = gd.optim.AdamW(lr=0.001, weight_decay=0.01)``.
+    """
 
     decoupled = True
 
@@ -113,7 +119,10 @@ class NAdam(_Moments):
 
     Arguments: ``lr``: the rate, a number or a 0-d Tensor; ``betas``: how much of the means of gradients and squares
     stays, two numbers below 1; ``eps``: added to the root; ``weight_decay``: the share of the parameter in its
-    gradient; ``momentum_decay``: as above; ``decoupled_weight_decay``: whether that is apart from the gradient."""
+    gradient; ``momentum_decay``: as above; ``decoupled_weight_decay``: whether that is apart from the gradient.
+
+    Example: ``opt = gd.optim.NAdam()``.
+    """
 
     @explained
     def __init__(
@@ -155,7 +164,10 @@ class RAdam(_Moments):
 
     Arguments: ``lr``: the rate, a number or a 0-d Tensor; ``betas``: how much of the means of gradients and squares
     stays, two numbers below 1; ``eps``: added to the root; ``weight_decay``: the share of the parameter in its
-    gradient; ``decoupled_weight_decay``: whether that is apart from the gradient."""
+    gradient; ``decoupled_weight_decay``: whether that is apart from the gradient.
+
+    Example: ``opt = gd.optim.RAdam()``.
+    """
 
     @explained
     def __init__(
@@ -196,7 +208,10 @@ class Adamax(_Moments):
 
     Arguments: ``lr``: the rate, a number or a 0-d Tensor; ``betas``: how much of the means of gradients and squares
     stays, two numbers below 1; ``eps``: added to the root; ``weight_decay``: the share of the parameter in its
-    gradient."""
+    gradient.
+
+    Example: ``opt = gd.optim.Adamax()``.
+    """
 
     @explained
     def __init__(self, lr: Rate = 2e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0):
@@ -214,7 +229,10 @@ class LAMB(_Moments):
 
     Arguments: ``lr``: the rate, a number or a 0-d Tensor; ``betas``: how much of the means of gradients and squares
     stays, two numbers below 1; ``eps``: added to the root; ``weight_decay``: the share of the parameter added to
-    the direction."""
+    the direction.
+
+    Example: ``opt = gd.optim.LAMB(lr=0.001)``.
+    """
 
     @explained
     def __init__(self, lr: Rate = 1e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-6, weight_decay: float = 0):
@@ -231,7 +249,10 @@ class LAMB(_Moments):
 
 
 class Lion(Optimizer):
-    """The sign of a mean of the gradient, weight decay apart from it (Chen et al. 2023)."""
+    """The sign of a mean of the gradient, weight decay apart from it (Chen et al. 2023).
+
+    Example: ``opt = gd.optim.Lion(lr=0.0001)``.
+    """
 
     @explained
     def __init__(self, lr: Rate = 1e-4, betas: Betas = (0.9, 0.99), weight_decay: float = 0):
@@ -252,7 +273,10 @@ class Adafactor(Optimizer):
 
     Arguments: ``lr``: the rate, a number or a 0-d Tensor; ``beta2_decay``: the power by which means forget;
     ``eps``: two numbers, as above; ``d``: as above; ``weight_decay``: the share of the parameter that a step of
-    rate 1 takes off."""
+    rate 1 takes off.
+
+    Example: ``opt = gd.optim.Adafactor(lr=0.01)``.
+    """
 
     @explained
     def __init__(

@@ -35,6 +35,9 @@ def clip_by_global_norm(grads: Same, max_norm: float, return_norm: bool = False)
 
 
 def clip_by_value(grads: Same, v: float) -> Same:
-    """Every element of ``grads`` limited to [-v, v], in their structure."""
+    """Every element of ``grads`` limited to [-v, v], in their structure.
+
+    Example: ``gW, gb = gd.optim.clip_by_value([gW, gb], 1.0)``.
+    """
     gs, tree = tensors("clip_by_value", grads, "grads")
     return tree.build([minimum(maximum(g, -v), v) for g in gs])

@@ -18,7 +18,10 @@ class SGD(Optimizer):
     """p - lr g; with momentum, g is replaced by its running sum (and by g + momentum * sum with Nesterov).
 
     Arguments: ``lr``: the rate, a number or a 0-d Tensor; ``momentum``: how much of the running sum stays;
-    ``nesterov``: whether it looks ahead; ``weight_decay``: the share of the parameter in its gradient."""
+    ``nesterov``: whether it looks ahead; ``weight_decay``: the share of the parameter in its gradient.
+
+    Example: ``opt = gd.optim.SGD(0.1, momentum=0.9)``.
+    """
 
     @explained
     def __init__(self, lr: Rate, momentum: float = 0, nesterov: bool = False, weight_decay: float = 0):
@@ -44,7 +47,10 @@ class RMSprop(Optimizer):
 
     Arguments: ``lr``: the rate, a number or a 0-d Tensor; ``alpha``: how much of the mean square stays; ``eps``:
     added to the root; ``weight_decay``: the share of the parameter in its gradient; ``momentum``: how much of the
-    running sum of steps stays; ``centered``: as above."""
+    running sum of steps stays; ``centered``: as above.
+
+    Example: ``opt = gd.optim.RMSprop(lr=0.01)``.
+    """
 
     @explained
     def __init__(
@@ -81,7 +87,10 @@ class Adagrad(Optimizer):
 
     Arguments: ``lr``: the rate, a number or a 0-d Tensor; ``lr_decay``: by how much the rate falls a step;
     ``weight_decay``: the share of the parameter in its gradient; ``initial_accumulator_value``: what the sums start
-    from; ``eps``: added to the root."""
+    from; ``eps``: added to the root.
+
+    Example: ``opt = gd.optim.Adagrad(lr=0.01)``.
+    """
 
     @explained
     def __init__(
@@ -109,7 +118,10 @@ class Adadelta(Optimizer):
     """g in units of the parameter: by the root mean square of steps over that of gradients (Zeiler 2012).
 
     Arguments: ``lr``: the rate, a number or a 0-d Tensor; ``rho``: how much of the means stays; ``eps``: added to
-    the root; ``weight_decay``: the share of the parameter in its gradient."""
+    the root; ``weight_decay``: the share of the parameter in its gradient.
+
+    Example: ``opt = gd.optim.Adadelta()``.
+    """
 
     @explained
     def __init__(self, lr: Rate = 1.0, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0):
@@ -129,7 +141,10 @@ class Adadelta(Optimizer):
 
 class Rprop(Optimizer):
     """Steps by the sign of g alone, longer by ``etas[1]`` while it stays and shorter by ``etas[0]`` where it changes,
-    between ``step_sizes`` (Riedmiller and Braun 1993). ``lr`` is the length of the first step."""
+    between ``step_sizes`` (Riedmiller and Braun 1993). ``lr`` is the length of the first step.
+
+    Example: ``opt = gd.optim.Rprop(lr=0.01)``.
+    """
 
     @explained
     def __init__(

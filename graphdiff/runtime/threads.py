@@ -23,7 +23,10 @@ def set_num_threads(n: int) -> None:
 
 
 def get_num_threads() -> int:
-    """The size of the pool."""
+    """The size of the pool.
+
+    Example: ``print(gd.get_num_threads())``.
+    """
     return _core.threads()
 
 

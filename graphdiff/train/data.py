@@ -55,6 +55,8 @@ def digits(seed: int = 0) -> Dataset:
     """scikit-learn's 1,797 handwritten digits, images of 8×8.
 
     Raises ImportError where scikit-learn is missing.
+
+    Example: ``data = gd.train.digits(seed=0)``.
     """
     import sklearn.datasets
 

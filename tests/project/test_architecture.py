@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,18 @@ def test_every_room_is_told():
         rooms = {p.name for p in (ROOT / folder).iterdir() if p.is_dir() and any(p.glob("*.[chp]*"))}
         told = set(re.findall(rf"`{folder}/(\w+)/`", PAGE))
         assert rooms and rooms - {"__pycache__"} - told == set(), folder
+
+
+def test_rooms_are_in_the_order_that_imports_run():
+    rows = [
+        re.findall(r"`graphdiff/(\w+)(?:/|\.py)`", line) for line in PAGE.splitlines() if line.startswith("| `graph")
+    ]
+    modules = {p.stem for p in (ROOT / "graphdiff").glob("*.py")} - {"__init__", "__main__"}
+    assert modules <= {room for row in rows for room in row}
+    source = (ROOT / "tests" / "project" / "test_layout.py").read_text(encoding="utf-8")
+    order = re.findall(r'"(\w+)"', re.search(r"^ORDER = \[(.*?)\]", source, re.DOTALL | re.MULTILINE)[1])
+    places = [sorted(order.index(room) for room in row) for row in rows]
+    assert all(before[-1] < after[0] for before, after in pairwise(places))
 
 
 def test_paths_and_links_lead_somewhere():
