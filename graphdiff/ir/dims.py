@@ -359,6 +359,29 @@ def least(a: Size, b: Size) -> Size:
     return min(a, b) if isinstance(a, int) and isinstance(b, int) else _made("least", f"least({a},{b})", a, b)
 
 
+def unclipped(size: Size) -> Size:
+    """A size where no slice in it reaches past an end: n for least(5,n)-5+n. Sizes that agree so may meet, and are
+    compared at the call."""
+    if not isinstance(size, Dim):
+        return size
+    total: Size = 0
+    for mono, c in size.terms.items():
+        product: Size = c
+        for atom in mono:
+            product = product * _whole(atom)
+        total = total + product
+    return total
+
+
+def _whole(atom: str) -> Size:
+    if not isinstance(atom, Made):
+        return named(atom)
+    ints = [s for s in atom.operands if isinstance(s, int)]
+    if atom.kind == "least" and len(ints) == 1:
+        return ints[0]
+    return _APPLY[atom.kind](*map(unclipped, atom.operands))
+
+
 _WORDS = ("ceil_sqrt", "least")
 _APPLY: dict[str, Callable[..., Size]] = {
     "+": operator.add,

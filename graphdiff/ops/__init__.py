@@ -28,4 +28,5 @@ from . import (  # noqa: F401  (declaring is importing)
     pool,
     random,
     reduce,
+    subscript,
 )

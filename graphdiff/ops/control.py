@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, GraphError, ShapeError
-from ..ir.dims import Size, as_size
+from ..ir.dims import Size, as_size, unclipped
 from ..ir.dtypes import FLOATS, bool_, weak_dtype
 from ..ir.graph import Graph
 from ..ir.node import LEAVES, Node, Value, topological
@@ -67,9 +67,12 @@ def _like(what: str, before: Sequence[Tensor], tree: Tree, after: Any, names: tu
 
 
 def _beside(what: str, path: str, x: Any, like: Tensor) -> Tensor:
-    """A leaf as a Tensor; a Python number takes the dtype of ``like`` where it can."""
+    """A leaf as a Tensor: a Python number of the dtype of ``like`` if it can be, of its sizes where slices clip."""
     x = operand_or_number(what, path, x)
-    weak = not isinstance(x, Tensor) and weak_dtype(example_of(x), like.dtype) is not None
+    if isinstance(x, Tensor):
+        agree = x.shape != like.shape and [*map(unclipped, x.shape)] == [*map(unclipped, like.shape)]
+        return op("reshape")(x, like.shape) if agree else x
+    weak = weak_dtype(example_of(x), like.dtype) is not None
     return as_tensor(x, what, like.dtype if weak else None)
 
 

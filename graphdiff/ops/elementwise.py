@@ -19,7 +19,7 @@ from . import batching
 from .comparison import equal, greater, greater_equal, isnan, less_equal, logical_not
 from .laws import is_dtype, law
 from .notation import ATOM, POWER, PRODUCT, SUM, chosen, factors, infix, powers, prefix, raised, truth, unseen
-from .opdef import broadcast_shape, composite, custom, elementwise, elementwise_masks, on, op, operands, sum_to
+from .opdef import aligned, broadcast_shape, composite, custom, elementwise, elementwise_masks, on, op, operands, sum_to
 from .registry import Sample, Tile, op_of
 from .tensor import Tensor, as_tensor, checked, fail, make
 from .types import DTypeLike, TensorLike
@@ -337,7 +337,7 @@ def _where(condition: TensorLike, x1: TensorLike, x2: TensorLike, /) -> Tensor:
     if c.dtype is not bool_:
         fail(DTypeError, "where", f"the condition is {c.dtype.name}; write a comparison or .astype('bool')", [c])
     a, b = operands("where", (x1, x2))
-    return make(WHERE, (c, a, b))
+    return make(WHERE, aligned(c, a, b))
 
 
 def _where_samples(rng: np.random.Generator) -> Any:

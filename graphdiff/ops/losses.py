@@ -21,7 +21,7 @@ from .functions import bounded_log, exp, log, log1p, softplus
 from .gather import checked_label, is_label, size_as, take
 from .movement import broadcast_to, permute_dims, reshape
 from .nn import softmax_reference
-from .opdef import axis_of, beside_each_other, check_dtype, composite, int_of, operands
+from .opdef import aligned, axis_of, beside_each_other, check_dtype, composite, int_of, operands
 from .reduce import logsumexp, mean
 from .reduce import sum as sum_
 from .registry import Sample
@@ -46,6 +46,7 @@ def _pair(name: str, input: TensorLike, target: TensorLike) -> tuple[Tensor, Ten
     x, t = operands(name, (input, target), "float")
     if isinstance(target, (int, float)):
         t = broadcast_to(t, x.shape)
+    x, t = aligned(x, t)
     if x.shape != t.shape:
         fail(ShapeError, name, f"input and target differ in shape: {x.shape} and {t.shape}", [x, t])
     return x, t

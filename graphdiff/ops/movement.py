@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
-from ..ir.dims import Shape, Size, as_shape, as_size, broadcast, exact_div, format_shape, product
+from ..ir.dims import Shape, Size, as_shape, as_size, broadcast, exact_div, format_shape, product, unclipped
 from ..ir.dtypes import bool_
 from ..ir.node import Node
 from . import batching
@@ -80,9 +80,15 @@ def _resolve(x: Tensor, shape: Any) -> Shape:
             fail(ShapeError, "reshape", f"{x.size} elements do not divide into {format_shape(sizes)}", [x])
         sizes[unknown[0]] = found
     out = checked(as_shape, "reshape", sizes, [x])
-    if product(out) != x.size:
+    if not _same_elements(x.shape, out):
         fail(ShapeError, "reshape", f"{x.size} elements into {format_shape(out)}", [x], {"shape": out})
     return out
+
+
+def _same_elements(before: Shape, after: Shape) -> bool:
+    """Whether the numbers of elements agree, or all sizes do where no slice reaches past an end: that is compared at
+    the call."""
+    return product(before) == product(after) or [*map(unclipped, before)] == [*map(unclipped, after)]
 
 
 def _reshape(x: TensorLike, /, shape: ShapeLike) -> Tensor:
@@ -110,7 +116,7 @@ reshape = linear(
         + [Sample((rng.uniform(-2, 2, (0, 3)), (3, 0))), Sample((rng.uniform(-2, 2, ()), (1, 1)))]
     ),
     batch=batching.along_dims(whole=["shape"]),
-    law=law("any", lambda xs, a: product(a["shape"]) == product(xs[0].shape), shape=is_shape),
+    law=law("any", lambda xs, a: _same_elements(xs[0].shape, a["shape"]), shape=is_shape),
     foldable=True,
     compute=lambda xs, a: xs[0].reshape(a["shape"]),
     page="([x], _a, [out]) => [{ shape: out[0], dtype: x.dtype, data: x.data }]",

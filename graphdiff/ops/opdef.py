@@ -19,7 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from ..errors import DTypeError, ShapeError
-from ..ir.dims import Dim, Shape, Size, as_size, broadcast
+from ..ir.dims import Dim, Shape, Size, as_size, broadcast, unclipped
 from ..ir.dtypes import CLASSES, FLOATS, bool_, int64, promote
 from ..ir.node import Node, ambient
 from ..spelling import explain
@@ -141,6 +141,28 @@ def broadcast_shape(name: str, xs: Sequence[Tensor]) -> Shape:
             fail(ShapeError, name, f"shapes do not broadcast: {a} meets {b}", xs)
         shape = joined
     return shape
+
+
+def aligned(*xs: Tensor) -> tuple[Tensor, ...]:
+    """The operands, those whose shapes differ from another's only where a slice clips brought to that one's: sizes that
+    agree wherever no slice reaches past an end are compared at the call."""
+    shape = xs[0].shape
+    if all(x.shape is shape or x.shape == shape or not x.shape for x in xs[1:]):
+        return xs
+    wanted: dict[int, Size] = {}  # by the axis counted from the last: a size that no slice clips, where there is one
+    for x in xs:
+        for axis, s in enumerate(reversed(x.shape)):
+            if s != 1 and (axis not in wanted or unclipped(wanted[axis]) == s):
+                wanted[axis] = s
+
+    def brought(x: Tensor) -> Tensor:
+        sizes = [
+            wanted[axis] if s != 1 and s != wanted[axis] and unclipped(s) == unclipped(wanted[axis]) else s
+            for axis, s in enumerate(reversed(x.shape))
+        ]
+        return op("reshape")(x, tuple(reversed(sizes)))
+
+    return tuple(map(brought, xs))
 
 
 def sum_to(g: Tensor, shape: Shape) -> Tensor:
@@ -330,7 +352,7 @@ def elementwise(
                 x1, x2 = operands(name, (x1, x2), accepts)
             elif x1.dtype not in allowed:
                 check_dtype(name, (x1, x2), accepts)
-            return make(declared, (x1, x2))
+            return make(declared, aligned(x1, x2))
 
         public = binary
     else:

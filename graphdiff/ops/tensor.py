@@ -16,8 +16,8 @@ import numpy as np
 
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.defaults import default_float, default_of
-from ..ir.dims import Dim, Size, as_size
-from ..ir.dtypes import CODE, as_dtype, bool_, promote, weak_dtype
+from ..ir.dims import Dim, Size
+from ..ir.dtypes import CODE, as_dtype, promote, weak_dtype
 from ..ir.node import NO_ATTRS, Leaf, Node, Value, ambient, user_source
 from ..ir.numbers import Arithmetic, Number
 from ..ir.text import inline_text, name_text, number_text, size_of, type_text
@@ -126,8 +126,9 @@ class Tensor(Value):
     __array_priority__ = 1000
     __hash__ = object.__hash__
 
-    if TYPE_CHECKING:  # graphdiff.inspect gives the class these, which stands after it
+    if TYPE_CHECKING:  # graphdiff.inspect and subscript.py give the class these, which stand after it
 
+        def __getitem__(self, key: Index) -> Tensor: ...
         def to_dot(self) -> str: ...
         def to_svg(self, path: str | Path | None = None) -> str: ...
         def to_html(self, path: str | Path, feed: Mapping[Leaf, ArrayLike] | None = None) -> None: ...
@@ -256,9 +257,6 @@ class Tensor(Value):
         instead = f"write gd.{name}" if name in REGISTRY else "see the gd functions"
         fail(GraphError, f"np.{name}", f"does not take Tensors; {instead}", [a for a in args if isinstance(a, Value)])
 
-    def __getitem__(self, key: Index) -> Tensor:
-        return _index(self, key)
-
     # ------------------------------------------------------------------ operators and reductions
     __add__, __radd__ = _binary("add")
     __sub__, __rsub__ = _binary("subtract")
@@ -306,8 +304,8 @@ class Tensor(Value):
 
 
 TensorLike: TypeAlias = Tensor | ArrayLike | Number  # an operand: also a number, an array, nested lists of numbers
-Position: TypeAlias = int | str | slice | EllipsisType | None  # of one dimension; a str is a Dim
-Index: TypeAlias = Position | Tensor | np.ndarray | list[int] | tuple[Position, ...]
+Position: TypeAlias = int | str | slice | EllipsisType | Tensor | np.ndarray | list[int] | list[bool] | None
+Index: TypeAlias = Position | tuple[Position, ...]  # a str is a Dim
 
 # What NumPy calls a function that has the array API's name here
 UFUNC_NAMES = {
@@ -541,83 +539,3 @@ class Storage:
                 [tensor],
             )
         self.array[...] = array
-
-
-# --------------------------------------------------------------------------------------- indexing
-
-
-def _index(x: Tensor, key: Any) -> Tensor:
-    """``x[key]``: ints, slices, None and Ellipsis; or one integer Tensor or array (gather on axis 0)."""
-    if isinstance(key, (Tensor, np.ndarray, list)):
-        index = as_tensor(key, "getitem")
-        if index.dtype is bool_:
-            fail(DTypeError, "getitem", "a boolean mask gives a shape known only at run time; use gd.where", [x, index])
-        return REGISTRY["take"].public(x, index, axis=0)
-    keys = key if isinstance(key, tuple) else (key,)
-    if any(
-        k is not None and k is not Ellipsis and not isinstance(k, slice) and not _is_int(k) and not isinstance(k, Dim)
-        for k in keys
-    ):
-        fail(
-            ShapeError,
-            "getitem",
-            "an index is an int, a slice, None, ... or one integer Tensor; for more use gd.take or gd.gather_nd",
-            [x],
-        )
-    if sum(k is Ellipsis for k in keys) > 1:
-        fail(ShapeError, "getitem", "more than one ellipsis", [x])
-    used = sum(k is not None and k is not Ellipsis for k in keys)
-    if used > x.ndim:
-        fail(ShapeError, "getitem", f"{used} indices for {x.ndim} dimensions", [x])
-    at = next((i for i, k in enumerate(keys) if k is Ellipsis), len(keys))
-    keys = keys[:at] + (slice(None),) * (x.ndim - used) + keys[at + 1 :]
-    starts: list[Size] = []
-    sizes: list[Size] = []
-    steps: list[int] = []
-    shape: list[Size] = []  # the result's: ints drop a dimension, None adds one
-    axis = 0
-    for k in keys:
-        if k is None:
-            shape.append(1)
-            continue
-        n = x.shape[axis]
-        axis += 1
-        if isinstance(k, slice):
-            start, size, step = _slice_bounds(x, k, n)
-            shape.append(size)
-        else:
-            start, size, step = _position(x, k, n), 1, 1
-        starts.append(start)
-        sizes.append(size)
-        steps.append(step)
-    if tuple(sizes) != x.shape or any(s != 1 for s in steps):
-        x = REGISTRY["slice"].public(x, tuple(starts), tuple(sizes), tuple(steps))
-    return x if tuple(shape) == x.shape else REGISTRY["reshape"].public(x, tuple(shape))
-
-
-def _position(x: Tensor, k: Any, n: Size) -> Size:
-    k = as_size(k)
-    if isinstance(k, int) and isinstance(n, int) and not -n <= k < n:
-        fail(ShapeError, "getitem", f"index {k} is out of range for a dimension of {n}", [x])
-    return n + k if isinstance(k, int) and k < 0 else k
-
-
-def _slice_bounds(x: Tensor, k: slice, n: Size) -> tuple[Size, Size, int]:
-    step = 1 if k.step is None else int(k.step)
-    if step == 0:
-        fail(ShapeError, "getitem", "a slice's step cannot be 0", [x])
-    bounds: list[Any] = [None if b is None else as_size(b) for b in (k.start, k.stop)]
-    if isinstance(n, int) and all(b is None or isinstance(b, int) for b in bounds):
-        r = range(n)[bounds[0] : bounds[1] : step]
-        return (r.start if len(r) else 0), len(r), step
-    # A size known only at the call: bounds are taken as they stand and checked when the size is known.
-    first: Size = 0 if step > 0 else n - 1
-    last: Size = n if step > 0 else -1
-    start = first if bounds[0] is None else _from_end(bounds[0], n)
-    stop = last if bounds[1] is None else _from_end(bounds[1], n)
-    span = (stop - start) if step > 0 else (start - stop)
-    return start, (span + (abs(step) - 1)) // abs(step) if abs(step) > 1 else span, step
-
-
-def _from_end(bound: Size, n: Size) -> Size:
-    return n + bound if isinstance(bound, int) and bound < 0 else bound

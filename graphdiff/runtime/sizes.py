@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ..errors import CompileError, FeedError, GraphError
-from ..ir.dims import Dim, Size, evaluate, names_of, substitute
+from ..ir.dims import Dim, Size, evaluate, format_shape, names_of, product, substitute
 from ..ir.graph import Graph
 from ..ir.node import Node, Value
 from ..ir.text import type_text
@@ -171,6 +171,12 @@ def _conditions(sized: Sequence[Node]) -> list[Condition]:
                                 f"a slice of a dimension of {whole} {text}",
                                 source=str(node.source) if node.source else None,
                             )
+        if node.op.name == "reshape":
+            before, after = node.inputs[0].shape, node.outputs[0].shape
+            if product(before) != product(after):  # they agree where no slice reaches past an end
+                for a, b in zip(before, after, strict=True):
+                    text = f"{format_shape(before)} and {format_shape(after)} differ"
+                    out += [Condition(s, 0, text, node) for s in (a - b, b - a) if isinstance(s, Dim)]
         if type(node.op.kernel) is Call and node.op.kernel.needs is not None:
             out += [Condition(s, 0, text, node) for s, text in node.op.kernel.needs(node) if isinstance(s, Dim)]
         if type(node.op.kernel) is Reduce and not node.op.kernel.empty:

@@ -69,7 +69,8 @@ def test_methods_that_inspect_gives_are_declared_as_they_are():
     for owner, methods in METHODS.items():
         (tree,) = ast.parse(inspect.getsource(owner)).body
         blocks = [b for b in tree.body if isinstance(b, ast.If) and ast.unparse(b.test) == "TYPE_CHECKING"]
-        declared = {f.name: f for b in blocks for f in b.body if isinstance(f, ast.FunctionDef)}
+        found = (f for b in blocks for f in b.body if isinstance(f, ast.FunctionDef))
+        declared = {f.name: f for f in found if f.name != "__getitem__"}  # which subscript.py gives
         given = {name: f for name, f in methods.items() if not name.startswith("_")}
         assert set(declared) == set(given), owner
         for name, function in given.items():
