@@ -119,6 +119,8 @@ __all__ = [
     "copysign",
     "cos",
     "cosh",
+    "cummax",
+    "cummin",
     "cumprod",
     "cumsum",
     "custom",
@@ -558,6 +560,28 @@ def cosh(x: TensorLike, /) -> Tensor:
     Derivative: dy/dx = sinh(x)
     Raises: DTypeError for other dtypes
     Example: gd.cosh([0.0, 1.0]) -> [1.0, 1.543081]"""
+
+def cummax(x: TensorLike, /, axis: int | None = None, reverse: bool = False) -> Tensor:
+    """The largest element so far along ``axis`` (over all elements in order unless given), from the end where
+    ``reverse``. The gradient goes to the element that it is, the last so far of equal ones.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: of x; without axis one dimension of all elements
+    Edges: cummax([nan, 1.0]) = [nan, nan]; cummax([-inf, 1.0, inf]) = [-inf, 1.0, inf]
+    Derivative: by rules of its own
+    Raises: ShapeError, DTypeError
+    Example: gd.cummax([1.0, 3.0, 2.0]) -> [1.0, 3.0, 3.0]"""
+
+def cummin(x: TensorLike, /, axis: int | None = None, reverse: bool = False) -> Tensor:
+    """The smallest element so far along ``axis`` (over all elements in order unless given), from the end where
+    ``reverse``. The gradient goes to the element that it is, the last so far of equal ones.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: of x; without axis one dimension of all elements
+    Edges: cummin([1.0, nan, 0.0]) = [1.0, nan, nan]; cummin([inf, 1.0, -inf]) = [inf, 1.0, -inf]
+    Derivative: by rules of its own
+    Raises: ShapeError, DTypeError
+    Example: gd.cummin([2.0, 3.0, 1.0]) -> [2.0, 2.0, 1.0]"""
 
 def cumprod(x: TensorLike, /, axis: int | None = None, reverse: bool = False) -> Tensor:
     """The running product along ``axis`` (over all elements in order unless given), from the end where ``reverse``; of

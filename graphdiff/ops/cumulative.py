@@ -1,4 +1,5 @@
-"""Declarations of what runs along an axis: cumulative sums and products, and the linear recurrence they derive by.
+"""Declarations of what runs along an axis: cumulative sums, products and extremes, and the linear recurrence that
+products derive by.
 
 No rule divides by an element, so derivatives of every order hold where elements are zero.
 """
@@ -13,11 +14,12 @@ from ..errors import ShapeError
 from ..ir.dtypes import bool_, int32, int64
 from ..ir.node import Node
 from . import batching, pattern
-from .elementwise import add, astype
-from .gather import split_at_axis
+from .comparison import equal, logical_or, not_equal
+from .elementwise import add, astype, where
+from .gather import TAKE_ALONG_VJP, positions, split_at_axis, take_along_axis
 from .laws import is_bool, is_int, law, on_axis
 from .movement import place, reshape, slice
-from .opdef import axis_of, check_dtype, custom, linear, op, operands
+from .opdef import axis_of, check_dtype, custom, linear, moved_masks, op, operands
 from .registry import Call, Sample, op_of
 from .tensor import Tensor, as_tensor, fail, make
 from .types import TensorLike
@@ -181,7 +183,7 @@ def _reference(function: Any) -> Any:
     return reference
 
 
-def _samples(low: float, high: float) -> Any:
+def _samples(low: float, high: float, zeros: bool = True) -> Any:
     def draw(rng: np.random.Generator) -> Any:
         for shape, axis in (
             ((5,), 0),
@@ -199,9 +201,10 @@ def _samples(low: float, high: float) -> Any:
             yield Sample((rng.uniform(low, high, shape),), {"axis": axis})
         for shape, axis in (((5,), 0), ((3, 4), 0), ((2, 3), None)):
             yield Sample((rng.uniform(low, high, shape),), {"axis": axis, "reverse": True})
-        zeros = rng.uniform(low, high, (4, 3))
-        zeros[1, 0] = zeros[1, 1] = zeros[2, 1] = 0
-        yield Sample((zeros,), {"axis": 0})
+        if zeros:
+            some = rng.uniform(low, high, (4, 3))
+            some[1, 0] = some[1, 1] = some[2, 1] = 0
+            yield Sample((some,), {"axis": 0})
 
     return draw
 
@@ -282,3 +285,77 @@ CUMPROD = op_of(cumprod)
 def product_of_others(x: Tensor, axis: int) -> Tensor:
     """For each element the product of all others along ``axis``: those before times those after."""
     return shifted(cumprod(x, axis=axis), axis, 1) * shifted(cumprod(x, axis=axis, reverse=True), axis, 1, reverse=True)
+
+
+# ------------------------------------------------------------------ cumulative maximum and minimum
+def _cumulative_extreme(name: str, of: str, reduction: str, reference: Any, step: str, edges: str, example: str) -> Any:
+    """cummax or cummin. Each result is one of the operand's elements, so derivatives go to and come from its place:
+    of equal ones the last so far, as torch.cummax counts them."""
+
+    def public(x: TensorLike, /, axis: int | None = None, reverse: bool = False) -> Tensor:
+        x = as_tensor(x, name)
+        if x.dtype is bool_:
+            return astype(public(astype(x, int32), axis, reverse), bool_)
+        x, axis = (reshape(x, (x.size,)), 0) if axis is None else (x, axis_of(name, axis, x.ndim, [x]))
+        return make(declared, (x,), {"axis": axis, "reverse": bool(reverse)})
+
+    def places(node: Node) -> Tensor:
+        """Where along the axis each result's element is: the last place so far of an element that was the result."""
+        x, y, axis, reverse = node.inputs[0], node.outputs[0], node.attrs["axis"], node.attrs["reverse"]
+        found = logical_or(equal(x, y), not_equal(x, x))
+        at = where(found, positions(x.shape, axis), np.iinfo(np.int64).max if reverse else -1)
+        return (cummin if reverse else cummax)(at, axis=axis, reverse=reverse)
+
+    def vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
+        axis = node.attrs["axis"]
+        size = node.inputs[0].shape[axis]
+        return [make(TAKE_ALONG_VJP, (gs[0], places(node)), {"axis": axis, "size": size}) if wanted[0] else None]
+
+    def jvp(node: Node, ts: Any, _d: Any) -> Any:
+        return [None if ts[0] is None else take_along_axis(ts[0], places(node), axis=node.attrs["axis"])]
+
+    function = custom(
+        name,
+        f"The {of} so far along ``axis`` (over all elements in order unless given), from the end where ``reverse``. "
+        "The gradient goes to the element that it is, the last so far of equal ones.\n"
+        "Dtypes: any\n"
+        "Shapes: of x; without axis one dimension of all elements\n"
+        f"Edges: {edges}\n"
+        "Raises: ShapeError, DTypeError\n"
+        f"Example: {example}",
+        infer=_infer_same,
+        public=public,
+        kernel=_cumulative(reduction),
+        vjp=vjp,
+        jvp=jvp,
+        masks=moved_masks,
+        reference=_reference(reference),
+        samples=_samples(-2, 2, zeros=False),
+        smooth=False,
+        batch=batching.on_axes("axis"),
+        law=law("numeric", lambda xs, a: on_axis(xs[0], a["axis"]), axis=is_int, reverse=is_bool),
+        page=step,
+        pattern=pattern.by_line,
+    )
+    declared = op_of(function)
+    return function
+
+
+cummax = _cumulative_extreme(
+    "cummax",
+    "largest element",
+    "max",
+    np.maximum.accumulate,
+    "running((most, v) => (v > most || v !== v ? v : most))",
+    "cummax([nan, 1.0]) = [nan, nan]; cummax([-inf, 1.0, inf]) = [-inf, 1.0, inf]",
+    "gd.cummax([1.0, 3.0, 2.0]) -> [1.0, 3.0, 3.0]",
+)
+cummin = _cumulative_extreme(
+    "cummin",
+    "smallest element",
+    "min",
+    np.minimum.accumulate,
+    "running((least, v) => (v < least || v !== v ? v : least))",
+    "cummin([1.0, nan, 0.0]) = [1.0, nan, nan]; cummin([inf, 1.0, -inf]) = [inf, 1.0, -inf]",
+    "gd.cummin([2.0, 3.0, 1.0]) -> [2.0, 2.0, 1.0]",
+)

@@ -480,3 +480,34 @@ def test_coefficients_of_polynomials_are_counted():
         gd.polyval(gd.input("p", ("n",)), x)
     with pytest.raises(gd.ShapeError, match="one dimension, not 2"):
         gd.polyval(gd.input("p", (2, 2)), x)
+
+
+@pytest.mark.parametrize(("function", "sign"), [(gd.cummax, 1), (gd.cummin, -1)])
+def test_cumulative_extremes_are_those_of_the_last_equal_element(function, sign):
+    """As torch.cummax counts them; a NaN stays, and is the last NaN's."""
+    a = sign * np.array([[1.0, 1.0, 0.0, 2.0, 2.0], [0.0, np.nan, 3.0, np.nan, 1.0]])
+    weights = np.array([1.0, 10.0, 100.0, 1000.0, 10000.0])
+    slope = lambda **how: slopes(lambda x: function(x, axis=1, **how) * weights, a)[0]
+    same(slope(), [[1, 110, 0, 1000, 10000], [1, 110, 0, 11000, 0]])
+    same(slope(reverse=True), [[0, 0, 0, 1111, 10000], [0, 11, 0, 1100, 10000]])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "bool"])
+@pytest.mark.parametrize(("function", "ufunc"), [(gd.cummax, np.maximum), (gd.cummin, np.minimum)])
+def test_cumulative_extremes_keep_the_dtype(function, ufunc, dtype):
+    a = np.random.default_rng(0).integers(0, 2 if dtype == "bool" else 9, (5, 7)).astype(dtype)
+    x = gd.input("x", ("n", 7), dtype)
+    for axis in (0, 1):
+        y = gd.compile([x], function(x, axis))(a)
+        assert y.dtype == dtype and np.array_equal(y, ufunc.accumulate(a, axis))
+
+
+def test_cumulative_extremes_of_examples_and_by_pattern():
+    a = np.random.default_rng(0).standard_normal((3, 6))
+    x = gd.input("x", (3, 6), "float64")
+    batched = gd.vmap(lambda row: gd.grad(gd.sum(gd.cummax(row, reverse=True) ** 2), row))(x)
+    whole = gd.grad(gd.sum(gd.cummax(x, axis=1, reverse=True) ** 2), x)
+    one, other = gd.compile([x], [batched, whole])(a)
+    same(one, other)
+    sparse = gd.jacobian(gd.cummin(x, axis=1), x, sparse=True)
+    assert sparse.nnz == 3 * 21
