@@ -487,9 +487,11 @@ def test_cumulative_extremes_are_those_of_the_last_equal_element(function, sign)
     """As torch.cummax counts them; a NaN stays, and is the last NaN's."""
     a = sign * np.array([[1.0, 1.0, 0.0, 2.0, 2.0], [0.0, np.nan, 3.0, np.nan, 1.0]])
     weights = np.array([1.0, 10.0, 100.0, 1000.0, 10000.0])
-    slope = lambda **how: slopes(lambda x: function(x, axis=1, **how) * weights, a)[0]
-    same(slope(), [[1, 110, 0, 1000, 10000], [1, 110, 0, 11000, 0]])
-    same(slope(reverse=True), [[0, 0, 0, 1111, 10000], [0, 11, 0, 1100, 10000]])
+    forwards, backwards = (
+        slopes(lambda x, r=reverse: function(x, axis=1, reverse=r) * weights, a)[0] for reverse in (False, True)
+    )
+    same(forwards, [[1, 110, 0, 1000, 10000], [1, 110, 0, 11000, 0]])
+    same(backwards, [[0, 0, 0, 1111, 10000], [0, 11, 0, 1100, 10000]])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "bool"])
