@@ -63,6 +63,7 @@ from .transforms.jacobian import jacobian as jacobian
 from .transforms.sparsity import SparseJacobian as SparseJacobian
 from .transforms.substitute import substitute as substitute
 from .transforms.vmap import vmap as vmap
+from . import layers as layers
 from . import train as train
 
 __all__ = [
@@ -163,6 +164,7 @@ __all__ = [
     "jacobian",
     "jvp",
     "largest",
+    "layers",
     "less",
     "less_equal",
     "lgamma",

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "graphdiff"
 
 # Each room may import itself and what stands before it. "graphdiff" is the package's own __init__, the public names;
-# train and cli come after it because they are written as a user would write them.
+# layers, train and cli come after it because they are written as a user would write them.
 ORDER = [
     "built",
     "files",
@@ -37,6 +37,7 @@ ORDER = [
     "testing",
     "interop",
     "graphdiff",
+    "layers",
     "train",
     "cli",
 ]

@@ -28,7 +28,7 @@ from graphdiff.spelling import explained, nearest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(gd.__file__).parent
-PUBLIC = [gd, gd.init, gd.inspect, gd.linalg, gd.nn, gd.optim, gd.random, gd.testing, gd.train]
+PUBLIC = [gd, gd.init, gd.inspect, gd.layers, gd.linalg, gd.nn, gd.optim, gd.random, gd.testing, gd.train]
 
 # --------------------------------------------------------------------------------------- the stubs
 

@@ -1,0 +1,146 @@
+"""Convolutions and pools: channels on axis 1, layouts and values at first PyTorch's, arguments those of ``gd.nn``."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import graphdiff as gd
+
+from ..ops.tensor import where_am_i
+from ..ops.types import DTypeLike, Ints, Padding
+from .basic import uniform_of
+from .layer import Init, Layer, parameter
+
+
+def _declare(
+    layer: Any,
+    axes: int,
+    pair: tuple[int, int],
+    size: Ints,
+    channels: tuple[int, int, int],
+    bias: bool,
+    init: Init | None,
+    dtype: Any,
+) -> None:
+    """The weight (*pair, *kernel) and the bias of a convolution; uniform on ±1 / sqrt(fan_in)."""
+    inputs, outputs, groups = channels
+    if groups < 1 or inputs % groups or outputs % groups:
+        raise gd.GraphError(
+            f"{type(layer).__name__}: {inputs} and {outputs} channels do not divide into {groups} groups",
+            source=where_am_i(),
+        )
+    kernel = (size,) * axes if isinstance(size, int) else tuple(size)
+    default = uniform_of(pair[1] * math.prod(kernel))
+    layer.weight = parameter((*pair, *kernel), init or default, dtype)
+    layer.bias = parameter((outputs,), default, dtype) if bias else None
+
+
+class _Convolution(Layer):
+    """Weight (out, in / groups, *kernel)."""
+
+    _axes = 0
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel_size: Ints,
+        stride: Ints = 1,
+        padding: Padding | str = 0,
+        dilation: Ints = 1,
+        groups: int = 1,
+        bias: bool = True,
+        init: Init | None = None,
+        dtype: DTypeLike | None = None,
+    ):
+        pair = (outputs, inputs // max(groups, 1))
+        _declare(self, self._axes, pair, kernel_size, (inputs, outputs, groups), bias, init, dtype)
+        self._settings: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+
+
+class Conv1d(_Convolution):
+    """``gd.nn.conv1d`` of x (N, C, L). Example: ``L.Conv1d(8, 16, 5, stride=2)``."""
+
+    _axes = 1
+
+    def __call__(self, x: gd.Tensor) -> gd.Tensor:
+        return gd.nn.conv1d(x, self.weight, self.bias, **self._settings)
+
+
+class Conv2d(_Convolution):
+    """``gd.nn.conv2d`` of x (N, C, H, W). Example: ``L.Conv2d(1, 16, 3, padding=1)``."""
+
+    _axes = 2
+
+    def __call__(self, x: gd.Tensor) -> gd.Tensor:
+        return gd.nn.conv2d(x, self.weight, self.bias, **self._settings)
+
+
+class _Transposed(Layer):
+    """Weight (in, out / groups, *kernel)."""
+
+    _axes = 0
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel_size: Ints,
+        stride: Ints = 1,
+        padding: Padding = 0,
+        output_padding: Ints = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Ints = 1,
+        init: Init | None = None,
+        dtype: DTypeLike | None = None,
+    ):
+        pair = (inputs, outputs // max(groups, 1))
+        _declare(self, self._axes, pair, kernel_size, (inputs, outputs, groups), bias, init, dtype)
+        self._settings: dict[str, Any] = {"stride": stride, "padding": padding, "output_padding": output_padding}
+        self._settings |= {"groups": groups, "dilation": dilation}
+
+
+class ConvTranspose1d(_Transposed):
+    """``gd.nn.conv_transpose1d`` of x (N, C, L). Example: ``L.ConvTranspose1d(16, 8, 4, stride=2, padding=1)``."""
+
+    _axes = 1
+
+    def __call__(self, x: gd.Tensor) -> gd.Tensor:
+        return gd.nn.conv_transpose1d(x, self.weight, self.bias, **self._settings)
+
+
+class ConvTranspose2d(_Transposed):
+    """``gd.nn.conv_transpose2d`` of x (N, C, H, W). Example: ``L.ConvTranspose2d(16, 8, 4, stride=2, padding=1)``."""
+
+    _axes = 2
+
+    def __call__(self, x: gd.Tensor) -> gd.Tensor:
+        return gd.nn.conv_transpose2d(x, self.weight, self.bias, **self._settings)
+
+
+class _Pool(Layer):
+    def __init__(self, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0):
+        self._settings: dict[str, Any] = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
+
+    def _pooled(self, x: gd.Tensor, one: Any, two: Any) -> Any:
+        if x.ndim not in (3, 4):
+            raise gd.ShapeError(
+                f"{type(self).__name__}: x has {x.ndim} axes, not (N, C, L) or (N, C, H, W)", source=where_am_i()
+            )
+        return (one if x.ndim == 3 else two)(x, **self._settings)
+
+
+class MaxPool(_Pool):
+    """The largest of each window of x (N, C, L) or (N, C, H, W). Example: ``L.MaxPool(2)``."""
+
+    def __call__(self, x: gd.Tensor) -> gd.Tensor:
+        return self._pooled(x, gd.nn.max_pool1d, gd.nn.max_pool2d)
+
+
+class AvgPool(_Pool):
+    """The mean of each window of x (N, C, L) or (N, C, H, W). Example: ``L.AvgPool(2)``."""
+
+    def __call__(self, x: gd.Tensor) -> gd.Tensor:
+        return self._pooled(x, gd.nn.avg_pool1d, gd.nn.avg_pool2d)
