@@ -137,6 +137,21 @@ minimum = elementwise(
     page="(a, b) => Math.min(a, b)",
 )
 
+at_least = elementwise(
+    "at_least",
+    "x1, or the bound x2 where that is larger, which has no derivative; x1's at a tie.",
+    partials=(lambda y, a, b: greater_equal(a, b), None),
+    accepts="numeric",
+    microop="maximum",
+    reference=np.maximum,
+    samples=on(-2, 2, 2),
+    onnx="Max",
+    smooth=False,
+    internal=True,
+    selects=lambda node: [greater_equal(*node.inputs), None],
+    page="(a, b) => Math.max(a, b)",
+)
+
 
 def _taken(a: Tensor, b: Tensor) -> Any:
     """What g becomes where a is chosen over b: half of it where they tie."""

@@ -16,7 +16,7 @@ from ..ir.dims import broadcast, format_shape
 from ..ir.dtypes import INTEGERS
 from .comparison import equal, less, not_equal
 from .elementwise import abs as abs_
-from .elementwise import maximum, negative, square, where
+from .elementwise import at_least, negative, square, where
 from .functions import bounded_log, exp, log, log1p, softplus
 from .gather import checked_label, is_label, size_as, take
 from .movement import broadcast_to, permute_dims, reshape
@@ -114,7 +114,7 @@ def binary_cross_entropy(
     Example: gd.nn.binary_cross_entropy([0.5, 0.5], [1.0, 0.0]) -> 0.6931472
     """
     p, t = _pair("binary_cross_entropy", input, target)
-    one, other = maximum(bounded_log(p), -100), maximum(log1p(negative(p)), -100)
+    one, other = at_least(bounded_log(p), -100), at_least(log1p(negative(p)), -100)
     loss = _weighted("binary_cross_entropy", negative(t * one + (1 - t) * other), weight)
     return reduced("binary_cross_entropy", loss, reduction)
 
