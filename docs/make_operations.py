@@ -38,7 +38,7 @@ Elementwise operations broadcast as in NumPy, dtypes promote as in the array API
 *Types* show operands and results of samples from the declaration. Of a derivative, y is the result, g the cotangent
 of y and t a tangent, [x > 0] is 1 where that holds and else 0; where operations are listed, those are what the
 derivative's graph is made of for the first sample. Every derivative is a graph of these same operations, so it can be
-differentiated again.
+differentiated again. Claims of *Edges*, `f'(x)` the derivative at x, and *Examples* are run by tests.
 """
 
 # ------------------------------------------------------------------ what samples tell

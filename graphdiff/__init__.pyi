@@ -270,7 +270,7 @@ def abs(x: TensorLike, /) -> Tensor:
 
     Dtypes: float32, float64, int32, int64
     Shapes: of x, as is the result's
-    Edges: abs(-inf) = inf; abs(nan) = nan; abs(0.0) = 0.0; the least integer stays itself
+    Edges: abs(-inf) = inf; abs(nan) = nan; abs'(0.0) = 0.0; the least integer stays itself
     Derivative: dy/dx = sign(x)
     Raises: DTypeError for other dtypes
     Example: gd.abs([1.0, -2.0]) -> [1.0, 2.0]"""
@@ -280,7 +280,7 @@ def acos(x: TensorLike, /) -> Tensor:
 
     Dtypes: float32, float64
     Shapes: of x, as is the result's
-    Edges: acos(1.0) = 0.0; acos(2.0) = nan; acos(nan) = nan; derivative -inf at -1 and 1
+    Edges: acos(1.0) = 0.0; acos(2.0) = nan; acos(nan) = nan; acos'(1.0) = -inf
     Derivative: dy/dx = −1 / √(1 − x²)
     Raises: DTypeError for other dtypes
     Example: gd.acos([0.0, 0.5]) -> [1.570796, 1.047198]"""
@@ -290,7 +290,7 @@ def acosh(x: TensorLike, /) -> Tensor:
 
     Dtypes: float32, float64
     Shapes: of x, as is the result's
-    Edges: acosh(1.0) = 0.0; acosh(0.5) = nan; acosh(inf) = inf; acosh(nan) = nan; derivative inf at 1
+    Edges: acosh(1.0) = 0.0; acosh(0.5) = nan; acosh(inf) = inf; acosh(nan) = nan; acosh'(1.0) = inf
     Derivative: dy/dx = 1 / √(x − 1) / √(x + 1)
     Raises: DTypeError for other dtypes
     Example: gd.acosh([1.0, 2.0]) -> [0.0, 1.316958]"""
@@ -377,7 +377,7 @@ def asin(x: TensorLike, /) -> Tensor:
 
     Dtypes: float32, float64
     Shapes: of x, as is the result's
-    Edges: asin(1.0) = 1.570796; asin(2.0) = nan; asin(nan) = nan; derivative inf at -1 and 1
+    Edges: asin(1.0) = 1.570796; asin(2.0) = nan; asin(nan) = nan; asin'(1.0) = inf
     Derivative: dy/dx = 1 / √(1 − x²)
     Raises: DTypeError for other dtypes
     Example: gd.asin([0.0, 0.5]) -> [0.0, 0.5235988]"""
@@ -508,7 +508,7 @@ def ceil(x: TensorLike, /) -> Tensor:
 
     Dtypes: float32, float64
     Shapes: of x, as is the result's
-    Edges: ceil(inf) = inf; ceil(nan) = nan; derivative 0 everywhere
+    Edges: ceil(inf) = inf; ceil(nan) = nan
     Derivative: none, as if it were 0
     Raises: DTypeError for other dtypes
     Example: gd.ceil([1.2, -1.7, 2.5]) -> [2.0, -1.0, 3.0]"""
@@ -725,7 +725,7 @@ def exp(x: TensorLike, /) -> Tensor:
 
     Dtypes: float32, float64
     Shapes: of x, as is the result's
-    Edges: exp(inf) = inf; exp(-inf) = 0.0; exp(nan) = nan; exp(0.0) = 1.0
+    Edges: exp(inf) = inf; exp(-inf) = 0.0; exp(nan) = nan; exp'(-inf) = 0.0
     Derivative: dy/dx = y
     Raises: DTypeError for other dtypes
     Example: gd.exp([0.0, 1.0]) -> [1.0, 2.718282]"""
@@ -777,7 +777,7 @@ def floor(x: TensorLike, /) -> Tensor:
 
     Dtypes: float32, float64
     Shapes: of x, as is the result's
-    Edges: floor(inf) = inf; floor(nan) = nan; derivative 0 everywhere
+    Edges: floor(inf) = inf; floor(nan) = nan
     Derivative: none, as if it were 0
     Raises: DTypeError for other dtypes
     Example: gd.floor([1.2, -1.7, 2.5]) -> [1.0, -2.0, 2.0]"""
@@ -956,7 +956,7 @@ def log(x: TensorLike, /) -> Tensor:
 
     Dtypes: float32, float64
     Shapes: of x, as is the result's
-    Edges: log(0.0) = -inf; log(-1.0) = nan; log(inf) = inf; log(nan) = nan
+    Edges: log(0.0) = -inf; log(-1.0) = nan; log(inf) = inf; log(nan) = nan; log'(0.0) = inf
     Derivative: dy/dx = 1 / x
     Raises: DTypeError for other dtypes
     Example: gd.log([1.0, 2.0]) -> [0.0, 0.6931472]"""
@@ -1342,7 +1342,7 @@ def round(x: TensorLike, /) -> Tensor:
 
     Dtypes: float32, float64
     Shapes: of x, as is the result's
-    Edges: round(inf) = inf; round(nan) = nan; derivative 0 everywhere
+    Edges: round(inf) = inf; round(nan) = nan
     Derivative: none, as if it were 0
     Raises: DTypeError for other dtypes
     Example: gd.round([1.2, -1.7, 2.5]) -> [1.0, -2.0, 2.0]"""
@@ -1373,7 +1373,7 @@ def sign(x: TensorLike, /) -> Tensor:
 
     Dtypes: float32, float64, int32, int64
     Shapes: of x, as is the result's
-    Edges: sign(nan) = nan; sign(0.0) = 0.0; sign(-inf) = -1.0; derivative 0 everywhere
+    Edges: sign(nan) = nan; sign(0.0) = 0.0; sign(-inf) = -1.0; sign'(0.0) = 0.0
     Derivative: none, as if it were 0
     Raises: DTypeError for other dtypes
     Example: gd.sign([3.0, -2.0, 0.0]) -> [1.0, -1.0, 0.0]"""
@@ -1425,7 +1425,7 @@ def sqrt(x: TensorLike, /) -> Tensor:
 
     Dtypes: float32, float64
     Shapes: of x, as is the result's
-    Edges: sqrt(-1.0) = nan; sqrt(0.0) = 0.0; sqrt(inf) = inf; sqrt(nan) = nan; derivative inf at 0
+    Edges: sqrt(-1.0) = nan; sqrt(0.0) = 0.0; sqrt(inf) = inf; sqrt(nan) = nan; sqrt'(0.0) = inf
     Derivative: dy/dx = 0.5 / y
     Raises: DTypeError for other dtypes
     Example: gd.sqrt([4.0, 2.0]) -> [2.0, 1.414214]"""
@@ -1550,7 +1550,7 @@ def tanh(x: TensorLike, /) -> Tensor:
 
     Dtypes: float32, float64
     Shapes: of x, as is the result's
-    Edges: tanh(inf) = 1.0; tanh(-inf) = -1.0; tanh(nan) = nan
+    Edges: tanh(inf) = 1.0; tanh(-inf) = -1.0; tanh(nan) = nan; tanh'(inf) = 0.0
     Derivative: dy/dx = sigmoid_slope(x · 2) · 4
     Raises: DTypeError for other dtypes
     Example: gd.tanh([0.0, 1.0]) -> [0.0, 0.7615942]"""
@@ -1624,7 +1624,7 @@ def trunc(x: TensorLike, /) -> Tensor:
 
     Dtypes: float32, float64
     Shapes: of x, as is the result's
-    Edges: trunc(inf) = inf; trunc(nan) = nan; derivative 0 everywhere
+    Edges: trunc(inf) = inf; trunc(nan) = nan
     Derivative: none, as if it were 0
     Raises: DTypeError for other dtypes
     Example: gd.trunc([1.2, -1.7, 2.5]) -> [1.0, -1.0, 2.0]"""

@@ -348,7 +348,7 @@ def hard_sigmoid(x: TensorLike, /) -> Tensor:
 
     Dtypes: float32, float64
     Shapes: of x, as is the result's
-    Edges: hard_sigmoid(-inf) = 0.0; hard_sigmoid(inf) = 1.0; hard_sigmoid(nan) = nan
+    Edges: hard_sigmoid(-inf) = 0.0; hard_sigmoid(inf) = 1.0; hard_sigmoid(nan) = nan; hard_sigmoid'(3.0) = 0.0
     Derivative: by its body
     Raises: DTypeError
     Example: gd.nn.hard_sigmoid([-4.0, 0.0, 4.0]) -> [0.0, 0.5, 1.0]"""
@@ -409,7 +409,7 @@ def leaky_relu(x: TensorLike, /, negative_slope: float = 0.01) -> Tensor:
 
     Dtypes: float32, float64
     Shapes: of x, as is the result's
-    Edges: leaky_relu(-inf) = -inf; leaky_relu(nan) = nan; derivative negative_slope at 0
+    Edges: leaky_relu(-inf) = -inf; leaky_relu(nan) = nan; leaky_relu'(0.0) = 0.01
     Derivative: by its body
     Raises: DTypeError
     Example: gd.nn.leaky_relu([-1.0, 2.0]) -> [-0.01, 2.0]"""
@@ -496,7 +496,7 @@ def relu(x: TensorLike, /) -> Tensor:
 
     Dtypes: float32, float64, int32, int64
     Shapes: of x, as is the result's
-    Edges: relu(inf) = inf; relu(-inf) = 0.0; relu(nan) = nan
+    Edges: relu(inf) = inf; relu(-inf) = 0.0; relu(nan) = nan; relu'(0.0) = 0.0
     Derivative: dy/dx = 1 where y > 0, else 0
     Raises: DTypeError for other dtypes
     Example: gd.nn.relu([-1.0, 0.0, 2.0]) -> [0.0, 0.0, 2.0]"""
@@ -598,7 +598,7 @@ def tanh(x: TensorLike, /) -> Tensor:
 
     Dtypes: float32, float64
     Shapes: of x, as is the result's
-    Edges: tanh(inf) = 1.0; tanh(-inf) = -1.0; tanh(nan) = nan
+    Edges: tanh(inf) = 1.0; tanh(-inf) = -1.0; tanh(nan) = nan; tanh'(inf) = 0.0
     Derivative: dy/dx = sigmoid_slope(x · 2) · 4
     Raises: DTypeError for other dtypes
     Example: gd.tanh([0.0, 1.0]) -> [0.0, 0.7615942]"""

@@ -41,7 +41,7 @@ def leaky_relu(x: TensorLike, /, negative_slope: float = 0.01) -> Tensor:
 
     Dtypes: float
     Shapes: of x, as is the result's
-    Edges: leaky_relu(-inf) = -inf; leaky_relu(nan) = nan; derivative negative_slope at 0
+    Edges: leaky_relu(-inf) = -inf; leaky_relu(nan) = nan; leaky_relu'(0.0) = 0.01
     Raises: DTypeError
     Example: gd.nn.leaky_relu([-1.0, 2.0]) -> [-0.01, 2.0]
     """
@@ -144,7 +144,7 @@ def hard_sigmoid(x: TensorLike, /) -> Tensor:
 
     Dtypes: float
     Shapes: of x, as is the result's
-    Edges: hard_sigmoid(-inf) = 0.0; hard_sigmoid(inf) = 1.0; hard_sigmoid(nan) = nan
+    Edges: hard_sigmoid(-inf) = 0.0; hard_sigmoid(inf) = 1.0; hard_sigmoid(nan) = nan; hard_sigmoid'(3.0) = 0.0
     Raises: DTypeError
     Example: gd.nn.hard_sigmoid([-4.0, 0.0, 4.0]) -> [0.0, 0.5, 1.0]
     """

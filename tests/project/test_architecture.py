@@ -61,6 +61,11 @@ def test_paths_and_links_lead_somewhere():
     assert links and [p for p in links if not (ROOT / "docs" / p).exists()] == []
 
 
+def test_the_prose_tells_no_numbers_that_the_blocks_may_change():
+    prose = re.sub(r"```.*?```", "", PAGE, flags=re.DOTALL)
+    assert re.findall(r"%\d+", prose) == []
+
+
 def test_the_glossary_is_in_order():
     words = re.findall(r"^\| ([^|]+) \| [^|]+ \|$", PAGE.partition("\n## Words\n")[2], re.MULTILINE)[1:]
     assert len(words) >= 40 and words == sorted(words, key=str.lower) and len(set(words)) == len(words)
