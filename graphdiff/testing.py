@@ -8,33 +8,39 @@ Must not know: how graphs are run beyond ``compile``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .errors import FeedError, GradientMismatch, GraphError
 from .inspect.notebook import ROWS, table_html
+from .ir.dims import Dim
 from .ir.dtypes import FLOATS, float64
+from .ir.graph import Graph
 from .ir.node import LEAVES, Leaf, Node, Value, topological
 from .ops.leaves import input as input_
+from .ops.loop import LoopParts
 from .ops.namespaces import presented
+from .ops.rebuild import rebuild
 from .ops.reduce import sum as sum_
 from .ops.registry import Call
 from .ops.tensor import Tensor, call_text, make, where_am_i
 from .ops.types import Tensors
 from .runtime.function import compile as compile_
+from .runtime.sizes import Sizes
 from .transforms.differentiate import check_leaves, grad, jvp, scalar_loss, vjp, wrt_of
-from .transforms.retype import attribute_in_float64, in_float64
+from .transforms.retype import at_sizes, attribute_in_float64, in_float64, shape_at
 from .wording import count
 
 __all__ = ["Comparison", "Report", "check_grad"]
 
 DIRECTIONS = 3  # random directions for a leaf with more elements than ELEMENTS
 ELEMENTS = 48
+ROUNDINGS = 30  # times what one rounding after each operation makes: what float32 sums may be off by
 
 
 @dataclass(frozen=True)
@@ -141,20 +147,20 @@ def check_grad(
             )
     known = {node.outputs[0] for node in topological([loss]) if not node.inputs}
     check_leaves("check_grad", [loss], [x for x in leaves if x not in known])
-    point = _Point([loss], leaves, feed or {})
+    loss, leaves, fed = _at_known_sizes(loss, leaves, _fed(loss, leaves, feed or {}))
+    point = _Point([loss], leaves, fed)
     report = Report()
     rng = np.random.default_rng(seed)
     for n, x in enumerate(leaves):
         directions = _directions(point.values[n], rng)
         expected, kinks = point.differences(n, directions)
         for mode in modes:
-            got = point.directional(loss, x, n, directions, mode)
-            report.comparisons.append(_compare(x, mode, 1, got, expected, kinks))
+            report.comparisons.append(point.compared(_first_order(loss, x, mode), directions, expected, kinks))
         if order >= 2:
-            v = rng.standard_normal(point.values[n].shape)
+            v = rng.standard_normal((1, *point.values[n].shape))
+            expected, kinks = point.second_differences(n, v[0])
             for mode in modes:
-                got2, expected2, kinks2 = point.second(loss, x, n, v, mode)
-                report.comparisons.append(_compare(x, mode, 2, got2, expected2, kinks2))
+                report.comparisons.append(point.compared(_second_order(loss, x, mode), v, expected, kinks))
     if not report.ok:
         _blame(loss, point, report)
     return report
@@ -164,10 +170,13 @@ def _tolerance(dtype: np.dtype, order: int) -> float:
     return (1e-6 if order == 1 else 1e-5) if dtype is float64 else (2e-3 if order == 1 else 1e-2)
 
 
-def _compare(x: Tensor, mode: str, order: int, got: np.ndarray, expected: np.ndarray, kinks: np.ndarray) -> Comparison:
+def _compare(
+    d: _Derivative, got: np.ndarray, expected: np.ndarray, kinks: np.ndarray, noise: float = 0.0
+) -> Comparison:
+    x, mode, order = d.by, d.mode, d.order
     ok = ~kinks
     scale = max(1.0, float(np.max(np.abs(expected[ok]), initial=0.0)))
-    difference = np.abs(got - expected)[ok]
+    difference = np.maximum(np.abs(got - expected)[ok] - noise, 0)
     error = float(np.max(np.where(np.isnan(difference), np.inf, difference), initial=0.0)) / scale
     tolerance = _tolerance(x.dtype, order)
     return Comparison(x.name or "value", mode, order, int(got.size), int(kinks.sum()), error, tolerance)
@@ -180,23 +189,64 @@ def _directions(value: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return d / np.sqrt((d**2).mean())
 
 
+def _fed(loss: Tensor, leaves: Sequence[Tensor], feed: Mapping[Any, Any]) -> dict[Tensor, np.ndarray]:
+    """The arrays by input. Raises GraphError for one that is missing or belongs to none."""
+    by_name = {(k.name if isinstance(k, Value) else k): v for k, v in feed.items()}
+    inputs = [n.outputs[0] for n in topological([loss]) if n.op.name == "input"]
+    inputs += [x for x in leaves if x.node.op.name == "input" and x not in set(inputs)]
+    for name in by_name:
+        if name not in {v.name for v in inputs}:
+            raise GraphError(f"check_grad: no input is called {name!r}", source=where_am_i())
+    for v in inputs:
+        if v.name not in by_name:
+            raise GraphError(f"check_grad: the feed misses input {v.name!r}", source=where_am_i())
+    return {v: np.asarray(by_name[v.name], v.dtype) for v in inputs}
+
+
+def _at_known_sizes(
+    loss: Tensor, leaves: Sequence[Tensor], fed: Mapping[Tensor, np.ndarray]
+) -> tuple[Tensor, list[Tensor], dict[Tensor, np.ndarray]]:
+    """The loss, its leaves and the arrays where named sizes are those of the arrays."""
+    if not any(isinstance(s, Dim) for v in fed for s in v.shape):
+        return loss, list(leaves), dict(fed)
+    graph = Graph("check_grad", list(fed), [loss])
+    sizes = Sizes(graph, graph).bind([a.shape for a in fed.values()])
+    swap: dict[Value, Tensor] = {v: input_(v.name, shape_at(v.shape, sizes), v.dtype) for v in fed}
+    (at,) = at_sizes([loss], swap, sizes)
+    return at, [swap.get(x, x) for x in leaves], {swap[v]: a for v, a in fed.items()}
+
+
+class _Derivative(NamedTuple):
+    """A derivative as a graph: ``along`` a direction that is fed, or with a component for every direction."""
+
+    of: Tensor
+    by: Tensor
+    along: Tensor | None
+    mode: str
+    order: int
+
+
+def _first_order(loss: Tensor, x: Tensor, mode: str) -> _Derivative:
+    if mode == "vjp":
+        return _Derivative(grad(loss, x), x, None, mode, 1)
+    v = input_("check_grad_direction", x.shape, x.dtype)
+    return _Derivative(jvp(loss, x, v), x, v, mode, 1)
+
+
+def _second_order(loss: Tensor, x: Tensor, mode: str) -> _Derivative:
+    """The Hessian times a direction."""
+    v, g = input_("check_grad_direction", x.shape, x.dtype), grad(loss, x)
+    return _Derivative(jvp(g, x, v) if mode == "jvp" else vjp(g, x, v), x, v, mode, 2)
+
+
 class _Point:
     """A graph at given values of its leaves, in its own dtype and in float64."""
 
-    def __init__(self, outputs: Sequence[Tensor], leaves: Sequence[Tensor], feed: Mapping[Any, Any]):
+    def __init__(self, outputs: Sequence[Tensor], leaves: Sequence[Tensor], fed: Mapping[Tensor, np.ndarray]):
         self.leaves = list(leaves)
         nodes = topological(outputs)
-        by_name = {(k.name if isinstance(k, Value) else k): v for k, v in feed.items()}
-        self.inputs = [n.outputs[0] for n in nodes if n.op.name == "input"]
-        self.inputs += [x for x in leaves if x.node.op.name == "input" and x not in set(self.inputs)]
-        for name in by_name:
-            if name not in {v.name for v in self.inputs}:
-                raise GraphError(f"check_grad: no input is called {name!r}", source=where_am_i())
-        for v in self.inputs:
-            if v.name not in by_name:
-                raise GraphError(f"check_grad: the feed misses input {v.name!r}", source=where_am_i())
-        self.feeds = [np.asarray(by_name[v.name], v.dtype) for v in self.inputs]
-        self.values = [np.asarray(by_name[x.name] if x.node.op.name == "input" else x.value, float64) for x in leaves]
+        self.inputs, self.feeds = list(fed), list(fed.values())
+        self.values = [np.asarray(fed[x] if x in fed else x.value, float64) for x in leaves]
         self._held = [x for x in leaves if x.node.op.name != "input"]
         # every floating leaf as a float64 input
         held = [n.outputs[0] for n in nodes if n.op.name in ("parameter", "state") and n.outputs[0].dtype in FLOATS]
@@ -230,25 +280,41 @@ class _Point:
             kinks.append(kink)
         return np.asarray(out), np.asarray(kinks, bool)
 
-    def directional(self, loss: Tensor, x: Tensor, n: int, directions: np.ndarray, mode: str) -> np.ndarray:
-        if mode == "vjp":
-            g = compile_(self.inputs, grad(loss, x))(*self.feeds).astype(float64)
-            return np.asarray([(g * d).sum() for d in directions])
-        v = input_("check_grad_direction", x.shape, x.dtype)
-        f = compile_([*self.inputs, v], jvp(loss, x, v))
-        return np.asarray([f(*self.feeds, d.astype(x.dtype)) for d in directions], float64)
-
-    def second(self, loss: Tensor, x: Tensor, n: int, v: np.ndarray, mode: str) -> tuple[Any, Any, Any]:
-        """The Hessian times v, against differences of the float64 gradient."""
-        double, rebuilt = self._double[x], self._rebuilt[0]
-        g64 = compile_(list(self._double.values()), grad(rebuilt, double))
+    def second_differences(self, n: int, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The Hessian times v by centred differences of the float64 gradient; True where two step sizes disagree."""
+        g = compile_(list(self._double.values()), grad(self._rebuilt[0], self._double[self.leaves[n]]))
         scale = 1e-5 * max(1.0, float(np.max(np.abs(self.values[n]), initial=0.0)))
-        expected, kink = _centred(lambda h: self._at(g64, x, h * v), scale)
-        direction = input_("check_grad_direction", x.shape, x.dtype)
-        g = grad(loss, x)
-        product = jvp(g, x, direction) if mode == "jvp" else vjp(g, x, direction)
-        got = compile_([*self.inputs, direction], product)(*self.feeds, v.astype(x.dtype))
-        return np.asarray(got, float64), expected, kink
+        return _centred(lambda h: self._at(g, self.leaves[n], h * v), scale)
+
+    def compared(self, d: _Derivative, directions: np.ndarray, expected: np.ndarray, kinks: np.ndarray) -> Comparison:
+        """A derivative against differences. One in float32 that is off is judged by its rules in float64, and by what
+        rounding after each operation makes of it there."""
+        got = _along(d, directions, self.inputs, self.feeds)
+        found = _compare(d, got, expected, kinks)
+        if found.ok or d.by.dtype is float64:
+            return found
+        exact, rounded = (self._in_float64(d, directions, r) for r in (False, True))
+        by_rules = _compare(d, exact, expected, kinks)
+        noise = ROUNDINGS * float(np.max(np.abs(rounded - exact)[~kinks], initial=0.0))
+        return max(by_rules, _compare(d, got, expected, kinks, noise), key=lambda c: c.error)
+
+    def _in_float64(self, d: _Derivative, directions: np.ndarray, rounded: bool) -> np.ndarray:
+        leaves = dict(self._double)
+        along = None
+        if d.along is not None:
+            along = leaves[d.along] = input_("check_grad_direction", d.along.shape, float64)
+        (of,) = in_float64([d.of], leaves, rounded)
+        return _along(d._replace(of=of, along=along), directions, list(self._double.values()), self._double_feed)
+
+
+def _along(d: _Derivative, directions: np.ndarray, inputs: Sequence[Tensor], feeds: Sequence[np.ndarray]) -> np.ndarray:
+    """A derivative along each direction; of the second order for the one direction."""
+    if d.along is None:
+        g = compile_(list(inputs), d.of)(*feeds).astype(float64)
+        return np.asarray([(g * v).sum() for v in directions])
+    f = compile_([*inputs, d.along], d.of)
+    found = np.asarray([f(*feeds, v.astype(d.along.dtype)) for v in directions], float64)
+    return found[0] if d.order == 2 else found
 
 
 def _centred(f: Any, h: float) -> tuple[np.ndarray, np.ndarray]:
@@ -264,34 +330,74 @@ def _centred(f: Any, h: float) -> tuple[np.ndarray, np.ndarray]:
 # --------------------------------------------------------------------------------------- whose fault
 
 
+class _Fault(NamedTuple):
+    node: Node
+    mode: str
+
+
 def _blame(loss: Tensor, point: _Point, report: Report) -> None:
     """Raises GradientMismatch naming the first node whose own rule disagrees with its own differences."""
-    nodes = [n for n in topological([loss]) if n.op.name not in LEAVES and n.op.differentiable]
-    values: dict[Value, np.ndarray] = {}
-    wanted = list(dict.fromkeys(v for n in nodes for v in n.inputs))
-    arrays = compile_(point.inputs, wanted)(*point.feeds) if wanted else []
-    values.update(zip(wanted, arrays))
     worst = max(report.comparisons, key=lambda c: c.error / c.tolerance)
-    tried: set[Any] = set()
-    for node in nodes:
-        key = (node.op.name, tuple(v.shape for v in node.inputs), str(node.attrs))
-        mode = None if key in tried and len(tried) > 200 else _disagrees(node, [values[v] for v in node.inputs])
-        tried.add(key)
-        if mode is not None:
-            rules = node.attrs.get("rules")  # of an operation of the user's own, whose body is its first operand
-            name, operands = (node.op.name, node.inputs) if rules is None else (rules.name, node.inputs[1:])
-            raise GradientMismatch(
-                f"{name}: its {mode} rule disagrees with finite differences (derivative by {worst.leaf}: "
-                f"error {worst.error:.3g}, tolerance {worst.tolerance:.0e})",
-                call_text(name, operands, {}),
-                str(node.source) if node.source else None,
-                report=report,
-            )
+    fault = _fault([loss], point.inputs, point.feeds)
+    if fault is not None:
+        node, mode = fault
+        rules = node.attrs.get("rules")  # of an operation of the user's own, whose body is its first operand
+        name, operands = (node.op.name, node.inputs) if rules is None else (rules.name, node.inputs[1:])
+        raise GradientMismatch(
+            f"{name}: its {mode} rule disagrees with finite differences (derivative by {worst.leaf}: "
+            f"error {worst.error:.3g}, tolerance {worst.tolerance:.0e})",
+            call_text(name, operands, {}),
+            str(node.source) if node.source else None,
+            report=report,
+        )
     raise GradientMismatch(
         f"the derivative by {worst.leaf} ({worst.mode}, order {worst.order}) is off by {worst.error:.3g}, tolerance "
         f"{worst.tolerance:.0e}; every operation's own rule agrees with its differences",
         report=report,
     )
+
+
+def _fault(outputs: Sequence[Tensor], inputs: Sequence[Tensor], feeds: Sequence[np.ndarray]) -> _Fault | None:
+    """The first node whose own rule disagrees with its own differences; of a loop or a branch the one inside it."""
+    nodes = [n for n in topological(outputs) if n.op.name not in LEAVES and n.op.differentiable]
+    wanted = list(dict.fromkeys(v for n in nodes for v in n.inputs))
+    values: dict[Value, np.ndarray] = {}
+    if wanted:
+        values.update(zip(wanted, compile_(list(inputs), wanted)(*feeds)))
+    tried: set[Any] = set()
+    for node in nodes:
+        key = (node.op.name, tuple(v.shape for v in node.inputs), str(node.attrs))
+        operands = [values[v] for v in node.inputs]
+        mode = None if key in tried and len(tried) > 200 else _disagrees(node, operands)
+        tried.add(key)
+        if mode is not None:
+            inside = (_fault(*body) for body in _bodies(node, operands))
+            return next((f for f in inside if f is not None), _Fault(node, mode))
+    return None
+
+
+def _bodies(
+    node: Node, operands: Sequence[np.ndarray]
+) -> Iterator[tuple[list[Tensor], list[Tensor], list[np.ndarray]]]:
+    """What a loop or a branch runs with its arguments: the first, the middle and the last step; the branch taken."""
+    if node.op.name == "branch":
+        body = node.attrs["if_true" if operands[0] else "if_false"]
+        yield (*_apart(body), list(operands[1:]))
+    if node.op.name != "loop":
+        return
+    p = LoopParts(node)
+    xs = [input_(None, a.shape, a.dtype) for a in operands]
+    *results, steps = compile_(xs, list(make(node.op, tuple(xs), dict(node.attrs))))(*operands)
+    history = results[p.n + p.n_ys :]
+    rows, captured = operands[p.n : p.n + p.m], operands[p.n + p.m : p.n + p.m + len(p.captured)]
+    for at in sorted({0, int(steps) // 2, int(steps) - 1} & set(range(int(steps)))):
+        yield (*_apart(p.body), [*(h[at] for h in history), *(x[at] for x in rows), *captured])
+
+
+def _apart(body: Graph) -> tuple[list[Tensor], list[Tensor]]:
+    """A body's outputs and inputs, which have names of their own."""
+    swap = {v: input_(None, v.shape, v.dtype) for v in body.inputs}
+    return rebuild(body.outputs, swap), list(swap.values())
 
 
 def _disagrees(node: Node, values: Sequence[np.ndarray]) -> str | None:
@@ -321,8 +427,7 @@ def _disagrees(node: Node, values: Sequence[np.ndarray]) -> str | None:
         directions = _directions(local.values[0], rng)
         expected, kinks = local.differences(0, directions)
         for mode in ("vjp", "jvp"):
-            got = local.directional(total, x, 0, directions, mode)
-            if not _compare(x, mode, 1, got, expected, kinks).ok:
+            if not local.compared(_first_order(total, x, mode), directions, expected, kinks).ok:
                 return mode
     return None
 

@@ -1,0 +1,124 @@
+"""``gd.check_grad`` cries only where a rule is wrong, and then names the operation, inside loops and branches too."""
+
+import numpy as np
+import pytest
+
+import graphdiff as gd
+
+KEY = gd.state("key", np.int64(3))
+DTYPES = ["float32", "float64"]
+
+
+def leaf(dtype, shape=(4, 3), name="x"):
+    return gd.input(name, shape, dtype)
+
+
+def at(dtype, shape=(4, 3), seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+
+
+DRAWS = {
+    "dropout": lambda x: gd.nn.dropout(x, 0.4, key=KEY),
+    "bernoulli of a number": lambda x: gd.where(gd.random.bernoulli(KEY, 0.3, x.shape), x, 2 * x),
+    "bernoulli of numbers": lambda x: gd.where(gd.random.bernoulli(KEY, gd.full(x.shape, 0.3), x.shape), x, x * x),
+    "uniform": lambda x: x * gd.random.uniform(KEY, x.shape, dtype=x.dtype) ** 2,
+    "uniform, compared": lambda x: gd.where(gd.random.uniform(KEY, x.shape) < 0.5, gd.sin(x), x),
+    "normal": lambda x: gd.tanh(x * gd.random.normal(KEY + 1, x.shape, dtype=x.dtype)),
+    "randint": lambda x: x[gd.random.randint(KEY, (5,), 0, 4)],
+    "in a scan": lambda x: gd.scan(lambda k, r: (k + 1, gd.nn.dropout(r, 0.5, key=k)), KEY, x)[1],
+    "in a branch": lambda x: gd.cond(gd.sum(x) > -99, lambda a: gd.nn.dropout(a, 0.5, key=KEY), lambda a: a, x),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
+def test_draws_are_held(draw, dtype):
+    x = leaf(dtype)
+    assert gd.check_grad(gd.sum(draw(x) ** 2), x, {x: at(dtype)}).ok
+
+
+NOISY = {
+    "a difference of large numbers": lambda x: gd.sum(gd.sin(300 * x + 5000)),
+    "a sharp softmax": lambda x: gd.sum(gd.nn.softmax(x * 3000, axis=-1) ** 2),
+    "a square taken back": lambda x: gd.sum(gd.sqrt((x + 100) ** 2 - 200 * x - 9999)),
+    "a long product": lambda x: gd.sum(gd.scan(lambda c, _: (c * 1.5 - gd.sin(c), None), x, None, length=12)[0] ** 2),
+}
+
+
+@pytest.mark.parametrize("f", NOISY.values(), ids=NOISY)
+def test_rounding_of_float32_is_no_mismatch(f):
+    x = leaf("float32")
+    assert gd.check_grad(f(x), x, {x: at("float32")}).ok
+
+
+def wrong(name="wrong"):
+    return gd.custom(name, lambda x: gd.sin(x), vjp=lambda g, y, x: g * 1.1 * gd.cos(x))
+
+
+INSIDE = {
+    "plain": lambda x: wrong()(x),
+    "scan": lambda x: gd.scan(lambda c, r: (c + wrong()(r * c), c), gd.ones((3,), x.dtype), x)[0],
+    "while": lambda x: gd.while_loop(lambda s: s[0] < 3, lambda s: (s[0] + 1, wrong()(s[1])), (0, x), 9)[1],
+    "map": lambda x: gd.map(lambda r: gd.exp(wrong()(r)), x),
+    "cond": lambda x: gd.cond(gd.sum(x * x) > 0, lambda a: wrong()(a), lambda a: a, x),
+    "not taken": lambda x: gd.cond(gd.sum(x * x) < 0, lambda a: a, lambda a: wrong()(a) * 2, x),
+    "nested": lambda x: gd.scan(
+        lambda c, r: (gd.scan(lambda d, e: (wrong()(d + e), None), c, r)[0], None), gd.ones((), x.dtype), x
+    )[0],
+    "branch in scan": lambda x: gd.scan(
+        lambda c, r: (gd.cond(c[0] > 99, lambda: c, lambda: wrong()(c * r)), None), gd.ones((3,), x.dtype), x
+    )[0],
+}
+
+
+@pytest.mark.parametrize("shape", [(4, 3), ("n", 3)], ids=["fixed", "named"])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("f", INSIDE.values(), ids=INSIDE)
+def test_the_operation_inside_is_named(f, dtype, shape):
+    x = leaf(dtype, shape)
+    with pytest.raises(gd.GradientMismatch, match="^wrong: its vjp rule") as caught:
+        gd.check_grad(gd.sum(f(x)), x, {x: at(dtype)}, order=1, modes=("vjp",))
+    assert "test_check_grad.py" in str(caught.value)
+
+
+NAMED = {
+    "scan": lambda x: gd.scan(lambda c, r: (gd.tanh(c + r), c), gd.zeros(x.shape[1:], x.dtype), x)[1],
+    "reversed scan": lambda x: gd.scan(lambda c, r: (c * r, c), gd.ones(x.shape[1:], x.dtype), x, reverse=True)[1],
+    "slices": lambda x: x[:2, ::-1] * x[-1:] + gd.sum(x[1:-1] ** 2),
+    "sizes as numbers": lambda x: x**2 / x.shape[0] + gd.arange(x.shape[0], dtype=x.dtype)[:, None],
+    "reshaped": lambda x: gd.cumsum(x.reshape(-1)) @ gd.reshape(x, (x.size,)),
+    "a length": lambda x: gd.scan(lambda c, _: (gd.sin(c), None), x, None, length=x.shape[0])[0],
+    "padded": lambda x: gd.pad(x, 1)[1:] * gd.concat([x[:, :1], x, x[:, :1]], axis=1)[:1],
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("f", NAMED.values(), ids=NAMED)
+def test_named_sizes(f, dtype):
+    x = leaf(dtype, ("n", "m"))
+    assert gd.check_grad(gd.sum(f(x) ** 2), x, {x: at(dtype)}).ok
+    with pytest.raises(gd.FeedError, match="dimensions"):
+        gd.check_grad(gd.sum(f(x) ** 2), x, {x: np.zeros(3)})
+
+
+def test_a_wrong_rule_is_no_rounding():
+    """Off by a thousandth in float32, and only there where the rule is looked at."""
+    x = leaf("float32")
+    near = gd.custom("near", lambda x: gd.sin(x), vjp=lambda g, y, x: g * 1.01 * gd.cos(x))
+    with pytest.raises(gd.GradientMismatch, match="near"):
+        gd.check_grad(gd.sum(near(x)), x, {x: at("float32")}, order=1, modes=("vjp",))
+
+
+def test_a_kernel_that_is_wrong_in_float32_alone_is_seen(monkeypatch):
+    import graphdiff.testing as testing
+
+    whole = testing._along
+
+    def off(d, directions, inputs, feeds):
+        found = whole(d, directions, inputs, feeds)
+        return found * 1.01 if d.of.dtype == np.float32 else found
+
+    monkeypatch.setattr(testing, "_along", off)
+    x = leaf("float32")
+    with pytest.raises(gd.GradientMismatch, match="every operation's own rule agrees"):
+        gd.check_grad(gd.sum(gd.sin(x)), x, {x: at("float32")})
