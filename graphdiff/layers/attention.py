@@ -28,7 +28,12 @@ class MultiHeadAttention(Layer):
     where a query may look, or numbers to add, broadcast to (batch, heads, queries, keys); ``causal``: none looks
     ahead; ``kv_heads``: fewer heads of keys and values, each for a group of queries; ``dropout``: of the weights, in
     training. ``in_proj_weight`` (width, queries and keys and values) is the transpose of PyTorch's.
-    Raises GraphError. Example: ``L.MultiHeadAttention(64, 4, causal=True)(x)``."""
+    Raises GraphError. Example: ``L.MultiHeadAttention(64, 4, causal=True)(x)``.
+
+    Arguments: ``width``: the size of the last axis; ``heads``: a divisor of the width; ``kv_heads``: as above;
+    ``causal``: whether none looks ahead; ``dropout``: the probability; ``bias``: whether there is one; ``dtype``: of
+    the parameters; the default dtype unless given.
+    """
 
     _transposed = ("in_proj_weight",)
 
@@ -117,7 +122,12 @@ class TransformerBlock(Layer):
     """Attention and two linear layers, each with a norm, dropout and what went in added (Vaswani et al. 2017).
 
     ``norm_first``: norms before, not after the sums; ``activation``: of ``gd.nn``, by name, or a function. Names are
-    those of torch.nn.TransformerEncoderLayer. Example: ``L.TransformerBlock(64, 4, 256, causal=True)(x)``."""
+    those of torch.nn.TransformerEncoderLayer. Example: ``L.TransformerBlock(64, 4, 256, causal=True)(x)``.
+
+    Arguments: ``width``: the size of the last axis; ``heads``: a divisor of the width; ``hidden``: the size between the
+    two linear layers; ``activation``: as above; ``norm_first``: as above; ``dropout``: the probability; ``causal``:
+    whether none looks ahead; ``dtype``: of the parameters; the default dtype unless given.
+    """
 
     def __init__(
         self,

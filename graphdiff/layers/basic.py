@@ -31,7 +31,11 @@ class Linear(Layer):
 
     Uniform on ±1 / sqrt(inputs) at first. ``init``: of the weight, an initialiser or a function of ``gd.init`` that
     takes a seed.
-    Example: ``L.Linear(784, 64, init=gd.init.he_normal)``."""
+    Example: ``L.Linear(784, 64, init=gd.init.he_normal)``.
+
+    Arguments: ``inputs``: the last size of x; ``outputs``: the last size of the result; ``bias``: whether there is one;
+    ``init``: of the weight; ``dtype``: of the parameters; the default dtype unless given.
+    """
 
     _transposed = ("weight",)  # against PyTorch's layout
 
@@ -49,7 +53,11 @@ class Linear(Layer):
 class Embedding(Layer):
     """The rows of a table (count, width) that integers name; standard normal at first.
 
-    ``padding_idx``: a row that is 0 at first and gets no gradient. Example: ``L.Embedding(1000, 64)(ids)``."""
+    ``padding_idx``: a row that is 0 at first and gets no gradient. Example: ``L.Embedding(1000, 64)(ids)``.
+
+    Arguments: ``count``: rows; ``width``: the size of the last axis; ``padding_idx``: as above; ``init``: of the table;
+    ``dtype``: of the parameters; the default dtype unless given.
+    """
 
     def __init__(
         self,
@@ -86,7 +94,10 @@ def _standard(seed: int) -> Callable[..., np.ndarray]:
 
 
 class Dropout(Layer):
-    """In training each element 0 with probability ``p``, else divided by 1 - p; in inference x itself."""
+    """In training each element 0 with probability ``p``, else divided by 1 - p; in inference x itself.
+
+    Example: ``L.Dropout(0.1)``.
+    """
 
     def __init__(self, p: float = 0.5):
         if not 0 <= p <= 1:
@@ -99,7 +110,10 @@ class Dropout(Layer):
 
 
 class Flatten(Layer):
-    """All axes from ``start_axis`` on as one: (batch, 3, 8, 8) becomes (batch, 192)."""
+    """All axes from ``start_axis`` on as one: (batch, 3, 8, 8) becomes (batch, 192).
+
+    Example: ``L.Flatten()``.
+    """
 
     def __init__(self, start_axis: int = 1):
         self.start_axis = start_axis

@@ -60,7 +60,13 @@ class _Convolution(Layer):
 
 
 class Conv1d(_Convolution):
-    """``gd.nn.conv1d`` of x (N, C, L). Example: ``L.Conv1d(8, 16, 5, stride=2)``."""
+    """``gd.nn.conv1d`` of x (N, C, L). Example: ``L.Conv1d(8, 16, 5, stride=2)``.
+
+    Arguments: ``inputs``: how many channels come in; ``outputs``: how many go out; ``kernel_size``: an int, or one for
+    each dimension; ``stride``: likewise; ``padding``: likewise, or a text as gd.nn takes; ``dilation``: likewise;
+    ``groups``: in how many the channels are parted; ``bias``: whether there is one; ``init``: of the weight; ``dtype``:
+    of the parameters; the default dtype unless given.
+    """
 
     _axes = 1
 
@@ -69,7 +75,13 @@ class Conv1d(_Convolution):
 
 
 class Conv2d(_Convolution):
-    """``gd.nn.conv2d`` of x (N, C, H, W). Example: ``L.Conv2d(1, 16, 3, padding=1)``."""
+    """``gd.nn.conv2d`` of x (N, C, H, W). Example: ``L.Conv2d(1, 16, 3, padding=1)``.
+
+    Arguments: ``inputs``: how many channels come in; ``outputs``: how many go out; ``kernel_size``: an int, or one for
+    each dimension; ``stride``: likewise; ``padding``: likewise, or a text as gd.nn takes; ``dilation``: likewise;
+    ``groups``: in how many the channels are parted; ``bias``: whether there is one; ``init``: of the weight; ``dtype``:
+    of the parameters; the default dtype unless given.
+    """
 
     _axes = 2
 
@@ -103,7 +115,13 @@ class _Transposed(Layer):
 
 
 class ConvTranspose1d(_Transposed):
-    """``gd.nn.conv_transpose1d`` of x (N, C, L). Example: ``L.ConvTranspose1d(16, 8, 4, stride=2, padding=1)``."""
+    """``gd.nn.conv_transpose1d`` of x (N, C, L). Example: ``L.ConvTranspose1d(16, 8, 4, stride=2, padding=1)``.
+
+    Arguments: ``inputs``: how many channels come in; ``outputs``: how many go out; ``kernel_size``: an int, or one for
+    each dimension; ``stride``: likewise; ``padding``: likewise; ``output_padding``: of the ends alone; ``groups``: in
+    how many the channels are parted; ``bias``: whether there is one; ``dilation``: likewise; ``init``: of the weight;
+    ``dtype``: of the parameters; the default dtype unless given.
+    """
 
     _axes = 1
 
@@ -112,7 +130,13 @@ class ConvTranspose1d(_Transposed):
 
 
 class ConvTranspose2d(_Transposed):
-    """``gd.nn.conv_transpose2d`` of x (N, C, H, W). Example: ``L.ConvTranspose2d(16, 8, 4, stride=2, padding=1)``."""
+    """``gd.nn.conv_transpose2d`` of x (N, C, H, W). Example: ``L.ConvTranspose2d(16, 8, 4, stride=2, padding=1)``.
+
+    Arguments: ``inputs``: how many channels come in; ``outputs``: how many go out; ``kernel_size``: an int, or one for
+    each dimension; ``stride``: likewise; ``padding``: likewise; ``output_padding``: of the ends alone; ``groups``: in
+    how many the channels are parted; ``bias``: whether there is one; ``dilation``: likewise; ``init``: of the weight;
+    ``dtype``: of the parameters; the default dtype unless given.
+    """
 
     _axes = 2
 

@@ -19,7 +19,11 @@ class BatchNorm(Layer):
 
     In training those of the batch, and ``running_mean`` and ``running_var`` move by ``momentum`` to them; in inference
     the running ones. A batch of one value a channel fails the training call.
-    Example: ``L.BatchNorm(64)``."""
+    Example: ``L.BatchNorm(64)``.
+
+    Arguments: ``channels``: how many; ``eps``: added to the variance; ``momentum``: how far running statistics move;
+    ``affine``: whether there are weight and bias; ``dtype``: of the parameters; the default dtype unless given.
+    """
 
     def __init__(
         self,
@@ -46,7 +50,13 @@ class BatchNorm(Layer):
 
 
 class LayerNorm(Layer):
-    """x less its mean over the last axes, by the standard deviation there; ``shape``: their sizes, or that of one."""
+    """x less its mean over the last axes, by the standard deviation there; ``shape``: their sizes, or that of one.
+
+    Arguments: ``shape``: as above; ``eps``: added to the variance; ``affine``: whether there is a weight; ``bias``:
+    whether there is one too; ``dtype``: of the parameters; the default dtype unless given.
+
+    Example: ``L.LayerNorm(64)``.
+    """
 
     def __init__(
         self,
@@ -71,7 +81,13 @@ class LayerNorm(Layer):
 
 
 class RMSNorm(Layer):
-    """x by the root of its mean square over the last axis, times weight. ``eps``: the dtype's epsilon unless given."""
+    """x by the root of its mean square over the last axis, times weight. ``eps``: the dtype's epsilon unless given.
+
+    Arguments: ``width``: the size of the last axis; ``eps``: as above; ``affine``: whether there is a weight;
+    ``dtype``: of the parameters; the default dtype unless given.
+
+    Example: ``L.RMSNorm(64)``.
+    """
 
     def __init__(self, width: int, eps: float | None = None, affine: bool = True, dtype: DTypeLike | None = None):
         self.weight = parameter((width,), gd.init.ones(), dtype) if affine else None
@@ -82,7 +98,13 @@ class RMSNorm(Layer):
 
 
 class GroupNorm(Layer):
-    """Each sample and group of channels of x (N, C, ..) less its mean, by its standard deviation."""
+    """Each sample and group of channels of x (N, C, ..) less its mean, by its standard deviation.
+
+    Arguments: ``groups``: a divisor of channels; ``channels``: how many; ``eps``: added to the variance; ``affine``:
+    whether there are weight and bias; ``dtype``: of the parameters; the default dtype unless given.
+
+    Example: ``L.GroupNorm(4, 64)``.
+    """
 
     def __init__(
         self, groups: int, channels: int, eps: float = 1e-5, affine: bool = True, dtype: DTypeLike | None = None
@@ -96,7 +118,13 @@ class GroupNorm(Layer):
 
 
 class InstanceNorm(GroupNorm):
-    """Each sample and channel of x (N, C, ..) less its mean, by its standard deviation; no weight unless ``affine``."""
+    """Each sample and channel of x (N, C, ..) less its mean, by its standard deviation; no weight unless ``affine``.
+
+    Arguments: ``channels``: how many; ``eps``: added to the variance; ``affine``: as above; ``dtype``: of the
+    parameters; the default dtype unless given.
+
+    Example: ``L.InstanceNorm(64)``.
+    """
 
     def __init__(self, channels: int, eps: float = 1e-5, affine: bool = False, dtype: DTypeLike | None = None):
         super().__init__(channels, channels, eps, affine, dtype)

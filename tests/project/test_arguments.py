@@ -6,10 +6,11 @@ import re
 
 import graphdiff as gd
 
-MODULES = (gd, gd.nn, gd.linalg, gd.random, gd.optim, gd.init, gd.inspect, gd.testing, gd.train)
-MADE_BY_USERS = (gd.optim, gd.init)  # the classes there; others are what functions give
+MODULES = (gd, gd.nn, gd.linalg, gd.random, gd.optim, gd.init, gd.inspect, gd.testing, gd.train, gd.layers)
+MADE_BY_USERS = (gd.optim, gd.init, gd.layers)  # the classes there; others are what functions give
 MANY = 3
-WITHOUT = {"graphdiff.default_dtype", "graphdiff.optim.Optimizer"}  # its prose is one; made by subclasses
+# One whose prose is an example, one that subclasses make, two that functions make.
+WITHOUT = {"graphdiff.default_dtype", "graphdiff.optim.Optimizer", "graphdiff.layers.Run", "graphdiff.layers.Summary"}
 
 
 def untold(function, doc):
@@ -33,7 +34,7 @@ def functions():
                         continue
                     if not key.startswith("_"):
                         yield f"{module.__name__}.{name}.{key}", function, function.__doc__
-                    elif key == "__init__" and module in MADE_BY_USERS:
+                    elif key == "__init__" and module in MADE_BY_USERS and f"{module.__name__}.{name}" not in WITHOUT:
                         yield f"{module.__name__}.{name}", function, value.__doc__
 
 
