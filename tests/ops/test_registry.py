@@ -12,13 +12,15 @@ import graphdiff.testing
 from graphdiff.inspect.formula import Formulas
 from graphdiff.ir.dtypes import CLASSES, DTYPES
 from graphdiff.ir.node import topological
-from graphdiff.ops import namespaces
+from graphdiff.ops import batching, namespaces, pattern
 from graphdiff.ops.docstrings import parts
-from graphdiff.ops.laws import broken
+from graphdiff.ops.gather import split_at_axis
+from graphdiff.ops.laws import broken, is_int, law, on_axis
 from graphdiff.ops.microops import MICROOPS, REDUCTIONS, cost_of
-from graphdiff.ops.notation import PRODUCT, infix, written
-from graphdiff.ops.opdef import composite, elementwise, on
-from graphdiff.ops.registry import REGISTRY, Reduce, Tile, op_of
+from graphdiff.ops.notation import ATOM, PRODUCT, infix, written
+from graphdiff.ops.opdef import axis_of, composite, elementwise, linear, on
+from graphdiff.ops.registry import REGISTRY, Call, Reduce, Sample, Tile, op_of
+from graphdiff.ops.tensor import as_tensor, make
 from graphdiff.runtime import _core
 from graphdiff.schedule.cost import NOMINAL, Costs
 
@@ -196,3 +198,43 @@ def test_a_new_composite_is_a_body_and_nothing_else(declared, maker, tmp_path):
 
     works_everywhere(tanh_gate, maker, tmp_path)
     assert tanh_gate(gd.input("x")).node.scope == "tanh_gate"
+
+
+def test_a_new_operation_over_a_kernel_is_a_declaration_and_nothing_else(declared, maker, tmp_path):
+    def public(x, /, axis=-1):
+        x = as_tensor(x, "sums_after")
+        return make(op_of(sums_after), (x,), {"axis": axis_of("sums_after", axis, x.ndim, [x])})
+
+    sums_after = linear(
+        "sums_after",
+        "The sum of each element and all after it along ``axis``.",
+        infer=lambda xs, attrs: ((xs[0].shape, xs[0].dtype),),
+        transpose=lambda node, g: gd.cumsum(g, axis=node.attrs["axis"]),
+        kernel=Call(
+            "cumulative",
+            lambda node: (*split_at_axis(node.inputs[0], node.attrs["axis"]), "reduction:sum", 1),
+            flops=lambda node: node.outputs[0].size,
+        ),
+        public=public,
+        reference=lambda x, axis=-1: np.flip(np.cumsum(np.flip(x, axis), axis), axis),
+        samples=lambda rng: [Sample((rng.uniform(-2, 2, (3, 4)),), {"axis": axis}) for axis in (0, -1)],
+        law=law("float", lambda xs, a: on_axis(xs[0], a["axis"]), axis=is_int),
+        batch=batching.on_axes("axis"),
+        pattern=pattern.by_line,
+        page="([x], a, outs) => running((sum, v) => sum + v)([x], { ...a, reverse: true }, outs)",
+        notation=lambda node, xs: (f"Σ≥({xs[0][0]})", ATOM),
+        foldable=True,
+    )
+    works_everywhere(sums_after, maker, tmp_path)
+    assert '"sums_after": ([x], a, outs) => running(' in (tmp_path / "page.html").read_text(encoding="utf-8")
+    a = np.random.default_rng(0).standard_normal((3, 4))
+    x = gd.input("x", (3, 4), "float64")
+    y = sums_after(x, axis=1)
+    assert written(y, {x: "x"}) == "Σ≥(x)" and Formulas().vjp(y.node) == [(0, "x̄ += cumsum(ȳ)")]
+    f = gd.compile([x], [gd.vmap(sums_after)(x), gd.jacobian(y, x, sparse=True), gd.jacobian(y, x)])
+    batched, sparse, dense = f(a)
+    np.testing.assert_array_equal(batched, np.flip(np.cumsum(np.flip(a, 1), 1), 1))
+    assert sparse.nnz == 3 * 16 and np.array_equal(sparse.toarray(), dense.reshape(12, 12))
+    assert gd.compile([x], y).plan.flops == 12
+    with pytest.raises(gd.GraphError, match="sums_after does not take operands of int32"):
+        gd.parse(str(gd.compile([x], y).graph).replace("f64", "i32"))
