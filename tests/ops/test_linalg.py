@@ -315,3 +315,12 @@ def test_more_columns_than_rows_at_the_call():
         assert np.isfinite(f(numbers(3, 3))).all()
         with pytest.raises(gd.FeedError, match="as many rows"):
             f(numbers(2, 3))
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (2, 0, 0), (0, 2, 2)])
+def test_spectra_of_nothing_have_derivatives_of_nothing(shape):
+    x = gd.input("x", shape, "float64")
+    w, v = gd.linalg.eigh(x)
+    u, s, vh = gd.linalg.svd(x, full_matrices=False)
+    gradient = gd.grad(gd.sum(w) + gd.sum(v) + gd.sum(u) + gd.sum(s) + gd.sum(vh), x)
+    assert gd.compile([x], gd.jvp(gradient, x, gd.ones_like(x)))(np.zeros(shape)).shape == shape

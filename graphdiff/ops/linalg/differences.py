@@ -28,6 +28,8 @@ def _eps(x: Tensor) -> float:
 
 def _largest(x: Tensor) -> Tensor:
     """The largest magnitude along the last dimension, kept; with one dimension more to meet matrices."""
+    if x.shape[-1] == 0:
+        return expand_dims(x, -1)  # there is none, and as many to meet
     return expand_dims(max_(abs_(x), axis=-1, keepdims=True), -1)
 
 
