@@ -17,7 +17,8 @@ from ..ir.dtypes import bool_, int64
 from .comparison import less
 from .elementwise import maximum, minimum, remainder, where
 from .gather import index, size_as, take
-from .movement import broadcast_to, concat, expand_dims, permute_dims, place, reshape, slice
+from .joining import concat
+from .movement import broadcast_to, expand_dims, permute_dims, place, reshape, slice
 from .opdef import as_list, axis_of, composite
 from .registry import Sample
 from .tensor import Tensor, as_tensor, checked, fail

@@ -23,10 +23,11 @@ from graphdiff.ir.verify import verify
 from graphdiff.ops.comparison import equal
 from graphdiff.ops.elementwise import add, multiply, where
 from graphdiff.ops.functions import tanh
+from graphdiff.ops.joining import concat
 from graphdiff.ops.leaves import input as input_
 from graphdiff.ops.leaves import parameter, state
 from graphdiff.ops.losses import cross_entropy
-from graphdiff.ops.movement import broadcast_to, concat, place, reshape
+from graphdiff.ops.movement import broadcast_to, place, reshape
 from graphdiff.ops.parse import parse
 from graphdiff.ops.reduce import sum as sum_
 from graphdiff.ops.registry import REGISTRY

@@ -20,6 +20,7 @@ from graphdiff.ops import losses, nn
 from graphdiff.ops import movement as m
 from graphdiff.ops import reduce as r
 from graphdiff.ops.customize import custom
+from graphdiff.ops.joining import concat
 from graphdiff.ops.leaves import input as input_
 from graphdiff.ops.leaves import parameter, state
 from graphdiff.ops.registry import REGISTRY
@@ -99,14 +100,10 @@ CASES = {
     "slice_all": [raw("slice", FIXED, starts=(0, 0), sizes=(6, 4), steps=(1, 1))],
     "slice_slice": [FIXED[1:, ::2][::2, 1:], FIXED[::-1][1:5:2], X[1:][1:]],
     "slice_place": [m.slice(m.place(ROW, 0.0, (9,), (1,), (2,)), (1,), (4,), (2,))],
-    "slice_concat": [
-        m.concat([FIXED, X])[1:3],
-        m.concat([X, Y, FIXED], axis=0)[N : 2 * N],
-        m.concat([ROW, ROW * 2])[5:7],
-    ],
+    "slice_concat": [concat([FIXED, X])[1:3], concat([X, Y, FIXED], axis=0)[N : 2 * N], concat([ROW, ROW * 2])[5:7]],
     "place_all": [m.place(FIXED, 0.0, (6, 4), (0, 0), (1, 1))],
-    "concat_concat": [m.concat([m.concat([X, Y]), X]), raw("concat", X, axis=0)],
-    "concat_slices": [m.concat([FIXED[:2], FIXED[2:5], X]), m.concat([X[:, :1], X[:, 1:3]], axis=1)],
+    "concat_concat": [concat([concat([X, Y]), X]), raw("concat", X, axis=0)],
+    "concat_slices": [concat([FIXED[:2], FIXED[2:5], X]), concat([X[:, :1], X[:, 1:3]], axis=1)],
     "places_to_concat": [
         placed(FIXED[:2], 0) + placed(FIXED[2:] * 2, 2),
         placed(FIXED[:, 1:], 1, 1) + placed(FIXED[:, :1], 0, 1),
@@ -437,7 +434,7 @@ def test_the_gradient_of_a_split_is_one_concat():
 
 def test_a_long_sequence_of_parts_becomes_one_concat_in_linear_time():
     x = input_("x", (4000,))
-    loss = r.sum(m.concat([f.sin(x[k : k + 2]) for k in range(0, 4000, 2)]))
+    loss = r.sum(concat([f.sin(x[k : k + 2]) for k in range(0, 4000, 2)]))
     graph, _ = simplify(Graph("g", [x], [grad(loss, x)]))
     assert graph.outputs[0].node.op.name == "concat" and len(graph.outputs[0].node.inputs) == 2000
 

@@ -15,9 +15,10 @@ from ...ir.node import Node
 from .. import batching, pattern
 from ..comparison import equal, logical_and, logical_not
 from ..elementwise import where
+from ..joining import concat
 from ..laws import Attrs, Values, is_square, law
 from ..matmul import matmul
-from ..movement import concat, matrix_transpose
+from ..movement import matrix_transpose
 from ..opdef import custom
 from ..registry import Call, Sample, op_of
 from ..tensor import Tensor, make

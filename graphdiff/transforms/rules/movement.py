@@ -8,7 +8,8 @@ from ...ir.dims import Dim, broadcast, product
 from ...ir.node import Node, Value
 from ...ops.elementwise import multiply
 from ...ops.gather import size_as
-from ...ops.movement import concat, permute_dims, reshape, slice
+from ...ops.joining import concat
+from ...ops.movement import permute_dims, reshape, slice
 from ...ops.tensor import Tensor, make, scalar
 from .table import ELEMENTWISE, Notes, Rewritten, full, number, of, padded, rule
 
