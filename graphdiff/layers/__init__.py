@@ -14,10 +14,14 @@ from .conv import AvgPool, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Max
 from .exchange import from_torch, to_torch
 from .layer import Layer
 from .norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
+from .recurrent import GRU, LSTM, RNN
 from .summary import Summary
 from .training import Run, training
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "AvgPool",
     "BatchNorm",
     "Conv1d",

@@ -1,9 +1,12 @@
-"""``gd.nn``: the pieces of networks, read off the registry (graphdiff/ops declares them)."""
+"""``gd.nn``: the pieces of networks, read off the registry (graphdiff/ops declares them), and those made of scans."""
 
 # Made by `python -m docs.make_stubs` from the declarations in graphdiff/ops; a test keeps it current.
 
 from ..ops.types import Axes, Ints, Padding, Reduction, Tensor, TensorLike
 from typing import Literal
+from .recurrent import gru as gru
+from .recurrent import lstm as lstm
+from .recurrent import rnn as rnn
 
 __all__ = [
     "avg_pool1d",
@@ -22,6 +25,7 @@ __all__ = [
     "embedding",
     "gelu",
     "group_norm",
+    "gru",
     "hard_sigmoid",
     "huber",
     "kl_div",
@@ -30,12 +34,14 @@ __all__ = [
     "leaky_relu",
     "linear",
     "log_softmax",
+    "lstm",
     "max_pool1d",
     "max_pool2d",
     "mse",
     "nll",
     "relu",
     "rms_norm",
+    "rnn",
     "scaled_dot_product_attention",
     "selu",
     "sigmoid",
