@@ -14,12 +14,10 @@
  *
  *   header   [0] GD_MAGIC  [1] GD_FORMAT  [2] total words  [3] values  [4] instructions
  *            [5] inputs    [6] outputs    [7] parameters   [8] arena bytes  [9] constant bytes
- *            [10..15] zero
- *   values   6 words each:  kind, dtype, count, place, lifetime_first, lifetime_last
+ *   values   4 words each:  kind, dtype, count, place
  *            kind   GD_VALUE_ARENA  place = byte offset into the arena, a multiple of 64
  *                   GD_VALUE_INPUT / _OUTPUT / _PARAM   place = slot in the caller's pointer array
  *                   GD_VALUE_CONST  place = byte offset into the constants, a multiple of 64
- *            lifetime_* are instruction indices for inspection; the core does not rely on them.
  *   instructions, in the order they run
  *            [opcode, words (this one's total), tag, n_reads, n_writes, reads.., writes.., payload..]
  *            tag names the instruction to the caller (faults and profiles return it). reads and writes
@@ -77,8 +75,32 @@ extern "C" {
 #pragma GCC visibility push(hidden)
 
 #define GD_MAGIC INT64_C(0x66696470617267)
-#define GD_FORMAT 1
+#define GD_FORMAT 2
 #define GD_ALIGN 64
+
+/* the words of the header, of a value, and those that an instruction begins with */
+enum {
+    GD_HEADER_MAGIC,
+    GD_HEADER_FORMAT,
+    GD_HEADER_TOTAL,
+    GD_HEADER_VALUES,
+    GD_HEADER_INSTRUCTIONS,
+    GD_HEADER_INPUTS,
+    GD_HEADER_OUTPUTS,
+    GD_HEADER_PARAMS,
+    GD_HEADER_ARENA,
+    GD_HEADER_CONSTANTS,
+    GD_HEADER_WORDS
+};
+enum { GD_VALUE_KIND, GD_VALUE_DTYPE, GD_VALUE_COUNT, GD_VALUE_PLACE, GD_VALUE_WORDS };
+enum {
+    GD_INSTRUCTION_OPCODE,
+    GD_INSTRUCTION_TOTAL,
+    GD_INSTRUCTION_TAG,
+    GD_INSTRUCTION_READS,
+    GD_INSTRUCTION_WRITES,
+    GD_INSTRUCTION_WORDS
+};
 
 /* one list of statuses: name, text */
 #define GD_STATUS_LIST(X)                                                           \
@@ -95,7 +117,6 @@ extern "C" {
     X(ERR_INDEX, "index out of range")                                              \
     X(ERR_CHECK, "a check failed")                                                  \
     X(ERR_NONFINITE, "a non-finite value was made")                                 \
-    X(ERR_NUMERIC, "a numerical routine failed")                                    \
     X(ERR_NO_BLAS, "no BLAS library is loaded and the operation needs one")         \
     X(ERR_CANCELLED, "cancelled")
 

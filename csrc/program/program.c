@@ -14,7 +14,6 @@
 #include "inner.h"
 #include "isa.h"
 
-enum { HEADER_WORDS = 16, VALUE_WORDS = 6, INSTRUCTION_WORDS = 5 };
 #define MAX_BYTES (INT64_C(1) << 47)
 #define MAX_OPERANDS 4096 /* of one instruction */
 
@@ -94,50 +93,54 @@ static int fail(reader *r, int status, int64_t word) {
 static int read_header(reader *r, size_t n_constants) {
     gd_program *g = r->program;
     const int64_t *w = r->words;
-    if (r->n_words < HEADER_WORDS) return fail(r, GD_ERR_FORMAT, -1);
-    if (w[0] != GD_MAGIC) return fail(r, GD_ERR_FORMAT, 0);
-    if (w[1] != GD_FORMAT) return fail(r, GD_ERR_FORMAT, 1);
-    if (w[2] != r->n_words) return fail(r, GD_ERR_FORMAT, 2);
-    if (w[3] < 0 || w[3] > (r->n_words - HEADER_WORDS) / VALUE_WORDS) return fail(r, GD_ERR_BOUNDS, 3);
-    if (w[4] < 0 || w[4] > (r->n_words - HEADER_WORDS - VALUE_WORDS * w[3]) / INSTRUCTION_WORDS)
-        return fail(r, GD_ERR_BOUNDS, 4);
+    if (r->n_words < GD_HEADER_WORDS) return fail(r, GD_ERR_FORMAT, -1);
+    if (w[GD_HEADER_MAGIC] != GD_MAGIC) return fail(r, GD_ERR_FORMAT, GD_HEADER_MAGIC);
+    if (w[GD_HEADER_FORMAT] != GD_FORMAT) return fail(r, GD_ERR_FORMAT, GD_HEADER_FORMAT);
+    if (w[GD_HEADER_TOTAL] != r->n_words) return fail(r, GD_ERR_FORMAT, GD_HEADER_TOTAL);
+    int64_t values = w[GD_HEADER_VALUES], instructions = w[GD_HEADER_INSTRUCTIONS], body = r->n_words - GD_HEADER_WORDS;
+    int64_t arena = w[GD_HEADER_ARENA], constant_bytes = w[GD_HEADER_CONSTANTS];
+    if (values < 0 || values > body / GD_VALUE_WORDS) return fail(r, GD_ERR_BOUNDS, GD_HEADER_VALUES);
+    if (instructions < 0 || instructions > (body - GD_VALUE_WORDS * values) / GD_INSTRUCTION_WORDS)
+        return fail(r, GD_ERR_BOUNDS, GD_HEADER_INSTRUCTIONS);
     /* a slot that no value names would be useless, so their number is bounded by that of the values */
-    for (int i = 5; i <= 7; i++)
-        if (w[i] < 0 || w[i] > w[3]) return fail(r, GD_ERR_BOUNDS, i);
-    if (w[8] < 0 || w[8] > MAX_BYTES) return fail(r, GD_ERR_SHAPE, 8);
-    if (w[9] < 0 || (uint64_t)w[9] != n_constants) return fail(r, GD_ERR_BOUNDS, 9);
-    for (int i = 10; i < HEADER_WORDS; i++)
-        if (w[i] != 0) return fail(r, GD_ERR_FORMAT, i);
-    g->n_values = w[3];
-    g->n_instructions = w[4];
-    g->n_inputs = w[5];
-    g->n_outputs = w[6];
-    g->n_params = w[7];
-    g->arena_bytes = w[8];
+    for (int i = GD_HEADER_INPUTS; i <= GD_HEADER_PARAMS; i++)
+        if (w[i] < 0 || w[i] > values) return fail(r, GD_ERR_BOUNDS, i);
+    if (arena < 0 || arena > MAX_BYTES) return fail(r, GD_ERR_SHAPE, GD_HEADER_ARENA);
+    if (constant_bytes < 0 || (uint64_t)constant_bytes != n_constants)
+        return fail(r, GD_ERR_BOUNDS, GD_HEADER_CONSTANTS);
+    g->n_values = values;
+    g->n_instructions = instructions;
+    g->n_inputs = w[GD_HEADER_INPUTS];
+    g->n_outputs = w[GD_HEADER_OUTPUTS];
+    g->n_params = w[GD_HEADER_PARAMS];
+    g->arena_bytes = arena;
     return GD_OK;
 }
 
 static int read_values(reader *r, int64_t n_constants) {
     gd_program *g = r->program;
     for (int64_t i = 0; i < g->n_values; i++) {
-        int64_t at = HEADER_WORDS + VALUE_WORDS * i;
-        int64_t kind = r->words[at], dtype = r->words[at + 1], count = r->words[at + 2], place = r->words[at + 3];
+        int64_t at = GD_HEADER_WORDS + GD_VALUE_WORDS * i;
+        const int64_t *w = r->words + at;
+        int64_t kind = w[GD_VALUE_KIND], dtype = w[GD_VALUE_DTYPE];
+        int64_t count = w[GD_VALUE_COUNT], place = w[GD_VALUE_PLACE];
         int64_t item = gd_item_bytes(dtype), limit = 0;
-        if (item == 0) return fail(r, GD_ERR_TYPE, at + 1);
-        if (count < 0 || count > MAX_BYTES / item) return fail(r, GD_ERR_SHAPE, at + 2);
+        if (item == 0) return fail(r, GD_ERR_TYPE, at + GD_VALUE_DTYPE);
+        if (count < 0 || count > MAX_BYTES / item) return fail(r, GD_ERR_SHAPE, at + GD_VALUE_COUNT);
         switch (kind) {
         case GD_VALUE_ARENA: limit = g->arena_bytes; break;
         case GD_VALUE_CONST: limit = n_constants; break;
         case GD_VALUE_INPUT: limit = g->n_inputs; break;
         case GD_VALUE_OUTPUT: limit = g->n_outputs; break;
         case GD_VALUE_PARAM: limit = g->n_params; break;
-        default: return fail(r, GD_ERR_FORMAT, at);
+        default: return fail(r, GD_ERR_FORMAT, at + GD_VALUE_KIND);
         }
         if (kind == GD_VALUE_ARENA || kind == GD_VALUE_CONST) {
-            if (place < 0 || place > limit || count * item > limit - place) return fail(r, GD_ERR_BOUNDS, at + 3);
-            if (place % GD_ALIGN != 0) return fail(r, GD_ERR_BOUNDS, at + 3);
+            if (place < 0 || place > limit || count * item > limit - place)
+                return fail(r, GD_ERR_BOUNDS, at + GD_VALUE_PLACE);
+            if (place % GD_ALIGN != 0) return fail(r, GD_ERR_BOUNDS, at + GD_VALUE_PLACE);
         } else if (place < 0 || place >= limit) {
-            return fail(r, GD_ERR_BOUNDS, at + 3);
+            return fail(r, GD_ERR_BOUNDS, at + GD_VALUE_PLACE);
         }
         g->values[i] = (gd_value){(int32_t)kind, (int32_t)dtype, count, place};
     }
@@ -216,15 +219,16 @@ static int read_instruction(reader *r, const gd_isa_table *isa, gd_instruction *
                             int64_t first, int8_t **may_alias, size_t *alias_room) {
     gd_program *g = r->program;
     const int64_t *w = r->words + at;
-    int64_t opcode = w[0], n_reads = w[3], n_writes = w[4], n = n_reads + n_writes;
-    if (opcode < 0 || opcode >= GD_KERNEL_COUNT) return fail(r, GD_ERR_OPCODE, at);
+    int64_t opcode = w[GD_INSTRUCTION_OPCODE];
+    int64_t n_reads = w[GD_INSTRUCTION_READS], n_writes = w[GD_INSTRUCTION_WRITES], n = n_reads + n_writes;
+    if (opcode < 0 || opcode >= GD_KERNEL_COUNT) return fail(r, GD_ERR_OPCODE, at + GD_INSTRUCTION_OPCODE);
     int64_t *ids = g->operands + first;
     for (int64_t i = 0; i < n; i++) {
-        int64_t id = w[INSTRUCTION_WORDS + i];
-        if (id < 0 || id >= g->n_values) return fail(r, GD_ERR_BOUNDS, at + INSTRUCTION_WORDS + i);
+        int64_t id = w[GD_INSTRUCTION_WORDS + i];
+        if (id < 0 || id >= g->n_values) return fail(r, GD_ERR_BOUNDS, at + GD_INSTRUCTION_WORDS + i);
         int kind = g->values[id].kind;
         if (i >= n_reads && (kind == GD_VALUE_INPUT || kind == GD_VALUE_CONST))
-            return fail(r, GD_ERR_ALIAS, at + INSTRUCTION_WORDS + i);
+            return fail(r, GD_ERR_ALIAS, at + GD_INSTRUCTION_WORDS + i);
         ids[i] = id;
     }
     size_t pairs = (size_t)(n_reads * n_writes);
@@ -235,8 +239,8 @@ static int read_instruction(reader *r, const gd_isa_table *isa, gd_instruction *
         if (*may_alias == NULL) return GD_ERR_MEMORY;
     }
     if (pairs > 0) memset(*may_alias, 0, pairs);
-    gd_prepare p = {.payload = w + INSTRUCTION_WORDS + n,
-                    .n_payload = w[1] - INSTRUCTION_WORDS - n,
+    gd_prepare p = {.payload = w + GD_INSTRUCTION_WORDS + n,
+                    .n_payload = w[GD_INSTRUCTION_TOTAL] - GD_INSTRUCTION_WORDS - n,
                     .n_reads = (int)n_reads,
                     .n_writes = (int)n_writes,
                     .ids = ids,
@@ -248,7 +252,7 @@ static int read_instruction(reader *r, const gd_isa_table *isa, gd_instruction *
     int status = gd_kernel_prepare[opcode](&p);
     if (status != GD_OK) {
         if (status != GD_ERR_ALIAS && r->fault->a >= 0 && r->fault->a < p.n_payload)
-            r->fault->a += at + INSTRUCTION_WORDS + n; /* position in the payload -> word of the program */
+            r->fault->a += at + GD_INSTRUCTION_WORDS + n; /* position in the payload -> word of the program */
         return status;
     }
     status = check_aliases(&p, r->fault);
@@ -257,7 +261,7 @@ static int read_instruction(reader *r, const gd_isa_table *isa, gd_instruction *
                             .block = p.block,
                             .parts = p.parts,
                             .first = first,
-                            .tag = w[2],
+                            .tag = w[GD_INSTRUCTION_TAG],
                             .n_reads = (int32_t)n_reads,
                             .n_writes = (int32_t)n_writes,
                             .finishes = p.shared > 0,
@@ -274,19 +278,22 @@ static int read_instruction(reader *r, const gd_isa_table *isa, gd_instruction *
 
 static int read_instructions(reader *r, const gd_isa_table *isa) {
     gd_program *g = r->program;
-    int64_t start = HEADER_WORDS + VALUE_WORDS * g->n_values, at = start, total = 0;
+    int64_t start = GD_HEADER_WORDS + GD_VALUE_WORDS * g->n_values, at = start, total = 0;
     /* the outline first: it says how many operands there are */
     for (int64_t i = 0; i < g->n_instructions; i++) {
         r->fault->instruction = i;
-        if (r->n_words - at < INSTRUCTION_WORDS) return fail(r, GD_ERR_BOUNDS, at);
+        if (r->n_words - at < GD_INSTRUCTION_WORDS) return fail(r, GD_ERR_BOUNDS, at);
         const int64_t *w = r->words + at;
-        r->fault->tag = w[2];
-        if (w[1] < INSTRUCTION_WORDS || w[1] > r->n_words - at) return fail(r, GD_ERR_BOUNDS, at + 1);
-        for (int k = 3; k <= 4; k++)
+        r->fault->tag = w[GD_INSTRUCTION_TAG];
+        int64_t words = w[GD_INSTRUCTION_TOTAL];
+        if (words < GD_INSTRUCTION_WORDS || words > r->n_words - at)
+            return fail(r, GD_ERR_BOUNDS, at + GD_INSTRUCTION_TOTAL);
+        for (int k = GD_INSTRUCTION_READS; k <= GD_INSTRUCTION_WRITES; k++)
             if (w[k] < 0 || w[k] > MAX_OPERANDS) return fail(r, GD_ERR_BOUNDS, at + k);
-        if (w[3] + w[4] > w[1] - INSTRUCTION_WORDS) return fail(r, GD_ERR_BOUNDS, at + 3);
-        total += w[3] + w[4];
-        at += w[1];
+        int64_t operands = w[GD_INSTRUCTION_READS] + w[GD_INSTRUCTION_WRITES];
+        if (operands > words - GD_INSTRUCTION_WORDS) return fail(r, GD_ERR_BOUNDS, at + GD_INSTRUCTION_READS);
+        total += operands;
+        at += words;
     }
     r->fault->instruction = r->fault->tag = -1;
     if (at != r->n_words) return fail(r, GD_ERR_FORMAT, at);
@@ -302,10 +309,10 @@ static int read_instructions(reader *r, const gd_isa_table *isa) {
     int status = efforts != NULL ? GD_OK : GD_ERR_MEMORY;
     at = start;
     for (int64_t i = 0; i < g->n_instructions && status == GD_OK; i++) {
-        *r->fault = (gd_fault){i, r->words[at + 2], -1, -1};
+        *r->fault = (gd_fault){i, r->words[at + GD_INSTRUCTION_TAG], -1, -1};
         status = read_instruction(r, isa, &g->instructions[i], &efforts[i], at, first, &may_alias, &alias_room);
-        first += r->words[at + 3] + r->words[at + 4];
-        at += r->words[at + 1];
+        first += r->words[at + GD_INSTRUCTION_READS] + r->words[at + GD_INSTRUCTION_WRITES];
+        at += r->words[at + GD_INSTRUCTION_TOTAL];
     }
     free(may_alias);
     if (status == GD_OK) *r->fault = (gd_fault){-1, -1, -1, -1};

@@ -67,16 +67,17 @@ typedef struct {
 static inline int64_t add_value(builder *b, int kind, int dtype, int64_t count, int64_t place) {
     int slot = kind == GD_VALUE_INPUT ? 0 : kind == GD_VALUE_OUTPUT ? 1 : kind == GD_VALUE_PARAM ? 2 : -1;
     if (slot >= 0 && place < 0) place = b->slots[slot]++;
-    int64_t entry[6] = {kind, dtype, count, place, 0, 0};
-    for (int i = 0; i < 6; i++) push(&b->value, entry[i]);
+    int64_t entry[GD_VALUE_WORDS] = {kind, dtype, count, place};
+    for (int i = 0; i < GD_VALUE_WORDS; i++) push(&b->value, entry[i]);
     return b->values++;
 }
 
 static inline void add_instruction(builder *b, const char *kernel, int64_t n_reads, const int64_t *reads,
                                    int64_t n_writes, const int64_t *writes, const words *payload) {
-    int64_t head[5] = {gd_opcode(kernel), 5 + n_reads + n_writes + (int64_t)payload->n, 100 + b->instructions, n_reads,
-                       n_writes};
-    for (int i = 0; i < 5; i++) push(&b->instruction, head[i]);
+    int64_t head[GD_INSTRUCTION_WORDS] = {gd_opcode(kernel),
+                                          GD_INSTRUCTION_WORDS + n_reads + n_writes + (int64_t)payload->n,
+                                          100 + b->instructions, n_reads, n_writes};
+    for (int i = 0; i < GD_INSTRUCTION_WORDS; i++) push(&b->instruction, head[i]);
     for (int64_t i = 0; i < n_reads; i++) push(&b->instruction, reads[i]);
     for (int64_t i = 0; i < n_writes; i++) push(&b->instruction, writes[i]);
     for (size_t i = 0; i < payload->n; i++) push(&b->instruction, payload->word[i]);
@@ -85,10 +86,10 @@ static inline void add_instruction(builder *b, const char *kernel, int64_t n_rea
 
 static inline words finish(const builder *b) {
     words w = {0};
-    int64_t total = 16 + (int64_t)b->value.n + (int64_t)b->instruction.n;
-    int64_t head[16] = {GD_MAGIC,    GD_FORMAT,   total,       b->values, b->instructions,
-                        b->slots[0], b->slots[1], b->slots[2], b->arena,  b->constants};
-    for (int i = 0; i < 16; i++) push(&w, head[i]);
+    int64_t total = GD_HEADER_WORDS + (int64_t)b->value.n + (int64_t)b->instruction.n;
+    int64_t head[GD_HEADER_WORDS] = {GD_MAGIC,    GD_FORMAT,   total,       b->values, b->instructions,
+                                     b->slots[0], b->slots[1], b->slots[2], b->arena,  b->constants};
+    for (int i = 0; i < GD_HEADER_WORDS; i++) push(&w, head[i]);
     for (size_t i = 0; i < b->value.n; i++) push(&w, b->value.word[i]);
     for (size_t i = 0; i < b->instruction.n; i++) push(&w, b->instruction.word[i]);
     return w;

@@ -111,36 +111,37 @@ static void refuse(size_t at, int64_t x, int expected, int64_t instruction) {
 }
 
 static void test_refusals(void) {
-    enum { VALUES = 16, FIRST = VALUES + 5 * 6, PAYLOAD = FIRST + 5 + 3, SECOND = PAYLOAD + 24, THIRD = SECOND + 32 };
+    enum { VALUES = GD_HEADER_WORDS, PLACE = VALUES + 2 * GD_VALUE_WORDS + GD_VALUE_PLACE };
+    enum { FIRST = VALUES + 5 * GD_VALUE_WORDS, PAYLOAD = FIRST + GD_INSTRUCTION_WORDS + 3 };
+    enum { SECOND = PAYLOAD + 24, THIRD = SECOND + 32 };
     gd_fault fault;
     words none = {0};
     CHECK(create_status(&none, &fault) == GD_ERR_FORMAT);
-    refuse(0, 1, GD_ERR_FORMAT, -1);
-    refuse(1, 99, GD_ERR_FORMAT, -1);
-    refuse(2, 5, GD_ERR_FORMAT, -1);
-    refuse(3, INT64_MAX, GD_ERR_BOUNDS, -1);
-    refuse(3, -1, GD_ERR_BOUNDS, -1);
-    refuse(4, INT64_MAX, GD_ERR_BOUNDS, -1);
-    refuse(4, 4, GD_ERR_BOUNDS, 3);
-    refuse(4, 2, GD_ERR_FORMAT, -1);
-    refuse(5, INT64_MAX, GD_ERR_BOUNDS, -1);
-    refuse(8, -1, GD_ERR_SHAPE, -1);
-    refuse(8, 128, GD_ERR_BOUNDS, -1);
-    refuse(9, 0, GD_ERR_BOUNDS, -1);
-    refuse(12, 1, GD_ERR_FORMAT, -1);
+    refuse(GD_HEADER_MAGIC, 1, GD_ERR_FORMAT, -1);
+    refuse(GD_HEADER_FORMAT, 99, GD_ERR_FORMAT, -1);
+    refuse(GD_HEADER_TOTAL, 5, GD_ERR_FORMAT, -1);
+    refuse(GD_HEADER_VALUES, INT64_MAX, GD_ERR_BOUNDS, -1);
+    refuse(GD_HEADER_VALUES, -1, GD_ERR_BOUNDS, -1);
+    refuse(GD_HEADER_INSTRUCTIONS, INT64_MAX, GD_ERR_BOUNDS, -1);
+    refuse(GD_HEADER_INSTRUCTIONS, 4, GD_ERR_BOUNDS, 3);
+    refuse(GD_HEADER_INSTRUCTIONS, 2, GD_ERR_FORMAT, -1);
+    refuse(GD_HEADER_INPUTS, INT64_MAX, GD_ERR_BOUNDS, -1);
+    refuse(GD_HEADER_ARENA, -1, GD_ERR_SHAPE, -1);
+    refuse(GD_HEADER_ARENA, 128, GD_ERR_BOUNDS, -1);
+    refuse(GD_HEADER_CONSTANTS, 0, GD_ERR_BOUNDS, -1);
     refuse(VALUES, 9, GD_ERR_FORMAT, -1);
-    refuse(VALUES + 1, 5, GD_ERR_TYPE, -1);
-    refuse(VALUES + 2, -1, GD_ERR_SHAPE, -1);
-    refuse(VALUES + 2, INT64_MAX, GD_ERR_SHAPE, -1);
-    refuse(VALUES + 3, 1, GD_ERR_BOUNDS, -1);
-    refuse(VALUES + 2 * 6 + 3, 64 * 1000000, GD_ERR_BOUNDS, -1);
-    refuse(VALUES + 2 * 6 + 3, 4, GD_ERR_BOUNDS, -1);
-    refuse(VALUES + 2 * 6 + 3, -64, GD_ERR_BOUNDS, -1);
+    refuse(VALUES + GD_VALUE_DTYPE, 5, GD_ERR_TYPE, -1);
+    refuse(VALUES + GD_VALUE_COUNT, -1, GD_ERR_SHAPE, -1);
+    refuse(VALUES + GD_VALUE_COUNT, INT64_MAX, GD_ERR_SHAPE, -1);
+    refuse(VALUES + GD_VALUE_PLACE, 1, GD_ERR_BOUNDS, -1);
+    refuse(PLACE, 64 * 1000000, GD_ERR_BOUNDS, -1);
+    refuse(PLACE, 4, GD_ERR_BOUNDS, -1);
+    refuse(PLACE, -64, GD_ERR_BOUNDS, -1);
     refuse(FIRST, 10000, GD_ERR_OPCODE, 0);
-    refuse(FIRST + 1, 4, GD_ERR_BOUNDS, 0);
-    refuse(FIRST + 1, INT64_MAX, GD_ERR_BOUNDS, 0);
-    refuse(FIRST + 3, -1, GD_ERR_BOUNDS, 0);
-    refuse(FIRST + 4, INT64_MAX, GD_ERR_BOUNDS, 0);
+    refuse(FIRST + GD_INSTRUCTION_TOTAL, 4, GD_ERR_BOUNDS, 0);
+    refuse(FIRST + GD_INSTRUCTION_TOTAL, INT64_MAX, GD_ERR_BOUNDS, 0);
+    refuse(FIRST + GD_INSTRUCTION_READS, -1, GD_ERR_BOUNDS, 0);
+    refuse(FIRST + GD_INSTRUCTION_WRITES, INT64_MAX, GD_ERR_BOUNDS, 0);
     refuse(FIRST + 5, 5, GD_ERR_BOUNDS, 0);
     refuse(FIRST + 7, 0, GD_ERR_ALIAS, 0); /* writing an input */
     refuse(FIRST + 7, 1, GD_ERR_ALIAS, 0); /* or a constant */
@@ -260,7 +261,7 @@ static void run_if_valid(const words *w) {
     int64_t n_values = w->word[3], n_slots[3] = {w->word[5], w->word[6], w->word[7]}, bytes[3][8] = {{0}};
     int small = gd_program_arena_bytes(g) < 1 << 24 && gd_program_scratch_bytes(g) < 1 << 24;
     for (int64_t i = 0; i < n_values; i++) {
-        const int64_t *v = w->word + 16 + 6 * i;
+        const int64_t *v = w->word + GD_HEADER_WORDS + GD_VALUE_WORDS * i;
         int s = v[0] == GD_VALUE_INPUT ? 0 : v[0] == GD_VALUE_OUTPUT ? 1 : v[0] == GD_VALUE_PARAM ? 2 : -1;
         int64_t size = v[2] * item_bytes((int)v[1]);
         if (size > 1 << 22) small = 0;

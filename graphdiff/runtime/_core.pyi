@@ -9,6 +9,8 @@ import numpy.typing as npt
 MAGIC: int
 FORMAT: int
 ALIGN: int
+HEADER_WORDS: int
+VALUE_WORDS: int
 VALUE_ARENA: int
 VALUE_INPUT: int
 VALUE_OUTPUT: int

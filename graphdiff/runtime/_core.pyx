@@ -9,7 +9,7 @@ the run. It must not know graphs, operations, or how a plan is made.
 Module functions
     load_blas(path), blas_loaded(), isa(), select_isa(name), set_threads(n), threads()
     opcodes(), microops(), reductions()         dicts of names to the numbers used in program words
-    MAGIC, FORMAT, ALIGN, VALUE_*, DTYPES (dtype name to number), STATUS (status name to text)
+    MAGIC, FORMAT, HEADER_WORDS, VALUE_WORDS, ALIGN, VALUE_*, DTYPES (dtype name to number), STATUS (status name to text)
 Classes
     CoreError(status, instruction, tag, a, b)   raised where C refuses; status is a name such as "ERR_SHAPE".
                                                 Where C has no memory it is a MemoryError
@@ -108,6 +108,8 @@ if hasattr(os, "register_at_fork"):
 
 MAGIC = GD_MAGIC
 FORMAT = GD_FORMAT
+HEADER_WORDS = GD_HEADER_WORDS
+VALUE_WORDS = GD_VALUE_WORDS
 ALIGN = GD_ALIGN
 VALUE_ARENA = GD_VALUE_ARENA
 VALUE_INPUT = GD_VALUE_INPUT
@@ -225,12 +227,14 @@ cdef class Program:
                                             len(constants), &self.handle, &fault)
         if status != GD_OK:
             raise error(status, &fault)
-        self.inputs, self.outputs, self.parameters = int(w[5]), int(w[6]), int(w[7])
-        self.words = w[16:16 + 6 * w[3]].reshape(-1, 6).copy()
+        self.inputs, self.outputs = int(w[GD_HEADER_INPUTS]), int(w[GD_HEADER_OUTPUTS])
+        self.parameters = int(w[GD_HEADER_PARAMS])
+        end = GD_HEADER_WORDS + GD_VALUE_WORDS * w[GD_HEADER_VALUES]
+        self.words = w[GD_HEADER_WORDS:end].reshape(-1, GD_VALUE_WORDS).copy()
         self.slot_bytes = [[0] * self.inputs, [0] * self.outputs, [0] * self.parameters]
         tables = {GD_VALUE_INPUT: self.slot_bytes[0], GD_VALUE_OUTPUT: self.slot_bytes[1],
                   GD_VALUE_PARAM: self.slot_bytes[2]}
-        for kind, dtype, count, place in self.words[self.words[:, 0] != GD_VALUE_ARENA, :4].tolist():
+        for kind, dtype, count, place in self.words[self.words[:, GD_VALUE_KIND] != GD_VALUE_ARENA].tolist():
             if kind in tables:
                 tables[kind][place] = max(tables[kind][place], count * ITEM_BYTES[dtype])
 
@@ -375,8 +379,8 @@ cdef class Context:
         """A copy of the first `count` elements of a value, as they are now; its slot's array must still be alive."""
         cdef uintptr_t at = self.address(value)
         cdef cnp.ndarray copy = np.empty(count, dtype)
-        kind = self.program.words[value]
-        if at == 0 or DTYPES[copy.dtype.name] != kind[1] or count > kind[2]:
+        entry = self.program.words[value]
+        if at == 0 or DTYPES[copy.dtype.name] != entry[GD_VALUE_DTYPE] or count > entry[GD_VALUE_COUNT]:
             raise CoreError("ERR_TYPE", a=value, b=count)
         memcpy(cnp.PyArray_DATA(copy), <const void *> at, copy.nbytes)
         return copy

@@ -21,7 +21,7 @@ from ..schedule import arena
 from ..schedule.memory import ALIGN, Lifetimes
 from . import _core
 
-HEADER_WORDS, VALUE_WORDS = 16, 6
+HEADER_WORDS, VALUE_WORDS = _core.HEADER_WORDS, _core.VALUE_WORDS
 RANK_MOST, NEST_MOST = 31, 16  # csrc: GD_TILE_DIMS, GD_INNER_DEPTH
 PLACE_SECONDS = 0.05  # a nominal budget: the search counts steps, not time
 _KIND = {
@@ -81,7 +81,7 @@ class Template:
                 words[start + 1] = len(words) - start
                 self.tags.append(position)
         inputs, outputs, parameters = slots
-        words[:10] = array(
+        words[:HEADER_WORDS] = array(
             "q",
             (
                 _core.MAGIC,

@@ -23,7 +23,7 @@ class Words:
         self.arena_bytes, self.constants = 0, b""
 
     def value(self, kind: int, dtype: str, count: int, place: int) -> int:
-        self.values.append([kind, _core.DTYPES[str(np.dtype(dtype))], count, place, 0, 0])
+        self.values.append([kind, _core.DTYPES[str(np.dtype(dtype))], count, place])
         return len(self.values) - 1
 
     def slot(self, kind: str, dtype: str, count: int) -> int:
@@ -56,18 +56,12 @@ class Words:
         header = [
             _core.MAGIC,
             _core.FORMAT,
-            16 + len(body),
+            _core.HEADER_WORDS + len(body),
             len(self.values),
             len(self.instructions),
             *self.slots.values(),
             self.arena_bytes,
             len(self.constants),
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
         ]
         return np.array(header + body, np.int64)
 
