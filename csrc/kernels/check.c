@@ -16,6 +16,8 @@ typedef struct {
 
 #ifdef GD_PREPARE
 
+enum { LIMIT, LOWEST, N_PARAMS }; /* of check_index; check_true has none */
+
 static int prepare(gd_prepare *p, int64_t n_params, int dtypes) {
     int status = gd_params_check(p, 1, 1, 0, n_params);
     if (status != GD_OK) return status;
@@ -23,14 +25,15 @@ static int prepare(gd_prepare *p, int64_t n_params, int dtypes) {
     if (!(dtypes >> v->dtype & 1)) return gd_prepare_fail(p, GD_ERR_TYPE, -1, v->dtype);
     check_block *b = gd_prepare_block(p, sizeof *b);
     if (b == NULL) return GD_ERR_MEMORY;
-    *b = (check_block){v->count, n_params > 0 ? p->payload[2] : 0, n_params > 0 ? p->payload[1] : 0, v->dtype};
-    if (b->limit < 0) return gd_prepare_fail(p, GD_ERR_SHAPE, 1, b->limit);
-    if (b->lowest > 0) return gd_prepare_fail(p, GD_ERR_SHAPE, 2, b->lowest);
+    const int64_t *w = gd_params(p);
+    *b = (check_block){v->count, n_params > 0 ? w[LOWEST] : 0, n_params > 0 ? w[LIMIT] : 0, v->dtype};
+    if (b->limit < 0) return gd_params_fail(p, GD_ERR_SHAPE, LIMIT);
+    if (b->lowest > 0) return gd_params_fail(p, GD_ERR_SHAPE, LOWEST);
     p->block = b;
     return GD_OK;
 }
 
-int gd_prepare_check_index(gd_prepare *p) { return prepare(p, 2, GD_INTEGERS); }
+int gd_prepare_check_index(gd_prepare *p) { return prepare(p, N_PARAMS, GD_INTEGERS); }
 int gd_prepare_check_true(gd_prepare *p) { return prepare(p, 0, 1 << GD_BOOL); }
 
 #else

@@ -12,12 +12,12 @@
  */
 #include <string.h>
 
-#include "../program/kernel.h"
 #include "params.h"
+#include "template.h"
 
 typedef struct {
     int64_t outer, axis, inner, n_idx, parts;
-    int dtype, index_dtype, has_base;
+    int dtype, index_dtype, has_base, result; /* result: operand */
     int64_t wide; /* lines of the result that are summed in double at a time; 0: sums are of the dtype */
 } indexing_block;
 
@@ -26,12 +26,14 @@ enum { MANY = 4096, LONGEST = 1 << 17, WIDE_BYTES = 1 << 20 };
 
 #ifdef GD_PREPARE
 
+enum { OUTER, AXIS, INNER, N_IDX, N_PARAMS };
+
 /* along: the index array has the shape of y (or g) rather than one axis; scatters: y is as long as the axis */
 static int prepare(gd_prepare *p, int along, int scatters) {
-    int status = gd_params_check(p, 2, scatters ? 3 : 2, 1, 4);
+    int status = gd_params_check(p, 2, scatters ? 3 : 2, 1, N_PARAMS);
     if (status != GD_OK) return status;
-    const int64_t *w = p->payload + 1;
-    int64_t outer = w[0], axis = w[1], inner = w[2], n_idx = w[3];
+    const int64_t *w = gd_params(p);
+    int64_t outer = w[OUTER], axis = w[AXIS], inner = w[INNER], n_idx = w[N_IDX];
     int64_t index = scatters ? 0 : 1, picked = scatters ? 1 : p->n_reads, whole = scatters ? p->n_reads : 0;
     int dtypes = scatters ? GD_NUMBERS : GD_ALL;
     if ((status = gd_params_operand(p, index, GD_INTEGERS, along ? outer : 1, n_idx, along ? inner : 1)) != GD_OK ||
@@ -40,8 +42,15 @@ static int prepare(gd_prepare *p, int along, int scatters) {
         return status;
     indexing_block *b = gd_prepare_block(p, sizeof *b);
     if (b == NULL) return GD_ERR_MEMORY;
-    *b = (indexing_block){
-        outer, axis, inner, n_idx, 1, gd_operand(p, whole)->dtype, gd_operand(p, index)->dtype, p->n_reads == 3, 0};
+    *b = (indexing_block){.outer = outer,
+                          .axis = axis,
+                          .inner = inner,
+                          .n_idx = n_idx,
+                          .parts = 1,
+                          .dtype = gd_operand(p, whole)->dtype,
+                          .index_dtype = gd_operand(p, index)->dtype,
+                          .has_base = p->n_reads == 3,
+                          .result = p->n_reads};
     if (gd_operand(p, picked)->dtype != b->dtype) return gd_prepare_fail(p, GD_ERR_TYPE, -1, b->dtype);
     if (b->has_base) {
         if ((status = gd_params_operand(p, 2, 1 << b->dtype, outer, axis, inner)) != GD_OK) return status;
@@ -53,8 +62,7 @@ static int prepare(gd_prepare *p, int along, int scatters) {
                             : gd_params_parts(outer * n_idx * inner, outer * inner);
     else if (scatters) b->parts = gd_params_parts(outer * (axis + n_idx) * inner, n_idx > 0 ? 1 + axis / n_idx : 64);
     if (scatters && b->dtype == GD_F32 && n_idx >= MANY && (along ? axis * inner : axis) <= LONGEST && inner > 0) {
-        int64_t fit = WIDE_BYTES / 8 / inner;
-        b->wide = along ? axis : fit < 1 ? 1 : fit < axis ? fit : axis;
+        b->wide = along ? axis : gd_min(gd_max(1, WIDE_BYTES / 8 / inner), axis);
         p->scratch = b->wide * inner * 8;
     }
     p->parts = b->parts;
@@ -69,92 +77,93 @@ int gd_prepare_take_along_vjp(gd_prepare *p) { return prepare(p, 1, 1); }
 
 #else
 
+static inline int64_t raw_index(const void *indices, int dtype, int64_t k) {
+    return dtype == GD_I32 ? ((const int32_t *)indices)[k] : ((const int64_t *)indices)[k];
+}
+
 /* index k of an array of either integer type, negative ones counted from the end; checked before */
 static inline int64_t index_at(const void *indices, int dtype, int64_t k, int64_t axis) {
-    int64_t i = dtype == GD_I32 ? ((const int32_t *)indices)[k] : ((const int64_t *)indices)[k];
+    int64_t i = raw_index(indices, dtype, k);
     return i < 0 ? i + axis : i;
 }
 
 /* the position of the first index outside -axis..axis-1, or -1; the common case has no branch inside the loop */
-#define DEFINE_CHECK(name, T)                                                               \
-    static int64_t name(const T *indices, int64_t n, int64_t axis) {                        \
-        int bad = 0;                                                                        \
-        for (int64_t i = 0; i < n; i++) bad |= (indices[i] < -axis) | (indices[i] >= axis); \
-        if (!bad) return -1;                                                                \
-        for (int64_t i = 0;; i++)                                                           \
-            if (indices[i] < -axis || indices[i] >= axis) return i;                         \
-    }
-DEFINE_CHECK(first_bad_i32, int32_t)
-DEFINE_CHECK(first_bad_i64, int64_t)
+INLINE int64_t first_bad(const int dtype, const void *indices, int64_t n, int64_t axis) {
+    int bad = 0;
+    for (int64_t i = 0; i < n; i++)
+        bad |= (raw_index(indices, dtype, i) < -axis) | (raw_index(indices, dtype, i) >= axis);
+    if (!bad) return -1;
+    for (int64_t i = 0;; i++)
+        if (raw_index(indices, dtype, i) < -axis || raw_index(indices, dtype, i) >= axis) return i;
+}
 
 static int check(const indexing_block *b, const void *indices, int64_t n, gd_fault *fault) {
-    int64_t bad = b->index_dtype == GD_I32 ? first_bad_i32(indices, n, b->axis) : first_bad_i64(indices, n, b->axis);
+    int64_t bad =
+        b->index_dtype == GD_I32 ? first_bad(GD_I32, indices, n, b->axis) : first_bad(GD_I64, indices, n, b->axis);
     if (bad < 0) return GD_OK;
-    fault->a = b->index_dtype == GD_I32 ? ((const int32_t *)indices)[bad] : ((const int64_t *)indices)[bad];
+    fault->a = raw_index(indices, b->index_dtype, bad);
     fault->b = b->axis;
     return GD_ERR_INDEX;
 }
 
+/* lines of `line` bytes; a constant where it is one element, which the compiler then moves in a register */
+INLINE void take_lines(const int64_t line, const indexing_block *b, const gd_call *call, gd_range lines) {
+    const void *indices = call->operands[1];
+    int dtype = b->index_dtype;
+    int64_t axis = b->axis;
+    for (int64_t l = lines.first; l < lines.last;) {
+        int64_t o = l / b->n_idx, i = l % b->n_idx, end = gd_min(i + lines.last - l, b->n_idx);
+        const char *from = (const char *)call->operands[0] + o * axis * line;
+        char *to = (char *)call->operands[2] + l * line;
+        l += end - i;
+        for (; i < end; i++, to += line) memcpy(to, from + line * index_at(indices, dtype, i, axis), (size_t)line);
+    }
+}
+
 int GD_ISA_NAME(gd_k_take)(const gd_call *call) {
     const indexing_block *b = call->block;
-    const char *x = call->operands[0];
-    const void *indices = call->operands[1];
-    char *y = call->operands[2];
-    int status = check(b, indices, b->n_idx, call->fault);
+    int status = check(b, call->operands[1], b->n_idx, call->fault);
     if (status != GD_OK) return status;
-    int64_t item = gd_item_bytes(b->dtype), line = b->inner * item, lines = b->outer * b->n_idx;
-    int64_t first = gd_params_start(lines, call->part, b->parts),
-            last = gd_params_start(lines, call->part + 1, b->parts);
-    for (int64_t l = first; l < last;) {
-        int64_t o = l / b->n_idx, i = l % b->n_idx, end = last - l < b->n_idx - i ? i + last - l : b->n_idx;
-        const char *from = x + o * b->axis * line;
-        char *to = y + l * line;
-        l += end - i;
-        switch (line) { /* single elements: sizes the compiler can move in a register */
-        case 1:
-            for (; i < end; i++, to += 1) *to = from[index_at(indices, b->index_dtype, i, b->axis)];
-            break;
-        case 4:
-            for (; i < end; i++, to += 4) memcpy(to, from + 4 * index_at(indices, b->index_dtype, i, b->axis), 4);
-            break;
-        case 8:
-            for (; i < end; i++, to += 8) memcpy(to, from + 8 * index_at(indices, b->index_dtype, i, b->axis), 8);
-            break;
-        default:
-            for (; i < end; i++, to += line)
-                memcpy(to, from + line * index_at(indices, b->index_dtype, i, b->axis), (size_t)line);
-        }
+    int64_t line = b->inner * gd_item_bytes(b->dtype);
+    gd_range lines = gd_params_range(b->outer * b->n_idx, call->part, b->parts);
+    switch (line) {
+    case 1: take_lines(1, b, call, lines); break;
+    case 4: take_lines(4, b, call, lines); break;
+    case 8: take_lines(8, b, call, lines); break;
+    default: take_lines(line, b, call, lines);
     }
     return GD_OK;
 }
 
+/* elements of `item` bytes, a constant */
+INLINE void gather(const int64_t item, const indexing_block *b, const gd_call *call) {
+    const char *x = call->operands[0];
+    const void *indices = call->operands[1];
+    char *y = call->operands[2];
+    int dtype = b->index_dtype;
+    int64_t axis = b->axis, inner = b->inner, n_idx = b->n_idx;
+    for (int64_t o = 0, k = 0; o < b->outer; o++, x += axis * inner * item)
+        for (int64_t i = 0; i < n_idx; i++)
+            for (int64_t n = 0; n < inner; n++, k++, y += item)
+                memcpy(y, x + (index_at(indices, dtype, k, axis) * inner + n) * item, (size_t)item);
+}
+
 int GD_ISA_NAME(gd_k_take_along)(const gd_call *call) {
     const indexing_block *b = call->block;
-    const void *indices = call->operands[1];
-    int status = check(b, indices, b->outer * b->n_idx * b->inner, call->fault);
+    int status = check(b, call->operands[1], b->outer * b->n_idx * b->inner, call->fault);
     if (status != GD_OK) return status;
-#define GATHER(T)                                                                           \
-    {                                                                                       \
-        const T *x = call->operands[0];                                                     \
-        T *y = call->operands[2];                                                           \
-        for (int64_t o = 0, k = 0; o < b->outer; o++, x += b->axis * b->inner)              \
-            for (int64_t i = 0; i < b->n_idx; i++)                                          \
-                for (int64_t n = 0; n < b->inner; n++, k++)                                 \
-                    y[k] = x[index_at(indices, b->index_dtype, k, b->axis) * b->inner + n]; \
-    }
     switch (gd_item_bytes(b->dtype)) {
-    case 1: GATHER(uint8_t) break;
-    case 4: GATHER(uint32_t) break;
-    default: GATHER(uint64_t)
+    case 1: gather(1, b, call); break;
+    case 4: gather(4, b, call); break;
+    default: gather(8, b, call);
     }
-#undef GATHER
     return GD_OK;
 }
 
 /* y = base or 0, from element first to element last */
 static void begin(const indexing_block *b, const gd_call *call, int64_t first, int64_t last) {
     int64_t item = gd_item_bytes(b->dtype);
-    char *y = (char *)call->operands[b->has_base ? 3 : 2] + first * item;
+    char *y = (char *)call->operands[b->result] + first * item;
     size_t bytes = (size_t)((last - first) * item);
     const char *base = b->has_base ? (const char *)call->operands[2] + first * item : NULL;
     if (base == NULL) memset(y, 0, bytes);
@@ -173,7 +182,7 @@ static void narrow(float *to, const double *from, int64_t n) {
 static void scatter_wide(const indexing_block *b, const gd_call *call, int64_t o, int64_t low, int64_t high) {
     double *sums = call->scratch;
     const float *g = (const float *)call->operands[1] + o * b->n_idx * b->inner;
-    float *y = (float *)call->operands[b->has_base ? 3 : 2] + (o * b->axis + low) * b->inner;
+    float *y = (float *)call->operands[b->result] + (o * b->axis + low) * b->inner;
     widen(sums, y, (high - low) * b->inner);
     for (int64_t i = 0; i < b->n_idx; i++, g += b->inner) {
         int64_t at = index_at(call->operands[0], b->index_dtype, i, b->axis);
@@ -184,74 +193,13 @@ static void scatter_wide(const indexing_block *b, const gd_call *call, int64_t o
     narrow(y, sums, (high - low) * b->inner);
 }
 
-/* integers wrap around: sums are taken in the unsigned type U */
-#define FOR_NUMBERS(BODY)                       \
-    switch (b->dtype) {                         \
-    case GD_F32: BODY(float, float) break;      \
-    case GD_F64: BODY(double, double) break;    \
-    case GD_I32: BODY(int32_t, uint32_t) break; \
-    default: BODY(int64_t, uint64_t)            \
-    }
-
-int GD_ISA_NAME(gd_k_take_vjp)(const gd_call *call) {
-    const indexing_block *b = call->block;
-    const void *indices = call->operands[0];
-    int status = check(b, indices, b->n_idx, call->fault);
-    if (status != GD_OK) return status;
-    int64_t lines = b->outer * b->axis;
-    int64_t first = gd_params_start(lines, call->part, b->parts),
-            last = gd_params_start(lines, call->part + 1, b->parts);
-    begin(b, call, first * b->inner, last * b->inner);
-    for (int64_t l = first; b->wide > 0 && l < last;) {
-        int64_t low = l % b->axis, high = low + b->wide;
-        if (high > b->axis) high = b->axis;
-        if (high > low + last - l) high = low + last - l;
-        scatter_wide(b, call, l / b->axis, low, high);
-        l += high - low;
-    }
-    if (b->wide > 0) return GD_OK;
-#define SCATTER(T, U)                                                                                           \
-    for (int64_t l = first; l < last;) { /* the part's range of the axis, one outer index at a time */          \
-        int64_t o = l / b->axis, low = l % b->axis, high = last - l < b->axis - low ? low + last - l : b->axis; \
-        const T *g = (const T *)call->operands[1] + o * b->n_idx * b->inner;                                    \
-        T *y = (T *)call->operands[b->has_base ? 3 : 2] + o * b->axis * b->inner;                               \
-        for (int64_t i = 0; i < b->n_idx; i++, g += b->inner) {                                                 \
-            int64_t at = index_at(indices, b->index_dtype, i, b->axis);                                         \
-            if (at < low || at >= high) continue;                                                               \
-            T *to = y + at * b->inner;                                                                          \
-            for (int64_t n = 0; n < b->inner; n++) to[n] = (T)((U)to[n] + (U)g[n]);                             \
-        }                                                                                                       \
-        l += high - low;                                                                                        \
-    }
-    FOR_NUMBERS(SCATTER)
-#undef SCATTER
-    return GD_OK;
-}
-
-/* indices of either type; what lies in one outer index is begun and done with while it is in cache */
-#define DEFINE_SPREAD(name, T, U, I)                                                              \
-    static void name(const indexing_block *b, const gd_call *call, int64_t first, int64_t last) { \
-        int64_t axis = b->axis, inner = b->inner, n_idx = b->n_idx, k = first * n_idx * inner;    \
-        const I *indices = call->operands[0];                                                     \
-        const T *g = call->operands[1];                                                           \
-        T *y = (T *)call->operands[b->has_base ? 3 : 2] + first * axis * inner;                   \
-        for (int64_t o = first; o < last; o++, y += axis * inner) {                               \
-            begin(b, call, o * axis * inner, (o + 1) * axis * inner);                             \
-            for (int64_t i = 0; i < n_idx; i++)                                                   \
-                for (int64_t n = 0; n < inner; n++, k++) {                                        \
-                    int64_t at = indices[k];                                                      \
-                    T *to = y + (at < 0 ? at + axis : at) * inner + n;                            \
-                    *to = (T)((U) * to + (U)g[k]);                                                \
-                }                                                                                 \
-        }                                                                                         \
-    }
 /* float32 in double, one outer index at a time */
-static void spread_wide(const indexing_block *b, const gd_call *call, int64_t first, int64_t last) {
-    int64_t axis = b->axis, inner = b->inner, n_idx = b->n_idx, k = first * n_idx * inner, n_y = axis * inner;
+static void spread_wide(const indexing_block *b, const gd_call *call, gd_range outer) {
+    int64_t axis = b->axis, inner = b->inner, n_idx = b->n_idx, k = outer.first * n_idx * inner, n_y = axis * inner;
     double *sums = call->scratch;
     const float *g = call->operands[1];
-    float *y = (float *)call->operands[b->has_base ? 3 : 2] + first * n_y;
-    for (int64_t o = first; o < last; o++, y += n_y) {
+    float *y = (float *)call->operands[b->result] + outer.first * n_y;
+    for (int64_t o = outer.first; o < outer.last; o++, y += n_y) {
         begin(b, call, o * n_y, (o + 1) * n_y);
         widen(sums, y, n_y);
         for (int64_t i = 0; i < n_idx; i++)
@@ -261,33 +209,32 @@ static void spread_wide(const indexing_block *b, const gd_call *call, int64_t fi
     }
 }
 
-DEFINE_SPREAD(spread_f32_i32, float, float, int32_t)
-DEFINE_SPREAD(spread_f32_i64, float, float, int64_t)
-DEFINE_SPREAD(spread_f64_i32, double, double, int32_t)
-DEFINE_SPREAD(spread_f64_i64, double, double, int64_t)
-DEFINE_SPREAD(spread_i32_i32, int32_t, uint32_t, int32_t)
-DEFINE_SPREAD(spread_i32_i64, int32_t, uint32_t, int64_t)
-DEFINE_SPREAD(spread_i64_i32, int64_t, uint64_t, int32_t)
-DEFINE_SPREAD(spread_i64_i64, int64_t, uint64_t, int64_t)
+#define GD_BODY "indexing_body.h"
+#include "each_number.h"
+
+int GD_ISA_NAME(gd_k_take_vjp)(const gd_call *call) {
+    const indexing_block *b = call->block;
+    int status = check(b, call->operands[0], b->n_idx, call->fault);
+    if (status != GD_OK) return status;
+    gd_range lines = gd_params_range(b->outer * b->axis, call->part, b->parts);
+    begin(b, call, lines.first * b->inner, lines.last * b->inner);
+    for (int64_t l = lines.first; b->wide > 0 && l < lines.last;) {
+        int64_t low = l % b->axis, high = gd_min(low + gd_min(b->wide, lines.last - l), b->axis);
+        scatter_wide(b, call, l / b->axis, low, high);
+        l += high - low;
+    }
+    if (b->wide > 0) return GD_OK;
+    GD_NUMBER_CALL(b->dtype, take_vjp, call, lines);
+    return GD_OK;
+}
 
 int GD_ISA_NAME(gd_k_take_along_vjp)(const gd_call *call) {
     const indexing_block *b = call->block;
     int status = check(b, call->operands[0], b->outer * b->n_idx * b->inner, call->fault);
     if (status != GD_OK) return status;
-    int64_t first = gd_params_start(b->outer, call->part, b->parts);
-    int64_t last = gd_params_start(b->outer, call->part + 1, b->parts);
-#define SPREAD(T) (b->index_dtype == GD_I32 ? spread_##T##_i32 : spread_##T##_i64)(b, call, first, last)
-    if (b->wide > 0) {
-        spread_wide(b, call, first, last);
-        return GD_OK;
-    }
-    switch (b->dtype) {
-    case GD_F32: SPREAD(f32); break;
-    case GD_F64: SPREAD(f64); break;
-    case GD_I32: SPREAD(i32); break;
-    default: SPREAD(i64);
-    }
-#undef SPREAD
+    gd_range outer = gd_params_range(b->outer, call->part, b->parts);
+    if (b->wide > 0) spread_wide(b, call, outer);
+    else GD_NUMBER_CALL(b->dtype, take_along_vjp, call, outer);
     return GD_OK;
 }
 

@@ -1,15 +1,23 @@
 /* params.h: reading the payload [n_params, params..] of kernels on whole contiguous operands, with the checks that
- * most of them share. Used by prepare steps only. */
+ * most of them share, and how their work is cut into parts. */
 #ifndef GD_PARAMS_H
 #define GD_PARAMS_H
 #include "../program/kernel.h"
 
-/* numbers of operands and parameters as expected; the parameters are payload[1..] */
+/* numbers of operands and parameters as expected */
 static inline int gd_params_check(gd_prepare *p, int reads_least, int reads_most, int writes, int64_t n_params) {
     if (p->n_reads < reads_least || p->n_reads > reads_most || p->n_writes != writes || p->n_payload != 1 + n_params)
         return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_payload);
     if (p->payload[0] != n_params) return gd_prepare_fail(p, GD_ERR_FORMAT, 0, p->payload[0]);
     return GD_OK;
+}
+
+/* the parameters: each kernel names them by an enum, in the order that its file states */
+static inline const int64_t *gd_params(const gd_prepare *p) { return p->payload + 1; }
+
+/* parameter i is what is wrong */
+static inline int gd_params_fail(gd_prepare *p, int status, int64_t i) {
+    return gd_prepare_fail(p, status, 1 + i, gd_params(p)[i]);
 }
 
 /* operand i holds exactly a * b * c elements of a dtype in the mask (bit d = dtype d) */
@@ -38,15 +46,17 @@ enum {
 
 /* parts of about 64 thousand elements, at most `most` and 64 */
 static inline int64_t gd_params_parts(int64_t elements, int64_t most) {
-    int64_t parts = elements >> 16;
-    if (parts > most) parts = most;
-    if (parts > 64) parts = 64;
-    return parts < 1 ? 1 : parts;
+    return gd_max(1, gd_min(elements >> 16, gd_min(most, 64)));
 }
 
-/* the first of `total` items that belong to a part; those of part + 1 begin where it ends */
-static inline int64_t gd_params_start(int64_t total, int64_t part, int64_t parts) {
-    return total / parts * part + (part < total % parts ? part : total % parts);
+/* the items of a part, of `total`: first to last-1 */
+typedef struct {
+    int64_t first, last;
+} gd_range;
+
+static inline gd_range gd_params_range(int64_t total, int64_t part, int64_t parts) {
+    int64_t each = total / parts, more = total % parts; /* the first parts have one more */
+    return (gd_range){each * part + gd_min(part, more), each * (part + 1) + gd_min(part + 1, more)};
 }
 
 #endif

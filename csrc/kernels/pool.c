@@ -11,8 +11,8 @@
  */
 #include <string.h>
 
-#include "../program/kernel.h"
 #include "params.h"
+#include "template.h"
 
 typedef struct {
     int dtype;
@@ -21,7 +21,7 @@ typedef struct {
 
 #ifdef GD_PREPARE
 
-enum { N_PARAMS = 11 };
+enum { PLANES, H, W, HO, WO, KH, KW, SH, SW, TOP, LEFT, N_PARAMS };
 
 /* every window of a dimension lies inside the padded image and holds at least one element of the image itself */
 static int windows_fit(int64_t size, int64_t windows, int64_t kernel, int64_t stride, int64_t before) {
@@ -33,36 +33,34 @@ static int windows_fit(int64_t size, int64_t windows, int64_t kernel, int64_t st
 static int prepare(gd_prepare *p, int image, int result, int places) {
     int status = gd_params_check(p, 1, 1, places < 0 ? 1 : 2, N_PARAMS);
     if (status != GD_OK) return status;
-    const int64_t *w = p->payload + 1;
-    for (int i = 0; i < N_PARAMS; i++)
-        if (w[i] < (i >= 5 && i <= 8) || (i > 0 && w[i] > INT32_MAX))
-            return gd_prepare_fail(p, GD_ERR_SHAPE, 1 + i, w[i]);
+    const int64_t *w = gd_params(p);
+    for (int i = 0; i < N_PARAMS; i++) {
+        int least = i == KH || i == KW || i == SH || i == SW;
+        if (w[i] < least || (i != PLANES && w[i] > INT32_MAX)) return gd_params_fail(p, GD_ERR_SHAPE, i);
+    }
     int dtype = gd_operand(p, 0)->dtype;
-    if ((status = gd_params_operand(p, image, GD_FLOATS & 1 << dtype, w[0], w[1], w[2])) != GD_OK ||
-        (status = gd_params_operand(p, result, GD_FLOATS & 1 << dtype, w[0], w[3], w[4])) != GD_OK ||
-        (places >= 0 && (status = gd_params_operand(p, places, 1 << GD_I32, w[0], w[3], w[4])) != GD_OK))
+    if ((status = gd_params_operand(p, image, GD_FLOATS & 1 << dtype, w[PLANES], w[H], w[W])) != GD_OK ||
+        (status = gd_params_operand(p, result, GD_FLOATS & 1 << dtype, w[PLANES], w[HO], w[WO])) != GD_OK ||
+        (places >= 0 && (status = gd_params_operand(p, places, 1 << GD_I32, w[PLANES], w[HO], w[WO])) != GD_OK))
         return status;
-    if (w[1] * w[2] > INT32_MAX) return gd_prepare_fail(p, GD_ERR_SHAPE, 2, w[1]);
-    if (!windows_fit(w[1], w[3], w[5], w[7], w[9])) return gd_prepare_fail(p, GD_ERR_SHAPE, 4, w[3]);
-    if (!windows_fit(w[2], w[4], w[6], w[8], w[10])) return gd_prepare_fail(p, GD_ERR_SHAPE, 5, w[4]);
+    if (w[H] * w[W] > INT32_MAX) return gd_params_fail(p, GD_ERR_SHAPE, H);
+    if (!windows_fit(w[H], w[HO], w[KH], w[SH], w[TOP])) return gd_params_fail(p, GD_ERR_SHAPE, HO);
+    if (!windows_fit(w[W], w[WO], w[KW], w[SW], w[LEFT])) return gd_params_fail(p, GD_ERR_SHAPE, WO);
     pool_block *b = gd_prepare_block(p, sizeof *b);
     if (b == NULL) return GD_ERR_MEMORY;
-    /* taps beyond the image's end reach nothing */
-    int64_t kernel_rows = w[5] < w[1] + w[9] ? w[5] : w[1] + w[9],
-            kernel_cols = w[6] < w[2] + w[10] ? w[6] : w[2] + w[10];
-    *b = (pool_block){dtype,
-                      w[0],
-                      w[1],
-                      w[2],
-                      w[3],
-                      w[4],
-                      kernel_rows,
-                      kernel_cols,
-                      w[7],
-                      w[8],
-                      w[9],
-                      w[10],
-                      gd_params_parts(gd_operand(p, image)->count, w[0])};
+    *b = (pool_block){.dtype = dtype,
+                      .planes = w[PLANES],
+                      .height = w[H],
+                      .width = w[W],
+                      .rows = w[HO],
+                      .cols = w[WO],
+                      .kernel_rows = gd_min(w[KH], w[H] + w[TOP]), /* taps beyond the image's end reach nothing */
+                      .kernel_cols = gd_min(w[KW], w[W] + w[LEFT]),
+                      .row_stride = w[SH],
+                      .col_stride = w[SW],
+                      .top = w[TOP],
+                      .left = w[LEFT],
+                      .parts = gd_params_parts(gd_operand(p, image)->count, w[PLANES])};
     p->parts = b->parts;
     p->block = b;
     return GD_OK;
@@ -75,38 +73,27 @@ int gd_prepare_sum_pool2d_vjp(gd_prepare *p) { return prepare(p, 1, 0, -1); }
 #else
 
 enum { POOL_MAX, POOL_SUM };
+/* x beats y: it is larger, or the first NaN; of elements and of vectors */
+#define BEATS(x, y) (((x) > (y)) | (((x) != (x)) & ((y) == (y))))
 
-#define T float
-#define INT int32_t
-#define S f32
-#include "pool_body.h"
+#define GD_BODY "pool_body.h"
+#include "each_float.h"
 
-#define T double
-#define INT int64_t
-#define S f64
-#include "pool_body.h"
+int GD_ISA_NAME(gd_k_max_pool2d)(const gd_call *call) {
+    const pool_block *b = call->block;
+    GD_FLOAT_CALL(b->dtype, max_pool2d, call, gd_params_range(b->planes, call->part, b->parts));
+    return GD_OK;
+}
 
-/* what one part does of each kernel: image and result are the operands' elements of one plane */
-#define DEFINE_KERNEL(name, in, out, f32, f64)                                             \
-    int GD_ISA_NAME(gd_k_##name)(const gd_call *call) {                                    \
-        const pool_block *b = call->block;                                                 \
-        int64_t image = b->height * b->width, result = b->rows * b->cols;                  \
-        int64_t end = gd_params_start(b->planes, call->part + 1, b->parts);                \
-        for (int64_t i = gd_params_start(b->planes, call->part, b->parts); i < end; i++) { \
-            if (b->dtype == GD_F32) {                                                      \
-                const float *from = (const float *)call->operands[0] + i * (in);           \
-                float *to = (float *)call->operands[1] + i * (out);                        \
-                f32;                                                                       \
-            } else {                                                                       \
-                const double *from = (const double *)call->operands[0] + i * (in);         \
-                double *to = (double *)call->operands[1] + i * (out);                      \
-                f64;                                                                       \
-            }                                                                              \
-        }                                                                                  \
-        return GD_OK;                                                                      \
-    }
-#define PLACES ((int32_t *)call->operands[2] + i * result)
-DEFINE_KERNEL(max_pool2d, image, result, max_f32(b, from, to, PLACES), max_f64(b, from, to, PLACES))
-DEFINE_KERNEL(sum_pool2d, image, result, sum_f32(b, from, to), sum_f64(b, from, to))
-DEFINE_KERNEL(sum_pool2d_vjp, result, image, spread_f32(b, from, to), spread_f64(b, from, to))
+int GD_ISA_NAME(gd_k_sum_pool2d)(const gd_call *call) {
+    const pool_block *b = call->block;
+    GD_FLOAT_CALL(b->dtype, sum_pool2d, call, gd_params_range(b->planes, call->part, b->parts));
+    return GD_OK;
+}
+
+int GD_ISA_NAME(gd_k_sum_pool2d_vjp)(const gd_call *call) {
+    const pool_block *b = call->block;
+    GD_FLOAT_CALL(b->dtype, sum_pool2d_vjp, call, gd_params_range(b->planes, call->part, b->parts));
+    return GD_OK;
+}
 #endif

@@ -1,22 +1,15 @@
-/* pool_body.h: windows of one element type; pool.c includes it once for each.
+/* pool_body.h: windows of one element type (see template.h); pool.c includes it.
  *
- * Expects T (the type), INT (the integer of its size) and S (its suffix). Windows that hang over the
- * image's sides are done one at a time; a run of others a vector at a time, the last vector going back over windows
- * that are done already rather than beyond the run.
+ * Windows that hang over the image's sides are done one at a time; a run of others a vector at a time, the last vector
+ * going back over windows that are done already rather than beyond the run.
  */
-#define NAME_(stem, s) stem##_##s
-#define NAME2(stem, s) NAME_(stem, s)
-#define NAME(stem) NAME2(stem, S)
-
-/* x beats y: it is larger, or the first NaN */
-#define BEATS(x, y) (((x) > (y)) | (((x) != (x)) & ((y) == (y))))
 
 /* one window, clipped to the image */
 static inline void NAME(window)(const int kind, const pool_block *b, const T *x, int64_t r, int64_t c, T *y,
                                 int32_t *at) {
     int64_t top = r * b->row_stride - b->top, left = c * b->col_stride - b->left;
-    int64_t bottom = top + b->kernel_rows < b->height ? top + b->kernel_rows : b->height;
-    int64_t right = left + b->kernel_cols < b->width ? left + b->kernel_cols : b->width;
+    int64_t bottom = gd_min(top + b->kernel_rows, b->height);
+    int64_t right = gd_min(left + b->kernel_cols, b->width);
     if (top < 0) top = 0;
     if (left < 0) left = 0;
     int64_t place = top * b->width + left;
@@ -31,75 +24,29 @@ static inline void NAME(window)(const int kind, const pool_block *b, const T *x,
     if (kind == POOL_MAX) at[c] = (int32_t)place;
 }
 
-/* `n` windows from c on, all of whose columns lie in the image; n and step are constants where called */
-#define DEFINE_RUN(n)                                                                                                 \
-    typedef T NAME2(NAME(vector), n) __attribute__((vector_size(n * sizeof(T)), aligned(sizeof(T)), may_alias));      \
-    typedef INT NAME2(NAME(places), n) __attribute__((vector_size(n * sizeof(T)), aligned(sizeof(T))));               \
-    typedef int32_t NAME2(NAME(narrow), n) __attribute__((vector_size(n * 4), aligned(4), may_alias));                \
-    static inline __attribute__((always_inline)) NAME2(NAME(vector), n)                                               \
-        NAME2(NAME(load), n)(const T *x, int64_t step) {                                                              \
-        NAME2(NAME(vector), n) v, w;                                                                                  \
-        if (step == 1) return *(const NAME2(NAME(vector), n) *)x;                                                     \
-        if (step == 2) {                                                                                              \
-            v = *(const NAME2(NAME(vector), n) *)x;                                                                   \
-            w = *(const NAME2(NAME(vector), n) *)(x + n - 1); /* not beyond the last element that is asked for */     \
-            return EVENS_##n(v, w);                                                                                   \
-        }                                                                                                             \
-        for (int i = 0; i < n; i++) v[i] = x[i * step];                                                               \
-        return v;                                                                                                     \
-    }                                                                                                                 \
-    static inline __attribute__((always_inline)) void NAME2(NAME(run), n)(const int kind, const int64_t step,         \
-                                                                          const pool_block *b, const T *x, int64_t r, \
-                                                                          int64_t c, T *y, int32_t *at) {             \
-        int64_t top = r * b->row_stride - b->top;                                                                     \
-        int64_t bottom = top + b->kernel_rows < b->height ? top + b->kernel_rows : b->height;                         \
-        if (top < 0) top = 0;                                                                                         \
-        int64_t corner = top * b->width + c * b->col_stride - b->left;                                                \
-        NAME2(NAME(vector), n) best = {0};                                                                            \
-        NAME2(NAME(places), n) place, from;                                                                           \
-        for (int i = 0; i < n; i++) from[i] = (INT)(corner + i * b->col_stride);                                      \
-        place = from;                                                                                                 \
-        if (kind == POOL_MAX) best = NAME2(NAME(load), n)(x + corner, step);                                          \
-        for (int64_t h = top; h < bottom; h++, corner += b->width, from += (INT)b->width)                             \
-            for (int64_t j = 0; j < b->kernel_cols; j++) {                                                            \
-                NAME2(NAME(vector), n) v = NAME2(NAME(load), n)(x + corner + j, step);                                \
-                if (kind == POOL_SUM) {                                                                               \
-                    best += v;                                                                                        \
-                    continue;                                                                                         \
-                }                                                                                                     \
-                NAME2(NAME(places), n) better = BEATS(v, best);                                                       \
-                best = (NAME2(NAME(vector), n))((better & (NAME2(NAME(places), n))v) |                                \
-                                                (~better & (NAME2(NAME(places), n))best));                            \
-                place = (better & (from + (INT)j)) | (~better & place);                                               \
-            }                                                                                                         \
-        *(NAME2(NAME(vector), n) *)(y + c) = best;                                                                    \
-        if (kind == POOL_MAX)                                                                                         \
-            *(NAME2(NAME(narrow), n) *)(at + c) = __builtin_convertvector(place, NAME2(NAME(narrow), n));             \
-    }
+#define LANES 4
+#define EVENS(v, w) __builtin_shufflevector(v, w, 0, 2, 5, 7)
+#include "pool_run.h"
+#define LANES 8
+#define EVENS(v, w) __builtin_shufflevector(v, w, 0, 2, 4, 6, 9, 11, 13, 15)
+#include "pool_run.h"
+#define LANES 16
+#define EVENS(v, w) __builtin_shufflevector(v, w, 0, 2, 4, 6, 8, 10, 12, 14, 17, 19, 21, 23, 25, 27, 29, 31)
+#include "pool_run.h"
 
-#define EVENS_4(v, w) __builtin_shufflevector(v, w, 0, 2, 5, 7)
-#define EVENS_8(v, w) __builtin_shufflevector(v, w, 0, 2, 4, 6, 9, 11, 13, 15)
-#define EVENS_16(v, w) __builtin_shufflevector(v, w, 0, 2, 4, 6, 8, 10, 12, 14, 17, 19, 21, 23, 25, 27, 29, 31)
-DEFINE_RUN(4)
-DEFINE_RUN(8)
-DEFINE_RUN(16)
-
-static inline __attribute__((always_inline)) void NAME(rows)(const int kind, const int64_t step, const pool_block *b,
-                                                             const T *x, T *y, int32_t *at) {
+INLINE void NAME(rows)(const int kind, const int64_t step, const pool_block *b, const T *x, T *y, int32_t *at) {
     /* windows low..high-1 of a row have all their columns in the image */
-    int64_t low = (b->left + b->col_stride - 1) / b->col_stride, room = b->width + b->left - b->kernel_cols;
-    int64_t high = room < 0 ? 0 : room / b->col_stride + 1;
-    if (low > b->cols) low = b->cols;
-    if (high > b->cols) high = b->cols;
+    int64_t low = gd_min(gd_ceil_div(b->left, b->col_stride), b->cols), room = b->width + b->left - b->kernel_cols;
+    int64_t high = room < 0 ? 0 : gd_min(room / b->col_stride + 1, b->cols);
     if (high - low < 4) high = low;
     int64_t lanes = high - low < 8 ? 4 : high - low < 16 ? 8 : 16;
     for (int64_t r = 0; r < b->rows; r++, y += b->cols) {
         for (int64_t c = 0; c < low; c++) NAME(window)(kind, b, x, r, c, y, at);
         for (int64_t next = low; next < high; next += lanes) {
             int64_t c = next + lanes <= high ? next : high - lanes;
-            if (lanes == 16) NAME2(NAME(run), 16)(kind, step, b, x, r, c, y, at);
-            else if (lanes == 8) NAME2(NAME(run), 8)(kind, step, b, x, r, c, y, at);
-            else NAME2(NAME(run), 4)(kind, step, b, x, r, c, y, at);
+            if (lanes == 16) GD_CAT(NAME(run), 16)(kind, step, b, x, r, c, y, at);
+            else if (lanes == 8) GD_CAT(NAME(run), 8)(kind, step, b, x, r, c, y, at);
+            else GD_CAT(NAME(run), 4)(kind, step, b, x, r, c, y, at);
         }
         for (int64_t c = high; c < b->cols; c++) NAME(window)(kind, b, x, r, c, y, at);
         if (kind == POOL_MAX) at += b->cols;
@@ -124,9 +71,8 @@ static void NAME(spread)(const pool_block *b, const T *restrict g, T *restrict x
         for (int64_t i = 0, h = r * b->row_stride - b->top; i < b->kernel_rows; i++, h++)
             for (int64_t j = 0, shift = -b->left; h >= 0 && h < b->height && j < b->kernel_cols; j++, shift++) {
                 /* windows low..high-1 have their column j in the image */
-                int64_t step = b->col_stride, low = shift < 0 ? (-shift + step - 1) / step : 0;
-                int64_t high = b->width > shift ? (b->width - shift + step - 1) / step : 0;
-                if (high > b->cols) high = b->cols;
+                int64_t step = b->col_stride, low = shift < 0 ? gd_ceil_div(-shift, step) : 0;
+                int64_t high = b->width > shift ? gd_min(gd_ceil_div(b->width - shift, step), b->cols) : 0;
                 T *to = x + h * b->width + shift;
                 if (step == 1)
                     for (int64_t c = low; c < high; c++) to[c] += g[c];
@@ -135,14 +81,28 @@ static void NAME(spread)(const pool_block *b, const T *restrict g, T *restrict x
             }
 }
 
-#undef EVENS_16
-#undef EVENS_8
-#undef EVENS_4
-#undef DEFINE_RUN
-#undef BEATS
-#undef NAME
-#undef NAME2
-#undef NAME_
-#undef T
-#undef INT
-#undef S
+/* what a part does: its planes */
+static void NAME(max_pool2d)(const gd_call *call, gd_range planes) {
+    const pool_block *b = call->block;
+    int64_t image = b->height * b->width, result = b->rows * b->cols;
+    const T *x = call->operands[0];
+    T *y = call->operands[1];
+    int32_t *at = call->operands[2];
+    for (int64_t i = planes.first; i < planes.last; i++) NAME(max)(b, x + i * image, y + i * result, at + i * result);
+}
+
+static void NAME(sum_pool2d)(const gd_call *call, gd_range planes) {
+    const pool_block *b = call->block;
+    int64_t image = b->height * b->width, result = b->rows * b->cols;
+    const T *x = call->operands[0];
+    T *y = call->operands[1];
+    for (int64_t i = planes.first; i < planes.last; i++) NAME(sum)(b, x + i * image, y + i * result);
+}
+
+static void NAME(sum_pool2d_vjp)(const gd_call *call, gd_range planes) {
+    const pool_block *b = call->block;
+    int64_t image = b->height * b->width, result = b->rows * b->cols;
+    const T *g = call->operands[0];
+    T *x = call->operands[1];
+    for (int64_t i = planes.first; i < planes.last; i++) NAME(spread)(b, g + i * result, x + i * image);
+}

@@ -28,11 +28,13 @@ typedef struct {
 
 #ifdef GD_PREPARE
 
+enum { STREAM, N_PARAMS };
+
 int gd_prepare_random(gd_prepare *p) {
-    int status = gd_params_check(p, 1, 2, 1, 1);
+    int status = gd_params_check(p, 1, 2, 1, N_PARAMS);
     if (status != GD_OK) return status;
-    int64_t stream = p->payload[1], n = gd_operand(p, p->n_reads)->count;
-    if (stream < 0 || stream > UINT32_MAX) return gd_prepare_fail(p, GD_ERR_FORMAT, 1, stream);
+    int64_t stream = gd_params(p)[STREAM], n = gd_operand(p, p->n_reads)->count;
+    if (stream < 0 || stream > UINT32_MAX) return gd_params_fail(p, GD_ERR_FORMAT, STREAM);
     int integers = p->n_reads == 2; /* a span makes them integers */
     int64_t spans = integers ? gd_operand(p, 1)->count : 1;
     if (spans != 1 && spans != n) return gd_prepare_fail(p, GD_ERR_SHAPE, -1, spans);
@@ -43,7 +45,7 @@ int gd_prepare_random(gd_prepare *p) {
     random_block *b = p->block = gd_prepare_block(p, sizeof *b);
     if (b == NULL) return GD_ERR_MEMORY;
     *b = (random_block){n, gd_operand(p, p->n_reads)->dtype, spans != 1, (uint32_t)stream};
-    p->parts = n > PART ? (n + PART - 1) / PART : 1;
+    p->parts = gd_max(1, gd_ceil_div(n, PART));
     return GD_OK;
 }
 
@@ -90,7 +92,7 @@ static void draw_f32(const random_block *b, uint64_t key, int64_t first, int64_t
     uint32_t words[4][LANES];
     for (int64_t i = 0; i < n; i += 4 * LANES) {
         make_blocks(key, (uint64_t)(first + i) / 4, 0, b->stream, words);
-        int64_t m = n - i < 4 * LANES ? n - i : 4 * LANES;
+        int64_t m = gd_min(n - i, 4 * LANES);
         for (int64_t j = 0; j < m; j++) out[i + j] = (float)(words[j % 4][j / 4] >> 8) * 0x1p-24f;
     }
 }
@@ -99,7 +101,7 @@ static void draw_f64(const random_block *b, uint64_t key, int64_t first, int64_t
     uint32_t words[4][LANES];
     for (int64_t i = 0; i < n; i += 2 * LANES) {
         make_blocks(key, (uint64_t)(first + i) / 2, 0, b->stream, words);
-        int64_t m = n - i < 2 * LANES ? n - i : 2 * LANES;
+        int64_t m = gd_min(n - i, 2 * LANES);
         for (int64_t j = 0; j < m; j++) out[i + j] = (double)(pair(words, j) >> 11) * 0x1p-53;
     }
 }
@@ -117,7 +119,7 @@ static void draw_i64(const random_block *b, uint64_t key, int64_t first, int64_t
     uint32_t words[4][LANES];
     for (int64_t i = 0; i < n; i += 2 * LANES) {
         make_blocks(key, (uint64_t)(first + i) / 2, 0, b->stream, words);
-        int64_t m = n - i < 2 * LANES ? n - i : 2 * LANES;
+        int64_t m = gd_min(n - i, 2 * LANES);
         for (int64_t j = 0; j < m; j++) {
             int64_t at = first + i + j, bound = spans[at * b->span_step];
             uint64_t span = bound > 0 ? (uint64_t)bound : 1, low, high = multiply_high(pair(words, j), span, &low);
@@ -136,7 +138,7 @@ static void draw_i64(const random_block *b, uint64_t key, int64_t first, int64_t
 
 int GD_ISA_NAME(gd_k_random)(const gd_call *call) {
     const random_block *b = call->block;
-    int64_t first = call->part * PART, n = b->count - first < PART ? b->count - first : PART;
+    int64_t first = call->part * PART, n = gd_min(b->count - first, PART);
     uint64_t key = (uint64_t)*(const int64_t *)call->operands[0];
     switch (b->dtype) {
     case GD_F32: draw_f32(b, key, first, n, (float *)call->operands[1] + first); break;

@@ -10,8 +10,8 @@
  */
 #include <string.h>
 
-#include "../program/kernel.h"
 #include "params.h"
+#include "template.h"
 
 typedef struct {
     uint64_t key;
@@ -25,24 +25,31 @@ typedef struct {
 
 #ifdef GD_PREPARE
 
+enum { OUTER, AXIS, INNER, DESCENDING, K, N_PARAMS };
+
 int gd_prepare_sort(gd_prepare *p) {
-    int status = gd_params_check(p, 1, 1, 2, 5);
+    int status = gd_params_check(p, 1, 1, 2, N_PARAMS);
     if (status != GD_OK) return status;
-    const int64_t *w = p->payload + 1;
-    int64_t outer = w[0], axis = w[1], inner = w[2], descending = w[3], k = w[4], scratch;
+    const int64_t *w = gd_params(p);
+    int64_t outer = w[OUTER], axis = w[AXIS], inner = w[INNER], k = w[K], scratch;
     int dtype = gd_operand(p, 0)->dtype;
-    if (descending != 0 && descending != 1) return gd_prepare_fail(p, GD_ERR_FORMAT, 4, descending);
-    if (k < 0 || k > axis) return gd_prepare_fail(p, GD_ERR_SHAPE, 5, k);
+    if (w[DESCENDING] != 0 && w[DESCENDING] != 1) return gd_params_fail(p, GD_ERR_FORMAT, DESCENDING);
+    if (k < 0 || k > axis) return gd_params_fail(p, GD_ERR_SHAPE, K);
     if ((status = gd_params_operand(p, 0, GD_ALL, outer, axis, inner)) != GD_OK ||
         (status = gd_params_operand(p, 1, 1 << dtype, outer, k, inner)) != GD_OK ||
         (status = gd_params_operand(p, 2, 1 << GD_I64, outer, k, inner)) != GD_OK)
         return status;
     if (__builtin_mul_overflow(axis, 2 * (int64_t)sizeof(sort_pair), &scratch))
-        return gd_prepare_fail(p, GD_ERR_SHAPE, 2, axis);
+        return gd_params_fail(p, GD_ERR_SHAPE, AXIS);
     sort_block *b = gd_prepare_block(p, sizeof *b);
     if (b == NULL) return GD_ERR_MEMORY;
-    *b = (sort_block){outer, axis,           inner, k, gd_params_parts(outer * axis * inner, outer * inner),
-                      dtype, (int)descending};
+    *b = (sort_block){.outer = outer,
+                      .axis = axis,
+                      .inner = inner,
+                      .k = k,
+                      .parts = gd_params_parts(outer * axis * inner, outer * inner),
+                      .dtype = dtype,
+                      .descending = (int)w[DESCENDING]};
     p->parts = b->parts;
     p->scratch = scratch;
     p->block = b;
@@ -138,36 +145,13 @@ static sort_pair *sort_first(sort_pair *p, sort_pair *other, int64_t n, int64_t 
     return p;
 }
 
-#define RUN(T, KEY, BITS)                                                          \
-    for (int64_t row = first; row < last; row++) {                                 \
-        int64_t o = row / b->inner, n = row % b->inner;                            \
-        const T *x = (const T *)call->operands[0] + o * b->axis * b->inner + n;    \
-        T *values = (T *)call->operands[1] + o * b->k * b->inner + n;              \
-        int64_t *indices = (int64_t *)call->operands[2] + o * b->k * b->inner + n; \
-        sort_pair *p = call->scratch;                                              \
-        for (int64_t i = 0; i < b->axis; i++) {                                    \
-            uint64_t key = KEY(x[i * b->inner]);                                   \
-            p[i] = (sort_pair){b->descending ? ~key & MASK(BITS) : key, i};        \
-        }                                                                          \
-        p = sort_first(p, p + b->axis, b->axis, b->k, BITS);                       \
-        for (int64_t i = 0; i < b->k; i++) {                                       \
-            values[i * b->inner] = x[p[i].index * b->inner];                       \
-            indices[i * b->inner] = p[i].index;                                    \
-        }                                                                          \
-    }
+#define GD_BODY "sort_body.h"
+#include "each_type.h"
 
 int GD_ISA_NAME(gd_k_sort)(const gd_call *call) {
     const sort_block *b = call->block;
-    int64_t rows = b->outer * b->inner;
-    int64_t first = gd_params_start(rows, call->part, b->parts), last = gd_params_start(rows, call->part + 1, b->parts);
     if (b->k == 0) return GD_OK;
-    switch (b->dtype) {
-    case GD_F32: RUN(float, key_f32, 32) break;
-    case GD_F64: RUN(double, key_f64, 64) break;
-    case GD_I32: RUN(int32_t, key_i32, 32) break;
-    case GD_I64: RUN(int64_t, key_i64, 64) break;
-    default: RUN(uint8_t, key_b8, 8)
-    }
+    GD_TYPE_CALL(b->dtype, sort, call, gd_params_range(b->outer * b->inner, call->part, b->parts));
     return GD_OK;
 }
 

@@ -7,8 +7,8 @@
  * last call then puts together.
  * A kernel knows nothing of contexts, arenas or Python; it sees operand pointers and its own block.
  *
- * Adding a kernel: a line in program/kernels.def, a file in kernels/ and a paragraph on its payload in
- * include/graphdiff.h. Every .c file of kernels/, micro/ and tile/ is compiled once with GD_PREPARE defined and plain
+ * Adding a kernel: a line in program/kernels.def, and a file in kernels/ that begins with its payload and
+ * names its words by an enum. Every .c file of kernels/, micro/ and tile/ is compiled once with GD_PREPARE defined and plain
  * flags, and once per ISA with GD_ISA defined: it holds gd_prepare_<name> under #ifdef GD_PREPARE, and
  * GD_ISA_NAME(gd_k_<name>) under #else.
  */
@@ -16,6 +16,7 @@
 #define GD_KERNEL_H
 #include "../threads/watch.h"
 #include "graphdiff.h"
+#include "sizes.h"
 
 typedef struct {
     int32_t kind, dtype; /* gd_value_kind, gd_dtype */
