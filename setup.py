@@ -33,7 +33,7 @@ EXTENSIONS = {
 }
 """The extensions, and what each holds of the core."""
 LINUX = platform.system() == "Linux"
-FLAGS = ["-O2", "-g0", "-fvisibility=hidden", "-pthread", "-Werror=implicit-function-declaration"]
+FLAGS = ["-g0", "-fvisibility=hidden", "-pthread", "-Werror=implicit-function-declaration"]
 
 
 class BuildExtensions(build_ext):
@@ -79,9 +79,10 @@ class BuildExtensions(build_ext):
         command = [sys.executable, "-m", "cython", "-3", "--depfile", "--module-name", name, str(source)]
         record = Path(f"{translated}.dep")
         core.make(translated, [*command, "-o", str(translated)], record=record, tool=Cython.__version__)
+        level = "-O2" if name == "graphdiff.runtime._core" else "-O1"  # what every call goes through, and the rest
         places = [CSRC, CSRC / "include", numpy.get_include(), *self.compiler.include_dirs]
         made = translated.with_suffix(".o")
-        core.compile_object([*self.compiler.compiler_so, *FLAGS, *(f"-I{p}" for p in places)], translated, made)
+        core.compile_object([*self.compiler.compiler_so, *FLAGS, level, *(f"-I{p}" for p in places)], translated, made)
         return made
 
 

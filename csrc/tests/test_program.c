@@ -145,7 +145,7 @@ static void test_refusals(void) {
     refuse(FIRST + 5, 5, GD_ERR_BOUNDS, 0);
     refuse(FIRST + 7, 0, GD_ERR_ALIAS, 0); /* writing an input */
     refuse(FIRST + 7, 1, GD_ERR_ALIAS, 0); /* or a constant */
-    refuse(PAYLOAD, 17, GD_ERR_SHAPE, 0);
+    refuse(PAYLOAD, 32, GD_ERR_SHAPE, 0);
     refuse(PAYLOAD + 1, 2, GD_ERR_SHAPE, 0);
     refuse(PAYLOAD + 2, 3, GD_ERR_BOUNDS, 0);     /* the payload's length no longer fits */
     refuse(PAYLOAD + 6, N + 1, GD_ERR_BOUNDS, 0); /* beyond the values */
