@@ -22,6 +22,7 @@
 #include "../program/isa.h"
 #include "product.h"
 #include "strided.h"
+#include "template.h"
 
 enum { ROWS = 32, KEYS = 128 }; /* of a block */
 enum { Q, K, V, Y, G, DQ, DK, DV, VIEWS };
@@ -43,8 +44,6 @@ typedef struct {
     rows_view view[VIEWS], mask_view;
     int64_t mask_key; /* stride of a key */
 } attention_block;
-
-static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 #ifdef GD_PREPARE
 
@@ -138,8 +137,6 @@ static int check_sums(gd_prepare *p, const attention_block *b, int64_t at, int64
     return GD_OK;
 }
 
-static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
-
 /* the most that a product of up to m x k by k x n needs; what is smaller, at the edges, needs no more than these */
 static int64_t product_bytes(const attention_block *b, gd_product p) {
     int64_t item = gd_item_bytes(b->dtype), most = 0;
@@ -147,24 +144,24 @@ static int64_t product_bytes(const attention_block *b, gd_product p) {
         for (int64_t k = p.k; k > 0; k = k > 16 ? 16 : 0) {
             gd_product x = p;
             x.m = m, x.k = k;
-            most = larger(most, gd_product_scratch(&x, item));
+            most = gd_max(most, gd_product_scratch(&x, item));
         }
     return most;
 }
 
 static int finish(gd_prepare *p, attention_block *b, int backward) {
-    int64_t r = least(ROWS, b->rows), c = least(KEYS, b->keys), e = b->features, f = b->values;
+    int64_t r = gd_min(ROWS, b->rows), c = gd_min(KEYS, b->keys), e = b->features, f = b->values;
     const rows_view *x = b->view;
     int64_t most = product_bytes(b, (gd_product){r, c, e, x[Q].row, 1, 1, x[K].row, c, 1, 0});
-    most = larger(most, product_bytes(b, (gd_product){r, f, c, c, 1, x[V].row, 1, x[Y].row, 1, 1}));
+    most = gd_max(most, product_bytes(b, (gd_product){r, f, c, c, 1, x[V].row, 1, x[Y].row, 1, 1}));
     if (backward) {
-        most = larger(most, product_bytes(b, (gd_product){c, f, r, 1, c, x[G].row, 1, x[DV].row, 1, 1}));
-        most = larger(most, product_bytes(b, (gd_product){r, c, f, x[G].row, 1, 1, x[V].row, c, 1, 0}));
-        most = larger(most, product_bytes(b, (gd_product){r, e, c, c, 1, x[K].row, 1, x[DQ].row, 1, 1}));
-        most = larger(most, product_bytes(b, (gd_product){r, e, c, c, 1, x[K].row, 1, e, 1, 1}));
-        most = larger(most, product_bytes(b, (gd_product){c, e, r, 1, c, x[Q].row, 1, x[DK].row, 1, 1}));
+        most = gd_max(most, product_bytes(b, (gd_product){c, f, r, 1, c, x[G].row, 1, x[DV].row, 1, 1}));
+        most = gd_max(most, product_bytes(b, (gd_product){r, c, f, x[G].row, 1, 1, x[V].row, c, 1, 0}));
+        most = gd_max(most, product_bytes(b, (gd_product){r, e, c, c, 1, x[K].row, 1, x[DQ].row, 1, 1}));
+        most = gd_max(most, product_bytes(b, (gd_product){r, e, c, c, 1, x[K].row, 1, e, 1, 1}));
+        most = gd_max(most, product_bytes(b, (gd_product){c, e, r, 1, c, x[Q].row, 1, x[DK].row, 1, 1}));
     }
-    b->products = (most + GD_ALIGN - 1) / GD_ALIGN * GD_ALIGN;
+    b->products = gd_round_up(most, GD_ALIGN);
     /* products, scores, backward their cotangents, and for each row of a block (backward: of all) a few numbers */
     int64_t blocks_of_scores = backward ? 2 : 1, numbers = backward ? b->rows : 3 * ROWS;
     p->scratch = b->products + (blocks_of_scores * ROWS * KEYS + numbers) * gd_item_bytes(b->dtype);
@@ -173,20 +170,20 @@ static int finish(gd_prepare *p, attention_block *b, int backward) {
     p->work = gd_work(work * (double)b->entries / FLOPS_PER_NS);
     const double unit = 2e6;
     if (!backward) {
-        b->row_blocks = (b->rows + ROWS - 1) / ROWS;
+        b->row_blocks = gd_ceil_div(b->rows, ROWS);
         int64_t units = b->entries * b->row_blocks;
         b->part_units = b->row_blocks ? (int64_t)(unit / (work / (double)b->row_blocks + 1)) + 1 : 1;
-        p->parts = units > 0 ? (units + b->part_units - 1) / b->part_units : 1;
+        p->parts = gd_max(1, gd_ceil_div(units, b->part_units));
         return GD_OK;
     }
-    int64_t blocks = (b->keys + KEYS - 1) / KEYS, wanted = (PARTS_WANTED + b->entries - 1) / larger(1, b->entries);
-    wanted = least(wanted, blocks);
+    int64_t blocks = gd_ceil_div(b->keys, KEYS), wanted = gd_ceil_div(PARTS_WANTED, gd_max(1, b->entries));
+    wanted = gd_min(wanted, blocks);
     if ((double)wanted > work / unit) wanted = (int64_t)(work / unit);
-    b->split_keys = wanted > 1 ? (blocks + wanted - 1) / wanted * KEYS : larger(1, b->keys);
-    b->splits = b->keys ? (b->keys + b->split_keys - 1) / b->split_keys : 1;
+    b->split_keys = wanted > 1 ? gd_ceil_div(blocks, wanted) * KEYS : gd_max(1, b->keys);
+    b->splits = gd_max(1, gd_ceil_div(b->keys, b->split_keys));
     b->part_units = b->splits > 1 ? 1 : (int64_t)(unit / (work + 1)) + 1;
     int64_t units = b->entries * b->splits;
-    p->parts = units > 0 ? (units + b->part_units - 1) / b->part_units : 1;
+    p->parts = gd_max(1, gd_ceil_div(units, b->part_units));
     if (b->splits > 1) {
         int64_t bytes = b->entries * b->splits * gd_item_bytes(b->dtype); /* fewer than 32 of them */
         if (__builtin_mul_overflow(bytes, b->rows * b->features, &p->shared) || p->shared > INT64_C(1) << 46)
@@ -230,18 +227,13 @@ static int64_t begin_of(const attention_block *b, const rows_view *x, int64_t en
     return at;
 }
 
-#define T float
-#define S f32
-#include "attention_body.h"
-
-#define T double
-#define S f64
-#include "attention_body.h"
+#define GD_BODY "attention_body.h"
+#include "each_float.h"
 
 int GD_ISA_NAME(gd_k_attention)(const gd_call *call) {
     const attention_block *b = call->block;
     int64_t units = b->entries * b->row_blocks, first = call->part * b->part_units;
-    for (int64_t u = first; u < least(units, first + b->part_units); u++) {
+    for (int64_t u = first; u < gd_min(units, first + b->part_units); u++) {
         if (b->dtype == GD_F32) forward_f32(b, call, u / b->row_blocks, u % b->row_blocks * ROWS);
         else forward_f64(b, call, u / b->row_blocks, u % b->row_blocks * ROWS);
     }
@@ -258,7 +250,7 @@ int GD_ISA_NAME(gd_k_attention_vjp)(const gd_call *call) {
         }
         return GD_OK;
     }
-    for (int64_t u = first; u < least(units, first + b->part_units); u++) {
+    for (int64_t u = first; u < gd_min(units, first + b->part_units); u++) {
         if (b->dtype == GD_F32) backward_f32(b, call, u / b->splits, u % b->splits);
         else backward_f64(b, call, u / b->splits, u % b->splits);
     }

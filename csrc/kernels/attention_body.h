@@ -1,10 +1,5 @@
-/* attention_body.h: attention and its gradients for one element type; attention.c includes it once for each.
- *
- * Expects T (the type) and S (its suffix).
+/* attention_body.h: attention and its gradients for one element type (see template.h); attention.c includes it.
  */
-#define NAME_(stem, s) stem##_##s
-#define NAME2(stem, s) NAME_(stem, s)
-#define NAME(stem) NAME2(stem, S)
 #define PRODUCT GD_ISA_NAME(NAME(gd_product))
 enum { NAME(LANES) = 64 / sizeof(T) };
 
@@ -93,10 +88,10 @@ static void NAME(exponentials)(const attention_block *b, int64_t i0, int64_t m, 
 }
 
 /* keys that any of the queries before i1 may see */
-static int64_t NAME(seen)(const attention_block *b, int64_t i1) { return b->causal ? least(b->keys, i1) : b->keys; }
+static int64_t NAME(seen)(const attention_block *b, int64_t i1) { return b->causal ? gd_min(b->keys, i1) : b->keys; }
 
 static void NAME(forward)(const attention_block *b, const gd_call *call, int64_t entry, int64_t i0) {
-    int64_t m = least(ROWS, b->rows - i0), keys = NAME(seen)(b, i0 + m), f = b->values;
+    int64_t m = gd_min(ROWS, b->rows - i0), keys = NAME(seen)(b, i0 + m), f = b->values;
     int64_t v_row = b->view[V].row, y_row = b->view[Y].row;
     const T *q = NAME(rows_of)(b, call, Q, entry), *k = NAME(rows_of)(b, call, K, entry);
     const T *v = NAME(rows_of)(b, call, V, entry);
@@ -106,7 +101,7 @@ static void NAME(forward)(const attention_block *b, const gd_call *call, int64_t
     T *corrected = sum + ROWS;
     for (int64_t i = 0; i < m; i++) top[i] = -(T)INFINITY, sum[i] = 0;
     for (int64_t j0 = 0; j0 < keys; j0 += KEYS) {
-        int64_t n = least(KEYS, keys - j0);
+        int64_t n = gd_min(KEYS, keys - j0);
         NAME(scores)(b, call, entry, i0, m, j0, n, q, k, scores);
         for (int64_t i = 0; i < m; i++) {
             int64_t seen = NAME(visible)(b, i0 + i, j0, n);
@@ -137,7 +132,7 @@ static void NAME(forward)(const attention_block *b, const gd_call *call, int64_t
 
 /* One entry's keys from split * split_keys on: their dk and dv, and their part of dq. */
 static void NAME(backward)(const attention_block *b, const gd_call *call, int64_t entry, int64_t split) {
-    int64_t e = b->features, f = b->values, first = split * b->split_keys, end = least(b->keys, first + b->split_keys);
+    int64_t e = b->features, f = b->values, first = split * b->split_keys, end = gd_min(b->keys, first + b->split_keys);
     const rows_view *x = b->view;
     const T *q = NAME(rows_of)(b, call, Q, entry), *k = NAME(rows_of)(b, call, K, entry);
     const T *v = NAME(rows_of)(b, call, V, entry), *y = NAME(rows_of)(b, call, Y, entry);
@@ -156,13 +151,13 @@ static void NAME(backward)(const attention_block *b, const gd_call *call, int64_
         for (int64_t l = 0; l < e; l++) dq[i * dq_row + l] = 0;
     }
     for (int64_t j0 = first; j0 < end; j0 += KEYS) {
-        int64_t most = least(KEYS, end - j0), i0 = b->causal ? j0 / ROWS * ROWS : 0;
+        int64_t most = gd_min(KEYS, end - j0), i0 = b->causal ? j0 / ROWS * ROWS : 0;
         for (int64_t j = 0; j < most; j++) {
             memset(dk + (j0 + j) * x[DK].row, 0, (size_t)e * sizeof(T));
             memset(dv + (j0 + j) * x[DV].row, 0, (size_t)f * sizeof(T));
         }
         for (; i0 < b->rows; i0 += ROWS) {
-            int64_t m = least(ROWS, b->rows - i0), n = least(most, NAME(seen)(b, i0 + m) - j0);
+            int64_t m = gd_min(ROWS, b->rows - i0), n = gd_min(most, NAME(seen)(b, i0 + m) - j0);
             NAME(scores)(b, call, entry, i0, m, j0, n, q, k, weights);
             for (int64_t i = 0; i < m; i++) {
                 T top = sums[2 * (i0 + i)], logarithm = sums[2 * (i0 + i) + 1];
@@ -203,8 +198,3 @@ static void NAME(add_up)(const attention_block *b, const gd_call *call) {
 }
 
 #undef PRODUCT
-#undef NAME
-#undef NAME2
-#undef NAME_
-#undef T
-#undef S

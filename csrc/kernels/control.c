@@ -64,7 +64,7 @@ typedef struct {
 static int64_t reserve(gd_prepare *p, int64_t bytes) {
     int64_t at = p->scratch;
     if (bytes < 0 || bytes > (INT64_C(1) << 46) - at) return -1;
-    p->scratch = at + (bytes + GD_ALIGN - 1) / GD_ALIGN * GD_ALIGN;
+    p->scratch = at + gd_round_up(bytes, GD_ALIGN);
     return at;
 }
 

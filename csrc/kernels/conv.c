@@ -12,6 +12,7 @@
  * It must not know of BLAS, nor of registers (conv_body.h).
  */
 #include "conv.h"
+#include "template.h"
 #include "transpose.h"
 
 #include <stdlib.h>
@@ -30,11 +31,6 @@ typedef struct {
     int64_t c, o;     /* channels of one group */
     int64_t empty;
 } conv_sizes;
-
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t ceiling(int64_t a, int64_t b) { return (a + b - 1) / b; }
-static int64_t line_up(int64_t bytes) { return (bytes + GD_ALIGN - 1) / GD_ALIGN * GD_ALIGN; }
 
 static int holds(gd_prepare *p, int operand, int dtype, const int64_t *sizes) {
     const gd_value *v = gd_operand(p, operand);
@@ -120,29 +116,29 @@ static int finish_correlation(gd_prepare *p, gd_conv_correlation *b, int64_t ima
     int64_t item = gd_item_bytes(b->dtype), extra = s->rows; /* rows beyond those of the band itself */
     int64_t rows = b->row_high - b->row_low, planes = b->source_channels * s->n_row_phases * s->n_col_phases;
     double bytes = (double)planes * (double)(rows + extra) * (double)(s->pitch * item);
-    b->bands = larger(rows / larger(extra, 4), 1);
+    b->bands = gd_max(rows / gd_max(extra, 4), 1);
     if (bytes < (double)b->bands * BAND_BYTES) b->bands = (int64_t)(bytes / BAND_BYTES) + 1;
-    b->band_rows = ceiling(rows, b->bands);
-    b->bands = ceiling(rows, b->band_rows);
+    b->band_rows = gd_ceil_div(rows, b->bands);
+    b->bands = gd_ceil_div(rows, b->band_rows);
     s->rows = b->band_rows + extra;
     int64_t elements = planes * s->rows;
     if (elements > LARGEST_BAND || elements * s->pitch > LARGEST_BAND)
         return gd_prepare_fail(p, GD_ERR_SHAPE, -1, elements);
 
-    int64_t wanted = work > 64 * 4e6 ? 64 : larger((int64_t)(work / 4e6), 1);
+    int64_t wanted = work > 64 * 4e6 ? 64 : gd_max((int64_t)(work / 4e6), 1);
     b->units = images * b->groups * b->bands;
-    b->part_units = larger(b->units / wanted, 1);
+    b->part_units = gd_max(b->units / wanted, 1);
     /* parts that share a band gather it each, so only where there are few */
-    int64_t blocks = larger(smaller(smaller(wanted, 16) / b->units, b->target_channels / 16), 1);
-    b->channel_step = ceiling(ceiling(b->target_channels, blocks), 8) * 8;
-    b->channel_blocks = ceiling(b->target_channels, b->channel_step);
-    p->parts = ceiling(b->units, b->part_units) * b->channel_blocks;
+    int64_t blocks = gd_max(gd_min(gd_min(wanted, 16) / b->units, b->target_channels / 16), 1);
+    b->channel_step = gd_ceil_div(gd_ceil_div(b->target_channels, blocks), 8) * 8;
+    b->channel_blocks = gd_ceil_div(b->target_channels, b->channel_step);
+    p->parts = gd_ceil_div(b->units, b->part_units) * b->channel_blocks;
 
     /* scratch: the band, then for one phase at a time its vectors and the pieces of the result that each makes */
     int64_t vectors = (s->pitch / (MIN_LANES_BYTES / item) + 1) * b->band_rows + 1;
-    b->vectors_at = line_up((elements * s->pitch + SLACK) * item);
-    b->pieces_at = b->vectors_at + line_up((vectors + 1) * VECTOR_BYTES);
-    p->scratch = b->pieces_at + line_up((vectors + b->band_rows) * PIECE_BYTES);
+    b->vectors_at = gd_round_up((elements * s->pitch + SLACK) * item, GD_ALIGN);
+    b->pieces_at = b->vectors_at + gd_round_up((vectors + 1) * VECTOR_BYTES, GD_ALIGN);
+    p->scratch = b->pieces_at + gd_round_up((vectors + b->band_rows) * PIECE_BYTES, GD_ALIGN);
     return GD_OK;
 }
 
@@ -204,8 +200,8 @@ int gd_prepare_conv2d(gd_prepare *p) {
 
 /* the q with 0 <= q * split + phase - before < size */
 static void valid(int64_t size, int64_t split, int64_t phase, int64_t before, int64_t *low, int64_t *high) {
-    *low = before > phase ? ceiling(before - phase, split) : 0;
-    *high = size + before > phase ? ceiling(size + before - phase, split) : *low;
+    *low = before > phase ? gd_ceil_div(before - phase, split) : 0;
+    *high = size + before > phase ? gd_ceil_div(size + before - phase, split) : *low;
 }
 
 int gd_prepare_conv2d_dx(gd_prepare *p) {
@@ -214,7 +210,7 @@ int gd_prepare_conv2d_dx(gd_prepare *p) {
     if (status != GD_OK || s.empty) return status;
     const int64_t *q = s.p;
     int64_t n_taps = s.o * q[KH] * q[KW], kernel = q[KH] * q[KW];
-    int64_t down = smaller(q[SH], q[H]), along = smaller(q[SW], q[W]); /* phases that lie in the image */
+    int64_t down = gd_min(q[SH], q[H]), along = gd_min(q[SW], q[W]); /* phases that lie in the image */
     gd_conv_correlation *b = gd_prepare_block(p, sizeof *b);
     int64_t *phases = gd_prepare_block(p, (size_t)(down + along + 1) * sizeof *phases); /* the last: the source's */
     gd_conv_phase *phase = gd_prepare_block(p, (size_t)(down * along) * sizeof *phase);
@@ -298,7 +294,7 @@ int gd_prepare_conv2d_dw(gd_prepare *p) {
                                      .n_col_phases = 1,
                                      .row_phases = phase,
                                      .col_phases = phase,
-                                     .pitch = larger((q[WO] - 1) * q[SW] + (q[KW] - 1) * q[DW] + 1, 1)},
+                                     .pitch = gd_max((q[WO] - 1) * q[SW] + (q[KW] - 1) * q[DW] + 1, 1)},
                           .images = positions > 0 ? q[N] : 0,
                           .groups = q[GROUPS],
                           .source_channels = s.c,
@@ -315,26 +311,26 @@ int gd_prepare_conv2d_dw(gd_prepare *p) {
 
     /* parts: blocks of 32 results, then of channels while a block still has 128 taps */
     double work = 2.0 * (double)(q[N] * q[O]) * (double)positions * (double)(s.c * kernel);
-    b->result_step = work > 4e6 ? smaller(s.o, 32) : s.o;
-    b->result_blocks = ceiling(s.o, b->result_step);
+    b->result_step = work > 4e6 ? gd_min(s.o, 32) : s.o;
+    b->result_blocks = gd_ceil_div(s.o, b->result_step);
     int64_t wanted = work > 64 * 4e6 ? 64 : (int64_t)(work / 4e6);
-    int64_t blocks = larger(smaller(wanted / (b->result_blocks * b->groups), s.c * kernel / 128), 1);
-    b->channel_step = ceiling(s.c, smaller(blocks, s.c));
-    b->channel_blocks = ceiling(s.c, b->channel_step);
-    b->lanes = ceiling(b->result_step, 16) * 16;
+    int64_t blocks = gd_max(gd_min(wanted / (b->result_blocks * b->groups), s.c * kernel / 128), 1);
+    b->channel_step = gd_ceil_div(s.c, gd_min(blocks, s.c));
+    b->channel_blocks = gd_ceil_div(s.c, b->channel_step);
+    b->lanes = gd_ceil_div(b->result_step, 16) * 16;
     p->parts = b->groups * b->result_blocks * b->channel_blocks;
 
     /* bands of a large image, several small images at once */
-    int64_t spread = larger(b->channel_step * b->source.pitch * q[SH], b->lanes * q[WO]) * item; /* bytes a row */
-    b->band_rows = larger(smaller((int64_t)(BAND_BYTES / (double)larger(spread, 1)), q[HO]), 1);
-    b->bands = ceiling(q[HO], b->band_rows);
+    int64_t spread = gd_max(b->channel_step * b->source.pitch * q[SH], b->lanes * q[WO]) * item; /* bytes a row */
+    b->band_rows = gd_max(gd_min((int64_t)(BAND_BYTES / (double)gd_max(spread, 1)), q[HO]), 1);
+    b->bands = gd_ceil_div(q[HO], b->band_rows);
     b->source.rows = (b->band_rows - 1) * q[SH] + (q[KH] - 1) * q[DH] + 1;
     int64_t image = b->source.rows * b->source.pitch;
     if (image > LARGEST_BAND) return gd_prepare_fail(p, GD_ERR_SHAPE, -1, image);
     b->image_step = 1;
     if (b->bands == 1 && positions > 0)
-        b->image_step = larger(
-            smaller(smaller(512 / positions, (int64_t)(BAND_BYTES / (double)(image * b->channel_step))), q[N]), 1);
+        b->image_step =
+            gd_max(gd_min(gd_min(512 / positions, (int64_t)(BAND_BYTES / (double)(image * b->channel_step))), q[N]), 1);
     int64_t columns = b->image_step * b->band_rows * q[WO], elements = b->image_step * b->channel_step;
     if (elements * image > LARGEST_BAND || columns * b->lanes > LARGEST_BAND)
         return gd_prepare_fail(p, GD_ERR_SHAPE, -1, elements);
@@ -348,9 +344,9 @@ int gd_prepare_conv2d_dw(gd_prepare *p) {
                 taps[t].a = (int32_t)((n * b->source.rows + y * q[SH]) * b->source.pitch + x * q[SW]);
                 taps[t].b = (int32_t)(t * b->lanes);
             }
-    b->results_at = line_up((elements * image + SLACK) * item);
-    b->sums_at = b->results_at + line_up((columns * b->lanes + SLACK) * item);
-    p->scratch = b->sums_at + line_up(b->channel_step * kernel * b->lanes * item);
+    b->results_at = gd_round_up((elements * image + SLACK) * item, GD_ALIGN);
+    b->sums_at = b->results_at + gd_round_up((columns * b->lanes + SLACK) * item, GD_ALIGN);
+    p->scratch = b->sums_at + gd_round_up(b->channel_step * kernel * b->lanes * item, GD_ALIGN);
     p->block = b;
     return GD_OK;
 }
@@ -360,10 +356,8 @@ int gd_prepare_conv2d_dw(gd_prepare *p) {
 /* a product and its sum are one rounding where the machine has it: several times the speed, and fewer errors */
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT ON
-#define UNROLL _Pragma("unroll")
 #else
 #pragma GCC optimize("fp-contract=fast")
-#define UNROLL _Pragma("GCC unroll 16")
 #endif
 
 /* registers: ROWS x VECTORS sums, VECTORS loads and one factor */
@@ -397,7 +391,7 @@ static int64_t list_vectors(const gd_conv_correlation *b, const gd_conv_phase *p
     int64_t n_rows = row_high - row_low, n_cols = phase->col_high - phase->col_low, pitch = b->source.pitch;
     if (n_rows <= 0 || n_cols <= 0) return 0;
     int64_t across = (n_rows - 1) * pitch + n_cols;
-    int is_flat = (across + lanes - 1) / lanes < n_rows * ((n_cols + lanes - 1) / lanes);
+    int is_flat = gd_ceil_div(across, lanes) < n_rows * gd_ceil_div(n_cols, lanes);
     int64_t runs = is_flat ? 1 : n_rows, length = is_flat ? across : n_cols, n_vectors = 0, n_pieces = 0;
     int64_t from = (row_low - first) * pitch + phase->col_low - b->col_low;
     int64_t to = phase->to + row_low * b->row_step + phase->col_low * b->col_step;
@@ -427,13 +421,8 @@ static int64_t list_vectors(const gd_conv_correlation *b, const gd_conv_phase *p
     return n_vectors;
 }
 
-#define T float
-#define S f32
-#include "conv_body.h"
-
-#define T double
-#define S f64
-#include "conv_body.h"
+#define GD_BODY "conv_body.h"
+#include "each_float.h"
 
 static int correlate(const gd_call *call) {
     const gd_conv_correlation *b = call->block;

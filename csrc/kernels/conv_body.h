@@ -1,34 +1,30 @@
-/* conv_body.h: the products of a convolution for one element type; conv.c includes it once for each.
+/* conv_body.h: the products of a convolution for one element type (see template.h); conv.c includes it.
  *
- * Expects T (the type), S (its suffix), BYTES, ROWS and VECTORS (the register blocks of the instruction set).
+ * Expects BYTES, ROWS and VECTORS (the register blocks of the instruction set).
  */
-#define NAME_(stem, s) stem##_##s
-#define NAME2(stem, s) NAME_(stem, s)
-#define NAME(stem) NAME2(stem, S)
 #define LANES ((int64_t)(BYTES / sizeof(T)))
 #define WIDTH (VECTORS * LANES)
 #define SQUARE ((int64_t)(GD_SQUARE_BYTES / sizeof(T)))
 
 typedef T NAME(lane_vector) __attribute__((vector_size(BYTES), aligned(sizeof(T)), may_alias));
-#define VECTOR NAME(lane_vector)
+#define LANE_VECTOR NAME(lane_vector)
 
 /* tile[r][v * LANES + l] = sum over taps of a[r][tap.a] * b[v][tap.b + l]; rows and vecs are constants where called */
-static inline __attribute__((always_inline)) void NAME(block)(const int rows, const int vecs, int64_t n,
-                                                              const gd_conv_tap *taps, const T *const *a,
-                                                              const T *const *b, T *tile) {
-    VECTOR sum[ROWS][VECTORS];
+INLINE void NAME(block)(const int rows, const int vecs, int64_t n, const gd_conv_tap *taps, const T *const *a,
+                        const T *const *b, T *tile) {
+    LANE_VECTOR sum[ROWS][VECTORS];
     const T *row[ROWS], *col[VECTORS];
     UNROLL for (int r = 0; r < rows; r++) row[r] = a[r];
     UNROLL for (int v = 0; v < vecs; v++) col[v] = b[v];
-    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vecs; v++) sum[r][v] = (VECTOR){0};
+    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vecs; v++) sum[r][v] = (LANE_VECTOR){0};
     for (const gd_conv_tap *end = taps + n; taps < end; taps++) {
         int64_t at = taps->a, from = taps->b;
-        VECTOR line[VECTORS];
-        UNROLL for (int v = 0; v < vecs; v++) line[v] = *(const VECTOR *)(col[v] + from);
+        LANE_VECTOR line[VECTORS];
+        UNROLL for (int v = 0; v < vecs; v++) line[v] = *(const LANE_VECTOR *)(col[v] + from);
         UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vecs; v++) sum[r][v] += row[r][at] * line[v];
     }
     UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vecs; v++) *
-        (VECTOR *)(tile + r * WIDTH + v * LANES) = sum[r][v];
+        (LANE_VECTOR *)(tile + r * WIDTH + v * LANES) = sum[r][v];
 }
 
 typedef void (*NAME(block_fn))(int64_t, const gd_conv_tap *, const T *const *, const T *const *, T *);
@@ -71,16 +67,15 @@ static inline int NAME(block_rows)(int64_t left, int *which) {
 
 /* how many vectors to take next, so that blocks come out alike: 4 are 2 and 2 */
 static inline int NAME(block_vectors)(int64_t left) {
-    return left <= VECTORS ? (int)left
-                           : (int)((left + (left + VECTORS - 1) / VECTORS - 1) / ((left + VECTORS - 1) / VECTORS));
+    return left <= VECTORS ? (int)left : (int)((left + gd_ceil_div(left, VECTORS) - 1) / (gd_ceil_div(left, VECTORS)));
 }
 
 /* n elements, few of them: a call to memcpy would cost more than the copy */
 static inline void NAME(copy)(T *to, const T *from, int64_t n) {
     if (n >= LANES) {
         int64_t i = 0;
-        for (; i + LANES < n; i += LANES) *(VECTOR *)(to + i) = *(const VECTOR *)(from + i);
-        *(VECTOR *)(to + n - LANES) = *(const VECTOR *)(from + n - LANES);
+        for (; i + LANES < n; i += LANES) *(LANE_VECTOR *)(to + i) = *(const LANE_VECTOR *)(from + i);
+        *(LANE_VECTOR *)(to + n - LANES) = *(const LANE_VECTOR *)(from + n - LANES);
         return;
     }
     UNROLL for (int64_t part = LANES / 2; part > 0; part /= 2) if (n & part) {
@@ -96,15 +91,14 @@ static void NAME(gather)(const gd_conv_source *s, const T *image, int64_t channe
                          int64_t step) {
     for (int64_t f = 0; f < s->n_row_phases; f++) {
         /* rows i of the band in first..last-1 lie in the image */
-        int64_t y0 = q0 * s->split_y + s->row_phases[f] - s->top,
-                first = y0 < 0 ? (-y0 + s->split_y - 1) / s->split_y : 0;
-        int64_t last = s->height > y0 ? (s->height - y0 + s->split_y - 1) / s->split_y : 0;
+        int64_t y0 = q0 * s->split_y + s->row_phases[f] - s->top, first = y0 < 0 ? gd_ceil_div(-y0, s->split_y) : 0;
+        int64_t last = s->height > y0 ? gd_ceil_div(s->height - y0, s->split_y) : 0;
         if (last > s->rows) last = s->rows;
         if (first > last) first = last;
         for (int64_t h = 0; h < s->n_col_phases; h++) {
             /* and columns j in low..high-1 */
-            int64_t split = s->split_x, x0 = s->col_phases[h] - s->left, low = x0 < 0 ? (-x0 + split - 1) / split : 0;
-            int64_t high = s->width > x0 ? (s->width - x0 + split - 1) / split : 0, phase = f * s->n_col_phases + h;
+            int64_t split = s->split_x, x0 = s->col_phases[h] - s->left, low = x0 < 0 ? gd_ceil_div(-x0, split) : 0;
+            int64_t high = s->width > x0 ? gd_ceil_div(s->width - x0, split) : 0, phase = f * s->n_col_phases + h;
             if (high > s->pitch) high = s->pitch;
             for (int64_t c = 0; c < channels; c++) {
                 T *lines = band + c * step + phase * s->rows * s->pitch;
@@ -142,7 +136,7 @@ static inline void NAME(finish)(const gd_epilogue *e, const T *bias, int64_t c, 
     if (bias != NULL)
         for (int r = 0; r < rows; r++)
             for (int v = 0; v < vecs; v++) {
-                VECTOR *at = (VECTOR *)(tile + r * WIDTH + v * LANES);
+                LANE_VECTOR *at = (LANE_VECTOR *)(tile + r * WIDTH + v * LANES);
                 *at = *at + bias[(c + r) * e->stride];
             }
     if (e->act != NULL)
@@ -218,7 +212,7 @@ static void NAME(weight)(const gd_conv_weight *b, const gd_call *call) {
     int64_t result = rest % b->result_blocks * b->result_step, group = rest / b->result_blocks;
     int64_t n_results = b->result_channels - result < b->result_step ? b->result_channels - result : b->result_step;
     int64_t kernel = b->kernel_rows * b->kernel_cols, n_rows = channels * kernel,
-            n_vectors = (n_results + LANES - 1) / LANES;
+            n_vectors = gd_ceil_div(n_results, LANES);
     int64_t image_elements = s->rows * s->pitch, band_step = b->image_step * image_elements;
     memset(sums, 0, (size_t)(n_rows * b->lanes) * sizeof(T));
     memset(band, 0, (size_t)(channels * band_step) * sizeof(T));
@@ -251,8 +245,8 @@ static void NAME(weight)(const gd_conv_weight *b, const gd_call *call) {
                     NAME(blocks)[which][vecs - 1](images * positions, b->taps, a, from, tile);
                     for (int r = 0; r < n_taps; r++)
                         for (int i = 0; i < vecs; i++) {
-                            VECTOR *to = (VECTOR *)(sums + (k + r) * b->lanes + (v + i) * LANES);
-                            *to += *(const VECTOR *)(tile + r * WIDTH + i * LANES);
+                            LANE_VECTOR *to = (LANE_VECTOR *)(sums + (k + r) * b->lanes + (v + i) * LANES);
+                            *to += *(const LANE_VECTOR *)(tile + r * WIDTH + i * LANES);
                         }
                     v += vecs;
                 }
@@ -268,11 +262,6 @@ static void NAME(weight)(const gd_conv_weight *b, const gd_call *call) {
 
 #undef DEFINE_BLOCK
 #undef SQUARE
-#undef VECTOR
+#undef LANE_VECTOR
 #undef WIDTH
 #undef LANES
-#undef NAME
-#undef NAME2
-#undef NAME_
-#undef T
-#undef S

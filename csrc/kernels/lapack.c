@@ -27,6 +27,7 @@
 #include "../program/kernel.h"
 #include "../openblas/blas.h"
 #include "params.h"
+#include "template.h"
 
 typedef struct {
     const gd_blas *blas;
@@ -36,8 +37,6 @@ typedef struct {
     int is_f64;
     int lwork, liwork; /* LAPACK's workspace, in elements */
 } lapack_block;
-
-static inline int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
 
 #ifdef GD_PREPARE
 
@@ -73,9 +72,9 @@ static int holds_pivots(gd_prepare *p, const lapack_block *b, int i) {
 
 /* one matrix a part, or as many small ones as are worth a thread */
 static int set_parts(gd_prepare *p, lapack_block *b) {
-    double work = (double)b->m * b->n * (lesser(b->m, b->n) + b->k);
+    double work = (double)b->m * b->n * (gd_min(b->m, b->n) + b->k);
     b->per_part = work >= 1e5 ? 1 : (int64_t)(1e5 / (work + 1)) + 1;
-    p->parts = b->batch > b->per_part ? (b->batch + b->per_part - 1) / b->per_part : 1;
+    p->parts = gd_max(1, gd_ceil_div(b->batch, b->per_part));
     return GD_OK;
 }
 
@@ -154,13 +153,13 @@ int gd_prepare_qr(gd_prepare *p) {
     int64_t lwork = b->n;
     if (b->is_f64) {
         double factor = 0, product = 0;
-        b->blas->d.gelqf(&b->n, &b->m, &factor, &b->n, &factor, &factor, &query, &info);
-        b->blas->d.orglq(&b->n, &b->m, &b->n, &product, &b->n, &product, &product, &query, &info);
+        b->blas->f64.gelqf(&b->n, &b->m, &factor, &b->n, &factor, &factor, &query, &info);
+        b->blas->f64.orglq(&b->n, &b->m, &b->n, &product, &b->n, &product, &product, &query, &info);
         lwork = answer(factor > product ? factor : product);
     } else {
         float factor = 0, product = 0;
-        b->blas->s.gelqf(&b->n, &b->m, &factor, &b->n, &factor, &factor, &query, &info);
-        b->blas->s.orglq(&b->n, &b->m, &b->n, &product, &b->n, &product, &product, &query, &info);
+        b->blas->f32.gelqf(&b->n, &b->m, &factor, &b->n, &factor, &factor, &query, &info);
+        b->blas->f32.orglq(&b->n, &b->m, &b->n, &product, &b->n, &product, &product, &query, &info);
         lwork = answer(factor > product ? factor : product);
     }
     return set_work(p, b, lwork, 0, b->n); /* and the reflectors' factors */
@@ -176,14 +175,14 @@ int gd_prepare_eigh(gd_prepare *p) {
     int64_t lwork, least = 1 + 6 * (int64_t)b->n + 2 * (int64_t)b->n * b->n;
     if (b->is_f64) {
         double found = 0;
-        b->blas->d.syevd("V", "U", &b->n, &found, &b->n, &found, &found, &query, &integers, &query, &info, 1, 1);
+        b->blas->f64.syevd("V", "U", &b->n, &found, &b->n, &found, &found, &query, &integers, &query, &info, 1, 1);
         lwork = answer(found);
     } else {
         float found = 0;
-        b->blas->s.syevd("V", "U", &b->n, &found, &b->n, &found, &found, &query, &integers, &query, &info, 1, 1);
+        b->blas->f32.syevd("V", "U", &b->n, &found, &b->n, &found, &found, &query, &integers, &query, &info, 1, 1);
         lwork = answer(found);
     }
-    return set_work(p, b, lwork > least ? lwork : least, 3 + 5 * (int64_t)b->n, 0);
+    return set_work(p, b, gd_max(lwork, least), 3 + 5 * (int64_t)b->n, 0);
 }
 
 int gd_prepare_svd(gd_prepare *p) {
@@ -191,7 +190,7 @@ int gd_prepare_svd(gd_prepare *p) {
     int status = begin(p, 1, 3, 4, 0, &b), query = -1, info, integers = 0;
     if (status) return status;
     b->full = p->payload[4] != 0;
-    int64_t less = lesser(b->m, b->n), more = b->m > b->n ? b->m : b->n;
+    int64_t less = gd_min(b->m, b->n), more = gd_max(b->m, b->n);
     b->k = (int)less;
     if ((status = holds(p, b, 0, b->m, b->n)) || (status = holds(p, b, 1, b->m, b->full ? b->m : b->k)) ||
         (status = holds(p, b, 2, b->k, 1)) || (status = holds(p, b, 3, b->full ? b->n : b->k, b->n)))
@@ -202,23 +201,23 @@ int gd_prepare_svd(gd_prepare *p) {
     int64_t lwork, least = 4 * less * less + 7 * less + more;
     if (b->is_f64) {
         double found = 0;
-        b->blas->d.gesdd(job, &b->n, &b->m, &found, &b->n, &found, &found, &b->n, &found, &ldvt, &found, &query,
-                         &integers, &info, 1);
+        b->blas->f64.gesdd(job, &b->n, &b->m, &found, &b->n, &found, &found, &b->n, &found, &ldvt, &found, &query,
+                           &integers, &info, 1);
         lwork = answer(found);
     } else {
         float found = 0;
-        b->blas->s.gesdd(job, &b->n, &b->m, &found, &b->n, &found, &found, &b->n, &found, &ldvt, &found, &query,
-                         &integers, &info, 1);
+        b->blas->f32.gesdd(job, &b->n, &b->m, &found, &b->n, &found, &found, &b->n, &found, &ldvt, &found, &query,
+                           &integers, &info, 1);
         lwork = answer(found);
     }
-    return set_work(p, b, lwork > least ? lwork : least, 8 * less, (int64_t)b->m * b->n);
+    return set_work(p, b, gd_max(lwork, least), 8 * less, (int64_t)b->m * b->n);
 }
 
 #else
 
 /* runs body for each matrix of the call's part, number i */
 #define GD_EACH_MATRIX(call, b) \
-    for (int64_t i = (call)->part * (b)->per_part, end_ = lesser((b)->batch, i + (b)->per_part); i < end_; i++)
+    for (int64_t i = (call)->part * (b)->per_part, end_ = gd_min((b)->batch, i + (b)->per_part); i < end_; i++)
 
 static int pivots_fit(const int *pivots, int n, gd_fault *fault) {
     for (int j = 0; j < n; j++)
@@ -230,15 +229,8 @@ static int pivots_fit(const int *pivots, int n, gd_fault *fault) {
     return 1;
 }
 
-#define T float
-#define S f32
-#define R s
-#include "lapack_body.h"
-
-#define T double
-#define S f64
-#define R d
-#include "lapack_body.h"
+#define GD_BODY "lapack_body.h"
+#include "each_float.h"
 
 #define GD_LAPACK_KERNEL(name)                                        \
     int GD_ISA_NAME(gd_k_##name)(const gd_call *call) {               \

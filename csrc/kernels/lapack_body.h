@@ -1,49 +1,48 @@
-/* lapack_body.h: the kernels of lapack.c for one element type. Included by it with T (the type), S (the name's
- * ending) and R (the member of gd_blas that has its routines) defined; undefines them. */
-#define NAMED(name) GD_CAT(name, S)
+/* lapack_body.h: the kernels of lapack.c for one element type (see template.h); lapack.c includes it. S is also the
+ * member of gd_blas that has the type's routines. */
 
-static void NAMED(fill_nan)(T *x, int64_t count) {
+static void NAME(fill_nan)(T *x, int64_t count) {
     for (int64_t j = 0; j < count; j++) x[j] = (T)NAN;
 }
 
-static int NAMED(all_finite)(const T *x, int64_t count) {
+static int NAME(all_finite)(const T *x, int64_t count) {
     T sum = 0;
     for (int64_t j = 0; j < count; j++) sum += x[j] * 0; /* 0, or NaN of an infinity or a NaN */
     return sum == 0;
 }
 
 /* (a + a^T) / 2, a square of 16 by 16 and its mirror image at a time, so that columns are read while in cache */
-static void NAMED(symmetric_part)(T *y, const T *a, int64_t n) {
+static void NAME(symmetric_part)(T *y, const T *a, int64_t n) {
     enum { SIDE = 16 };
     for (int64_t top = 0; top < n; top += SIDE)
         for (int64_t left = 0; left < n; left += SIDE)
-            for (int64_t r = top; r < lesser(top + SIDE, n); r++)
-                for (int64_t c = left; c < lesser(left + SIDE, n); c++)
+            for (int64_t r = top; r < gd_min(top + SIDE, n); r++)
+                for (int64_t c = left; c < gd_min(left + SIDE, n); c++)
                     y[r * n + c] = a[r * n + c] / 2 + a[c * n + r] / 2;
 }
 
-static int NAMED(cholesky)(const gd_call *call, const lapack_block *b) {
+static int NAME(cholesky)(const gd_call *call, const lapack_block *b) {
     int n = b->n;
     int64_t size = (int64_t)n * n;
     GD_EACH_MATRIX(call, b) {
         T *l = (T *)call->operands[1] + i * size;
         int info = 0;
-        NAMED(symmetric_part)(l, (const T *)call->operands[0] + i * size, n);
-        if (n > 0) b->blas->R.potrf("U", &n, l, &n, &info, 1);
-        if (info != 0) NAMED(fill_nan)(l, size);
+        NAME(symmetric_part)(l, (const T *)call->operands[0] + i * size, n);
+        if (n > 0) b->blas->S.potrf("U", &n, l, &n, &info, 1);
+        if (info != 0) NAME(fill_nan)(l, size);
         for (int64_t r = 0; r < n; r++)
             for (int64_t c = r + 1; c < n; c++) l[r * n + c] = 0;
     }
     return GD_OK;
 }
 
-static int NAMED(triangular_solve)(const gd_call *call, const lapack_block *b) {
+static int NAME(triangular_solve)(const gd_call *call, const lapack_block *b) {
     int64_t size = (int64_t)b->n * b->n, right = (int64_t)b->n * b->k;
     GD_EACH_MATRIX(call, b) {
         T *x = (T *)call->operands[2] + i * right;
         memcpy(x, (const T *)call->operands[1] + i * right, (size_t)right * sizeof(T));
         if (right > 0)
-            b->blas->R.trsm(GD_BLAS_ROW_MAJOR, GD_BLAS_LEFT, b->lower ? GD_BLAS_LOWER : GD_BLAS_UPPER,
+            b->blas->S.trsm(GD_BLAS_ROW_MAJOR, GD_BLAS_LEFT, b->lower ? GD_BLAS_LOWER : GD_BLAS_UPPER,
                             b->transpose ? GD_BLAS_TRANSPOSED : GD_BLAS_PLAIN,
                             b->unit ? GD_BLAS_UNIT_DIAGONAL : GD_BLAS_ANY_DIAGONAL, b->n, b->k, 1,
                             (const T *)call->operands[0] + i * size, b->n, x, b->k);
@@ -51,14 +50,14 @@ static int NAMED(triangular_solve)(const gd_call *call, const lapack_block *b) {
     return GD_OK;
 }
 
-static int NAMED(lu)(const gd_call *call, const lapack_block *b) {
+static int NAME(lu)(const gd_call *call, const lapack_block *b) {
     int n = b->n;
     int64_t size = (int64_t)n * n;
     GD_EACH_MATRIX(call, b) {
         T *f = (T *)call->operands[1] + i * size;
         int *pivots = (int *)call->operands[2] + i * n, info;
         memcpy(f, (const T *)call->operands[0] + i * size, (size_t)size * sizeof(T));
-        if (n > 0) b->blas->R.getrf(&n, &n, f, &n, pivots, &info);
+        if (n > 0) b->blas->S.getrf(&n, &n, f, &n, pivots, &info);
         for (int j = 0; j < n; j++)
             if (pivots[j] <= j || pivots[j] > n) pivots[j] = j + 1; /* a search among NaNs may find no row */
     }
@@ -66,7 +65,7 @@ static int NAMED(lu)(const gd_call *call, const lapack_block *b) {
 }
 
 /* rows of x swapped as the factorisation swapped columns, or back */
-static void NAMED(swap_rows)(T *x, const int *pivots, int64_t n, int64_t k, int back) {
+static void NAME(swap_rows)(T *x, const int *pivots, int64_t n, int64_t k, int back) {
     for (int64_t step = 0; step < n; step++) {
         int64_t r = back ? n - 1 - step : step, with = pivots[r] - 1;
         if (with == r) continue;
@@ -78,7 +77,7 @@ static void NAMED(swap_rows)(T *x, const int *pivots, int64_t n, int64_t k, int 
     }
 }
 
-static int NAMED(lu_solve)(const gd_call *call, const lapack_block *b) {
+static int NAME(lu_solve)(const gd_call *call, const lapack_block *b) {
     int n = b->n, k = b->k;
     int64_t size = (int64_t)n * n, right = (int64_t)n * k;
     GD_EACH_MATRIX(call, b) {
@@ -89,29 +88,29 @@ static int NAMED(lu_solve)(const gd_call *call, const lapack_block *b) {
         if (!pivots_fit(pivots, n, call->fault)) return GD_ERR_INDEX;
         for (int64_t r = 0; r < n; r++) singular |= f[r * n + r] == 0;
         if (singular) {
-            NAMED(fill_nan)(x, right);
+            NAME(fill_nan)(x, right);
             continue;
         }
         memcpy(x, (const T *)call->operands[2] + i * right, (size_t)right * sizeof(T));
         if (right == 0) continue;
         if (b->transpose) {
-            NAMED(swap_rows)(x, pivots, n, k, 0);
-            b->blas->R.trsm(GD_BLAS_ROW_MAJOR, GD_BLAS_LEFT, GD_BLAS_UPPER, GD_BLAS_TRANSPOSED, GD_BLAS_UNIT_DIAGONAL,
+            NAME(swap_rows)(x, pivots, n, k, 0);
+            b->blas->S.trsm(GD_BLAS_ROW_MAJOR, GD_BLAS_LEFT, GD_BLAS_UPPER, GD_BLAS_TRANSPOSED, GD_BLAS_UNIT_DIAGONAL,
                             n, k, 1, f, n, x, k);
-            b->blas->R.trsm(GD_BLAS_ROW_MAJOR, GD_BLAS_LEFT, GD_BLAS_LOWER, GD_BLAS_TRANSPOSED, GD_BLAS_ANY_DIAGONAL, n,
+            b->blas->S.trsm(GD_BLAS_ROW_MAJOR, GD_BLAS_LEFT, GD_BLAS_LOWER, GD_BLAS_TRANSPOSED, GD_BLAS_ANY_DIAGONAL, n,
                             k, 1, f, n, x, k);
         } else {
-            b->blas->R.trsm(GD_BLAS_ROW_MAJOR, GD_BLAS_LEFT, GD_BLAS_LOWER, GD_BLAS_PLAIN, GD_BLAS_ANY_DIAGONAL, n, k,
+            b->blas->S.trsm(GD_BLAS_ROW_MAJOR, GD_BLAS_LEFT, GD_BLAS_LOWER, GD_BLAS_PLAIN, GD_BLAS_ANY_DIAGONAL, n, k,
                             1, f, n, x, k);
-            b->blas->R.trsm(GD_BLAS_ROW_MAJOR, GD_BLAS_LEFT, GD_BLAS_UPPER, GD_BLAS_PLAIN, GD_BLAS_UNIT_DIAGONAL, n, k,
+            b->blas->S.trsm(GD_BLAS_ROW_MAJOR, GD_BLAS_LEFT, GD_BLAS_UPPER, GD_BLAS_PLAIN, GD_BLAS_UNIT_DIAGONAL, n, k,
                             1, f, n, x, k);
-            NAMED(swap_rows)(x, pivots, n, k, 1);
+            NAME(swap_rows)(x, pivots, n, k, 1);
         }
     }
     return GD_OK;
 }
 
-static int NAMED(determinant)(const gd_call *call, const lapack_block *b) {
+static int NAME(determinant)(const gd_call *call, const lapack_block *b) {
     int n = b->n;
     int64_t size = (int64_t)n * n;
     GD_EACH_MATRIX(call, b) {
@@ -140,7 +139,7 @@ static int NAMED(determinant)(const gd_call *call, const lapack_block *b) {
     return GD_OK;
 }
 
-static int NAMED(qr)(const gd_call *call, const lapack_block *b) {
+static int NAME(qr)(const gd_call *call, const lapack_block *b) {
     int m = b->m, n = b->n;
     int64_t size = (int64_t)m * n;
     T *work = call->scratch, *factors = work + b->lwork;
@@ -149,15 +148,15 @@ static int NAMED(qr)(const gd_call *call, const lapack_block *b) {
         int info;
         if (n == 0) continue;
         memcpy(q, (const T *)call->operands[0] + i * size, (size_t)size * sizeof(T));
-        b->blas->R.gelqf(&n, &m, q, &n, factors, work, &b->lwork, &info);
+        b->blas->S.gelqf(&n, &m, q, &n, factors, work, &b->lwork, &info);
         for (int64_t row = 0; row < n; row++)
             for (int64_t c = 0; c < n; c++) r[row * n + c] = c < row ? 0 : q[row * n + c];
-        b->blas->R.orglq(&n, &m, &n, q, &n, factors, work, &b->lwork, &info);
+        b->blas->S.orglq(&n, &m, &n, q, &n, factors, work, &b->lwork, &info);
     }
     return GD_OK;
 }
 
-static int NAMED(eigh)(const gd_call *call, const lapack_block *b) {
+static int NAME(eigh)(const gd_call *call, const lapack_block *b) {
     int n = b->n;
     int64_t size = (int64_t)n * n;
     T *work = call->scratch;
@@ -166,12 +165,12 @@ static int NAMED(eigh)(const gd_call *call, const lapack_block *b) {
         T *w = (T *)call->operands[1] + i * n, *v = (T *)call->operands[2] + i * size;
         int info = 0;
         if (n == 0) continue;
-        NAMED(symmetric_part)(v, (const T *)call->operands[0] + i * size, n);
-        int finite = NAMED(all_finite)(v, size);
-        if (finite) b->blas->R.syevd("V", "U", &n, v, &n, w, work, &b->lwork, integers, &b->liwork, &info, 1, 1);
+        NAME(symmetric_part)(v, (const T *)call->operands[0] + i * size, n);
+        int finite = NAME(all_finite)(v, size);
+        if (finite) b->blas->S.syevd("V", "U", &n, v, &n, w, work, &b->lwork, integers, &b->liwork, &info, 1, 1);
         if (!finite || info != 0) {
-            NAMED(fill_nan)(w, n);
-            NAMED(fill_nan)(v, size);
+            NAME(fill_nan)(w, n);
+            NAME(fill_nan)(v, size);
         }
         for (int64_t r = 0; r < n; r++)
             for (int64_t c = 0; c < r; c++) {
@@ -183,7 +182,7 @@ static int NAMED(eigh)(const gd_call *call, const lapack_block *b) {
     return GD_OK;
 }
 
-static int NAMED(svd)(const gd_call *call, const lapack_block *b) {
+static int NAME(svd)(const gd_call *call, const lapack_block *b) {
     int m = b->m, n = b->n, ldvt = b->full ? m : b->k;
     int64_t size = (int64_t)m * n, u_size = (int64_t)m * ldvt, vh_size = (int64_t)n * (b->full ? n : b->k);
     T *work = call->scratch, *a = work + b->lwork;
@@ -198,20 +197,15 @@ static int NAMED(svd)(const gd_call *call, const lapack_block *b) {
             continue;
         }
         memcpy(a, (const T *)call->operands[0] + i * size, (size_t)size * sizeof(T));
-        int finite = NAMED(all_finite)(a, size);
+        int finite = NAME(all_finite)(a, size);
         if (finite)
-            b->blas->R.gesdd(b->full ? "A" : "S", &n, &m, a, &n, s, vh, &n, u, &ldvt, work, &b->lwork, integers, &info,
+            b->blas->S.gesdd(b->full ? "A" : "S", &n, &m, a, &n, s, vh, &n, u, &ldvt, work, &b->lwork, integers, &info,
                              1);
         if (!finite || info != 0) {
-            NAMED(fill_nan)(u, u_size);
-            NAMED(fill_nan)(s, b->k);
-            NAMED(fill_nan)(vh, vh_size);
+            NAME(fill_nan)(u, u_size);
+            NAME(fill_nan)(s, b->k);
+            NAME(fill_nan)(vh, vh_size);
         }
     }
     return GD_OK;
 }
-
-#undef NAMED
-#undef T
-#undef S
-#undef R

@@ -105,13 +105,11 @@ static int choose_route(const matmul_block *b, int64_t m, int64_t n) {
     return ROUTE_GEMM;
 }
 
-static int64_t ceiling(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 /* Blocks of about 2 million operations along the longer side. */
 static void cut_along(matmul_block *b, double work) {
     int64_t wanted = work / PART_FLOPS > MOST_PARTS ? MOST_PARTS : (int64_t)(work / PART_FLOPS);
     int64_t *step = b->m > b->n ? &b->m_step : &b->n_step, side = *step;
-    *step = ceiling(ceiling(side, wanted), 64) * 64;
+    *step = gd_ceil_div(gd_ceil_div(side, wanted), 64) * 64;
     if (*step > side) *step = side;
 }
 
@@ -122,11 +120,11 @@ static void cut_both(matmul_block *b, double work) {
     double most = work / PART_FLOPS;
     int64_t columns = b->n / WIDTH < most ? b->n / WIDTH : (int64_t)most;
     if (columns < 1) columns = 1;
-    b->n_step = ceiling(ceiling(b->n, columns), LANES) * LANES;
+    b->n_step = gd_ceil_div(gd_ceil_div(b->n, columns), LANES) * LANES;
     if (b->n_step > b->n) b->n_step = b->n;
     double parts = work / (6 * PART_FLOPS) > MOST_PARTS ? MOST_PARTS : work / (6 * PART_FLOPS);
-    int64_t rows = (int64_t)(parts / (double)ceiling(b->n, b->n_step) + 0.5);
-    b->m_step = ceiling(ceiling(b->m, rows > 0 ? rows : 1), 64) * 64;
+    int64_t rows = (int64_t)(parts / (double)gd_ceil_div(b->n, b->n_step) + 0.5);
+    b->m_step = gd_ceil_div(gd_ceil_div(b->m, rows > 0 ? rows : 1), 64) * 64;
     if (b->m_step > b->m) b->m_step = b->m;
 }
 
@@ -143,9 +141,9 @@ static void cut(matmul_block *b, gd_prepare *p) {
     } else if (b->entries > 1) {
         b->part_units = (int64_t)(PART_FLOPS / work) + 1;
     }
-    b->blocks = b->m > 0 && b->n > 0 ? ceiling(b->m, b->m_step) * ceiling(b->n, b->n_step) : 1;
+    b->blocks = b->m > 0 && b->n > 0 ? gd_ceil_div(b->m, b->m_step) * gd_ceil_div(b->n, b->n_step) : 1;
     int64_t units = b->entries * b->blocks;
-    p->parts = units > 0 ? (units + b->part_units - 1) / b->part_units : 1;
+    p->parts = gd_max(1, gd_ceil_div(units, b->part_units));
     p->work = gd_work(work * (double)b->entries / FLOPS_PER_NS);
 }
 
@@ -315,7 +313,7 @@ int GD_ISA_NAME(gd_k_matmul)(const gd_call *call) {
     for (int64_t unit = first; unit < last; unit++) {
         int64_t entry = unit, m0 = 0, n0 = 0, at[3];
         if (b->blocks > 1) {
-            int64_t block = unit % b->blocks, columns = (b->n + b->n_step - 1) / b->n_step;
+            int64_t block = unit % b->blocks, columns = gd_ceil_div(b->n, b->n_step);
             entry = unit / b->blocks;
             m0 = block / columns * b->m_step;
             n0 = block % columns * b->n_step;

@@ -6,15 +6,14 @@
 #ifndef GD_PREPARE
 #include <string.h>
 #include "product.h"
+#include "template.h"
 #include "transpose.h"
 
 /* a product and its sum are one rounding where the machine has it: several times the speed, and fewer errors */
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT ON
-#define GD_UNROLL _Pragma("unroll")
 #else
 #pragma GCC optimize("fp-contract=fast")
-#define GD_UNROLL _Pragma("GCC unroll 16")
 #endif
 
 #if defined(__AVX512F__)
@@ -28,26 +27,19 @@
 #define GD_ROWS 6
 #endif
 
-#define T float
-#define S f32
+/* elements of the widest vector */
 #if GD_VECTOR_BYTES == 64
-#define FULL 16
+#define GD_FULL_f32 16
+#define GD_FULL_f64 8
 #elif GD_VECTOR_BYTES == 32
-#define FULL 8
+#define GD_FULL_f32 8
+#define GD_FULL_f64 4
 #else
-#define FULL 4
+#define GD_FULL_f32 4
+#define GD_FULL_f64 2
 #endif
-#include "product_body.h"
 
-#define T double
-#define S f64
-#if GD_VECTOR_BYTES == 64
-#define FULL 8
-#elif GD_VECTOR_BYTES == 32
-#define FULL 4
-#else
-#define FULL 2
-#endif
-#include "product_body.h"
+#define GD_BODY "product_body.h"
+#include "each_float.h"
 
 #endif

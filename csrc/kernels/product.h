@@ -28,7 +28,7 @@ static inline int gd_product_strip_collides(const gd_product *p, int64_t item) {
     enum { MANY = 48, WAY_BYTES = 4096, WAYS = 8 };
     int64_t apart = (p->b_row < 0 ? -p->b_row : p->b_row) * item, power = apart & -apart;
     if (p->m <= MANY || power < WAY_BYTES / 4) return 0;
-    int64_t depth = p->k < GD_PRODUCT_DEPTH ? p->k : GD_PRODUCT_DEPTH;
+    int64_t depth = gd_min(p->k, GD_PRODUCT_DEPTH);
     return depth > (power < WAY_BYTES ? WAY_BYTES / power : 1) * WAYS;
 }
 
@@ -48,16 +48,16 @@ static inline int gd_product_packs_a(const gd_product *p, int64_t item) {
 
 /* bytes of scratch, the same for every instruction set */
 static inline int64_t gd_product_scratch(const gd_product *p, int64_t item) {
-    int64_t depth = p->k < GD_PRODUCT_DEPTH ? p->k : GD_PRODUCT_DEPTH, bytes = 0;
+    int64_t depth = gd_min(p->k, GD_PRODUCT_DEPTH), bytes = 0;
     if (gd_product_packs_b(p, item)) {
-        int64_t columns = p->n < GD_PRODUCT_COLUMNS ? (p->n + 63) / 64 * 64 : GD_PRODUCT_COLUMNS;
+        int64_t columns = p->n < GD_PRODUCT_COLUMNS ? gd_round_up(p->n, 64) : GD_PRODUCT_COLUMNS;
         bytes += depth * (gd_product_packs_strips(p, item) ? GD_PRODUCT_STRIP_BYTES : columns * item);
     }
     if (gd_product_packs_a(p, item)) {
-        int64_t rows = p->m < GD_PRODUCT_ROWS ? (p->m + 7) / 8 * 8 : GD_PRODUCT_ROWS;
+        int64_t rows = p->m < GD_PRODUCT_ROWS ? gd_round_up(p->m, 8) : GD_PRODUCT_ROWS;
         bytes += depth * rows * item;
     }
-    return (bytes + GD_ALIGN - 1) / GD_ALIGN * GD_ALIGN;
+    return gd_round_up(bytes, GD_ALIGN);
 }
 
 #ifndef GD_PREPARE

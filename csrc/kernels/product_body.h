@@ -1,81 +1,36 @@
-/* product_body.h: the blocked product for one element type; product.c includes it once for each.
+/* product_body.h: the blocked product for one element type (see template.h); product.c includes it.
  *
- * Expects T (the type), S (its suffix) and FULL (lanes of the widest vector). Packing only changes strides: every
+ * FULL is the lanes of the widest vector. Packing only changes strides: every
  * path ends in the same register blocks of GD_ROWS rows by two vectors, narrower at the edges.
  */
 
-#define NAME_(stem, s) stem##_##s
-#define NAME2(stem, s) NAME_(stem, s)
-#define NAME(stem) NAME2(stem, S)
 #define SQUARE ((int)(GD_SQUARE_BYTES / sizeof(T)))
+#define FULL GD_CAT(GD_FULL, S)
 
-/* VECTOR(n): n lanes, loadable from any element's address */
-#define VECTOR(n) NAME2(NAME(vector), n)
-#define DECLARE_VECTOR(n) \
-    typedef T VECTOR(n) __attribute__((vector_size(n * sizeof(T)), aligned(sizeof(T)), may_alias));
-
-/* rows x (vecs * lanes) elements of C in registers over the whole depth; rows and vecs are constants where called */
-#define DEFINE_BLOCK(n)                                                                                               \
-    DECLARE_VECTOR(n)                                                                                                 \
-    static inline __attribute__((always_inline)) void NAME2(NAME(block), n)(                                          \
-        const int rows, const int vecs, int64_t depth, const T *a, int64_t a_row, int64_t a_col, const T *b,          \
-        int64_t b_row, T *c, int64_t c_row, T alpha, int accumulate) {                                                \
-        VECTOR(n) sum[GD_ROWS][4];                                                                                    \
-        GD_UNROLL for (int r = 0; r < rows; r++) GD_UNROLL for (int v = 0; v < vecs; v++) sum[r][v] = (VECTOR(n)){0}; \
-        for (int64_t d = 0; d < depth; d++, a += a_col, b += b_row) {                                                 \
-            VECTOR(n) line[4];                                                                                        \
-            GD_UNROLL for (int v = 0; v < vecs; v++) line[v] = *(const VECTOR(n) *)(b + v * n);                       \
-            GD_UNROLL for (int r = 0; r < rows; r++) GD_UNROLL for (int v = 0; v < vecs; v++) sum[r][v] +=            \
-                a[r * a_row] * line[v];                                                                               \
-        }                                                                                                             \
-        GD_UNROLL for (int r = 0; r < rows; r++) GD_UNROLL for (int v = 0; v < vecs; v++) {                           \
-            VECTOR(n) *to = (VECTOR(n) *)(c + r * c_row + v * n);                                                     \
-            *to = accumulate ? *to + alpha * sum[r][v] : alpha * sum[r][v];                                           \
-        }                                                                                                             \
-    }
-
-/* all m rows of a strip of columns as wide as one block */
-#define DEFINE_STRIP(n, vecs)                                                                                          \
-    static void NAME2(NAME2(NAME(strip), n), vecs)(int64_t m, int64_t depth, const T *a, int64_t a_row, int64_t a_col, \
-                                                   const T *b, int64_t b_row, T *c, int64_t c_row, T alpha,            \
-                                                   int accumulate) {                                                   \
-        int64_t i = 0;                                                                                                 \
-        for (; i + GD_ROWS <= m; i += GD_ROWS)                                                                         \
-            NAME2(NAME(block), n)(GD_ROWS, vecs, depth, a + i * a_row, a_row, a_col, b, b_row, c + i * c_row, c_row,   \
-                                  alpha, accumulate);                                                                  \
-        for (; i + 4 <= m; i += 4)                                                                                     \
-            NAME2(NAME(block), n)(4, vecs, depth, a + i * a_row, a_row, a_col, b, b_row, c + i * c_row, c_row, alpha,  \
-                                  accumulate);                                                                         \
-        for (; i + 2 <= m; i += 2)                                                                                     \
-            NAME2(NAME(block), n)(2, vecs, depth, a + i * a_row, a_row, a_col, b, b_row, c + i * c_row, c_row, alpha,  \
-                                  accumulate);                                                                         \
-        for (; i < m; i++)                                                                                             \
-            NAME2(NAME(block), n)(1, vecs, depth, a + i * a_row, a_row, a_col, b, b_row, c + i * c_row, c_row, alpha,  \
-                                  accumulate);                                                                         \
-    }
-
-#define STRIP(n, vecs) \
-    NAME2(NAME2(NAME(strip), n), vecs)(m, depth, a, a_row, a_col, b + j, b_row, c + j, c_row, alpha, accumulate)
-
-DEFINE_BLOCK(1)
-DEFINE_STRIP(1, 1)
-DEFINE_BLOCK(2)
-DEFINE_STRIP(2, 1)
+#define N 1
+#include "product_block.h"
+#define N 2
+#include "product_block.h"
 #if FULL >= 4
-DEFINE_BLOCK(4)
-DEFINE_STRIP(4, 1)
-#else
-DECLARE_VECTOR(4)
+#define N 4
+#include "product_block.h"
 #endif
 #if FULL >= 8
-DEFINE_BLOCK(8)
-DEFINE_STRIP(8, 1)
+#define N 8
+#include "product_block.h"
 #endif
 #if FULL >= 16
-DEFINE_BLOCK(16)
-DEFINE_STRIP(16, 1)
+#define N 16
+#include "product_block.h"
 #endif
-DEFINE_STRIP(FULL, 2)
+
+/* of two vectors of the widest kind */
+static void NAME(strip_wide)(int64_t m, int64_t depth, const T *a, int64_t a_row, int64_t a_col, const T *b,
+                             int64_t b_row, T *c, int64_t c_row, T alpha, int accumulate) {
+    GD_CAT(NAME(strip_of), FULL)(2, m, depth, a, a_row, a_col, b, b_row, c, c_row, alpha, accumulate);
+}
+
+#define STRIP(n) GD_CAT(NAME(strip), n)(m, depth, a, a_row, a_col, b + j, b_row, c + j, c_row, alpha, accumulate)
 
 /* C (m x n) from B with contiguous columns: strips of two vectors, then ever narrower ones */
 static void NAME(strips)(int64_t m, int64_t n, int64_t depth, const T *a, int64_t a_row, int64_t a_col, const T *b,
@@ -83,41 +38,41 @@ static void NAME(strips)(int64_t m, int64_t n, int64_t depth, const T *a, int64_
     int64_t j = 0;
     if (m == 1) { /* one row keeps too few sums in flight: make it wide */
         for (; j + 4 * FULL <= n; j += 4 * FULL)
-            NAME2(NAME(block), FULL)(1, 4, depth, a, a_row, a_col, b + j, b_row, c + j, c_row, alpha, accumulate);
+            GD_CAT(NAME(block), FULL)(1, 4, depth, a, a_row, a_col, b + j, b_row, c + j, c_row, alpha, accumulate);
     }
-    for (; j + 2 * FULL <= n; j += 2 * FULL) STRIP(FULL, 2);
-    for (; j + FULL <= n; j += FULL) STRIP(FULL, 1);
+    for (; j + 2 * FULL <= n; j += 2 * FULL)
+        NAME(strip_wide)(m, depth, a, a_row, a_col, b + j, b_row, c + j, c_row, alpha, accumulate);
+    for (; j + FULL <= n; j += FULL) STRIP(FULL);
 #if FULL > 8
-    for (; j + 8 <= n; j += 8) STRIP(8, 1);
+    for (; j + 8 <= n; j += 8) STRIP(8);
 #endif
 #if FULL > 4
-    for (; j + 4 <= n; j += 4) STRIP(4, 1);
+    for (; j + 4 <= n; j += 4) STRIP(4);
 #endif
 #if FULL > 2
-    for (; j + 2 <= n; j += 2) STRIP(2, 1);
+    for (; j + 2 <= n; j += 2) STRIP(2);
 #endif
-    for (; j < n; j++) STRIP(1, 1);
+    for (; j < n; j++) STRIP(1);
 }
 
 /* cols dot products of one row of A with contiguous columns of B */
-static inline __attribute__((always_inline)) void NAME(dots)(const int cols, int64_t k, const T *a, const T *b,
-                                                             int64_t b_col, T *c, int64_t c_col, T alpha,
-                                                             int accumulate) {
+INLINE void NAME(dots)(const int cols, int64_t k, const T *a, const T *b, int64_t b_col, T *c, int64_t c_col, T alpha,
+                       int accumulate) {
     VECTOR(FULL) sum[8];
     T rest[8];
-    GD_UNROLL for (int j = 0; j < cols; j++) sum[j] = (VECTOR(FULL)){0}, rest[j] = 0;
+    UNROLL for (int j = 0; j < cols; j++) sum[j] = (VECTOR(FULL)){0}, rest[j] = 0;
     int64_t d = 0;
     for (; d + FULL <= k; d += FULL) {
         VECTOR(FULL) line = *(const VECTOR(FULL) *)(a + d);
-        GD_UNROLL for (int j = 0; j < cols; j++) sum[j] += line * *(const VECTOR(FULL) *)(b + j * b_col + d);
+        UNROLL for (int j = 0; j < cols; j++) sum[j] += line * *(const VECTOR(FULL) *)(b + j * b_col + d);
     }
-    for (; d < k; d++) GD_UNROLL for (int j = 0; j < cols; j++) rest[j] += a[d] * b[j * b_col + d];
-    if (k >= FULL) GD_UNROLL for (int j = 0; j < cols; j++) {
+    for (; d < k; d++) UNROLL for (int j = 0; j < cols; j++) rest[j] += a[d] * b[j * b_col + d];
+    if (k >= FULL) UNROLL for (int j = 0; j < cols; j++) {
             for (int half = FULL / 2; half > 0; half /= 2)
                 for (int l = 0; l < half; l++) sum[j][l] += sum[j][l + half];
             rest[j] += sum[j][0];
         }
-    GD_UNROLL for (int j = 0; j < cols; j++) c[j * c_col] = alpha * rest[j] + (accumulate ? c[j * c_col] : 0);
+    UNROLL for (int j = 0; j < cols; j++) c[j * c_col] = alpha * rest[j] + (accumulate ? c[j * c_col] : 0);
 }
 
 static void NAME(dot_product)(int64_t m, int64_t n, int64_t k, const T *a, int64_t a_row, const T *b, int64_t b_col,
@@ -150,7 +105,7 @@ static void NAME(pack)(int64_t lanes, int64_t depth, const T *from, int64_t lane
             for (; d + SQUARE <= depth; d += SQUARE)
                 NAME(gd_transpose)(from + l * lane_step + d, lane_step, to + d * lanes + l, lanes);
             for (; d < depth; d++)
-                GD_UNROLL for (int i = 0; i < SQUARE; i++) to[d * lanes + l + i] = from[(l + i) * lane_step + d];
+                UNROLL for (int i = 0; i < SQUARE; i++) to[d * lanes + l + i] = from[(l + i) * lane_step + d];
         }
     for (; l + 4 <= lanes; l += 4) { /* smaller squares */
         const T *f = from + l * lane_step;
@@ -187,7 +142,7 @@ static void NAME(pack_panels)(int64_t lanes, int64_t depth, const T *from, int64
     int64_t l = 0;
     for (; l + SIDE_BY_SIDE * GD_ROWS <= lanes; l += SIDE_BY_SIDE * GD_ROWS)
         for (int64_t d = 0; d < depth; d++)
-            GD_UNROLL for (int i = 0; i < SIDE_BY_SIDE; i++) memcpy(
+            UNROLL for (int i = 0; i < SIDE_BY_SIDE; i++) memcpy(
                 to + (l + i * GD_ROWS) * depth + d * GD_ROWS, from + l + i * GD_ROWS + d * step, GD_ROWS * sizeof(T));
     for (; l < lanes; l += GD_ROWS)
         NAME(pack)(lanes - l < GD_ROWS ? lanes - l : GD_ROWS, depth, from + l, 1, step, to + l * depth);
@@ -262,13 +217,4 @@ void GD_ISA_NAME(NAME(gd_product))(const gd_product *p, const T *a, const T *b, 
 
 #undef SQUARE
 #undef STRIP
-#undef DEFINE_STRIP
-#undef DEFINE_BLOCK
-#undef DECLARE_VECTOR
-#undef VECTOR
-#undef NAME
-#undef NAME2
-#undef NAME_
-#undef T
-#undef S
 #undef FULL

@@ -19,13 +19,14 @@ static int find(void *library, const char *name, void *function) {
 }
 
 static int find_lapack(void *library) {
-#define X(name)                                                  \
-    if (!find(library, "scipy_s" #name "_", &routines.s.name) || \
-        !find(library, "scipy_d" #name "_", &routines.d.name))   \
+#define X(name)                                                    \
+    if (!find(library, "scipy_s" #name "_", &routines.f32.name) || \
+        !find(library, "scipy_d" #name "_", &routines.f64.name))   \
         return 0;
     GD_LAPACK_LIST(X)
 #undef X
-    return find(library, "scipy_cblas_strsm", &routines.s.trsm) && find(library, "scipy_cblas_dtrsm", &routines.d.trsm);
+    return find(library, "scipy_cblas_strsm", &routines.f32.trsm) &&
+           find(library, "scipy_cblas_dtrsm", &routines.f64.trsm);
 }
 
 /* told before it starts its threads, which would spin for a while and never be used */

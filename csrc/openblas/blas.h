@@ -48,8 +48,8 @@ typedef struct {
                   float beta, float *y, int incy);
     void (*dgemv)(int order, int ta, int m, int n, double alpha, const double *a, int lda, const double *x, int incx,
                   double beta, double *y, int incy);
-    gd_lapack_f32 s;
-    gd_lapack_f64 d;
+    gd_lapack_f32 f32;
+    gd_lapack_f64 f64;
 } gd_blas;
 
 /* NULL until gd_blas_load has succeeded, the same address ever after */

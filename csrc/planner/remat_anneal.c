@@ -6,6 +6,7 @@
  * elsewhere; take one out and make room otherwise. A move that is refused is undone step by step.
  */
 #include "graphdiff.h"
+#include "remat.h"
 #include "remat_slots.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,12 +1,11 @@
 /* remat_slots.c: steps put in and taken out of a slot array, and the tree of what lives when. */
 #include "remat_slots.h"
+#include "../program/sizes.h"
 #include "graphdiff.h"
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- the tree: leaf of slot t is leaves + 1 + t, with a leaf unused at either end ---- */
-
-static inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* adds x to slots first..last, both included */
 static void tree_add(gd_slots *s, int32_t first, int32_t last, int64_t x) {
@@ -16,12 +15,12 @@ static void tree_add(gd_slots *s, int32_t first, int32_t last, int64_t x) {
     for (; (l ^ r) != 1; l >>= 1, r >>= 1) {
         if (!(l & 1)) top[l ^ 1] += x, add[l ^ 1] += x;
         if (r & 1) top[r ^ 1] += x, add[r ^ 1] += x;
-        top[l >> 1] = larger(top[l], top[l ^ 1]) + add[l >> 1];
-        top[r >> 1] = larger(top[r], top[r ^ 1]) + add[r >> 1];
+        top[l >> 1] = gd_max(top[l], top[l ^ 1]) + add[l >> 1];
+        top[r >> 1] = gd_max(top[r], top[r ^ 1]) + add[r >> 1];
         s->steps += 4;
     }
     for (l >>= 1; l; l >>= 1) {
-        int64_t now = larger(top[2 * l], top[2 * l + 1]) + add[l];
+        int64_t now = gd_max(top[2 * l], top[2 * l + 1]) + add[l];
         s->steps++;
         if (now == top[l]) break;
         top[l] = now;

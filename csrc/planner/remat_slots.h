@@ -5,7 +5,7 @@
  */
 #ifndef GD_REMAT_SLOTS_H
 #define GD_REMAT_SLOTS_H
-#include "remat.h"
+#include "remat_problem.h"
 
 typedef struct {
     int32_t *at, n, room;

@@ -25,7 +25,7 @@ struct gd_context {
 
 static const char never_bound; /* the address of no feed: what slots hold before the first run */
 
-static size_t with_gap(int64_t bytes) { return ((size_t)bytes + 2 * GD_ALIGN - 1) / GD_ALIGN * GD_ALIGN; }
+static size_t with_gap(int64_t bytes) { return (size_t)gd_round_up(bytes + GD_ALIGN, GD_ALIGN); }
 
 static int scratch_allocate(gd_context *c, int lanes) {
     void *base;

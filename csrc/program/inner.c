@@ -7,8 +7,6 @@
 
 #include "program.h"
 
-static int64_t aligned(int64_t bytes) { return (bytes + GD_ALIGN - 1) / GD_ALIGN * GD_ALIGN; }
-
 int gd_inner_read(gd_prepare *p, int64_t *at, gd_program **inner) {
     *inner = NULL;
     int64_t i = *at;
@@ -48,16 +46,17 @@ int64_t gd_inner_slot_bytes(const gd_program *inner, int64_t slot) {
 int64_t gd_inner_weight(const gd_program *inner) { return inner->weight; }
 
 int64_t gd_inner_bytes(const gd_program *inner) {
-    return aligned(inner->n_operands * (int64_t)sizeof(void *)) + aligned(inner->scratch_bytes) +
-           aligned(inner->shared_bytes) + aligned(inner->arena_bytes) + GD_ALIGN;
+    return gd_round_up(inner->n_operands * (int64_t)sizeof(void *), GD_ALIGN) +
+           gd_round_up(inner->scratch_bytes, GD_ALIGN) + gd_round_up(inner->shared_bytes, GD_ALIGN) +
+           gd_round_up(inner->arena_bytes, GD_ALIGN) + GD_ALIGN;
 }
 
 void gd_inner_open(gd_inner_run *run, const gd_program *inner, void *memory) {
     run->program = inner;
     run->addresses = memory;
-    run->scratch = (char *)memory + aligned(inner->n_operands * (int64_t)sizeof(void *));
-    run->shared = run->scratch + aligned(inner->scratch_bytes);
-    char *arena = run->shared + aligned(inner->shared_bytes);
+    run->scratch = (char *)memory + gd_round_up(inner->n_operands * (int64_t)sizeof(void *), GD_ALIGN);
+    run->shared = run->scratch + gd_round_up(inner->scratch_bytes, GD_ALIGN);
+    char *arena = run->shared + gd_round_up(inner->shared_bytes, GD_ALIGN);
     for (int64_t i = 0; i < inner->n_operands; i++) {
         const gd_value *v = &inner->values[inner->operands[i]];
         run->addresses[i] = v->kind == GD_VALUE_ARENA   ? (void *)(arena + v->place)

@@ -17,64 +17,6 @@
 #define MAX_BYTES (INT64_C(1) << 47)
 #define MAX_OPERANDS 4096 /* of one instruction */
 
-/* ---- memory that lives as long as the program: a bump allocator ---- */
-
-typedef struct gd_chunk {
-    struct gd_chunk *next;
-    void *base;
-    char *data;
-    size_t used, size;
-} gd_chunk;
-
-void *gd_memory_zeroed(size_t bytes, void **base) {
-    *base = bytes <= SIZE_MAX - GD_ALIGN ? calloc(1, bytes + GD_ALIGN) : NULL;
-    if (*base == NULL) return NULL;
-    return (char *)*base + (GD_ALIGN - (uintptr_t)*base % GD_ALIGN) % GD_ALIGN;
-}
-
-static void *allocate(gd_allocator *memory, size_t bytes) {
-    enum { CHUNK = 1 << 16 };
-    if (bytes > SIZE_MAX / 2) return NULL;
-    bytes = (bytes + GD_ALIGN - 1) / GD_ALIGN * GD_ALIGN;
-    gd_chunk *chunk = memory->chunks;
-    if (chunk == NULL || chunk->size - chunk->used < bytes) {
-        chunk = malloc(sizeof *chunk);
-        if (chunk == NULL) return NULL;
-        chunk->size = memory->chunks == NULL && bytes < CHUNK / 16 ? CHUNK / 16 : bytes < CHUNK ? CHUNK : bytes;
-        chunk->used = 0;
-        chunk->data = gd_memory_zeroed(chunk->size, &chunk->base);
-        if (chunk->data == NULL) {
-            free(chunk);
-            return NULL;
-        }
-        chunk->next = memory->chunks;
-        memory->chunks = chunk;
-    }
-    void *block = chunk->data + chunk->used;
-    chunk->used += bytes;
-    return block;
-}
-
-void *gd_program_room(gd_program *program, size_t bytes) { return allocate(&program->memory, bytes); }
-
-/* a program that an instruction of another one runs */
-typedef struct gd_inner_list {
-    struct gd_inner_list *next;
-    gd_program *program;
-} gd_inner_list;
-
-static void release(gd_allocator *memory) {
-    for (gd_inner_list *i = memory->inner; i != NULL; i = i->next) gd_program_destroy(i->program);
-    while (memory->chunks != NULL) {
-        gd_chunk *next = memory->chunks->next;
-        free(memory->chunks->base);
-        free(memory->chunks);
-        memory->chunks = next;
-    }
-}
-
-void *gd_prepare_block(gd_prepare *p, size_t bytes) { return allocate(p->memory, bytes); }
-
 /* ---- reading ---- */
 
 typedef struct {
@@ -298,8 +240,8 @@ static int read_instructions(reader *r, const gd_isa_table *isa) {
     r->fault->instruction = r->fault->tag = -1;
     if (at != r->n_words) return fail(r, GD_ERR_FORMAT, at);
     g->n_operands = total;
-    g->instructions = allocate(&g->memory, (size_t)g->n_instructions * sizeof *g->instructions);
-    g->operands = allocate(&g->memory, (size_t)total * sizeof *g->operands);
+    g->instructions = gd_memory_take(&g->memory, (size_t)g->n_instructions * sizeof *g->instructions);
+    g->operands = gd_memory_take(&g->memory, (size_t)total * sizeof *g->operands);
     if (g->instructions == NULL || g->operands == NULL) return GD_ERR_MEMORY;
 
     int8_t *may_alias = NULL;
@@ -325,8 +267,8 @@ static int read_instructions(reader *r, const gd_isa_table *isa) {
 /* for each slot the operands that take its address */
 static int index_slots(gd_program *g) {
     int64_t slots = g->n_inputs + g->n_outputs + g->n_params;
-    g->slot_start = allocate(&g->memory, (size_t)(slots + 1) * sizeof *g->slot_start);
-    g->slot_needed = allocate(&g->memory, (size_t)slots);
+    g->slot_start = gd_memory_take(&g->memory, (size_t)(slots + 1) * sizeof *g->slot_start);
+    g->slot_needed = gd_memory_take(&g->memory, (size_t)slots);
     if (g->slot_start == NULL || g->slot_needed == NULL) return GD_ERR_MEMORY;
     for (int64_t i = 0; i < g->n_operands; i++) {
         const gd_value *v = &g->values[g->operands[i]];
@@ -336,7 +278,7 @@ static int index_slots(gd_program *g) {
         if (v->count > 0) g->slot_needed[slot] = 1;
     }
     for (int64_t s = 0; s < slots; s++) g->slot_start[s + 1] += g->slot_start[s];
-    g->slot_uses = allocate(&g->memory, (size_t)g->slot_start[slots] * sizeof *g->slot_uses);
+    g->slot_uses = gd_memory_take(&g->memory, (size_t)g->slot_start[slots] * sizeof *g->slot_uses);
     if (g->slot_uses == NULL) return GD_ERR_MEMORY;
     int64_t *cursor = malloc((size_t)(slots + 1) * sizeof *cursor);
     if (cursor == NULL) return GD_ERR_MEMORY;
@@ -355,8 +297,8 @@ static int build(reader *r, const void *constants, size_t n_constants) {
     if (isa == NULL) return GD_ERR_OPCODE;
     int status = read_header(r, n_constants);
     if (status != GD_OK) return status;
-    g->values = allocate(&g->memory, (size_t)g->n_values * sizeof *g->values);
-    g->constants = allocate(&g->memory, n_constants);
+    g->values = gd_memory_take(&g->memory, (size_t)g->n_values * sizeof *g->values);
+    g->constants = gd_memory_take(&g->memory, n_constants);
     if (g->values == NULL || g->constants == NULL) return GD_ERR_MEMORY;
     if (n_constants > 0) memcpy(g->constants, constants, n_constants);
     status = read_values(r, (int64_t)n_constants);
@@ -395,7 +337,7 @@ int gd_program_create(const int64_t *words, size_t n_words, const void *constant
 int gd_program_create_inner(gd_allocator *outer, const int64_t *words, size_t n_words, const void *constants,
                             size_t n_constants, gd_program **program, gd_fault *fault) {
     if (outer->depth >= GD_INNER_DEPTH) return GD_ERR_SHAPE;
-    gd_inner_list *item = allocate(outer, sizeof *item);
+    gd_inner_list *item = gd_memory_take(outer, sizeof *item);
     if (item == NULL) return GD_ERR_MEMORY;
     gd_fault place = *fault; /* the outer instruction's, which is what the caller can name */
     int status = create(outer->depth + 1, words, n_words, constants, n_constants, program, &place);
@@ -414,7 +356,7 @@ void gd_program_retain(gd_program *program) {
 void gd_program_destroy(gd_program *program) {
     if (program == NULL) return;
     if (atomic_fetch_sub_explicit(&program->references, 1, memory_order_acq_rel) != 1) return;
-    release(&program->memory);
+    gd_memory_release(&program->memory);
     free(program);
 }
 

@@ -44,6 +44,12 @@ typedef struct gd_allocator {
     int depth;                   /* of the program this belongs to: 0 for one that is in no other */
 } gd_allocator;
 
+/* a program that an instruction of another one runs */
+typedef struct gd_inner_list {
+    struct gd_inner_list *next;
+    gd_program *program;
+} gd_inner_list;
+
 struct gd_program {
     atomic_int references;
     int64_t n_values, n_instructions, n_operands;
@@ -77,6 +83,10 @@ int gd_wave_run(const gd_program *program, const gd_wave *wave, void *const *add
 int gd_waves_find(gd_program *program, const gd_effort *efforts, int inside);
 void *gd_program_room(gd_program *program, size_t bytes); /* zeroed, lives as long; NULL when there is none */
 void gd_program_retain(gd_program *program);
+
+/* memory.c: zeroed, 64-byte aligned, lives as long as the allocator's program; NULL when there is none */
+void *gd_memory_take(gd_allocator *memory, size_t bytes);
+void gd_memory_release(gd_allocator *memory); /* all of it, and the programs inside */
 
 /* zeroed and 64-byte aligned; pages that are never touched cost nothing. *base is what to free. */
 void *gd_memory_zeroed(size_t bytes, void **base);

@@ -4,9 +4,13 @@
 #define GD_SIZES_H
 #include <stdint.h>
 
-static inline int64_t gd_min(int64_t a, int64_t b) { return a < b ? a : b; }
-static inline int64_t gd_max(int64_t a, int64_t b) { return a > b ? a : b; }
-static inline int64_t gd_ceil_div(int64_t n, int64_t by) { return (n + by - 1) / by; }
-static inline int64_t gd_round_up(int64_t n, int64_t to) { return gd_ceil_div(n, to) * to; }
+/* always: also into code whose floating-point options differ, which compilers otherwise leave as calls */
+#define GD_SIZE static inline __attribute__((always_inline)) int64_t
 
+GD_SIZE gd_min(int64_t a, int64_t b) { return a < b ? a : b; }
+GD_SIZE gd_max(int64_t a, int64_t b) { return a > b ? a : b; }
+GD_SIZE gd_ceil_div(int64_t n, int64_t by) { return (n + by - 1) / by; }
+GD_SIZE gd_round_up(int64_t n, int64_t to) { return gd_ceil_div(n, to) * to; }
+
+#undef GD_SIZE
 #endif

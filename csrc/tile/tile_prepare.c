@@ -24,29 +24,6 @@ enum {
 
 typedef gd_tile_builder builder;
 
-static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
-void *gd_tile_keep(builder *b, size_t bytes) {
-    void *block = gd_prepare_block(b->p, bytes);
-    if (block == NULL) b->status = GD_ERR_MEMORY;
-    return block;
-}
-
-int32_t gd_tile_entry(builder *b, const void *fixed, int64_t bytes) {
-    if (b->n_entries == b->room_entries) b->status = GD_ERR_SHAPE;
-    if (b->status != GD_OK) return 0;
-    b->fixed[b->n_entries] = fixed;
-    b->place[b->n_entries] = b->scratch;
-    b->scratch += (bytes + GD_ALIGN - 1) / GD_ALIGN * GD_ALIGN;
-    return b->n_entries++;
-}
-
-int32_t gd_tile_note(builder *b) {
-    int32_t entry = gd_tile_entry(b, NULL, 0);
-    if (b->status == GD_OK) b->place[entry] = -1;
-    return entry;
-}
-
 /* ---- the tile and the loops ---- */
 
 static void choose_tile(builder *b) {
@@ -71,10 +48,10 @@ static void choose_tile(builder *b) {
     }
     int64_t size = s->dims[b->t], most = b->limit / b->per_k;
     if (most < 1) most = 1;
-    int64_t chunks = (size + most - 1) / most;
-    b->k = (size + chunks - 1) / chunks;
-    if (b->per_k == 1 && chunks > 1) b->k = (b->k + 15) / 16 * 16; /* whole vectors in all chunks but the last */
-    chunks = (size + b->k - 1) / b->k;
+    int64_t chunks = gd_ceil_div(size, most);
+    b->k = gd_ceil_div(size, chunks);
+    if (b->per_k == 1 && chunks > 1) b->k = gd_round_up(b->k, 16); /* whole vectors in all chunks but the last */
+    chunks = gd_ceil_div(size, b->k);
     b->last_k = size - (chunks - 1) * b->k;
     for (int d = 0; d <= b->t; d++) {
         int64_t count = d < b->t ? s->dims[d] : chunks;
@@ -113,32 +90,6 @@ static void choose_widths(builder *b) {
 }
 
 /* ---- views ---- */
-
-gd_shape gd_tile_shape(builder *b, const gd_source_view *v, int item, int from, uint32_t skip, int cut_t) {
-    const gd_tile_source *s = b->s;
-    int64_t count[GD_TILE_DIMS + 1] = {1}, stride[GD_TILE_DIMS + 1] = {0};
-    int n = 0, scaled = 0;
-    for (int d = from; d < s->n_dims; d++) {
-        if (skip >> d & 1) continue;
-        int cut = cut_t && d == b->t;
-        int64_t size = cut ? 1 : s->dims[d], step = (int64_t)((uint64_t)v->stride[d] * (uint64_t)item);
-        scaled |= cut;
-        if (n > 0 && stride[n - 1] == (int64_t)((uint64_t)step * (uint64_t)s->dims[d])) {
-            count[n - 1] *= size;
-            stride[n - 1] = step;
-        } else {
-            count[n] = size;
-            stride[n++] = step;
-        }
-    }
-    if (n == 0) n = 1;
-    int64_t *words = gd_tile_keep(b, (size_t)(2 * n) * sizeof *words);
-    gd_shape shape = {.n = n, .scaled = scaled, .count = words, .stride = words != NULL ? words + n : NULL};
-    if (words == NULL) return shape;
-    memcpy(words, count, (size_t)n * sizeof *words);
-    memcpy(words + n, stride, (size_t)n * sizeof *words);
-    return shape;
-}
 
 /* a view whose tiles are registers of a width: where nothing changes along a dimension, it is left out */
 static int32_t add_view(builder *b, const gd_source_view *v, int width) {
@@ -232,17 +183,17 @@ static void cut_segments(builder *b, int64_t inside) {
     int64_t bytes = 0;
     pass->segments = pass->masked_total = 1;
     for (int l = pass->n_outer; l < pass->n_outer + pass->n_masked; l++) pass->masked_total *= pass->count[l];
-    int64_t each = inside / pass->masked_total, per = (pass->masked_total + SEGMENTS - 1) / SEGMENTS;
+    int64_t each = inside / pass->masked_total, per = gd_ceil_div(pass->masked_total, SEGMENTS);
     if (each < 1) each = 1;
-    if (per < (b->part_elements + each - 1) / each) per = (b->part_elements + each - 1) / each;
-    int64_t segments = (pass->masked_total + per - 1) / per;
+    per = gd_max(per, gd_ceil_div(b->part_elements, each));
+    int64_t segments = gd_ceil_div(pass->masked_total, per);
     for (int j = 0; j < pass->n_reductions; j++) {
         gd_tile_reduction *r = &pass->reductions[j];
         r->per_masked = r->turns / pass->masked_total;
         if (r->immediate || r->row >= 0) continue;
         if (r->segment_bytes > SEGMENT_BYTES / segments / pass->outer_total) segments = 1;
         r->shared = bytes;
-        bytes += round_up(pass->outer_total * segments * r->segment_bytes, GD_ALIGN);
+        bytes += gd_round_up(pass->outer_total * segments * r->segment_bytes, GD_ALIGN);
     }
     if (segments < 2 || bytes > SEGMENT_BYTES || b->tile->n_passes > 1) return;
     pass->segments = segments;
@@ -318,8 +269,8 @@ static void build_pass(builder *b, gd_tile_pass *pass, uint32_t reduced) {
     if (inside < 1) inside = 1;
     int64_t wanted = s->total / b->part_elements; /* alike in size, so that none is waited for */
     wanted = wanted < 1 ? 1 : wanted > PARTS ? PARTS : wanted;
-    pass->outer_per_part = (pass->outer_total + wanted - 1) / wanted;
-    pass->parts = (pass->outer_total + pass->outer_per_part - 1) / pass->outer_per_part;
+    pass->outer_per_part = gd_ceil_div(pass->outer_total, wanted);
+    pass->parts = gd_ceil_div(pass->outer_total, pass->outer_per_part);
     cut_segments(b, inside);
 }
 

@@ -10,8 +10,6 @@
 typedef gd_tile_builder builder;
 typedef gd_tile_draft draft;
 
-static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
 /* ---- drafts ---- */
 
 static int32_t new_value(builder *b, int item, int width, int32_t entry) {
@@ -207,12 +205,12 @@ static void reserve(builder *b, gd_tile_reduction *r, int64_t all) {
     enum { MOST = 1 << 26 }; /* a tree of wider accumulators than this is not worth its room */
     int64_t between = 0;
     if (r->n_folds > 0) between = r->folds[0].outer * r->folds[0].inner * (r->folds[0].scale_outer ? b->k : 1);
-    r->buffer_bytes = round_up(between * r->item, GD_ALIGN);
+    r->buffer_bytes = gd_round_up(between * r->item, GD_ALIGN);
     r->buffer = b->scratch;
     b->scratch += 2 * r->buffer_bytes;
     if (r->immediate) return;
     r->segment_bytes = all * r->item;
-    r->level_bytes = round_up(all * r->item, GD_ALIGN);
+    r->level_bytes = gd_round_up(all * r->item, GD_ALIGN);
     r->levels = 1;
     for (int64_t leaves = r->turns / GD_TILE_LEAF; leaves > 0; leaves /= 2) r->levels++;
     if (r->level_bytes > MOST / r->levels) r->cascade = 0;
