@@ -24,6 +24,7 @@ from .comparison import equal, greater_equal
 from .elementwise import rsqrt, where
 from .gather import positions, size_as
 from .laws import Attrs, Values, is_bool, is_real, law
+from .masks import cut_by, leading_masks
 from .matmul import matmul
 from .movement import matrix_transpose
 from .opdef import beside_each_other, composite, custom, op, operands, sum_to
@@ -84,6 +85,9 @@ def _moved(
 # operands: q (.., L, E), k (.., S, E), v (.., S, F) and perhaps a mask; results: y (.., L, F), and sums (.., L, 2): for
 # each row its largest score, and the logarithm of the sum of the exponentials of its scores less that. Only
 # attention_vjp reads them. They are two numbers, as their sum would lose the second where a mask is large.
+
+
+BY_HEAD = leading_masks(2)
 
 
 def _infer_attention(xs: Sequence[Any], _attrs: dict[str, Any]) -> Any:
@@ -154,7 +158,8 @@ attention = custom(
     infer=_infer_attention,
     kernel=Attention("attention"),
     public=lambda *xs, causal=False, scale=1.0: make(ATTENTION, xs, {"causal": causal, "scale": scale}),
-    vjp=_attention_vjp,
+    vjp=cut_by(BY_HEAD, _attention_vjp),
+    masks=BY_HEAD,
     jvp=_attention_jvp,
     batch=_batch,
     law=law("float float float each *", _keeps_attention, causal=is_bool, scale=is_real),
@@ -212,7 +217,8 @@ attention_vjp = custom(
     infer=_infer_gradients,
     kernel=Attention("attention_vjp"),
     public=lambda *xs, causal=False, scale=1.0: make(ATTENTION_VJP, xs, {"causal": causal, "scale": scale}),
-    vjp=_gradients_vjp,
+    vjp=cut_by(BY_HEAD, _gradients_vjp),
+    masks=BY_HEAD,
     jvp=_gradients_jvp,
     batch=_batch,
     law=law("float float float float float float each *", _keeps_attention_vjp, causal=is_bool, scale=is_real),

@@ -20,12 +20,16 @@ from ..ir.node import Node
 from . import batching, pattern
 from .batching import Batch
 from .laws import Attrs, Values, are_offsets, is_pair, is_shape, is_size, law
+from .masks import leading_masks, without_unkept
 from .movement import permute_dims, reshape
 from .opdef import bilinear, operands
 from .registry import Call, Sample, op_of
 from .tensor import Tensor, fail, make
 from .types import Ints, Padding, TensorLike
 from .windows import from_taps, grouped, taps
+
+BY_IMAGE = leading_masks(3, 4)  # below a choice: an image counts or does not, the weight if any does
+
 
 # ------------------------------------------------------------------ arguments
 
@@ -372,6 +376,8 @@ conv2d = bilinear(
     onnx="Conv",
     namespace="nn",
     batch=_image_batch,
+    masks=BY_IMAGE,
+    masked=without_unkept(BY_IMAGE, 0),
     law=law("float float", _keeps_conv2d, **_WINDOW),
     compute=_conv2d_arrays,
     page="correlated",
@@ -407,6 +413,8 @@ conv2d_dx = bilinear(
         lambda node, h: _by_weight(node, h, node.inputs[0], node.inputs[1]),
     ),
     batch=_image_batch,
+    masks=BY_IMAGE,
+    masked=without_unkept(BY_IMAGE, 0),
     law=law("float float", _keeps_dx, size=is_shape, **_WINDOW),
     internal=True,
     compute=_dx_arrays,

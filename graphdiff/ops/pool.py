@@ -21,12 +21,15 @@ from .conv import pair_of, window_count
 from .elementwise import astype, maximum, minimum
 from .gather import index, size_as
 from .laws import Attrs, Values, are_ints, is_pair, is_shape, law
+from .masks import cut_by, leading_masks
 from .movement import reshape
 from .opdef import composite, custom, linear, op, operands
 from .registry import Call, Sample, op_of
 from .tensor import Tensor, fail, make
 from .types import Ints, Padding, TensorLike
 from .windows import from_taps, taps
+
+BY_CHANNEL = leading_masks(2)  # below a choice: one channel of an image counts or does not
 
 
 def _windows_of(
@@ -198,7 +201,8 @@ max_pool2d = custom(
     "Source: as torch.nn.functional.max_pool2d",
     infer=_infer_max,
     public=_max_pool2d,
-    vjp=_max_vjp,
+    vjp=cut_by(BY_CHANNEL, _max_vjp),
+    masks=BY_CHANNEL,
     jvp=_max_jvp,
     reference=_max_reference,
     namespace="nn",

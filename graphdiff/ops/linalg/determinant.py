@@ -14,6 +14,7 @@ from ..customize import CUSTOM, Rules
 from ..elementwise import abs as abs_
 from ..elementwise import where
 from ..laws import is_bool, law
+from ..masks import cut_by
 from ..matmul import matmul
 from ..movement import matrix_transpose, reshape
 from ..opdef import composite
@@ -22,7 +23,7 @@ from ..reduce import sum as sum_
 from ..registry import Call, Op, register
 from ..tensor import Tensor, make
 from ..types import TensorLike
-from .matrices import batch_and_sides, identity_like, matrix, row_and_column, square_samples
+from .matrices import BY_MATRIX, batch_and_sides, identity_like, matrix, row_and_column, square_samples
 from .solve import LU, are_factors, factored_solve
 
 
@@ -96,7 +97,8 @@ DETERMINANT = register(
         "custom",
         "The determinant from the factors, or its sign and the logarithm of its absolute value.",
         infer=_infer_determinant,
-        vjp=_determinant_vjp,
+        vjp=cut_by(BY_MATRIX, _determinant_vjp),
+        masks=BY_MATRIX,
         jvp=_determinant_jvp,
         kernel=Call("determinant", batch_and_sides, reads=(1, 2)),
         batch=batching.leading,

@@ -17,6 +17,7 @@ from ..comparison import equal, logical_and, logical_not
 from ..elementwise import where
 from ..joining import concat
 from ..laws import Attrs, Values, is_square, law
+from ..masks import cut_by
 from ..matmul import matmul
 from ..movement import matrix_transpose
 from ..opdef import custom
@@ -25,6 +26,7 @@ from ..tensor import Tensor, make
 from ..types import TensorLike
 from .differences import NAN, told_apart
 from .matrices import (
+    BY_MATRIX,
     batch_and_sides,
     batch_count,
     cubic_flops,
@@ -79,7 +81,8 @@ cholesky = custom(
     namespace="linalg",
     infer=lambda xs, attrs: ((xs[0].shape, xs[0].dtype),),
     public=_cholesky,
-    vjp=_cholesky_vjp,
+    vjp=cut_by(BY_MATRIX, _cholesky_vjp),
+    masks=BY_MATRIX,
     jvp=_cholesky_jvp,
     kernel=Call("cholesky", batch_and_sides, flops=cubic_flops(1, 3)),
     reference=_cholesky_reference,
@@ -158,7 +161,8 @@ qr = custom(
     namespace="linalg",
     infer=_infer_qr,
     public=_qr,
-    vjp=_qr_vjp,
+    vjp=cut_by(BY_MATRIX, _qr_vjp),
+    masks=BY_MATRIX,
     jvp=_qr_jvp,
     reference=lambda x: tuple(np.linalg.qr(x)),
     kernel=Call(

@@ -18,10 +18,13 @@ from ...ir.node import Node
 from ..comparison import equal, greater
 from ..elementwise import astype, where
 from ..gather import positions
+from ..masks import leading_masks
 from ..movement import expand_dims, matrix_transpose
 from ..opdef import check_dtype
 from ..registry import Sample
 from ..tensor import Tensor, as_tensor, fail
+
+BY_MATRIX = leading_masks(2)  # below a choice: one matrix of a batch counts or does not
 
 
 def matrix(name: str, x: Any, square: bool = False) -> Tensor:

@@ -17,7 +17,9 @@ from ...ir.dtypes import int32
 from ...ir.node import Node, Value
 from .. import batching, pattern
 from ..batching import Batch
+from ..elementwise import where
 from ..laws import Values, is_bool, is_square, law
+from ..masks import any_of
 from ..matmul import matmul
 from ..movement import broadcast_to, matrix_transpose, permute_dims, reshape
 from ..opdef import composite, custom, operands
@@ -25,6 +27,7 @@ from ..registry import Call, Op, Sample, op_of, register
 from ..tensor import Tensor, fail, make
 from ..types import TensorLike
 from .matrices import (
+    BY_MATRIX,
     batch_and_sides,
     cubic_flops,
     identity_like,
@@ -44,10 +47,29 @@ def _infer_solve(xs: Any, attrs: Any) -> Any:
     return ((xs[-1].shape, xs[-1].dtype),)
 
 
-def _triangular_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
+def _columns(mask: Tensor) -> Tensor:
+    """Which columns of right sides count, for a mask of solutions: each has its own."""
+    return any_of(mask, (mask.ndim - 2,)) if mask.ndim > 1 else mask
+
+
+def _masks(node: Node, mask: Tensor, wanted: Any) -> list[Tensor | None]:
+    found = BY_MATRIX(node, mask, wanted)
+    return [*found[:-1], _columns(mask) if wanted[-1] else None]
+
+
+def _kept(d: Any, *xs: Tensor) -> tuple[Tensor, ...]:
+    """Solutions, and cotangents of right sides, with 0 in the columns that do not count: they are summed over."""
+    if d.mask is None:
+        return xs
+    columns = _columns(d.mask)
+    return tuple([where(columns, x, 0) for x in xs])
+
+
+def _triangular_vjp(node: Node, gs: Any, wanted: Any, d: Any) -> Any:
     # Giles 2008, section 2.3.1: Bbar = op(A)^-T Xbar, op(A)bar = -Bbar X^T, within the triangle that is read
     x, transpose = node.outputs[0], node.attrs["transpose"]
     b_bar = make(TRIANGULAR, (node.inputs[0], gs[0]), {**node.attrs, "transpose": not transpose})
+    x, b_bar = _kept(d, x, b_bar)
     if not wanted[0]:
         return [None, b_bar]
     left, right = (x, b_bar) if transpose else (b_bar, x)
@@ -153,6 +175,7 @@ solve_triangular = custom(
     infer=_infer_solve,
     public=_solve_triangular,
     vjp=_triangular_vjp,
+    masks=_masks,
     jvp=_triangular_jvp,
     kernel=Call(
         "triangular_solve",
@@ -233,11 +256,12 @@ LU = register(
 )
 
 
-def _lu_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
+def _lu_vjp(node: Node, gs: Any, wanted: Any, d: Any) -> Any:
     # Giles 2008, section 2.3.1, as for triangular systems, but with the factors at hand
     a, f, pivots, _b = node.inputs
     x, transpose = node.outputs[0], node.attrs["transpose"]
     b_bar = make(LU_SOLVE, (a, f, pivots, gs[0]), {"transpose": not transpose})
+    x, b_bar = _kept(d, x, b_bar)
     left, right = (x, b_bar) if transpose else (b_bar, x)
     a_bar = -matmul(left, matrix_transpose(right)) if wanted[0] else None
     return [a_bar, None, None, b_bar if wanted[3] else None]
@@ -266,6 +290,7 @@ LU_SOLVE = register(
         "x with a x = b, or a^T x = b, from the factors of a.",
         infer=_infer_solve,
         vjp=_lu_vjp,
+        masks=_masks,
         jvp=_lu_jvp,
         kernel=Call(
             "lu_solve",

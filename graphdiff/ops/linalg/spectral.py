@@ -20,6 +20,7 @@ from ..comparison import equal
 from ..contraction import diagonal
 from ..elementwise import where
 from ..laws import is_bool, is_square, law
+from ..masks import cut_by
 from ..matmul import matmul
 from ..movement import expand_dims, matrix_transpose
 from ..opdef import composite, custom
@@ -28,6 +29,7 @@ from ..tensor import Tensor, make
 from ..types import TensorLike
 from .differences import inverse, inverse_differences, used
 from .matrices import (
+    BY_MATRIX,
     batch_and_sides,
     batch_count,
     cubic_flops,
@@ -79,7 +81,8 @@ eigh = custom(
     namespace="linalg",
     infer=lambda xs, attrs: ((xs[0].shape[:-1], xs[0].dtype), (xs[0].shape, xs[0].dtype)),
     public=_eigh,
-    vjp=_eigh_vjp,
+    vjp=cut_by(BY_MATRIX, _eigh_vjp),
+    masks=BY_MATRIX,
     jvp=_eigh_jvp,
     kernel=Call("eigh", batch_and_sides, flops=cubic_flops(9)),
     reference=lambda x: tuple(np.linalg.eigh(x)),
@@ -222,7 +225,8 @@ svd = custom(
     namespace="linalg",
     infer=_infer_svd,
     public=_svd,
-    vjp=_svd_vjp,
+    vjp=cut_by(BY_MATRIX, _svd_vjp),
+    masks=BY_MATRIX,
     jvp=_svd_jvp,
     kernel=Call("svd", _svd_params, flops=cubic_flops(12), needs=needs_tall),
     reference=lambda x, full_matrices=True: tuple(np.linalg.svd(x, full_matrices=full_matrices)),
