@@ -55,6 +55,8 @@ from .transforms.jacobian import jacobian as jacobian
 from .transforms.sparsity import SparseJacobian as SparseJacobian
 from .transforms.substitute import substitute as substitute
 from .transforms.vmap import vmap as vmap
+from .weights import load_weights as load_weights
+from .weights import save_weights as save_weights
 
 __version__ = "0.1.0"
 

@@ -63,6 +63,8 @@ from .transforms.jacobian import jacobian as jacobian
 from .transforms.sparsity import SparseJacobian as SparseJacobian
 from .transforms.substitute import substitute as substitute
 from .transforms.vmap import vmap as vmap
+from .weights import load_weights as load_weights
+from .weights import save_weights as save_weights
 from . import layers as layers
 from . import train as train
 
@@ -171,6 +173,7 @@ __all__ = [
     "linalg",
     "linspace",
     "load",
+    "load_weights",
     "log",
     "log10",
     "log1p",
@@ -218,6 +221,7 @@ __all__ = [
     "roll",
     "round",
     "rsqrt",
+    "save_weights",
     "scan",
     "scatter_add",
     "set_default_dtype",

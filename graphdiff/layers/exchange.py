@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .layer import Entry, Layer, _settled, as_array, fill
+from ..weights import as_array, fill
+from .layer import Entry, Layer, _settled
 
 COUNT = "num_batches_tracked"  # batch norm's in PyTorch: how many batches, which nothing here depends on
 

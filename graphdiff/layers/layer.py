@@ -13,7 +13,7 @@ import fnmatch
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakValueDictionary
@@ -24,6 +24,7 @@ import graphdiff as gd
 
 from ..ops.tensor import where_am_i
 from ..ops.types import DTypeLike
+from ..weights import fill
 from .summary import Summary, measured, watched
 
 Init = Callable[..., Any]  # an initialiser of gd.init, or one of its functions, which is then given a seed
@@ -294,50 +295,3 @@ def _replace(owner: Layer, old: Any, new: Any) -> None:
                 place[key] = new
             elif isinstance(value, (list, tuple, dict)):
                 places.append(value)
-
-
-# ------------------------------------------------------------------ values by name
-def _seen(shape: Sequence[Any], turned: bool) -> list[Any]:
-    return list(shape[::-1] if turned else shape)
-
-
-def as_array(value: Any) -> np.ndarray:
-    """An array of what a state dict holds: an array, a torch Tensor, a graphdiff parameter or numbers."""
-    if isinstance(value, gd.Tensor):
-        return np.asarray(value.value)
-    if hasattr(value, "detach"):  # a torch Tensor, which may be on its way to a gradient
-        value = value.detach().cpu()
-    return np.asarray(value)
-
-
-def fill(
-    leaves: Mapping[str, gd.Tensor],
-    values: Mapping[str, object],
-    what: str,
-    strict: bool = True,
-    turned: Collection[str] = (),
-) -> None:
-    """Sets the values of ``leaves`` by name, all or, where FeedError is raised, none. ``turned``: names whose shapes
-    the user has the other way round."""
-    arrays = {name: as_array(values[name]) for name in leaves if name in values}
-    wrong = [
-        f"{name} is {_seen(arrays[name].shape, name in turned)}, not {_seen(leaf.shape, name in turned)}"
-        for name, leaf in leaves.items()
-        if name in arrays and arrays[name].shape != leaf.shape
-    ]
-    wrong += [
-        f"{name} is {a.dtype}, not {leaves[name].dtype}"
-        for name, a in arrays.items()
-        if not np.can_cast(a.dtype, leaves[name].dtype, "same_kind")
-    ]
-    told = [f"wrong: {'; '.join(wrong)}"] if wrong else []
-    if strict:
-        for kind, names in (
-            ("missing", [n for n in leaves if n not in values]),
-            ("surplus", [n for n in values if n not in leaves]),
-        ):
-            told += [f"{kind}: {', '.join(names)}"] if names else []
-    if told:
-        raise gd.FeedError(f"{what}: {'. '.join(told)}", source=where_am_i())
-    for name, array in arrays.items():
-        leaves[name].value = array.astype(leaves[name].dtype, copy=False)

@@ -28,6 +28,7 @@ ORDER = [
     "lower",
     "schedule",
     "runtime",
+    "weights",
     "init",
     "nn",
     "linalg",
@@ -47,6 +48,7 @@ ROOM_OF_FILE = {"__init__": "graphdiff", "__main__": "cli"}
 OPTIONAL: dict[str, set[str] | None] = {
     "interop": None,
     "runtime": {"scipy"},  # for results that are scipy.sparse matrices
+    "weights": {"safetensors"},  # the format of that name
     "inspect": {"matplotlib"},
     "train": {"matplotlib", "sklearn", "tqdm"},
     "cli": {"matplotlib", "sklearn", "tqdm"},
