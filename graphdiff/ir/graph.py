@@ -84,6 +84,13 @@ class Graph(Suggesting):
 
     def _foreign(self, node: Node) -> None:
         known = ", ".join(v.name for v in self.inputs) or "none"
+        same = next((v.node for v in self.inputs if v.name == node.name), None)
+        if same is not None:  # a cell that was run again made another input of that name
+            raise GraphError(
+                f"the input {node.name!r} that is used was made at {node.source}; the one that is listed is another, "
+                f"made at {same.source}: build the graph again with that one, or list the one that is used",
+                source=_at(node.source),
+            )
         raise GraphError(
             f"input {node.name!r} is used but not listed among the inputs ({known})", source=_at(node.source)
         )

@@ -25,6 +25,7 @@ from . import (  # noqa: F401  (declaring is importing)
     naming,
     nn,
     normalisation,
+    numpy_functions,
     ordering,
     pickles,
     pool,

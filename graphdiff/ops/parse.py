@@ -30,7 +30,7 @@ from .laws import broken
 from .leaves import input as input_leaf
 from .leaves import unvalued
 from .registry import REGISTRY
-from .tensor import CONSTANT, Tensor, constant, make
+from .tensor import CONSTANT, Tensor, constant, make, where_am_i
 
 _QUOTED = (
     r'"(?:[^"\\]|\\.)*"'  # with ? behind it: to the end of the line where it is open, so that no line is read twice
@@ -106,7 +106,7 @@ class _Reader:
     def __init__(self, text: str, leaves: Sequence[Tensor] | None):
         self.given = leaves
         if not isinstance(text, str):
-            raise GraphError(f"parse: expected the text of a graph, got {type(text).__name__}")
+            raise GraphError(f"parse: expected the text of a graph, got {type(text).__name__}", source=where_am_i())
         self.lines = text.split("\n")
         self.number = 0
         self.types: dict[str, tuple[Shape, np.dtype]] = {}

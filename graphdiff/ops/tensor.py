@@ -249,14 +249,6 @@ class Tensor(Value):
             raise GraphError(f"{what} has no graphdiff operation; see the gd functions", source=where_am_i())
         return op.public(*inputs)
 
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        # Not handed on by name: NumPy's defaults (a flattened axis, places instead of sizes) are often others.
-        if function in (np.shape, np.ndim):
-            return getattr(args[0], function.__name__)
-        name = function.__name__
-        instead = f"write gd.{name}" if name in REGISTRY else "see the gd functions"
-        fail(GraphError, f"np.{name}", f"does not take Tensors; {instead}", [a for a in args if isinstance(a, Value)])
-
     # ------------------------------------------------------------------ operators and reductions
     __add__, __radd__ = _binary("add")
     __sub__, __rsub__ = _binary("subtract")

@@ -91,8 +91,15 @@ def inputs_of(inputs: Any) -> tuple[list[Any], Tree]:
 def _input(what: str, path: str, x: Any) -> Tensor:
     if not isinstance(x, Tensor) or x.node.op.name != "input":
         told = describe(x) if isinstance(x, Tensor) else told_kind(x)
-        raise GraphError(f"{what}: inputs are made by gd.input, got {told} ({path})", source=where_am_i())
+        raise GraphError(f"{what}: inputs are made by gd.input, got {told} ({path})" + _called(x), source=where_am_i())
     return x
+
+
+def _called(x: Any) -> str:
+    """What to write for a function of the user's own, which is to be called with Tensors first."""
+    if not callable(x) or isinstance(x, Tensor):
+        return ""
+    return '; write x = gd.input("x", shape) and gd.compile([x], f(x))'
 
 
 def outputs_of(outputs: Any) -> tuple[list[Tensor], Tree, dict[int, Sparse]]:
@@ -112,4 +119,6 @@ def _output(what: str, path: str, x: Any) -> Any:
         return x
     if isinstance(x, (bool, int, float, np.ndarray, np.generic)):
         return as_tensor(x, what)
-    raise GraphError(f"{what}: outputs are Tensors, {WHAT_NESTS}; {path} is {told_kind(x)}", source=where_am_i())
+    raise GraphError(
+        f"{what}: outputs are Tensors, {WHAT_NESTS}; {path} is {told_kind(x)}" + _called(x), source=where_am_i()
+    )

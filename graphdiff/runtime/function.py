@@ -285,6 +285,14 @@ def _watchers(graph: Graph) -> list[Watcher]:
     return sorted(found.values(), key=lambda w: w.value.node.serial)
 
 
+def _cast(fed: np.dtype, wanted: np.dtype) -> str:
+    """What to write where an array of ``fed`` is no ``wanted``."""
+    if fed.kind not in "buif":
+        return "feed an array of numbers" if fed.kind != "c" else "feed its real and its imaginary part"
+    wider = fed in CODE and fed.kind == wanted.kind
+    return f"write .astype({wanted.name!r})" + (f', or give the input dtype="{fed.name}"' if wider else "")
+
+
 class Function(_core.Runner):
     """A compiled function. Made by :func:`compile`; call it with arrays, by position or by name.
 
@@ -449,11 +457,7 @@ class Function(_core.Runner):
             order = "bif"
             allowed = array.size == 0 or (kind in order and order.index(kind) <= order.index(v.dtype.kind))
         if not allowed:
-            wider = array.dtype in CODE and kind == v.dtype.kind
-            other = f', or give the input dtype="{array.dtype.name}"' if wider else ""
-            raise self._feed_error(
-                f"{v.name} is {v.dtype.name}, fed {array.dtype}; write .astype({v.dtype.name!r}){other}"
-            )
+            raise self._feed_error(f"{v.name} is {v.dtype.name}, fed {array.dtype}; {_cast(array.dtype, v.dtype)}")
         if weak and array.dtype.kind == "i" and v.dtype.kind == "i" and array.size:
             limits = np.iinfo(v.dtype)
             if array.min() < limits.min or array.max() > limits.max:
@@ -565,7 +569,7 @@ class Function(_core.Runner):
         if not isinstance(a, np.ndarray):
             raise self._feed_error(f"bind: {name} must be an array, got {type(a).__name__}")
         if a.dtype != dtype or not a.dtype.isnative:
-            raise self._feed_error(f"bind: {name} is {dtype.name}, got {a.dtype}; write .astype({dtype.name!r})")
+            raise self._feed_error(f"bind: {name} is {dtype.name}, got {a.dtype}; {_cast(a.dtype, dtype)}")
         if not a.flags.c_contiguous or not a.flags.aligned:
             raise self._feed_error(f"bind: {name} must be contiguous; write np.ascontiguousarray({name})")
         if write and not a.flags.writeable:

@@ -26,7 +26,7 @@ from ..ops.elementwise import add, where
 from ..ops.movement import broadcast_to
 from ..ops.registry import Loop
 from ..ops.tensor import Tensor, as_tensor, describe, fail, scalar, where_am_i
-from ..ops.trees import Tree, tensors
+from ..ops.trees import Tree, is_nest, tensors, told_kind
 from ..ops.types import Same, Structure, Tensors
 from .stable import Form, stable_form
 
@@ -424,7 +424,8 @@ def jvp(y: Same, x: Tensors, tangent: Structure) -> Same:
 def scalar_loss(what: str, loss: Any) -> Tensor:
     """``loss`` checked to be a floating 0-d Tensor."""
     if not isinstance(loss, Tensor):
-        raise GraphError(f"{what}: the loss is no Tensor but {type(loss).__name__}", source=where_am_i())
+        of_all = f"; of several Tensors write gd.{what} of their sum, or gd.jacobian" if is_nest(loss) else ""
+        raise GraphError(f"{what}: the loss is no Tensor but {told_kind(loss)}{of_all}", source=where_am_i())
     if loss.shape != ():
         fail(
             ShapeError, what, f"the loss has shape {loss.shape}, not (); sum it, or use gd.vjp with a cotangent", [loss]
