@@ -43,7 +43,13 @@ class _Recurrent(Layer):
 
 
 class RNN(_Recurrent):
-    """``gd.nn.rnn``. Example: ``y, h = L.RNN(8, 16)(x)`` for x (time, batch, 8)."""
+    """``gd.nn.rnn``. Example: ``y, h = L.RNN(8, 16)(x)`` for x (time, batch, 8).
+
+    Arguments: ``inputs``: the features; ``hidden``: the size of the state; ``layers``: how many, one above the other;
+    ``bidirectional``: whether there is a second one from the end; ``batch_first``: whether x is (batch, time, ...);
+    ``bias``: whether there are biases; ``nonlinearity``: "tanh" or "relu"; ``dtype``: of the parameters; the default
+    dtype unless given.
+    """
 
     def __init__(
         self,

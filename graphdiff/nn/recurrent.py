@@ -68,7 +68,13 @@ def rnn(
     time, ..). Without a batch axis x is (time, features). Returns y (time, batch, directions * hidden) and the last h.
     Raises ShapeError, DTypeError, GraphError.
 
-    Example: ``y, h = gd.nn.rnn(x, None, [W, U, b, c])``."""
+    Example: ``y, h = gd.nn.rnn(x, None, [W, U, b, c])``.
+
+    Arguments: ``x``: (time, batch, features); ``hx``: what to begin with, None for zeros; ``weights``: for each layer
+    and direction; ``num_layers``: how many, one above the other; ``bidirectional``: whether there is a second one from
+    the end; ``batch_first``: whether x and y are (batch, time, ...); ``lengths``: of the sequences, or None;
+    ``nonlinearity``: "tanh" or "relu".
+    """
     if nonlinearity not in ("tanh", "relu"):
         fail(GraphError, "rnn", f'nonlinearity is "tanh" or "relu", got {nonlinearity!r}')
     cell = _rnn_cell(tanh if nonlinearity == "tanh" else relu)
@@ -88,7 +94,12 @@ def gru(
     """Gated recurrent units (Cho et al. 2014) over the first axis of ``x``; arguments and results as ``rnn``.
 
     W and U are (3 * hidden, ..), gates in the order reset, update, new, as torch.nn.GRU has them.
-    Raises ShapeError, DTypeError, GraphError. Example: ``y, h = gd.nn.gru(x, None, [W, U, b, c])``."""
+    Raises ShapeError, DTypeError, GraphError. Example: ``y, h = gd.nn.gru(x, None, [W, U, b, c])``.
+
+    Arguments: ``x``: (time, batch, features); ``hx``: what to begin with, None for zeros; ``weights``: for each layer
+    and direction; ``num_layers``: how many, one above the other; ``bidirectional``: whether there is a second one from
+    the end; ``batch_first``: whether x and y are (batch, time, ...); ``lengths``: of the sequences, or None.
+    """
     y, (h,) = _layers("gru", _gru_cell, 3, x, [hx], weights, num_layers, bidirectional, batch_first, lengths)
     return y, h
 
@@ -107,7 +118,12 @@ def lstm(
     W and U are (4 * hidden, ..), gates in the order input, forget, cell, output, as torch.nn.LSTM has them. ``hx``: the
     first (h, c). Returns y and the last (h, c). Raises ShapeError, DTypeError, GraphError.
 
-    Example: ``y, (h, c) = gd.nn.lstm(x, None, [W, U, b, c])``."""
+    Example: ``y, (h, c) = gd.nn.lstm(x, None, [W, U, b, c])``.
+
+    Arguments: ``x``: (time, batch, features); ``hx``: what to begin with, None for zeros; ``weights``: for each layer
+    and direction; ``num_layers``: how many, one above the other; ``bidirectional``: whether there is a second one from
+    the end; ``batch_first``: whether x and y are (batch, time, ...); ``lengths``: of the sequences, or None.
+    """
     if hx is not None and (not isinstance(hx, (tuple, list)) or len(hx) != 2):
         fail(GraphError, "lstm", f"hx is a pair (h, c) or None, got {type(hx).__name__}")
     first = [None, None] if hx is None else list(hx)
