@@ -20,7 +20,7 @@ from graphdiff.lower.fuse import group
 from graphdiff.lower.instruction import Buffer, Instruction
 from graphdiff.lower.phases import phases
 from graphdiff.lower.select import select
-from graphdiff.runtime.assemble import Template, place
+from graphdiff.runtime.assemble import HEADER_WORDS, VALUE_WORDS, Template, place
 from graphdiff.runtime.program import compile_inner
 from graphdiff.schedule.memory import Lifetimes
 from graphdiff.schedule.order import arrange
@@ -114,10 +114,11 @@ def plan_lines(lifetimes: Lifetimes, offsets: Sequence[int], label: dict[Buffer,
 def word_lines(
     order: Sequence[Instruction], template: Template, words: Sequence[int], label: dict[Buffer, str]
 ) -> Iterator[str]:
-    yield f"header    {words[0]:#x} {' '.join(map(str, words[1:16]))}"
+    yield f"header    {words[0]:#x} {' '.join(map(str, words[1:HEADER_WORDS]))}"
     for n, b in enumerate(template.buffers):
-        at = 16 + 6 * n
-        yield f"value {n:<3} {' '.join(map(str, words[at : at + 6])):<14} {label[b]}: {b.dtype.name}[{b.count}]"
+        at = HEADER_WORDS + VALUE_WORDS * n
+        numbers = " ".join(map(str, words[at : at + VALUE_WORDS]))
+        yield f"value {n:<3} {numbers:<10} {label[b]}: {b.dtype.name}[{b.count}]"
     first, last = order[0].calls[0], order[-1].calls[0]
     yield f"{first.kernel}    {' '.join(map(str, first.payload))}"
     yield from tile_lines(last.payload)
