@@ -200,7 +200,8 @@ def _loop_jvp(node: Node, ts: Sequence[Any], d: Any) -> list[Tensor | None]:
 def _loop_vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], d: Any) -> list[Tensor | None]:
     """A loop the other way round. It carries the cotangents of the carries and the sums of those of captured values; it
     reads rows of the history, of xs, and of the cotangents of what has rows. Where cotangents are known to be 0 but for
-    a mask, the mask goes along: a carry beside each that is carried, a row beside each that comes by rows."""
+    a mask, the mask goes along: a carry beside each that is carried, a row beside each that comes by rows, and for a
+    captured value whether any step has it."""
     p = LoopParts(node)
     n, m = p.n, p.m
     floating = [i for i, c in enumerate(p.carries) if c.dtype in FLOATS]
@@ -247,16 +248,21 @@ def _loop_vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], d: Any) -> 
         at = floating.index(i)
         after_masks[at] = op("logical_or")(after_masks[at], arg)
     added = [s + f for s, f in zip(sums.args, found_captured)]
+    masked_captured = [i for i in wanted_captured if captured.args[i] in known]
+    step_masks = [known[captured.args[i]] for i in masked_captured]
+    seen = loop.carries("seen", [spread_mask(None, mask) for mask in step_masks])
+    seen_after = [op("logical_or")(s, mask) for s, mask in zip(seen.args, step_masks)]
     masked_xs = [i for i in found_xs if rows.args[i] in known]
     ys = [*found_xs.values(), *(_mask_of(found_xs[i], known, rows.args[i]) for i in masked_xs)]
     count = p.steps if p.condition is not None or p.counted else None
-    out = loop.build([*after, *after_masks, *added], ys, p, not p.reverse, None, count)
+    out = loop.build([*after, *after_masks, *added, *seen_after], ys, p, not p.reverse, None, count)
 
     of_carries = dict(zip(floating, out.finals[cotangents.at]))
     of_xs = dict(zip(found_xs, out.ys))
     of_captured = dict(zip(wanted_captured, out.finals[sums.at]))
     masks_below = {n + i: y for i, y in zip(masked_xs, out.ys[len(found_xs) :])}
     masks_below.update(zip(floating, out.finals[masks.at]))
+    masks_below.update((n + m + i, mask) for i, mask in zip(masked_captured, out.finals[seen.at]))
     d.tell(masks_below)
     return [
         *(of_carries.get(i) for i in range(n)),

@@ -71,3 +71,28 @@ def test_weights_shared_by_examples_not_taken():
     without = gd.sum(nn.conv2d(1 / x[1:], w) ** 2)
     got, want = gd.compile([x, w], [gd.grad(loss, w), gd.grad(without, w)])(images, W)
     np.testing.assert_allclose(got, want, rtol=1e-9)
+
+
+def test_values_that_a_loop_captures():
+    """Read by index and chosen from outside, and chosen within a step that never takes them."""
+    a = np.random.default_rng(3).uniform(0.5, 2, (4, 3))
+    a[0] = 0
+    x = gd.input("x", (4, 3), "float64")
+
+    def read(x):
+        y = gd.sqrt(x)
+        rows = gd.scan(lambda c, t: (c, gd.take(y, t, axis=0)), gd.zeros((3,), "float64"), np.arange(4))[1]
+        return gd.sum(gd.where(TAKEN[:, None], rows, 0.0))
+
+    def chosen(x):
+        y = gd.sqrt(x[0, 0]) * x[1, 1]
+        return gd.sum(gd.scan(lambda c, t: (c, gd.where(t > 9, y, c)), gd.sum(x[2]), np.arange(4.0))[1])
+
+    for loss, want in ((read, np.where(a == 0, 0, 0.5 / np.sqrt(np.maximum(a, 0.1)))), (chosen, None)):
+        g = gd.grad(loss(x), x)
+        reverse, second = gd.compile([x], [g, gd.hvp(loss(x), x, np.ones((4, 3)))])(a)
+        if want is None:
+            want = np.zeros((4, 3))
+            want[2] = 4
+        np.testing.assert_allclose(reverse, want)
+        assert np.isfinite(second).all()
