@@ -7,6 +7,7 @@ Must not know: what a loop is made of.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -65,11 +66,11 @@ def settled(
     default = {i: default_of(x) for i, x in weak.items()}
     narrow = {i: _NARROW.get(type(x), types[i]) if types[i] is default[i] else types[i] for i, x in weak.items()}
     fewer = {narrow[i] for i in weak if narrow[i] is not types[i]}
+    wanted = {**types, **_unmet(step, types, default)}
     if _uses(step, fewer):  # which may be what a carry meets, though the default dtype hides it
-        narrowed, probe = agreed(narrow)
-        wanted = {**narrowed, **_unmet(probe, narrowed, default)}
-    else:
-        wanted = {**types, **_unmet(step, types, default)}
+        with contextlib.suppress(DTypeError):  # a number that does not fit, or an operation that wants the default
+            narrowed, probe = agreed(narrow)
+            wanted = {**narrowed, **_unmet(probe, narrowed, default)}
     if wanted != types:
         types, step = agreed(wanted)
     return carries(types), step

@@ -90,7 +90,8 @@ def scan(
 
     ``init``, ``xs`` and what ``step`` returns are Tensors, or structures of them (lists, tuples, dicts, None and
     dataclasses nest); ``xs`` may be
-    None with a ``length`` (an int or a size). The carry keeps structure, shapes and dtypes. Returns ``(carry, ys)``
+    None with a ``length`` (an int or a size). The carry keeps structure, shapes and dtypes; a Python number in ``init``
+    takes the dtype that the step gives it, for which the step may be called again. Returns ``(carry, ys)``
     with the rows of ``ys`` stacked, as in JAX; ``reverse`` runs from the last row to the first. One node however long
     it runs, differentiable to any order. Raises ShapeError, DTypeError, GraphError.
 
@@ -172,7 +173,8 @@ def while_loop(
 ) -> Carry:
     """``body`` applied to a state while ``cond`` of it holds, at most ``max_steps`` times; returns the state reached.
 
-    ``init``: the state to begin with. ``cond`` gives a 0-d bool Tensor. The state keeps structure, shapes and dtypes.
+    ``init``: the state to begin with. ``cond`` gives a 0-d bool Tensor. The state keeps structure, shapes and dtypes; a
+    Python number in ``init`` takes the dtype that ``body`` gives it, for which that may be called again.
     Differentiable in both modes: the reverse keeps ``max_steps`` states. Raises ShapeError, DTypeError, GraphError.
 
     Example: ``x = gd.while_loop(lambda x: gd.abs(x * x - a) > 1e-6, lambda x: 0.5 * (x + a / x), a, 50)``.

@@ -352,7 +352,9 @@ def elementwise(
                 x1, x2 = operands(name, (x1, x2), accepts)
             elif x1.dtype not in allowed:
                 check_dtype(name, (x1, x2), accepts)
-            return make(declared, aligned(x1, x2))
+            if x1.shape != x2.shape and x1.shape and x2.shape:
+                x1, x2 = aligned(x1, x2)
+            return make(declared, (x1, x2))
 
         public = binary
     else:

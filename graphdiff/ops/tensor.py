@@ -470,14 +470,14 @@ def as_tensor(x: Any, op: str = "as_tensor", beside: np.dtype | None = None) -> 
         fail(DTypeError, op, f"expected a Tensor, an array or a number, got {type(x).__name__}")
     dtype = weak_dtype(example, beside) if beside is not None else None
     if beside is not None and dtype is None:
-        kind = {bool: "a bool", int: "an integer", float: "a floating"}[type(example)]
-        fail(
-            DTypeError,
-            op,
-            f"{kind} number beside {beside.name}; write .astype('float32') on the {beside.name} "
-            f"operand, or a number of its kind",
-            [x],
+        kind = {bool: "a bool", int: "an integer", float: "a floating number"}[type(example)]
+        wanted = default_float().name if isinstance(example, float) else "int64"
+        cure = (
+            "write 1 for True and 0 for False"
+            if isinstance(example, bool)
+            else (f"write .astype({wanted!r}) on the {beside.name} operand, or a number of its kind")
         )
+        fail(DTypeError, op, f"{kind} beside {beside.name}; {cure}", [x])
     if dtype is None:
         dtype = default_of(example)
     if isinstance(x, Arithmetic):

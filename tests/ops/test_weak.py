@@ -160,6 +160,7 @@ def test_a_carry_takes_the_dtype_of_what_it_meets():
     assert types(lambda c, x: gd.where(x > 0, c * 0.5, c), 1.0, X64) == ["float32"]
     assert types(lambda c, x: (c[0] + 1, c[1] + X64[c[0]]), (0, 0), X32) == ["int64", "float64"]  # one is an index
     assert types(lambda c, x: c | (x > 0), False, X64) == ["bool"]
+    assert types(lambda c, x: gd.where(x > 0, c, c + 1), 2**40, I32) == ["int64"]  # no int32 holds it
     with gd.default_dtype("float64"):
         assert types(count_and_add, (0, 0, 1.0), X32) == ["int64", "float32", "float64"]
         assert types(lambda c, x: gd.where(x > 0, c * 0.5, c), 1.0, X32) == ["float64"]
