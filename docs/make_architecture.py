@@ -4,7 +4,7 @@
 
 The page's prose is written by hand; each block between ``<!-- made: NAME -->`` and ``<!-- end -->`` is what the stage
 NAME of :func:`stages` gives. Invariant: the same package gives the same page on every machine.
-Must not know: anything that the stages do; it calls them as graphdiff/runtime/program.py does, and prints.
+Must not know: anything that the stages do; it calls them as graphdiff/runtime/compiled.py does, and prints.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from graphdiff.lower.instruction import Buffer, Instruction
 from graphdiff.lower.phases import phases
 from graphdiff.lower.select import select
 from graphdiff.runtime.assemble import HEADER_WORDS, VALUE_WORDS, Template, place
-from graphdiff.runtime.program import compile_inner
+from graphdiff.runtime.compiled import compile_inner
 from graphdiff.schedule.memory import Lifetimes
 from graphdiff.schedule.order import arrange
 from graphdiff.transforms.simplify import simplify

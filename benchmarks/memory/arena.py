@@ -103,7 +103,7 @@ def graph(name: str) -> Buffers:
     """What compiling lays out for the step of a network."""
     number = name.removeprefix("layered")
     network = layered(int(number)) if number != name else NETWORKS[name]()
-    lives = compiled(network)._program.lifetimes
+    lives = compiled(network)._compiled.lifetimes
     return np.array(lives.first), np.array(lives.last) + 1, lives.sizes({})
 
 

@@ -53,7 +53,7 @@ def random_layered(n: int, seed: int = 0) -> Problem:
 
 def of_network(name: str) -> Problem:
     """The problem of a network's training step."""
-    order = compiled(NETWORKS[name]())._program.unlimited
+    order = compiled(NETWORKS[name]())._compiled.unlimited
     costs = Costs(lambda: NOMINAL)
     found = problem(order, {i: costs.seconds(i, {}) for i in order}, {})
     assert found is not None, f"{name} has instructions that no schedule moves"

@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     if args.plan and f is not None:
         feed = target.feed_for(f.graph, args)
         _, key = f._prepare_call((), feed)
-        print(f.plan_for(**dict(zip(f._program.names, key))).text())
+        print(f.plan_for(**dict(zip(f._compiled.names, key))).text())
     if args.html:
         if f is not None and isinstance(found, gd.Function):
             function_to_html(f, args.html, **(target.feed_for(f.graph, args) if told else {}))

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.text import Names, attr_text, comment, implied_dtype, is_inline, literal, name_text, type_text, types_text
-from ..runtime.program import Program
+from ..runtime.compiled import CompiledGraph
 from ..wording import one_line
 
 MOST_EDITS = 2000  # nodes added and removed; graphs that differ by more are told as one taken for the other
@@ -199,11 +199,11 @@ def _walked_back(steps: Sequence[Mapping[int, int]], x: int, y: int) -> list[tup
 
 def _facts(graph: Graph, sizes: Mapping[str, int]) -> list[tuple[str, str]]:
     """Cost and memory of a graph, where its sizes are known; without them, what can be said."""
-    program = Program(graph, [], None, False)
+    program = CompiledGraph(graph, [], None, False)
     out = [("nodes", f"{len(graph.nodes):,}"), ("instructions", f"{len(program.order):,}")]
     missing = [name for name in program.names if name not in sizes]
     if missing:
         unknown = "depends on " + ", ".join(missing)
         return [*out, ("flops", unknown), ("arena bytes", unknown)]
-    plan = program.layout({name: sizes[name] for name in program.names}).plan
+    plan = program.planned({name: sizes[name] for name in program.names}).plan
     return [*out, ("flops", f"{plan.flops:,}"), ("arena bytes", f"{plan.arena_bytes:,}")]

@@ -77,11 +77,11 @@ def function_to_html(f: Function, path: str | Path, /, *args: Fed, **kwargs: Fed
     Example: ``step.to_html("step.html", x_batch, t_batch)``.
     """
     page = _Page(Picture(f))
-    plan = f._layout.plan if f._layout is not None else None
+    plan = f._planned.plan if f._planned is not None else None
     if args or kwargs or not f.graph.inputs:
         arrays, key = f._prepare_call(args, kwargs)
         feed = dict(zip([v.name for v in f.graph.inputs], arrays))
-        plan = f.plan_for(**dict(zip(f._program.names, key)))
+        plan = f.plan_for(**dict(zip(f._compiled.names, key)))
         page.show(record(f.graph, list(page.slots), feed))
     write_file(path, page.text(plan))
 

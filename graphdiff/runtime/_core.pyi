@@ -80,7 +80,7 @@ def next_number() -> int: ...
 class Frame:
     context: Context
     key: tuple[int, ...]
-    layout: Any
+    planned: Any
     def __init__(
         self,
         runner: Runner,
@@ -88,11 +88,11 @@ class Frame:
         input_shapes: Sequence[tuple[int, ...]],
         output_shapes: Sequence[tuple[int, ...]],
         key: tuple[int, ...] = (),
-        layout: Any = None,
+        planned: Any = None,
     ) -> None: ...
 
 class Runner:
-    _layout: Any
+    _planned: Any
     _parameters: list[npt.NDArray[Any]]
     def _configure(
         self,
@@ -111,7 +111,9 @@ class Runner:
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Sequence[npt.NDArray[Any]], tuple[int, ...]]: ...
     def _pack(self, arrays: list[npt.NDArray[Any]]) -> Any: ...
-    def _fail(self, status: str, instruction: int, tag: int, a: int, b: int, context: Context, layout: Any) -> None: ...
+    def _fail(
+        self, status: str, instruction: int, tag: int, a: int, b: int, context: Context, planned: Any
+    ) -> None: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
 class Bound:

@@ -16,12 +16,12 @@ Classes
     Program(words, constants=b"")               words: int64 array in the format of graphdiff.h
     Turn()                                      runs of contexts that share one come one after another
     Context(program, threads=0, turn=None)      run, profile, value, address
-    Frame(runner, context, input_shapes, output_shapes, key=(), layout=None)    what one call has to itself
+    Frame(runner, context, input_shapes, output_shapes, key=(), planned=None)    what one call has to itself
     Runner                                      the call path of a compiled function, to be subclassed:
         _configure(input_dtypes, output_dtypes, parameters, form, check_finite=False, names=())
         _take(key), _put(frame), _apart(arrays)
         overridden: _prepare_call(args, kwargs), _make_frame(key), _pack(arrays),
-                    _fail(status, instruction, tag, a, b, context, layout)
+                    _fail(status, instruction, tag, a, b, context, planned)
     Bound(context, inputs, outputs, params, fail)   calls on fixed buffers; address for C callers; count(), last
     next_number()                               of a call that counts, in the order in which they end
 """
@@ -495,17 +495,17 @@ cdef class Runner
 
 @cython.final
 cdef class Frame:
-    """What one call has to itself: a context, shapes, and room for addresses. `key` tells the sizes it is for, `layout`
-    is whatever the maker wants to find again."""
+    """What one call has to itself: a context, shapes, and room for addresses. `key` tells the sizes it is for,
+    `planned` is whatever the maker wants to find again."""
 
     cdef readonly Context context
     cdef readonly tuple key
-    cdef readonly object layout
+    cdef readonly object planned
     cdef Slots inputs, outputs
     cdef void **pointers        # inputs, outputs, params
 
     def __cinit__(self, Runner runner not None, Context context not None, input_shapes, output_shapes, tuple key=(),
-                  layout=None):
+                  planned=None):
         cdef Program program = context.program
         cdef list sizes = program.slot_bytes
         cdef Py_ssize_t i
@@ -518,7 +518,7 @@ cdef class Frame:
             raise MemoryError
         for i in range(runner.n_params):
             self.pointers[self.inputs.n + self.outputs.n + i] = cnp.PyArray_DATA(<cnp.ndarray> runner._parameters[i])
-        self.context, self.key, self.layout = context, key, layout
+        self.context, self.key, self.planned = context, key, planned
 
     def __dealloc__(self):
         PyMem_Free(self.pointers)
@@ -581,7 +581,7 @@ cdef class Runner:
     cdef list spare             # the others, the one used last at the end
     cdef Py_ssize_t running     # calls under way
     cdef Py_ssize_t alone       # calls in a row that ended with none other under way
-    cdef public object _layout          # of the last call
+    cdef public object _planned         # of the last call
     cdef readonly list _parameters
     cdef tuple names            # of the inputs
 
@@ -630,7 +630,7 @@ cdef class Runner:
         """Override: what a call returns, from all outputs, where form is "pack"."""
         return arrays
 
-    def _fail(self, status, instruction, tag, a, b, context, layout):
+    def _fail(self, status, instruction, tag, a, b, context, planned):
         """Override: raise the error to show for a failed run."""
         raise CoreError(status, instruction, tag, a, b)
 
@@ -761,15 +761,15 @@ cdef class Runner:
         cdef gd_context *handle = frame.context.handle
         with nogil:
             status = gd_context_run(handle, <const void **> frame.pointers, outputs, params, self.flags, &fault)
-        if self._layout is not frame.layout:
-            self._layout = frame.layout
+        if self._planned is not frame.planned:
+            self._planned = frame.planned
         if status != GD_OK:
             if status == GD_ERR_CANCELLED:
                 pending()
             if status == GD_ERR_BUSY or status == GD_ERR_REENTERED:
                 fault = NO_FAULT
             self._fail(status_names[status].decode(), fault.instruction, fault.tag, fault.a, fault.b, frame.context,
-                       frame.layout)
+                       frame.planned)
             raise error(status, &fault)
         return 0
 

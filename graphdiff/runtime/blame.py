@@ -23,7 +23,7 @@ from ..ops.leaves import input as placeholder
 from ..ops.reduce import max as max_
 from ..ops.tensor import make
 from . import _core
-from .program import Program
+from .compiled import CompiledGraph
 
 FURTHEST = 5000  # nodes that are looked through for where growth began
 GROWN = 10.0  # times larger: what is called growth
@@ -125,11 +125,11 @@ def _in_string(text: str) -> str:
 def _computed(graph: Graph, values: Sequence[Value], feeds: Sequence[np.ndarray]) -> dict[Value, np.ndarray]:
     """What ``values`` are, by a program of their own; parameters and states as they are, which a failed call left."""
     part = Graph(graph.name, graph.inputs, values, (), graph.parameters)
-    program = Program(part, [], None, False)
+    program = CompiledGraph(part, [], None, False)
     env = program.sizes.bind([a.shape for a in feeds])
     outputs = [np.empty(tuple(evaluate(s, env) for s in v.shape), v.dtype) for v in values]
     stored = [p.node.attrs["storage"].array for p in part.parameters]
-    _core.Context(program.layout(env).program, program.threads).run(list(feeds), outputs, stored)
+    _core.Context(program.planned(env).program, program.threads).run(list(feeds), outputs, stored)
     return dict(zip(values, outputs))
 
 

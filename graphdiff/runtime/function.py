@@ -48,9 +48,9 @@ from ..wording import count, one_line
 from . import _core
 from .blame import blame
 from .calling import Structure, flat, inputs_of, outputs_of
+from .compiled import PLAN_SECONDS, CompiledGraph, PlannedProgram
 from .plan import Plan
 from .profile import Profile, ProfileRow
-from .program import PLAN_SECONDS, Program
 from .rates import machine
 from .save import Saved, from_pickle, read, to_pickle, write
 
@@ -165,7 +165,7 @@ def _compile(
     del mapping  # as large as the graph
     full = _with_checks(final, check_values)
     costs = _costs_of(costs, threads)
-    program = Program(full, check_values, kept, debug == "nan", limit, threads, costs, float(plan_seconds), graph)
+    program = CompiledGraph(full, check_values, kept, debug == "nan", limit, threads, costs, float(plan_seconds), graph)
     messages = {v.node: w for v, w in zip(check_values, checks)}
     function = Function(program, final, structure, tuple(monitors), messages)
     function._warm()
@@ -310,13 +310,13 @@ class Function(_core.Runner):
 
     def __init__(
         self,
-        program: Program,
+        program: CompiledGraph,
         graph: Graph,
         structure: Structure,
         monitors: Sequence[str],
         messages: Mapping[Node, Watcher],
     ):
-        self._program = program
+        self._compiled = program
         self._messages = messages
         self._structure = structure
         self._monitor_names = tuple(monitors)
@@ -335,28 +335,28 @@ class Function(_core.Runner):
             tuple(v.name for v in graph.inputs),
         )
         if not program.names:
-            self._layout = program.layout({})
+            self._planned = program.planned({})
 
     # ------------------------------------------------------------------ sizes and plans
     def _make_frame(self, key: tuple[int, ...]) -> _core.Frame:
         """What a call at the sizes ``key`` runs on. Raises MemoryError."""
-        env = dict(zip(self._program.names, key))
-        layout = self._program.layout(env)
+        env = dict(zip(self._compiled.names, key))
+        planned = self._compiled.planned(env)
         ins, outs = ([self._shape(v, env) for v in values] for values in (self.graph.inputs, self.graph.outputs))
-        return _core.Frame(self, self._context(layout), ins, outs, key, layout)
+        return _core.Frame(self, self._context(planned), ins, outs, key, planned)
 
     def _warm(self) -> None:
         """Has the arena made ahead of the first call where no size is named. Raises MemoryError."""
-        if not self._program.names:
+        if not self._compiled.names:
             self._put(self._take(()))
 
-    def _context(self, layout: Any) -> _core.Context:
-        """Arena and scratch for a layout. Raises MemoryError."""
-        program = self._program
+    def _context(self, planned: PlannedProgram) -> _core.Context:
+        """Arena and scratch for a planned program. Raises MemoryError."""
+        program = self._compiled
         try:
-            return _core.Context(layout.program, program.threads, program.turn)
+            return _core.Context(planned.program, program.threads, program.turn)
         except MemoryError:
-            raise MemoryError(f"{self.name}: an arena of {layout.plan.arena_bytes:,} bytes cannot be had") from None
+            raise MemoryError(f"{self.name}: an arena of {planned.plan.arena_bytes:,} bytes cannot be had") from None
 
     @staticmethod
     def _shape(v: Value, env: Mapping[str, int]) -> tuple[int, ...]:
@@ -365,17 +365,17 @@ class Function(_core.Runner):
     @property
     def plan(self) -> Plan:
         """The plan in use. Where a dimension is named: that of the last call; before one, see :meth:`plan_for`."""
-        if self._layout is None:
-            names = ", ".join(f"{n}=…" for n in self._program.names)
+        if self._planned is None:
+            names = ", ".join(f"{n}=…" for n in self._compiled.names)
             raise CompileError(
                 f"{self.name}: the plan depends on named sizes; write f.plan_for({names})", source=_here()
             )
-        return self._layout.plan
+        return self._planned.plan
 
     @explained
     def plan_for(self, /, **sizes: int) -> Plan:
         """The plan at given sizes of the named dimensions, e.g. ``f.plan_for(batch=32)``; nothing runs."""
-        names = self._program.names
+        names = self._compiled.names
         for n, size in sizes.items():
             if n not in names:
                 known = ", ".join(names) or "none"
@@ -390,19 +390,19 @@ class Function(_core.Runner):
                 raise FeedError(
                     f"plan_for: the size {n} is missing (named dimensions: {', '.join(names)})", source=_here()
                 )
-        return self._program.layout({n: int(sizes[n]) for n in names}).plan
+        return self._compiled.planned({n: int(sizes[n]) for n in names}).plan
 
     # ------------------------------------------------------------------ feeds
     def _prepare_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[np.ndarray], tuple[int, ...]]:
         """The feeds as arrays the core can take, and the sizes of named dimensions. Raises FeedError."""
         arrays = self._arrays(args, kwargs)
-        env = self._layout_of(arrays).plan.sizes
-        return arrays, tuple(env[n] for n in self._program.names)
+        env = self._planned_for(arrays).plan.sizes
+        return arrays, tuple(env[n] for n in self._compiled.names)
 
-    def _layout_of(self, arrays: Sequence[np.ndarray]) -> Any:
+    def _planned_for(self, arrays: Sequence[np.ndarray]) -> PlannedProgram:
         """Plan and core program for arrays of these shapes. Raises FeedError."""
         try:
-            return self._program.layout(self._program.sizes.bind([a.shape for a in arrays]))
+            return self._compiled.planned(self._compiled.sizes.bind([a.shape for a in arrays]))
         except FeedError as e:
             raise FeedError(e.fact, e.operation or self._signature(), e.source or _here()) from None
 
@@ -480,7 +480,9 @@ class Function(_core.Runner):
                 number, seen = bound.last, dict(zip(self._monitor_names, bound.hidden))
         return {name: array.copy() for name, array in seen.items()}
 
-    def _fail(self, status: str, instruction: int, tag: int, a: int, b: int, context: Any, layout: Any) -> None:
+    def _fail(
+        self, status: str, instruction: int, tag: int, a: int, b: int, context: Any, planned: PlannedProgram
+    ) -> None:
         if status == "ERR_BUSY":
             raise BusyError(
                 f"{self.name}: this bound call is running on another thread; give each thread one of its own",
@@ -488,7 +490,7 @@ class Function(_core.Runner):
             )
         if status == "ERR_REENTERED":
             raise BusyError(f"{self.name} is called from a signal handler while it runs", source=_here())
-        i = layout.order[tag] if 0 <= tag < len(layout.order) else None
+        i = planned.order[tag] if 0 <= tag < len(planned.order) else None
         node = i.nodes[-1] if i is not None and i.nodes else None
         operation = call_text(node.op.name, node.inputs, {}) if node is not None else None
         source = str(node.source) if node is not None and node.source else None
@@ -503,20 +505,20 @@ class Function(_core.Runner):
             text = w.text if w else node.attrs["message"] if node is not None else "a check failed"
             raise FeedError(text, operation, str(w.source) if w and w.source else source)
         if status == "ERR_NONFINITE" and i is not None:
-            raise self._nonfinite(i, context, layout, operation, source)
+            raise self._nonfinite(i, context, planned, operation, source)
         told = _core.STATUS.get(status, status)
         raise GraphdiffError(f"{told} (instruction {instruction}, {a}, {b})", operation, source)
 
     def _nonfinite(
-        self, i: Instruction, context: Any, layout: Any, operation: str | None, source: str | None
+        self, i: Instruction, context: Any, planned: PlannedProgram, operation: str | None, source: str | None
     ) -> NonFiniteError:
-        sizes, number = layout.plan.sizes, layout.template.value_id
+        sizes, number = planned.plan.sizes, planned.template.value_id
         feeds = []
-        for v, b in zip(self.graph.inputs, self._program.slots[0]):
+        for v, b in zip(self.graph.inputs, self._compiled.slots[0]):
             n = evaluate(b.count, sizes)
             array = context.value(number[b], b.dtype, n) if b in number else np.zeros(n, v.dtype)  # or nobody reads it
             feeds.append(array.reshape(self._shape(v, sizes)))
-        found = blame(self._program.graph, i, feeds, sizes)
+        found = blame(self._compiled.graph, i, feeds, sizes)
         if found is None:
             phase = "recompute" if i.recompute else i.phase
             return NonFiniteError(f"{i.name} made a non-finite value in the {phase} pass", operation, source)
@@ -525,13 +527,13 @@ class Function(_core.Runner):
     # ------------------------------------------------------------------ other ways to run
     def fork(self) -> Function:
         """The same program with buffers and plan of its own; parameters and states are shared."""
-        return Function(self._program, self.graph, self._structure, self._monitor_names, self._messages)
+        return Function(self._compiled, self.graph, self._structure, self._monitor_names, self._messages)
 
     def within(self, memory_limit: int | str | None) -> Function:
         """The same function under another byte limit, without compiling again. Raises CompileError for what is none.
 
         Example: ``small = f.within("16MB")``."""
-        program = self._program.within(_limit_of(memory_limit))
+        program = self._compiled.within(_limit_of(memory_limit))
         return Function(program, self.graph, self._structure, self._monitor_names, self._messages)
 
     @explained
@@ -547,8 +549,8 @@ class Function(_core.Runner):
             for p in self.parameters:
                 if np.may_share_memory(a, p.node.attrs["storage"].array):
                     raise self._feed_error(f"bind: {v.name} shares memory with {p.name}; bind a copy of it")
-        layout = self._layout_of(arrays)
-        env = layout.plan.sizes
+        planned = self._planned_for(arrays)
+        env = planned.plan.sizes
         outputs = self.graph.outputs[: self._n_results]
         if out is None:
             results = [np.empty(self._shape(v, env), v.dtype) for v in outputs]
@@ -563,7 +565,7 @@ class Function(_core.Runner):
             ]
             self._check_apart(arrays, results)
         hidden = [np.empty(self._shape(v, env), v.dtype) for v in self.graph.outputs[self._n_results :]]
-        return Bound(self, layout, arrays, results, hidden)
+        return Bound(self, planned, arrays, results, hidden)
 
     def _buffer(self, name: str, a: Any, dtype: np.dtype, shape: tuple[int, ...] | None, write: bool) -> np.ndarray:
         if not isinstance(a, np.ndarray):
@@ -586,7 +588,7 @@ class Function(_core.Runner):
                     raise self._feed_error(f"bind: out[{n}] overlaps another buffer")
 
     def _saved(self) -> Saved:
-        return Saved(self._program, self.graph, self._structure, self._monitor_names, dict(self._messages))
+        return Saved(self._compiled, self.graph, self._structure, self._monitor_names, dict(self._messages))
 
     def save(self, path: str | os.PathLike[str] | BinaryIO) -> None:
         """Writes graph, options, and the values of parameters and states to one file, for :func:`load`.
@@ -607,23 +609,23 @@ class Function(_core.Runner):
         arrays, key = self._prepare_call(args, kwargs)
         arrays = self._apart(arrays)
         frame = self._take(key)
-        context, layout = frame.context, frame.layout
-        env = layout.plan.sizes
+        context, planned = frame.context, frame.planned
+        env = planned.plan.sizes
         outputs = [np.empty(self._shape(v, env), v.dtype) for v in self.graph.outputs]
         total = np.zeros(context.program.instructions, np.int64)
         try:
             for _ in range(max(1, calls)):
                 total += context.profile(arrays, outputs, self._parameters)
         except _core.CoreError as e:
-            self._fail(e.status, e.instruction, e.tag, e.a, e.b, context, layout)
+            self._fail(e.status, e.instruction, e.tag, e.a, e.b, context, planned)
         finally:
             self._put(frame)
-        self._layout = layout
+        self._planned = planned
         self._pack(outputs)
-        ns = np.zeros(len(layout.order))
-        np.add.at(ns, layout.template.tags, total / max(1, calls))
-        rows, costs = [], self._program.costs
-        for row, i, t in zip(layout.plan.instructions, layout.order, ns):
+        ns = np.zeros(len(planned.order))
+        np.add.at(ns, planned.template.tags, total / max(1, calls))
+        rows, costs = [], self._compiled.costs
+        for row, i, t in zip(planned.plan.instructions, planned.order, ns):
             ceiling = costs.ceiling(i, env)
             rows.append(
                 ProfileRow(
@@ -677,11 +679,16 @@ class Bound(_core.Bound):
         )
 
     def __new__(
-        cls, f: Function, layout: Any, feeds: list[np.ndarray], results: list[np.ndarray], hidden: list[np.ndarray]
+        cls,
+        f: Function,
+        planned: PlannedProgram,
+        feeds: list[np.ndarray],
+        results: list[np.ndarray],
+        hidden: list[np.ndarray],
     ) -> Bound:
         storages = [p.node.attrs["storage"].array for p in f.parameters]
-        fail = partial(_bound_failed, f, layout)
-        self = super().__new__(cls, f._context(layout), feeds, [*results, *hidden], storages, fail)
+        fail = partial(_bound_failed, f, planned)
+        self = super().__new__(cls, f._context(planned), feeds, [*results, *hidden], storages, fail)
         self.out, self.hidden = results, hidden
         if hidden:
             self.count()
@@ -691,6 +698,6 @@ class Bound(_core.Bound):
 
 
 def _bound_failed(
-    f: Function, layout: Any, status: str, instruction: int, tag: int, a: int, b: int, context: Any
+    f: Function, planned: PlannedProgram, status: str, instruction: int, tag: int, a: int, b: int, context: Any
 ) -> None:
-    f._fail(status, instruction, tag, a, b, context, layout)
+    f._fail(status, instruction, tag, a, b, context, planned)

@@ -30,7 +30,7 @@ from ..ops.tensor import Tensor
 from ..schedule.cost import DTYPES, NOMINAL, Points, Rates, rates_from, rates_to
 from ..transforms.differentiate import grad
 from . import _core
-from .program import Program
+from .compiled import CompiledGraph
 
 VARIABLE = "GRAPHDIFF_RATES"
 FORMAT = 1
@@ -183,13 +183,13 @@ def _clock(
     inputs: list[Tensor], outputs: list[Tensor], threads: int, repeats: int = REPEATS
 ) -> list[tuple[str, float, float]]:
     """(kernel, flops, seconds) of each instruction of a graph: the least of some runs, on values within 0.2 to 0.9."""
-    layout = Program(Graph("rates", inputs, outputs), (), None, False, threads=threads).layout({})
-    context = _core.Context(layout.program, threads)
+    planned = CompiledGraph(Graph("rates", inputs, outputs), (), None, False, threads=threads).planned({})
+    context = _core.Context(planned.program, threads)
     rng = np.random.default_rng(0)
     feeds = [rng.uniform(0.2, 0.9, tuple(map(int, v.shape))).astype(v.dtype) for v in inputs]
     results = [np.empty(tuple(map(int, v.shape)), v.dtype) for v in outputs]
     ns = np.min([context.profile(feeds, results) for _ in range(repeats + 1)][1:], axis=0)
     times: dict[int, float] = {}
-    for tag, t in zip(layout.template.tags, ns):
+    for tag, t in zip(planned.template.tags, ns):
         times[tag] = times.get(tag, 0.0) + float(t)
-    return [(i.calls[0].kernel, float(i.flops), max(times[n], 1.0) * 1e-9) for n, i in enumerate(layout.order)]
+    return [(i.calls[0].kernel, float(i.flops), max(times[n], 1.0) * 1e-9) for n, i in enumerate(planned.order)]

@@ -28,7 +28,7 @@ from ..schedule.cost import Costs
 from . import _core
 from .archive import Archive, pack
 from .calling import Structure
-from .program import Program
+from .compiled import CompiledGraph
 from .rates import machine
 from .structure import Decoder, Encoder
 
@@ -39,7 +39,7 @@ Place = str | os.PathLike[str] | BinaryIO
 class Saved(NamedTuple):
     """What a function is made of."""
 
-    program: Program
+    program: CompiledGraph
     graph: Graph
     structure: Structure
     monitors: tuple[str, ...]
@@ -130,7 +130,7 @@ def _line(leaf: Value) -> list[str | int] | None:
     return [os.path.basename(source.file), source.line] if source else None
 
 
-def _policy(program: Program, graph: Graph) -> Any:
+def _policy(program: CompiledGraph, graph: Graph) -> Any:
     """A checkpoint setting as JSON; kept values by their place in the text."""
     policy = program.checkpoint
     if isinstance(policy, Every):
@@ -168,7 +168,7 @@ def _read(file: BinaryIO, name: str, objects: Sequence[Any]) -> Saved:
             raise ValueError("its arguments are no list")
         structure = Structure(arguments, *decoder.whole(meta.structure, sizes))
         archive.finish()
-        program = Program(graph, [n.outputs[0] for n in checks], meta.policy(graph), *meta.options)
+        program = CompiledGraph(graph, [n.outputs[0] for n in checks], meta.policy(graph), *meta.options)
     except _core.CoreError as e:
         raise GraphError(f"{name} holds a function that cannot run ({e})", source=where_am_i()) from None
     except GraphdiffError as e:

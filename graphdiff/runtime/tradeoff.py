@@ -136,7 +136,7 @@ def tradeoff(
     arrays: list[np.ndarray] | None = None
     if feeds is not None:
         arrays, key = f._prepare_call(*((), dict(feeds)) if isinstance(feeds, Mapping) else (tuple(feeds), {}))
-        env: Mapping[str, int] = dict(zip(f._program.names, key))
+        env: Mapping[str, int] = dict(zip(f._compiled.names, key))
     else:
         env = dict(sizes or {})
     whole = f.plan_for(**env)
@@ -218,7 +218,7 @@ def largest(f: Function, dimension: str, memory_limit: int | str, **sizes: int) 
         raise CompileError(
             f'largest: memory_limit is a number of bytes or text such as "64MB", got {memory_limit!r}', source=_here()
         )
-    names = f._program.names
+    names = f._compiled.names
     if dimension not in names:
         raise FeedError(
             f"largest: {f.name} has no dimension {dimension!r} (there are: {', '.join(names) or 'none'})"

@@ -51,7 +51,7 @@ def test_kernels_that_operations_name_are_in_the_core():
 def seconds(function, *dtypes, rates=NOMINAL):
     """What the arithmetic of a function of many elements is predicted to take."""
     xs = [gd.input(f"x{i}", (1 << 20,), dtype) for i, dtype in enumerate(dtypes)]
-    (i,) = gd.compile(xs, function(*xs))._program.order
+    (i,) = gd.compile(xs, function(*xs))._compiled.order
     return Costs(lambda: rates._replace(moved=((1.0, 1e18),))).seconds(i, {})
 
 

@@ -99,4 +99,4 @@ def test_without_debug_nothing_is_looked_at():
     plain, debug = (gd.compile([x], [y, gd.grad(gd.sum(y), W)], debug=d) for d in (False, "nan"))
     assert np.isnan(plain(np.full(3, -1, "float32"))[0]).all()
     assert [r.name for r in plain.plan.instructions] == [r.name for r in debug.plan.instructions]
-    assert plain._program.template.words.tolist()[:8] == debug._program.template.words.tolist()[:8]
+    assert plain._compiled.template.words.tolist()[:8] == debug._compiled.template.words.tolist()[:8]

@@ -413,7 +413,7 @@ def test_settings_survive(tmp_path):
     profiled = gd.compile([x], gd.grad(gd.sum(y), W), costs=f.profile(np.ones(4, np.float32), calls=1), debug="nan")
     for before in (f, profiled):
         before.save(tmp_path / "f.gd")
-        a, b = before._program, gd.load(tmp_path / "f.gd")._program
+        a, b = before._compiled, gd.load(tmp_path / "f.gd")._compiled
         assert (a.threads_asked, a.plan_seconds, a.limit, a.debug) == (
             b.threads_asked,
             b.plan_seconds,

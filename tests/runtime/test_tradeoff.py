@@ -191,9 +191,9 @@ def test_a_profile_corrects_predictions():
     for key, factor in again.factors().items():
         assert 0.02 < factor / profile.factors()[key] < 50
     tanh = Costs(lambda: NOMINAL, dict.fromkeys(profile.factors(), 3.0))
-    i = next(i for i in f._program.order if i.name == "matmul")
+    i = next(i for i in f._compiled.order if i.name == "matmul")
     env = {"batch": 64, "classes": 5}
-    assert tanh.seconds(i, env) == pytest.approx(3 * f._program.costs.seconds(i, env))
+    assert tanh.seconds(i, env) == pytest.approx(3 * f._compiled.costs.seconds(i, env))
 
 
 def test_costs_follow_work_and_bytes():
@@ -201,7 +201,7 @@ def test_costs_follow_work_and_bytes():
     costs = Costs(lambda: NOMINAL)
 
     def seconds(y, n):
-        return sum(costs.seconds(i, {"n": n}) for i in gd.compile([x], y)._program.order)
+        return sum(costs.seconds(i, {"n": n}) for i in gd.compile([x], y)._compiled.order)
 
     assert seconds(x @ x, 512) / seconds(x @ x, 256) == pytest.approx(8, rel=0.01)
     assert seconds(gd.lgamma(x), 512) > 2 * seconds(gd.abs(x), 512)  # a function takes longer than arithmetic

@@ -434,7 +434,7 @@ def test_instructions_are_run_again_as_the_schedule_says():
         h = gd.tanh(h @ w) + h
     grads = gd.grad(gd.mean(h * h), weights)
     f = gd.compile([x], [], gd.optim.SGD(0.1, momentum=0.9).updates(weights, grads))
-    order = f._program.unlimited
+    order = f._compiled.unlimited
     seen = 0
     for steps, again in rearranged(order):
         assert {i.first for i in again} == set(order) and len(again) > len(order)
@@ -459,7 +459,7 @@ def test_what_a_guard_makes_safe_stays_after_it():
         h = gd.tanh(gd.one_hot(labels[k], 64) @ h @ w) + h
     cost = gd.mean(h * h)
     f = gd.compile([x, labels], [cost, *gd.grad(cost, weights)])
-    order = f._program.unlimited
+    order = f._compiled.unlimited
     at = {i: n for n, i in enumerate(order)}
     guards = [n for n, i in enumerate(order) if i.guard and not i.writes]
     assert len(guards) > 1

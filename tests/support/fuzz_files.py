@@ -282,7 +282,7 @@ def read(data: bytes | str) -> str:
             raise Find(f"an error of {len(str(error))} characters") from None
         return "refused"
     try:
-        names = {str(n): 3 for n in f._program.names}
+        names = {str(n): 3 for n in f._compiled.names}
         if f.plan_for(**names).arena_bytes > LARGEST or "loop" in str(f.graph):
             return "loaded"
         f(

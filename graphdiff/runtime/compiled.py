@@ -1,4 +1,4 @@
-"""What compiling makes: the immutable program of a graph, shared by a function and its forks.
+"""What compiling makes: a compiled graph, immutable, shared by a function and its forks.
 
 Owns: the chain from graph to words (simplify, select, order, recompute, lifetimes, assemble), and a plan and core
 program for each set of sizes, of which only the latest few are kept.
@@ -58,7 +58,7 @@ PLACE_SHARE = 0.2  # of that, for a layout that misses a limit which its lower b
 KEPT_PLANS = 8  # sizes of which the plan and the core program are remembered
 
 
-_alive: weakref.WeakSet[Program] = weakref.WeakSet()
+_alive: weakref.WeakSet[CompiledGraph] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
@@ -73,17 +73,17 @@ if hasattr(os, "register_at_fork"):
 Slots = tuple[Any, Any, Any]  # buffers of inputs, outputs and parameters
 
 
-class Layout(NamedTuple):
+class PlannedProgram(NamedTuple):
     """A plan and the core program that carries it out."""
 
     plan: Plan
-    program: Any
+    program: _core.Program
     order: list[Instruction]
     template: Template
 
 
-class Program:
-    """A compiled graph. ``layout(env)`` gives plan and core program at the sizes ``env``; ``costs`` predicts time
+class CompiledGraph:
+    """A compiled graph. ``planned(env)`` gives plan and core program at the sizes ``env``; ``costs`` predicts time
     (by nominal rates unless given). ``written``: the graph before it was simplified."""
 
     def __init__(
@@ -114,18 +114,18 @@ class Program:
         self.template = Template(self.order, self.lifetimes, self.slots)
         self.sizes = Sizes(graph, written or graph)
         self.names = self.sizes.names
-        self._layouts: OrderedDict[tuple[int, ...], Layout] = OrderedDict()
+        self._planned_at: OrderedDict[tuple[int, ...], PlannedProgram] = OrderedDict()
         self._lock = threading.Lock()
         self._pool: dict[tuple[int, ...], tuple[Choice, list[Slots]]] = {}  # shared by all limits
         self._planning = threading.Lock()
         self.turn = _core.Turn() if graph.updates else None  # no two calls write the parameters at a time
         _alive.add(self)
 
-    def within(self, limit: int | None) -> Program:
+    def within(self, limit: int | None) -> CompiledGraph:
         """This program under another byte limit; what they share is made once."""
         other = copy.copy(self)
         other.limit = limit
-        other._layouts, other._lock = OrderedDict(), threading.Lock()
+        other._planned_at, other._lock = OrderedDict(), threading.Lock()
         _alive.add(other)
         return other
 
@@ -169,13 +169,13 @@ class Program:
                 seen.update(v.node.inputs)
         return buffers
 
-    def layout(self, env: Mapping[str, int]) -> Layout:
+    def planned(self, env: Mapping[str, int]) -> PlannedProgram:
         """The plan and core program at ``env``, made anew or remembered."""
         key = tuple(env[n] for n in self.names)
         with self._lock:
-            found = self._layouts.get(key)
+            found = self._planned_at.get(key)
             if found is not None:
-                self._layouts.move_to_end(key)
+                self._planned_at.move_to_end(key)
                 return found
         try:
             made = self._make(dict(zip(self.names, key)))
@@ -183,12 +183,12 @@ class Program:
             sizes = ", ".join(f"{n}={size}" for n, size in env.items())
             raise FeedError(f"{self.graph.name}: sizes are too large at {sizes}") from None
         with self._lock:
-            self._layouts[key] = made
-            while len(self._layouts) > KEPT_PLANS:
-                self._layouts.popitem(last=False)
+            self._planned_at[key] = made
+            while len(self._planned_at) > KEPT_PLANS:
+                self._planned_at.popitem(last=False)
         return made
 
-    def _make(self, env: dict[str, int]) -> Layout:
+    def _make(self, env: dict[str, int]) -> PlannedProgram:
         self.sizes.check(env)
         offsets, peak, bound = place(self.lifetimes, env)
         program = self.template.program(env, offsets, peak)
@@ -208,7 +208,7 @@ class Program:
                 self.limit,
                 everything=everything,
             )
-            return Layout(plan, program, self.order, self.template)
+            return PlannedProgram(plan, program, self.order, self.template)
         return self._limited(env)
 
     def _everything(self, env: dict[str, int]) -> Callable[[], Plan]:
@@ -227,8 +227,8 @@ class Program:
         """Bytes of registers and packing, of which each thread that works has its own, and of what threads share."""
         return program.shared_bytes + program.scratch_bytes + program.lane_bytes * (self.threads - 1)
 
-    def _limited(self, env: dict[str, int]) -> Layout:
-        """The cheapest layout within the byte limit. Raises MemoryLimitError."""
+    def _limited(self, env: dict[str, int]) -> PlannedProgram:
+        """The cheapest plan within the byte limit. Raises MemoryLimitError."""
         assert self.limit is not None
 
         choice, slots = self._choice(env)
@@ -261,7 +261,7 @@ class Program:
             chosen.text,
             self._everything(env),
         )
-        return Layout(plan, program, c.order, template)
+        return PlannedProgram(plan, program, c.order, template)
 
     def _choice(self, env: dict[str, int]) -> tuple[Choice, list[Slots]]:
         """The schedules to choose from at these sizes, which are the same for every limit: the last ones are kept. And
