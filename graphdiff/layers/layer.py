@@ -259,7 +259,7 @@ def _settle(root: Layer) -> None:
     """Makes leaves of the variables under ``root``, and gives leaves of one name that were made apart other names."""
     entries = list(_entries(root))
     names = [e.value.name for e in entries if not isinstance(e.value, Variable)]
-    new = [e for e in entries if isinstance(e.value, Variable) or names.count(e.value.name) > 1]
+    new = [e for e in entries if isinstance(e.value, Variable) or names.count(e.value.name) > 1 or _copied(e)]
     if not new:
         return
     prefix = _free_prefix(root, [e.path for e in new])
@@ -272,6 +272,13 @@ def _settle(root: Layer) -> None:
             leaf = (gd.parameter if _kind(variable) == "parameter" else gd.state)(name, variable.value)
         _replace(e.owner, variable, leaf)
         _named[name] = e.owner
+
+
+def _copied(e: Entry) -> bool:
+    """Whether a leaf came with a copy of a layer, and the layer that it was made for has it still by that name."""
+    maker = _named.get(e.value.name)
+    mine = e.local in vars(e.owner).get("_variables", {})
+    return mine and maker is not None and maker is not e.owner and all(v is not e.value for v in vars(maker).values())
 
 
 def _free_prefix(root: Layer, paths: Sequence[str]) -> str:

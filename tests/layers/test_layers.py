@@ -1,5 +1,6 @@
 """Layers: what is found and how it is named, training and inference graphs, seeds, freezing, values by name."""
 
+import copy
 import math
 
 import numpy as np
@@ -76,6 +77,41 @@ def test_two_models_of_one_shape_stand_in_one_graph():
     loss = gd.mean(one(x) * two(x))
     grads = gd.compile([x], gd.grad(loss, [one.parameters, two.parameters]))(values())
     assert list(grads[0]) == list(grads[1]) == list(one.parameters)
+
+
+def test_a_copy_of_a_model_stands_beside_it():
+    x, one = gd.input("x", ("n", 5), D), blocks()
+    before = one.parameters
+    two = copy.deepcopy(one)
+    loss = gd.mean(gd.square(one(x) - two(x)))
+    assert gd.compile([x], loss)(values()) == 0
+    two.initialise(seed=5)
+    f = gd.compile([x], [loss, gd.grad(loss, [one.parameters, two.parameters])])
+    assert f(values())[0] > 0 and all(one.parameters[k] is t for k, t in before.items())
+
+
+def test_a_weight_that_two_layers_have_is_one():
+    class Tied(L.Layer):
+        def __init__(self):
+            self.one, self.two = L.Linear(3, 3, bias=False), L.Linear(3, 3)
+            self.two.weight = self.one.weight
+
+        def __call__(self, x):
+            return self.two(gd.tanh(self.one(x)))
+
+    model = Tied()
+    assert list(model.parameters) == ["one.weight", "two.bias"] and model.two.weight is model.one.weight
+    x = gd.input("x", ("n", 3))
+    grads = gd.compile([x], gd.grad(gd.sum(model(x)), model.parameters))(np.ones((2, 3), np.float32))
+    assert set(grads) == {"one.weight", "two.bias"}
+
+
+def test_weights_have_the_default_dtype_of_where_they_are_declared():
+    with gd.default_dtype("float64"):
+        model = L.Sequential(L.Linear(2, 3), L.BatchNorm(3))
+        rate = gd.optim.schedules.cosine(0.1, 5)(gd.input("count", (), "int64"))
+    assert {t.dtype for t in (*model.parameters.values(), *model.states.values(), rate)} == {np.dtype(D)}
+    assert L.Linear(2, 3).weight.dtype == np.float32
 
 
 def test_training_moves_running_statistics_and_inference_reads_them():
