@@ -15,7 +15,7 @@ from ..ir.node import Node
 from . import batching
 from .laws import beside, is_int, law, on_axis
 from .movement import broadcast_to, expand_dims, reshape, slice
-from .opdef import axis_of, composite, custom, moved_masks, operands
+from .opdef import aligned, axis_of, composite, custom, moved_masks, operands
 from .registry import Place, Sample, op_of
 from .tensor import Tensor, fail, make, scalar
 from .types import TensorList
@@ -132,7 +132,7 @@ def stack(arrays: TensorList, /, axis: int = 0) -> Tensor:
     Raises: ShapeError, DTypeError
     Example: gd.stack([[1.0, 2.0], [3.0, 4.0]]) -> [[1.0, 2.0], [3.0, 4.0]]
     """
-    xs = operands("stack", _listed("stack", arrays))
+    xs = aligned(*operands("stack", _listed("stack", arrays)))
     for x in xs:
         if x.shape != xs[0].shape:
             fail(ShapeError, "stack", f"{format_shape(xs[0].shape)} and {format_shape(x.shape)} differ", xs)

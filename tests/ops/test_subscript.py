@@ -100,6 +100,7 @@ def test_sizes_that_only_clipping_tells_apart_meet():
         gd.check_grad(gd.sum(padded * x), x, {x: a})
     with pytest.raises(gd.FeedError, match=r"differ at n=1"):
         f(np.zeros((1, 2)))
+    assert gd.stack([padded, x]).shape == (2, "n", 2)
     with pytest.raises(gd.ShapeError, match="do not broadcast"):
         x[2:] + x[3:]
 
