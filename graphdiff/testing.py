@@ -21,7 +21,7 @@ from .inspect.notebook import ROWS, table_html
 from .ir.dims import Dim
 from .ir.dtypes import FLOATS, float64
 from .ir.graph import Graph
-from .ir.node import LEAVES, Leaf, Node, Value, topological
+from .ir.node import LEAVES, NAMED_LEAVES, Leaf, Node, Value, topological
 from .ops.leaves import input as input_
 from .ops.loop import LoopParts
 from .ops.namespaces import presented
@@ -139,7 +139,7 @@ def check_grad(
         if mode not in ("vjp", "jvp"):
             raise GraphError(f'check_grad: modes are "vjp" and "jvp", got {mode!r}', source=where_am_i())
     for x in leaves:
-        if x.node.op.name not in ("input", "parameter", "state"):
+        if x.node.op.name not in NAMED_LEAVES:
             raise GraphError(
                 "check_grad: wrt are inputs, parameters or states",
                 call_text(x.node.op.name, x.node.inputs, {}),

@@ -15,11 +15,10 @@ import numpy as np
 
 from ..ir.dims import Dim, evaluate
 from ..ir.graph import Graph
-from ..ir.node import Node, Value, topological
+from ..ir.node import NAMED_LEAVES, Node, Value, topological
 from ..ops.registry import Loop
 
 LIMIT = 10_000  # elements of all values, those that a loop's body makes at each step included
-_STORED = ("input", "parameter", "state")
 
 Slots = dict[Value, int]
 
@@ -36,7 +35,7 @@ def elements(values: Sequence[Value], sizes: Mapping[str, int]) -> int:
 
 def program(slots: Slots, sizes: Mapping[str, int], arrays: Mapping[Value, np.ndarray]) -> dict[str, Any]:
     """The program that computes all values in ``slots`` from the leaves among them, whose numbers it holds."""
-    leaves = [v for v in slots if v.node.op.name in _STORED]
+    leaves = [v for v in slots if v.node.op.name in NAMED_LEAVES]
     made = _encoded(leaves, list(slots), sizes, slots)
     made["leaves"] = [[slots[v], _type(v, sizes), _numbers(arrays[v])] for v in leaves]
     return made

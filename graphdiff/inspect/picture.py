@@ -13,7 +13,7 @@ from math import prod
 from ..errors import GraphError
 from ..ir.dims import Dim
 from ..ir.graph import Graph
-from ..ir.node import LEAVES, Node, Value, topological
+from ..ir.node import LEAVES, NAMED_LEAVES, Node, Value, topological
 from ..ir.text import Names, implied_dtype, is_inline, name_text, type_text, types_text
 from ..lower.phases import phases
 from ..ops.tensor import Tensor
@@ -104,7 +104,7 @@ class Picture:
         held = dict.fromkeys([*graph.inputs, *graph.parameters])
         if isinstance(what, Adjoint):  # gradients may use leaves that the loss does not
             for node in topological(what._gradients):
-                if node.op.name in ("input", "parameter", "state"):
+                if node.op.name in NAMED_LEAVES:
                     held.setdefault(node.outputs[0])
         names = Names(held)
         for v in held:

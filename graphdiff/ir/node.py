@@ -30,7 +30,8 @@ _WRITTEN_BY_USERS = os.path.join(_PACKAGE, "cli") + os.sep  # the demo's lines a
 _serial = itertools.count()
 NO_ATTRS: dict[str, Any] = {}
 
-LEAVES = ("input", "parameter", "state", "constant")
+NAMED_LEAVES = ("input", "parameter", "state")
+LEAVES = (*NAMED_LEAVES, "constant")
 
 
 class Source(NamedTuple):

@@ -16,7 +16,7 @@ from ..errors import DTypeError, FeedError, GraphError, ShapeError
 from ..ir.defaults import default_float
 from ..ir.dims import Dim, as_shape
 from ..ir.dtypes import CODE, FLOATS, as_dtype, bool_
-from ..ir.node import Source, topological, user_source
+from ..ir.node import NAMED_LEAVES, Source, topological, user_source
 from ..ir.words import ArrayLike, DTypeLike, ShapeLike
 from . import batching
 from .laws import law
@@ -183,7 +183,7 @@ def watch(watcher: Watcher) -> None:
         _bodies.open[-1].append(watcher)
         return
     kind, value, _, _ = watcher
-    leaves = [n for n in topological([value]) if n.op.name in ("input", "parameter", "state")]
+    leaves = [n for n in topological([value]) if n.op.name in NAMED_LEAVES]
     if not leaves:
         fail(GraphError, kind, "the value depends on no input, parameter or state", [value])
     if kind == "check":

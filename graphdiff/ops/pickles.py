@@ -21,15 +21,12 @@ import numpy as np
 from ..errors import GraphError
 from ..ir.dtypes import as_dtype
 from ..ir.graph import Graph, exact_text
-from ..ir.node import Node, Origin, Value
-from ..ir.text import STORED
+from ..ir.node import NAMED_LEAVES, Node, Origin, Value
 from .leaves import Watcher, unvalued
 from .leaves import input as input_leaf
 from .parse import parse_over
 from .rebuild import rebuild
 from .tensor import Storage, Tensor
-
-LEAVES = ("input", *STORED)
 
 
 class _Met(threading.local):
@@ -103,7 +100,7 @@ def _new(values: Sequence[Value], known: Sequence[Part]) -> tuple[list[Node], se
         v = waiting.pop()
         if v.node in seen or v in before:
             continue
-        if v.node.op.name in LEAVES:
+        if v.node.op.name in NAMED_LEAVES:
             seen.add(v.node)
             waiting += [w.value for w in v.node.attrs.get("watchers", ())]
             continue
@@ -112,7 +109,7 @@ def _new(values: Sequence[Value], known: Sequence[Part]) -> tuple[list[Node], se
             continue
         seen.add(v.node)
         waiting += v.node.inputs
-    nodes = [node for node in seen if node.op.name not in LEAVES]
+    nodes = [node for node in seen if node.op.name not in NAMED_LEAVES]
     return sorted(nodes, key=lambda node: node.serial), before
 
 
@@ -121,7 +118,7 @@ def _origin(node: Node, known: Sequence[Part]) -> Any:
     if node.origin is None:
         return None
     y = node.origin.node.outputs[0]
-    outside = node.origin.node.op.name in LEAVES or any(y in part.place for part in known)
+    outside = node.origin.node.op.name in NAMED_LEAVES or any(y in part.place for part in known)
     return node.origin.rule, y if outside else None
 
 
@@ -146,7 +143,7 @@ def _part(text: str, leaves: Sequence[Tensor], origins: Sequence[Any], watchers:
 
 def _reduced(tensor: Tensor) -> Any:
     node = tensor.node
-    if node.op.name in LEAVES:
+    if node.op.name in NAMED_LEAVES:
         storage = node.attrs.get("storage")
         value = None if storage is None else storage.array.copy()
         return _leaf, (node.op.name, node.name, tuple(tensor.shape), tensor.dtype.name, value, node.source)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from ..ir.node import Node, Origin, Value, topological
+from ..ir.node import NAMED_LEAVES, Node, Origin, Value, topological
 from .tensor import Tensor
 
 Old = TypeVar("Old", bound=Value)
@@ -45,7 +45,7 @@ def rebuild(values: Iterable[Tensor], replace: Mapping[Old, Tensor], in_order: b
     changed = False
     for node in topological(values, stop=replace):
         changed = changed if in_order and changed else any(v in new and new[v] is not v for v in node.inputs)
-        if not changed or node.op.name in ("input", "parameter", "state"):
+        if not changed or node.op.name in NAMED_LEAVES:
             continue
         made = moved[node] = node.over(tuple(new.get(v, v) for v in node.inputs), moved_origin(node, moved))
         for y, z in zip(node.outputs, made.outputs):

@@ -30,7 +30,7 @@ from ..errors import (
 from ..ir.dims import evaluate
 from ..ir.dtypes import CODE
 from ..ir.graph import Graph
-from ..ir.node import Node, Value, collector_paused, topological, user_source
+from ..ir.node import NAMED_LEAVES, Node, Value, collector_paused, topological, user_source
 from ..ir.text import type_text
 from ..lower.instruction import Instruction
 from ..lower.policy import Every
@@ -279,7 +279,7 @@ def _watchers(graph: Graph) -> list[Watcher]:
     found: dict[int, Watcher] = {}
     for node in held:
         for w in node.attrs.get("watchers", ()):
-            leaves = {n for n in topological([w.value]) if n.op.name in ("input", "parameter", "state")}
+            leaves = {n for n in topological([w.value]) if n.op.name in NAMED_LEAVES}
             if leaves <= held:
                 found[id(w)] = w
     return sorted(found.values(), key=lambda w: w.value.node.serial)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from ..errors import GraphError
 from ..ir.graph import Form, Graph, format_adjoint
-from ..ir.node import LEAVES, Leaf, Node, Source, Value, deriving, topological
+from ..ir.node import LEAVES, NAMED_LEAVES, Leaf, Node, Source, Value, deriving, topological
 from ..ir.text import Names, is_inline, type_text
 from ..ops.naming import labels_of
 from ..ops.pickles import together
@@ -137,9 +137,8 @@ class Adjoint(Suggesting, Generic[Same]):
         inputs = [n.outputs[0] for n in topological([self.loss, *self._gradients]) if n.op.name == "input"]
         graph = Graph("step", inputs, [self.loss])
         printed = set(graph.nodes)
-        stored = ("input", "parameter", "state")
         every = topological(self._gradients)
-        return graph, [n for n in every if n.op.name not in stored and n not in printed]
+        return graph, [n for n in every if n.op.name not in NAMED_LEAVES and n not in printed]
 
     @cached_property
     def _names(self) -> Names:

@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dtypes import FLOATS
-from ..ir.node import Node, Value, ambient, collector_paused, deriving, origin_of, topological
+from ..ir.node import NAMED_LEAVES, Node, Value, ambient, collector_paused, deriving, origin_of, topological
 from ..ops.comparison import logical_and, logical_or
 from ..ops.elementwise import add, where
 from ..ops.movement import broadcast_to
@@ -462,7 +462,7 @@ def check_leaves(what: str, ys: Sequence[Tensor], xs: Sequence[Tensor]) -> None:
     of a notebook that made it was run again."""
     if not any(x.is_leaf for x in xs):
         return
-    leaves = {n.name: n for n in topological(ys) if n.op.name in ("input", "parameter", "state")}
+    leaves = {n.name: n for n in topological(ys) if n.op.name in NAMED_LEAVES}
     for x in xs:
         other = leaves.get(x.name) if x.is_leaf else None
         if other is not None and other is not x.node:
