@@ -144,6 +144,12 @@ def entry(op: Op) -> str:
     dtypes = accepted(op, samples[0])
     if dtypes is not None:
         lines.append(f"- dtypes: {dtypes}")
+        if op.errors:
+            value, first, second = op.errors
+            lines.append(
+                f"- Relative error, in units of the last place, over the whole range: {value:g}; of the first "
+                f"derivative {first:g}, of the second {second:g}"
+            )
     if op.kind != "elementwise":
         lines.append(f"- Types: {'; '.join(dict.fromkeys(types(op, s) for s in samples[:2]))}")
     lines += [f"- {key}: {sections[key]}" for key in ("Arguments", "Shapes", "Edges") if key in sections]

@@ -433,7 +433,7 @@ def atanh(x: TensorLike, /) -> Tensor:
     Dtypes: float32, float64
     Shapes: of x, as is the result's
     Edges: atanh(1.0) = inf; atanh(-1.0) = -inf; atanh(2.0) = nan; atanh(nan) = nan
-    Derivative: dy/dx = 1 / (1 − x²)
+    Derivative: dy/dx = y where isnan(y) else 1 / (1 − x²)
     Raises: DTypeError for other dtypes
     Example: gd.atanh([0.0, 0.5]) -> [0.0, 0.5493062]"""
 
@@ -971,7 +971,7 @@ def log10(x: TensorLike, /) -> Tensor:
     Dtypes: float32, float64
     Shapes: of x, as is the result's
     Edges: log10(0.0) = -inf; log10(-1.0) = nan; log10(inf) = inf; log10(nan) = nan
-    Derivative: dy/dx = 1 / x · 0.43429
+    Derivative: dy/dx = 0.43429 / x
     Raises: DTypeError for other dtypes
     Example: gd.log10([1.0, 100.0]) -> [0.0, 2.0]"""
 

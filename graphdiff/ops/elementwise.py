@@ -226,6 +226,7 @@ square = elementwise(
     "Example: gd.square([3.0, -2.0]) -> [9.0, 4.0]",
     partials=(lambda y, x: x * 2,),
     accepts="numeric",
+    errors=(1, 1, 1),
     reference=np.square,
     samples=on(-2, 2),
     page="(x) => x * x",
@@ -237,6 +238,7 @@ reciprocal = elementwise(
     "Edges: reciprocal(0.0) = inf; reciprocal(inf) = 0.0; reciprocal(nan) = nan\n"
     "Example: gd.reciprocal([2.0, 4.0]) -> [0.5, 0.25]",
     partials=(lambda y, x: negative(y * y),),
+    errors=(1, 2.5, 3.5),
     reference=np.reciprocal,
     samples=on(0.5, 2),
     onnx="Reciprocal",
@@ -249,6 +251,7 @@ sqrt = elementwise(
     "Edges: sqrt(-1.0) = nan; sqrt(0.0) = 0.0; sqrt(inf) = inf; sqrt(nan) = nan; sqrt'(0.0) = inf\n"
     "Example: gd.sqrt([4.0, 2.0]) -> [2.0, 1.414214]",
     partials=(lambda y, x: 0.5 / y,),
+    errors=(1, 1.5, 3.5),
     reference=np.sqrt,
     samples=on(0.2, 3),
     onnx="Sqrt",
@@ -262,6 +265,7 @@ rsqrt = elementwise(
     "Edges: rsqrt(0.0) = inf; rsqrt(inf) = 0.0; rsqrt(-1.0) = nan; rsqrt(nan) = nan\n"
     "Example: gd.rsqrt([4.0, 0.25]) -> [0.5, 2.0]",
     partials=(lambda y, x: -0.5 * y * (y * y),),
+    errors=(1.5, 3.5, 6),
     reference=lambda x: 1 / np.sqrt(x),
     samples=on(0.2, 3),
     page="(x) => 1 / sqrt(x)",

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..ir.dtypes import float32
-from .comparison import equal, greater, less, logical_and
+from .comparison import equal, greater, isnan, less, logical_and
 from .elementwise import maximum, negative, reciprocal, round, rsqrt, sqrt, square, where
 from .notation import ATOM, SUM, raised
 from .opdef import composite, elementwise, int_of, on, op, operands
@@ -30,6 +30,7 @@ exp = elementwise(
     "Edges: exp(inf) = inf; exp(-inf) = 0.0; exp(nan) = nan; exp'(-inf) = 0.0\n"
     "Example: gd.exp([0.0, 1.0]) -> [1.0, 2.718282]",
     partials=(lambda y, x: y,),
+    errors=(1, 1, 1),
     reference=np.exp,
     samples=on(-2, 2),
     onnx="Exp",
@@ -41,6 +42,7 @@ expm1 = elementwise(
     "Edges: expm1(inf) = inf; expm1(-inf) = -1.0; expm1(nan) = nan; expm1(0.0) = 0.0\n"
     "Example: gd.expm1([1e-5, 1.0]) -> [1.000005e-05, 1.718282]",
     partials=(lambda y, x: exp(x),),
+    errors=(1.5, 1, 1),
     reference=np.expm1,
     samples=on(-2, 2),
     page="Math.expm1",
@@ -51,6 +53,7 @@ log = elementwise(
     "Edges: log(0.0) = -inf; log(-1.0) = nan; log(inf) = inf; log(nan) = nan; log'(0.0) = inf\n"
     "Example: gd.log([1.0, 2.0]) -> [0.0, 0.6931472]",
     partials=(lambda y, x: reciprocal(x),),
+    errors=(1, 1, 2.5),
     reference=np.log,
     samples=on(0.3, 3),
     onnx="Log",
@@ -73,6 +76,7 @@ log1p = elementwise(
     "Edges: log1p(-1.0) = -inf; log1p(-2.0) = nan; log1p(inf) = inf; log1p(nan) = nan\n"
     "Example: gd.log1p([1e-5, 1.0]) -> [9.99995e-06, 0.6931472]",
     partials=(lambda y, x: reciprocal(x + 1),),
+    errors=(1, 1.5, 3),
     reference=np.log1p,
     samples=on(-0.5, 3),
     page="Math.log1p",
@@ -83,6 +87,7 @@ log2 = elementwise(
     "Edges: log2(0.0) = -inf; log2(-1.0) = nan; log2(inf) = inf; log2(nan) = nan\n"
     "Example: gd.log2([1.0, 8.0]) -> [0.0, 3.0]",
     partials=(lambda y, x: reciprocal(x) * (1 / math.log(2)),),
+    errors=(1.5, 1, 2.5),
     reference=np.log2,
     samples=on(0.3, 3),
     page="Math.log2",
@@ -92,7 +97,8 @@ log10 = elementwise(
     "The logarithm to base 10.\n"
     "Edges: log10(0.0) = -inf; log10(-1.0) = nan; log10(inf) = inf; log10(nan) = nan\n"
     "Example: gd.log10([1.0, 100.0]) -> [0.0, 2.0]",
-    partials=(lambda y, x: reciprocal(x) * (1 / math.log(10)),),
+    partials=(lambda y, x: (1 / math.log(10)) / x,),
+    errors=(1.5, 2, 3.5),
     reference=np.log10,
     samples=on(0.3, 3),
     page="Math.log10",
@@ -174,6 +180,7 @@ asin = elementwise(
     "Edges: asin(1.0) = 1.570796; asin(2.0) = nan; asin(nan) = nan; asin'(1.0) = inf\n"
     "Example: gd.asin([0.0, 0.5]) -> [0.0, 0.5235988]",
     partials=(lambda y, x: rsqrt(one_minus_square(x)),),
+    errors=(1, 1.5, 4),
     reference=np.arcsin,
     samples=on(-0.8, 0.8),
     onnx="Asin",
@@ -185,6 +192,7 @@ acos = elementwise(
     "Edges: acos(1.0) = 0.0; acos(2.0) = nan; acos(nan) = nan; acos'(1.0) = -inf\n"
     "Example: gd.acos([0.0, 0.5]) -> [1.570796, 1.047198]",
     partials=(lambda y, x: negative(rsqrt(one_minus_square(x))),),
+    errors=(1.5, 1.5, 4),
     reference=np.arccos,
     samples=on(-0.8, 0.8),
     onnx="Acos",
@@ -196,6 +204,7 @@ atan = elementwise(
     "Edges: atan(inf) = 1.570796; atan(-inf) = -1.570796; atan(nan) = nan\n"
     "Example: gd.atan([0.0, 1.0]) -> [0.0, 0.7853982]",
     partials=(lambda y, x: square(reciprocal(hypot(x, 1.0))),),
+    errors=(1.5, 3.5, 7),
     reference=np.arctan,
     samples=on(-2, 2),
     onnx="Atan",
@@ -236,6 +245,7 @@ sinh = elementwise(
     "Edges: sinh(inf) = inf; sinh(-inf) = -inf; sinh(nan) = nan\n"
     "Example: gd.sinh([0.0, 1.0]) -> [0.0, 1.175201]",
     partials=(lambda y, x: cosh(x),),
+    errors=(1.5, 1.5, 1.5),
     reference=np.sinh,
     samples=on(-2, 2),
     onnx="Sinh",
@@ -247,6 +257,7 @@ cosh = elementwise(
     "Edges: cosh(inf) = inf; cosh(-inf) = inf; cosh(nan) = nan\n"
     "Example: gd.cosh([0.0, 1.0]) -> [1.0, 1.543081]",
     partials=(lambda y, x: sinh(x),),
+    errors=(1.5, 1.5, 1.5),
     reference=np.cosh,
     samples=on(-2, 2),
     onnx="Cosh",
@@ -258,6 +269,7 @@ tanh = elementwise(
     "Edges: tanh(inf) = 1.0; tanh(-inf) = -1.0; tanh(nan) = nan; tanh'(inf) = 0.0\n"
     "Example: gd.tanh([0.0, 1.0]) -> [0.0, 0.7615942]",
     partials=(lambda y, x: sigmoid_slope(x * 2) * 4,),
+    errors=(1.5, 3, 5),
     reference=np.tanh,
     samples=on(-2, 2),
     onnx="Tanh",
@@ -270,6 +282,7 @@ asinh = elementwise(
     "Edges: asinh(inf) = inf; asinh(-inf) = -inf; asinh(nan) = nan\n"
     "Example: gd.asinh([0.0, 1.0]) -> [0.0, 0.8813736]",
     partials=(lambda y, x: reciprocal(hypot(x, 1.0)),),
+    errors=(1.5, 2, 5),
     reference=np.arcsinh,
     samples=on(-2, 2),
     onnx="Asinh",
@@ -281,6 +294,7 @@ acosh = elementwise(
     "Edges: acosh(1.0) = 0.0; acosh(0.5) = nan; acosh(inf) = inf; acosh(nan) = nan; acosh'(1.0) = inf\n"
     "Example: gd.acosh([1.0, 2.0]) -> [0.0, 1.316958]",
     partials=(lambda y, x: rsqrt(x - 1) * rsqrt(x + 1),),
+    errors=(1.5, 2.5, 4.5),
     reference=np.arccosh,
     samples=on(1.2, 3),
     onnx="Acosh",
@@ -291,7 +305,8 @@ atanh = elementwise(
     "The inverse hyperbolic tangent; NaN outside [-1, 1].\n"
     "Edges: atanh(1.0) = inf; atanh(-1.0) = -inf; atanh(2.0) = nan; atanh(nan) = nan\n"
     "Example: gd.atanh([0.0, 0.5]) -> [0.0, 0.5493062]",
-    partials=(lambda y, x: reciprocal(one_minus_square(x)),),
+    partials=(lambda y, x: where(isnan(y), y, reciprocal(one_minus_square(x))),),
+    errors=(1, 1.5, 3.5),
     reference=np.arctanh,
     samples=on(-0.8, 0.8),
     onnx="Atanh",
@@ -333,6 +348,7 @@ erf = elementwise(
     "Example: gd.erf([0.5, 1.0]) -> [0.5204999, 0.8427008]\n"
     "Source: DLMF 7.2.1",
     partials=(lambda y, x: exp_minus_square(x) * _TWO_OVER_SQRT_PI,),
+    errors=(1, 2, 12.5),
     reference="scipy.special.erf",
     samples=on(-2, 2),
     onnx="Erf",
@@ -345,6 +361,7 @@ erfc = elementwise(
     "Example: gd.erfc([0.5, 5.0]) -> [0.4795001, 1.53746e-12]\n"
     "Source: DLMF 7.2.2",
     partials=(lambda y, x: exp_minus_square(x) * -_TWO_OVER_SQRT_PI,),
+    errors=(2.5, 2, 12.5),
     reference="scipy.special.erfc",
     samples=on(-2, 2),
     page="erfc",
@@ -406,6 +423,7 @@ sigmoid = elementwise(
     "Edges: sigmoid(inf) = 1.0; sigmoid(-inf) = 0.0; sigmoid(nan) = nan\n"
     "Example: gd.nn.sigmoid([0.0, 1.0]) -> [0.5, 0.7310586]",
     partials=(lambda y, x: sigmoid_slope(x),),
+    errors=(2, 3, 3),
     reference="scipy.special.expit",
     samples=on(-3, 3),
     onnx="Sigmoid",
@@ -427,6 +445,7 @@ softplus = elementwise(
     "Edges: softplus(inf) = inf; softplus(-inf) = 0.0; softplus(nan) = nan\n"
     "Example: gd.nn.softplus([0.0, 100.0]) -> [0.6931472, 100.0]",
     partials=(lambda y, x: sigmoid(x),),
+    errors=(1.5, 2, 3),
     reference=lambda x: np.logaddexp(x, 0),
     samples=on(-3, 3),
     onnx="Softplus",

@@ -238,6 +238,7 @@ def elementwise(
     smooth: bool = True,
     namespace: str = "",
     selects: Callable[[Node], Sequence[Any]] | None = None,
+    errors: tuple[float, float, float] | None = None,
     linear_in: Sequence[tuple[int, ...]] = (),
     also: str | None = None,
     page: str | None = None,
@@ -252,7 +253,8 @@ def elementwise(
     op is not differentiable.
     ``accepts``: float, numeric, integer, bool, integer_or_bool, any; ``result``: "same" or "bool";
     ``namespace``: "" or "nn", where the public function lives; ``also``: where it is besides; ``commutative``: its two
-    operands may change places, bit for bit; ``selects`` and ``internal`` as in :class:`Op`.
+    operands may change places, bit for bit; ``selects``, ``errors`` and
+    ``internal`` as in :class:`Op`.
     """
     arity = n if n is not None else max(len(partials), 1)
     allowed = CLASSES[accepts]
@@ -327,6 +329,7 @@ def elementwise(
             notation=notation,
             arity=arity,
             selects=selects,
+            errors=errors,
             masks=elementwise_masks,
             batch=batching.elementwise,
             linear_in=linear_in,

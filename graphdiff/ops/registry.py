@@ -147,6 +147,8 @@ class Op:
     ``reference`` a NumPy function, or the dotted name of a SciPy one, over the same arguments as ``public``;
     ``samples(rng)`` the arguments the tests try, float64 where float;
     ``differentiable`` False: derivatives are zero (or undefined) by nature, and the reference page says so;
+    ``errors``: bounds of the relative errors of an elementwise op of one operand and of its first and second
+    derivatives over the whole range of each dtype, in units of the last place (tests/ops/test_numbers.py);
     ``smooth`` False: has kinks, so second-order checks stay away from them;
     ``selects(node)``: for each operand where its elements can be taken for the result (None: everywhere);
     ``masks(node, mask, wanted)``: for a cotangent that is 0 where a bool ``mask``, which broadcasts to the result, does
@@ -193,6 +195,7 @@ class Op:
     also: str | None = None
     arity: int | None = None
     selects: Callable[[Node], Sequence[Any]] | None = None
+    errors: tuple[float, float, float] | None = None
     masks: Callable[..., Sequence[Any]] | None = None
     batch: Callable[..., Sequence[Any]] | None = None
     linear_in: Sequence[tuple[int, ...]] = ()
