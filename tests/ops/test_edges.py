@@ -74,7 +74,7 @@ SPECIAL = [
     1e-8,
     -1e-8,
 ]
-EITHER_ZERO = {"maximum", "minimum", "relu", "erfinv"}  # whose sign NumPy and SciPy leave open
+EITHER_ZERO = {"maximum", "at_least", "minimum", "relu", "erfinv"}  # whose sign NumPy and SciPy leave open
 ELEMENTWISE = [
     n for n, op in REGISTRY.items() if op.kind == "elementwise" and op.dtypes[0] in ("float", "numeric", "any")
 ]
