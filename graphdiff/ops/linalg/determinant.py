@@ -10,7 +10,6 @@ from ...ir.node import Node
 from .. import batching, pattern
 from ..comparison import equal, less, logical_and
 from ..contraction import diagonal
-from ..customize import CUSTOM, Rules
 from ..elementwise import abs as abs_
 from ..elementwise import where
 from ..laws import is_bool, law
@@ -20,7 +19,7 @@ from ..movement import matrix_transpose, reshape
 from ..opdef import composite
 from ..reduce import max as max_
 from ..reduce import sum as sum_
-from ..registry import Call, Op, register
+from ..registry import Call, Op, Strided, View, register
 from ..tensor import Tensor, make
 from ..types import TensorLike
 from .matrices import BY_MATRIX, batch_and_sides, identity_like, matrix, row_and_column, square_samples
@@ -49,7 +48,7 @@ def _cofactors(a: Tensor, f: Tensor, pivots: Tensor) -> Tensor:
     # Giles 2008, section 2.2.4: det(A) A^-T, which loses nothing to a small pivot: it cancels
     f = _with_pivots(f, zeros_alone=True)
     inverse = factored_solve(a, (f, pivots), identity_like(a), transpose=True)
-    return make(CUSTOM, (_matrices(_det(a, f, pivots)) * inverse, a, f, pivots), {"rules": _SECOND})
+    return make(COFACTORS, (_matrices(_det(a, f, pivots)) * inverse, a, f, pivots))
 
 
 def _matrices(x: Tensor) -> Tensor:
@@ -65,10 +64,32 @@ def _second(a: Tensor, f: Tensor, pivots: Tensor, t: Tensor) -> Tensor:
     return _matrices(_det(a, f, pivots)) * inner
 
 
-_SECOND = Rules(
-    "cofactors",
-    lambda g, y, a, f, pivots: (_second(a, f, pivots, g), None, None),
-    lambda ts, y, a, f, pivots: _second(a, f, pivots, ts[0]),
+def _cofactors_vjp(node: Node, gs: Any, wanted: Any, _d: Any) -> Any:
+    _, a, f, pivots = node.inputs
+    return [None, _second(a, f, pivots, gs[0]) if wanted[1] else None, None, None]
+
+
+def _cofactors_jvp(node: Node, ts: Any, _d: Any) -> Any:
+    _, a, f, pivots = node.inputs
+    return [None if ts[1] is None else _second(a, f, pivots, ts[1])]
+
+
+COFACTORS = register(
+    Op(
+        "cofactors",
+        "custom",
+        "Its first operand, the cofactors of the second, with a derivative that keeps its digits at small pivots.",
+        infer=lambda xs, attrs: ((xs[0].shape, xs[0].dtype),),
+        vjp=_cofactors_vjp,
+        jvp=_cofactors_jvp,
+        kernel=View(lambda node, at: Strided(at.offset, at.strides)),
+        batch=batching.leading,
+        law=law("float float float int32", lambda xs, a: xs[0].shape == xs[1].shape and are_factors(xs[1:])),
+        compute=lambda xs, a: xs[0],
+        page="same",
+        internal=True,
+        pattern=lambda node, patterns, values, walk: [patterns[0]],
+    )
 )
 
 

@@ -483,7 +483,7 @@ def stop_gradient_late(node: Node) -> Rewritten:
     return node.inputs[0]
 
 
-@rule("custom", final=True)
+@rule("custom", "cofactors", final=True)
 def custom_late(node: Node) -> Rewritten:
-    """A custom operation -> its body once nothing asks for its derivative any more."""
+    """A custom operation, and cofactors -> its body once nothing asks for its derivative any more."""
     return node.inputs[0]
