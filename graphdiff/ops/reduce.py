@@ -142,7 +142,7 @@ def _spread(node: Node, g: Tensor) -> Tensor:
 
 def _masks(node: Node, mask: Tensor, wanted: Sequence[bool]) -> list[Tensor]:
     y = node.outputs[0]
-    return [_expand(mask if mask.ndim == y.ndim else broadcast_to(mask, y.shape), node.inputs[0], node.attrs["axes"])]
+    return [_expand(mask if mask.shape == y.shape else broadcast_to(mask, y.shape), node.inputs[0], node.attrs["axes"])]
 
 
 def _kept(node: Node, d: Any, g: Tensor) -> Tensor:

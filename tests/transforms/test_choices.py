@@ -96,3 +96,11 @@ def test_values_that_a_loop_captures():
             want[2] = 4
         np.testing.assert_allclose(reverse, want)
         assert np.isfinite(second).all()
+
+
+def test_one_condition_for_all_sums():
+    """A condition of one element, which the results of a reduction are not."""
+    x = gd.input("x", (4, 3), "float64")
+    loss = gd.sum(gd.where(gd.sum(x, keepdims=True)[0] > 0, gd.sum(gd.sqrt(x), axis=1), 0.0))
+    np.testing.assert_allclose(gd.compile([x], gd.grad(loss, x))(np.ones((4, 3))), 0.5)
+    assert (gd.compile([x], gd.grad(loss, x))(np.zeros((4, 3))) == 0).all()
