@@ -47,7 +47,7 @@ class BuildExtensions(build_ext):
         # The long ones first: the largest sources make the largest templates.
         held = sorted(wanted[EXTENSIONS[ext.name]], key=lambda c: (c.name.startswith("micro_micro_f"), c.name))[::-1]
         compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
-        flags = core.flags_of(CSRC)
+        flags = core.flags_of(CSRC, compiler)
 
         def compiled(one: core.Compilation) -> Path:
             made = folder / f"{one.name}.o"

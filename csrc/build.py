@@ -9,6 +9,7 @@ are those that the compiler says it read. Must not know: Python's headers, Cytho
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import platform
@@ -17,7 +18,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,9 +59,20 @@ def compilations(csrc: Path) -> list[Compilation]:
     return found
 
 
-def flags_of(csrc: Path) -> list[str]:
-    """The flags of every compilation of the core."""
-    return [*shlex.split((csrc / "cflags").read_text()), "-I", str(csrc / "include")]
+COSTS = "-fvect-cost-model=dynamic"  # for gcc to vectorise at -O2 what is worth it; clang always does
+
+
+@functools.cache
+def knows(compiler: tuple[str, ...], flag: str) -> bool:
+    """Whether the compiler takes a flag."""
+    tried = [*compiler, flag, "-x", "c", "-fsyntax-only", os.devnull]
+    return subprocess.run(tried, capture_output=True, check=False).returncode == 0
+
+
+def flags_of(csrc: Path, compiler: Sequence[str]) -> list[str]:
+    """The flags of every compilation of the core by a compiler."""
+    more = [COSTS] if knows(tuple(compiler), COSTS) else []
+    return [*shlex.split((csrc / "cflags").read_text()), *more, "-I", str(csrc / "include")]
 
 
 def compile_object(compiler: Iterable[str], source: Path, target: Path) -> bool:

@@ -91,7 +91,7 @@ static inline int64_t index_at(const void *indices, int dtype, int64_t k, int64_
 INLINE int64_t first_bad(const int dtype, const void *indices, int64_t n, int64_t axis) {
     int bad = 0;
     for (int64_t i = 0; i < n; i++)
-        bad |= (raw_index(indices, dtype, i) < -axis) | (raw_index(indices, dtype, i) >= axis);
+        bad |= (int)(raw_index(indices, dtype, i) < -axis) | (int)(raw_index(indices, dtype, i) >= axis);
     if (!bad) return -1;
     for (int64_t i = 0;; i++)
         if (raw_index(indices, dtype, i) < -axis || raw_index(indices, dtype, i) >= axis) return i;

@@ -53,7 +53,7 @@ def touch(path):
 
 def compiled(csrc):
     """The names of the objects that had to be compiled."""
-    command = [*COMPILER, *rules.flags_of(csrc)]
+    command = [*COMPILER, *rules.flags_of(csrc, COMPILER)]
     return [
         one.name
         for one in rules.compilations(csrc)
@@ -132,7 +132,7 @@ def linked(csrc, sources, *flags):
     objects = []
     for number, source in enumerate(sources):
         objects.append(csrc / f"{number}.o")
-        command = [*COMPILER, *rules.flags_of(csrc), *flags, "-O0", "-c", str(source), "-o", str(objects[-1])]
+        command = [*COMPILER, *rules.flags_of(csrc, COMPILER), *flags, "-O0", "-c", str(source), "-o", str(objects[-1])]
         subprocess.run(command, check=True, capture_output=True, text=True)
     command = [*COMPILER, "-shared", "-Wl,-z,defs", *map(str, objects), "-o", str(csrc / "all.so")]
     return subprocess.run(command, capture_output=True, text=True).stderr
