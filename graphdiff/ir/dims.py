@@ -10,6 +10,7 @@ Must not know: values, nodes, operations.
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -356,7 +357,18 @@ def ceil_sqrt(a: Size) -> Size:
 
 def least(a: Size, b: Size) -> Size:
     """The smaller one of two sizes."""
-    return min(a, b) if isinstance(a, int) and isinstance(b, int) else _made("least", f"least({a},{b})", a, b)
+    if isinstance(a, int) and isinstance(b, int):
+        return min(a, b)
+    for small, large in ((a, b), (b, a)):
+        if isinstance(small, int) and isinstance(large, Dim) and small <= _at_least(large):
+            return small
+    return _made("least", f"least({a},{b})", a, b)
+
+
+def _at_least(size: Dim) -> float:
+    """What a size cannot be less than, where that is seen at once: n + 6 is at least 6, as no name is negative."""
+    sums = all(c >= 0 and not any(isinstance(atom, Made) for atom in mono) for mono, c in size.terms.items())
+    return size.terms.get((), 0) if sums else -math.inf
 
 
 def unclipped(size: Size) -> Size:
