@@ -1,7 +1,6 @@
 """Any text is a name and comes back as it was: through text, files, pickles, scripts, pages; and names of sizes."""
 
 import json
-import os
 import pickle
 import re
 import subprocess
@@ -10,6 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from under_test import ENVIRONMENT
 
 import graphdiff as gd
 from graphdiff.ir.dims import Dim, as_size, names_of
@@ -70,7 +70,6 @@ def function_of(name, **options):
     return gd.compile([x], {name: y, "g": gd.grad(gd.sum(y), w)}, updates={w: w + 1}, name=name, **options)
 
 
-ENV = {**os.environ, "PYTHONPATH": os.getcwd()}
 ONES = np.ones(2, np.float32)
 
 
@@ -111,7 +110,7 @@ def test_errors_and_repro_scripts(name, tmp_path):
     assert name_text(name) in str(error.value)
     script = error.value.write_repro(tmp_path)
     if name in NAMES[::6]:
-        done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=ENV)
+        done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=ENVIRONMENT)
         assert "2 of 2 not finite" in done.stdout, done.stderr
     compile(script.read_text(encoding="utf-8"), "repro.py", "exec")
 

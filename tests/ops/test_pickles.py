@@ -1,13 +1,13 @@
 """Tensors and what is made of them pickle: what they share they share again, and compile to the same bits."""
 
 import copy
-import os
 import pickle
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from under_test import PLACE
 
 import graphdiff as gd
 
@@ -119,8 +119,7 @@ def test_another_process(tmp_path):
     code += (
         "f = gd.compile([x], [loss, *adj.gradients]); print(float(sum(map(np.sum, f(np.ones((2, 4), np.float32))))))"
     )
-    env = {**os.environ, "PYTHONPATH": os.getcwd()}
-    done = subprocess.run([sys.executable, "-c", code, tmp_path / "t"], capture_output=True, text=True, env=env)
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "t"], capture_output=True, text=True, cwd=PLACE)
     f = gd.compile([x], [loss, *gd.grad(loss, params)])
     assert done.stdout == f"{float(sum(map(np.sum, f(np.ones((2, 4), np.float32)))))}\n", done.stderr
 

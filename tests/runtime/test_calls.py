@@ -15,6 +15,7 @@ import pytest
 from scipy import LowLevelCallable
 from scipy.integrate import quad
 from scipy.optimize import minimize
+from under_test import PLACE
 
 import graphdiff as gd
 
@@ -315,4 +316,4 @@ if child == 0:
 assert os.waitpid(child, 0)[1] == 0
 os._exit(0)
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120, cwd=PLACE)

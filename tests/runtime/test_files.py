@@ -13,6 +13,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from under_test import PLACE
 
 import graphdiff as gd
 from graphdiff.files import write_file
@@ -128,7 +129,7 @@ save.pack = half
 x = gd.input("x", shape=(3,))
 gd.compile([x], x * 2.0).save(sys.argv[1])
 """
-    done = subprocess.run([sys.executable, "-c", code, str(path)], env={**os.environ, "PYTHONPATH": os.getcwd()})
+    done = subprocess.run([sys.executable, "-c", code, str(path)], cwd=PLACE)
     assert done.returncode == -signal.SIGKILL
     assert path.read_bytes() == whole and gd.load(path)(np.ones((2, 3), np.float32)) is not None
 

@@ -17,6 +17,8 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
+from under_test import ENVIRONMENT
+
 HERE = Path(__file__).resolve().parent
 # What Python and NumPy say of some places instead of MemoryError.
 OTHERS = ("can't allocate", "exception set", "without setting an exception", "os.PathLike object, not PosixPath")
@@ -31,8 +33,7 @@ def preloaded(argv):
             ["cc", "-std=c11", "-O1", "-fPIC", "-shared", str(HERE / "fail_allocations.c"), "-o", str(library)],
             check=True,
         )
-        environment = {**os.environ, "LD_PRELOAD": str(library), "GRAPHDIFF_RATES": "nominal", "OMP_NUM_THREADS": "1"}
-        environment["PYTHONPATH"] = os.pathsep.join([str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])
+        environment = {**ENVIRONMENT, "LD_PRELOAD": str(library), "GRAPHDIFF_RATES": "nominal", "OMP_NUM_THREADS": "1"}
         return subprocess.run([sys.executable, __file__, *argv], env=environment).returncode
 
 
