@@ -16,7 +16,7 @@ from ..errors import DTypeError
 from ..ir.dtypes import FLOATS, as_dtype, bool_
 from ..ir.node import Node
 from . import batching
-from .comparison import equal, greater, greater_equal, isnan, less_equal, logical_not
+from .comparison import equal, greater, greater_equal, isnan, less, less_equal, logical_not
 from .laws import is_dtype, law
 from .notation import ATOM, POWER, PRODUCT, SUM, chosen, factors, infix, powers, prefix, raised, truth, unseen
 from .opdef import aligned, broadcast_shape, composite, custom, elementwise, elementwise_masks, on, op, operands, sum_to
@@ -139,8 +139,8 @@ minimum = elementwise(
 
 at_least = elementwise(
     "at_least",
-    "x1, or the bound x2 where that is larger, which has no derivative; x1's at a tie.",
-    partials=(lambda y, a, b: greater_equal(a, b), None),
+    "x1, or the bound x2 where that is larger; the derivative is x1's alone at a tie.",
+    partials=(lambda y, a, b: greater_equal(a, b), lambda y, a, b: less(a, b)),
     accepts="numeric",
     microop="maximum",
     reference=np.maximum,
@@ -148,7 +148,7 @@ at_least = elementwise(
     onnx="Max",
     smooth=False,
     internal=True,
-    selects=lambda node: [greater_equal(*node.inputs), None],
+    selects=lambda node: [greater_equal(*node.inputs), less(*node.inputs)],
     page="(a, b) => Math.max(a, b)",
 )
 

@@ -17,12 +17,11 @@ from ..masks import cut_by
 from ..matmul import matmul
 from ..movement import matrix_transpose, reshape
 from ..opdef import composite
-from ..reduce import max as max_
 from ..reduce import sum as sum_
 from ..registry import Call, Op, Strided, View, register
 from ..tensor import Tensor, make
 from ..types import TensorLike
-from .matrices import BY_MATRIX, batch_and_sides, identity_like, matrix, row_and_column, square_samples
+from .matrices import BY_MATRIX, batch_and_sides, identity_like, largest, matrix, row_and_column, square_samples
 from .solve import LU, are_factors, factored_solve
 
 
@@ -33,7 +32,7 @@ def _infer_determinant(xs: Any, attrs: Any) -> Any:
 def _with_pivots(f: Tensor, zeros_alone: bool) -> Tensor:
     """The factors with sqrt(eps) of their size in place of what is less on the diagonal, or of zeros alone: those of a
     matrix so near by that its determinant times its inverse are the cofactors also where there is no inverse."""
-    size = max_(abs_(f), axis=(-2, -1), keepdims=True) if 0 not in f.shape else sum_(f, axis=(-2, -1), keepdims=True)
+    size = largest(f, (-2, -1)) if 0 not in f.shape else sum_(f, axis=(-2, -1), keepdims=True)
     small = float(np.sqrt(np.finfo(f.dtype).eps)) * where(equal(size, 0), 1, size)
     row, column = row_and_column(f)
     low = equal(f, 0) if zeros_alone else less(abs_(f), small)

@@ -14,8 +14,8 @@ from ..elementwise import abs as abs_
 from ..elementwise import reciprocal, where
 from ..gather import positions
 from ..movement import broadcast_to, expand_dims, place
-from ..reduce import max as max_
 from ..tensor import Tensor, scalar
+from .matrices import largest
 
 NAN = float("nan")
 NEAR = 32.0  # times the rounding of the largest: as near as this eigenvalues of one matrix are not told apart
@@ -30,7 +30,7 @@ def _largest(x: Tensor) -> Tensor:
     """The largest magnitude along the last dimension, kept; with one dimension more to meet matrices."""
     if x.shape[-1] == 0:
         return expand_dims(x, -1)  # there is none, and as many to meet
-    return expand_dims(max_(abs_(x), axis=-1, keepdims=True), -1)
+    return expand_dims(largest(x, (-1,)), -1)
 
 
 def _noise(w: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ def told_apart(r: Tensor) -> Tensor:
     """Whether the elements of matrices are told apart from 0."""
     if 0 in r.shape:
         return equal(r, r)
-    return greater(abs_(r), max_(abs_(r), axis=(-2, -1), keepdims=True) * (NEAR * _eps(r)))
+    return greater(abs_(r), largest(r, (-2, -1)) * (NEAR * _eps(r)))
 
 
 def used(g: Tensor | None, axis: int) -> Tensor | None:

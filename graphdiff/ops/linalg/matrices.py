@@ -13,14 +13,16 @@ from typing import Any
 import numpy as np
 
 from ...errors import ShapeError
-from ...ir.dims import Size, product
+from ...ir.dims import Dim, Size, product
 from ...ir.node import Node
 from ..comparison import equal, greater
+from ..elementwise import abs as abs_
 from ..elementwise import astype, where
 from ..gather import positions
 from ..masks import leading_masks
-from ..movement import expand_dims, matrix_transpose
+from ..movement import expand_dims, matrix_transpose, place
 from ..opdef import check_dtype
+from ..reduce import max as max_
 from ..registry import Sample
 from ..tensor import Tensor, as_tensor, fail
 
@@ -76,6 +78,15 @@ def sum_present(*terms: Tensor | None) -> Any:
         if term is not None:
             total = term if total is None else total + term
     return total
+
+
+def largest(x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """The largest magnitude along ``axes``, counted from the last, which stay as 1; 0 of none, by a named size."""
+    x, over = abs_(x), {a + x.ndim for a in axes}
+    if any(isinstance(x.shape[a], Dim) for a in over):
+        longer = tuple(s + 1 if i in over else s for i, s in enumerate(x.shape))
+        x = place(x, 0, longer, (0,) * x.ndim, (1,) * x.ndim)  # one element more, for there may be none
+    return max_(x, axis=axes, keepdims=True)
 
 
 def identity_like(x: Tensor) -> Tensor:
