@@ -22,6 +22,7 @@ def test_allocations_that_fail_change_nothing():
     """A short run of the campaign; ``python tests/support/fail_allocations.py`` is a long one."""
     done = subprocess.run(
         [sys.executable, str(SUPPORT / "fail_allocations.py"), "--most", "3", "--first", "8"],
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
     )
