@@ -173,7 +173,7 @@ def test_loops_run_again_in_segments_under_a_limit(length):
     want, arena = full(data), full.plan_for(**sizes).arena_bytes
     seconds = full.plan_for(**sizes).seconds
     segmented = 0
-    for share in (0.9, 0.8, 0.7, 0.6, 0.5):
+    for share in (0.9, 0.8, 0.7, 0.6, 0.5, 0.4):
         f = full.within(int(share * arena))
         plan = f.plan_for(**sizes)
         assert plan.arena_bytes <= share * arena and plan.seconds >= seconds
