@@ -47,7 +47,12 @@ typedef struct {
 
 #ifdef GD_PREPARE
 
-enum { HEAD = 8, PARTS_WANTED = 16, FLOPS_PER_NS = 40 };
+enum { N_BATCH, N_ROWS, N_KEYS, N_FEATURES, N_VALUES, CAUSAL, SCALE, MASK, HEAD }; /* batch dimensions after it */
+enum { PARTS_WANTED = 16, FLOPS_PER_NS = 40 };
+
+/* the words of a view, which has a stride for rows but none for a row's elements, and of the mask's, which has both */
+static int64_t view_words(int64_t n_batch) { return GD_VIEW_STRIDES + n_batch + 1; }
+static int64_t mask_words(int64_t n_batch) { return GD_VIEW_STRIDES + n_batch + 2; }
 
 static int read_view(gd_prepare *p, attention_block *b, int which, int64_t at, int64_t *batch) {
     static const char keyed[VIEWS] = {[K] = 1, [V] = 1, [DK] = 1, [DV] = 1};
@@ -56,9 +61,9 @@ static int read_view(gd_prepare *p, attention_block *b, int which, int64_t at, i
     int64_t n = b->n_batch, dims[GD_STRIDED_DIMS], strides[GD_STRIDED_DIMS];
     int write = which >= DQ || (which == Y && p->n_writes == 2);
     rows_view *x = &b->view[which];
-    *x = (rows_view){w[0], w[1], w[2 + n], batch};
-    memcpy(batch, w + 2, (size_t)n * sizeof *batch);
-    memcpy(strides, w + 2, (size_t)(n + 1) * sizeof *strides);
+    *x = (rows_view){w[GD_VIEW_OPERAND], w[GD_VIEW_OFFSET], w[GD_VIEW_STRIDES + n], batch};
+    memcpy(batch, w + GD_VIEW_STRIDES, (size_t)n * sizeof *batch);
+    memcpy(strides, w + GD_VIEW_STRIDES, (size_t)(n + 1) * sizeof *strides);
     memcpy(dims, b->batch_dims, (size_t)n * sizeof *dims);
     dims[n] = keyed[which] ? b->keys : b->rows;
     dims[n + 1] = featured[which] ? b->features : b->values;
@@ -69,7 +74,7 @@ static int read_view(gd_prepare *p, attention_block *b, int which, int64_t at, i
     const gd_value *value = gd_operand(p, x->operand);
     if (value->dtype != b->dtype) return gd_prepare_fail(p, GD_ERR_TYPE, at, value->dtype);
     if (!gd_strided_fits(value->count, x->offset, n + 2, dims, strides))
-        return gd_prepare_fail(p, GD_ERR_BOUNDS, at + 1, x->offset);
+        return gd_prepare_fail(p, GD_ERR_BOUNDS, at + GD_VIEW_OFFSET, x->offset);
     if (write && !gd_strided_apart(n + 2, dims, strides)) return gd_prepare_fail(p, GD_ERR_ALIAS, at, x->operand);
     return GD_OK;
 }
@@ -77,36 +82,40 @@ static int read_view(gd_prepare *p, attention_block *b, int which, int64_t at, i
 static int read_mask(gd_prepare *p, attention_block *b, int64_t at) {
     const int64_t *w = p->payload + at;
     int64_t n = b->n_batch, dims[GD_STRIDED_DIMS], *batch = b->batch_dims + (1 + VIEWS) * n;
-    memcpy(batch, w + 2, (size_t)n * sizeof *batch);
+    const int64_t *strides = w + GD_VIEW_STRIDES;
+    memcpy(batch, strides, (size_t)n * sizeof *batch);
     memcpy(dims, b->batch_dims, (size_t)n * sizeof *dims);
     dims[n] = b->rows, dims[n + 1] = b->keys;
-    b->mask_view = (rows_view){w[0], w[1], w[2 + n], batch};
-    b->mask_key = w[3 + n];
-    if (w[0] < 0 || w[0] >= p->n_reads) return gd_prepare_fail(p, GD_ERR_BOUNDS, at, w[0]);
-    const gd_value *value = gd_operand(p, w[0]);
+    rows_view *x = &b->mask_view;
+    *x = (rows_view){w[GD_VIEW_OPERAND], w[GD_VIEW_OFFSET], strides[n], batch};
+    b->mask_key = strides[n + 1];
+    if (x->operand < 0 || x->operand >= p->n_reads) return gd_prepare_fail(p, GD_ERR_BOUNDS, at, x->operand);
+    const gd_value *value = gd_operand(p, x->operand);
     if (value->dtype != (b->mask == MASK_KEEPS ? GD_BOOL : b->dtype))
         return gd_prepare_fail(p, GD_ERR_TYPE, at, value->dtype);
-    return gd_strided_fits(value->count, w[1], n + 2, dims, w + 2) ? GD_OK
-                                                                   : gd_prepare_fail(p, GD_ERR_BOUNDS, at + 1, w[1]);
+    if (!gd_strided_fits(value->count, x->offset, n + 2, dims, strides))
+        return gd_prepare_fail(p, GD_ERR_BOUNDS, at + GD_VIEW_OFFSET, x->offset);
+    return GD_OK;
 }
 
 static int read_head(gd_prepare *p, attention_block **out, const int *views, int n_views, int64_t extra) {
     const int64_t *w = p->payload;
     if (p->n_payload < HEAD) return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_payload);
-    int64_t n = w[0];
-    if (n < 0 || n > GD_STRIDED_DIMS - 2) return gd_prepare_fail(p, GD_ERR_SHAPE, 0, n);
-    if (w[7] < MASK_NONE || w[7] > MASK_ADDS) return gd_prepare_fail(p, GD_ERR_FORMAT, 7, w[7]);
-    if (p->n_payload != HEAD + n + n_views * (n + 3) + extra + (w[7] ? n + 4 : 0))
+    int64_t n = w[N_BATCH];
+    if (n < 0 || n > GD_STRIDED_DIMS - 2) return gd_prepare_fail(p, GD_ERR_SHAPE, N_BATCH, n);
+    if (w[MASK] < MASK_NONE || w[MASK] > MASK_ADDS) return gd_prepare_fail(p, GD_ERR_FORMAT, MASK, w[MASK]);
+    if (p->n_payload != HEAD + n + n_views * view_words(n) + extra + (w[MASK] ? mask_words(n) : 0))
         return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_payload);
-    if (w[5] != 0 && w[5] != 1) return gd_prepare_fail(p, GD_ERR_FORMAT, 5, w[5]);
-    for (int i = 1; i < 5; i++)
+    if (w[CAUSAL] != 0 && w[CAUSAL] != 1) return gd_prepare_fail(p, GD_ERR_FORMAT, CAUSAL, w[CAUSAL]);
+    for (int i = N_ROWS; i <= N_VALUES; i++)
         if (w[i] < 0 || w[i] > INT64_C(1) << 31) return gd_prepare_fail(p, GD_ERR_SHAPE, i, w[i]);
     attention_block *b = gd_prepare_block(p, sizeof *b + (size_t)((2 + VIEWS) * n) * sizeof(int64_t));
     if (b == NULL) return GD_ERR_MEMORY;
     p->block = *out = b;
     b->n_batch = n;
-    b->rows = w[1], b->keys = w[2], b->features = w[3], b->values = w[4], b->causal = (int)w[5], b->mask = (int)w[7];
-    memcpy(&b->scale, &w[6], sizeof b->scale);
+    b->rows = w[N_ROWS], b->keys = w[N_KEYS], b->features = w[N_FEATURES], b->values = w[N_VALUES];
+    b->causal = (int)w[CAUSAL], b->mask = (int)w[MASK];
+    memcpy(&b->scale, &w[SCALE], sizeof b->scale);
     b->batch_dims = (int64_t *)(b + 1);
     b->entries = 1;
     for (int64_t i = 0; i < n; i++) {
@@ -120,10 +129,10 @@ static int read_head(gd_prepare *p, attention_block **out, const int *views, int
     b->exp = gd_isa_current()->micro[GD_MICRO_exp][b->dtype];
     b->log = gd_isa_current()->micro[GD_MICRO_log][b->dtype];
     for (int i = 0; i < n_views; i++) {
-        int status = read_view(p, b, views[i], HEAD + n + i * (n + 3), b->batch_dims + (1 + views[i]) * n);
+        int status = read_view(p, b, views[i], HEAD + n + i * view_words(n), b->batch_dims + (1 + views[i]) * n);
         if (status != GD_OK) return status;
     }
-    return b->mask ? read_mask(p, b, p->n_payload - n - 4) : GD_OK;
+    return b->mask ? read_mask(p, b, p->n_payload - mask_words(n)) : GD_OK;
 }
 
 /* the sums' operand: two numbers for each row of each entry */
@@ -212,7 +221,7 @@ int gd_prepare_attention_vjp(gd_prepare *p) {
     if (status != GD_OK) return status;
     for (int i = DQ; i <= DV; i++)
         if (b->view[i].operand != p->n_reads + i - DQ) return gd_prepare_fail(p, GD_ERR_BOUNDS, -1, b->view[i].operand);
-    int64_t at = p->n_payload - 1 - (b->mask ? b->n_batch + 4 : 0);
+    int64_t at = p->n_payload - 1 - (b->mask ? mask_words(b->n_batch) : 0);
     b->sums = p->payload[at];
     status = check_sums(p, b, at, 0, p->n_reads);
     return status == GD_OK ? finish(p, b, 1) : status;

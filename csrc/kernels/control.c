@@ -58,6 +58,14 @@ typedef struct {
 
 #ifdef GD_PREPARE
 
+/* the words that a loop begins with, those of a run, of its rows of each kind, and those that a branch begins with */
+enum { LENGTH, COUNT, STEPS, SEGMENT, N_AGAIN, LOOP_WORDS };
+enum { N_CARRY, N_XS, N_CAPTURED, N_YS, N_SUMS, REVERSE, RUN_WORDS };
+enum { CARRY_READ, CARRY_WRITE, CARRY_ROWS, CARRY_EVERY, CARRY_BYTES, CARRY_WORDS };
+enum { STEP_OPERAND, STEP_LOCAL, STEP_BYTES, STEP_WORDS };
+enum { SUM_READ, SUM_WRITE, SUM_BYTES, SUM_WORDS };
+enum { N_OPERANDS, N_RESULTS, BRANCH_WORDS };
+
 #define LIMIT 100000 /* rows of each kind: bounds the products below */
 
 /* room for `bytes` in the scratch; -1 when it is too much */
@@ -89,7 +97,11 @@ static int check_slot(gd_prepare *p, const gd_program *inner, int64_t slot, int6
 }
 
 static int read_carry(gd_prepare *p, const loop_block *b, const run_block *r, const int64_t *w, carry_row *c) {
-    *c = (carry_row){w[0], w[1], w[2], w[3], w[4], 0, 0};
+    *c = (carry_row){.read = w[CARRY_READ],
+                     .write = w[CARRY_WRITE],
+                     .rows = w[CARRY_ROWS],
+                     .every = w[CARRY_EVERY],
+                     .bytes = w[CARRY_BYTES]};
     if (c->every < 1) return gd_prepare_fail(p, GD_ERR_SHAPE, -1, c->every);
     int64_t starts = b->length / c->every + (b->length % c->every != 0);
     int status = check_operand(p, c->read, 0, 0, r->again ? starts : 1, c->bytes);
@@ -106,19 +118,20 @@ static int read_carry(gd_prepare *p, const loop_block *b, const run_block *r, co
 
 static int read_step(gd_prepare *p, const loop_block *b, const run_block *r, const int64_t *w, int result,
                      step_row *row) {
-    *row = (step_row){w[0], w[1], w[2], 0};
-    if (w[1] < 0 || w[1] > 1 || (w[1] && b->segment == 0) || (result && w[1] != r->again))
-        return gd_prepare_fail(p, GD_ERR_SHAPE, -1, w[1]);
-    int status = check_operand(p, w[0], result || w[1], result, w[1] ? b->segment : b->length, w[2]);
-    if (status == GD_OK && result && w[0] == -1 && (row->spare = reserve(p, w[2])) < 0) status = GD_ERR_SHAPE;
+    int64_t operand = w[STEP_OPERAND], local = w[STEP_LOCAL], bytes = w[STEP_BYTES];
+    *row = (step_row){.operand = operand, .local = local, .bytes = bytes};
+    if (local < 0 || local > 1 || (local && b->segment == 0) || (result && local != r->again))
+        return gd_prepare_fail(p, GD_ERR_SHAPE, -1, local);
+    int status = check_operand(p, operand, result || local, result, local ? b->segment : b->length, bytes);
+    if (status == GD_OK && result && operand == -1 && (row->spare = reserve(p, bytes)) < 0) status = GD_ERR_SHAPE;
     return status;
 }
 
 static int read_sum(gd_prepare *p, const int64_t *w, sum_row *row) {
-    *row = (sum_row){w[0], w[1], w[2], 0};
-    int status = check_operand(p, w[0], 0, 1, 1, w[2]);
-    if (status == GD_OK) status = check_operand(p, w[1], 1, 1, 1, w[2]);
-    if (status == GD_OK && w[1] == -1 && (row->spare = reserve(p, w[2])) < 0) status = GD_ERR_SHAPE;
+    *row = (sum_row){.read = w[SUM_READ], .write = w[SUM_WRITE], .bytes = w[SUM_BYTES]};
+    int status = check_operand(p, row->read, 0, 1, 1, row->bytes);
+    if (status == GD_OK) status = check_operand(p, row->write, 1, 1, 1, row->bytes);
+    if (status == GD_OK && row->write == -1 && (row->spare = reserve(p, row->bytes)) < 0) status = GD_ERR_SHAPE;
     return status;
 }
 
@@ -143,22 +156,21 @@ static int check_body(gd_prepare *p, const run_block *r) {
 }
 
 static int read_run(gd_prepare *p, const loop_block *b, run_block *r, int64_t *at) {
-    enum { COUNTS = 6 };
-    const int64_t *w = p->payload;
-    if (p->n_payload - *at < COUNTS) return gd_prepare_fail(p, GD_ERR_BOUNDS, -1, *at);
-    for (int64_t i = *at; i < *at + 5; i++)
-        if (w[i] < 0 || w[i] > LIMIT) return gd_prepare_fail(p, GD_ERR_BOUNDS, i, w[i]);
+    const int64_t *w = p->payload + *at;
+    if (p->n_payload - *at < RUN_WORDS) return gd_prepare_fail(p, GD_ERR_BOUNDS, -1, *at);
+    for (int64_t i = N_CARRY; i <= N_SUMS; i++)
+        if (w[i] < 0 || w[i] > LIMIT) return gd_prepare_fail(p, GD_ERR_BOUNDS, *at + i, w[i]);
     int again = r->again;
-    *r = (run_block){.n_carry = w[*at],
-                     .n_xs = w[*at + 1],
-                     .n_captured = w[*at + 2],
-                     .n_ys = w[*at + 3],
-                     .n_sums = w[*at + 4],
-                     .reverse = w[*at + 5],
+    *r = (run_block){.n_carry = w[N_CARRY],
+                     .n_xs = w[N_XS],
+                     .n_captured = w[N_CAPTURED],
+                     .n_ys = w[N_YS],
+                     .n_sums = w[N_SUMS],
+                     .reverse = w[REVERSE],
                      .again = again};
-    if (r->reverse < 0 || r->reverse > 1) return gd_prepare_fail(p, GD_ERR_SHAPE, *at + 5, r->reverse);
-    *at += COUNTS;
-    int64_t rows = 5 * r->n_carry + 3 * r->n_xs + r->n_captured + 3 * r->n_ys + 3 * r->n_sums;
+    if (r->reverse < 0 || r->reverse > 1) return gd_prepare_fail(p, GD_ERR_SHAPE, *at + REVERSE, r->reverse);
+    *at += RUN_WORDS;
+    int64_t rows = CARRY_WORDS * r->n_carry + STEP_WORDS * (r->n_xs + r->n_ys) + r->n_captured + SUM_WORDS * r->n_sums;
     if (p->n_payload - *at < rows) return gd_prepare_fail(p, GD_ERR_BOUNDS, -1, rows);
     r->carries = gd_prepare_block(p, (size_t)r->n_carry * sizeof *r->carries);
     r->xs = gd_prepare_block(p, (size_t)r->n_xs * sizeof *r->xs);
@@ -168,17 +180,18 @@ static int read_run(gd_prepare *p, const loop_block *b, run_block *r, int64_t *a
     if (r->carries == NULL || r->xs == NULL || r->ys == NULL || r->sums == NULL || r->captured == NULL)
         return GD_ERR_MEMORY;
     int status = GD_OK;
-    for (int64_t i = 0; i < r->n_carry && status == GD_OK; i++, *at += 5)
-        status = read_carry(p, b, r, w + *at, &r->carries[i]);
-    for (int64_t i = 0; i < r->n_xs && status == GD_OK; i++, *at += 3)
-        status = read_step(p, b, r, w + *at, 0, &r->xs[i]);
+    for (int64_t i = 0; i < r->n_carry && status == GD_OK; i++, *at += CARRY_WORDS)
+        status = read_carry(p, b, r, p->payload + *at, &r->carries[i]);
+    for (int64_t i = 0; i < r->n_xs && status == GD_OK; i++, *at += STEP_WORDS)
+        status = read_step(p, b, r, p->payload + *at, 0, &r->xs[i]);
     for (int64_t i = 0; i < r->n_captured && status == GD_OK; i++, *at += 1) {
-        r->captured[i] = w[*at];
-        if (w[*at] < 0 || w[*at] >= p->n_reads) status = gd_prepare_fail(p, GD_ERR_BOUNDS, *at, w[*at]);
+        int64_t read = r->captured[i] = p->payload[*at];
+        if (read < 0 || read >= p->n_reads) status = gd_prepare_fail(p, GD_ERR_BOUNDS, *at, read);
     }
-    for (int64_t i = 0; i < r->n_ys && status == GD_OK; i++, *at += 3)
-        status = read_step(p, b, r, w + *at, 1, &r->ys[i]);
-    for (int64_t i = 0; i < r->n_sums && status == GD_OK; i++, *at += 3) status = read_sum(p, w + *at, &r->sums[i]);
+    for (int64_t i = 0; i < r->n_ys && status == GD_OK; i++, *at += STEP_WORDS)
+        status = read_step(p, b, r, p->payload + *at, 1, &r->ys[i]);
+    for (int64_t i = 0; i < r->n_sums && status == GD_OK; i++, *at += SUM_WORDS)
+        status = read_sum(p, p->payload + *at, &r->sums[i]);
     if (status == GD_OK) status = gd_inner_read(p, at, &r->body);
     if (status == GD_OK) status = check_body(p, r);
     if (status == GD_OK && (r->body_at = reserve(p, gd_inner_bytes(r->body))) < 0) status = GD_ERR_SHAPE;
@@ -229,22 +242,24 @@ static void allow_in_place(gd_prepare *p, const loop_block *b) {
 }
 
 int gd_prepare_loop(gd_prepare *p) {
-    enum { HEAD = 5 };
     const int64_t *w = p->payload;
-    if (p->n_payload < HEAD) return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_payload);
-    if (w[0] < 0 || w[0] > INT64_C(1) << 46) return gd_prepare_fail(p, GD_ERR_SHAPE, 0, w[0]);
-    if (w[3] < 0 || w[3] > INT64_C(1) << 46) return gd_prepare_fail(p, GD_ERR_SHAPE, 3, w[3]);
-    if (w[4] < 0 || w[4] > LIMIT || (w[4] > 0) != (w[3] > 0)) return gd_prepare_fail(p, GD_ERR_BOUNDS, 4, w[4]);
+    if (p->n_payload < LOOP_WORDS) return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_payload);
+    int64_t length = w[LENGTH], segment = w[SEGMENT], n_again = w[N_AGAIN];
+    if (length < 0 || length > INT64_C(1) << 46) return gd_prepare_fail(p, GD_ERR_SHAPE, LENGTH, length);
+    if (segment < 0 || segment > INT64_C(1) << 46) return gd_prepare_fail(p, GD_ERR_SHAPE, SEGMENT, segment);
+    if (n_again < 0 || n_again > LIMIT || (n_again > 0) != (segment > 0))
+        return gd_prepare_fail(p, GD_ERR_BOUNDS, N_AGAIN, n_again);
     loop_block *b = gd_prepare_block(p, sizeof *b);
     if (b == NULL) return GD_ERR_MEMORY;
-    *b = (loop_block){.length = w[0], .count = w[1], .steps = w[2], .segment = w[3], .n_runs = w[4] + 1};
+    *b =
+        (loop_block){.length = length, .count = w[COUNT], .steps = w[STEPS], .segment = segment, .n_runs = n_again + 1};
     b->runs = gd_prepare_block(p, (size_t)b->n_runs * sizeof *b->runs);
     if (b->runs == NULL) return GD_ERR_MEMORY;
     int status = check_operand(p, b->count, 0, 1, 1, 8);
     if (status == GD_OK && b->count != -1 && gd_operand(p, b->count)->dtype != GD_I64)
-        status = gd_prepare_fail(p, GD_ERR_TYPE, 1, w[1]);
+        status = gd_prepare_fail(p, GD_ERR_TYPE, COUNT, b->count);
     if (status == GD_OK) status = check_operand(p, b->steps, 1, 1, 1, 8);
-    int64_t at = HEAD;
+    int64_t at = LOOP_WORDS;
     for (int64_t i = 0; i < b->n_runs && status == GD_OK; i++) {
         b->runs[i].again = i + 1 < b->n_runs;
         status = read_run(p, b, &b->runs[i], &at);
@@ -264,15 +279,15 @@ int gd_prepare_loop(gd_prepare *p) {
 
 int gd_prepare_branch(gd_prepare *p) {
     const int64_t *w = p->payload;
-    if (p->n_payload < 2 || p->n_reads < 1 || w[0] != p->n_reads - 1 || w[1] != p->n_writes)
+    if (p->n_payload < BRANCH_WORDS || p->n_reads < 1 || w[N_OPERANDS] != p->n_reads - 1 || w[N_RESULTS] != p->n_writes)
         return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_payload);
     if (gd_operand(p, 0)->dtype != GD_BOOL || gd_operand(p, 0)->count != 1)
         return gd_prepare_fail(p, GD_ERR_TYPE, -1, 0);
     branch_block *b = gd_prepare_block(p, sizeof *b);
     if (b == NULL) return GD_ERR_MEMORY;
-    b->n_in = w[0];
-    b->n_out = w[1];
-    int64_t at = 2, room = 0;
+    b->n_in = w[N_OPERANDS];
+    b->n_out = w[N_RESULTS];
+    int64_t at = BRANCH_WORDS, room = 0;
     for (int k = 0; k < 2; k++) {
         int status = gd_inner_read(p, &at, &b->programs[k]);
         if (status != GD_OK) return status;

@@ -40,14 +40,17 @@ typedef struct {
 
 #ifdef GD_PREPARE
 
+/* the parameters that all begin with */
+enum { BATCH, ROWS, COLUMNS, SIDE = ROWS, SQUARE_PARAMS = SIDE + 1, RECTANGLE_PARAMS = COLUMNS + 1 };
+
 /* The block of an instruction with so many operands and params; the first params are batch, rows and columns, or
  * batch and the one side of square matrices. */
 static int begin(gd_prepare *p, int n_reads, int n_writes, int64_t n_params, int square, lapack_block **block) {
     int status = gd_params_check(p, n_reads, n_reads, n_writes, n_params);
     if (status != GD_OK) return status;
-    const int64_t *w = p->payload + 1;
+    const int64_t *w = gd_params(p);
     for (int64_t i = 0; i < n_params; i++)
-        if (w[i] < 0 || (i > 0 && w[i] > INT_MAX)) return gd_prepare_fail(p, GD_ERR_SHAPE, i + 1, w[i]);
+        if (w[i] < 0 || (i != BATCH && w[i] > INT_MAX)) return gd_params_fail(p, GD_ERR_SHAPE, i);
     int dtype = gd_operand(p, 0)->dtype;
     if (dtype != GD_F32 && dtype != GD_F64) return gd_prepare_fail(p, GD_ERR_TYPE, -1, dtype);
     lapack_block *b = p->block = *block = gd_prepare_block(p, sizeof *b);
@@ -55,9 +58,9 @@ static int begin(gd_prepare *p, int n_reads, int n_writes, int64_t n_params, int
     b->blas = gd_blas_current();
     if (b->blas == NULL) return GD_ERR_NO_BLAS;
     b->is_f64 = dtype == GD_F64;
-    b->batch = w[0];
-    b->m = (int)w[1];
-    b->n = square ? b->m : (int)w[2];
+    b->batch = w[BATCH];
+    b->m = (int)w[ROWS];
+    b->n = square ? b->m : (int)w[COLUMNS];
     return GD_OK;
 }
 
@@ -82,7 +85,7 @@ static int set_parts(gd_prepare *p, lapack_block *b) {
 static int64_t answer(double elements) { return (int64_t)(elements * (1 + 1e-6)) + 1; }
 
 static int set_work(gd_prepare *p, lapack_block *b, int64_t lwork, int64_t integers, int64_t elements) {
-    if (lwork > INT_MAX || integers > INT_MAX) return gd_prepare_fail(p, GD_ERR_SHAPE, 2, p->payload[2]);
+    if (lwork > INT_MAX || integers > INT_MAX) return gd_params_fail(p, GD_ERR_SHAPE, ROWS);
     b->lwork = (int)lwork;
     b->liwork = (int)integers;
     p->scratch = (lwork + elements) * (b->is_f64 ? 8 : 4) + integers * (int64_t)sizeof(int);
@@ -91,19 +94,21 @@ static int set_work(gd_prepare *p, lapack_block *b, int64_t lwork, int64_t integ
 
 int gd_prepare_cholesky(gd_prepare *p) {
     lapack_block *b;
-    int status = begin(p, 1, 1, 2, 1, &b);
+    int status = begin(p, 1, 1, SQUARE_PARAMS, 1, &b);
     if (status || (status = holds(p, b, 0, b->n, b->n)) || (status = holds(p, b, 1, b->n, b->n))) return status;
     return set_parts(p, b);
 }
 
 int gd_prepare_triangular_solve(gd_prepare *p) {
+    enum { RIGHT = SQUARE_PARAMS, LOWER, TRANSPOSE, UNIT, N_PARAMS };
     lapack_block *b;
-    int status = begin(p, 2, 1, 6, 1, &b);
+    int status = begin(p, 2, 1, N_PARAMS, 1, &b);
     if (status) return status;
-    b->k = (int)p->payload[3];
-    b->lower = p->payload[4] != 0;
-    b->transpose = p->payload[5] != 0;
-    b->unit = p->payload[6] != 0;
+    const int64_t *w = gd_params(p);
+    b->k = (int)w[RIGHT];
+    b->lower = w[LOWER] != 0;
+    b->transpose = w[TRANSPOSE] != 0;
+    b->unit = w[UNIT] != 0;
     if ((status = holds(p, b, 0, b->n, b->n)) || (status = holds(p, b, 1, b->n, b->k)) ||
         (status = holds(p, b, 2, b->n, b->k)))
         return status;
@@ -112,7 +117,7 @@ int gd_prepare_triangular_solve(gd_prepare *p) {
 
 int gd_prepare_lu(gd_prepare *p) {
     lapack_block *b;
-    int status = begin(p, 1, 2, 2, 1, &b);
+    int status = begin(p, 1, 2, SQUARE_PARAMS, 1, &b);
     if (status || (status = holds(p, b, 0, b->n, b->n)) || (status = holds(p, b, 1, b->n, b->n)) ||
         (status = holds_pivots(p, b, 2)))
         return status;
@@ -120,11 +125,12 @@ int gd_prepare_lu(gd_prepare *p) {
 }
 
 int gd_prepare_lu_solve(gd_prepare *p) {
+    enum { RIGHT = SQUARE_PARAMS, TRANSPOSE, N_PARAMS };
     lapack_block *b;
-    int status = begin(p, 3, 1, 4, 1, &b);
+    int status = begin(p, 3, 1, N_PARAMS, 1, &b);
     if (status) return status;
-    b->k = (int)p->payload[3];
-    b->transpose = p->payload[4] != 0;
+    b->k = (int)gd_params(p)[RIGHT];
+    b->transpose = gd_params(p)[TRANSPOSE] != 0;
     if ((status = holds(p, b, 0, b->n, b->n)) || (status = holds_pivots(p, b, 1)) ||
         (status = holds(p, b, 2, b->n, b->k)) || (status = holds(p, b, 3, b->n, b->k)))
         return status;
@@ -133,7 +139,7 @@ int gd_prepare_lu_solve(gd_prepare *p) {
 
 int gd_prepare_determinant(gd_prepare *p) {
     lapack_block *b;
-    int status = begin(p, 2, p->n_writes == 2 ? 2 : 1, 2, 1, &b);
+    int status = begin(p, 2, p->n_writes == 2 ? 2 : 1, SQUARE_PARAMS, 1, &b);
     if (status || (status = holds(p, b, 0, b->n, b->n)) || (status = holds_pivots(p, b, 1))) return status;
     for (int i = 2; i < 2 + p->n_writes; i++)
         if ((status = holds(p, b, i, 1, 1))) return status;
@@ -143,9 +149,9 @@ int gd_prepare_determinant(gd_prepare *p) {
 
 int gd_prepare_qr(gd_prepare *p) {
     lapack_block *b;
-    int status = begin(p, 1, 2, 3, 0, &b), query = -1, info;
+    int status = begin(p, 1, 2, RECTANGLE_PARAMS, 0, &b), query = -1, info;
     if (status) return status;
-    if (b->m < b->n) return gd_prepare_fail(p, GD_ERR_SHAPE, 2, b->m);
+    if (b->m < b->n) return gd_params_fail(p, GD_ERR_SHAPE, ROWS);
     if ((status = holds(p, b, 0, b->m, b->n)) || (status = holds(p, b, 1, b->m, b->n)) ||
         (status = holds(p, b, 2, b->n, b->n)))
         return status;
@@ -167,7 +173,7 @@ int gd_prepare_qr(gd_prepare *p) {
 
 int gd_prepare_eigh(gd_prepare *p) {
     lapack_block *b;
-    int status = begin(p, 1, 2, 2, 1, &b), query = -1, info, integers = 0;
+    int status = begin(p, 1, 2, SQUARE_PARAMS, 1, &b), query = -1, info, integers = 0;
     if (status || (status = holds(p, b, 0, b->n, b->n)) || (status = holds(p, b, 1, b->n, 1)) ||
         (status = holds(p, b, 2, b->n, b->n)))
         return status;
@@ -186,10 +192,11 @@ int gd_prepare_eigh(gd_prepare *p) {
 }
 
 int gd_prepare_svd(gd_prepare *p) {
+    enum { FULL = RECTANGLE_PARAMS, N_PARAMS };
     lapack_block *b;
-    int status = begin(p, 1, 3, 4, 0, &b), query = -1, info, integers = 0;
+    int status = begin(p, 1, 3, N_PARAMS, 0, &b), query = -1, info, integers = 0;
     if (status) return status;
-    b->full = p->payload[4] != 0;
+    b->full = gd_params(p)[FULL] != 0;
     int64_t less = gd_min(b->m, b->n), more = gd_max(b->m, b->n);
     b->k = (int)less;
     if ((status = holds(p, b, 0, b->m, b->n)) || (status = holds(p, b, 1, b->m, b->full ? b->m : b->k)) ||

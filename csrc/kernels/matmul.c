@@ -52,7 +52,9 @@ static inline gd_product product_of(const matmul_block *b, int64_t m, int64_t n)
 
 #ifdef GD_PREPARE
 
-enum { MAX_BATCH_DIMS = GD_STRIDED_DIMS - 2, FIXED_WORDS = 5, FLOPS_PER_NS = 60, MOST_PARTS = 64 };
+/* words: batch dimensions follow, views of A, B and C with strides of rows and columns, an epilogue, alpha's bits */
+enum { N_BATCH, SIZE_M, SIZE_N, SIZE_K, ACCUMULATE, HEAD };
+enum { MAX_BATCH_DIMS = GD_STRIDED_DIMS - 2, FLOPS_PER_NS = 60, MOST_PARTS = 64 };
 #define PART_FLOPS 2e6
 
 /* whether a BLAS takes the matrix as it lies, plain or transposed */
@@ -149,11 +151,12 @@ static void cut(matmul_block *b, gd_prepare *p) {
 
 int gd_prepare_matmul(gd_prepare *p) {
     const int64_t *w = p->payload;
-    if (p->n_payload < FIXED_WORDS) return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_payload);
-    int64_t n_batch = w[0];
-    if (n_batch < 0 || n_batch > MAX_BATCH_DIMS) return gd_prepare_fail(p, GD_ERR_SHAPE, 0, n_batch);
-    if (w[4] != 0 && w[4] != 1) return gd_prepare_fail(p, GD_ERR_FORMAT, 4, w[4]);
-    if (p->n_payload != FIXED_WORDS + n_batch + 3 * (n_batch + 4) + GD_EPILOGUE_WORDS + 1)
+    if (p->n_payload < HEAD) return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_payload);
+    int64_t n_batch = w[N_BATCH];
+    if (n_batch < 0 || n_batch > MAX_BATCH_DIMS) return gd_prepare_fail(p, GD_ERR_SHAPE, N_BATCH, n_batch);
+    if (w[ACCUMULATE] != 0 && w[ACCUMULATE] != 1) return gd_prepare_fail(p, GD_ERR_FORMAT, ACCUMULATE, w[ACCUMULATE]);
+    int64_t view_words = GD_VIEW_STRIDES + n_batch + 2;
+    if (p->n_payload != HEAD + n_batch + 3 * view_words + GD_EPILOGUE_WORDS + 1)
         return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_payload);
     if (p->n_writes != 1) return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_writes);
 
@@ -162,29 +165,32 @@ int gd_prepare_matmul(gd_prepare *p) {
     p->block = b;
     b->n_batch = n_batch;
     b->batch_dims = (int64_t *)(b + 1);
-    b->accumulate = (int)w[4];
+    b->accumulate = (int)w[ACCUMULATE];
     b->entries = 1;
-    int64_t *sizes[] = {&b->m, &b->n, &b->k};
-    for (int i = 0; i < 3; i++) {
-        *sizes[i] = w[1 + i];
-        if (w[1 + i] < 0 || w[1 + i] > INT64_C(1) << 40) return gd_prepare_fail(p, GD_ERR_SHAPE, 1 + i, w[1 + i]);
-    }
-    const int64_t *at = w + FIXED_WORDS;
+    b->m = w[SIZE_M], b->n = w[SIZE_N], b->k = w[SIZE_K];
+    for (int i = SIZE_M; i <= SIZE_K; i++)
+        if (w[i] < 0 || w[i] > INT64_C(1) << 40) return gd_prepare_fail(p, GD_ERR_SHAPE, i, w[i]);
+    const int64_t *at = w + HEAD;
     for (int64_t i = 0; i < n_batch; i++) {
         b->batch_dims[i] = at[i];
         if (at[i] < 0 || __builtin_mul_overflow(b->entries, at[i], &b->entries))
-            return gd_prepare_fail(p, GD_ERR_SHAPE, FIXED_WORDS + i, at[i]);
+            return gd_prepare_fail(p, GD_ERR_SHAPE, HEAD + i, at[i]);
     }
     at += n_batch;
 
     b->dtype = gd_operand(p, p->n_reads)->dtype;
-    for (int v = 0; v < 3; v++, at += n_batch + 4) {
+    for (int v = 0; v < 3; v++, at += view_words) {
         matmul_view *x = &b->view[v];
-        *x = (matmul_view){at[0], at[1], at[n_batch + 2], at[n_batch + 3], b->batch_dims + (v + 1) * n_batch};
-        memcpy(x->batch, at + 2, (size_t)n_batch * sizeof *at);
+        const int64_t *step = at + GD_VIEW_STRIDES;
+        *x = (matmul_view){.operand = at[GD_VIEW_OPERAND],
+                           .offset = at[GD_VIEW_OFFSET],
+                           .row = step[n_batch],
+                           .col = step[n_batch + 1],
+                           .batch = b->batch_dims + (v + 1) * n_batch};
+        memcpy(x->batch, step, (size_t)n_batch * sizeof *step);
         int64_t dims[MAX_BATCH_DIMS + 2], strides[MAX_BATCH_DIMS + 2];
         memcpy(dims, b->batch_dims, (size_t)n_batch * sizeof *dims);
-        memcpy(strides, at + 2, (size_t)(n_batch + 2) * sizeof *strides);
+        memcpy(strides, step, (size_t)(n_batch + 2) * sizeof *strides);
         dims[n_batch] = v == OPERAND_B ? b->k : b->m;
         dims[n_batch + 1] = v == OPERAND_A ? b->k : b->n;
         if (v == OPERAND_C ? x->operand != p->n_reads : x->operand < 0 || x->operand >= p->n_reads)
@@ -192,9 +198,9 @@ int gd_prepare_matmul(gd_prepare *p) {
         const gd_value *value = gd_operand(p, x->operand);
         if (value->dtype != b->dtype) return gd_prepare_fail(p, GD_ERR_TYPE, at - w, value->dtype);
         if (!gd_strided_fits(value->count, x->offset, n_batch + 2, dims, strides))
-            return gd_prepare_fail(p, GD_ERR_BOUNDS, at + 1 - w, x->offset);
+            return gd_prepare_fail(p, GD_ERR_BOUNDS, at + GD_VIEW_OFFSET - w, x->offset);
         if (v == OPERAND_C) {
-            if (b->n > 1 && x->col != 1) return gd_prepare_fail(p, GD_ERR_BOUNDS, at + n_batch + 3 - w, x->col);
+            if (b->n > 1 && x->col != 1) return gd_prepare_fail(p, GD_ERR_BOUNDS, step + n_batch + 1 - w, x->col);
             if (!gd_strided_apart(n_batch + 2, dims, strides))
                 return gd_prepare_fail(p, GD_ERR_ALIAS, at - w, x->operand);
         }
@@ -203,7 +209,8 @@ int gd_prepare_matmul(gd_prepare *p) {
     }
     int status = gd_epilogue_read(p, at - w, b->dtype, b->n, &b->epilogue);
     if (status != GD_OK) return status;
-    if (b->epilogue.act != NULL && b->accumulate) return gd_prepare_fail(p, GD_ERR_TYPE, at - w, *at);
+    if (b->epilogue.act != NULL && b->accumulate)
+        return gd_prepare_fail(p, GD_ERR_TYPE, at + GD_EPILOGUE_ACT - w, at[GD_EPILOGUE_ACT]);
     at += GD_EPILOGUE_WORDS;
     memcpy(&b->alpha, at, sizeof b->alpha);
 

@@ -7,15 +7,17 @@
 
 #include "program.h"
 
+enum { N_WORDS, N_CONSTANTS, HEAD }; /* of what a payload has of a program; then its words and its constants */
+
 int gd_inner_read(gd_prepare *p, int64_t *at, gd_program **inner) {
     *inner = NULL;
-    int64_t i = *at;
-    if (i < 0 || p->n_payload - i < 2) return gd_prepare_fail(p, GD_ERR_BOUNDS, -1, i);
-    int64_t n_words = p->payload[i], n_constants = p->payload[i + 1], room = p->n_payload - i - 2;
+    int64_t i = *at, room = p->n_payload - i - HEAD;
+    if (i < 0 || room < 0) return gd_prepare_fail(p, GD_ERR_BOUNDS, -1, i);
+    const int64_t *head = p->payload + i, *words = head + HEAD;
+    int64_t n_words = head[N_WORDS], n_constants = head[N_CONSTANTS];
     if (n_words < 0 || n_words > room || n_constants < 0 || n_constants > 8 * (room - n_words))
-        return gd_prepare_fail(p, GD_ERR_BOUNDS, i, n_words);
-    const int64_t *words = p->payload + i + 2;
-    *at = i + 2 + n_words + (n_constants + 7) / 8;
+        return gd_prepare_fail(p, GD_ERR_BOUNDS, i + N_WORDS, n_words);
+    *at = i + HEAD + n_words + (n_constants + 7) / 8;
     if (n_words == 0) return GD_OK;
     int status = gd_program_create_inner(p->memory, words, (size_t)n_words, words + n_words, (size_t)n_constants, inner,
                                          p->fault);

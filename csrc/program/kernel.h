@@ -52,6 +52,9 @@ static inline int gd_prepare_fail(gd_prepare *p, int status, int64_t position, i
     return status;
 }
 
+/* the words of a view in a payload, as graphdiff.h tells: strides from GD_VIEW_STRIDES on */
+enum { GD_VIEW_OPERAND, GD_VIEW_OFFSET, GD_VIEW_STRIDES };
+
 /* ns as `work` takes them: at most a second, so that sums of them stay in range */
 static inline int64_t gd_work(double ns) { return ns < 1e9 ? (int64_t)ns + 1 : 1000000000; }
 

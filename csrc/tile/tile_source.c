@@ -8,6 +8,12 @@
 
 #include "tile.h"
 
+/* the words that a tile begins with, and those of each constant, operation and store; views: program/kernel.h */
+enum { N_DIMS, ROW_DIMS, N_LOADS, N_CONSTS, N_OPS, N_STORES, HEAD };
+enum { CONST_DTYPE, CONST_BITS, CONST_WORDS };
+enum { OP_MICRO, OP_DTYPE, OP_ARGS, MOST_ARGS = 3, OP_WORDS = OP_ARGS + MOST_ARGS };
+enum { STORE_REGISTER, STORE_REDUCE, STORE_MASK, STORE_VIEW };
+
 #define MAX_COUNT 1024                /* loads, constants, operations or stores of one instruction */
 #define MAX_EXTENT (INT64_C(1) << 48) /* of sizes, offsets and strides */
 
@@ -45,17 +51,18 @@ static int span(const gd_tile_source *s, const gd_source_view *v, uint32_t mask,
 static int read_view(reader *r, gd_source_view *v, int is_load, uint32_t mask) {
     const gd_prepare *p = r->p;
     const gd_tile_source *s = r->s;
-    int64_t at = r->at, operand = p->payload[at], first = is_load ? 0 : p->n_reads;
+    const int64_t *w = p->payload + r->at;
+    int64_t at = r->at, operand = w[GD_VIEW_OPERAND], first = is_load ? 0 : p->n_reads;
     int64_t last = is_load ? p->n_reads : p->n_reads + p->n_writes;
-    r->at += 2 + s->n_dims;
+    r->at += GD_VIEW_STRIDES + s->n_dims;
     if ((operand < first && !(is_load && operand == -1)) || operand >= last) return fail(r, GD_ERR_BOUNDS, at);
     v->operand = (int32_t)operand;
-    v->offset = p->payload[at + 1];
-    for (int d = 0; d < s->n_dims; d++) v->stride[d] = p->payload[at + 2 + d];
+    v->offset = w[GD_VIEW_OFFSET];
+    for (int d = 0; d < s->n_dims; d++) v->stride[d] = w[GD_VIEW_STRIDES + d];
 
     int empty = 0;
     for (int d = 0; d < s->n_dims; d++) empty |= s->dims[d] == 0 && !(mask >> d & 1);
-    if (span(s, v, mask, &v->low, &v->high) != 0) return fail(r, GD_ERR_BOUNDS, at + 1);
+    if (span(s, v, mask, &v->low, &v->high) != 0) return fail(r, GD_ERR_BOUNDS, at + GD_VIEW_OFFSET);
     if (empty || (is_load && s->total == 0)) {
         v->low = 0;
         v->high = -1;
@@ -66,12 +73,11 @@ static int read_view(reader *r, gd_source_view *v, int is_load, uint32_t mask) {
     }
     const gd_value *value = gd_operand(p, operand);
     v->dtype = value->dtype;
-    if (v->low <= v->high && (v->low < 0 || v->high >= value->count)) return fail(r, GD_ERR_BOUNDS, at + 1);
+    if (v->low <= v->high && (v->low < 0 || v->high >= value->count))
+        return fail(r, GD_ERR_BOUNDS, at + GD_VIEW_OFFSET);
     /* what is never reached must still be safe to scale to bytes */
-    for (int d = -1; d < s->n_dims; d++) {
-        int64_t word = p->payload[at + 2 + d];
-        if (word > MAX_EXTENT || word < -MAX_EXTENT) return fail(r, GD_ERR_BOUNDS, at + 2 + d);
-    }
+    for (int i = GD_VIEW_OFFSET; i < GD_VIEW_STRIDES + s->n_dims; i++)
+        if (w[i] > MAX_EXTENT || w[i] < -MAX_EXTENT) return fail(r, GD_ERR_BOUNDS, at + i);
     return GD_OK;
 }
 
@@ -115,25 +121,26 @@ static int read_op(reader *r, int index) {
     int64_t at = r->at;
     int32_t reg = s->n_loads + s->n_consts + index;
     gd_source_op *op = &s->ops[index];
-    r->at += 5;
-    if (w[0] < 0 || w[0] >= GD_MICRO_COUNT) return fail(r, GD_ERR_OPCODE, at);
-    if (gd_item_bytes(w[1]) == 0) return fail(r, GD_ERR_TYPE, at + 1);
-    op->micro = (int32_t)w[0];
-    op->dtype = (int32_t)w[1];
+    r->at += OP_WORDS;
+    if (w[OP_MICRO] < 0 || w[OP_MICRO] >= GD_MICRO_COUNT) return fail(r, GD_ERR_OPCODE, at + OP_MICRO);
+    if (gd_item_bytes(w[OP_DTYPE]) == 0) return fail(r, GD_ERR_TYPE, at + OP_DTYPE);
+    op->micro = (int32_t)w[OP_MICRO];
+    op->dtype = (int32_t)w[OP_DTYPE];
     int arity = gd_micros[op->micro].arity;
-    for (int i = 0; i < 3; i++) {
-        if (i < arity ? w[2 + i] < 0 || w[2 + i] >= reg : w[2 + i] != -1) return fail(r, GD_ERR_BOUNDS, at + 2 + i);
-        op->arg[i] = (int32_t)w[2 + i];
+    for (int i = 0; i < MOST_ARGS; i++) {
+        int64_t arg = w[OP_ARGS + i];
+        if (i < arity ? arg < 0 || arg >= reg : arg != -1) return fail(r, GD_ERR_BOUNDS, at + OP_ARGS + i);
+        op->arg[i] = (int32_t)arg;
     }
     int is_where = op->micro == GD_MICRO_where;
     op->compute = s->dtype[op->arg[is_where]];
-    if (is_where && s->dtype[op->arg[0]] != GD_BOOL) return fail(r, GD_ERR_TYPE, at + 2);
+    if (is_where && s->dtype[op->arg[0]] != GD_BOOL) return fail(r, GD_ERR_TYPE, at + OP_ARGS);
     for (int i = is_where; i < arity; i++)
-        if (s->dtype[op->arg[i]] != op->compute) return fail(r, GD_ERR_TYPE, at + 2 + i);
-    if (!is_kind(op->compute, gd_micros[op->micro].kinds)) return fail(r, GD_ERR_TYPE, at);
+        if (s->dtype[op->arg[i]] != op->compute) return fail(r, GD_ERR_TYPE, at + OP_ARGS + i);
+    if (!is_kind(op->compute, gd_micros[op->micro].kinds)) return fail(r, GD_ERR_TYPE, at + OP_MICRO);
     char result = gd_micros[op->micro].result;
     if (op->dtype != (result == 'B' ? GD_BOOL : result == 'D' ? op->dtype : op->compute))
-        return fail(r, GD_ERR_TYPE, at + 1);
+        return fail(r, GD_ERR_TYPE, at + OP_DTYPE);
     s->dtype[reg] = op->dtype;
     return GD_OK;
 }
@@ -142,43 +149,48 @@ static int read_store(reader *r, gd_source_store *store) {
     gd_tile_source *s = r->s;
     const int64_t *w = r->p->payload + r->at;
     int64_t at = r->at;
-    r->at += 3;
-    if (w[0] < 0 || w[0] >= s->n_regs) return fail(r, GD_ERR_BOUNDS, at);
-    if (w[1] < 0 || w[1] >= GD_REDUCE_COUNT) return fail(r, GD_ERR_OPCODE, at + 1);
-    if (w[2] < 0 || w[2] >> s->n_dims != 0) return fail(r, GD_ERR_BOUNDS, at + 2);
-    if (w[1] == GD_REDUCE_none && w[2] != 0) return fail(r, GD_ERR_BOUNDS, at + 2);
-    store->reg = (int32_t)w[0];
-    store->reduce = (int32_t)w[1];
-    store->mask = (uint32_t)w[2];
+    int64_t reg = w[STORE_REGISTER], reduce = w[STORE_REDUCE], mask = w[STORE_MASK];
+    r->at += STORE_VIEW;
+    if (reg < 0 || reg >= s->n_regs) return fail(r, GD_ERR_BOUNDS, at + STORE_REGISTER);
+    if (reduce < 0 || reduce >= GD_REDUCE_COUNT) return fail(r, GD_ERR_OPCODE, at + STORE_REDUCE);
+    if (mask < 0 || mask >> s->n_dims != 0) return fail(r, GD_ERR_BOUNDS, at + STORE_MASK);
+    if (reduce == GD_REDUCE_none && mask != 0) return fail(r, GD_ERR_BOUNDS, at + STORE_MASK);
+    store->reg = (int32_t)reg;
+    store->reduce = (int32_t)reduce;
+    store->mask = (uint32_t)mask;
     if (store->reduce != GD_REDUCE_none && !is_kind(s->dtype[store->reg], gd_reductions[store->reduce].kinds))
-        return fail(r, GD_ERR_TYPE, at + 1);
+        return fail(r, GD_ERR_TYPE, at + STORE_REDUCE);
     int status = read_view(r, &store->view, 0, store->mask);
     if (status != GD_OK) return status;
-    if (store->view.dtype != s->dtype[store->reg]) return fail(r, GD_ERR_TYPE, at + 3);
+    if (store->view.dtype != s->dtype[store->reg]) return fail(r, GD_ERR_TYPE, at + STORE_VIEW);
     for (int d = 0; d < s->n_dims; d++)
-        if ((store->mask >> d & 1) && store->view.stride[d] != 0) return fail(r, GD_ERR_BOUNDS, at + 5 + d);
+        if ((store->mask >> d & 1) && store->view.stride[d] != 0)
+            return fail(r, GD_ERR_BOUNDS, at + STORE_VIEW + GD_VIEW_STRIDES + d);
     if (store->view.low <= store->view.high && !is_injective(s, &store->view, store->mask))
-        return fail(r, GD_ERR_ALIAS, at + 3);
+        return fail(r, GD_ERR_ALIAS, at + STORE_VIEW);
     return GD_OK;
 }
 
 static int read_all(reader *r) {
     const gd_prepare *p = r->p;
     gd_tile_source *s = r->s;
-    if (p->n_payload < 6) return gd_prepare_fail(r->p, GD_ERR_BOUNDS, -1, p->n_payload);
+    if (p->n_payload < HEAD) return gd_prepare_fail(r->p, GD_ERR_BOUNDS, -1, p->n_payload);
     const int64_t *w = p->payload;
-    if (w[0] < 0 || w[0] > GD_TILE_DIMS) return fail(r, GD_ERR_SHAPE, 0);
-    if (w[1] < 0 || w[1] > w[0]) return fail(r, GD_ERR_SHAPE, 1);
-    for (int i = 2; i < 6; i++)
+    int64_t n_dims = w[N_DIMS], row_dims = w[ROW_DIMS];
+    if (n_dims < 0 || n_dims > GD_TILE_DIMS) return fail(r, GD_ERR_SHAPE, N_DIMS);
+    if (row_dims < 0 || row_dims > n_dims) return fail(r, GD_ERR_SHAPE, ROW_DIMS);
+    for (int i = N_LOADS; i <= N_STORES; i++)
         if (w[i] < 0 || w[i] > MAX_COUNT) return fail(r, GD_ERR_SHAPE, i);
-    int64_t n = w[0], words = 6 + n + w[2] * (2 + n) + w[3] * 2 + w[4] * 5 + w[5] * (5 + n);
+    int64_t view_words = GD_VIEW_STRIDES + n_dims;
+    int64_t words = HEAD + n_dims + w[N_LOADS] * view_words + w[N_CONSTS] * CONST_WORDS + w[N_OPS] * OP_WORDS +
+                    w[N_STORES] * (STORE_VIEW + view_words);
     if (words != p->n_payload) return gd_prepare_fail(r->p, GD_ERR_BOUNDS, -1, p->n_payload);
-    s->n_dims = (int32_t)w[0];
-    s->row_start = (int32_t)(w[0] - w[1]);
-    s->n_loads = (int32_t)w[2];
-    s->n_consts = (int32_t)w[3];
-    s->n_ops = (int32_t)w[4];
-    s->n_stores = (int32_t)w[5];
+    s->n_dims = (int32_t)n_dims;
+    s->row_start = (int32_t)(n_dims - row_dims);
+    s->n_loads = (int32_t)w[N_LOADS];
+    s->n_consts = (int32_t)w[N_CONSTS];
+    s->n_ops = (int32_t)w[N_OPS];
+    s->n_stores = (int32_t)w[N_STORES];
     s->n_regs = s->n_loads + s->n_consts + s->n_ops;
 
     size_t loads = (size_t)s->n_loads * sizeof *s->loads, consts = (size_t)s->n_consts * sizeof *s->consts;
@@ -191,16 +203,17 @@ static int read_all(reader *r) {
     s->ops = (void *)(memory + loads + stores + consts);
     s->dtype = (void *)(memory + loads + stores + consts + ops);
 
-    r->at = 6;
+    r->at = HEAD;
     int status = read_dims(r);
     for (int i = 0; i < s->n_loads && status == GD_OK; i++) {
         status = read_view(r, &s->loads[i], 1, 0);
         s->dtype[i] = s->loads[i].dtype;
     }
-    for (int i = 0; i < s->n_consts && status == GD_OK; i++, r->at += 2) {
-        if (gd_item_bytes(p->payload[r->at]) == 0) return fail(r, GD_ERR_TYPE, r->at);
-        s->dtype[s->n_loads + i] = (int32_t)p->payload[r->at];
-        s->consts[i] = p->payload[r->at + 1];
+    for (int i = 0; i < s->n_consts && status == GD_OK; i++, r->at += CONST_WORDS) {
+        w = p->payload + r->at;
+        if (gd_item_bytes(w[CONST_DTYPE]) == 0) return fail(r, GD_ERR_TYPE, r->at + CONST_DTYPE);
+        s->dtype[s->n_loads + i] = (int32_t)w[CONST_DTYPE];
+        s->consts[i] = w[CONST_BITS];
     }
     for (int i = 0; i < s->n_ops && status == GD_OK; i++) status = read_op(r, i);
     for (int i = 0; i < s->n_stores && status == GD_OK; i++) status = read_store(r, &s->stores[i]);

@@ -206,6 +206,9 @@ def _or_none(operand: Operand | None) -> Any:
 
 # --------------------------------------------------------------------------------------- tiles
 
+_HEAD = 6  # words before the sizes of the iteration space
+_VIEW = 2  # words of a view before its strides
+
 # A register of a tile being built, until the totals are known: a load's number, or a constant's or an operation's
 # from one of these on.
 _CONST, _OP = 1 << 24, 2 << 24
@@ -314,10 +317,17 @@ class TileBuilder:
 def whole_copy(call: KernelCall) -> KernelCall:
     """A copy with the load made to read what its store writes: row-major and whole."""
     payload = list(call.payload)
-    n = payload[0]
-    load, store = 6 + n, len(payload) - (n + 1)
-    payload[load + 1 : load + 2 + n] = payload[store : store + n + 1]
+    ndim = rank_in(call)
+    load = slice(_HEAD + ndim, _HEAD + ndim + _VIEW + ndim)  # the first one's view
+    store = slice(len(payload) - (_VIEW + ndim), len(payload))  # the last one's
+    operand = payload[load.start]
+    payload[load] = [operand, *payload[store][1:]]
     return KernelCall(call.kernel, call.reads, call.writes, payload)
+
+
+def rank_in(call: KernelCall) -> int:
+    """The dimensions that a tile works on at once; 0 of other kernels."""
+    return call.payload[0] if call.kernel == "tile" else 0
 
 
 def programs_in(call: KernelCall) -> list[Any]:

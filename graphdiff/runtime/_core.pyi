@@ -9,8 +9,14 @@ import numpy.typing as npt
 MAGIC: int
 FORMAT: int
 ALIGN: int
+HEADER_ARENA: int
 HEADER_WORDS: int
+VALUE_KIND: int
+VALUE_DTYPE: int
+VALUE_COUNT: int
+VALUE_PLACE: int
 VALUE_WORDS: int
+INSTRUCTION_TOTAL: int
 VALUE_ARENA: int
 VALUE_INPUT: int
 VALUE_OUTPUT: int

@@ -9,7 +9,7 @@ the run. It must not know graphs, operations, or how a plan is made.
 Module functions
     load_blas(path), blas_loaded(), isa(), select_isa(name), set_threads(n), threads()
     opcodes(), microops(), reductions()         dicts of names to the numbers used in program words
-    MAGIC, FORMAT, HEADER_WORDS, VALUE_WORDS, ALIGN, VALUE_*, DTYPES (dtype name to number), STATUS (status name to text)
+    MAGIC, FORMAT, ALIGN, HEADER_*, VALUE_*, INSTRUCTION_*, DTYPES (dtype name to number), STATUS (status name to text)
 Classes
     CoreError(status, instruction, tag, a, b)   raised where C refuses; status is a name such as "ERR_SHAPE".
                                                 Where C has no memory it is a MemoryError
@@ -108,8 +108,10 @@ if hasattr(os, "register_at_fork"):
 
 MAGIC = GD_MAGIC
 FORMAT = GD_FORMAT
-HEADER_WORDS = GD_HEADER_WORDS
+HEADER_ARENA, HEADER_WORDS = GD_HEADER_ARENA, GD_HEADER_WORDS
+VALUE_KIND, VALUE_DTYPE, VALUE_COUNT, VALUE_PLACE = GD_VALUE_KIND, GD_VALUE_DTYPE, GD_VALUE_COUNT, GD_VALUE_PLACE
 VALUE_WORDS = GD_VALUE_WORDS
+INSTRUCTION_TOTAL = GD_INSTRUCTION_TOTAL
 ALIGN = GD_ALIGN
 VALUE_ARENA = GD_VALUE_ARENA
 VALUE_INPUT = GD_VALUE_INPUT

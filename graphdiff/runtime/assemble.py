@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import CompileError, ShapeError
 from ..ir.dims import Dim, Size, evaluate
+from ..lower.encode import programs_in, rank_in
 from ..lower.instruction import ARENA, CONST, INPUT, OUTPUT, PARAM, Buffer, Instruction
 from ..ops.tensor import call_text
 from ..schedule import arena
@@ -22,6 +23,7 @@ from ..schedule.memory import ALIGN, Lifetimes
 from . import _core
 
 HEADER_WORDS, VALUE_WORDS = _core.HEADER_WORDS, _core.VALUE_WORDS
+NESTED_HEAD = 2  # an inner program's words stand behind their number and that of its constants' bytes
 RANK_MOST, NEST_MOST = 31, 16  # csrc: GD_TILE_DIMS, GD_INNER_DEPTH
 PLACE_SECONDS = 0.05  # a nominal budget: the search counts steps, not time
 _KIND = {
@@ -61,13 +63,15 @@ class Template:
 
         words = array("q", bytes(8 * HEADER_WORDS))
         values: list[Any] = [0] * (VALUE_WORDS * len(buffers))
-        values[0::VALUE_WORDS] = [_KIND[b.kind] for b in buffers]
-        values[1::VALUE_WORDS] = [_DTYPES[b.dtype] for b in buffers]
-        values[2::VALUE_WORDS] = [b.count for b in buffers]
-        values[3::VALUE_WORDS] = [self._const_offset[b] if b.kind == CONST else b.slot for b in buffers]
+        values[_core.VALUE_KIND :: VALUE_WORDS] = [_KIND[b.kind] for b in buffers]
+        values[_core.VALUE_DTYPE :: VALUE_WORDS] = [_DTYPES[b.dtype] for b in buffers]
+        values[_core.VALUE_COUNT :: VALUE_WORDS] = [b.count for b in buffers]
+        values[_core.VALUE_PLACE :: VALUE_WORDS] = [
+            self._const_offset[b] if b.kind == CONST else b.slot for b in buffers
+        ]
         self._append(words, values)
         arena = [(n, lifetimes.unit[b]) for b, n in buffers.items() if b.kind == ARENA]
-        self._arena_words = np.array([HEADER_WORDS + VALUE_WORDS * n + 3 for n, _ in arena], np.int64)
+        self._arena_words = np.array([HEADER_WORDS + VALUE_WORDS * n + _core.VALUE_PLACE for n, _ in arena], np.int64)
         self._arena_units = np.array([u for _, u in arena], np.int64)
         self.tags: list[int] = []
         for position, i in enumerate(order):
@@ -78,7 +82,7 @@ class Template:
                 words.extend([ids[k] for k in call.reads])
                 words.extend([ids[k] for k in call.writes])
                 self._append(words, call.payload)
-                words[start + 1] = len(words) - start
+                words[start + _core.INSTRUCTION_TOTAL] = len(words) - start
                 self.tags.append(position)
         inputs, outputs, parameters = slots
         words[:HEADER_WORDS] = array(
@@ -118,7 +122,7 @@ class Template:
                 self._open.setdefault(item, []).append(at + len(numbers))
                 numbers.append(0)
             elif isinstance(item, Nested):
-                self._nested.append((at + len(numbers) + 2, item))
+                self._nested.append((at + len(numbers) + NESTED_HEAD, item))
                 numbers += item.payload()
             else:
                 numbers.append(int(item))
@@ -131,7 +135,7 @@ class Template:
             words[at] = evaluate(dim, env)
         if len(self._arena_words):
             words[self._arena_words] = offsets[self._arena_units]
-        words[8] = arena_bytes
+        words[_core.HEADER_ARENA] = arena_bytes
         for start, nested in self._nested:
             inner = nested.words(env)
             words[start : start + len(inner)] = inner
@@ -160,16 +164,14 @@ class Template:
         node = i.nodes[-1] if i.nodes else None
         operation = call_text(node.op.name, node.inputs, {}) if node is not None else None
         source = str(node.source) if node is not None and node.source else None
-        if any(isinstance(item, Nested) for s in i.calls for item in s.payload) and e.status == "ERR_SHAPE":
+        if any(map(programs_in, i.calls)) and e.status == "ERR_SHAPE":
             return ShapeError(
                 f"{i.name}: loops and branches stand inside each other more than {NEST_MOST} deep", operation, source
             )
-        ranks = [s.payload[0] for s in i.calls if s.kernel == "tile"]
-        if ranks and max(ranks) > RANK_MOST:
+        rank = max(map(rank_in, i.calls), default=0)
+        if rank > RANK_MOST:
             return ShapeError(
-                f"{i.name} works on {max(ranks)} dimensions at once, of which at most {RANK_MOST} can be",
-                operation,
-                source,
+                f"{i.name} works on {rank} dimensions at once, of which at most {RANK_MOST} can be", operation, source
             )
         return ShapeError(
             f"{i.name}: a size, stride or number of elements is too large{at} ({_core.STATUS[e.status]})",
