@@ -435,6 +435,18 @@ def evaluate(size: Size, env: Mapping[str, int]) -> int:
     return total
 
 
+def shape_at(shape: Shape, env: Mapping[str, int]) -> tuple[int, ...]:
+    """A shape where each name has a value."""
+    return tuple([evaluate(s, env) for s in shape])
+
+
+def attr_at(attribute: Any, env: Mapping[str, int]) -> Any:
+    """A static argument where each name has a value."""
+    if isinstance(attribute, tuple):
+        return tuple([attr_at(a, env) for a in attribute])
+    return evaluate(attribute, env) if isinstance(attribute, Dim) else attribute
+
+
 def substitute(size: Size, env: Mapping[str, Size]) -> Size:
     """A size with names replaced by sizes."""
     if not isinstance(size, Dim):

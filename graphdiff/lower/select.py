@@ -15,6 +15,7 @@ from ..errors import CompileError
 from ..ir.graph import Graph
 from ..ir.node import Node, Value
 from ..ops.registry import Attention, Branch, Call, Guard, Loop, Matmul, Place
+from ..ops.sparsity import SPARSITY
 from . import products, tiles
 from .duplicate import duplicate_cheap
 from .encode import Inner, branch_words, call_words
@@ -31,7 +32,7 @@ class Selected(NamedTuple):
     """Instructions in topological order, with the storage of everything the caller sees."""
 
     instructions: list[Instruction]
-    inputs: list[Buffer]
+    inputs: list[Buffer]  # the arguments, then what is given for each set of sizes
     outputs: list[Buffer]
     parameters: list[Buffer]
     commits: list[Instruction]  # copies of new values into parameters, to run after everything else
@@ -55,7 +56,8 @@ def select(
     sums = _products_added(graph, required) if accumulate else {}
     selector = _Selector(graph, required, phases, sums, compile_inner, checkpoint)
     locate = selector.locate
-    inputs = [locate.leaf(v, INPUT, i) for i, v in enumerate(graph.inputs)]
+    fed = [*graph.inputs, *(v for node in graph.nodes if node.op is SPARSITY for v in node.outputs)]
+    inputs = [locate.leaf(v, INPUT, i) for i, v in enumerate(fed)]
     parameters = [locate.leaf(v, PARAM, i) for i, v in enumerate(graph.parameters)]
     for g in selector.groups:
         made = selector.instruction(g)

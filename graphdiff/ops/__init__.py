@@ -31,5 +31,6 @@ from . import (  # noqa: F401  (declaring is importing)
     pool,
     random,
     reduce,
+    sparsity,
     subscript,
 )

@@ -17,6 +17,7 @@ from ..ir.node import Node, Value, ambient
 from .leaves import input as placeholder
 from .opdef import op
 from .rebuild import rebuild
+from .sparsity import SPARSITY
 from .tensor import Tensor, scalar
 
 
@@ -36,10 +37,10 @@ def close_bodies(
     """Graphs over (their arguments, then everything captured by any of them), and what is captured.
 
     ``inside``: the nodes of each. 0-d constants stay inside; other values from outside, however they were made, become
-    arguments."""
+    arguments, and so does what is known before a call begins."""
     captured: dict[Tensor, Tensor] = {}
     for args, values, nodes in zip(arguments, results, inside, strict=True):
-        own = {y for n in nodes for y in n.outputs} | set(args)
+        own = {y for n in nodes if n.op is not SPARSITY for y in n.outputs} | set(args)
         for v in (*(v for n in nodes for v in n.inputs), *values):
             if v not in own and v not in captured and not (v.node.op.name == "constant" and v.shape == ()):
                 captured[v] = v

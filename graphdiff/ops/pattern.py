@@ -40,8 +40,8 @@ class Pattern:
     @classmethod
     def of_entries(cls, rows: np.ndarray, columns: np.ndarray, height: int, width: int) -> Pattern:
         """Entries in any order, some of them perhaps more than once."""
-        keys = np.unique(rows * width + columns) if width else np.zeros(0, np.int64)
-        return cls._of_keys(keys, height, width)
+        keys = rows * width + columns if width else np.zeros(0, np.int64)
+        return cls._of_keys(_distinct(keys), height, width)
 
     @classmethod
     def _of_keys(cls, keys: np.ndarray, height: int, width: int) -> Pattern:
@@ -82,8 +82,14 @@ class Pattern:
         """Row by row."""
         if other is None:
             return self
-        keys = np.union1d(self.rows * self.width + self.indices, other.rows * self.width + other.indices)
-        return Pattern._of_keys(keys, self.height, self.width)
+        keys = [p.rows * p.width + p.indices for p in (self, other)]
+        return Pattern._of_keys(_distinct(np.concatenate(keys)), self.height, self.width)
+
+
+def _distinct(keys: np.ndarray) -> np.ndarray:
+    """In order, each once. What comes in runs that are in order, as most of this does, is sorted in linear time."""
+    keys = np.sort(keys, kind="stable")
+    return keys[np.append(True, keys[1:] != keys[:-1])] if len(keys) else keys
 
 
 def union(patterns: Sequence[Pattern | None]) -> Pattern | None:

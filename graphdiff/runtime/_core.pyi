@@ -95,6 +95,7 @@ class Frame:
         output_shapes: Sequence[tuple[int, ...]],
         key: tuple[int, ...] = (),
         planned: Any = None,
+        given: Sequence[npt.NDArray[Any]] = (),
     ) -> None: ...
 
 class Runner:
@@ -116,7 +117,7 @@ class Runner:
     def _prepare_call(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Sequence[npt.NDArray[Any]], tuple[int, ...]]: ...
-    def _pack(self, arrays: list[npt.NDArray[Any]]) -> Any: ...
+    def _pack(self, arrays: list[npt.NDArray[Any]], planned: Any) -> Any: ...
     def _fail(
         self, status: str, instruction: int, tag: int, a: int, b: int, context: Context, planned: Any
     ) -> None: ...

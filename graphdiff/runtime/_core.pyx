@@ -16,11 +16,12 @@ Classes
     Program(words, constants=b"")               words: int64 array in the format of graphdiff.h
     Turn()                                      runs of contexts that share one come one after another
     Context(program, threads=0, turn=None)      run, profile, value, address
-    Frame(runner, context, input_shapes, output_shapes, key=(), planned=None)    what one call has to itself
+    Frame(runner, context, input_shapes, output_shapes, key=(), planned=None, given=())    what one call has to itself;
+                                                given: arrays that stand behind the arguments, the same at every call
     Runner                                      the call path of a compiled function, to be subclassed:
         _configure(input_dtypes, output_dtypes, parameters, form, check_finite=False, names=())
         _take(key), _put(frame), _apart(arrays)
-        overridden: _prepare_call(args, kwargs), _make_frame(key), _pack(arrays),
+        overridden: _prepare_call(args, kwargs), _make_frame(key), _pack(arrays, planned),
                     _fail(status, instruction, tag, a, b, context, planned)
     Bound(context, inputs, outputs, params, fail)   calls on fixed buffers; address for C callers; count(), last
     next_number()                               of a call that counts, in the order in which they end
@@ -504,22 +505,32 @@ cdef class Frame:
     cdef readonly tuple key
     cdef readonly object planned
     cdef Slots inputs, outputs
-    cdef void **pointers        # inputs, outputs, params
+    cdef list given
+    cdef void **pointers        # of arguments, then of what is given, results and parameters
+    cdef void **made            # among them: of results
+    cdef void **params
 
     def __cinit__(self, Runner runner not None, Context context not None, input_shapes, output_shapes, tuple key=(),
-                  planned=None):
+                  planned=None, given=()):
         cdef Program program = context.program
         cdef list sizes = program.slot_bytes
-        cdef Py_ssize_t i
-        self.inputs = Slots(runner.input_types, input_shapes, sizes[0])
+        cdef Py_ssize_t i, n = runner.n_inputs
+        self.given = list(given)
+        self.inputs = Slots(runner.input_types, input_shapes, sizes[0][:n])
         self.outputs = Slots(runner.output_types, output_shapes, sizes[1])
         if [p.nbytes >= n for p, n in zip(runner._parameters, sizes[2])] != [True] * program.parameters:
             raise CoreError("ERR_SHAPE", a=runner.n_params, b=program.parameters)
-        self.pointers = <void **> PyMem_Calloc(self.inputs.n + self.outputs.n + runner.n_params + 1, sizeof(void *))
+        if [a.flags.carray and a.nbytes >= n for a, n in zip(self.given, sizes[0][n:])] != [True] * (program.inputs - n):
+            raise CoreError("ERR_SHAPE", a=len(self.given), b=program.inputs - n)
+        self.pointers = <void **> PyMem_Calloc(program.inputs + self.outputs.n + runner.n_params + 1, sizeof(void *))
         if self.pointers == NULL:
             raise MemoryError
+        self.made = self.pointers + program.inputs
+        self.params = self.made + self.outputs.n
+        for i in range(program.inputs - n):
+            self.pointers[n + i] = cnp.PyArray_DATA(<cnp.ndarray> self.given[i])
         for i in range(runner.n_params):
-            self.pointers[self.inputs.n + self.outputs.n + i] = cnp.PyArray_DATA(<cnp.ndarray> runner._parameters[i])
+            self.params[i] = cnp.PyArray_DATA(<cnp.ndarray> runner._parameters[i])
         self.context, self.key, self.planned = context, key, planned
 
     def __dealloc__(self):
@@ -544,19 +555,19 @@ cdef class Frame:
         cdef object made, array
         if form == FORM_ONE:
             made = self.outputs.empty(0)
-            self.pointers[self.inputs.n] = cnp.PyArray_DATA(<cnp.ndarray> made)
+            self.made[0] = cnp.PyArray_DATA(<cnp.ndarray> made)
         elif form == FORM_TUPLE:
             made = PyTuple_New(self.outputs.n)
             for i in range(self.outputs.n):
                 array = self.outputs.empty(i)
-                self.pointers[self.inputs.n + i] = cnp.PyArray_DATA(<cnp.ndarray> array)
+                self.made[i] = cnp.PyArray_DATA(<cnp.ndarray> array)
                 Py_INCREF(array)
                 PyTuple_SET_ITEM(made, i, array)
         else:
             made = PyList_New(self.outputs.n)
             for i in range(self.outputs.n):
                 array = self.outputs.empty(i)
-                self.pointers[self.inputs.n + i] = cnp.PyArray_DATA(<cnp.ndarray> array)
+                self.made[i] = cnp.PyArray_DATA(<cnp.ndarray> array)
                 Py_INCREF(array)
                 PyList_SET_ITEM(made, i, array)
         return made
@@ -628,8 +639,8 @@ cdef class Runner:
         """Override: a new frame for a key."""
         raise TypeError("arguments do not fit the plan")
 
-    def _pack(self, arrays):
-        """Override: what a call returns, from all outputs, where form is "pack"."""
+    def _pack(self, arrays, planned):
+        """Override: what a call returns, from all outputs, where form is "pack"; planned: of the frame."""
         return arrays
 
     def _fail(self, status, instruction, tag, a, b, context, planned):
@@ -753,13 +764,13 @@ cdef class Runner:
             self.running -= 1
             if frame is not None:
                 self.put(frame)
-        return self._pack(made) if self.form == FORM_PACK else made
+        return self._pack(made, frame.planned) if self.form == FORM_PACK else made
 
     cdef int run(self, Frame frame) except -1:
         cdef gd_fault fault
         cdef int status
-        cdef void **outputs = frame.pointers + frame.inputs.n
-        cdef void **params = outputs + frame.outputs.n
+        cdef void **outputs = frame.made
+        cdef void **params = frame.params
         cdef gd_context *handle = frame.context.handle
         with nogil:
             status = gd_context_run(handle, <const void **> frame.pointers, outputs, params, self.flags, &fault)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..ir.dims import Dim, evaluate
+from ..ir.dims import attr_at, shape_at
 from ..ir.dtypes import FLOATS
 from ..ir.graph import Graph
 from ..ir.node import Node, Origin, Value, topological
@@ -126,10 +126,10 @@ def _computed(graph: Graph, values: Sequence[Value], feeds: Sequence[np.ndarray]
     """What ``values`` are, by a program of their own; parameters and states as they are, which a failed call left."""
     part = Graph(graph.name, graph.inputs, values, (), graph.parameters)
     program = CompiledGraph(part, [], None, False)
-    env = program.sizes.bind([a.shape for a in feeds])
-    outputs = [np.empty(tuple(evaluate(s, env) for s in v.shape), v.dtype) for v in values]
+    planned = program.planned(program.sizes.bind([a.shape for a in feeds]))
+    outputs = [np.empty(shape_at(v.shape, planned.plan.sizes), v.dtype) for v in values]
     stored = [p.node.attrs["storage"].array for p in part.parameters]
-    _core.Context(program.planned(env).program, program.threads).run(list(feeds), outputs, stored)
+    _core.Context(planned.program, program.threads).run([*feeds, *planned.given], outputs, stored)
     return dict(zip(values, outputs))
 
 
@@ -139,20 +139,14 @@ def _alone(node: Node, sizes: Mapping[str, int]) -> Graph:
     inner = any(isinstance(a, Graph) for a in node.attrs.values())
     inputs: list[Any] = []
     for k, v in enumerate(node.inputs):
-        shape = v.shape if inner else tuple(evaluate(s, sizes) for s in v.shape)
+        shape = v.shape if inner else shape_at(v.shape, sizes)
         inputs.append(v if is_literal(v.node) else placeholder(f"x{k}", shape, v.dtype))
     if inner:
         outputs: Sequence[Value] = node.over(tuple(inputs), None).outputs
     else:
-        made = make(node.op, tuple(inputs), {k: _at(a, sizes) for k, a in node.attrs.items()})
+        made = make(node.op, tuple(inputs), {k: attr_at(a, sizes) for k, a in node.attrs.items()})
         outputs = made if isinstance(made, tuple) else (made,)
     return Graph("repro", [x for x in inputs if not is_literal(x.node)], [y for y in outputs if y.dtype in FLOATS])
-
-
-def _at(attribute: Any, sizes: Mapping[str, int]) -> Any:
-    if isinstance(attribute, tuple):
-        return tuple(_at(a, sizes) for a in attribute)
-    return evaluate(attribute, sizes) if isinstance(attribute, Dim) else attribute
 
 
 def _growth(

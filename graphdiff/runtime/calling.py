@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import FeedError, GraphError
+from ..ir.dims import Dim
 from ..ops.tensor import Tensor, as_tensor, describe, where_am_i
 from ..ops.trees import LEAF, ONE, WHAT_NESTS, Tree, flatten, is_nest, told_kind
 from ..transforms.sparsity import SparseJacobian
@@ -20,11 +21,12 @@ from .sparse import Sparse
 
 class Structure(NamedTuple):
     """``arguments``: a list with the structure of each argument; ``results``: of what a call gives; ``sparse``: which
-    leaves of the results are matrices, by index."""
+    leaves of the results are matrices, by index - of a pattern, or of one found at the call, by the name of its number
+    of entries."""
 
     arguments: Tree
     results: Tree
-    sparse: Mapping[int, Sparse]
+    sparse: Mapping[int, Sparse | Dim]
 
     @property
     def form(self) -> str:
@@ -34,11 +36,11 @@ class Structure(NamedTuple):
             return "pack"
         return {LEAF: "one", list: "list", tuple: "tuple"}.get(tree.kind, "pack")
 
-    def pack(self, arrays: Sequence[np.ndarray]) -> Any:
-        """The results in their structure."""
+    def pack(self, arrays: Sequence[np.ndarray], found: Mapping[str, Sparse]) -> Any:
+        """The results in their structure; ``found``: patterns by name."""
         items: list[Any] = list(arrays[: self.results.size])
         for index, sparse in self.sparse.items():
-            items[index] = sparse.matrix(items[index])
+            items[index] = (found[sparse] if isinstance(sparse, Dim) else sparse).matrix(items[index])
         return self.results.build(items)
 
     def feeds(self, name: str, args: Sequence[Any]) -> list[Any]:
@@ -102,15 +104,23 @@ def _called(x: Any) -> str:
     return '; write x = gd.input("x", shape) and gd.compile([x], f(x))'
 
 
-def outputs_of(outputs: Any) -> tuple[list[Tensor], Tree, dict[int, Sparse]]:
+def outputs_of(outputs: Any) -> tuple[list[Tensor], Tree, dict[int, Sparse | Dim]]:
     """The Tensors that are results, their structure, and which of them are matrices' values. Raises GraphError."""
     leaves, tree = flatten("compile", outputs, "outputs", _output)
     values: list[Tensor] = []
-    sparse: dict[int, Sparse] = {}
+    sparse: dict[int, Sparse | Dim] = {}
     for index, leaf in enumerate(leaves):
-        if isinstance(leaf, SparseJacobian):
-            sparse[index] = Sparse(leaf.indices, leaf.indptr, leaf.shape)
-        values.append(leaf.data if isinstance(leaf, SparseJacobian) else leaf)
+        if not isinstance(leaf, SparseJacobian):
+            values.append(leaf)
+            continue
+        values.append(leaf.data)
+        entries = leaf.nnz
+        if isinstance(entries, Dim):
+            sparse[index] = entries
+        else:
+            (m, n), indices, indptr = leaf.shape, leaf.indices, leaf.indptr
+            assert indices is not None and indptr is not None
+            sparse[index] = Sparse(indices, indptr, (int(m), int(n)))
     return values, tree, sparse
 
 

@@ -16,7 +16,10 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from ..errors import FeedError, MemoryLimitError
 from ..ir.dims import evaluate
@@ -35,10 +38,12 @@ from ..schedule.limit import Choice, Chosen, Placed
 from ..schedule.memory import ALIGN, Lifetimes
 from ..schedule.order import arrange
 from ..transforms.simplify import simplify
+from ..transforms.sparsity import sparsity_at
 from . import _core
 from .assemble import PLACE_SECONDS, Nested, Template, place
 from .plan import Plan
 from .sizes import Sizes
+from .sparse import Sparse
 
 
 def _blas() -> str:
@@ -74,12 +79,15 @@ Slots = tuple[Any, Any, Any]  # buffers of inputs, outputs and parameters
 
 
 class PlannedProgram(NamedTuple):
-    """A plan and the core program that carries it out."""
+    """A plan and the core program that carries it out; what it is given beside the arguments, the same at every call,
+    and the patterns of sparse results by the name of their number of entries."""
 
     plan: Plan
     program: _core.Program
     order: list[Instruction]
     template: Template
+    given: Sequence[np.ndarray] = ()
+    sparse: Mapping[str, Sparse] = MappingProxyType({})
 
 
 class CompiledGraph:
@@ -178,7 +186,7 @@ class CompiledGraph:
                 self._planned_at.move_to_end(key)
                 return found
         try:
-            made = self._make(dict(zip(self.names, key)))
+            made = self._make_with_patterns(dict(zip(self.names, key)))
         except OverflowError:
             sizes = ", ".join(f"{n}={size}" for n, size in env.items())
             raise FeedError(f"{self.graph.name}: sizes are too large at {sizes}") from None
@@ -188,8 +196,20 @@ class CompiledGraph:
                 self._planned_at.popitem(last=False)
         return made
 
-    def _make(self, env: dict[str, int]) -> PlannedProgram:
+    def _make_with_patterns(self, env: dict[str, int]) -> PlannedProgram:
         self.sizes.check(env)
+        if not self.sizes.patterns:
+            return self._make(env)
+        given: list[np.ndarray] = []
+        sparse: dict[str, Sparse] = {}
+        for node in self.sizes.patterns:
+            found = sparsity_at(node, env)
+            given += [found.colors.astype(np.int64), found.places()]
+            sparse[node.attrs["sizes"][1]] = Sparse(found.indices, found.indptr, found.shape)
+        self.sizes.check(env)
+        return self._make(env)._replace(given=given, sparse=sparse)
+
+    def _make(self, env: dict[str, int]) -> PlannedProgram:
         offsets, peak, bound = place(self.lifetimes, env)
         program = self.template.program(env, offsets, peak)
         scratch = self._scratch(program)

@@ -27,7 +27,7 @@ from ..errors import (
     NonFiniteError,
     ShapeError,
 )
-from ..ir.dims import evaluate
+from ..ir.dims import evaluate, shape_at
 from ..ir.dtypes import CODE
 from ..ir.graph import Graph
 from ..ir.node import NAMED_LEAVES, Node, Value, collector_paused, topological, user_source
@@ -340,10 +340,10 @@ class Function(_core.Runner):
     # ------------------------------------------------------------------ sizes and plans
     def _make_frame(self, key: tuple[int, ...]) -> _core.Frame:
         """What a call at the sizes ``key`` runs on. Raises MemoryError."""
-        env = dict(zip(self._compiled.names, key))
-        planned = self._compiled.planned(env)
+        planned = self._compiled.planned(dict(zip(self._compiled.names, key)))
+        env = planned.plan.sizes
         ins, outs = ([self._shape(v, env) for v in values] for values in (self.graph.inputs, self.graph.outputs))
-        return _core.Frame(self, self._context(planned), ins, outs, key, planned)
+        return _core.Frame(self, self._context(planned), ins, outs, key, planned, planned.given)
 
     def _warm(self) -> None:
         """Has the arena made ahead of the first call where no size is named. Raises MemoryError."""
@@ -360,7 +360,7 @@ class Function(_core.Runner):
 
     @staticmethod
     def _shape(v: Value, env: Mapping[str, int]) -> tuple[int, ...]:
-        return tuple(evaluate(s, env) for s in v.shape)
+        return shape_at(v.shape, env)
 
     @property
     def plan(self) -> Plan:
@@ -466,10 +466,10 @@ class Function(_core.Runner):
         return array if array.flags.aligned else array.copy()
 
     # ------------------------------------------------------------------ results and failures
-    def _pack(self, arrays: list[np.ndarray]) -> Any:
+    def _pack(self, arrays: list[np.ndarray], planned: PlannedProgram) -> Any:
         if self._monitor_names:
             self._recorded = _core.next_number(), dict(zip(self._monitor_names, arrays[self._n_results :]))
-        return self._structure.pack(arrays)
+        return self._structure.pack(arrays, planned.sparse)
 
     @property
     def monitors(self) -> dict[str, np.ndarray]:
@@ -615,13 +615,13 @@ class Function(_core.Runner):
         total = np.zeros(context.program.instructions, np.int64)
         try:
             for _ in range(max(1, calls)):
-                total += context.profile(arrays, outputs, self._parameters)
+                total += context.profile([*arrays, *planned.given], outputs, self._parameters)
         except _core.CoreError as e:
             self._fail(e.status, e.instruction, e.tag, e.a, e.b, context, planned)
         finally:
             self._put(frame)
         self._planned = planned
-        self._pack(outputs)
+        self._pack(outputs, planned)
         ns = np.zeros(len(planned.order))
         np.add.at(ns, planned.template.tags, total / max(1, calls))
         rows, costs = [], self._compiled.costs
@@ -688,7 +688,7 @@ class Bound(_core.Bound):
     ) -> Bound:
         storages = [p.node.attrs["storage"].array for p in f.parameters]
         fail = partial(_bound_failed, f, planned)
-        self = super().__new__(cls, f._context(planned), feeds, [*results, *hidden], storages, fail)
+        self = super().__new__(cls, f._context(planned), [*feeds, *planned.given], [*results, *hidden], storages, fail)
         self.out, self.hidden = results, hidden
         if hidden:
             self.count()

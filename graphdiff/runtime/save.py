@@ -23,6 +23,7 @@ from ..ir.text import is_literal
 from ..lower.policy import Every
 from ..ops.leaves import Watcher
 from ..ops.parse import parse
+from ..ops.sparsity import SPARSITY
 from ..ops.tensor import Storage, where_am_i
 from ..schedule.cost import Costs
 from . import _core
@@ -162,7 +163,8 @@ def _read(file: BinaryIO, name: str, objects: Sequence[Any]) -> Saved:
         checks = meta.checks(graph)
         graph.outputs = graph.outputs[: len(graph.outputs) - len(checks)]
         sizes = [v.size for v in graph.outputs[: len(graph.outputs) - len(meta.monitors)]]
-        decoder = Decoder([*graph.inputs, *graph.parameters], archive, objects)
+        patterns = {node.attrs["sizes"][1] for node in graph.nodes if node.op is SPARSITY}
+        decoder = Decoder([*graph.inputs, *graph.parameters], archive, objects, patterns)
         arguments, matrices = decoder.whole(meta.arguments, [v.size for v in graph.inputs])
         if arguments.kind is not list or matrices:
             raise ValueError("its arguments are no list")

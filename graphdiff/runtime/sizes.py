@@ -15,6 +15,7 @@ from ..ir.node import Node, Value
 from ..ir.text import type_text
 from ..lower.phases import every_node
 from ..ops.registry import Call, Reduce, Tile
+from ..ops.sparsity import SPARSITY
 from ..ops.tensor import call_text
 
 
@@ -30,12 +31,14 @@ class Condition(NamedTuple):
 class Sizes:
     """The named sizes of a graph: ``names``, in the order in which inputs mention them, and the ``conditions`` that
     their values must meet; ``written`` is the graph before it was simplified, in which a size that nothing depends on
-    any more may be negative all the same. Raises CompileError for a name that no input determines."""
+    any more may be negative all the same. ``patterns``: the nodes that name sizes by what they find at those. Raises
+    CompileError for a name that nothing determines, or two things do."""
 
     def __init__(self, graph: Graph, written: Graph):
         sized = _sized(graph)
         self.inputs = graph.inputs
-        self.names = _names(graph, sized)
+        self.patterns = [node for node in graph.nodes if node.op is SPARSITY]
+        self.names = _names(graph, sized, [s for node in self.patterns for s in node.attrs["sizes"]])
         self.conditions = _conditions(sized)
         if written is not graph:
             self.conditions += _not_negative(written, {c.size for c in self.conditions})
@@ -78,9 +81,9 @@ class Sizes:
         return env
 
     def check(self, env: Mapping[str, int]) -> None:
-        """Raises FeedError where ``env`` breaks a condition."""
+        """Raises FeedError where ``env`` breaks a condition on what it has."""
         for c in self.conditions:
-            if evaluate(c.size, env) < c.least:
+            if names_of(c.size) <= env.keys() and evaluate(c.size, env) < c.least:
                 sizes = ", ".join(f"{k}={v}" for k, v in env.items())
                 raise FeedError(
                     f"{c.fact} at {sizes}",
@@ -89,22 +92,26 @@ class Sizes:
                 )
 
 
-def _names(graph: Graph, sized: Sequence[Node]) -> tuple[str, ...]:
-    """The names that sizes depend on, which the feeds determine. Raises CompileError for one they do not."""
-    found: dict[str, None] = {}
+def _names(graph: Graph, sized: Sequence[Node], found: Sequence[Dim]) -> tuple[str, ...]:
+    """The names that sizes depend on, which the feeds determine; ``found``: names of what is found at those. Raises
+    CompileError."""
+    fed: dict[str, None] = {}
     for v in graph.inputs:
         for s in v.shape:
-            found.update(dict.fromkeys(sorted(names_of(s))))
+            fed.update(dict.fromkeys(sorted(names_of(s))))
+    for size in found:
+        if size in fed or found.count(size) > 1:
+            raise CompileError(f"the size {size!r} is that of two things")
     for node in sized:
         for s in _dims_of(node):
             for name in names_of(s):
-                if name not in found:
+                if name not in fed and name not in found:
                     raise CompileError(
                         f"the size {name!r} is not that of any input",
                         call_text(node.op.name, node.inputs, {}),
                         str(node.source) if node.source else None,
                     )
-    return tuple(found)
+    return tuple(fed)
 
 
 def _dims_of(node: Node) -> Iterator[Dim]:

@@ -15,13 +15,14 @@ import dataclasses
 import itertools
 import keyword
 from collections import OrderedDict, namedtuple
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from ..errors import GraphError
+from ..ir.dims import Dim
 from ..ir.node import Value
 from ..ops.tensor import Tensor, describe, where_am_i
 from ..ops.trees import LEAF, ONE, Tree
@@ -44,11 +45,11 @@ class Encoder:
         self.arrays: list[tuple[str, np.ndarray]] = []
         self.objects: list[Any] = []
 
-    def structure(self, tree: Tree, sparse: Mapping[int, Sparse] = MappingProxyType({})) -> Any:
+    def structure(self, tree: Tree, sparse: Mapping[int, Sparse | Dim] = MappingProxyType({})) -> Any:
         """A structure as JSON. ``sparse``: which of its leaves are matrices."""
         return self._tree(tree, itertools.count(), sparse)
 
-    def _tree(self, tree: Tree, places: Iterator[int], sparse: Mapping[int, Sparse]) -> Any:
+    def _tree(self, tree: Tree, places: Iterator[int], sparse: Mapping[int, Sparse | Dim]) -> Any:
         kind = tree.kind
         if kind is None:
             return None
@@ -69,7 +70,9 @@ class Encoder:
         named = "namedtuple" if issubclass(kind, tuple) else "dataclass"
         return {named: [cls, *([name, item] for name, item in zip(tree.keys, items)), fixed]}
 
-    def _sparse(self, place: int, x: Sparse) -> Any:
+    def _sparse(self, place: int, x: Sparse | Dim) -> Any:
+        if isinstance(x, Dim):
+            return {"sparse": place, "entries": str(x)}
         name = f"pattern{len(self.arrays) // 2}"
         self.arrays += [(f"{name}.indices.npy", x.indices), (f"{name}.indptr.npy", x.indptr)]
         return {"sparse": place, "shape": list(x.shape), "pattern": name}
@@ -94,17 +97,19 @@ class Encoder:
 
 
 class Decoder:
-    """Makes a structure of JSON. Raises ValueError for what :class:`Encoder` did not make."""
+    """Makes a structure of JSON. ``patterns``: the names of numbers of entries that are found at the call. Raises
+    ValueError for what :class:`Encoder` did not make."""
 
-    def __init__(self, leaves: Sequence[Value], archive: Archive, objects: Sequence[Any]):
+    def __init__(self, leaves: Sequence[Value], archive: Archive, objects: Sequence[Any], patterns: Collection[str]):
         self.leaves = {v.name: v for v in leaves}
+        self.patterns = patterns
         self.archive, self.objects = archive, objects
 
-    def whole(self, data: Any, sizes: Sequence[Any]) -> tuple[Tree, dict[int, Sparse]]:
+    def whole(self, data: Any, sizes: Sequence[Any]) -> tuple[Tree, dict[int, Sparse | Dim]]:
         """A structure, and which of its leaves are matrices; ``sizes``: how many elements each leaf has."""
         self.sizes = sizes
         self.places: list[int] = []
-        self.matrices: dict[int, Sparse] = {}
+        self.matrices: dict[int, Sparse | Dim] = {}
         found = self.structure(data, 0)
         if self.places != list(range(len(sizes))):
             raise ValueError(f"its structure has leaves {self.places[:9]} of {len(sizes)}")
@@ -120,6 +125,9 @@ class Decoder:
             raise ValueError("its structure is nested too deeply")
         if isinstance(data, dict) and data.keys() == {"sparse", "shape", "pattern"}:
             self.sparse(data["sparse"], data["shape"], data["pattern"])
+            return ONE
+        if isinstance(data, dict) and data.keys() == {"sparse", "entries"}:
+            self.found(data["sparse"], data["entries"])
             return ONE
         kind, items = _only(data)
         if kind in ("dict", "ordered"):
@@ -162,6 +170,15 @@ class Decoder:
         if kind == "object" and type(content) is int and 0 <= content < len(self.objects):
             return self.objects[content]
         raise ValueError(f"{str(data)[:40]} is no key")
+
+    def found(self, place: Any, entries: Any) -> None:
+        if type(place) is not int or not 0 <= place < len(self.sizes) or entries not in self.patterns:
+            raise ValueError("a sparse result is damaged")
+        size = self.sizes[place]
+        if not isinstance(size, Dim) or size != entries:
+            raise ValueError("the pattern of a sparse result does not fit")
+        self.places.append(place)
+        self.matrices[place] = size
 
     def sparse(self, place: Any, shape: Any, name: Any) -> None:
         rows, columns = _pair(shape)

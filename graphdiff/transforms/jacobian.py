@@ -45,7 +45,9 @@ def jacobian(y: Tensors, x: Tensors, mode: Mode = "auto", sparse: bool = False, 
     of the two. ``batch``: how many unit vectors go through at once at most, unless given as many as keep values in
     cache. What is an elementwise multiple of the unit vectors stays a diagonal.
     ``sparse=True`` gives a :class:`SparseJacobian`, which as an output of ``gd.compile`` is a ``scipy.sparse`` CSR
-    array of shape ``(y.size, x.size)``. Raises DTypeError, GraphError. Example: ``J = gd.jacobian(gd.sin(A @ x), x)``.
+    array of shape ``(y.size, x.size)``. Where sizes have names its pattern is found at the first call of a size.
+    Results of one pattern share it, read only: ``J.copy()`` is one to change. ``f.bind`` gives the entries' values.
+    Raises DTypeError, GraphError. Example: ``J = gd.jacobian(gd.sin(A @ x), x)``.
     """
     ys, results = tensors("jacobian", y, "y")
     xs, tree = wrt_of("jacobian", x, "x")

@@ -14,11 +14,9 @@ from typing import Any
 from ..errors import GraphError, ShapeError
 from ..ir.dims import Size, evaluate, names_of
 from ..ir.node import Node, Origin, Value, ambient, collector_paused, inheriting, topological
-from ..ops.arrange import pad
 from ..ops.batching import from_axis, in_front, repeated, to_axis
 from ..ops.bodies import placeholders
 from ..ops.comparison import equal
-from ..ops.control import map_
 from ..ops.elementwise import where
 from ..ops.gather import positions
 from ..ops.leaves import building_body, watch
@@ -156,22 +154,6 @@ def block_size(one: Tensor, seed: Tensor) -> int:
 def at_thousands(size: Size) -> int:
     """A size, with what is known only at the call in the thousands: to choose by."""
     return evaluate(size, dict.fromkeys(names_of(size), 4096))
-
-
-def for_each(one: Tensor, seed: Tensor, seeds: Tensor, block: int | None = None) -> Tensor:
-    """``one``, which is made of ``seed``, for each of ``seeds``, stacked: all at once, or block by block in a loop."""
-    n, block = int(seeds.shape[0]), block or block_size(one, seed)
-
-    def batch(some: Tensor) -> Tensor:
-        (made,) = Examples(some.shape[0]).transform([one], {seed: some})
-        return in_front(made, one, some.shape[0])
-
-    if n <= block:
-        return batch(seeds)
-    blocks = -(-n // block)
-    padded = pad(seeds, [(0, blocks * block - n), *[(0, 0)] * (seeds.ndim - 1)])
-    made = map_(batch, reshape(padded, (blocks, block, *seeds.shape[1:])))
-    return reshape(made, (blocks * block, *one.shape))[:n]
 
 
 def vmap(f: Callable[..., Out], in_axes: Along = 0, out_axes: Along = 0) -> Callable[..., Out]:

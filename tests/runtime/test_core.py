@@ -68,7 +68,7 @@ class Function(_core.Runner):
         self.made += 1
         return self.frame_of()
 
-    def _pack(self, arrays):
+    def _pack(self, arrays, planned):
         return dict(enumerate(arrays))
 
     def _fail(self, *what):

@@ -3,6 +3,9 @@
 Each case's sparse Jacobian is held to the dense one, and its entries to those that are not 0 at some point.
 """
 
+import io
+import pickle
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -120,3 +123,154 @@ def test_an_operation_without_a_rule_depends_on_everything(monkeypatch):
     assert len(pattern(y, x).indices) == 3 * 10
     monkeypatch.setattr(REGISTRY["cumprod"], "pattern", None)
     assert len(pattern(y, x).indices) == 12 * 12
+
+
+# ------------------------------------------------------------------ named sizes
+
+
+OPEN = "map,scan,scan rev,inv,det,eigh,cond,prod,cumsum,cumprod,prod hess,tril,sort,maxpool,avgpool,avgpool hess"
+OPEN += ",attention,concat,pad,einsum,diag,chol,while,vmap solve,conv both,take"  # cases whose first size can be any
+
+
+@pytest.mark.parametrize("name", OPEN.split(","))
+def test_patterns_of_named_sizes_are_those_of_known_ones(name):
+    f, shape, _ = CASES[name]
+    x = gd.input("x", ("n", *shape[1:]) if shape[0] != shape[-1] else ("n",) * len(shape), "float64")
+    y = f(x)
+    function = gd.compile([x], [gd.jacobian(y, x, sparse=True), gd.jacobian(y, x)])
+    for n in (shape[0], shape[0] + 2, shape[0]):
+        sizes = tuple(n if s == "n" else s for s in x.shape)
+        known = gd.input("x", sizes, "float64")
+        sparse, dense = function(draw(*sizes))
+        np.testing.assert_allclose(sparse.toarray(), dense.reshape(sparse.shape), atol=1e-10)
+        want = gd.jacobian(f(known), known, sparse=True)
+        assert np.array_equal(sparse.indices, want.indices) and np.array_equal(sparse.indptr, want.indptr)
+
+
+def heat(dtype="float64"):
+    """Implicit heat flow on a line of any length; its Jacobian is tridiagonal."""
+    x = gd.input("x", ("n",), dtype)
+    u = gd.pad(x, 1)
+    return x, u[2:] - 2 * u[1:-1] + u[:-2] + gd.exp(x)
+
+
+def tridiagonal_of(v):
+    n = len(v)
+    return np.diag(np.exp(v) - 2) + np.eye(n, k=1, dtype=v.dtype) + np.eye(n, k=-1, dtype=v.dtype)
+
+
+@pytest.mark.parametrize("mode", ["auto", "forward", "reverse"])
+@pytest.mark.parametrize("batch", [None, 1, 2])
+def test_a_pattern_for_each_size(mode, batch):
+    x, y = heat("float32")
+    J = gd.jacobian(y, x, mode, sparse=True, batch=batch)
+    assert J.shape == ("n", "n") and J.indices is None and J.nnz == J.data.shape[0] and "entries" in repr(J)
+    f = gd.compile([x], {"J": J, "y": y})
+    for n in (6, 1, 2, 0, 300, 6):
+        v = np.linspace(-1, 1, n, dtype=np.float32)
+        found = f(v)["J"]
+        assert isinstance(found, scipy.sparse.csr_array) and found.dtype == np.float32 and found.has_canonical_format
+        np.testing.assert_allclose(found.toarray(), tridiagonal_of(v), rtol=1e-6, atol=1e-6)
+        sizes = f.plan.sizes
+        assert sizes[J.nnz] == max(3 * n - 2, 0) and sizes[J.colors] == min(n, 3)
+
+
+def test_the_pattern_is_made_once_for_a_size(monkeypatch):
+    from graphdiff.runtime import compiled
+
+    calls = []
+    found = compiled.sparsity_at
+    monkeypatch.setattr(compiled, "sparsity_at", lambda *a: calls.append(a) or found(*a))
+    x, y = heat()
+    f = gd.compile([x], gd.jacobian(y, x, sparse=True))
+    first, second = f(np.ones(5)), f(np.zeros(5))
+    f(np.ones(7)), f(np.zeros(5)), f.fork()(np.ones(5)), f.plan_for(n=7)
+    assert len(calls) == 2
+    assert first.indices is second.indices and first.data is not second.data
+    np.testing.assert_allclose(first.toarray(), tridiagonal_of(np.ones(5)))
+    with pytest.raises(ValueError):  # shared by results that were returned before
+        first.indices[0] = 1
+    changed = first.copy()
+    changed.data[:] = 0
+    changed.eliminate_zeros()
+    np.testing.assert_allclose(f(np.ones(5)).toarray(), tridiagonal_of(np.ones(5)))
+
+
+def test_named_patterns_go_where_functions_go(tmp_path):
+    x, y = heat()
+    w = gd.parameter("w", np.float64(2))
+    loss = gd.sum(gd.cosh(w * x[1:] * x[:-1]))
+    f = gd.compile(
+        [x], [gd.jacobian(y, x, sparse=True), {"H": gd.hessian(loss, x, sparse=True)}], {w: w * 2}, memory_limit="1GB"
+    )
+    f.save(tmp_path / "f.gd")
+    copies = [gd.load(tmp_path / "f.gd"), pickle.loads(pickle.dumps(f)), f.within("2GB")]
+    v = np.linspace(0, 1, 9)
+    w.value = 2.0
+    want = f(v)
+    for g in copies:
+        w.value = 2.0
+        got = g(v)
+        for a, b in ((want[0], got[0]), (want[1]["H"], got[1]["H"])):
+            assert a.data.tobytes() == b.data.tobytes() and np.array_equal(a.indices, b.indices)
+    bound = f.bind(x=v)
+    w.value = 2.0
+    bound()
+    assert bound.out[0].tobytes() == want[0].data.tobytes() and bound.out[1].tobytes() == want[1]["H"].data.tobytes()
+    w.value = 2.0
+    assert "take" in str(f.profile(v, calls=1))
+    again = gd.compile(gd.parse(f.graph.text()), parameters={"w": np.float64(2)})
+    assert again(v)[0].tobytes() == want[0].data.tobytes()
+
+
+def test_the_values_are_a_tensor_of_any_graph():
+    x, y = heat()
+    J = gd.jacobian(y, x, sparse=True)
+    scale = gd.input("scale", (3,), "float64")
+    in_scan = gd.scan(lambda c, s: (c + s * gd.sum(J.data), None), 0.0, scale)[0]
+    in_vmap = gd.vmap(lambda s: gd.sum(J.data * s))(scale)
+    in_cond = gd.cond(gd.sum(x) > 0, lambda: J.data, lambda: -J.data)
+    of_values = gd.jacobian(J.data**2, x, sparse=True)
+    f = gd.compile(
+        [x, scale], [in_scan, in_vmap, in_cond, of_values, gd.jacobian(J.data**2, x), gd.grad(gd.sum(J.data**2), x)]
+    )
+    v, s = np.linspace(0.5, 1, 6), np.arange(3.0)
+    total = tridiagonal_of(v).sum()
+    carried, mapped, chosen, sparse, dense, gradient = f(v, s)
+    np.testing.assert_allclose(carried, 3 * total)
+    np.testing.assert_allclose(mapped, s * total)
+    assert chosen.sum() == pytest.approx(total)
+    np.testing.assert_allclose(sparse.toarray(), dense)
+    np.testing.assert_allclose(gradient, 2 * (np.exp(v) - 2) * np.exp(v))
+
+
+def test_what_does_not_depend_has_no_entries_at_any_size():
+    x, y = heat()
+    for z in (gd.floor(x), gd.where(gd.zeros(x.shape, "bool"), y, 0.0), gd.stop_gradient(y)):
+        found = gd.compile([x], gd.jacobian(z, x, sparse=True))(np.ones(4))
+        assert found.shape == (4, 4) and not found.toarray().any()
+
+
+def test_damaged_names_of_patterns_do_not_load():
+    import json
+    import zipfile
+
+    x, y = heat()
+    f = gd.compile([x], gd.jacobian(y, x, sparse=True))
+    file = io.BytesIO()
+    f.save(file)
+    with zipfile.ZipFile(file) as z:
+        members = {n: z.read(n) for n in z.namelist()}
+    meta = json.loads(members["function.json"])
+    entries = meta["structure"]["entries"]
+    for name in ("n", "entries_of_none", 3, None):
+        meta["structure"]["entries"] = name
+        changed = io.BytesIO()
+        with zipfile.ZipFile(changed, "w") as z:
+            for n, data in members.items():
+                z.writestr(n, json.dumps(meta) if n == "function.json" else data)
+        with pytest.raises(gd.GraphError):
+            gd.load(changed)
+    text = f.graph.text()
+    with pytest.raises(gd.GraphdiffError):
+        gd.compile(gd.parse(text.replace("[n", f"[{entries}").replace("(n", f"({entries}")))
