@@ -15,40 +15,73 @@ __all__ = [
     "batch_norm_updates",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "celu",
     "conv1d",
     "conv2d",
     "conv_transpose1d",
     "conv_transpose2d",
+    "cosine_embedding",
+    "cosine_similarity",
     "cross_entropy",
     "dropout",
     "elu",
     "embedding",
+    "embedding_bag",
+    "focal",
+    "gaussian_nll",
     "gelu",
+    "glu",
     "group_norm",
     "gru",
+    "gumbel_softmax",
     "hard_sigmoid",
+    "hardshrink",
+    "hardswish",
+    "hardtanh",
+    "hinge_embedding",
     "huber",
+    "instance_norm",
     "kl_div",
     "l1",
     "layer_norm",
     "leaky_relu",
     "linear",
+    "local_response_norm",
+    "log_sigmoid",
     "log_softmax",
     "lstm",
+    "margin_ranking",
     "max_pool1d",
     "max_pool2d",
+    "mish",
     "mse",
+    "multi_margin",
+    "multilabel_soft_margin",
     "nll",
+    "pairwise_distance",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "poisson_nll",
+    "prelu",
     "relu",
+    "relu6",
     "rms_norm",
     "rnn",
+    "rotary_embedding",
     "scaled_dot_product_attention",
     "selu",
     "sigmoid",
     "silu",
+    "smooth_l1",
+    "soft_margin",
     "softmax",
+    "softmin",
     "softplus",
+    "softshrink",
+    "softsign",
     "tanh",
+    "tanhshrink",
+    "triplet_margin",
 ]
 
 def avg_pool1d(
@@ -164,6 +197,17 @@ def binary_cross_entropy_with_logits(
     Raises: ShapeError, DTypeError, GraphError
     Example: gd.nn.binary_cross_entropy_with_logits([0.0, 0.0], [1.0, 0.0]) -> 0.6931472"""
 
+def celu(x: TensorLike, /, alpha: float = 1.0) -> Tensor:
+    """x where positive, else ``alpha * (exp(x / alpha) - 1)``: elu whose derivative has no jump.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: celu(-inf) = -1.0; celu(inf) = inf; celu(nan) = nan; celu'(0.0) = 1.0
+    Derivative: by its body
+    Raises: DTypeError, GraphError
+    Example: gd.nn.celu([-1.0, 2.0]) -> [-0.6321205, 2.0]
+    Source: Barron 2017, arXiv:1704.07483"""
+
 def conv1d(
     x: TensorLike,
     weight: TensorLike,
@@ -258,6 +302,35 @@ def conv_transpose2d(
     Example: gd.nn.conv_transpose2d([[[[2.0]]]], [[[[1.0, 2.0], [3.0, 4.0]]]]) -> [[[[2.0, 4.0], [6.0, 8.0]]]]
     Source: as torch.nn.functional.conv_transpose2d"""
 
+def cosine_embedding(
+    x1: TensorLike, x2: TensorLike, target: TensorLike, margin: float = 0.0, reduction: Reduction = 'mean',
+) -> Tensor:
+    """1 less the cosine of the angle between vectors where target is 1, and by how much the cosine exceeds ``margin``
+    where target is -1.
+
+    Arguments: ``x1``: vectors (..., d); ``x2``: vectors of x1's shape; ``target``: 1 or -1, (...); ``margin``: as
+    above; ``reduction``: "mean", "sum" or "none"
+    Dtypes: float32, float64
+    Shapes: (..., d), (..., d), (...) -> 0-d, or (...) where reduction is "none"
+    Edges: cosine_embedding([0.0, 0.0], [1.0, 1.0], 1.0) = 1.0
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.cosine_embedding([[3.0, 4.0]], [[1.0, 0.0]], [1.0]) -> 0.4
+    Source: as torch.nn.functional.cosine_embedding_loss"""
+
+def cosine_similarity(x1: TensorLike, x2: TensorLike, axis: Axes = 1, eps: float = 1e-08) -> Tensor:
+    """The cosine of the angle between vectors along ``axis``: their product by that of their lengths, each length at
+    least ``eps``.
+
+    Arguments: ``x1``: vectors; ``x2``: vectors, which broadcast with x1; ``axis``: of their elements; ``eps``: as above
+    Dtypes: float32, float64
+    Shapes: the operands broadcast, without axis
+    Edges: cosine_similarity([0.0, 0.0], [1.0, 1.0], axis=0) = 0.0; cosine_similarity([nan], [1.0], axis=0) = nan
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.nn.cosine_similarity([[3.0, 4.0]], [[1.0, 0.0]]) -> [0.6]
+    Source: as torch.nn.functional.cosine_similarity"""
+
 def cross_entropy(
     logits: TensorLike,
     labels: TensorLike,
@@ -307,16 +380,83 @@ def elu(x: TensorLike, /, alpha: float = 1.0) -> Tensor:
     Example: gd.nn.elu([-1.0, 2.0]) -> [-0.6321205, 2.0]
     Source: Clevert et al. 2015, arXiv:1511.07289"""
 
-def embedding(ids: TensorLike, weight: TensorLike) -> Tensor:
+def embedding(ids: TensorLike, weight: TensorLike, padding_idx: int | None = None) -> Tensor:
     """The rows of ``weight``, of shape (n, d), that integer ``ids`` name: shape (*ids.shape, d). Negative ids count
-    from the end; one out of range fails the call.
+    from the end; one out of range fails the call. No derivative reaches the row ``padding_idx``.
 
     Dtypes: float32, float64, int32, int64, bool
     Shapes: (...), (n, d) -> (..., d)
     Edges: embedding([-1], [[1.0], [2.0]]) = [[2.0]]; an id used twice has its gradients added up
     Derivative: by its body
-    Raises: ShapeError, DTypeError
+    Raises: ShapeError, DTypeError, GraphError
     Example: gd.nn.embedding([1, 0], [[1.0, 2.0], [3.0, 4.0]]) -> [[3.0, 4.0], [1.0, 2.0]]"""
+
+def embedding_bag(
+    ids: TensorLike,
+    weight: TensorLike,
+    offsets: TensorLike | None = None,
+    mode: Literal['mean', 'sum', 'max'] = 'mean',
+    per_sample_weights: TensorLike | None = None,
+    padding_idx: int | None = None,
+) -> Tensor:
+    """The mean, sum or maximum of the rows of ``weight`` that each bag of ids names; 0 of an empty bag.
+
+    Bags are the rows of ids (bags, k), or with ``offsets`` the parts of ids (n,) that start there, from 0 in order;
+    others fail the call, as ids out of range do. ``padding_idx``: a row whose ids do not count.
+
+    Arguments: ``ids``: integers, (bags, k), or (n,) with offsets; ``weight``: (rows, d); ``offsets``: integers (bags,),
+    or None; ``mode``: "mean", "sum" or "max"; ``per_sample_weights``: of ids' shape, factors of the rows of a sum;
+    ``padding_idx``: as above
+    Dtypes: float32, float64
+    Shapes: (bags, k), (rows, d) -> (bags, d); (n,), (rows, d), (bags,) -> (bags, d)
+    Edges: embedding_bag([0], [[1.0]], [0, 1]) = [[1.0], [0.0]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.embedding_bag([0, 1, 1], [[1.0], [3.0]], [0, 2]) -> [[2.0], [3.0]]
+    Source: as torch.nn.functional.embedding_bag"""
+
+def focal(
+    logits: TensorLike,
+    target: TensorLike,
+    alpha: float | None = 0.25,
+    gamma: float = 2.0,
+    reduction: Reduction = 'mean',
+) -> Tensor:
+    """binary_cross_entropy_with_logits times (1 - p)^gamma, p the probability of the target: what is well classified
+    counts little. ``alpha`` weighs positive targets and 1 - alpha the others; None: both alike.
+
+    The power is taken in logarithms, so every derivative is finite at every finite logit.
+
+    Arguments: ``logits``: predictions; ``target``: from 0 to 1, of logits' shape; ``alpha``: from 0 to 1, or None;
+    ``gamma``: at least 0; ``reduction``: "mean", "sum" or "none"
+    Dtypes: float32, float64
+    Shapes: logits and target alike; 0-d, or that shape where reduction is "none"
+    Edges: focal([1000.0], [1.0]) = 0.0; focal([1000.0], [0.0]) = 750.0; focal([nan], [0.0]) = nan
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.focal([0.0, 0.0], [1.0, 1.0]) -> 0.0433217
+    Source: Lin et al. 2017, arXiv:1708.02002"""
+
+def gaussian_nll(
+    input: TensorLike,
+    target: TensorLike,
+    var: TensorLike,
+    full: bool = False,
+    eps: float = 1e-06,
+    reduction: Reduction = 'mean',
+) -> Tensor:
+    """The negative log-likelihood of ``target`` under normal distributions with means ``input`` and variances ``var``,
+    half of log(2 pi) left out unless ``full``. A variance below ``eps`` counts as eps, with the derivative there.
+
+    Arguments: ``input``: means; ``target``: of input's shape; ``var``: of input's shape, or without its last axis, or
+    what broadcasts to it; ``full``: as above; ``eps``: above 0; ``reduction``: "mean", "sum" or "none"
+    Dtypes: float32, float64
+    Shapes: input and target alike; 0-d, or that shape where reduction is "none"
+    Edges: gaussian_nll([], [], 1.0) = nan; gaussian_nll([nan], [0.0], [1.0]) = nan
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.gaussian_nll([1.0, 2.0], [1.0, 4.0], [1.0, 1.0]) -> 1.0
+    Source: Nix and Weigend 1994"""
 
 def gelu(x: TensorLike, /, approximate: Literal['none', 'tanh'] = 'none') -> Tensor:
     """x * Phi(x), or its tanh form (Hendrycks and Gimpel 2016).
@@ -328,6 +468,17 @@ def gelu(x: TensorLike, /, approximate: Literal['none', 'tanh'] = 'none') -> Ten
     Raises: DTypeError, GraphError
     Example: gd.nn.gelu([-1.0, 2.0]) -> [-0.1586553, 1.9545]
     Source: Hendrycks and Gimpel 2016, arXiv:1606.08415"""
+
+def glu(x: TensorLike, /, axis: Axes = -1) -> Tensor:
+    """a * sigmoid(b) of the two halves a, b of x along ``axis``.
+
+    Dtypes: float32, float64
+    Shapes: of x, with half the size along axis
+    Edges: glu([2.0, -inf]) = [0.0]; glu([nan, 0.0]) = [nan]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.nn.glu([4.0, 0.0]) -> [2.0]
+    Source: Dauphin et al. 2016, arXiv:1612.08083"""
 
 def group_norm(
     x: TensorLike,
@@ -349,6 +500,20 @@ def group_norm(
     Example: gd.nn.group_norm([[1.0, 3.0]], 1) -> [[-0.999995, 0.999995]]
     Source: Wu and He 2018, arXiv:1803.08494"""
 
+def gumbel_softmax(x: TensorLike, tau: float = 1.0, hard: bool = False, axis: Axes = -1, *, key: TensorLike) -> Tensor:
+    """A draw of one of the classes along ``axis`` with the probabilities softmax(x), relaxed: softmax((x + g) / tau)
+    with g Gumbel noise of ``key``. ``hard``: 1 at the largest and 0 elsewhere, with the derivative of the relaxed draw.
+
+    Arguments: ``x``: logits; ``tau``: above 0, the nearer to 0 the nearer to one class; ``hard``: as above; ``axis``:
+    of the classes; ``key``: a 0-d integer Tensor or an int
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: gumbel_softmax([0.0, -inf], key=0) = [1.0, 0.0]; the same key gives the same draw
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.gumbel_softmax([9.0, -99.0], hard=True, key=0) -> [1.0, 0.0]
+    Source: Jang et al. 2016, arXiv:1611.01144; Maddison et al. 2016, arXiv:1611.00712"""
+
 def hard_sigmoid(x: TensorLike, /) -> Tensor:
     """x / 6 + 1/2 limited to [0, 1]; derivative 0 at the two kinks, as in torch.
 
@@ -358,6 +523,52 @@ def hard_sigmoid(x: TensorLike, /) -> Tensor:
     Derivative: by its body
     Raises: DTypeError
     Example: gd.nn.hard_sigmoid([-4.0, 0.0, 4.0]) -> [0.0, 0.5, 1.0]"""
+
+def hardshrink(x: TensorLike, /, lambd: float = 0.5) -> Tensor:
+    """x, and 0 where it lies within ``lambd`` of 0.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: hardshrink(-inf) = -inf; hardshrink(nan) = nan; hardshrink'(0.5) = 0.0
+    Derivative: by its body
+    Raises: DTypeError
+    Example: gd.nn.hardshrink([-1.0, 0.2, 2.0]) -> [-1.0, 0.0, 2.0]"""
+
+def hardswish(x: TensorLike, /) -> Tensor:
+    """x * hard_sigmoid(x), 0 up to -3 and x from 3 on.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: hardswish(-inf) = 0.0; hardswish(inf) = inf; hardswish(nan) = nan; hardswish'(-3.0) = 0.0
+    Derivative: by its body
+    Raises: DTypeError
+    Example: gd.nn.hardswish([-4.0, 1.0, 4.0]) -> [0.0, 0.6666667, 4.0]
+    Source: Howard et al. 2019, arXiv:1905.02244"""
+
+def hardtanh(x: TensorLike, /, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """x limited to [min_val, max_val]; derivative 0 at the two kinks, as in torch.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: hardtanh(-inf) = -1.0; hardtanh(inf) = 1.0; hardtanh(nan) = nan; hardtanh'(1.0) = 0.0
+    Derivative: by its body
+    Raises: DTypeError, GraphError
+    Example: gd.nn.hardtanh([-4.0, 0.5, 4.0]) -> [-1.0, 0.5, 1.0]"""
+
+def hinge_embedding(
+    input: TensorLike, target: TensorLike, margin: float = 1.0, reduction: Reduction = 'mean',
+) -> Tensor:
+    """The distance where target is 1, and how much it falls short of ``margin`` where target is -1.
+
+    Arguments: ``input``: distances; ``target``: 1 or -1, of input's shape; ``margin``: as above; ``reduction``: "mean",
+    "sum" or "none"
+    Dtypes: float32, float64
+    Shapes: input and target alike; 0-d, or that shape where reduction is "none"
+    Edges: hinge_embedding([], []) = nan; hinge_embedding([nan], [1.0]) = nan
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.hinge_embedding([0.5, 0.25], [1.0, -1.0]) -> 0.625
+    Source: as torch.nn.functional.hinge_embedding_loss"""
 
 def huber(input: TensorLike, target: TensorLike, reduction: Reduction = 'mean', delta: float = 1.0) -> Tensor:
     """Half the squared error where it is below delta, else delta * (|error| - delta / 2) (Huber 1964).
@@ -371,6 +582,30 @@ def huber(input: TensorLike, target: TensorLike, reduction: Reduction = 'mean', 
     Raises: ShapeError, DTypeError, GraphError
     Example: gd.nn.huber([1.0, 2.0], [1.0, 4.0]) -> 0.75
     Source: Huber 1964"""
+
+def instance_norm(
+    x: TensorLike,
+    running_mean: TensorLike | None = None,
+    running_var: TensorLike | None = None,
+    weight: TensorLike | None = None,
+    bias: TensorLike | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-05,
+) -> Tensor:
+    """x (N, C, ..) less the mean of its sample and channel, by the standard deviation there; weight and bias (C,) are
+    by channel (Ulyanov et al. 2016). ``use_input_stats=False``: by the running mean and variance, as batch_norm.
+
+    Arguments: ``x``: (N, C, L, ...); ``running_mean``: (C,), read without use_input_stats alone; ``running_var``:
+    likewise; ``weight``: (C,), or None; ``bias``: (C,), or None; ``use_input_stats``: as above; ``momentum``: for what
+    moves running statistics alone; ``eps``: added to the variance
+    Dtypes: float32, float64
+    Shapes: of x (N, C, L, ...); means, variances, weight and bias (C,)
+    Edges: instance_norm([[[2.0, 2.0]]]) = [[[0.0, 0.0]]]; a channel of equal elements gives bias
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.instance_norm([[[1.0, 3.0]]]) -> [[[-0.999995, 0.999995]]]
+    Source: Ulyanov et al. 2016, arXiv:1607.08022"""
 
 def kl_div(input: TensorLike, target: TensorLike, reduction: Reduction = 'mean', log_target: bool = False) -> Tensor:
     """target * (log(target) - input) by element, for log-probabilities ``input``; 0 where the target is 0.
@@ -430,6 +665,29 @@ def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) ->
     Raises: ShapeError, DTypeError
     Example: gd.nn.linear([1.0, 2.0], [[1.0], [1.0]], [0.5]) -> [3.5]"""
 
+def local_response_norm(x: TensorLike, size: int, alpha: float = 0.0001, beta: float = 0.75, k: float = 1.0) -> Tensor:
+    """x (N, C, ..) by (k + alpha m)^beta, m the mean of the squares of ``size`` channels about each, which are 0 beyond
+    the first and last.
+
+    Arguments: ``x``: (N, C, ...); ``size``: how many channels, at least 1; ``alpha``, ``beta``, ``k``: as above
+    Dtypes: float32, float64
+    Shapes: of x (N, C, ...)
+    Edges: local_response_norm([[[0.0]]], 1) = [[[0.0]]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.local_response_norm([[[1.0]], [[3.0]]], 1, alpha=1.0, beta=0.5) -> [[[0.7071068]], [[0.9486833]]]
+    Source: Krizhevsky et al. 2012, section 3.3"""
+
+def log_sigmoid(x: TensorLike, /) -> Tensor:
+    """log(sigmoid(x)) without overflow.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: log_sigmoid(-1000.0) = -1000.0; log_sigmoid(inf) = 0.0; log_sigmoid(nan) = nan; log_sigmoid'(-1000.0) = 1.0
+    Derivative: by its body
+    Raises: DTypeError
+    Example: gd.nn.log_sigmoid([0.0, 2.0]) -> [-0.6931472, -0.126928]"""
+
 def log_softmax(x: TensorLike, /, axis: Axes = -1) -> Tensor:
     """log(softmax(x)) without loss of accuracy.
 
@@ -440,6 +698,21 @@ def log_softmax(x: TensorLike, /, axis: Axes = -1) -> Tensor:
     Derivative: by its body
     Raises: ShapeError, DTypeError
     Example: gd.nn.log_softmax([0.0, 0.0]) -> [-0.6931472, -0.6931472]"""
+
+def margin_ranking(
+    x1: TensorLike, x2: TensorLike, target: TensorLike, margin: float = 0.0, reduction: Reduction = 'mean',
+) -> Tensor:
+    """How much x1 falls short of being ``margin`` above x2 where target is 1, below it where target is -1.
+
+    Arguments: ``x1``: scores; ``x2``: scores; ``target``: 1 or -1; ``margin``: as above; ``reduction``: "mean", "sum"
+    or "none"
+    Dtypes: float32, float64
+    Shapes: the operands broadcast; 0-d, or that shape where reduction is "none"
+    Edges: margin_ranking([nan], [0.0], [1.0]) = nan
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.margin_ranking([1.0, 2.0], [3.0, 1.0], [1.0, 1.0]) -> 1.0
+    Source: as torch.nn.functional.margin_ranking_loss"""
 
 def max_pool1d(x: TensorLike, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0) -> Tensor:
     """The largest element of each window of x (N, C, L), as max_pool2d of images of height 1.
@@ -468,6 +741,17 @@ def max_pool2d(x: TensorLike, kernel_size: Ints, stride: Ints | None = None, pad
     Example: gd.nn.max_pool2d([[[[1.0, 2.0], [3.0, 4.0]]]], 2) -> [[[[4.0]]]]
     Source: as torch.nn.functional.max_pool2d"""
 
+def mish(x: TensorLike, /) -> Tensor:
+    """x * tanh(softplus(x)).
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: mish(-inf) = nan; mish(inf) = inf; mish(nan) = nan; mish'(-1000.0) = 0.0
+    Derivative: by its body
+    Raises: DTypeError
+    Example: gd.nn.mish([-1.0, 2.0]) -> [-0.3034015, 1.943959]
+    Source: Misra 2019, arXiv:1908.08681"""
+
 def mse(input: TensorLike, target: TensorLike, reduction: Reduction = 'mean') -> Tensor:
     """The squared error.
 
@@ -477,6 +761,42 @@ def mse(input: TensorLike, target: TensorLike, reduction: Reduction = 'mean') ->
     Derivative: by its body
     Raises: ShapeError, DTypeError, GraphError
     Example: gd.nn.mse([1.0, 2.0], [1.0, 4.0]) -> 2.0"""
+
+def multi_margin(
+    input: TensorLike,
+    target: TensorLike,
+    p: int = 1,
+    margin: float = 1.0,
+    weight: TensorLike | None = None,
+    reduction: Reduction = 'mean',
+) -> Tensor:
+    """The mean over classes of how much each other class comes nearer than ``margin`` to that of the label, to the
+    power ``p``; ``weight``: one number a class, of the label's. A label out of range fails the call.
+
+    Arguments: ``input``: scores (..., c); ``target``: integers (...); ``p``: 1 or 2; ``margin``: as above; ``weight``:
+    (c,), or None; ``reduction``: "mean", "sum" or "none"
+    Dtypes: float32, float64
+    Shapes: (..., c), (...) -> 0-d, or (...) where reduction is "none"
+    Edges: multi_margin([[nan, 1.0]], [1]) = nan; a label out of range fails the call
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.multi_margin([[0.5, 1.0]], [1]) -> 0.25
+    Source: as torch.nn.functional.multi_margin_loss"""
+
+def multilabel_soft_margin(
+    input: TensorLike, target: TensorLike, weight: TensorLike | None = None, reduction: Reduction = 'mean',
+) -> Tensor:
+    """The mean over classes, the last axis, of binary_cross_entropy_with_logits.
+
+    Arguments: ``input``: logits (..., c); ``target``: from 0 to 1, of input's shape; ``weight``: (c,), or None;
+    ``reduction``: "mean", "sum" or "none"
+    Dtypes: float32, float64
+    Shapes: (..., c), (..., c) -> 0-d, or (...) where reduction is "none"
+    Edges: multilabel_soft_margin([[1000.0]], [[0.0]]) = 1000.0
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.multilabel_soft_margin([[0.0, 0.0]], [[1.0, 0.0]]) -> 0.6931472
+    Source: as torch.nn.functional.multilabel_soft_margin_loss"""
 
 def nll(
     log_probabilities: TensorLike,
@@ -497,6 +817,76 @@ def nll(
     Raises: ShapeError, DTypeError, GraphError
     Example: gd.nn.nll([[-1.0, -2.0]], [1]) -> 2.0"""
 
+def pairwise_distance(
+    x1: TensorLike, x2: TensorLike, p: float = 2.0, eps: float = 1e-06, keepdims: bool = False,
+) -> Tensor:
+    """The ``p``-norm of x1 - x2 + eps along the last axis.
+
+    Arguments: ``x1``: vectors (..., d); ``x2``: vectors, which broadcast with x1; ``p``: of the norm; ``eps``: added to
+    each difference; ``keepdims``: whether the last axis stays, of size 1
+    Dtypes: float32, float64
+    Shapes: (..., d), (..., d) -> (...)
+    Edges: pairwise_distance([nan], [1.0]) = nan
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.pairwise_distance([[3.0, 4.0]], [[0.0, 0.0]], eps=0.0) -> [5.0]
+    Source: as torch.nn.functional.pairwise_distance"""
+
+def pixel_shuffle(x: TensorLike, upscale_factor: int) -> Tensor:
+    """Channels made pixels: x (N, C r², H, W) as (N, C, H r, W r), r being ``upscale_factor``.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: (N, C r², H, W) -> (N, C, H r, W r)
+    Edges: pixel_shuffle(np.ones((1, 1, 1, 1)), 1) = [[[[1.0]]]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.pixel_shuffle([[[[1.0]], [[2.0]], [[3.0]], [[4.0]]]], 2) -> [[[[1.0, 2.0], [3.0, 4.0]]]]
+    Source: Shi et al. 2016, arXiv:1609.05158"""
+
+def pixel_unshuffle(x: TensorLike, downscale_factor: int) -> Tensor:
+    """Pixels made channels, the reverse of pixel_shuffle: x (N, C, H r, W r) as (N, C r², H, W).
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: (N, C, H r, W r) -> (N, C r², H, W)
+    Edges: pixel_unshuffle(np.ones((1, 1, 1, 1)), 1) = [[[[1.0]]]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.pixel_unshuffle([[[[1.0, 2.0], [3.0, 4.0]]]], 2) -> [[[[1.0]], [[2.0]], [[3.0]], [[4.0]]]]
+    Source: Shi et al. 2016, arXiv:1609.05158"""
+
+def poisson_nll(
+    input: TensorLike,
+    target: TensorLike,
+    log_input: bool = True,
+    full: bool = False,
+    eps: float = 1e-08,
+    reduction: Reduction = 'mean',
+) -> Tensor:
+    """The negative log-likelihood of counts under Poisson distributions, without log(target!) unless ``full``: then
+    with Stirling's approximation of it for targets above 1.
+
+    Arguments: ``input``: rates, or their logarithms; ``target``: counts, of input's shape; ``log_input``: whether input
+    is a logarithm; ``full``: as above; ``eps``: added to a rate before its logarithm; ``reduction``: "mean", "sum" or
+    "none"
+    Dtypes: float32, float64
+    Shapes: input and target alike; 0-d, or that shape where reduction is "none"
+    Edges: poisson_nll([], []) = nan; poisson_nll([0.0], [0.0], log_input=False) = 0.0
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.poisson_nll([0.0, 0.0], [1.0, 3.0]) -> 1.0
+    Source: as torch.nn.functional.poisson_nll_loss"""
+
+def prelu(x: TensorLike, weight: TensorLike) -> Tensor:
+    """x where positive, else ``weight * x``: weight is one number, or one a channel (axis 1).
+
+    Dtypes: float32, float64
+    Shapes: x (N, C, ...) and weight (C,), (1,) or (); of x
+    Edges: prelu([[-inf]], [0.5]) = [[-inf]]; prelu([[nan]], [0.5]) = [[nan]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.nn.prelu([[-1.0, -1.0]], [0.5, 0.25]) -> [[-0.5, -0.25]]
+    Source: He et al. 2015, arXiv:1502.01852"""
+
 def relu(x: TensorLike, /) -> Tensor:
     """max(x, 0); derivative 0 at 0.
 
@@ -506,6 +896,17 @@ def relu(x: TensorLike, /) -> Tensor:
     Derivative: dy/dx = 1 where y > 0, else 0
     Raises: DTypeError for other dtypes
     Example: gd.nn.relu([-1.0, 0.0, 2.0]) -> [0.0, 0.0, 2.0]"""
+
+def relu6(x: TensorLike, /) -> Tensor:
+    """x limited to [0, 6]; derivative 0 at the two kinks, as in torch.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: relu6(-inf) = 0.0; relu6(inf) = 6.0; relu6(nan) = nan; relu6'(6.0) = 0.0
+    Derivative: by its body
+    Raises: DTypeError
+    Example: gd.nn.relu6([-1.0, 2.0, 8.0]) -> [0.0, 2.0, 6.0]
+    Source: Howard et al. 2017, arXiv:1704.04861"""
 
 def rms_norm(x: TensorLike, weight: TensorLike | None = None, eps: float = 1e-05) -> Tensor:
     """x by the root of its mean square over the last axis; weight has that axis' size (Zhang and Sennrich 2019).
@@ -517,6 +918,23 @@ def rms_norm(x: TensorLike, weight: TensorLike | None = None, eps: float = 1e-05
     Raises: ShapeError, DTypeError
     Example: gd.nn.rms_norm([1.0, 1.0]) -> [0.999995, 0.999995]
     Source: Zhang and Sennrich 2019, arXiv:1910.07467"""
+
+def rotary_embedding(
+    x: TensorLike, positions: TensorLike | None = None, base: float = 10000.0, interleaved: bool = False,
+) -> Tensor:
+    """Each row of x (.., L, d) turned by its position: element i of its first half and element i of its second are a
+    point of a plane, turned by ``position / base^(2 i / d)``. So the product of two rows depends on how far apart they
+    are. ``interleaved``: the points are elements 2i and 2i + 1.
+
+    Arguments: ``x``: (..., L, d), d even; ``positions``: what broadcasts to (..., L); 0 to L - 1 unless given;
+    ``base``: above 0; ``interleaved``: as above
+    Dtypes: float32, float64
+    Shapes: (..., L, d), of x
+    Edges: rotary_embedding([[1.0, 2.0]]) = [[1.0, 2.0]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.rotary_embedding([[1.0, 0.0], [1.0, 0.0]]) -> [[1.0, 0.0], [0.5403023, 0.841471]]
+    Source: Su et al. 2021, arXiv:2104.09864"""
 
 def scaled_dot_product_attention(
     q: TensorLike,
@@ -578,6 +996,30 @@ def silu(x: TensorLike, /) -> Tensor:
     Example: gd.nn.silu([-1.0, 2.0]) -> [-0.2689414, 1.761594]
     Source: Elfwing et al. 2017, arXiv:1702.03118"""
 
+def smooth_l1(input: TensorLike, target: TensorLike, reduction: Reduction = 'mean', beta: float = 1.0) -> Tensor:
+    """The squared error by 2 beta where the error is below beta, else |error| - beta / 2: huber by its delta.
+
+    Arguments: ``input``: predictions; ``target``: of input's shape; ``reduction``: "mean", "sum" or "none"; ``beta``:
+    where the square ends; l1 where it is 0
+    Dtypes: float32, float64
+    Shapes: input and target alike; 0-d, or that shape where reduction is "none"
+    Edges: smooth_l1([], []) = nan; smooth_l1([nan], [0.0]) = nan
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.smooth_l1([1.0, 2.0], [1.0, 4.0]) -> 0.75
+    Source: Girshick 2015, arXiv:1504.08083"""
+
+def soft_margin(input: TensorLike, target: TensorLike, reduction: Reduction = 'mean') -> Tensor:
+    """log(1 + exp(-target * input)), target 1 or -1.
+
+    Dtypes: float32, float64
+    Shapes: input and target alike; 0-d, or that shape where reduction is "none"
+    Edges: soft_margin([1000.0], [-1.0]) = 1000.0; soft_margin([nan], [1.0]) = nan
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.soft_margin([0.0, 0.0], [1.0, -1.0]) -> 0.6931472
+    Source: as torch.nn.functional.soft_margin_loss"""
+
 def softmax(x: TensorLike, /, axis: Axes = -1) -> Tensor:
     """exp(x) / sum(exp(x)) along ``axis``, without overflow.
 
@@ -589,6 +1031,16 @@ def softmax(x: TensorLike, /, axis: Axes = -1) -> Tensor:
     Raises: ShapeError, DTypeError
     Example: gd.nn.softmax([0.0, 0.0]) -> [0.5, 0.5]"""
 
+def softmin(x: TensorLike, /, axis: Axes = -1) -> Tensor:
+    """softmax(-x) along ``axis``.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: softmin([inf, 0.0]) = [0.0, 1.0]; softmin([nan, 0.0]) = [nan, nan]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.nn.softmin([0.0, 0.0]) -> [0.5, 0.5]"""
+
 def softplus(x: TensorLike, /) -> Tensor:
     """log(1 + exp(x)) without overflow.
 
@@ -599,6 +1051,26 @@ def softplus(x: TensorLike, /) -> Tensor:
     Raises: DTypeError for other dtypes
     Example: gd.nn.softplus([0.0, 100.0]) -> [0.6931472, 100.0]"""
 
+def softshrink(x: TensorLike, /, lambd: float = 0.5) -> Tensor:
+    """x brought ``lambd`` nearer to 0, and 0 where it lies within that.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: softshrink(-inf) = -inf; softshrink(nan) = nan; softshrink'(0.5) = 0.0
+    Derivative: by its body
+    Raises: DTypeError
+    Example: gd.nn.softshrink([-1.0, 0.2, 2.0]) -> [-0.5, 0.0, 1.5]"""
+
+def softsign(x: TensorLike, /) -> Tensor:
+    """x / (1 + abs(x)).
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: softsign(inf) = nan; softsign(nan) = nan; softsign'(0.0) = 1.0
+    Derivative: by its body
+    Raises: DTypeError
+    Example: gd.nn.softsign([-1.0, 3.0]) -> [-0.5, 0.75]"""
+
 def tanh(x: TensorLike, /) -> Tensor:
     """The hyperbolic tangent.
 
@@ -608,3 +1080,36 @@ def tanh(x: TensorLike, /) -> Tensor:
     Derivative: dy/dx = sigmoid_slope(x · 2) · 4
     Raises: DTypeError for other dtypes
     Example: gd.tanh([0.0, 1.0]) -> [0.0, 0.7615942]"""
+
+def tanhshrink(x: TensorLike, /) -> Tensor:
+    """x - tanh(x).
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: tanhshrink(inf) = inf; tanhshrink(nan) = nan; tanhshrink'(0.0) = 0.0
+    Derivative: by its body
+    Raises: DTypeError
+    Example: gd.nn.tanhshrink([-1.0, 2.0]) -> [-0.2384058, 1.035972]"""
+
+def triplet_margin(
+    anchor: TensorLike,
+    positive: TensorLike,
+    negative: TensorLike,
+    margin: float = 1.0,
+    p: float = 2.0,
+    eps: float = 1e-06,
+    swap: bool = False,
+    reduction: Reduction = 'mean',
+) -> Tensor:
+    """How much an anchor's pairwise_distance to the positive falls short of being ``margin`` less than that to the
+    negative. ``swap``: the negative's is the lesser of those to anchor and positive (Balntas et al. 2016).
+
+    Arguments: ``anchor``: vectors (..., d); ``positive``: alike; ``negative``: alike; ``margin``: as above; ``p``: of
+    the norm; ``eps``: added to each difference; ``swap``: as above; ``reduction``: "mean", "sum" or "none"
+    Dtypes: float32, float64
+    Shapes: (..., d) three times -> 0-d, or (...) where reduction is "none"
+    Edges: triplet_margin([nan], [0.0], [0.0]) = nan
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.triplet_margin([[0.0, 0.0]], [[3.0, 4.0]], [[0.0, 5.0]], eps=0.0) -> 1.0
+    Source: Schroff et al. 2015, arXiv:1503.03832"""

@@ -1,6 +1,7 @@
 """What an operation is: one declaration each, read by everything else from the registry."""
 
 from . import (  # noqa: F401  (declaring is importing)
+    activations,
     arrange,
     attention,
     comparison,
@@ -12,14 +13,17 @@ from . import (  # noqa: F401  (declaring is importing)
     cumulative,
     customize,
     elementwise,
+    embedding,
     functions,
     gather,
     indexing,
     joining,
     leaves,
+    likelihoods,
     linalg,
     loop,
     losses,
+    margins,
     matmul,
     movement,
     naming,
@@ -29,6 +33,7 @@ from . import (  # noqa: F401  (declaring is importing)
     ordering,
     pickles,
     pool,
+    positional,
     random,
     reduce,
     sparsity,

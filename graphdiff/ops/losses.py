@@ -40,7 +40,7 @@ def reduced(name: str, x: Tensor, reduction: str) -> Tensor:
     return x
 
 
-def _pair(name: str, input: TensorLike, target: TensorLike) -> tuple[Tensor, Tensor]:
+def matched(name: str, input: TensorLike, target: TensorLike) -> tuple[Tensor, Tensor]:
     """Input and target as Tensors of one floating dtype and one shape; a target that is a number is one for every
     element."""
     x, t = operands(name, (input, target), "float")
@@ -52,7 +52,7 @@ def _pair(name: str, input: TensorLike, target: TensorLike) -> tuple[Tensor, Ten
     return x, t
 
 
-def _weighted(name: str, x: Tensor, weight: TensorLike | None) -> Tensor:
+def weighted(name: str, x: Tensor, weight: TensorLike | None) -> Tensor:
     """A loss by element times a weight that broadcasts to it."""
     if weight is None:
         return x
@@ -62,7 +62,7 @@ def _weighted(name: str, x: Tensor, weight: TensorLike | None) -> Tensor:
     return x * w
 
 
-def _pair_samples(low: float, high: float) -> Any:
+def pair_samples(low: float, high: float) -> Any:
     return lambda rng: [
         Sample((rng.uniform(low, high, (3, 4)), rng.uniform(low, high, (3, 4))), {"reduction": r})
         for r in ("mean", "sum", "none")
@@ -75,7 +75,7 @@ def numpy_reduced(x: Any, reduction: str) -> Any:
 
 @composite(
     namespace="nn",
-    samples=_pair_samples(-2, 2),
+    samples=pair_samples(-2, 2),
     reference=lambda x, t, reduction="mean": numpy_reduced((x - t) ** 2, reduction),
 )
 def mse(input: TensorLike, target: TensorLike, reduction: Reduction = "mean") -> Tensor:
@@ -87,13 +87,13 @@ def mse(input: TensorLike, target: TensorLike, reduction: Reduction = "mean") ->
     Raises: ShapeError, DTypeError, GraphError
     Example: gd.nn.mse([1.0, 2.0], [1.0, 4.0]) -> 2.0
     """
-    x, t = _pair("mse", input, target)
+    x, t = matched("mse", input, target)
     return reduced("mse", square(x - t), reduction)
 
 
 @composite(
     namespace="nn",
-    samples=_pair_samples(0.1, 0.9),
+    samples=pair_samples(0.1, 0.9),
     reference=lambda p, t, reduction="mean": numpy_reduced(-t * np.log(p) - (1 - t) * np.log(1 - p), reduction),
 )
 def binary_cross_entropy(
@@ -113,15 +113,15 @@ def binary_cross_entropy(
     Raises: ShapeError, DTypeError, GraphError
     Example: gd.nn.binary_cross_entropy([0.5, 0.5], [1.0, 0.0]) -> 0.6931472
     """
-    p, t = _pair("binary_cross_entropy", input, target)
+    p, t = matched("binary_cross_entropy", input, target)
     one, other = at_least(bounded_log(p), -100), at_least(log1p(negative(p)), -100)
-    loss = _weighted("binary_cross_entropy", negative(t * one + (1 - t) * other), weight)
+    loss = weighted("binary_cross_entropy", negative(t * one + (1 - t) * other), weight)
     return reduced("binary_cross_entropy", loss, reduction)
 
 
 @composite(
     namespace="nn",
-    samples=_pair_samples(-2, 2),
+    samples=pair_samples(-2, 2),
     reference=lambda x, t, reduction="mean": numpy_reduced(np.logaddexp(0, x) - x * t, reduction),
 )
 def binary_cross_entropy_with_logits(
@@ -143,16 +143,16 @@ def binary_cross_entropy_with_logits(
     Raises: ShapeError, DTypeError, GraphError
     Example: gd.nn.binary_cross_entropy_with_logits([0.0, 0.0], [1.0, 0.0]) -> 0.6931472
     """
-    x, t = _pair("binary_cross_entropy_with_logits", input, target)
+    x, t = matched("binary_cross_entropy_with_logits", input, target)
     # not softplus(x) - x t: its derivative sigmoid(x) - t would lose all digits where they are close
-    positive = _weighted("binary_cross_entropy_with_logits", t * softplus(negative(x)), pos_weight)
-    loss = _weighted("binary_cross_entropy_with_logits", positive + (1 - t) * softplus(x), weight)
+    positive = weighted("binary_cross_entropy_with_logits", t * softplus(negative(x)), pos_weight)
+    loss = weighted("binary_cross_entropy_with_logits", positive + (1 - t) * softplus(x), weight)
     return reduced("binary_cross_entropy_with_logits", loss, reduction)
 
 
 @composite(
     namespace="nn",
-    samples=_pair_samples(-2, 2),
+    samples=pair_samples(-2, 2),
     smooth=False,
     reference=lambda x, t, reduction="mean": numpy_reduced(np.abs(x - t), reduction),
 )
@@ -165,7 +165,7 @@ def l1(input: TensorLike, target: TensorLike, reduction: Reduction = "mean") -> 
     Raises: ShapeError, DTypeError, GraphError
     Example: gd.nn.l1([1.0, 2.0], [1.0, 4.0]) -> 1.0
     """
-    x, t = _pair("l1", input, target)
+    x, t = matched("l1", input, target)
     return reduced("l1", abs_(x - t), reduction)
 
 
@@ -193,7 +193,7 @@ def huber(input: TensorLike, target: TensorLike, reduction: Reduction = "mean", 
     Example: gd.nn.huber([1.0, 2.0], [1.0, 4.0]) -> 0.75
     Source: Huber 1964
     """
-    x, t = _pair("huber", input, target)
+    x, t = matched("huber", input, target)
     if not delta > 0:
         fail(GraphError, "huber", f"delta must be positive, got {delta}", [x, t])
     d = x - t
@@ -340,7 +340,7 @@ def cross_entropy(
         return classes.reduced(loss * (1 - label_smoothing), reduction, smooth)
     if ignore_index is not None:
         fail(GraphError, name, "ignore_index goes with integer labels", [x, t])
-    x, t = _pair(name, x, _classes_last(name, t, axis, [x]))
+    x, t = matched(name, x, _classes_last(name, t, axis, [x]))
     if label_smoothing:
         t = t * (1 - label_smoothing) + label_smoothing / size_as(k, x.dtype)
     t = t if weight is None else t * _class_weight(name, x, weight)
@@ -415,7 +415,7 @@ def kl_div(input: TensorLike, target: TensorLike, reduction: Reduction = "mean",
     Example: gd.nn.kl_div([-0.5, -1.0], [0.0, 1.0]) -> 0.5
     Source: Kullback and Leibler 1951
     """
-    x, t = _pair("kl_div", input, target)
+    x, t = matched("kl_div", input, target)
     if log_target:
         return reduced("kl_div", exp(t) * (t - x), reduction)
     none = equal(t, 0)

@@ -12,12 +12,13 @@ import numpy as np
 
 from ..errors import FeedError, GraphError, ShapeError
 from ..ir.dims import Dim, Size, exact_div, format_shape, product
+from .arrange import pad
 from .conv import pair_of
 from .elementwise import rsqrt, square, where
 from .gather import size_as
 from .leaves import ensured
 from .movement import reshape
-from .opdef import check_dtype, composite, operands
+from .opdef import check_dtype, composite, int_of, operands
 from .reduce import count, mean
 from .registry import Sample
 from .tensor import Tensor, as_tensor, fail
@@ -157,6 +158,106 @@ def group_norm(
         fail(ShapeError, "group_norm", f"{t.shape[1]} channels do not divide into {groups} groups", [t])
     y = _normalised(reshape(t, (t.shape[0], groups, per_group * product(t.shape[2:]))), (2,), eps)
     return _scaled(reshape(y, t.shape), *(None if p is None else _by_channel(p, t) for p in (w, b)))
+
+
+def _instance_reference(
+    x: Any,
+    running_mean: Any = None,
+    running_var: Any = None,
+    weight: Any = None,
+    bias: Any = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:
+    if use_input_stats:
+        return _group_reference(x, x.shape[1], weight, bias, eps)
+    return _batch_reference(x, running_mean, running_var, weight, bias, eps=eps)
+
+
+def _instance_samples(rng: np.random.Generator) -> Any:
+    for shape in ((2, 3, 5), (2, 3, 4, 2), (1, 3, 2, 2, 2)):
+        vectors = rng.uniform(-1, 1, 3), rng.uniform(0.5, 2, 3), rng.uniform(0.5, 2, 3), rng.uniform(-1, 1, 3)
+        yield Sample((rng.uniform(-2, 2, shape),))
+        yield Sample((rng.uniform(-2, 2, shape),), {"weight": vectors[2], "bias": vectors[3], "eps": 0.01})
+        yield Sample((rng.uniform(-2, 2, shape), *vectors), {"use_input_stats": False})
+
+
+@composite(namespace="nn", reference=_instance_reference, samples=_instance_samples, onnx="InstanceNormalization")
+def instance_norm(
+    x: TensorLike,
+    running_mean: TensorLike | None = None,
+    running_var: TensorLike | None = None,
+    weight: TensorLike | None = None,
+    bias: TensorLike | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """x (N, C, ..) less the mean of its sample and channel, by the standard deviation there; weight and bias (C,) are
+    by channel (Ulyanov et al. 2016). ``use_input_stats=False``: by the running mean and variance, as batch_norm.
+
+    Arguments: ``x``: (N, C, L, ...); ``running_mean``: (C,), read without use_input_stats alone; ``running_var``:
+    likewise; ``weight``: (C,), or None; ``bias``: (C,), or None; ``use_input_stats``: as above; ``momentum``: for what
+    moves running statistics alone; ``eps``: added to the variance
+    Dtypes: float
+    Shapes: of x (N, C, L, ...); means, variances, weight and bias (C,)
+    Edges: instance_norm([[[2.0, 2.0]]]) = [[[0.0, 0.0]]]; a channel of equal elements gives bias
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.instance_norm([[[1.0, 3.0]]]) -> [[[-0.999995, 0.999995]]]
+    Source: Ulyanov et al. 2016, arXiv:1607.08022
+    """
+    name = "instance_norm"
+    if not use_input_stats and (running_mean is None or running_var is None):
+        fail(GraphError, name, "without use_input_stats it needs running_mean and running_var", [as_tensor(x, name)])
+    t, m, v, w, b = _operands(name, x, m=running_mean, v=running_var, weight=weight, bias=bias)
+    _need(name, t, 3)
+    if use_input_stats:
+        return group_norm(t, int_of(name, "the number of channels", t.shape[1], [t]), w, b, eps)
+    return batch_norm(t, m, v, w, b, eps=eps)
+
+
+def _response_reference(x: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:
+    squares = np.pad(x * x, [(0, 0), (size // 2, (size - 1) // 2), *[(0, 0)] * (x.ndim - 2)])
+    total = sum(squares[:, i : i + x.shape[1]] for i in range(size))
+    return x / (k + alpha * total / size) ** beta
+
+
+@composite(
+    namespace="nn",
+    onnx="LRN",
+    reference=_response_reference,
+    samples=lambda rng: [
+        Sample((rng.uniform(-2, 2, shape), size), more)
+        for shape, size, more in (
+            ((2, 5, 3), 3, {}),
+            ((1, 6, 2, 3), 4, {"alpha": 0.5, "beta": 0.5, "k": 2.0}),
+            ((2, 3, 2, 2, 2), 5, {"alpha": 0.1}),
+        )
+    ],
+)
+def local_response_norm(x: TensorLike, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
+    """x (N, C, ..) by (k + alpha m)^beta, m the mean of the squares of ``size`` channels about each, which are 0 beyond
+    the first and last.
+
+    Arguments: ``x``: (N, C, ...); ``size``: how many channels, at least 1; ``alpha``, ``beta``, ``k``: as above
+    Dtypes: float
+    Shapes: of x (N, C, ...)
+    Edges: local_response_norm([[[0.0]]], 1) = [[[0.0]]]
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.local_response_norm([[[1.0]], [[3.0]]], 1, alpha=1.0, beta=0.5) -> [[[0.7071068]], [[0.9486833]]]
+    Source: Krizhevsky et al. 2012, section 3.3
+    """
+    name = "local_response_norm"
+    (t,) = _operands(name, x)
+    _need(name, t, 3)
+    (size,) = pair_of(name, "size", size, 1, [t], 1)
+    edge = [(0, 0)] * (t.ndim - 2)
+    squares = pad(square(t), [(0, 0), (size // 2, (size - 1) // 2), *edge])
+    total = squares[:, : t.shape[1]]
+    for i in range(1, size):
+        total = total + squares[:, i : i + t.shape[1]]
+    return t / (total * (alpha / size) + k) ** beta
 
 
 def _batch_reference(

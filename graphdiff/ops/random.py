@@ -155,7 +155,7 @@ def _unit_reference(key: Any, shape: Any, dtype: Any, stream: int) -> np.ndarray
     return unit.astype(dtype).reshape(shape)
 
 
-def _uniform_reference(key: Any, shape: Any, low: Any = 0.0, high: Any = 1.0, dtype: Any = "float32") -> Any:
+def uniform_reference(key: Any, shape: Any, low: Any = 0.0, high: Any = 1.0, dtype: Any = "float32") -> Any:
     low, high = np.asarray(low, dtype), np.asarray(high, dtype)
     return low + _unit_reference(key, shape, dtype, UNIFORM) * (high - low)
 
@@ -185,7 +185,7 @@ def _randint_reference(key: Any, shape: Any, low: Any, high: Any, dtype: Any = "
 # ------------------------------------------------------------------ the public functions
 @composite(
     namespace="random",
-    reference=_uniform_reference,
+    reference=uniform_reference,
     smooth=False,
     samples=lambda rng: [
         Sample((np.int64(7), (3, 5))),

@@ -14,13 +14,15 @@ from graphdiff.ops import namespaces
 from graphdiff.ops.registry import REGISTRY, Reduce, Tile
 
 SIGNS = {"linalg.eigh", "linalg.svd"}  # the vectors' signs are LAPACK's choice
-# Their samples say sizes beside the arrays, or have matrices that are wider than high, which names do not tell.
+# Their samples say sizes beside the arrays, or have matrices that are wider than high or numbers in order, which names
+# do not tell.
 FIXED = {
     "broadcast_to",
     "linalg.norm",
     "linalg.qr",
     "linalg.svd",
     "linalg.svdvals",
+    "nn.embedding_bag",
     "place",
     "random.bernoulli",
     "random.randint",
