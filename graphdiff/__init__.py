@@ -62,7 +62,7 @@ __version__ = "0.1.0"
 
 globals().update(_namespaces.functions(""))  # the operations, by their names
 
-_LATE = ("layers", "train")  # written with the names above, so imported when they are asked for
+_LATE = ("interop", "layers", "train")  # written with the names above, so imported when they are asked for
 _MODULES = ("init", "inspect", "linalg", "nn", "optim", "random", "testing", *_LATE)
 __all__ = [n for n, v in globals().items() if n[0] != "_" and not isinstance(v, _types.ModuleType)]
 __all__ = sorted([*__all__, *_MODULES])

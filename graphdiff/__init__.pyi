@@ -19,6 +19,7 @@ from .errors import ShapeError as ShapeError
 from .errors import DTypeError as DTypeError
 from .errors import FeedError as FeedError
 from .errors import GraphError as GraphError
+from .errors import UnsupportedOperator as UnsupportedOperator
 from .errors import CompileError as CompileError
 from .errors import BusyError as BusyError
 from .errors import MemoryLimitError as MemoryLimitError
@@ -65,6 +66,7 @@ from .transforms.substitute import substitute as substitute
 from .transforms.vmap import vmap as vmap
 from .weights import load_weights as load_weights
 from .weights import save_weights as save_weights
+from . import interop as interop
 from . import layers as layers
 from . import train as train
 
@@ -87,6 +89,7 @@ __all__ = [
     "SparseJacobian",
     "Tensor",
     "Tradeoff",
+    "UnsupportedOperator",
     "abs",
     "acos",
     "acosh",
@@ -160,6 +163,7 @@ __all__ = [
     "init",
     "input",
     "inspect",
+    "interop",
     "isfinite",
     "isinf",
     "isnan",

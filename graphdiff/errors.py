@@ -21,6 +21,7 @@ __all__ = [
     "DTypeError",
     "FeedError",
     "GraphError",
+    "UnsupportedOperator",
     "CompileError",
     "BusyError",
     "MemoryLimitError",
@@ -73,6 +74,16 @@ class GraphError(GraphdiffError, ValueError):
     """A graph that is not well formed: foreign nodes, repeated names, cycles, unreadable text."""
 
     __module__ = "graphdiff"
+
+
+class UnsupportedOperator(GraphError):
+    """A model has operators that graphdiff does not. ``counts``: how often each of them stands in the model, in its
+    functions and in the graphs inside it; nothing has been built."""
+
+    def __init__(self, model: str, counts: Mapping[str, int], source: str | None = None):
+        self.counts = dict(counts)
+        listed = ", ".join(f"{name} ({count})" for name, count in self.counts.items())
+        super().__init__(f"{model} has operators that graphdiff has not: {listed}", None, source)
 
 
 class CompileError(GraphdiffError, RuntimeError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..errors import DTypeError, FeedError, GraphError, ShapeError
 from ..ir.defaults import default_float
 from ..ir.dims import Dim, as_shape
 from ..ir.dtypes import CODE, FLOATS, as_dtype, bool_
-from ..ir.node import NAMED_LEAVES, Source, topological, user_source
+from ..ir.node import NAMED_LEAVES, Node, Source, topological, user_source
 from ..ir.words import ArrayLike, DTypeLike, ShapeLike
 from . import batching
 from .laws import law
@@ -186,10 +186,19 @@ def watch(watcher: Watcher) -> None:
     leaves = [n for n in topological([value]) if n.op.name in NAMED_LEAVES]
     if not leaves:
         fail(GraphError, kind, "the value depends on no input, parameter or state", [value])
-    if kind == "check":
-        watcher = watcher._replace(value=make(CHECK_TRUE, (value,), {"message": watcher.text}))
+    _give(watcher, leaves)
+
+
+def _give(watcher: Watcher, leaves: Iterable[Node]) -> None:
+    if watcher.kind == "check":
+        watcher = watcher._replace(value=make(CHECK_TRUE, (watcher.value,), {"message": watcher.text}))
     for node in leaves:
         node.attrs.setdefault("watchers", []).append(watcher)
+
+
+def check_sizes(pred: Tensor, message: str, fed: Iterable[Tensor]) -> None:
+    """As ``check`` of a ``pred`` that is made of sizes alone: of every call that is fed one of ``fed``."""
+    _give(Watcher("check", pred, message, user_source()), [x.node for x in fed])
 
 
 def monitor(tensor: Tensor, name: str) -> Tensor:

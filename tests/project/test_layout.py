@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "graphdiff"
 
 # Each room may import itself and what stands before it. "graphdiff" is the package's own __init__, the public names;
-# layers, train and cli come after it because they are written as a user would write them.
+# interop, layers, train and cli come after it because they are written as a user would write them.
 ORDER = [
     "built",
     "files",
@@ -36,8 +36,8 @@ ORDER = [
     "optim",
     "inspect",
     "testing",
-    "interop",
     "graphdiff",
+    "interop",
     "layers",
     "train",
     "cli",

@@ -1,0 +1,23 @@
+"""Bridges to models and arrays of other packages: ``gd.interop.onnx``. Each needs its extra of pyproject.toml.
+
+Owns: which bridges there are. A bridge is imported when it is asked for, the package that it is to when it is used.
+Must not know: what any of them does.
+"""
+
+import importlib as _importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from . import onnx as onnx
+
+__all__ = ["onnx"]
+
+
+def __getattr__(name: str) -> object:
+    if name in __all__:
+        return _importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

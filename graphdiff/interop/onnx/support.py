@@ -1,0 +1,121 @@
+"""Whether a model can be read at all, told before anything is built: its operators, and the order of its nodes.
+
+Owns: the list of operators without a rule; bodies of the standard's own functions; sorting by what depends on what.
+Must not know: values, rules.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+
+from ...errors import GraphError, UnsupportedOperator
+from ...ops.tensor import where_am_i
+from .call import Call
+from .source import GraphView, ModelView, NodeView, attribute_value, function_view
+from .table import reader_of
+
+
+def check_supported(view: ModelView) -> None:
+    """Raises UnsupportedOperator with all operators of the model, its functions and subgraphs that have no rule."""
+    missing: Counter[str] = Counter()
+    for graph, opsets in [(view.graph, view.opsets), *((f, f.opsets) for f in view.functions.values())]:
+        for node in _nodes(graph):
+            key = (node.domain, node.op)
+            if key not in view.functions and reader_of(*key) is None and not has_body(node, opsets):
+                missing[f"{node.domain}.{node.op}" if node.domain else node.op] += 1
+    if missing:
+        raise UnsupportedOperator(view.label, dict(missing.most_common()), where_am_i())
+
+
+def _nodes(graph: GraphView) -> Iterator[NodeView]:
+    waiting = [graph]
+    while waiting:
+        for node in waiting.pop().nodes:
+            yield node
+            waiting += node.graphs()
+
+
+def has_body(node: NodeView, opsets: dict[str, int]) -> bool:
+    """Whether the standard gives the operator a body of other operators, all of which can be read."""
+    import onnx
+
+    try:
+        schema = onnx.defs.get_schema(node.op, opsets.get(node.domain, 1), node.domain)
+    except onnx.defs.SchemaError:
+        return False
+    body = function_view(schema.function_body)
+    return bool(body.nodes) and all(reader_of(n.domain, n.op) is not None for n in _nodes(body))
+
+
+def function_of(call: Call) -> GraphView | None:
+    """The standard's body of a node's operator."""
+    import onnx
+
+    schema = onnx.defs.get_schema(call.node.op, call.opset, call.node.domain)
+    body = function_view(schema.function_body)
+    if not body.nodes:
+        return None
+    if not body.opsets:
+        body.opsets = {"": call.opset}
+    for name, attribute in schema.attributes.items():
+        if name not in body.attributes and attribute.default_value.type:
+            body.attributes[name] = attribute_value(attribute.default_value)
+    return body
+
+
+def in_order(graph: GraphView, known: Callable[[str], bool]) -> list[NodeView]:
+    """The nodes of a graph, each after those whose results it uses; as they stand where they already do. ``known``:
+    whether a name has a value before the first. Raises GraphError for a cycle and for a name that nothing gives."""
+    made = {name for node in graph.nodes for name in node.outputs if name}
+    done: set[str] = set()
+    out: list[NodeView] = []
+    late: list[NodeView] = []
+    for node in graph.nodes:
+        ready = not late and all(name in done or name not in made for name in _used(node))
+        (out if ready else late).append(node)
+        if ready:
+            done.update(node.outputs)
+    if late:
+        out += _sorted(late, made, done)
+    for node in out:
+        for name in node.inputs:
+            if name and name not in made and name not in graph.inputs and not known(name):
+                told = f"{node.label} uses {name!r}, which is no input, no initializer and no node's result"
+                raise GraphError(told, source=where_am_i())
+    return out
+
+
+def _used(node: NodeView) -> set[str]:
+    """The names that a node and the graphs in it use."""
+    names = {name for name in node.inputs if name}
+    for graph in node.graphs():
+        inside = set(graph.inputs) | set(graph.arrays)
+        used = set(graph.outputs)
+        for inner in graph.nodes:
+            used |= _used(inner)
+            inside.update(inner.outputs)
+        names |= used - inside
+    return names
+
+
+def _sorted(nodes: list[NodeView], made: set[str], done: set[str]) -> list[NodeView]:
+    waits = {i: {n for n in _used(node) if n in made and n not in done} for i, node in enumerate(nodes)}
+    users: dict[str, list[int]] = {}
+    for i, names in waits.items():
+        for name in names:
+            users.setdefault(name, []).append(i)
+    ready = deque(i for i, names in waits.items() if not names)
+    out = []
+    while ready:
+        node = nodes[ready.popleft()]
+        out.append(node)
+        for name in node.outputs:
+            for i in users.get(name, ()):
+                waits[i].discard(name)
+                if not waits[i]:
+                    ready.append(i)
+    if len(out) < len(nodes):
+        stuck = next(node for i, node in enumerate(nodes) if waits[i])
+        raise GraphError(f"{stuck.label} depends on its own result: the model has a cycle", source=where_am_i())
+    return out
