@@ -19,6 +19,7 @@ import Cython
 import numpy
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 from setuptools.errors import CompileError
 
 os.chdir(Path(__file__).parent)  # commands name files from here: a checkout may move, and caches serve all
@@ -34,6 +35,24 @@ EXTENSIONS = {
 """The extensions, and what each holds of the core."""
 LINUX = platform.system() == "Linux"
 FLAGS = ["-g0", "-fvisibility=hidden", "-pthread", "-Werror=implicit-function-declaration"]
+
+
+EXPORTED = ("math/*.h", "micro/*.[ch]", "kernels/*.[ch]", "program/kernel.h", "program/sizes.h")
+"""The sources of the core that exported programs are put together from: they go with the package."""
+
+
+class BuildPackage(build_py):
+    """The package with those sources."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:  # there they are read where they lie
+            return
+        for pattern in EXPORTED:
+            for source in sorted(CSRC.glob(pattern)):
+                target = Path(self.build_lib) / "graphdiff" / "export" / source
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, target)
 
 
 class BuildExtensions(build_ext):
@@ -88,5 +107,5 @@ class BuildExtensions(build_ext):
 
 setup(
     ext_modules=[Extension(name, [str(Path(*name.split(".")).with_suffix(".pyx"))]) for name in EXTENSIONS],
-    cmdclass={"build_ext": BuildExtensions},
+    cmdclass={"build_ext": BuildExtensions, "build_py": BuildPackage},
 )

@@ -7,6 +7,7 @@ import importlib as _importlib
 import types as _types
 
 from . import built as _built  # noqa: F401  first: it says what to do where the extensions are not built
+from . import export as _export  # noqa: F401  gives functions export_c
 from . import init as init
 from . import inspect as inspect
 from . import linalg as linalg

@@ -39,6 +39,12 @@
 #define GD_FULL_f64 2
 #endif
 
+/* elements that a dot product sums side by side: its order, so its bits */
+#ifndef GD_DOT_f32
+#define GD_DOT_f32 GD_FULL_f32
+#define GD_DOT_f64 GD_FULL_f64
+#endif
+
 #define GD_BODY "product_body.h"
 #include "each_float.h"
 

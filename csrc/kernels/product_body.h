@@ -1,11 +1,12 @@
 /* product_body.h: the blocked product for one element type (see template.h); product.c includes it.
  *
- * FULL is the lanes of the widest vector. Packing only changes strides: every
- * path ends in the same register blocks of GD_ROWS rows by two vectors, narrower at the edges.
+ * FULL is the lanes of the widest vector, DOT those that sums of dot products are taken in. Packing only changes
+ * strides: every path ends in the same register blocks of GD_ROWS rows by two vectors, narrower at the edges.
  */
 
 #define SQUARE ((int)(GD_SQUARE_BYTES / sizeof(T)))
 #define FULL GD_CAT(GD_FULL, S)
+#define DOT GD_CAT(GD_DOT, S)
 
 #define N 1
 #include "product_block.h"
@@ -58,17 +59,17 @@ static void NAME(strips)(int64_t m, int64_t n, int64_t depth, const T *a, int64_
 /* cols dot products of one row of A with contiguous columns of B */
 INLINE void NAME(dots)(const int cols, int64_t k, const T *a, const T *b, int64_t b_col, T *c, int64_t c_col, T alpha,
                        int accumulate) {
-    VECTOR(FULL) sum[8];
+    VECTOR(DOT) sum[8];
     T rest[8];
-    UNROLL for (int j = 0; j < cols; j++) sum[j] = (VECTOR(FULL)){0}, rest[j] = 0;
+    UNROLL for (int j = 0; j < cols; j++) sum[j] = (VECTOR(DOT)){0}, rest[j] = 0;
     int64_t d = 0;
-    for (; d + FULL <= k; d += FULL) {
-        VECTOR(FULL) line = *(const VECTOR(FULL) *)(a + d);
-        UNROLL for (int j = 0; j < cols; j++) sum[j] += line * *(const VECTOR(FULL) *)(b + j * b_col + d);
+    for (; d + DOT <= k; d += DOT) {
+        VECTOR(DOT) line = *(const VECTOR(DOT) *)(a + d);
+        UNROLL for (int j = 0; j < cols; j++) sum[j] += line * *(const VECTOR(DOT) *)(b + j * b_col + d);
     }
     for (; d < k; d++) UNROLL for (int j = 0; j < cols; j++) rest[j] += a[d] * b[j * b_col + d];
-    if (k >= FULL) UNROLL for (int j = 0; j < cols; j++) {
-            for (int half = FULL / 2; half > 0; half /= 2)
+    if (k >= DOT) UNROLL for (int j = 0; j < cols; j++) {
+            for (int half = DOT / 2; half > 0; half /= 2)
                 for (int l = 0; l < half; l++) sum[j][l] += sum[j][l + half];
             rest[j] += sum[j][0];
         }
@@ -218,3 +219,4 @@ void GD_ISA_NAME(NAME(gd_product))(const gd_product *p, const T *a, const T *b, 
 #undef SQUARE
 #undef STRIP
 #undef FULL
+#undef DOT

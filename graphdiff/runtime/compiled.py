@@ -56,7 +56,8 @@ def _blas() -> str:
     return os.path.join(folder, next(n for n in os.listdir(folder) if n.startswith("libscipy_openblas")))
 
 
-_core.load_blas(_blas())
+if os.environ.get("GRAPHDIFF_BLAS") != "off":  # products are the core's own then, and linear algebra is not there
+    _core.load_blas(_blas())
 
 PLAN_SECONDS = 2.0  # what the search for a schedule within a limit takes, nominally, at most
 PLACE_SHARE = 0.2  # of that, for a layout that misses a limit which its lower bound keeps

@@ -308,6 +308,11 @@ class Function(_core.Runner):
         def to_svg(self, path: str | Path | None = None) -> str: ...
         def to_html(self, path: str | Path, /, *args: Fed, **kwargs: Fed) -> None: ...
 
+        # and graphdiff.export this
+        def export_c(
+            self, folder: str | os.PathLike[str], name: str, *, values: bool = False, **sizes: int
+        ) -> list[Path]: ...
+
     def __init__(
         self,
         program: CompiledGraph,

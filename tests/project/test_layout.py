@@ -36,6 +36,7 @@ ORDER = [
     "optim",
     "inspect",
     "testing",
+    "export",
     "graphdiff",
     "interop",
     "layers",

@@ -1,0 +1,149 @@
+"""Kernels of csrc as text that stands in one file: includes put in their places, names kept apart.
+
+A kernel's file is written to be compiled for an instruction set, its body included once for each element type. Here
+its run step becomes functions of one C file beside others. Owns: which files make a kernel, and what those include
+that is the core's own (the call, the dtypes).
+Invariant: the statements are csrc's, for no instruction set: no fused multiply-add that compilers are not told to make,
+sums in lanes of 16 bytes. Must not know: instructions.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable
+
+from .program import REDUCTIONS
+from .sources import Item, items_of, reachable, text_of
+
+# What kernels see of the core.
+_PRELUDE = """\
+/* where an index or a check fails: the index and its limit, or the place of the element */
+typedef struct gd_fault {
+    int64_t a, b;
+} gd_fault;
+
+/* what a kernel is given: its sizes, its operands, room */
+typedef struct {
+    const void *block;
+    void *const *operands;
+    void *scratch, *shared;
+    int64_t part;
+    gd_fault *fault;
+} gd_call;
+
+typedef enum { GD_F32, GD_F64, GD_I32, GD_I64, GD_BOOL } gd_dtype;
+
+enum { GD_OK, GD_ERR_INDEX, GD_ERR_CHECK };
+
+#define GD_CAT_(a, b) a##_##b
+
+#define GD_CAT(a, b) GD_CAT_(a, b)
+
+#define GD_ISA_NAME(name) name
+
+#define GD_ALIGN 64
+
+typedef void (*gd_micro_fn)(void *out, const void *a, const void *b, const void *c, int64_t n);
+"""
+_SHARED = ("program/sizes.h", "kernels/template.h", "kernels/params.h", "kernels/product.h", "kernels/conv.h")
+_SKIPPED = ("../program/", "../openblas/", "template.h", "params.h", "product.h", "strided.h", "conv.h")
+# How many elements dot products sum side by side: the same for every processor.
+_LANES = {"product": "#define GD_DOT_f32 4\n#define GD_DOT_f64 2\n\n"}
+
+
+@functools.cache
+def shared() -> tuple[Item, ...]:
+    """What kernels have in common: the call, dtypes, sizes, templates."""
+    kernel = [i for i in items_of(text_of("program/kernel.h")) if "gd_item_bytes" in i.names]
+    numbers = ", ".join(f"GD_REDUCE_{name} = {code}" for code, name in sorted(REDUCTIONS.items()))
+    out = [*items_of(_PRELUDE), *items_of(f"enum {{ {numbers} }};\n"), *kernel]
+    for file in _SHARED:
+        text = text_of(file)
+        if file.endswith("sizes.h"):
+            text = re.sub(r"^GD_SIZE ", "static inline int64_t ", text, flags=re.M)
+        if file.endswith("template.h"):
+            vectors = re.search(r"^#define VECTOR\(n\).*^#undef GD_VECTOR_OF\n", text, flags=re.S | re.M)
+            assert vectors is not None
+            out.append(Item(("VECTOR",), vectors[0].strip()))
+            text = text.replace(vectors[0], "")
+        found = [i for i in items_of(text) if not any(n.startswith(("gd_prepare", "GD_SIZE")) for n in i.names)]
+        declared = re.compile(r"void GD_ISA_NAME\([^{]*;")  # functions that stand in another file there
+        out += [i for i in found if "gd_prepare" not in i.words and not declared.match(i.text)]
+    return tuple(out)
+
+
+@functools.cache
+def kernel(stem: str, dtypes: frozenset[str], roots: frozenset[str]) -> str:
+    """The run step of csrc/kernels/<stem>.c for element types, what ``roots`` need of it: one text, its macros
+    undefined behind it."""
+    text = _expanded(text_of(f"kernels/{stem}.c"), f"kernels/{stem}.c", dtypes)
+    text = re.sub(r"/\* a product and its sum are one rounding.*?#endif\n", "", text, flags=re.S)
+    text = _apart(reachable(text, roots | {re.sub(r"_[fib]\d+$", "", r) for r in roots}), stem)
+    macros = dict.fromkeys(re.findall(r"^\s*#\s*define (\w+)", text, flags=re.M))
+    gone = re.findall(r"^\s*#\s*undef (\w+)", text, flags=re.M)
+    tail = "".join(f"#undef {name}\n" for name in macros if name not in gone and not name.startswith("GD_"))
+    return _LANES.get(stem, "") + re.sub(r"\n{3,}", "\n\n", text).strip() + "\n" + tail
+
+
+def _expanded(text: str, name: str, dtypes: frozenset[str]) -> str:
+    """A file's text with what it includes in place: bodies once for each element type that is asked for."""
+    folder, body, out = name.rpartition("/")[0], "", []
+    text = re.sub(r"\A\s*/\*.*?\*/\n", "", text, flags=re.S)  # what opens a file is about the file
+    text = re.sub(r"^#ifndef (\w+_H)\n#define \1\n(.*)^#endif\n\Z", r"\2", text, flags=re.S | re.M)
+    for line in text.splitlines(keepends=True):
+        if match := re.match(r'#define GD_BODY "(.*)"', line):
+            body = match[1]
+        elif re.match(r"#undef GD_BODY", line) or re.match(r"#include <", line):
+            continue
+        elif match := re.match(r'\s*#include "(.*)"', line):
+            file = match[1]
+            if file.startswith("each_"):
+                out += [_for_type(folder, body, dtype, dtypes) for dtype in _types(file) if dtype in dtypes]
+            elif not file.startswith(_SKIPPED):
+                out.append(_expanded(text_of(f"{folder}/{file}"), f"{folder}/{file}", dtypes))
+        else:
+            out.append(line)
+    return "".join(out)
+
+
+def _types(file: str) -> Iterable[str]:
+    return {
+        "each_float.h": ("f32", "f64"),
+        "each_number.h": ("f32", "f64", "i32", "i64"),
+        "each_type.h": ("f32", "f64", "i32", "i64", "b8"),
+    }[file]
+
+
+_MACROS = ("NAME", "VECTOR", "__attribute__")
+_OF_TYPE = {
+    "f32": ("float", "float", "int32_t"),
+    "f64": ("double", "double", "int64_t"),
+    "i32": ("int32_t", "uint32_t", ""),
+    "i64": ("int64_t", "uint64_t", ""),
+    "b8": ("uint8_t", "uint8_t", ""),
+}
+
+
+def _for_type(folder: str, body: str, dtype: str, dtypes: frozenset[str]) -> str:
+    t, u, i = _OF_TYPE[dtype]
+    heads = {"T": t, "U": u, "S": dtype, **({"I": i} if i else {})}
+    text = _expanded(text_of(f"{folder}/{body}"), f"{folder}/{body}", dtypes)
+    defines = "".join(f"#define {k} {v}\n" for k, v in heads.items())
+    return f"\n{defines}{text}" + "".join(f"#undef {k}\n" for k in heads) + "\n"
+
+
+def _apart(text: str, stem: str) -> str:
+    """The text with what it names at the top level made its own: other kernels have rows and blocks too."""
+    names: set[str] = set()
+    names.update(re.findall(r"^(?:static|INLINE)[^\n;=]*?\b(\w+)\((?!\w+\)\()", text, flags=re.M))
+    names.update(re.findall(r"^(?:static|INLINE)[^\n;=]*?\bNAME\((\w+)\)", text, flags=re.M))
+    names.update(re.findall(r"^}\s*(\w+);", text, flags=re.M))
+    for constants in re.findall(r"^enum \{(.*?)\};", text, flags=re.M | re.S):
+        names.update(re.findall(r"(?:^|,)\s*(\w+)", re.sub(r"/\*.*?\*/", "", constants, flags=re.S)))
+    ours = sorted(n for n in names if n not in _MACROS and not n.lower().startswith("gd_"))
+    pattern = re.compile(r"/\*.*?\*/|(?<![\w.>])(" + "|".join(ours) + r")\b(?!\s*:)", flags=re.S) if ours else None
+    if pattern is not None:
+        text = pattern.sub(lambda m: f"{stem}_{m[1]}" if m[1] else m[0], text)
+    text = re.sub(r"^(?:int|void) GD_ISA_NAME\([^;{]*\);\n", "", text, flags=re.M)
+    return re.sub(r"^(int|void) (GD_ISA_NAME)", r"static \1 \2", text, flags=re.M)

@@ -1,0 +1,194 @@
+"""Instructions whose run step is csrc's own: the sizes that its preparation makes, as a constant, and the call.
+
+Owns: the block of each of these kernels, of the same payload words (their files in csrc/kernels state them).
+Invariant: one part, or all parts in order, so the bits of any number of threads. Must not know: where operands lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import prod
+
+from .program import Step
+from .unit import Unit
+from .writer import number
+
+CODES = {"float32": "GD_F32", "float64": "GD_F64", "int32": "GD_I32", "int64": "GD_I64", "bool": "GD_BOOL"}
+Fields = Mapping[str, int | str]
+
+_MANY, _LONGEST, _WIDE_BYTES = 4096, 1 << 17, 1 << 20  # csrc/kernels/indexing.c
+_RANDOM_PART = 1 << 14  # csrc/kernels/random.c
+
+
+def block_text(fields: Fields) -> str:
+    """An initialiser of a block."""
+    values = ((k, v if isinstance(v, str) else number(v)) for k, v in fields.items())
+    return "{" + ", ".join(f".{k} = {v}" for k, v in values) + "}"
+
+
+def call(unit: Unit, stem: str, function: str, block: str, dtype: str, scratch: int = 0, parts: int = 1) -> None:
+    """The lines that run a kernel of csrc/kernels/<stem>.c on a constant block."""
+    unit.kernel(stem, function, *([dtype] if dtype else []))
+    out = unit.out
+    out(f"static const {stem}_{stem}_block block = {block};")
+    operands = ", ".join(f"(void *){unit.name(n)}" for n in range(len(unit.step.operands)))
+    out(f"void *const operands[] = {{{operands}}};")
+    out("gd_fault fault = {0, 0};")
+    room = unit.bytes(scratch) if scratch else "NULL"
+    runs = f"{function}(&call)"
+    if parts == 1:
+        out(f"const gd_call call = {{&block, operands, {room}, NULL, 0, &fault}};")
+        out(f"return {runs};" if unit.can_fail else f"{runs};")
+        return
+    with out.block(f"for (int64_t part = 0; part < {parts}; part++)"):
+        out(f"const gd_call call = {{&block, operands, {room}, NULL, part, &fault}};")
+        out(f"{runs};")
+
+
+def _params(step: Step) -> tuple[int, ...]:
+    return step.payload[1:]
+
+
+def _indexing(function: str, along: bool, scatters: bool) -> Callable[[Unit], None]:
+    def write(unit: Unit) -> None:
+        step = unit.step
+        outer, axis, inner, n_idx = _params(step)
+        result = step.n_reads
+        dtype = unit.dtype(result if scatters else 0)
+        fields: dict[str, int | str] = {
+            "outer": outer,
+            "axis": axis,
+            "inner": inner,
+            "n_idx": n_idx,
+            "parts": 1,
+            "dtype": CODES[dtype],
+            "index_dtype": CODES[unit.dtype(0 if scatters else 1)],
+            "has_base": int(step.n_reads == 3),
+            "result": result,
+        }
+        scratch, longest = 0, axis * inner if along else axis
+        if scatters and dtype == "float32" and n_idx >= _MANY and longest <= _LONGEST and inner > 0:
+            wide = axis if along else min(max(1, _WIDE_BYTES // 8 // inner), axis)
+            fields["wide"], scratch = wide, wide * inner * 8
+        unit.can_fail = True
+        call(unit, "indexing", function, block_text(fields), dtype, scratch)
+
+    return write
+
+
+def _argreduce(function: str) -> Callable[[Unit], None]:
+    def write(unit: Unit) -> None:
+        outer, axis, inner = _params(unit.step)
+        fields: Fields = {"outer": outer, "axis": axis, "inner": inner, "parts": 1, "dtype": CODES[unit.dtype(0)]}
+        call(unit, "argreduce", function, block_text(fields), unit.dtype(0))
+
+    return write
+
+
+def _cumulative(unit: Unit) -> None:
+    outer, axis, inner, kind, reverse = _params(unit.step)
+    dtype = CODES[unit.dtype(0)]
+    fields: Fields = {
+        "outer": outer,
+        "axis": axis,
+        "inner": inner,
+        "parts": 1,
+        "dtype": dtype,
+        "kind": kind,
+        "reverse": reverse,
+    }
+    call(unit, "cumulative", "gd_k_cumulative", block_text(fields), unit.dtype(0))
+
+
+def _check_index(unit: Unit) -> None:
+    limit, lowest = _params(unit.step)
+    unit.can_fail = True
+    fields: Fields = {"count": unit.count(0), "lowest": lowest, "limit": limit, "dtype": CODES[unit.dtype(0)]}
+    call(unit, "check", "gd_k_check_index", block_text(fields), "")
+
+
+def _check_true(unit: Unit) -> None:
+    unit.can_fail = True
+    fields: Fields = {"count": unit.count(0), "lowest": 0, "limit": 0, "dtype": CODES[unit.dtype(0)]}
+    call(unit, "check", "gd_k_check_true", block_text(fields), "")
+
+
+def _random(unit: Unit) -> None:
+    (stream,) = _params(unit.step)
+    n_reads = unit.step.n_reads
+    count, dtype = unit.count(n_reads), unit.dtype(n_reads)
+    spans = unit.count(1) if n_reads == 2 else 1
+    fields: Fields = {"count": count, "dtype": CODES[dtype], "span_step": int(spans != 1), "stream": stream}
+    call(unit, "random", "gd_k_random", block_text(fields), "", parts=max(1, -(-count // _RANDOM_PART)))
+
+
+def _sort(unit: Unit) -> None:
+    outer, axis, inner, descending, k = _params(unit.step)
+    dtype = unit.dtype(0)
+    fields: Fields = {
+        "outer": outer,
+        "axis": axis,
+        "inner": inner,
+        "k": k,
+        "parts": 1,
+        "dtype": CODES[dtype],
+        "descending": descending,
+    }
+    call(unit, "sort", "gd_k_sort", block_text(fields), dtype, scratch=32 * axis)
+
+
+def _recurrence(unit: Unit) -> None:
+    outer, axis, inner, reverse, previous = _params(unit.step)
+    fields: Fields = {
+        "outer": outer,
+        "axis": axis,
+        "inner": inner,
+        "parts": 1,
+        "dtype": CODES[unit.dtype(0)],
+        "reverse": reverse,
+        "use_previous": previous,
+    }
+    call(unit, "recurrence", "gd_k_recurrence", block_text(fields), unit.dtype(0))
+
+
+def _pool(function: str) -> Callable[[Unit], None]:
+    def write(unit: Unit) -> None:
+        planes, h, w, ho, wo, kh, kw, sh, sw, top, left = _params(unit.step)
+        fields: Fields = {
+            "dtype": CODES[unit.dtype(0)],
+            "planes": planes,
+            "height": h,
+            "width": w,
+            "rows": ho,
+            "cols": wo,
+            "kernel_rows": min(kh, h + top),
+            "kernel_cols": min(kw, w + left),
+            "row_stride": sh,
+            "col_stride": sw,
+            "top": top,
+            "left": left,
+            "parts": 1,
+        }
+        if prod((planes, ho, wo)) or function.endswith("vjp"):
+            call(unit, "pool", function, block_text(fields), unit.dtype(0))
+
+    return write
+
+
+WRITERS: dict[str, Callable[[Unit], None]] = {
+    "take": _indexing("gd_k_take", False, False),
+    "take_vjp": _indexing("gd_k_take_vjp", False, True),
+    "take_along": _indexing("gd_k_take_along", True, False),
+    "take_along_vjp": _indexing("gd_k_take_along_vjp", True, True),
+    "arg_max": _argreduce("gd_k_arg_max"),
+    "arg_min": _argreduce("gd_k_arg_min"),
+    "cumulative": _cumulative,
+    "check_index": _check_index,
+    "check_true": _check_true,
+    "random": _random,
+    "sort": _sort,
+    "recurrence": _recurrence,
+    "max_pool2d": _pool("gd_k_max_pool2d"),
+    "sum_pool2d": _pool("gd_k_sum_pool2d"),
+    "sum_pool2d_vjp": _pool("gd_k_sum_pool2d_vjp"),
+}

@@ -1,0 +1,118 @@
+"""The C of reductions: rows folded by lanes, contributions joined, sums of sums in a tree (csrc/micro/fold.h, tile.c).
+
+Invariant: the order of the core, in plain loops that any compiler can take. Must not know: instructions.
+"""
+
+from __future__ import annotations
+
+from string import Template
+
+import numpy as np
+
+from ..ops.microops import REDUCTIONS
+from .sources import C_TYPES, SUFFIX, micro_expressions
+
+_COMBINE = Template("""\
+static inline $T ${reduce}_of_$S($T x, $T y) { return ($T)($expression); }
+""")
+
+_ROW = Template("""\
+/* a row: $lanes lanes side by side, then pairwise; a short one from its first element to its last */
+static $T row_${reduce}_$S(const $T *x, ptrdiff_t n) {
+    $T lane[4][$lanes], result = x[0];
+    ptrdiff_t i = 1;
+    if (n >= 2 * $lanes) {
+        const int rows = n >= 8 * $lanes ? 4 : 1;
+        for (int r = 0; r < rows; r++)
+            for (int l = 0; l < $lanes; l++) lane[r][l] = x[r * $lanes + l];
+        i = rows * $lanes;
+        if (rows == 4) {
+            for (; i + 4 * $lanes <= n; i += 4 * $lanes)
+                for (int r = 0; r < 4; r++)
+                    for (int l = 0; l < $lanes; l++)
+                        lane[r][l] = ${reduce}_of_$S(lane[r][l], x[i + r * $lanes + l]);
+            for (int l = 0; l < $lanes; l++) {
+                const $T low = ${reduce}_of_$S(lane[0][l], lane[1][l]);
+                lane[0][l] = ${reduce}_of_$S(low, ${reduce}_of_$S(lane[2][l], lane[3][l]));
+            }
+        }
+        for (; i + $lanes <= n; i += $lanes)
+            for (int l = 0; l < $lanes; l++) lane[0][l] = ${reduce}_of_$S(lane[0][l], x[i + l]);
+        for (int half = $lanes / 2; half > 0; half /= 2)
+            for (int l = 0; l < half; l++) lane[0][l] = ${reduce}_of_$S(lane[0][l], lane[0][l + half]);
+        result = lane[0][0];
+    }
+    for (; i < n; i++) result = ${reduce}_of_$S(result, x[i]);
+    return result;
+}
+""")
+
+_FOLD = Template("""\
+/* (outer, length, inner) to (outer, inner) */
+static void fold_${reduce}_$S($T *out, const $T *in, ptrdiff_t outer, ptrdiff_t length, ptrdiff_t inner) {
+    for (ptrdiff_t o = 0; o < outer; o++, out += inner, in += length * inner) {
+        if (inner == 1) {
+            out[0] = row_${reduce}_$S(in, length);
+            continue;
+        }
+        memcpy(out, in, (size_t)inner * sizeof *out);
+        for (ptrdiff_t j = 1; j < length; j++)
+            for (ptrdiff_t i = 0; i < inner; i++) out[i] = ${reduce}_of_$S(out[i], in[j * inner + i]);
+    }
+}
+""")
+
+_JOIN = Template("""\
+/* one more contribution of n elements; the first one is copied */
+static void join_${reduce}_$S($T *into, const $T *part, ptrdiff_t n, int is_first) {
+    if (is_first) memcpy(into, part, (size_t)n * sizeof *into);
+    else
+        for (ptrdiff_t i = 0; i < n; i++) into[i] = ${reduce}_of_$S(into[i], part[i]);
+}
+""")
+
+_TREE = Template("""\
+/* Contribution number `turn`: a binary counter of partial sums, `apart` elements from one level to the next. Level 0
+ * has up to 8 of them, level l > 0 the sum of 8 * 2^(l-1) where that bit of the count is set. */
+static void climb_$S($T *level, ptrdiff_t apart, const $T *part, ptrdiff_t n, ptrdiff_t turn) {
+    join_sum_$S(level, part, n, turn % 8 == 0);
+    if (turn % 8 != 7) return;
+    $T *next = level + apart;
+    for (ptrdiff_t leaves = turn / 8; leaves & 1; leaves >>= 1, next += apart) join_sum_$S(level, next, n, 0);
+    memcpy(next, level, (size_t)n * sizeof *level);
+}
+
+/* the sum of all levels after so many turns, left in level 0 */
+static void collect_$S($T *total, ptrdiff_t apart, ptrdiff_t n, ptrdiff_t turns) {
+    $T *level = total;
+    int is_first = turns % 8 == 0;
+    for (ptrdiff_t leaves = turns / 8; leaves > 0; leaves >>= 1) {
+        level += apart;
+        if (!(leaves & 1)) continue;
+        join_sum_$S(total, level, n, is_first);
+        is_first = 0;
+    }
+}
+""")
+
+_PIECES = {"of": _COMBINE, "row": _ROW, "fold": _FOLD, "join": _JOIN, "tree": _TREE}
+_NEEDS = {"of": (), "row": ("of",), "fold": ("row", "of"), "join": ("of",), "tree": ("join", "of")}
+
+
+def with_needed(helpers: set[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """``helpers``, each a piece, a reduction and a dtype's name, and those they call, in the order they are written."""
+    found = {(n, reduce, dtype) for piece, reduce, dtype in helpers for n in (piece, *_NEEDS[piece])}
+    order = list(_PIECES)
+    return sorted(found, key=lambda h: (h[1], h[2], order.index(h[0])))
+
+
+def text(piece: str, reduce: str, dtype: str) -> str:
+    """One helper's definition."""
+    join = REDUCTIONS[reduce].join
+    return _PIECES[piece].substitute(
+        T=C_TYPES[dtype],
+        S=SUFFIX[dtype],
+        reduce=reduce,
+        expression=micro_expressions(dtype)[join],
+        lanes=64 // np.dtype(dtype).itemsize,
+    )

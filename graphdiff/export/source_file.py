@@ -1,0 +1,233 @@
+"""NAME.c: helpers, tables, a function for each instruction, and the function that calls them in order.
+
+Owns: what stands where in the file; which instruction is written by whom; where its memory lies.
+Invariant: everything is found before a byte is written, so what cannot be exported leaves no file.
+Must not know: how a kernel computes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..errors import CompileError
+from ..ops.tensor import call_text
+from . import amalgam, calls, products, reductions, tiles
+from .program import ALIGN, Item, Program, Step
+from .sources import C_TYPES, mathematics, micro_helpers, needed
+from .sources import Item as Definition
+from .unit import Parts, Unit
+from .writer import Lines, comment, identifier, number
+
+WRITERS: dict[str, Callable[[Unit], None]] = {"tile": tiles.write, "matmul": products.write, **calls.WRITERS}
+_TOGETHER = 48  # calls in one function
+_PER_LINE = 100  # characters of a table's line
+
+
+@dataclass
+class Failure:
+    """A status that NAME returns: its constant, and what is told of it."""
+
+    constant: str
+    text: str
+
+
+@dataclass
+class Written:
+    """The file's text, and what the header says of it."""
+
+    text: str
+    work_bytes: int
+    failures: list[Failure] = field(default_factory=list)
+
+
+def write(program: Program, name: str, plan_scratch: int, messages: Callable[[Step], str]) -> Written:
+    """The C of a program. ``plan_scratch``: bytes of scratch that there may be; ``messages``: what is told where an
+    instruction fails. Raises CompileError for one that cannot be exported."""
+    parts = Parts()
+    units: list[tuple[str, Unit]] = []
+    failures: list[Failure] = []
+    for n, step in enumerate(program.steps):
+        writer = WRITERS.get(step.kernel)
+        if writer is None:
+            raise refused(step)
+        unit = Unit(step, parts, plan_scratch)
+        writer(unit)
+        if unit.can_fail:
+            failures.append(Failure(f"{name}_FAILED_{n}", messages(step)))
+        units.append((f"step_{n}_{_words(step)}", unit))
+    arena = -(-program.arena_bytes // ALIGN) * ALIGN
+    scratch = max((unit.scratch for _, unit in units), default=0)
+    code = Lines()
+    _functions(code, units, name)
+    _entry(code, program, units, name, arena)
+    tables = _tables(program)
+    body = code.text()
+    helpers = _helpers(parts, body)
+    text = "\n\n".join(t for t in (_head(name), helpers, tables, body) if t)
+    return Written(text, arena + scratch, failures)
+
+
+def refused(step: Step) -> CompileError:
+    """The error for an instruction that cannot be exported."""
+    node = step.node
+    return CompileError(
+        f"export_c: {node.op.name if node else step.kernel} cannot be exported to C",
+        call_text(node.op.name, node.inputs, {}) if node else None,
+        str(node.source) if node and node.source else None,
+    )
+
+
+def _words(step: Step) -> str:
+    """What an instruction computes, as the tail of a name."""
+    names = [n.op.name for n in step.row.nodes] or [step.kernel]
+    chosen = names if len(names) <= 3 else [names[0], names[-1]]
+    return identifier("_".join(chosen), step.kernel)[:48]
+
+
+def _head(name: str) -> str:
+    return f"""\
+/* {name}.c: see {name}.h. Made by graphdiff: change the model and export it again.
+ *
+ * Compile with -ffp-contract=off for the same bits at every optimisation. */
+#include "{name}.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__GNUC__)
+#define STEP static __attribute__((noinline))
+#else
+#define STEP static
+#endif"""
+
+
+# --------------------------------------------------------------------------------------- helpers
+
+
+def _helpers(parts: Parts, body: str) -> str:
+    """The definitions that functions need, each once."""
+    kernels = []
+    for stem, (functions, dtypes) in sorted(parts.kernels.items(), key=lambda kv: (kv[0] != "product", kv[0])):
+        kernels.append(amalgam.kernel(stem, frozenset(dtypes), frozenset(functions)))
+    folds = [reductions.text(*h) for h in reductions.with_needed(parts.helpers)]
+    texts = [*parts.texts.values()]
+    all_text = "\n".join([*kernels, *folds, *texts, body])
+    micro: list[Definition] = []
+    for dtype in ("float32", "float64", "int32", "int64"):
+        micro += needed(micro_helpers(dtype), all_text)
+    all_text += "\n".join(i.text for i in micro)
+    general = needed(amalgam.shared(), all_text)
+    mathematical = needed(mathematics(), all_text)
+    if any("special_lgamma" in i.names for i in mathematical):
+        general.insert(0, Definition(("lgamma_r",), "double lgamma_r(double x, int *sign);"))
+    out = [*(i.text for i in general), *(i.text for i in mathematical), *(i.text for i in micro)]
+    return "\n\n".join([*out, *(t.strip() for t in (*kernels, *folds, *texts))])
+
+
+# --------------------------------------------------------------------------------------- tables
+
+
+def _tables(program: Program) -> str:
+    """The constants, each a table of its own."""
+    out = []
+    for x in _constants(program):
+        values = np.frombuffer(program.constants, x.dtype, x.count, x.place)
+        out.append(f"static const {C_TYPES[x.dtype.name]} {_table(x)}[{x.count}] = {{\n{table_lines(values)}}};")
+    return "\n\n".join(out)
+
+
+def _constants(program: Program) -> list[Item]:
+    found = {(x.place, x.dtype.name, x.count): x for step in program.steps for x in step.operands if x.kind == "const"}
+    return [found[k] for k in sorted(found) if found[k].count]
+
+
+def _table(x: Item) -> str:
+    return f"constant_{x.place}_{x.dtype.name}"
+
+
+def table_lines(values: Iterable[np.generic]) -> str:
+    """Numbers between braces, in lines."""
+    lines, line = [], ""
+    for value in values:
+        text = number(value)
+        if line and len(line) + len(text) > _PER_LINE:
+            lines.append(f"    {line.strip()}\n")
+            line = ""
+        line += f"{text}, "
+    return "".join([*lines, f"    {line.strip()}\n"])
+
+
+# --------------------------------------------------------------------------------------- functions
+
+
+def told(step: Step) -> str:
+    """An instruction in a comment: its phase, operations, shape and line."""
+    names = ", ".join(n.op.name for n in step.row.nodes) or step.kernel
+    node = step.node
+    shape = str(list(node.outputs[0].shape)) if node else ""
+    phase = "recompute" if step.row.recompute else step.row.phase
+    source = f"  {node.source}" if node is not None and node.source else ""
+    text = f"{phase}: {names}  {shape}{source}".replace("'", "")
+    return comment(re.sub(r"(\S*/)?(\S+:\d+)", r"\2", text))
+
+
+def _functions(code: Lines, units: Sequence[tuple[str, Unit]], name: str) -> None:
+    for function, unit in units:
+        code(f"/* {told(unit.step)} */")
+        with code.block(f"STEP {unit.signature(function)}"):
+            for line in unit.body():
+                code(line)
+        code("")
+
+
+def _address(x: Item, written: bool) -> str:
+    """Where a value lies, as the argument of a function."""
+    c_type = C_TYPES[x.dtype.name]
+    const = "" if written else "const "
+    if x.kind == "const":
+        return _table(x) if x.count else "NULL"
+    if x.kind == "arena":
+        at = f"work + {x.place}" if x.place else "work"
+        return f"({const}{c_type} *)(void *)({at})"
+    array = {"input": "inputs", "output": "outputs", "param": "params"}[x.kind]
+    return f"({const}{c_type} *){array}[{x.place}]"
+
+
+def call_of(function: str, unit: Unit, arena: int) -> str:
+    """The call of an instruction's function."""
+    written = {Unit._key(x) for x in unit.step.operands[unit.step.n_reads :]}
+    arguments = [_address(x, Unit._key(x) in written) for x in unit.operands.values()]
+    if unit.scratch:
+        arguments.append(f"work + {arena}" if arena else "work")
+    return f"{function}({', '.join(arguments)})"
+
+
+def _entry(code: Lines, program: Program, units: Sequence[tuple[str, Unit]], name: str, arena: int) -> None:
+    arguments = "const void *const inputs[], void *const outputs[], void *const params[], "
+    calls: list[str] = []
+    for n, (function, unit) in enumerate(units):
+        call = call_of(function, unit, arena)
+        calls.append(f"if ({call}) return {name}_FAILED_{n};" if unit.can_fail else f"{call};")
+    used = "(void)inputs, (void)outputs, (void)params, (void)work;"
+    groups = [calls[i : i + _TOGETHER] for i in range(0, len(calls), _TOGETHER)]
+    if len(groups) > 1:
+        for n, group in enumerate(groups):
+            with code.block(f"STEP int part_{n}({arguments}unsigned char *work)"):
+                for line in (used, *group, f"return {name}_OK;"):
+                    code(line)
+            code("")
+        calls = [
+            f"if ((status = part_{n}(inputs, outputs, params, work)) != 0) return status;" for n in range(len(groups))
+        ]
+        calls.insert(0, "int status;")
+    code(f"const size_t {name}_work_bytes = {name}_WORK_BYTES;")
+    code("")
+    with code.block(f"int {name}({arguments}void *work_)"):
+        code("unsigned char *const work = work_;")
+        for line in (used, *calls, f"return {name}_OK;"):
+            code(line)

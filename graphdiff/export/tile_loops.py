@@ -1,0 +1,157 @@
+"""The loops of a tile's walk, and what is computed where in them: each value as far outside as it can be.
+
+Must not know: sums, rows, what is stored.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from math import prod
+
+from .sources import C_TYPES, cast_expressions, micro_expressions
+from .tile_cut import Cut, Pass, View
+from .unit import Unit
+from .writer import index, number
+
+
+class Loops:
+    """The loops of one walk. ``names``: the expressions of registers that are there; ``bound``: the dimensions whose
+    index is known."""
+
+    def __init__(self, unit: Unit, c: Cut, p: Pass):
+        self.unit, self.out, self.c, self.s, self.p = unit, unit.out, c, c.source, p
+        self.names: dict[int, str] = {}
+        self.bound: set[int] = set()
+        self.buffers: dict[int, str] = {}  # a row's values, by register
+        self.reductions = [r for stage in p.reductions for r in stage]
+        self.row_dims = range(self.s.row_start, len(self.s.dims))
+        self.deps = self._deps()
+        self.places: dict[int, dict[str, str]] = {}  # scratch of a reduction, by its id
+
+    def _deps(self) -> list[frozenset[int]]:
+        """The dimensions that each register changes along."""
+        out = [frozenset(d for d, stride in enumerate(v.strides) if stride) for v in self.s.loads]
+        out += [frozenset()] * len(self.s.consts)
+        for op in self.s.ops:
+            found = frozenset().union(*(out[a] for a in op.args))
+            out.append(found - frozenset(self.row_dims) if op.is_row else found)
+        return out
+
+    # ------------------------------------------------------------------ values
+    def _is_row_result(self, register: int) -> bool:
+        n = register - self.s.register_of(0)
+        return n >= 0 and self.s.ops[n].is_row
+
+    def _closure(self, targets: Iterable[int]) -> list[int]:
+        """The registers that have to be computed for ``targets``, in order."""
+        waiting, found = list(targets), set()
+        while waiting:
+            r = waiting.pop()
+            if r in found or r in self.names:
+                continue
+            found.add(r)
+            n = r - self.s.register_of(0)
+            if n >= 0 and r not in self.buffers and not self.s.ops[n].is_row:
+                waiting += self.s.ops[n].args
+        return sorted(found)
+
+    def _settle(self, wanted: Sequence[int]) -> None:
+        """Computes what can be at this place of the loops."""
+        for r in wanted:
+            if r in self.names:
+                continue
+            needs = self.deps[r] | frozenset(self.row_dims) if r in self.buffers else self.deps[r]
+            if needs <= self.bound and (value := self._value(r)) is not None:
+                if r in range(len(self.s.loads), self.s.register_of(0)):
+                    self.names[r] = value
+                    continue
+                self.out(f"const {C_TYPES[self.s.dtype(r).name]} r{r} = {value};")
+                self.names[r] = f"r{r}"
+
+    def _value(self, r: int) -> str | None:
+        """A register's value of registers that are there; None where one is not."""
+        if r in self.buffers:
+            return self._buffered(r)
+        if r < len(self.s.loads):
+            return self._at(self.s.loads[r])
+        n = r - self.s.register_of(0)
+        if n < 0:
+            const = self.s.consts[r - len(self.s.loads)]
+            value = number(const)
+            return f"({value})" if value.startswith("-") else value
+        op = self.s.ops[n]
+        if op.is_row or any(a not in self.names for a in op.args):
+            return None
+        compute = self.s.dtype(op.args[op.name == "where"]).name
+        if op.name == "cast":
+            expression = cast_expressions()[compute, op.dtype.name]
+        else:
+            expression = micro_expressions(compute)[op.name]
+        operands = dict(zip("xyz", (self.names[a] for a in op.args)))
+        return re.sub(r"\b[xyz]\b", lambda m: operands[m[0]], expression)
+
+    def _index_names(self) -> list[str]:
+        return [f"i{d}" for d in range(len(self.s.dims))]
+
+    def _at(self, v: View) -> str:
+        strides = [stride if d in self.bound else 0 for d, stride in enumerate(v.strides)]
+        at = index(v.offset, strides, self._index_names())
+        return f"(int64_t)({at})" if v.operand < 0 else f"{self.unit.name(v.operand)}[{at}]"
+
+    def _within_row(self) -> str:
+        """An element's place in its row."""
+        strides = [prod(self.s.dims[d + 1 :]) for d in self.row_dims]
+        return index(0, strides, [f"i{d}" for d in self.row_dims])
+
+    def _buffered(self, r: int) -> str:
+        return f"{self.buffers[r]}[{self._within_row()}]"
+
+    # ------------------------------------------------------------------ loops
+    def _loop(self, stack: ExitStack, wanted: Sequence[int], dim: int, name: str, count: int | str) -> None:
+        """Opens a loop whose index is that of a dimension, or of its chunks."""
+        before = dict(self.names)
+        stack.callback(self._forget, before, dim, dim in self.bound)
+        stack.enter_context(self.out.block(f"for (ptrdiff_t {name} = 0; {name} < {count}; {name}++)"))
+        if name == f"i{dim}":
+            self.bound.add(dim)
+            self._settle(wanted)
+
+    def _forget(self, names: dict[int, str], dim: int, was_bound: bool) -> None:
+        self.names = {r: n for r, n in self.names.items() if r in names}
+        if not was_bound:
+            self.bound.discard(dim)
+
+    def _tile_loops(self, stack: ExitStack, wanted: Sequence[int], inner: Iterable[int]) -> None:
+        """The loops over the steps of a tile and over the dimensions ``inner`` within a step."""
+        t = self.c.t
+        if self.c.chunks > 1:
+            before = dict(self.names)
+            stack.callback(self._forget, before, t, t in self.bound)
+            stack.enter_context(self.out.block("for (ptrdiff_t u = 0; u < k; u++)"))
+            self.out(f"const ptrdiff_t i{t} = c{t} * {self.c.k} + u;")
+            self.bound.add(t)
+            self._settle(wanted)
+        else:
+            self._loop(stack, wanted, t, f"i{t}", self.s.dims[t])
+        for d in inner:
+            self._loop(stack, wanted, d, f"i{d}", self.s.dims[d])
+
+    def _over_tiles(self, stack: ExitStack, wanted: Sequence[int], dims: Iterable[int]) -> None:
+        for d in dims:
+            if d == self.c.t:
+                self._loop(stack, wanted, d, f"c{d}", self.c.chunks)
+                self._steps()
+            else:
+                self._loop(stack, wanted, d, f"i{d}", self.s.dims[d])
+
+    def _steps(self) -> None:
+        c = self.c
+        last = f"c{c.t} < {c.chunks - 1} ? {c.k} : {c.last_k}" if c.k != c.last_k else str(c.k)
+        self.out(f"const ptrdiff_t k = {last};")
+
+    def _times_k(self, n: int) -> str:
+        if self.c.chunks == 1:
+            return str(n * self.c.k)
+        return "k" if n == 1 else f"k * {n}"

@@ -1,0 +1,131 @@
+"""One instruction being written as a C function: its parameters, its scratch, the helpers it calls.
+
+Owns: the names of operands, which of them may be `restrict`, where scratch lies.
+Must not know: what any kernel does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+from .program import ALIGN, Item, Step
+from .sources import C_TYPES, SUFFIX
+from .writer import KEYWORDS, Lines, identifier
+
+# Names that functions have inside, and those of what they call.
+_OWN = re.compile(
+    r"[cijrst]\d+|u|k|n|first|turn|segment|scratch|work|status|block|call|fault|operands|p|[fm](32|64)_?\w*"
+)
+_LIBRARY = frozenset(
+    """abs acos acosh asin asinh atan atan2 atanh ceil copysign cos cosh erf erfc exp exp2 expm1 fabs floor fma fmod
+    frexp hypot ldexp lgamma lgamma_r log log10 log1p log2 memchr memcmp memcpy memmove memset nearbyint pow rint round
+    sin sinh size_t sqrt tan tanh trunc float32 float64 bits32 bits64 fma32 fma64 y0 y1 yn j0 j1 jn gamma
+    NULL NAN INFINITY T U S I N NAME INLINE VECTOR UNROLL BYTES ROWS VECTORS LANES""".split()
+)
+
+
+@dataclass
+class Parts:
+    """What the functions of a program need beside themselves. ``helpers``: of reductions (piece, reduction, dtype);
+    ``kernels``: by the stem of a file in csrc/kernels, the functions and the dtypes; ``texts``: definitions by name."""
+
+    helpers: set[tuple[str, str, str]] = field(default_factory=set)
+    kernels: dict[str, tuple[set[str], set[str]]] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+
+
+class Unit:
+    """One instruction. ``out``: the lines of its function's body; ``scratch``: bytes it needs, of at most ``most``."""
+
+    def __init__(self, step: Step, parts: Parts, most: int):
+        self.step, self.parts, self.most = step, parts, most
+        self.out = Lines()
+        self.scratch = 0
+        self.can_fail = False
+        self._rooms: dict[Hashable, str] = {}
+        self._declared: list[str] = []
+        self._names: dict[tuple[str, int, str], str] = {}
+        self._written = {self._key(x) for x in step.operands[step.n_reads :]}
+        self.operands: dict[str, Item] = {}  # by parameter name
+        for n, x in enumerate(step.operands):
+            key = self._key(x)
+            if key not in self._names:
+                name = identifier(x.label, f"x{n}" if n < step.n_reads else f"y{n - step.n_reads}")
+                while name in self.operands or name in KEYWORDS or name in _LIBRARY or _OWN.fullmatch(name):
+                    name += "_"
+                self._names[key] = name
+                self.operands[name] = x
+
+    @staticmethod
+    def _key(x: Item) -> tuple[str, int, str]:
+        return x.kind, x.place, x.dtype.name
+
+    def name(self, operand: int) -> str:
+        """The parameter that an operand is."""
+        return self._names[self._key(self.step.operands[operand])]
+
+    def count(self, operand: int) -> int:
+        return self.step.operands[operand].count
+
+    def dtype(self, operand: int) -> str:
+        return self.step.operands[operand].dtype.name
+
+    def helper(self, piece: str, reduce: str, dtype: str, verb: str = "") -> str:
+        """The name of a function of reductions, which is then defined."""
+        self.parts.helpers.add((piece, reduce, dtype))
+        return f"{verb}_{SUFFIX[dtype]}" if verb else f"{piece}_{reduce}_{SUFFIX[dtype]}"
+
+    def kernel(self, stem: str, function: str, *dtypes: str) -> str:
+        """The name of a function of csrc/kernels/<stem>.c, which is then there for these element types."""
+        functions, types = self.parts.kernels.setdefault(stem, (set(), set()))
+        functions.add(function)
+        types.update(SUFFIX[d] for d in dtypes)
+        return function
+
+    def bytes(self, n: int) -> str:
+        """So much of the scratch, as an expression of its address."""
+        at = self.scratch
+        self.scratch += -(-n // ALIGN) * ALIGN
+        return f"scratch + {at}" if at else "scratch"
+
+    def room(self, dtype: str, count: int, key: Hashable) -> str:
+        """A pointer to scratch for so many elements, the same one for the same key."""
+        if key not in self._rooms:
+            size = {"float64": 8, "int64": 8, "bool": 1}.get(dtype, 4)
+            name = f"s{len(self._rooms)}"
+            place = self.bytes(count * size)
+            cast = place if "+" not in place else f"({place})"
+            self._declared.append(f"{C_TYPES[dtype]} *const {name} = ({C_TYPES[dtype]} *)(void *){cast};")
+            self._rooms[key] = name
+        return self._rooms[key]
+
+    # ------------------------------------------------------------------ the function
+    def signature(self, name: str) -> str:
+        """``static void name(const float *restrict x, float *restrict y)``."""
+        apart = self._apart()
+        parameters = []
+        for n, x in self.operands.items():
+            const = "" if self._key(x) in self._written else "const "
+            parameters.append(f"{const}{C_TYPES[x.dtype.name]} *{'restrict ' if apart else ''}{n}")
+        if self.scratch:
+            parameters.append("unsigned char *scratch")
+        return f"{'int' if self.can_fail else 'void'} {name}({', '.join(parameters) or 'void'})"
+
+    def body(self) -> list[str]:
+        """The lines between the braces."""
+        unused = [n for n in self.operands if not any(re.search(rf"\b{n}\b", line) for line in self.out.lines)]
+        return [*self._declared, *self.out.lines, *(f"(void){n};" for n in unused)]
+
+    def _apart(self) -> bool:
+        """Whether nothing that is written shares memory with another operand."""
+        items = list(self.operands.values())
+        written = [x for x in items if self._key(x) in self._written]
+        return not any(x is not y and _overlap(x, y) for x in written for y in items)
+
+
+def _overlap(x: Item, y: Item) -> bool:
+    if x.kind != y.kind or x.kind not in ("arena", "const"):
+        return x.kind == y.kind and x.place == y.place
+    return x.place < y.place + y.bytes and y.place < x.place + x.bytes

@@ -1,0 +1,83 @@
+"""Exported C gives the bits of the function it was made of, and bad input leaves no file."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from export_programs import PROGRAMS, differences
+from exported import flat
+from under_test import ENVIRONMENT, PLACE
+
+import graphdiff as gd
+
+SCRIPT = Path(__file__).resolve().parents[1] / "support" / "export_programs.py"
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_results_are_those_of_the_function(name, tmp_path):
+    function, feeds, sizes, _ = PROGRAMS[name]()
+    _, made = differences(name, tmp_path)
+    assert made.work_bytes <= function.plan_for(**sizes).arena_bytes
+    made.params = [p.value.copy() for p in function.parameters]
+    status, got = made.call(*feeds)
+    assert status == 0
+    for a, b in zip(flat(function(*feeds)), got, strict=True):
+        scale = np.abs(a[np.isfinite(a)]).max(initial=1e-30) if a.dtype.kind == "f" else 1
+        np.testing.assert_allclose(b, a, rtol=0, atol=float(scale) * (1e-13 if a.dtype == np.float64 else 2e-6))
+
+
+def test_bits_are_those_of_the_plain_core():
+    environment = {**ENVIRONMENT, "GRAPHDIFF_ISA": "plain", "GRAPHDIFF_BLAS": "off", "GRAPHDIFF_RATES": "nominal"}
+    run = subprocess.run(
+        [sys.executable, str(SCRIPT), "-O1"], env=environment, cwd=PLACE, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def small():
+    x = gd.input("x", ("n", 3))
+    return gd.compile([x], gd.sum(x * 2, axis=1), name="f")
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes", "told"),
+    [
+        ("1st", {"n": 2}, "name is an identifier of C, letters, digits and _ after a letter, got '1st'"),
+        ("a-b", {"n": 2}, "name is an identifier of C"),
+        ("größe", {"n": 2}, "name is an identifier of C"),
+        (3, {"n": 2}, "name is an identifier of C"),
+        ("for", {"n": 2}, "'for' is a word of C or C\\+\\+"),
+        ("class", {"n": 2}, "'class' is a word of C or C\\+\\+"),
+        ("main", {"n": 2}, "'main' is a word of C"),
+        ("ok", {}, "export_c: the size n is missing"),
+        ("ok", {"n": 2, "m": 3}, "export_c: no dimension is called 'm' \\(there are: n\\)"),
+        ("ok", {"n": -1}, "export_c: n must be a non-negative integer, got -1"),
+        ("ok", {"n": 2.5}, "export_c: n must be a non-negative integer, got 2.5"),
+    ],
+)
+def test_bad_input_is_told_and_nothing_written(name, sizes, told, tmp_path):
+    with pytest.raises(gd.GraphdiffError, match=told):
+        small().export_c(tmp_path / "out", name, **sizes)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_an_os_error(tmp_path):
+    (tmp_path / "file").write_text("here")
+    with pytest.raises(OSError, match="file"):
+        small().export_c(tmp_path / "file" / "out", "f", n=2)
+
+
+def test_the_same_function_gives_the_same_text(tmp_path):
+    first = [p.read_bytes() for p in small().export_c(tmp_path / "a", "f", n=2)]
+    assert first == [p.read_bytes() for p in small().export_c(tmp_path / "b", "f", n=2)]
+
+
+def test_a_failed_check_has_its_text_and_changes_nothing(tmp_path):
+    _, made = differences("mlp", tmp_path)
+    before = [p.copy() for p in made.params]
+    feeds = PROGRAMS["mlp"]()[1]
+    status, _ = made.call(feeds[0], np.full(12, 5))
+    assert status != 0 and b"index" in made.text(status)
+    assert all((a == b).all() for a, b in zip(before, made.params))

@@ -1,0 +1,58 @@
+"""Exported programs, compiled and called as C would call them, beside the functions they were made of."""
+
+import ctypes
+import os
+import shlex
+import subprocess
+
+import numpy as np
+
+STRICT = "-std=c11 -Wall -Wextra -Werror -pedantic"
+
+
+def compiled(sources, target, flags="-O2", cc=None):
+    """``sources`` as a shared library without a warning."""
+    command = [*shlex.split(cc or os.environ.get("CC") or "cc"), *STRICT.split(), "-ffp-contract=off", "-fPIC"]
+    command += ["-shared", *flags.split(), *map(str, sources), "-o", str(target), "-lm"]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[:4000]
+    return target
+
+
+class Exported:
+    """One exported program: ``call(*feeds)`` gives status and results; ``params`` are its own copies."""
+
+    def __init__(self, function, folder, name="model", flags="-O2", cc=None, **sizes):
+        self.function, self.sizes, self.name = function, sizes, name
+        self.paths = function.export_c(folder, name, **sizes)
+        source = next(p for p in self.paths if p.name == f"{name}.c")
+        self.library = ctypes.CDLL(str(compiled([source], folder / f"{name}.so", flags, cc)))
+        self.work_bytes = ctypes.c_size_t.in_dll(self.library, f"{name}_work_bytes").value
+        self.text = getattr(self.library, f"{name}_status_text")
+        self.text.restype = ctypes.c_char_p
+        self.params = [p.value.copy() for p in function.parameters]
+
+    def call(self, *feeds):
+        graph, env = self.function.graph, self.function.plan_for(**self.sizes).sizes
+        feeds = [np.ascontiguousarray(a, v.dtype) for a, v in zip(feeds, graph.inputs, strict=True)]
+        shapes = [self.function._shape(v, env) for v in graph.outputs]
+        results = [np.zeros(shape, v.dtype) for shape, v in zip(shapes, graph.outputs)]
+        room = np.full(self.work_bytes + 128, 0xA5, np.uint8)  # what is in work means nothing
+        at = -room.ctypes.data % 64
+        run = getattr(self.library, self.name)
+        status = run(
+            _pointers(feeds), _pointers(results), _pointers(self.params), ctypes.c_void_p(room.ctypes.data + at)
+        )
+        assert (room[at + self.work_bytes :] == 0xA5).all() and (room[:at] == 0xA5).all(), "it wrote beside its work"
+        return status, results
+
+
+def _pointers(arrays):
+    return (ctypes.c_void_p * max(1, len(arrays)))(*[a.ctypes.data for a in arrays])
+
+
+def flat(results):
+    """What a function gave, as a list."""
+    if isinstance(results, dict):
+        results = list(results.values())
+    return list(results) if isinstance(results, (list, tuple)) else [results]
