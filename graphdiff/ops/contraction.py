@@ -352,14 +352,21 @@ class _Term:
 
     def over(self, keep: Iterable[Label]) -> _Term:
         """Summed over the labels that nobody needs."""
-        gone = tuple(i for i, c in enumerate(self.labels) if c not in set(keep))
-        return self if not gone else _Term(sum_(self.x, axis=gone), [c for c in self.labels if c in set(keep)])
+        kept = set(keep)
+        gone = tuple(i for i, c in enumerate(self.labels) if c not in kept)
+        return self if not gone else _Term(sum_(self.x, axis=gone), [c for c in self.labels if c in kept])
 
     def grouped(self, *groups: Sequence[Label]) -> Tensor:
         """Transposed to the labels in order, each group one dimension."""
         x = permute_dims(self.x, tuple(self.labels.index(c) for group in groups for c in group))
         sizes = dict(zip(self.labels, self.x.shape, strict=True))
         return reshape(x, tuple(product(sizes[c] for c in group) for group in groups))
+
+    def beside(self, labels: Sequence[Label]) -> Tensor:
+        """Transposed to the order of ``labels``, with a dimension of 1 for each that it has not."""
+        x = permute_dims(self.x, tuple(self.labels.index(c) for c in labels if c in self.labels))
+        sizes = dict(zip(self.labels, self.x.shape, strict=True))
+        return reshape(x, tuple(sizes.get(c, 1) for c in labels))
 
 
 def _take_diagonals(x: Tensor, labels: list[Label], xs: Sequence[Tensor]) -> _Term:
@@ -392,16 +399,14 @@ def _contract(a: _Term, b: _Term, keep: set[Label], output: Sequence[Label]) -> 
     shared = [c for c in a.labels if c in b.labels]
     batch, inner = [c for c in shared if c in keep], [c for c in shared if c not in keep]
     left, right = ([c for c in t.labels if c not in shared] for t in (a, b))
-    sizes = dict(zip([*a.labels, *b.labels], [*a.x.shape, *b.x.shape], strict=True))
-    labels = [*batch, *left, *right]
     if not inner or not (left or right):  # nothing for a product of matrices to do: elementwise, and a sum
-        x = multiply(a.grouped(batch, left, [], inner), b.grouped(batch, [], right, inner))
-        x = sum_(x, axis=-1) if inner else x
-    else:
-        x = matmul(
-            a.grouped(batch, left, inner) if batch else a.grouped(left, inner),
-            b.grouped(batch, inner, right) if batch else b.grouped(inner, right),
-        )
+        more, less = (a, b) if len(a.labels) >= len(b.labels) else (b, a)
+        labels = [*more.labels, *(c for c in less.labels if c not in more.labels)]
+        made = _Term(multiply(more.beside(labels), less.beside(labels)), labels)
+        return made.over(c for c in labels if c not in inner)
+    sizes = dict(zip([*a.labels, *b.labels], [*a.x.shape, *b.x.shape], strict=True))
+    x = matmul(a.grouped(*([c] for c in batch), left, inner), b.grouped(*([c] for c in batch), inner, right))
+    labels = [*batch, *left, *right]
     return _Term(reshape(x, tuple(sizes[c] for c in labels)), labels)
 
 

@@ -2,24 +2,36 @@
 
 Through the vectors such a product has no derivative where eigenvalues or singular values are equal, though it has one
 itself. So it is given a form with rules of its own: the vectors turn by divided differences of f, whose limit is the
-slope of f; f of the values differentiates as any operation. A product of some of the columns (a projector) is one with
-0 for the others. What else is made of vectors keeps the rules of eigh and svd, which give NaN there.
+slope of f. A function of a symmetric matrix has a second derivative so too, by the differences of those. What f shares
+between values, or has beside them, differentiates as any operation. A product of some of the columns (a projector) is
+one with 0 for the others. What else is made of vectors keeps the rules of eigh and svd, which give NaN there.
 Must not know: the sweeps of derivatives, plans.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from ..ir.dims import Shape, Size
-from ..ir.node import Node, Value
+from ..ir.node import NAMED_LEAVES, Node, Value
 from ..ops.contraction import diagonal
 from ..ops.customize import CUSTOM, Rules
 from ..ops.elementwise import reciprocal
-from ..ops.linalg.differences import NAN, divided_differences, divided_sums, quotients
+from ..ops.linalg.differences import (
+    NAN,
+    Differences,
+    divided_differences,
+    divided_sums,
+    off_diagonal,
+    quotients,
+    second_differences,
+)
 from ..ops.linalg.matrices import symmetric_part, with_diagonal
 from ..ops.matmul import matmul
 from ..ops.movement import broadcast_to, expand_dims, matrix_transpose, place, reshape
+from ..ops.opdef import sum_to
+from ..ops.reduce import sum as sum_
 from ..ops.registry import Tile
 from ..ops.tensor import Tensor, make, scalar
 
@@ -38,8 +50,16 @@ class _Side(NamedTuple):
     outer: list[Any]
 
 
-def matrix_function(node: Node) -> Tensor | None:
-    """The result of a matmul as a function of a symmetric matrix or of singular values, if it is written as one."""
+class Function(NamedTuple):
+    """``value`` is the product as a function of a matrix; ``passed``: values that its rules give no derivatives."""
+
+    value: Tensor
+    passed: set[Value]
+
+
+def matrix_function(node: Node, kept: Collection[Value]) -> Function | None:
+    """The result of a matmul as a function of a symmetric matrix or of singular values, if it is written as one; None
+    where its rules would pass by what is ``kept``."""
     left = _side(node.inputs[0], -1)
     right = _side(node.inputs[1], -2) if left is not None else None
     if left is None or right is None or left.vectors.node is not right.vectors.node or left.part != right.part:
@@ -58,14 +78,22 @@ def matrix_function(node: Node) -> Tensor | None:
         given = given and vectors[0].shape[-1] == values.shape[-1] == vectors[1].shape[-2]
     if not given:
         return None
+    passed = set(vectors)
+    if passed & set(kept):
+        return None
     d = _values(left, right, values)
-    slope = _slope(d, values)
-    if slope is None:
-        slope = broadcast_to(scalar(NAN, values.dtype), values.shape)
     y = node.outputs[0]
-    if symmetric:
-        return make(CUSTOM, (y, x, values, *vectors, d, slope), {"rules": _SYMMETRIC})
-    return make(CUSTOM, (y, x, values, *vectors, d, slope), {"rules": _TURNED if turned else _SINGULAR})
+    slope = _slope(d, values)
+    if symmetric and slope is not None:
+        own = _own(d, slope, values, kept)
+        if own is not None:
+            operands, moving = own
+            value = make(CUSTOM, (y, x, values, *vectors, d, slope, *operands), {"rules": _FUNCTION})
+            return Function(value, passed | moving)
+    if slope is None:
+        slope = _nowhere(values)
+    rules = _SYMMETRIC if symmetric else _TURNED if turned else _SINGULAR
+    return Function(make(CUSTOM, (y, x, values, *vectors, d, slope), {"rules": rules}), passed)
 
 
 # --------------------------------------------------------------------------------------- how it is written
@@ -182,9 +210,58 @@ def _values(left: _Side, right: _Side, values: Any) -> Tensor:
 # --------------------------------------------------------------------------------------- the slope of f
 
 
+def _nowhere(w: Any) -> Tensor:
+    """The slope of what has none."""
+    return broadcast_to(scalar(NAN, w.dtype), w.shape)
+
+
+MOST = 8  # numbers that the values of a function share
+
+
+def _own(d: Tensor, slope: Tensor, w: Any, kept: Collection[Value]) -> tuple[list[Tensor], set[Value]] | None:
+    """For ``d``, a function of each of the values ``w`` by itself: its curvature; the numbers that the values share, or
+    that stand beside them; for each of these the derivative of ``d`` by it, and the slope of that. And the values
+    between w and d. None where something has a number for each value, or is kept."""
+    found = _between(d, w)
+    assert found is not None  # it has a slope
+    moving = {w, *(y for node in found for y in node.outputs)}
+    beside = dict.fromkeys(
+        v for node in found for v in node.inputs if v not in moving and v.dtype is d.dtype and v.node.inputs
+    )
+    beside.update(dict.fromkeys(v for node in found for v in node.inputs if v.node.op.name in NAMED_LEAVES))
+    if d not in moving:
+        return None
+    if not all(_is_shared(v, w) for v in beside) or len(beside) > MOST or moving & set(kept):
+        return None
+    changes: list[Any] = [_tangent(d, w, found, v) for v in beside]
+    slopes = [_slope(x, w) for x in (slope, *changes)]
+    curvature, *turns = [_nowhere(w) if x is None else x for x in slopes]
+    return [curvature, *beside, *changes, *turns], moving
+
+
 def _slope(d: Tensor, w: Tensor) -> Tensor | None:
     """The derivative of each of ``d`` by the one of ``w`` in its place, where what they share (a sum over all, say)
     stays as it is: what is equal at equal values cancels in a difference. None where d is no such function."""
+    found = _between(d, w)
+    return None if found is None else _tangent(d, w, found, w)
+
+
+def _tangent(d: Tensor, w: Tensor, found: Sequence[Node], by: Value) -> Tensor:
+    """The derivative of each of ``d``, made by the nodes ``found``, by ``by``, of the shape of ``w``."""
+    ts: dict[Value, Any] = {by: broadcast_to(scalar(1, by.dtype), by.shape)}
+    for node in found:
+        given = [ts.get(v) for v in node.inputs]
+        if node.op.jvp is not None and any(t is not None for t in given):
+            (t,) = node.op.jvp(node, given, _NO_MASK)
+            if t is not None:
+                ts[node.outputs[0]] = t
+    t = ts.get(d)
+    return broadcast_to(scalar(0, w.dtype) if t is None else t, w.shape)
+
+
+def _between(d: Tensor, w: Tensor) -> list[Node] | None:
+    """The nodes that make each of ``d`` of the one of ``w`` in its place, operands first; None where there are others
+    that do."""
     start = w.node.serial
     found: set[Node] = set()
     stack: list[Value] = [d]
@@ -203,15 +280,7 @@ def _slope(d: Tensor, w: Tensor) -> Tensor | None:
             return None
         found.add(node)
         stack.extend(node.inputs)
-    ts: dict[Value, Any] = {w: broadcast_to(scalar(1, w.dtype), w.shape)}
-    for node in sorted(found, key=lambda n: n.serial):
-        given = [ts.get(v) for v in node.inputs]
-        if node.op.jvp is not None and any(t is not None for t in given):
-            (t,) = node.op.jvp(node, given, _NO_MASK)
-            if t is not None:
-                ts[node.outputs[0]] = t
-    t = ts.get(d)
-    return broadcast_to(scalar(0, w.dtype), w.shape) if t is None else t
+    return sorted(found, key=lambda n: n.serial)
 
 
 class _NoMask:
@@ -268,33 +337,110 @@ def _depends(value: Value, w: Value) -> bool:
 
 # --------------------------------------------------------------------------------------- rules
 # Higham 2008, "Functions of matrices", section 3.2 (Daleckii and Krein): with P = V^T dA V and L the divided
-# differences of f, d f(A) = V (L o P) V^T, which is its own transpose. For singular values (Noferini 2017, "A formula
-# for the Frechet derivative of a generalized matrix function") the symmetric part of P = U^T dA V meets differences,
-# the skew part sums, and what is outside of U or V meets f(s) / s. The diagonal is left to the values.
+# differences of f, d f(A) = V (L o P) V^T, which is its own transpose. With T the divided differences of L it moves by
+# V S V^T, S_ij = sum_k T_ikj (C_ik P_kj + P_ik C_kj), C = V^T dA' V, symmetric in all three directions. For singular
+# values (Noferini 2017, "A formula for the Frechet derivative of a generalized matrix function") the symmetric part of
+# P = U^T dA V meets differences, the skew part sums, and what is outside of U or V meets f(s) / s. There the diagonal
+# is left to the values, and so it is for eigenvectors whose numbers are no function of each value.
 
 
 def _within(x: Any, left: Any, right: Any) -> Any:
     return matmul(matmul(matrix_transpose(left), x), matrix_transpose(right))
 
 
+def _along(t: Any, v: Any) -> Any:
+    """P: the symmetric part of a matrix in the basis of the vectors."""
+    return symmetric_part(_within(t, v, matrix_transpose(v)))
+
+
+def _back(inner: Any, v: Any) -> Any:
+    return matmul(matmul(v, inner), matrix_transpose(v))
+
+
+def _shared(total: Any, number: Any) -> Any:
+    """What a number that all values of a matrix share gets of a matrix of contributions."""
+    total = sum_(total, axis=(-2, -1))
+    return sum_to(total if number.ndim < 2 else expand_dims(total, -1), number.shape)
+
+
+def _parts(beside: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
+    """The numbers beside the values, the derivatives by them, and the slopes of these."""
+    n = len(beside) // 3
+    return beside[:n], beside[n : 2 * n], beside[2 * n :]
+
+
+def _function_vjp(g: Any, y: Any, x: Any, w: Any, v: Any, d: Any, slope: Any, curvature: Any, *beside: Any) -> Any:
+    numbers, changes, _ = _parts(beside)
+    cotangents = [_shared(g * _scaled(v, h), number) for number, h in zip(numbers, changes)]
+    return (_moved(g, x, w, v, d, slope, curvature, beside), *(None,) * 5, *cotangents, *(None,) * (2 * len(numbers)))
+
+
+def _function_jvp(ts: Any, y: Any, x: Any, w: Any, v: Any, d: Any, slope: Any, curvature: Any, *beside: Any) -> Any:
+    numbers, changes, _ = _parts(beside)
+    total = _moved(ts[0], x, w, v, d, slope, curvature, beside)
+    for t, h in zip(ts[6:], changes[: len(numbers)]):
+        total = total + _scaled(v, h * t)
+    return total
+
+
+def _scaled(v: Any, d: Any) -> Any:
+    """v diag(d) v^T, as users write it."""
+    return matmul(v * expand_dims(d, -2), matrix_transpose(v))
+
+
+def _moved(t: Any, x: Any, w: Any, v: Any, d: Any, slope: Any, curvature: Any, beside: Sequence[Any]) -> Any:
+    """How a function of a symmetric matrix moves where the matrix does by ``t``."""
+    first = divided_differences(w, d, slope)
+    y = _back(first.values * _along(t, v), v)
+    return make(CUSTOM, (y, t, x, w, v, *first, curvature, *beside), {"rules": _MOVED})
+
+
+def _turn(c: Any, p: Any, w: Any, first: Differences, curvature: Any) -> Any:
+    """S for two directions."""
+    t = second_differences(w, first, curvature)
+    return sum_(t * (expand_dims(c, -1) * expand_dims(p, -3) + expand_dims(p, -1) * expand_dims(c, -3)), axis=-2)
+
+
+def _moved_vjp(g: Any, y: Any, t: Any, x: Any, w: Any, v: Any, l: Any, error: Any, curvature: Any, *beside: Any) -> Any:
+    numbers, changes, turns = _parts(beside)
+    c, p = _along(g, v), _along(t, v)
+    turned = _back(_turn(c, p, w, Differences(l, error), curvature), v)
+    cotangents = [
+        _shared(c * p * divided_differences(w, h, slope).values, number)
+        for number, h, slope in zip(numbers, changes, turns)
+    ]
+    return (_back(l * c, v), turned, *(None,) * 5, *cotangents, *(None,) * (2 * len(numbers)))
+
+
+def _moved_jvp(
+    ts: Any, y: Any, t: Any, x: Any, w: Any, v: Any, l: Any, error: Any, curvature: Any, *beside: Any
+) -> Any:
+    _, changes, turns = _parts(beside)
+    p = _along(t, v)
+    inner = _turn(_along(ts[1], v), p, w, Differences(l, error), curvature) + l * _along(ts[0], v)
+    for number_t, h, slope in zip(ts[7:], changes, turns):
+        number_t = number_t if number_t.ndim < 2 else expand_dims(number_t, -1)
+        inner = inner + divided_differences(w, h, slope).values * number_t * p
+    return _back(inner, v)
+
+
 def _symmetric_vjp(g: Any, y: Any, x: Any, w: Any, v: Any, d: Any, slope: Any) -> Any:
-    vt = matrix_transpose(v)
-    p = symmetric_part(_within(g, v, vt))
-    turned = matmul(matmul(v, divided_differences(w, d, slope) * p), vt)
+    p = _along(g, v)
+    turned = _back(off_diagonal(divided_differences(w, d, slope).values) * p, v)
     return turned, None, None, diagonal(p, 0, -2, -1), None
 
 
 def _symmetric_jvp(ts: Any, y: Any, x: Any, w: Any, v: Any, d: Any, slope: Any) -> Any:
-    vt = matrix_transpose(v)
-    inner = divided_differences(w, d, slope) * symmetric_part(_within(ts[0], v, vt))
-    return matmul(matmul(v, with_diagonal(ts[3]) + inner), vt)
+    inner = off_diagonal(divided_differences(w, d, slope).values) * _along(ts[0], v)
+    return _back(with_diagonal(ts[3]) + inner, v)
 
 
 def _turned(t: Any, s: Any, u: Any, vh: Any, d: Any, slope: Any, on_diagonal: Any) -> tuple[Any, Any]:
     """U (L o P) V^T and the rest for a change ``t`` of the matrix; and P."""
     p = _within(t, u, vh)
     pt = matrix_transpose(p)
-    inner = divided_differences(s, d, slope) * ((p + pt) * 0.5) + divided_sums(s, d, slope) * ((p - pt) * 0.5)
+    differences = off_diagonal(divided_differences(s, d, slope).values)
+    inner = differences * ((p + pt) * 0.5) + divided_sums(s, d, slope) * ((p - pt) * 0.5)
     if on_diagonal is not None:
         inner = with_diagonal(on_diagonal) + inner
     total = matmul(matmul(u, inner), vh)
@@ -326,6 +472,8 @@ def _transposed_jvp(ts: Any, *operands: Any) -> Any:
     return matrix_transpose(_singular_jvp(ts, *operands))
 
 
+_FUNCTION = Rules("matrix function", _function_vjp, _function_jvp)
+_MOVED = Rules("change of a matrix function", _moved_vjp, _moved_jvp)
 _SYMMETRIC = Rules("matrix function", _symmetric_vjp, _symmetric_jvp)
 _SINGULAR = Rules("function of singular values", _singular_vjp, _singular_jvp)
 _TURNED = Rules("function of singular values, transposed", _transposed_vjp, _transposed_jvp)

@@ -50,8 +50,11 @@ def stable_form(node: Node, active: Collection[Value], kept: Collection[Value]) 
     try:
         search = _Search(node, kept)
         if name == "matmul":
-            function = matrix_function(node)
-            return None if function is None else search.form(function, active)
+            function = matrix_function(node, kept)
+            if function is None:
+                return None
+            form = search.form(function.value, active)
+            return None if form is None else form._replace(passed=form.passed | (function.passed & set(active)))
         value = search.normal(node.outputs[0], DEPTH)
         if not search.stable:
             return None

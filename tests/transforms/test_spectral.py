@@ -21,6 +21,9 @@ WRITTEN = {
     "twice": lambda v, d: (v * gd.sqrt(d)) @ (v * gd.sqrt(d)).T,
     "quotient": lambda v, d: (v / (1 / d)) @ v.T,
     "negative": lambda v, d: (-v * d) @ -v.T,
+    "einsum": lambda v, d: gd.einsum("ij,j,kj->ik", v, d, v),
+    "einsum of a transpose": lambda v, d: gd.einsum("j,jk,ij->ki", d, v.T, v),
+    "einsum of two": lambda v, d: gd.einsum("ij,kj->ik", v, v * d),
 }
 
 
@@ -112,6 +115,122 @@ def test_batches_and_float32():
     w, v = gd.linalg.eigh(one)
     f = gd.compile([one], gd.grad(gd.sum((v * gd.exp(w)) @ v.mT), one))
     np.testing.assert_allclose(got, [f(m.astype(float)) for m in a], rtol=1e-5, atol=1e-5)
+
+
+SECOND = {  # what is squared, exponentiated, shared between values or beside them: functions of matrices in NumPy
+    "cube": (lambda w, s: w**3, lambda a, s: a @ a @ a),
+    "scaled": (lambda w, s: w**2 * s + w, lambda a, s: s * a @ a + a),
+    "normed": (lambda w, s: w**2 / gd.sum(w), lambda a, s: a @ a / np.trace(a)),
+    "inverse": (lambda w, s: s / (w + 1), lambda a, s: s * np.linalg.inv(a + np.eye(len(a)))),
+}
+
+
+@pytest.mark.parametrize("name", SECOND)
+@pytest.mark.parametrize("gap", GAPS)
+def test_second_derivatives_of_functions(name, gap):
+    f, of_matrix = SECOND[name]
+    a = turned([2, 2 + gap, 5])
+    t, c, r = np.random.default_rng(1).normal(size=(3, 3, 3))
+    x, s = gd.input("x", (3, 3), "float64"), gd.input("s", (), "float64")
+    w, v = gd.linalg.eigh(x)
+    y = gd.sum(gd.einsum("ij,j,kj->ik", v, f(w, s), v) * c)
+    gx, gs = gd.grad(y, [x, s])
+    along = gd.sum(gx * t)
+    by_x, by_s, of_s, forward, forward_forward, first = gd.compile(
+        [x, s], [*gd.grad(along, [x, s]), gd.grad(gs, x), gd.jvp(gx, x, r), gd.jvp(gd.jvp(y, x, t), x, r), gx]
+    )(a, 0.7)
+
+    def value(p, q, scale):
+        m = a + p * t + q * r
+        return (of_matrix((m + m.T) / 2, scale) * c).sum()
+
+    h = 1e-3
+    mixed = (value(h, h, 0.7) - value(h, -h, 0.7) - value(-h, h, 0.7) + value(-h, -h, 0.7)) / (4 * h * h)
+    twice_forward = [] if np.isnan(forward_forward) and gap < 1e-8 and name == "normed" else [forward_forward]
+    for found in ((by_x * r).sum(), (forward * t).sum(), *twice_forward):
+        np.testing.assert_allclose(found, mixed, rtol=2e-5, atol=1e-5)
+    of_scale = (value(h, 0, 0.7 + h) - value(h, 0, 0.7 - h) - value(-h, 0, 0.7 + h) + value(-h, 0, 0.7 - h)) / (
+        4 * h * h
+    )
+    np.testing.assert_allclose([by_s, (of_s * t).sum()], [of_scale] * 2, rtol=2e-5, atol=1e-6)
+    np.testing.assert_allclose((first * t).sum(), (value(h, 0, 0.7) - value(-h, 0, 0.7)) / (2 * h), rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_second_derivatives_in_batches_loops_and_branches(dtype):
+    c, t = np.random.default_rng(5).normal(size=(2, 3, 3)).astype(dtype)
+    a = np.stack([np.zeros((3, 3)), np.eye(3), turned([2, 2, 5]), turned([1, 2, 3])]).astype(dtype)
+
+    def product(m):
+        w, v = gd.linalg.eigh(m)
+        return gd.sum(gd.einsum("...ij,...j,...kj->...ik", v, gd.exp(w), v) * c)
+
+    def turn(m):
+        return gd.hvp(product(m), m, gd.broadcast_to(t, m.shape))
+
+    x = gd.input("x", ("b", 3, 3), dtype)
+    in_branch = gd.scan(lambda k, m: (k, gd.cond(gd.sum(m) > -1e9, turn, lambda m: m, m)), 0, x)[1]
+    found = gd.compile([x], [turn(x), gd.map(turn, x), gd.vmap(turn)(x), in_branch])(a)
+    series = np.zeros_like(
+        a, "float64"
+    )  # of exp, whose k-th term is the mean of a^p t a^q c a^r over p + q + r = k - 2
+    for which, m in enumerate(a.astype(float)):
+        powers = [np.linalg.matrix_power(m, k) for k in range(40)]
+        ts, cs = (t + t.T).astype(float) / 2, (c + c.T).astype(float) / 2
+        term = 1.0
+        for k in range(2, 40):
+            term /= k
+            for p in range(k - 1):
+                for q in range(k - 1 - p):
+                    inner = powers[p] @ ts @ powers[q] @ cs @ powers[k - 2 - p - q]
+                    series[which] += term * (inner + inner.T)
+    for y in found:
+        np.testing.assert_allclose(y, series, rtol=3e-4 if dtype == "float32" else 1e-9, atol=1e-5)
+
+
+@pytest.mark.parametrize("f", [gd.prod, lambda w: w[0] * w[1] * w[2], lambda w: gd.cumprod(w)[-1]])
+@pytest.mark.parametrize("values", [[2, 2, 2], [2, 2, 5], [1, 3, 4]])
+def test_the_hessian_of_a_product_of_values(f, values):
+    """That of the determinant, or NaN."""
+    x = gd.input("x", (3, 3), "float64")
+    symmetric = (x + x.mT) / 2
+    mine, right = gd.compile([x], [gd.hessian(f(gd.linalg.eigvalsh(x)), x), gd.hessian(gd.linalg.det(symmetric), x)])(
+        turned(values)
+    )
+    equal = len(set(values)) < 3
+    if not (equal and np.isnan(mine).all()):
+        np.testing.assert_allclose(mine, right, atol=1e-10)
+
+
+def test_gradients_by_vectors_and_values_that_are_asked_for():
+    c = np.random.default_rng(6).normal(size=(3, 3))
+    x = gd.input("x", (3, 3), "float64")
+    w, v = gd.linalg.eigh(x)
+    d = gd.exp(w)
+    loss = gd.sum((v * d) @ v.mT * c)
+    of_values, vectors = gd.compile([x], [w, v])(turned([1, 2, 5]))
+    p = vectors.T @ (c + c.T) @ vectors / 2
+    wants = {v: (c + c.T) @ vectors * np.exp(of_values), w: np.diag(p) * np.exp(of_values), d: np.diag(p)}
+    for wrt in ([v], [w], [d], [v, w, d], [v, x], [w, x]):
+        for value, found in zip(wrt, gd.compile([x], gd.grad(loss, wrt))(turned([1, 2, 5]))):
+            if value is not x:
+                np.testing.assert_allclose(found, wants[value], atol=1e-9)
+    t = gd.input("t", (3,), "float64")
+    moved = gd.compile([x, t], gd.jvp(loss, w, t))(turned([1, 2, 5]), np.array([1.0, 2, 3]))
+    np.testing.assert_allclose(moved, wants[w] @ [1, 2, 3])
+    u, s, vh = gd.linalg.svd(x, full_matrices=False)
+    product = gd.sum((u * s) @ vh * c)
+    by_u, s_, vh_ = gd.compile([x], [gd.grad(product, u), s, vh])(turned([1, 2, 5]))
+    np.testing.assert_allclose(by_u, c @ vh_.T * s_, atol=1e-9)
+
+
+def test_no_second_derivative_where_a_function_has_a_kink():
+    x = gd.input("x", (3, 3), "float64")
+    w, v = gd.linalg.eigh(x)
+    kinked = gd.where(w > 2 + 1e-15, (w - 2) ** 2, 0)  # between eigenvalues that are not told apart
+    y = gd.sum((v * kinked) @ v.mT * np.ones((3, 3)))
+    found = gd.compile([x], gd.hvp(y, x, np.ones((3, 3))))(turned([2 - 1e-15, 2 + 2e-15, 5]))
+    assert np.isnan(found).any()
 
 
 @pytest.mark.parametrize(

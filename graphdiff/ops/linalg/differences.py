@@ -7,8 +7,11 @@ Must not know: any particular operation of ``gd.linalg``, graphs.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
+from ...ir.dims import Size
 from ..comparison import equal, greater, less_equal, logical_and, logical_not, logical_or
 from ..elementwise import abs as abs_
 from ..elementwise import reciprocal, where
@@ -37,9 +40,13 @@ def _noise(w: Tensor) -> Tensor:
     return _largest(w) * (NEAR * _eps(w))
 
 
-def _on_diagonal(w: Tensor) -> Tensor:
-    n = w.shape[-1]
+def _on_diagonal(n: Size) -> Tensor:
     return equal(positions((n, n), 0), positions((n, n), 1))
+
+
+def off_diagonal(x: Tensor) -> Tensor:
+    """Matrices with 0 on the diagonal."""
+    return where(_on_diagonal(x.shape[-1]), 0, x)
 
 
 def told_apart(r: Tensor) -> Tensor:
@@ -78,7 +85,7 @@ def inverse_differences(w: Tensor, columns: Tensor | None = None) -> Tensor:
     among the ``columns`` that are used."""
     apart = expand_dims(w, -2) - expand_dims(w, -1)
     found = where(less_equal(abs_(apart), _noise(w)), NAN, reciprocal(apart))
-    zero = _on_diagonal(w)
+    zero = _on_diagonal(w.shape[-1])
     if columns is not None:
         zero = logical_or(zero, equal(expand_dims(columns, -2) + expand_dims(columns, -1), 0))
     return where(zero, 0, found)
@@ -93,8 +100,15 @@ def _limit(fits: Tensor, slope: Tensor, near: Tensor, quotient: Tensor) -> Tenso
     return where(fits, slope, where(near, NAN, quotient))
 
 
-def divided_differences(w: Tensor, d: Tensor, slope: Tensor) -> Tensor:
-    """(d_j - d_i) / (w_j - w_i) at (i, j) for d = f(w) with derivative ``slope``, 0 on the diagonal: the matrix of
+class Differences(NamedTuple):
+    """Of f at values w, in matrices over pairs of these: (d_j - d_i) / (w_j - w_i), and what that may be off by."""
+
+    values: Tensor
+    error: Tensor
+
+
+def divided_differences(w: Tensor, d: Tensor, slope: Tensor) -> Differences:
+    """(d_j - d_i) / (w_j - w_i) at (i, j) for d = f(w) with derivative ``slope``, which the diagonal has: the matrix of
     Daleckii and Krein.
 
     The mean of both slopes is taken where it says what the difference of the values says, to the rounding of that:
@@ -107,11 +121,47 @@ def divided_differences(w: Tensor, d: Tensor, slope: Tensor) -> Tensor:
     noise, steepest = _noise(w), _largest(slope)
     near = less_equal(abs_(apart), noise)
     size = expand_dims(abs_(d), -2) + expand_dims(abs_(d), -1)
-    allowed = where(near, steepest * noise + _largest(d) * (ROUNDING * eps), size * (ROUNDING * eps))
+    rounding = size * (ROUNDING * eps)
+    allowed = where(near, steepest * noise + _largest(d) * (ROUNDING * eps), rounding)
     turn = abs_(expand_dims(slope, -2) - expand_dims(slope, -1))
     same = logical_or(logical_not(near), less_equal(turn, steepest * float(np.sqrt(eps))))
     fits = logical_and(less_equal(abs_(mean * apart - rise), allowed), same)
-    return where(_on_diagonal(w), 0, _limit(fits, mean, near, rise / apart))
+    error = abs_(mean) * (ROUNDING * eps) + where(near, 0, rounding / abs_(apart))
+    return Differences(_limit(fits, mean, near, rise / apart), error)
+
+
+def second_differences(w: Tensor, first: Differences, curvature: Tensor) -> Tensor:
+    """f[w_i, w_k, w_j] at (i, k, j), the divided differences of ``first``; ``curvature``: f's second derivative.
+
+    Of the three differences that give one the widest is taken, and half the mean curvature where it says the same to
+    what ``first`` may be off by; where no two are told apart and it does not, NaN.
+    """
+    left, middle, right = (expand_dims(w, axes) for axes in ((-1, -2), (-1, -3), (-2, -3)))
+    over = ((-1, middle - left), (-2, right - left), (-3, right - middle))  # i and k, i and j, k and j
+
+    def between(x: Tensor) -> list[Tensor]:
+        return [expand_dims(x, axis) for axis, _ in over]
+
+    slopes, errors = between(first.values), between(first.error)
+    (_, ik), (_, ij), (_, kj) = over
+    # the widest gap, the rise over it, and by how much that may be wrong
+    gap, rise, error = ij, slopes[2] - slopes[0], errors[2] + errors[0]
+    for other, up, doubt in (
+        (ik, slopes[2] - slopes[1], errors[2] + errors[1]),
+        (kj, slopes[1] - slopes[0], errors[1] + errors[0]),
+    ):
+        wider = greater(abs_(other), abs_(gap))
+        gap, rise, error = where(wider, other, gap), where(wider, up, rise), where(wider, doubt, error)
+    left, middle, right = (expand_dims(curvature, axes) for axes in ((-1, -2), (-1, -3), (-2, -3)))
+    mean = (left + middle + right) * (1 / 6)
+    eps, noise = _eps(w), expand_dims(_noise(w), -1)
+    near = less_equal(abs_(gap), noise)
+    most, steepest = expand_dims(_largest(curvature), -1), expand_dims(_largest(_largest(first.values)[..., 0, 0]), -1)
+    error = error + where(near, most * noise + steepest * (ROUNDING * eps), 0)
+    turn = abs_(middle - left) + abs_(right - left)
+    same = logical_or(logical_not(near), less_equal(turn, most * float(np.sqrt(eps))))
+    fits = logical_and(less_equal(abs_(mean * gap - rise), error), same)
+    return _limit(fits, mean, near, rise / gap)
 
 
 def divided_sums(s: Tensor, d: Tensor, slope: Tensor) -> Tensor:
