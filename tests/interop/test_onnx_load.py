@@ -4,7 +4,7 @@ import fnmatch
 
 import numpy as np
 import pytest
-from onnx_models import FLOAT, compiled, expected, model, node
+from onnx_models import FLOAT, INT64, compiled, expected, model, node
 
 import graphdiff as gd
 
@@ -109,3 +109,19 @@ def test_the_package_is_not_imported_before_a_model_is_read(run, tmp_path):
     )
     failed, out, err = run(tmp_path, "-c", code)
     assert not failed and out.strip() == "False", err
+
+
+def test_an_input_that_decides_a_shape_is_told_and_can_be_given(rng):
+    proto = model(
+        [node("Reshape", "x shape", "y")], {"x": (FLOAT, ["n", 6]), "shape": (INT64, [2])}, {"y": (FLOAT, None)}
+    )
+    with pytest.raises(
+        gd.ShapeError,
+        match=r"the node Reshape of 'y': the shape \('shape'\) is made of 'shape'.*write "
+        r"constants=\{'shape': \.\.\.\}",
+    ):
+        gd.interop.onnx.load(proto)
+    m = gd.interop.onnx.load(proto, constants={"shape": [-1, 3]})
+    assert list(m.inputs) == ["x"] and m.outputs["y"].shape == ("2*n", 3)
+    x = rng.normal(size=(2, 6)).astype("f")
+    assert np.array_equal(compiled(m)(x)["y"], x.reshape(4, 3))

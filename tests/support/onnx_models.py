@@ -6,7 +6,7 @@ from onnx.reference import ReferenceEvaluator
 
 import graphdiff as gd
 
-FLOAT = TensorProto.FLOAT
+FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
 
 
 def model(nodes, inputs, outputs, arrays=(), opset=21, functions=(), **more):

@@ -6,7 +6,7 @@ Must not know: any operator, how a model is walked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NoReturn, Protocol, TypeVar
 
 import numpy as np
@@ -46,6 +46,9 @@ class Reading(Protocol):
 
     def subgraph(self, graph: GraphView, scope: Scope, values: Sequence[Value]) -> list[Value]:
         """What a branch or body gives for values of its inputs."""
+
+    def fed(self) -> Collection[str]:
+        """The names of inputs that are fed."""
 
     def key(self) -> Tensor:
         """A key for random numbers, another one for each node that draws."""
@@ -114,13 +117,22 @@ class Call:
         value = self.value(i)
         found = value if isinstance(value, Known) else evaluated(value)
         if found is None:
-            self.fail(
-                ShapeError,
-                f"{what} ({self.node.inputs[i]!r}) is made of data at the call, and must be known when the model is "
-                "read; "
-                "if it is made of an input, give that one's value in constants={...}",
-            )
+            self.fail(ShapeError, f"{what} ({self.node.inputs[i]!r}) {self._made_of([value])}")
         return found.array
+
+    def _made_of(self, values: Sequence[Value]) -> str:
+        """What is told of values that must be known and are not."""
+        leaves = [n for n in topological([v for v in values if isinstance(v, Tensor)]) if n.op.name == "input"]
+        names = [n.name for n in leaves if n.name in self.importer.fed()]
+        if not names:
+            return "is known only at the call, and must be known when the model is read"
+        listed = ", ".join(f"{name!r}: ..." for name in names)
+        made = " and ".join(map(repr, names))
+        return f"is made of {made} at the call, and must be known when the model is read: write constants={{{listed}}}"
+
+    def must_know(self, indices: Sequence[int], what: str) -> NoReturn:
+        """Raises ShapeError: operands must be known, as ``what`` says."""
+        self.fail(ShapeError, f"{what} {self._made_of([v for i in indices if (v := self.values[i]) is not None])}")
 
     def numbers(self, i: int, what: str) -> np.ndarray:
         """As ``known``, of numbers alone."""
@@ -131,12 +143,19 @@ class Call:
 
     def sizes(self, i: int, what: str) -> list[Size]:
         """A list of integers of which some may be sizes, from an operand of one dimension or none."""
-        out: list[Size] = []
-        for e in self.known(i, what).ravel():
-            if isinstance(e, Ratio) or not isinstance(e, (Dim, int, np.integer)):
-                self.fail(ShapeError, f"{what} has {e}, which is no whole number")
-            out.append(e if isinstance(e, Dim) else int(e))
-        return out
+        return [self._whole(e, what) for e in self.known(i, what).ravel()]
+
+    def _whole(self, e: Any, what: str) -> Size:
+        if not isinstance(e, (Dim, int, np.integer)):
+            self.fail(ShapeError, f"{what} has {e}, which is no whole number")
+        return e if isinstance(e, Dim) else int(e)
+
+    def size(self, i: int, what: str) -> Size:
+        """One number or size, which may stand as a float."""
+        (found,) = self.known(i, what).ravel()
+        if isinstance(found, (float, np.floating)) and found == int(found):
+            found = int(found)
+        return self._whole(found, what)
 
     def ints(self, i: int, what: str) -> list[int]:
         return [int(e) for e in self.numbers(i, what).ravel()]

@@ -8,7 +8,7 @@ Must not know: what any operator does, how files are laid out.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -160,6 +160,10 @@ class Importer:
     def converted(self, dtype: np.dtype) -> np.dtype:
         """A dtype of the file as load was told to have it."""
         return self.leaves.converted(dtype)
+
+    def fed(self) -> Collection[str]:
+        """The names of inputs that are fed."""
+        return self.leaves.fed
 
     def key(self) -> Tensor:
         """A key for random numbers, another one for each node that draws."""

@@ -87,7 +87,7 @@ class NodeView:
 
 @dataclass(eq=False, slots=True)
 class GraphView:
-    """A graph of the file, or a function: ``inputs`` have types in graphs, none in functions."""
+    """A graph of the file, or a function: ``inputs`` have types in the model's own graph alone."""
 
     name: str
     inputs: dict[str, Type | None]
@@ -175,7 +175,9 @@ def read_model(model: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Model
     reader = _Reader(folder)
     functions = {(_domain(f.domain), f.name): reader.function(f) for f in proto.functions}
     opsets = {_domain(o.domain): o.version for o in proto.opset_import}
-    return ModelView(reader.graph(proto.graph), opsets, functions, label, proto.producer_name)
+    graph = reader.graph(proto.graph)
+    graph.inputs = {v.name: _type_of(v) for v in proto.graph.input}
+    return ModelView(graph, opsets, functions, label, proto.producer_name)
 
 
 def _domain(text: str) -> str:
@@ -203,7 +205,7 @@ class _Reader:
             name = proto.sparse_initializer[0].values.name
             raise DTypeError(f"the initializer {name!r} is sparse; graphdiff has dense ones")
         arrays = {t.name: ArrayView(t, self.folder, t.name) for t in proto.initializer}
-        inputs: dict[str, Type | None] = {v.name: _type_of(v) for v in proto.input}
+        inputs: dict[str, Type | None] = dict.fromkeys(v.name for v in proto.input)
         return GraphView(proto.name, inputs, [v.name for v in proto.output], arrays, [*map(self.node, proto.node)])
 
     def function(self, proto: onnx.FunctionProto) -> GraphView:

@@ -186,7 +186,10 @@ def leaky_relu(call: Call) -> Tensor:
 
 @reads("PRelu")
 def prelu(call: Call) -> Tensor:
+    """A slope for each channel may stand as a vector, as models of before opset 7 have it."""
     x, slope = call.tensors(2)
+    if slope.ndim == 1 and x.ndim > 2 and slope.shape[0] == x.shape[1] and slope.shape[0] not in (1, x.shape[-1]):
+        slope = gd.reshape(slope, (-1, *(1,) * (x.ndim - 2)))
     return gd.where(x < 0, x * slope, x)
 
 

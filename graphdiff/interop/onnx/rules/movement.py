@@ -261,7 +261,7 @@ def _beside(x: Tensor, indices: Tensor, axis: int) -> Tensor:
 @reads("OneHot", settings=(1,))
 def one_hot(call: Call) -> Tensor:
     """Indices out of range give a row of the off value."""
-    indices, (depth,) = call.tensor(0), call.sizes(1, "the depth")
+    indices, depth = call.tensor(0), call.size(1, "the depth")
     values = call.tensor(2)
     axis = call.axis(call.integer("axis", -1), indices.ndim + 1)
     at = as_int64(indices) if indices.dtype in FLOATS else indices
@@ -306,7 +306,8 @@ def depth_to_space(call: Call) -> Tensor:
 def space_to_depth(call: Call) -> Tensor:
     x, b = call.tensor(), call.integer("blocksize")
     n, c, h, w = x.shape
-    y = gd.permute_dims(gd.reshape(x, (n, c, h // b, b, w // b, b)), (0, 3, 5, 1, 2, 4))
+    order = (0, 3, 5, 1, 2, 4) if call.text("mode", "DCR") == "DCR" else (0, 1, 3, 5, 2, 4)
+    y = gd.permute_dims(gd.reshape(x, (n, c, h // b, b, w // b, b)), order)
     return gd.reshape(y, (n, c * b * b, h // b, w // b))
 
 

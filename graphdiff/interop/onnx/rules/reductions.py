@@ -35,6 +35,8 @@ def _reduce(call: Call) -> Tensor:
     if name == "ReduceSumSquare":
         x = gd.square(x)
     if name == "ReduceLogSumExp" and axes is not None:
+        if _empty(x, axes):  # of nothing the sum is 0
+            return gd.log(gd.sum(x, axis=axes, keepdims=keep))
         return gd.logsumexp(x, axis=axes, keepdims=keep)
     if axes is None:
         return gd.log(x) if name == "ReduceLogSum" else x
