@@ -1,16 +1,12 @@
-"""Train a small network on handwritten digits and show what is inside: plan, checks, adjoint graph.
+"""Train a small network on handwritten digits and show what is inside: plan, memory, checks, adjoint graph.
 
-Owns the story it tells, in the order it is told: data, network, training, memory against time, finite differences,
-adjoint graph, report. Everything it prints is measured in this run.
+Owns the story it tells, in the order it is told: data, network, training, finite differences, adjoint graph, memory
+against time in a deep network, report. Everything it prints is measured in this run.
 """
 
 import argparse
 import textwrap
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -19,16 +15,20 @@ import numpy as np
 
 import graphdiff as gd
 
+from .. import layers as L
 from .. import train
 from ..files import write_file
 from ..wording import count as counted
 from ..wording import seconds_text
 
-HIDDEN = (256, 256, 256)
+HIDDEN = (256, 256)
 LEARNING_RATE = 2e-3
-CHECKPOINTS: dict[str, Any] = {"keep all": None, '"sqrt"': "sqrt", "Every(3)": gd.Every(3)}
 CHECKED = 16  # samples in the finite-difference check
 HEAD = 12  # nodes of the adjoint graph that are printed
+DEPTH, WIDTH, ROWS = 40, 64, 512  # of the network whose memory is shown: blocks, features, samples
+LIMITS = (0.7, 0.5, 0.3)  # of the memory that keeping all takes
+SEARCH_SECONDS = 0.4  # for the schedule of each limit
+ROUNDS = 7  # of measured calls
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,142 +52,159 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-@dataclass
-class Network:
-    """A multilayer perceptron with ReLU as a graph: its leaves, its logits, its loss and the loss's adjoint."""
+def network(features: int, classes: int, seed: int) -> L.Sequential:
+    """Linear layers, all but the last one normalised, with ReLU and dropout."""
+    layers: list[Any] = []
+    for width in HIDDEN:
+        layers += [L.Linear(features, width, init=gd.init.he_normal), L.BatchNorm(width), gd.nn.relu, L.Dropout(0.1)]
+        features = width
+    return L.Sequential(*layers, L.Linear(features, classes), seed=seed)
 
-    x: gd.Tensor
-    t: gd.Tensor
-    parameters: list[gd.Tensor]  # W1, b1, W2, b2, ...
-    logits: gd.Tensor
-    loss: gd.Tensor
-    adjoint: gd.Adjoint
 
-    @classmethod
-    def declare(cls, sizes: list[int], seed: int) -> "Network":
-        """Layers of these sizes, started by He's rule."""
-        x = gd.input("x", shape=("batch", sizes[0]))
-        t = gd.input("t", shape=("batch",), dtype="int64")
-        parameters, h = [], x
-        for k, shape in enumerate(pairwise(sizes), start=1):
-            with gd.name_scope(f"layer{k}"):
-                W = gd.parameter(f"W{k}", shape=shape, init=gd.init.he_normal(seed=seed + k))
-                b = gd.parameter(f"b{k}", shape=shape[1:], init=gd.init.zeros())
-                z = h @ W + b
-                h = gd.nn.relu(z)
-            parameters += [W, b]
-        loss = gd.nn.cross_entropy(z, t)
-        return cls(x, t, parameters, z, loss, gd.adjoint(loss, parameters))
+class Graph:
+    """The network's inference graph: its leaves, its loss and the loss's adjoint."""
+
+    def __init__(self, model: L.Layer, features: int):
+        self.x = gd.input("x", shape=("batch", features))
+        self.t = gd.input("t", shape=("batch",), dtype="int64")
+        self.parameters = list(model.parameters.values())
+        self.loss = gd.nn.cross_entropy(model(self.x), self.t)
+        self.adjoint = gd.adjoint(self.loss, self.parameters)
 
 
 def run(args: argparse.Namespace) -> int:
     """The demo; returns the exit code. Raises DataError and OSError for what cannot be read or written."""
-    import tqdm
-
     report = _Report(Path(args.report)) if args.report else None
     data = train.read(args.data, args.seed) if args.data else train.digits(args.seed)
     print(
         f"data      {data.name}: {data.size:,} samples, {data.features} features, {len(data.classes)} classes; "
         f"{len(data.t_train):,} to train on, {len(data.t_test):,} to test with"
     )
-
-    sizes = [data.features, *HIDDEN, len(data.classes)]
-    net = Network.declare(sizes, args.seed)
-    count = sum(p.value.size for p in net.parameters)
-    print(f"network   {' → '.join(map(str, sizes))}, ReLU, {count:,} parameters")
+    model = network(data.features, len(data.classes), args.seed)
+    sizes = " → ".join(map(str, (data.features, *HIDDEN, len(data.classes))))
+    count = sum(p.value.size for p in model.parameters.values())
+    print(f"network   {sizes}, batch norm, ReLU, dropout, {count:,} parameters")
 
     batch_size = min(args.batch_size, len(data.t_train))
-    total = args.epochs * -(-len(data.t_train) // batch_size)
-    start = time.perf_counter()
-    step = _training_step(net, total)
-    seconds = time.perf_counter() - start
-    plan = step.plan_for(batch=batch_size)
-    print(
-        f"compiled  in {seconds_text(seconds)}: forward, backward and update in "
-        f"{counted(len(plan.instructions), 'instruction')}"
+    batches = len(data.t_train) // batch_size  # a smaller last one would be of few samples to normalise by
+    total = args.epochs * batches
+    rate = gd.optim.schedules.one_cycle(LEARNING_RATE, total) if total > 1 else LEARNING_RATE
+    flow = train.GradientFlow()
+    trainer = train.Trainer(
+        model, gd.nn.cross_entropy, gd.optim.Adam(rate), metrics={"accuracy": train.metrics.accuracy}, seed=args.seed
     )
-
-    with tqdm.tqdm(total=total, desc="training", unit="step", leave=False) as bar:
-        history = train.fit(
-            step,
-            data.x_train,
-            data.t_train,
+    timed = _Timed()
+    interrupted = False
+    try:
+        trainer.fit(
+            data,
             epochs=args.epochs,
             batch_size=batch_size,
-            seed=args.seed,
-            on_step=lambda _: bar.update(),
+            callbacks=[flow, timed] if report else [timed],
+            drop_last=True,
         )
-    if history.interrupted:
-        print(f"stopped   by Ctrl-C after {len(history.steps):,} of {total:,} steps; this is what there is")
-    if history.steps:
-        seconds = sum(s.seconds for s in history.steps)
+    except KeyboardInterrupt:
+        interrupted = True
+        print(f"stopped   by Ctrl-C after {trainer.step:,} of {total:,} steps; this is what there is")
+    if timed.losses:
+        instructions = trainer.training_step.plan_for(batch=batch_size).instructions
         print(
-            f"trained   {len(history.steps):,} steps of {batch_size} samples in {seconds:.2f} s; "
-            f"a step takes {seconds_text(median(s.seconds for s in history.steps))} (median); "
-            f"loss {history.steps[0].loss:.3f} → {history.steps[-1].loss:.4f}"
+            f"compiled  forward, backward and update in {counted(len(instructions), 'instruction')}; "
+            f"with the first step in {seconds_text(timed.first)}"
         )
-    right = np.argmax(gd.compile([net.x], net.logits)(data.x_test), axis=1) == data.t_test
-    print(f"accuracy  {right.mean():.2%} on the test part: {right.sum():,} of {right.size:,} right")
+        print(
+            f"trained   {trainer.step:,} steps of {batch_size} samples in {timed.seconds:.2f} s; "
+            f"a step takes {seconds_text(timed.step)} (median); "
+            f"loss {timed.losses[0]:.3f} → {timed.losses[-1]:.4f}"
+        )
+    share = trainer.evaluate(data)["accuracy"]
+    n = len(data.t_test)
+    print(f"accuracy  {share:.2%} on the test part: {round(share * n):,} of {n:,} right")
 
+    graph = Graph(model, data.features)
     if report is not None:
-        report.write(net, plan.text(), history)
-    if not history.interrupted:
-        _show_checkpointing(net, data)
-        _show_check(net, data)
-    _show_adjoint(net)
+        report.write(graph, trainer, flow, batch_size)
+    if not interrupted:
+        _show_check(graph, data)
+        _show_memory()
+    _show_adjoint(graph)
     if report is not None:
         print(f"\nreport    {', '.join(report.files)} in {report.folder}")
-    return 130 if history.interrupted else 0
+    return 130 if interrupted else 0
 
 
-def _training_step(net: Network, total: int) -> gd.Function:
-    """The compiled step: loss and mean |gradient| of each weight out, Adam's updates in place.
+class _Timed(train.Callback):
+    """The losses of all steps and the time from each to the next."""
 
-    The learning rate falls linearly to nothing, as an expression of a counter that the step itself advances.
-    """
-    done = gd.state("done", value=np.float32(0))
-    adam = gd.optim.Adam(LEARNING_RATE * (1 - done / total))
-    flow = [gd.mean(gd.abs(g)) for g in net.adjoint.gradients[::2]]
-    updates = adam.updates(net.parameters, net.adjoint.gradients) | {done: done + 1}
-    return gd.compile([net.x, net.t], [net.loss, *flow], updates=updates, name="step")
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+        self._ends: list[float] = []
 
+    def on_fit_begin(self, trainer: train.Trainer) -> None:
+        self._start = time.perf_counter()
 
-def _show_checkpointing(net: Network, data: train.Dataset) -> None:
-    """Arena and time of one gradient over all training samples, keeping all and recomputing."""
-    n = len(data.t_train)
-    print(f"\nmemory of a gradient over {n:,} samples at once, and its time")
-    kept, least = None, 0.0
-    for name, checkpoint in CHECKPOINTS.items():
-        f = gd.compile([net.x, net.t], [net.loss, *net.adjoint.gradients], checkpoint=checkpoint)
-        results = f(data.x_train, data.t_train)
-        kept = kept or results
-        equal = all(np.array_equal(a, b) for a, b in zip(kept, results))
-        milliseconds = _milliseconds(partial(f, data.x_train, data.t_train))
-        least = least or milliseconds
-        line = f"  {name:9s} {f.plan_for(batch=n).arena_bytes:12,} bytes {milliseconds:8.2f} ms"
-        if checkpoint is not None:
-            line += f"  {milliseconds / least - 1:+.0%} time; gradients bitwise {'equal' if equal else 'DIFFERENT'}"
-        print(line)
+    def on_batch_end(self, trainer: train.Trainer, logs: Any) -> None:
+        self._ends.append(time.perf_counter())
+        self.losses.append(logs["loss"])
+
+    @property
+    def first(self) -> float:
+        return self._ends[0] - self._start
+
+    @property
+    def seconds(self) -> float:
+        return self._ends[-1] - self._ends[0]
+
+    @property
+    def step(self) -> float:
+        return median(np.diff(self._ends)) if len(self._ends) > 1 else 0.0
 
 
-def _milliseconds(call: Callable[[], Any], repeats: int = 7) -> float:
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - start)
-    return median(seconds) * 1e3
+def _show_memory() -> None:
+    """Arena and time of a training step of a deep network, keeping all, under limits, and recomputing by segments."""
+    layers = [L.Residual(L.Linear(WIDTH, WIDTH), gd.tanh) for _ in range(DEPTH)]
+    model = L.Sequential(*layers, seed=0)
+    x, t = gd.input("x", (ROWS, WIDTH)), gd.input("t", (ROWS, WIDTH))
+    loss = gd.nn.mse(model(x), t)
+    parameters = list(model.parameters.values())
+    gradients = gd.grad(loss, parameters)
+    updates = gd.optim.SGD(0.0).updates(parameters, gradients)  # at a rate of 0 all begin and end alike
+    rng = np.random.default_rng(0)
+    feeds = [rng.normal(size=(ROWS, WIDTH)).astype(np.float32) for _ in range(2)]
+
+    def compiled(**how: Any) -> gd.Function:
+        return gd.compile([x, t], [loss, *gradients], updates, plan_seconds=SEARCH_SECONDS, **how)
+
+    functions = {"keep all": compiled()}
+    most = functions["keep all"].plan.arena_bytes
+    for share in LIMITS:
+        functions[f"memory_limit {share:.0%}"] = compiled(memory_limit=int(share * most))
+    functions['checkpoint="sqrt"'] = compiled(checkpoint="sqrt")
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    results = {name: f(*feeds) for name, f in functions.items()}
+    for _ in range(ROUNDS):  # in turns, so that what else the machine does is shared by all
+        for name, f in functions.items():
+            start = time.perf_counter()
+            f(*feeds)
+            seconds[name].append(time.perf_counter() - start)
+    print(f"\nmemory of a training step of {DEPTH} residual layers of {WIDTH}, {ROWS} samples, and its time")
+    least = median(seconds["keep all"])
+    for name, f in functions.items():
+        bytes_, time_ = f.plan.arena_bytes, median(seconds[name])
+        line = f"  {name:17s} {bytes_:11,} bytes {bytes_ / most:5.0%} {time_ * 1e3:8.2f} ms {time_ / least - 1:+5.0%}"
+        equal = all(np.array_equal(a, b) for a, b in zip(results["keep all"], results[name]))
+        print(line + ("" if name == "keep all" else f"  gradients bitwise {'equal' if equal else 'DIFFERENT'}"))
 
 
-def _show_check(net: Network, data: train.Dataset) -> None:
+def _show_check(graph: Graph, data: train.Dataset) -> None:
     """Finite differences of the loss by every parameter as trained, on a few samples."""
-    feed = {net.x: data.x_train[:CHECKED], net.t: data.t_train[:CHECKED]}
+    feed = {graph.x: data.x_train[:CHECKED], graph.t: data.t_train[:CHECKED]}
     print(f"\ngradient of {CHECKED} samples' loss against centred finite differences")
-    print(textwrap.indent(str(gd.check_grad(net.loss, net.parameters, feed, order=1)), "  "))
+    print(textwrap.indent(str(gd.check_grad(graph.loss, graph.parameters, feed, order=1)), "  "))
 
 
-def _show_adjoint(net: Network) -> None:
-    adjoint = net.adjoint
+def _show_adjoint(graph: Graph) -> None:
+    adjoint = graph.adjoint
     print(f"\nadjoint   {len(adjoint.forward)} nodes forward, {len(adjoint.backward)} backward; it begins")
     for node in adjoint.backward[:HEAD]:
         print(f"  {adjoint.explain(node)}")
@@ -204,31 +221,17 @@ class _Report:
         self.folder = folder
         self.files: list[str] = []
 
-    def write(self, net: Network, plan: str, history: train.History) -> None:
-        """Write all files; a history without steps has nothing to plot."""
-        adjoint = net.adjoint
+    def write(self, graph: Graph, trainer: train.Trainer, flow: train.GradientFlow, batch_size: int) -> None:
+        """Write all files; a run without steps has nothing to plot."""
+        adjoint = graph.adjoint
         explained = "\n".join(str(adjoint.explain(node)) for node in adjoint.backward)
         self._text("adjoint.txt", f"{adjoint.text()}\n\nEach node of the adjoint, explained\n\n{explained}\n")
-        self._text("plan.txt", f"{plan}\n")
-        if history.steps:
-            self._plot("loss.png", {"loss": [s.loss for s in history.steps]}, "loss")
-            layers = zip(*(s.measures for s in history.steps))
-            names = (p.name for p in net.parameters[::2])
-            self._plot("gradient_flow.png", dict(zip(names, layers)), "mean |gradient|")
+        if trainer.step:
+            self._text("plan.txt", f"{trainer.training_step.plan_for(batch=batch_size).text()}\n")
+            trainer.history.plot(self.folder / "loss.png")
+            flow.flow.plot(self.folder / "gradient_flow.png")
+            self.files += ["loss.png", "gradient_flow.png"]
 
     def _text(self, name: str, text: str) -> None:
         write_file(self.folder / name, text)
-        self.files.append(name)
-
-    def _plot(self, name: str, curves: dict[str, Any], label: str) -> None:
-        import matplotlib.pyplot as plt
-
-        figure, axes = plt.subplots(figsize=(8, 5))
-        for curve, values in curves.items():
-            axes.semilogy(np.arange(1, len(values) + 1), values, label=curve, linewidth=0.8)
-        axes.set_xlabel("step")
-        axes.set_ylabel(label)
-        axes.legend()
-        write_file(self.folder / name, lambda file: figure.savefig(file, dpi=120))
-        plt.close(figure)
         self.files.append(name)

@@ -8,6 +8,7 @@ Must not know: what members mean.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
@@ -120,7 +121,11 @@ def _checked(read: Any, *args: Any) -> Any:
     """What zipfile makes of a damaged archive is an error of some twenty kinds."""
     try:
         return read(*args)
-    except (OSError, MemoryError):
+    except MemoryError:
         raise
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a place before the file's beginning, that damage points to
+            raise
+        raise ValueError(str(error)) from None
     except Exception as error:
         raise ValueError(str(error) or type(error).__name__) from None

@@ -51,7 +51,7 @@ OPTIONAL: dict[str, set[str] | None] = {
     "runtime": {"scipy"},  # for results that are scipy.sparse matrices
     "weights": {"safetensors"},  # the format of that name
     "inspect": {"matplotlib"},
-    "train": {"matplotlib", "sklearn", "tqdm"},
+    "train": {"sklearn", "tqdm", "pandas", "tensorboard"},
     "cli": {"matplotlib", "sklearn", "tqdm"},
 }
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -140,7 +140,7 @@ BAD = [
 
 GOOD = [
     ("runtime.bind", "import numpy\nfrom graphdiff.ir import graph\nfrom .state import State\nfrom . import lower"),
-    ("cli.demo", "import graphdiff as gd\nfrom graphdiff.train import fit\ndef f():\n    import sklearn.datasets"),
+    ("cli.demo", "import graphdiff as gd\nfrom graphdiff.train import Trainer\ndef f():\n    import sklearn.datasets"),
     ("interop.onnx", "def f():\n    import onnx"),
 ]
 

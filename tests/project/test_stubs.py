@@ -115,7 +115,7 @@ f.to_html("f.html", np.zeros((2, 64)), np.zeros(2))
 g: gd.Function = f.fork()
 optimizer = gd.optim.Adam(lr=0.001)
 clipped = gd.clip(x, min=0) + gd.exp(x) + x.reshape(2, -1).astype("float64") + x.T + x[0] + x[:, 1:]
-step = gd.train.fit
+step = gd.train.resume
 gW, gb = gd.grad(loss, [W, b])
 by_name: dict[str, gd.Tensor] = gd.grad(loss, {"W": W, "b": b})
 nested: dict[str, list[gd.Tensor]] = gd.grad(loss, {"l1": [W, b]})

@@ -1,4 +1,4 @@
-"""Reading data, refusing what is not data, and the fit loop with what it keeps when interrupted."""
+"""Reading data, and refusing what is not data."""
 
 import os
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from graphdiff.errors import GraphdiffError
-from graphdiff.train import DataError, digits, fit, read
+from graphdiff.train import DataError, digits, read
 
 IRIS = "length,width,species\n" + "".join(f"{5 + k / 10},{k},{name}\n" for name in "ab" for k in range(10))
 
@@ -157,32 +157,3 @@ def test_a_damaged_archive_is_refused_wherever_the_damage_lies(tmp_path):
             read(tmp_path / "bad.npz")  # damage to a date or a comment harms nothing
         except DataError:
             pass
-
-
-def test_fit_steps_through_every_sample_once_an_epoch():
-    seen = []
-
-    def step(x, t):
-        seen.append(x[:, 0].copy())
-        return np.float32(len(seen)), np.float32(2)
-
-    history = fit(step, np.arange(10.0)[:, None], np.zeros(10, int), epochs=3, batch_size=4)
-    assert [len(batch) for batch in seen] == [4, 4, 2] * 3
-    epochs = [np.concatenate(seen[i : i + 3]) for i in (0, 3, 6)]
-    assert all(np.array_equal(np.sort(epoch), np.arange(10)) for epoch in epochs)
-    assert not np.array_equal(epochs[0], epochs[1])
-    assert [s.loss for s in history.steps] == list(range(1, 10))
-    assert all(s.measures == (2.0,) and s.seconds >= 0 for s in history.steps)
-    assert not history.interrupted
-
-
-def test_fit_keeps_what_it_has_on_ctrl_c():
-    def step(x, t):
-        if step.calls == 5:
-            raise KeyboardInterrupt
-        step.calls += 1
-        return (np.float32(1),)
-
-    step.calls = 0
-    history = fit(step, np.zeros((10, 1)), np.zeros(10, int), epochs=3, batch_size=4)
-    assert history.interrupted and len(history.steps) == 5
