@@ -16,7 +16,7 @@ import graphdiff as gd
 from ...errors import DTypeError, GraphdiffError, GraphError, ShapeError
 from ...ir.dims import Dim, Size
 from ...ir.dtypes import CODE, FLOATS
-from ...ir.node import topological
+from ...ir.node import NAMED_LEAVES, Node, topological
 from ...ops.tensor import Tensor, call_text, where_am_i
 from .known import Element, Known, Ratio, known
 from .scope import Scope, Value
@@ -114,11 +114,16 @@ class Call:
     def known(self, i: int, what: str) -> np.ndarray:
         """Operand ``i`` as an array known now, of numbers or of objects some of which are sizes. Raises ShapeError
         where the model makes it of data."""
+        value = self.settled(i)
+        if not isinstance(value, Known):
+            self.fail(ShapeError, f"{what} ({self.node.inputs[i]!r}) {self._made_of([value])}")
+        return value.array
+
+    def settled(self, i: int) -> Value:
+        """Operand ``i``, known now where it is made of constants alone."""
         value = self.value(i)
         found = value if isinstance(value, Known) else evaluated(value)
-        if found is None:
-            self.fail(ShapeError, f"{what} ({self.node.inputs[i]!r}) {self._made_of([value])}")
-        return found.array
+        return value if found is None else found
 
     def _made_of(self, values: Sequence[Value]) -> str:
         """What is told of values that must be known and are not."""
@@ -257,13 +262,24 @@ def _number(e: Any, dtype: np.dtype) -> Tensor:
     return gd.constant(e if isinstance(e, Dim) else dtype.type(e), dtype)
 
 
+def _open(node: Node) -> bool:
+    """Whether a node without operands has a value only at the call."""
+    sizes = [s for v in node.attrs.values() for s in (v if isinstance(v, tuple) else (v,))]
+    return node.op.name in NAMED_LEAVES or any(isinstance(s, Dim) for s in sizes)
+
+
 def evaluated(value: Tensor) -> Known | None:
     """A Tensor that is made of constants alone as the array that it is, else None."""
+    seen, waiting = {value.node}, [value.node]
+    while waiting:  # most are found to be made of an input after a few steps
+        node = waiting.pop()
+        if not node.inputs and node.op.name != "constant" and _open(node):
+            return None
+        fresh = {v.node for v in node.inputs} - seen
+        seen |= fresh
+        waiting += fresh
     arrays: dict[Any, np.ndarray] = {}
-    nodes = topological([value])
-    if any(not node.inputs and node.op.name != "constant" for node in nodes):
-        return None
-    for node in nodes:
+    for node in topological([value]):
         try:
             with np.errstate(all="ignore"):
                 found = node.op.on_arrays([arrays[v] for v in node.inputs], node.attrs)

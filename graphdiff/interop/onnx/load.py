@@ -16,7 +16,7 @@ import numpy as np
 import graphdiff as gd
 
 from ...errors import DTypeError, FeedError, GraphdiffError, GraphError, ShapeError
-from ...ir.dims import names_of
+from ...ir.dims import Dim, names_of
 from ...ir.dtypes import FLOATS, as_dtype
 from ...ir.node import collector_paused
 from ...ir.words import ArrayLike, DTypeLike, ShapeLike
@@ -232,7 +232,7 @@ class Importer:
             if e is self.told:
                 raise
             kind = GraphError if type(e) is FeedError else type(e)
-            raise self.telling(kind(f"{node.label}: {e.fact}", e.operation, e.source)) from e
+            raise self.telling(kind(f"{node.label}: {e.fact}{self._cure(e)}", e.operation, e.source)) from e
         except (TypeError, ValueError, IndexError, KeyError, OverflowError, ZeroDivisionError, RecursionError) as e:
             fact = f"{node.label} cannot be read: {type(e).__name__}: {e}"
             raise self.telling(GraphError(fact, source=where_am_i())) from e
@@ -244,6 +244,14 @@ class Importer:
         missing = [name for name in node.outputs[len(results) :] if name]
         if missing:
             call.fail(GraphError, f"there is no result {len(results)} to be called {missing[0]!r}")
+
+    def _cure(self, error: GraphdiffError) -> str:
+        """What to write where named sizes do not meet."""
+        named = [name for name, x in self.leaves.fed.items() if any(isinstance(s, Dim) for s in x.shape)]
+        if not isinstance(error, ShapeError) or not named:
+            return ""
+        shown = ", ".join(f"{name!r}: {self.leaves.fed[name].shape}" for name in named[:3])
+        return f" (sizes are joined, fixed or made multiples by shapes={{...}} of load; they are {{{shown}}})"
 
     def _results(self, call: Call) -> Any:
         node = call.node

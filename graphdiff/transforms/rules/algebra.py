@@ -325,9 +325,11 @@ def _is_shifted(x: Value) -> bool:
 
 @rule("log", on="sum reshape", decreases="overflows", stable=True)
 def log_sum_exp(node: Node) -> Rewritten:
-    """log(sum(exp(x))) -> logsumexp(x), without overflow."""
+    """log(sum(exp(x))) -> logsumexp(x), without overflow; of no elements it stays the logarithm of 0."""
     found: Any = _sum_of_exp(node.inputs[0])
-    return reshape(logsumexp(found[0], axis=found[1]), node.outputs[0].shape) if found else None
+    if not found or any(found[0].shape[a] == 0 for a in found[1]):
+        return None
+    return reshape(logsumexp(found[0], axis=found[1]), node.outputs[0].shape)
 
 
 @rule("divide", on="exp", decreases="overflows", stable=True, direct=True)

@@ -31,7 +31,7 @@ _TRUE = known(np.asarray(True), bool)
 
 @reads("If")
 def if_(call: Call) -> list[Value]:
-    chosen = call.value(0)
+    chosen = call.settled(0)
     if isinstance(chosen, Known) and chosen.plain:
         return _branch(call, bool(chosen.array.ravel()[0]))
     pred = truth(call.as_tensor(chosen))
@@ -52,11 +52,11 @@ def _branch(call: Call, yes: bool) -> list[Value]:
 @reads("Loop", settings=(0,))
 def loop(call: Call) -> list[Value]:
     body = call.graph("body")
-    carried = [call.value(i) for i in range(2, len(call))]
+    carried = [call.settled(i) for i in range(2, len(call))]
     stacked = len(body.outputs) - 1 - len(carried)
     if len(body.inputs) != 2 + len(carried) or stacked < 0:
         call.fail(GraphError, f"a body of {len(body.inputs)} inputs for {len(carried)} carried values")
-    count, start = _count(call), call.value(1) if call.has(1) else _TRUE
+    count, start = _count(call), call.settled(1) if call.has(1) else _TRUE
     if isinstance(start, Known) and not start.array.ravel()[0]:
         if stacked:
             call.fail(ShapeError, "a loop that does not run has no rows to stack")
@@ -80,7 +80,7 @@ def loop(call: Call) -> list[Value]:
 
 def _count(call: Call) -> Size | None:
     """How often at most, None for no bound that is known."""
-    if not call.has(0) or not isinstance(call.value(0), Known):
+    if not call.has(0) or not isinstance(call.settled(0), Known):
         return None
     (count,) = call.sizes(0, "the count")
     return count if isinstance(count, Dim) or count < ENDLESS else None

@@ -23,6 +23,8 @@ from .elementwise import as_int64, converted
 
 # --------------------------------------------------------------------------------------- makers
 
+LARGEST_WEIGHT = 1 << 28  # elements of a weight that only its shape and one number are stored of
+
 
 @reads("Constant")
 def constant(call: Call) -> Value:
@@ -46,8 +48,11 @@ def constant_of_shape(call: Call) -> Value:
     if all(isinstance(s, int) for s in shape):
         if any(isinstance(s, int) and s < 0 for s in shape):
             call.fail(ShapeError, f"a size of {shape} is negative")
-        if math.prod(map(int, shape)) <= LONGEST:
-            return call.importer.constant(call, np.full([int(s) for s in shape], fill), call.node.outputs[0])
+        if math.prod(map(int, shape)) <= LARGEST_WEIGHT:  # without its elements, for it may stay a constant
+            whole = np.broadcast_to(fill, [int(s) for s in shape])
+            made = call.importer.constant(call, whole, call.node.outputs[0])
+            if isinstance(made, Tensor) or whole.size <= LONGEST:
+                return made
     value = call.as_tensor(known(fill, call.importer.converted(fill.dtype)))
     return gd.full(tuple(shape), value)
 
@@ -201,7 +206,7 @@ def slice_(call: Call) -> Tensor:
     return x[tuple(cut)]
 
 
-_FAR = 1 << 30  # beyond it is the end, whatever the size is
+_FAR = 1_000_000_000  # what is meant as the end, whatever the size is
 
 
 def _range_of(n: Size, start: Size, end: Size, step: int) -> slice:
