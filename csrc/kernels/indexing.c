@@ -56,9 +56,11 @@ static int prepare(gd_prepare *p, int along, int scatters) {
         if ((status = gd_params_operand(p, 2, 1 << b->dtype, outer, axis, inner)) != GD_OK) return status;
         p->may_alias[2] = (int8_t)gd_params_same(p, 2, 3);
     }
-    /* each part checks all indices, so parts are no more than keep that a small share of the work */
+    /* each part checks all indices, so parts are no more than keep that a small share of the work; what is added where
+       the base is goes to lines that indices name alone */
+    int64_t begun = b->has_base && gd_params_same(p, 2, 3) ? 0 : axis;
     if (!along)
-        b->parts = scatters ? gd_params_parts(outer * (axis + n_idx) * inner, outer + inner)
+        b->parts = scatters ? gd_params_parts(outer * (begun + n_idx) * inner, outer + inner)
                             : gd_params_parts(outer * n_idx * inner, outer * inner);
     else if (scatters) b->parts = gd_params_parts(outer * (axis + n_idx) * inner, n_idx > 0 ? 1 + axis / n_idx : 64);
     if (scatters && b->dtype == GD_F32 && n_idx >= MANY && (along ? axis * inner : axis) <= LONGEST && inner > 0) {
@@ -178,19 +180,25 @@ static void narrow(float *to, const double *from, int64_t n) {
     for (int64_t i = 0; i < n; i++) to[i] = (float)from[i];
 }
 
-/* lines low to high of one outer index, which have been begun */
+/* lines low to high of one outer index, which have been begun: all of them, or where there are more than indices those
+ * that an index names, each perhaps several times */
 static void scatter_wide(const indexing_block *b, const gd_call *call, int64_t o, int64_t low, int64_t high) {
     double *sums = call->scratch;
     const float *g = (const float *)call->operands[1] + o * b->n_idx * b->inner;
     float *y = (float *)call->operands[b->result] + (o * b->axis + low) * b->inner;
-    widen(sums, y, (high - low) * b->inner);
-    for (int64_t i = 0; i < b->n_idx; i++, g += b->inner) {
-        int64_t at = index_at(call->operands[0], b->index_dtype, i, b->axis);
-        if (at < low || at >= high) continue;
-        double *to = sums + (at - low) * b->inner;
-        for (int64_t n = 0; n < b->inner; n++) to[n] += (double)g[n];
-    }
-    narrow(y, sums, (high - low) * b->inner);
+    int all = high - low <= b->n_idx;
+    if (all) widen(sums, y, (high - low) * b->inner);
+    for (int step = all ? 1 : 0; step < (all ? 2 : 3); step++)
+        for (int64_t i = 0; i < b->n_idx; i++) {
+            int64_t at = index_at(call->operands[0], b->index_dtype, i, b->axis) - low;
+            if (at < 0 || at >= high - low) continue;
+            double *to = sums + at * b->inner;
+            if (step == 0) widen(to, y + at * b->inner, b->inner);
+            else if (step == 2) narrow(y + at * b->inner, to, b->inner);
+            else
+                for (int64_t n = 0; n < b->inner; n++) to[n] += (double)g[i * b->inner + n];
+        }
+    if (all) narrow(y, sums, (high - low) * b->inner);
 }
 
 /* float32 in double, one outer index at a time */

@@ -73,7 +73,8 @@ class Instruction:
 
     ``inplace``: by a write's position, those of the reads it may share memory with if they die here; ``guard``: may
     fail at run time for what is in its operands; ``recompute``: this is a repetition of an earlier instruction,
-    ``first``; ``repeated``: flops of what it computes again inside, in a loop.
+    ``first``; ``repeated``: flops of what it computes again inside, in a loop; ``partly``: positions of reads of which
+    it touches no more bytes than it reads and writes otherwise.
     """
 
     __slots__ = (
@@ -89,6 +90,7 @@ class Instruction:
         "workspace",
         "first",
         "repeated",
+        "partly",
     )
 
     def __init__(
@@ -103,12 +105,13 @@ class Instruction:
         guard: bool = False,
         workspace: Sequence[Buffer] = (),
         repeated: Size = 0,
+        partly: Sequence[int] = (),
     ):
         self.calls, self.reads, self.writes, self.phase = calls, reads, writes, phase
         self.nodes = tuple(nodes)
         self.flops, self.inplace, self.guard = flops, inplace, guard
         self.workspace = tuple(workspace)  # the last of ``writes``: dead after the instruction
-        self.repeated = repeated
+        self.repeated, self.partly = repeated, partly
         self.recompute = False
         self.first = self  # the instruction this one repeats
 
@@ -131,6 +134,7 @@ class Instruction:
             self.guard,
             [replace.get(b, b) for b in self.workspace],
             self.repeated,
+            self.partly,
         )
         out.recompute = True
         out.first = self.first

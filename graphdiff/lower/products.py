@@ -191,6 +191,8 @@ def call(node: Node, locate: Locator, epilogue: Epilogue | None) -> Instruction:
         kernel.kernel, tuple(range(n)), tuple(range(n, n + len(written))), call_words(list(kernel.params(node)), words)
     )
     flops = kernel.flops(node) if kernel.flops is not None else sum((b.count for b in reads), start=0)
+    guard = kernel.guard and not (kernel.checked is not None and kernel.checked(node))
+    inplace = {} if kernel.over is None else {0: (kernel.over,)}
     return Instruction(
-        [made], reads, written, locate.phases[node], nodes, flops, guard=kernel.guard, workspace=workspace
+        [made], reads, written, locate.phases[node], nodes, flops, inplace, guard, workspace, partly=kernel.partly
     )

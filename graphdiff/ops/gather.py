@@ -154,7 +154,11 @@ take = linear(
         TAKE_VJP, (g, node.inputs[1]), {"axis": node.attrs["axis"], "size": node.inputs[0].shape[node.attrs["axis"]]}
     ),
     kernel=Call(
-        "take", lambda node: (*split_at_axis(node.inputs[0], node.attrs["axis"]), node.inputs[1].size), guard=True
+        "take",
+        lambda node: (*split_at_axis(node.inputs[0], node.attrs["axis"]), node.inputs[1].size),
+        guard=True,
+        partly=(0,),
+        flops=lambda node: node.outputs[0].size,
     ),
     reference=np.take,
     samples=_take_samples,
@@ -371,9 +375,17 @@ CHECK_INDEX = register(
 )
 
 
+def checked_rows(idx: Tensor, limit: Size) -> Tensor:
+    """``idx``; an element outside [-limit, limit) fails the call. Itself where it is that already."""
+    node = idx.node
+    if node.op is CHECK_INDEX and node.attrs["limit"] == limit and node.attrs["lowest"] in (0, -limit):
+        return idx
+    return make(CHECK_INDEX, (idx,), {"limit": limit, "lowest": -limit})
+
+
 def checked_index(idx: Tensor, limit: Size) -> Tensor:
     """``idx`` with negative ones counted from the end; an element outside [-limit, limit) fails the call."""
-    idx = make(CHECK_INDEX, (idx,), {"limit": limit, "lowest": -limit})
+    idx = checked_rows(idx, limit)
     return op("where")(idx < 0, idx + size_as(limit, idx.dtype), idx)
 
 

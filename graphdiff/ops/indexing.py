@@ -21,7 +21,7 @@ from .batching import Batch, in_front, merged, parted
 from .comparison import equal, greater_equal
 from .contraction import diagonal
 from .elementwise import astype, where
-from .gather import as_index, checked_index, index, size_as, split_at_axis, spread, take, take_vjp
+from .gather import as_index, checked_index, checked_rows, index, size_as, split_at_axis, spread, take, take_vjp
 from .laws import law
 from .movement import place, reshape
 from .opdef import composite, custom, int_of, moved_masks, operands
@@ -230,7 +230,14 @@ scatter_add = custom(
     masks=moved_masks,
     jvp=_scatter_jvp,
     kernel=Call(
-        "take_vjp", lambda node: (*split_at_axis(node.inputs[0], 0), node.inputs[1].size), reads=(1, 2, 0), guard=True
+        "take_vjp",
+        lambda node: (*split_at_axis(node.inputs[0], 0), node.inputs[1].size),
+        reads=(1, 2, 0),
+        guard=True,
+        checked=lambda node: checked_rows(node.inputs[1], node.inputs[0].shape[0]) is node.inputs[1],
+        over=2,
+        partly=(2,),
+        flops=lambda node: node.inputs[2].size,
     ),
     reference=_scatter_reference,
     samples=_scatter_samples,

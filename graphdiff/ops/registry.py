@@ -75,10 +75,12 @@ class Call(NamedTuple):
     """A kernel of its own over whole contiguous operands (csrc/program/kernels.def); ``params(node)`` is its payload
     (sizes, and reductions by name as ``"reduction:sum"``), ``workspace(node)`` bytes of scratch in the arena,
     ``flops(node)`` its cost. A ``guard`` may fail at run time for what is in its operands, so it runs before anything
-    is updated. ``reads`` gives the kernel the operands in another order, or without those that are there for
-    derivatives alone. ``needs(node)``: sizes that must not be negative, with what to say where one known only at the
-    call is. A product with ``channels``, the dimension of its result along which a bias may differ, adds one and
-    applies an activation itself where it is told to (csrc/kernels/epilogue.h)."""
+    is updated; ``checked(node)``: whether it cannot, as they are checked before. ``over``: the read over which the
+    result may be written; ``partly``: reads of which it touches what indices name. ``reads`` gives the kernel the
+    operands in another order, or without those that are there for derivatives alone. ``needs(node)``: sizes that must
+    not be negative, with what to say where one known only at the call is. A product with ``channels``, the dimension of
+    its result along which a bias may differ, adds one and applies an activation itself where it is told to
+    (csrc/kernels/epilogue.h)."""
 
     kernel: str
     params: Callable[[Node], Sequence[Size | str]]
@@ -88,6 +90,9 @@ class Call(NamedTuple):
     reads: tuple[int, ...] | None = None
     needs: Callable[[Node], Sequence[tuple[Size, str]]] | None = None
     channels: int | None = None
+    checked: Callable[[Node], bool] | None = None
+    over: int | None = None
+    partly: tuple[int, ...] = ()
 
 
 class Guard(NamedTuple):

@@ -14,13 +14,18 @@ import numpy as np
 
 from ..errors import GraphError
 from ..ir.dtypes import float64
-from ..ops.comparison import greater, logical_and
+from ..ops.comparison import equal, greater, logical_and
+from ..ops.creation import arange
 from ..ops.elementwise import abs as abs_
 from ..ops.elementwise import astype, maximum, sign, sqrt, square, where
+from ..ops.gather import take
+from ..ops.indexing import scatter_add
 from ..ops.leaves import state
+from ..ops.movement import reshape
 from ..ops.reduce import sum as sum_
 from ..ops.tensor import Tensor, where_am_i
 from ..spelling import explained
+from ..transforms.rows import Rows, rows_of
 from .optimizer import Optimizer, Rate, Step, decayed, of
 
 Betas = tuple[float, float]
@@ -55,9 +60,14 @@ class Adam(_Moments):
     """Kingma and Ba 2015, with bias correction; ``weight_decay`` is added to the gradient. With ``amsgrad`` the mean
     square that counts is the largest so far (Reddi et al. 2018).
 
+    ``lazy``: of a table that is only gathered from (``gd.nn.embedding``, ``W[ids]``), the parameter and its moments
+    change in the rows alone that were gathered, as in torch.optim.SparseAdam but for the place of eps: a step costs
+    what these rows cost. The moments of others wait, so the numbers differ from those of the dense rule. It goes with
+    no weight decay and no amsgrad.
+
     Arguments: ``lr``: the rate, a number or a 0-d Tensor; ``betas``: how much of the means of gradients and squares
     stays, two numbers below 1; ``eps``: added to the root; ``weight_decay``: the share of the parameter in its
-    gradient; ``amsgrad``: as above.
+    gradient; ``amsgrad``: as above; ``lazy``: as above.
 
     Example: ``opt = gd.optim.Adam(lr=0.001)``.
     """
@@ -72,11 +82,19 @@ class Adam(_Moments):
         eps: float = 1e-8,
         weight_decay: float = 0,
         amsgrad: bool = False,
+        lazy: bool = False,
     ):
         super().__init__(lr, betas, eps, weight_decay)
-        self.amsgrad = amsgrad
+        if lazy and (weight_decay or amsgrad):
+            told = f"weight_decay={weight_decay!r}, amsgrad={amsgrad!r}"
+            raise GraphError(f"Adam: lazy goes with no weight decay and no amsgrad, got {told}", source=where_am_i())
+        self.amsgrad, self.lazy = amsgrad, lazy
 
     def _update(self, p: Tensor, g: Tensor, step: Step) -> None:
+        rows = rows_of(g) if self.lazy else None
+        if rows is not None:
+            self._update_rows(p, rows, step)
+            return
         start = p
         if self.decoupled:
             start = self._shrunk(p, self._lr, self.weight_decay)
@@ -88,6 +106,21 @@ class Adam(_Moments):
             v = step.new[largest] = maximum(largest, v)
         root = sqrt(v) / of(p, sqrt(self._second)) + self.eps
         step.new[p] = start - of(p, self._lr / self._first) * (m / root)
+
+    def _update_rows(self, p: Tensor, rows: Rows, step: Step) -> None:
+        """Adds what becomes of the rows to the moments and to ``p``, once for each row."""
+        once = reshape(equal(rows.first, arange(rows.ids.shape[0])), (rows.ids.shape[0], *(1,) * (p.ndim - 1)))
+        means = []
+        for what, beta, x in zip("mv", self.betas, (rows.values, square(rows.values))):
+            moment = self._moment(p, what)
+            old = take(moment, rows.ids, axis=0)
+            moved = (x - old) * (1 - beta)
+            step.new[moment] = scatter_add(moment, rows.ids, where(once, moved, 0))
+            means.append(old + moved)
+        m, v = means
+        root = sqrt(v) / of(p, sqrt(self._second)) + self.eps
+        change = of(p, -self._lr / self._first) * (m / root)
+        step.new[p] = scatter_add(p, rows.ids, where(once, change, 0))
 
 
 class AdamW(Adam):

@@ -17,6 +17,9 @@ from .optimizer import Optimizer, Rate, Step, decayed, of
 class SGD(Optimizer):
     """p - lr g; with momentum, g is replaced by its running sum (and by g + momentum * sum with Nesterov).
 
+    Without momentum and weight decay a step on a table that is only gathered from (``gd.nn.embedding``, ``W[ids]``)
+    costs what the gathered rows cost, with the same numbers.
+
     Arguments: ``lr``: the rate, a number or a 0-d Tensor; ``momentum``: how much of the running sum stays;
     ``nesterov``: whether it looks ahead; ``weight_decay``: the share of the parameter in its gradient.
 

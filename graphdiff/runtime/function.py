@@ -42,6 +42,7 @@ from ..ops.types import Fed, TensorLike, Tensors
 from ..schedule.cost import Costs, bytes_of
 from ..schedule.limit import parse_bytes
 from ..spelling import did_you_mean, explained
+from ..transforms.rows import by_rows
 from ..transforms.simplify import simplify
 from ..transforms.sparsity import SparseJacobian
 from ..wording import count, one_line
@@ -157,7 +158,7 @@ def _compile(
     if watchers:  # a check is computed as an output is, but nobody gets it
         graph = Graph(graph.name, graph.inputs, [*seen, *(w.value for w in checks)], graph.updates, graph.parameters)
     simple, mapping = simplify(graph)
-    final = simple
+    simple = final = by_rows(simple)
     if checks:
         final = Graph(simple.name, simple.inputs, simple.outputs[: len(seen)], simple.updates, simple.parameters)
     check_values = simple.outputs[len(seen) :]

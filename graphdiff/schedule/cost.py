@@ -162,8 +162,10 @@ def key_of(i: Instruction) -> tuple[str, str]:
 
 
 def bytes_of(i: Instruction, env: Mapping[str, int]) -> int:
-    """Bytes read and written, each buffer once."""
-    return sum(evaluate(b.count, env) * b.dtype.itemsize for b in {*i.reads, *i.writes})
+    """Bytes read and written, each buffer once; of those that are read partly no more than of all others."""
+    partly = {i.reads[r] for r in i.partly}
+    moved = sum(evaluate(b.count, env) * b.dtype.itemsize for b in {*i.reads, *i.writes} - partly)
+    return moved + sum(min(moved, evaluate(b.count, env) * b.dtype.itemsize) for b in partly)
 
 
 def _dtype(i: Instruction) -> str:

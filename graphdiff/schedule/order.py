@@ -4,8 +4,9 @@ Sums of many values that nothing else reads run as soon as they can: so a weight
 all wait for the last one.
 
 An update whose value is the result of one elementwise instruction, needed for nothing else, is written straight into
-the parameter; any other is computed aside and copied at the very end. So outputs and every update see the state as it
-was, updates take effect together, and whatever can fail (guards) runs before anything is written.
+the parameter, and so are rows that an instruction adds to the parameter itself; any other is computed aside and copied
+at the very end. So outputs and every update see the state as it was, updates take effect together, and whatever can
+fail (guards) runs before anything is written.
 Must not know: where buffers lie, what operations mean.
 """
 
@@ -73,14 +74,12 @@ def _freeing_early(order: list[Instruction], later: set[Buffer]) -> list[Instruc
 
 
 def _can_write_through(value: Buffer, target: Buffer, maker: Instruction | None, reads: Counter[Buffer]) -> bool:
-    if maker is None or value.kind != ARENA or reads[value] != 1 or len(maker.calls) != 1:
-        return False
-    if maker.calls[0].kernel != "tile":
+    if maker is None or value.kind != ARENA or reads[value] != 1 or len(maker.calls) != 1 or maker.guard:
         return False
     write = maker.writes.index(value)
-    if target in maker.reads:  # only element by element may it read what it overwrites
-        return maker.reads.index(target) in maker.inplace.get(write, ())
-    return True
+    if target in maker.reads:  # only element by element, or where it adds, may it read what it overwrites
+        return maker.reads.count(target) == 1 and maker.reads.index(target) in maker.inplace.get(write, ())
+    return maker.calls[0].kernel == "tile"
 
 
 def _direct(body: list[Instruction], goal: dict[Buffer, Buffer]) -> list[Instruction]:
