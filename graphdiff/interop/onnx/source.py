@@ -181,7 +181,14 @@ def read_model(model: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Model
 
 
 def _domain(text: str) -> str:
-    return "" if text == "ai.onnx" else text
+    return "" if text == "ai.onnx" else _name(text)
+
+
+def _name(text: str | bytes) -> str:
+    """A name of the file, which protobuf gives as bytes where it is no text. Raises GraphError."""
+    if isinstance(text, bytes):
+        raise GraphError(f"the model has a name that is no text: {text!r}")
+    return text
 
 
 def function_view(proto: onnx.FunctionProto) -> GraphView:
@@ -204,20 +211,23 @@ class _Reader:
         if proto.sparse_initializer:
             name = proto.sparse_initializer[0].values.name
             raise DTypeError(f"the initializer {name!r} is sparse; graphdiff has dense ones")
-        arrays = {t.name: ArrayView(t, self.folder, t.name) for t in proto.initializer}
-        inputs: dict[str, Type | None] = dict.fromkeys(v.name for v in proto.input)
-        return GraphView(proto.name, inputs, [v.name for v in proto.output], arrays, [*map(self.node, proto.node)])
+        arrays = {_name(t.name): ArrayView(t, self.folder, t.name) for t in proto.initializer}
+        inputs: dict[str, Type | None] = dict.fromkeys(_name(v.name) for v in proto.input)
+        outputs = [_name(v.name) for v in proto.output]
+        return GraphView(_name(proto.name), inputs, outputs, arrays, [*map(self.node, proto.node)])
 
     def function(self, proto: onnx.FunctionProto) -> GraphView:
         defaults: dict[str, Any] = {name: Ref(name) for name in proto.attribute}
         defaults.update((a.name, self.attribute(a)) for a in proto.attribute_proto)
         opsets = {_domain(o.domain): o.version for o in proto.opset_import}
         nodes = [*map(self.node, proto.node)]
-        return GraphView(proto.name, dict.fromkeys(proto.input), [*proto.output], {}, nodes, opsets, defaults)
+        inputs: dict[str, Type | None] = dict.fromkeys(map(_name, proto.input))
+        return GraphView(_name(proto.name), inputs, [*map(_name, proto.output)], {}, nodes, opsets, defaults)
 
     def node(self, proto: onnx.NodeProto) -> NodeView:
-        attrs = {a.name: self.attribute(a) for a in proto.attribute}
-        return NodeView(proto.op_type, _domain(proto.domain), proto.name, [*proto.input], [*proto.output], attrs)
+        attrs = {_name(a.name): self.attribute(a) for a in proto.attribute}
+        inputs, outputs = [*map(_name, proto.input)], [*map(_name, proto.output)]
+        return NodeView(_name(proto.op_type), _domain(proto.domain), _name(proto.name), inputs, outputs, attrs)
 
     def attribute(self, a: onnx.AttributeProto) -> Any:
         if a.ref_attr_name:
@@ -266,7 +276,8 @@ def _type_of(v: onnx.ValueInfoProto) -> Type:
     if not tensor.HasField("shape"):
         return tensor.elem_type, None
     return tensor.elem_type, tuple(
-        d.dim_value if d.HasField("dim_value") and d.dim_value >= 0 else d.dim_param or None for d in tensor.shape.dim
+        d.dim_value if d.HasField("dim_value") and d.dim_value >= 0 else _name(d.dim_param) or None
+        for d in tensor.shape.dim
     )
 
 
