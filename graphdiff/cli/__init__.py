@@ -14,9 +14,16 @@ from typing import Any
 import graphdiff as gd
 
 from ..errors import GraphdiffError
-from . import check, demo, diff, inspect, profile
+from . import check, demo, diff, inspect, profile, train
 
-COMMANDS: dict[str, Any] = {"inspect": inspect, "check": check, "profile": profile, "diff": diff, "demo": demo}
+COMMANDS: dict[str, Any] = {
+    "inspect": inspect,
+    "check": check,
+    "profile": profile,
+    "diff": diff,
+    "demo": demo,
+    "train": train,
+}
 # What an optional package is called by pip, and which extra of graphdiff brings it.
 EXTRAS = {"sklearn": ("scikit-learn", "demo"), "matplotlib": ("matplotlib", "demo"), "tqdm": ("tqdm", "demo")}
 

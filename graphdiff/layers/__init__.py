@@ -16,7 +16,7 @@ from .layer import Layer
 from .norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from .recurrent import GRU, LSTM, RNN
 from .summary import Summary
-from .training import Run, training
+from .training import Run, current, training
 
 __all__ = [
     "GRU",
@@ -44,6 +44,7 @@ __all__ = [
     "Sequential",
     "Summary",
     "TransformerBlock",
+    "current",
     "from_torch",
     "to_torch",
     "training",

@@ -68,5 +68,7 @@ def training(seed: int = 0) -> Iterator[Run]:
 
 
 def current() -> Run | None:
-    """The run that is being built; None for an inference graph."""
+    """The run whose training graph is being built; None for an inference graph. For layers of your own that draw.
+
+    Example: ``key = L.current().key()``."""
     return _run.get()

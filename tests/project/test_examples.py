@@ -16,19 +16,35 @@ PRINTS = {
     "low_level": ["minimum at ones to ", "integral of f' from 0 to 2 = 0.729022362, f(2) - f(0) = 0.729022362"],
     "lstm": ["2 of them loops", "length 48: ", "final loss 0.0"],
     "transformer": ["final loss 0."],
+    "digits_cnn": ["test: 9"],
+    "char_gpt": ["bits a character: ", "The ", "largest difference to scores without a cache: "],
+    "tagger": ["tags right: 9"],
+    "resnet": ["residual training loss ", "plain    training loss 2."],
+    "vae": ["of the variance left"],
 }
-PLOTS = {"gradient_flow", "exploding_recurrence", "checkpointing"}
+PLOTS = {"gradient_flow", "exploding_recurrence", "checkpointing", "depth", "schedules"}
+# Those that train for minutes are run for less, and assert less then.
+SHORT = {
+    "digits_cnn": ["--epochs", 2],
+    "char_gpt": ["--steps", 40],
+    "tagger": ["--epochs", 1],
+    "resnet": ["--epochs", 2],
+    "vae": ["--epochs", 3],
+    "depth": ["--epochs", 1],
+    "schedules": ["--epochs", 2],
+}
 
 
 def test_all_are_there():
-    assert len(EXAMPLES) >= 11 and set(PRINTS) | PLOTS <= {path.stem for path in EXAMPLES}
+    assert len(EXAMPLES) >= 11 and set(PRINTS) | PLOTS | set(SHORT) <= {path.stem for path in EXAMPLES}
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example(path, run, tmp_path):
     source = path.read_text(encoding="utf-8")
     assert source.startswith('"""') and source.count("\n") <= 120
-    code, out, err = run(tmp_path, "-W", "error", path, *(["--out", "plots"] if path.stem in PLOTS else []))
+    arguments = [*SHORT.get(path.stem, []), *(["--out", "plots"] if path.stem in PLOTS else [])]
+    code, out, err = run(tmp_path, "-W", "error", path, *arguments)
     assert code == 0, err
     for text in PRINTS.get(path.stem, []):
         assert text in out
