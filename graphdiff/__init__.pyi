@@ -43,6 +43,8 @@ from .ops.leaves import state as state
 from .ops.parse import parse as parse
 from .ops.tensor import Tensor as Tensor
 from .ops.tensor import constant as constant
+from .runtime.entry import Entry as Entry
+from .runtime.entry import get_include as get_include
 from .runtime.function import Function as Function
 from .runtime.function import compile as compile
 from .runtime.function import load as load
@@ -75,6 +77,7 @@ __all__ = [
     "BusyError",
     "CompileError",
     "DTypeError",
+    "Entry",
     "Every",
     "FeedError",
     "Function",
@@ -153,6 +156,7 @@ __all__ = [
     "full",
     "full_like",
     "gather_nd",
+    "get_include",
     "get_num_threads",
     "grad",
     "greater",

@@ -213,6 +213,35 @@ int64_t gd_next_number(void);
 void gd_bound_count(gd_bound *bound);         /* its calls count from now on */
 int64_t gd_bound_last(const gd_bound *bound); /* the number of its last call that ended well, 0: none */
 
+/* ---- entries: one function that any thread may call, with buffers of its own (program/entry.c, adapter.c) ---- */
+
+typedef int (*gd_entry_fn)(void *data, const void *const *inputs, void *const *outputs);
+typedef void (*gd_function)(void);
+typedef struct gd_entry gd_entry;
+typedef struct {
+    int dtype;
+    int64_t count;
+} gd_slot;
+
+/* slots: what inputs, outputs and params have, one after the other; params: where the latter lie, which must stay there.
+ * Callers give buffers for all inputs but the last n_given, which are `given` for good, and for all outputs but the last
+ * `hidden`, which go to memory of the entry. contexts: calls that may run
+ * at once; others wait. threads, flags, turn: as for contexts and their runs; threads 0: as many as the pool has. */
+int gd_entry_create(gd_program *program, const gd_slot *slots, const void *const *given, int64_t n_given,
+                    int64_t hidden, void *const *params, int contexts, int threads, int flags, gd_turn *turn,
+                    gd_entry **entry);
+void gd_entry_destroy(gd_entry *entry); /* when no call is under way */
+/* A gd_entry_fn; data: the entry. Buffers are those of whole slots; what is not aligned as its elements is copied.
+ * GD_ERR_BOUNDS: a slot with elements is NULL, GD_ERR_ALIAS: two share bytes of which one is written; a, b of the fault:
+ * the slots, outputs after inputs and then params. Nothing has run then. */
+int gd_entry_call(void *data, const void *const *inputs, void *const *outputs);
+/* What the last failed call of this thread returned, with its fault; GD_OK: none failed of late. */
+int gd_entry_fault(const gd_entry *entry, gd_fault *fault);
+/* The function of a signature, whose void * is the entry. GD_ERR_OPCODE: none has that signature, GD_ERR_TYPE: a slot
+ * (fault->instruction) is not of doubles, GD_ERR_SHAPE: there are a elements where the signature has b. */
+int gd_entry_pointer(const gd_entry *entry, const char *signature, gd_function *pointer, gd_fault *fault);
+const char *gd_adapter_name(int adapter); /* the signatures; NULL past the end */
+
 /* ---- planner: searches over plain arrays, no program needed (planner/) ---- */
 
 /* Offsets for n buffers, buffer i alive in [lower[i], upper[i]) with size[i] bytes, rounded up to align (a power of

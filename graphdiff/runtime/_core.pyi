@@ -138,3 +138,23 @@ class Bound:
     def last(self) -> int: ...
     @property
     def address(self) -> tuple[int, int]: ...
+
+class Entry:
+    def __new__(
+        cls,
+        program: Program,
+        slots: Sequence[tuple[npt.DTypeLike, int]],
+        given: list[npt.NDArray[Any]],
+        hidden: int,
+        parameters: list[npt.NDArray[Any]],
+        contexts: int,
+        threads: int = 0,
+        check_finite: bool = False,
+        turn: Turn | None = None,
+    ) -> Self: ...
+    @property
+    def address(self) -> tuple[int, int]: ...
+    def pointer(self, signature: str) -> tuple[int, int]: ...
+    def failure(self) -> tuple[str, int, int, int, int] | None: ...
+
+def adapters() -> list[str]: ...

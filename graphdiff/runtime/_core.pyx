@@ -25,8 +25,10 @@ Classes
                     _fail(status, instruction, tag, a, b, context, planned)
     Bound(context, inputs, outputs, params, fail)   calls on fixed buffers; address for C callers; count(), last
     next_number()                               of a call that counts, in the order in which they end
+    Entry(program, slots, hidden, parameters, contexts, ...)   calls of any thread, for C callers; adapters()
 """
 import os
+import sys
 import threading
 
 import numpy as np
@@ -37,7 +39,7 @@ from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.list cimport PyList_New, PyList_SET_ITEM
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_INCREF
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from cpython.tuple cimport PyTuple_GET_SIZE, PyTuple_New, PyTuple_SET_ITEM
 from libc.math cimport isfinite
 from libc.stdint cimport int64_t, uintptr_t
@@ -846,3 +848,6 @@ cdef class Bound:
     @property
     def address(self) -> tuple[int, int]:
         return <uintptr_t> &gd_bound_call, <uintptr_t> self.handle
+
+
+include "_core_entry.pxi"

@@ -69,3 +69,18 @@ cdef extern from "graphdiff.h" nogil:
     int64_t gd_next_number() noexcept
     void gd_bound_count(gd_bound *bound) noexcept
     int64_t gd_bound_last(const gd_bound *bound) noexcept
+
+    ctypedef struct gd_slot:
+        int dtype
+        int64_t count
+    ctypedef struct gd_entry
+    ctypedef void (*gd_function)() noexcept nogil
+
+    int gd_entry_create(gd_program *program, const gd_slot *slots, const void *const *given, int64_t n_given,
+                        int64_t hidden, void *const *params, int contexts, int threads, int flags, gd_turn *turn,
+                        gd_entry **entry) noexcept
+    void gd_entry_destroy(gd_entry *entry) noexcept
+    int gd_entry_call(void *data, const void *const *inputs, void *const *outputs) noexcept
+    int gd_entry_fault(const gd_entry *entry, gd_fault *fault) noexcept
+    int gd_entry_pointer(const gd_entry *entry, const char *signature, gd_function *pointer, gd_fault *fault) noexcept
+    const char *gd_adapter_name(int adapter) noexcept

@@ -50,6 +50,7 @@ from . import _core
 from .blame import blame
 from .calling import Structure, flat, inputs_of, outputs_of
 from .compiled import PLAN_SECONDS, CompiledGraph, PlannedProgram
+from .entry import Entry, Failure, Slot, Slots, checked_contexts, slot
 from .plan import Plan
 from .profile import Profile, ProfileRow
 from .rates import machine
@@ -381,22 +382,7 @@ class Function(_core.Runner):
     @explained
     def plan_for(self, /, **sizes: int) -> Plan:
         """The plan at given sizes of the named dimensions, e.g. ``f.plan_for(batch=32)``; nothing runs."""
-        names = self._compiled.names
-        for n, size in sizes.items():
-            if n not in names:
-                known = ", ".join(names) or "none"
-                raise FeedError(
-                    f"plan_for: no dimension is called {n!r} (there are: {known}){did_you_mean(n, names)}",
-                    source=_here(),
-                )
-            if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 0:
-                raise FeedError(f"plan_for: {n} must be a non-negative integer, got {size!r}", source=_here())
-        for n in names:
-            if n not in sizes:
-                raise FeedError(
-                    f"plan_for: the size {n} is missing (named dimensions: {', '.join(names)})", source=_here()
-                )
-        return self._compiled.planned({n: int(sizes[n]) for n in names}).plan
+        return self._compiled.planned(self._compiled.sizes.given("plan_for", sizes)).plan
 
     # ------------------------------------------------------------------ feeds
     def _prepare_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[np.ndarray], tuple[int, ...]]:
@@ -519,6 +505,10 @@ class Function(_core.Runner):
         self, i: Instruction, context: Any, planned: PlannedProgram, operation: str | None, source: str | None
     ) -> NonFiniteError:
         sizes, number = planned.plan.sizes, planned.template.value_id
+        phase = "recompute" if i.recompute else i.phase
+        unexplained = NonFiniteError(f"{i.name} made a non-finite value in the {phase} pass", operation, source)
+        if context is None:  # which has gone on
+            return unexplained
         feeds = []
         for v, b in zip(self.graph.inputs, self._compiled.slots[0]):
             n = evaluate(b.count, sizes)
@@ -526,8 +516,7 @@ class Function(_core.Runner):
             feeds.append(array.reshape(self._shape(v, sizes)))
         found = blame(self._compiled.graph, i, feeds, sizes)
         if found is None:
-            phase = "recompute" if i.recompute else i.phase
-            return NonFiniteError(f"{i.name} made a non-finite value in the {phase} pass", operation, source)
+            return unexplained
         return NonFiniteError(found.fact, found.operation, found.source, operands=found.operands, script=found.script)
 
     # ------------------------------------------------------------------ other ways to run
@@ -572,6 +561,41 @@ class Function(_core.Runner):
             self._check_apart(arrays, results)
         hidden = [np.empty(self._shape(v, env), v.dtype) for v in self.graph.outputs[self._n_results :]]
         return Bound(self, planned, arrays, results, hidden)
+
+    @explained
+    def entry(self, /, contexts: int | None = None, **sizes: int) -> Entry:
+        """This function as one C function that any thread may call with buffers of its own: see :class:`Entry`.
+
+        ``contexts``: how many calls run at once, others wait; each has an arena of its own. As many as the pool has
+        threads unless given. ``sizes``: named dimensions, which are fixed, e.g. ``f.entry(batch=32)``. Parameters are
+        those of the function, as they are at each call. Raises CompileError, FeedError, MemoryError.
+
+        Example: ``pointer, data = f.entry().address``."""
+        program = self._compiled
+        n = checked_contexts(contexts, _core.threads())
+        planned = program.planned(program.sizes.given("entry", sizes))
+        env = planned.plan.sizes
+        inputs, outputs = (
+            [slot(v, self._shape(v, env)) for v in values] for values in (self.graph.inputs, self.graph.outputs)
+        )
+        held = [slot(p, self._shape(p, env)) for p in self.parameters]
+        given = [Slot("of a sparse Jacobian", a.dtype, a.shape) for a in planned.given]
+        slots = Slots(inputs, given, outputs[: self._n_results], outputs[self._n_results :], held)
+        try:
+            return Entry(
+                planned.program,
+                slots,
+                list(planned.given),
+                self._parameters,
+                n,
+                program.threads,
+                program.debug,
+                program.turn,
+                partial(_entry_failed, self, planned),
+            )
+        except MemoryError:
+            size = planned.plan.arena_bytes
+            raise MemoryError(f"{self.name}: {count(n, 'arena')} of {size:,} bytes cannot be had") from None
 
     def _buffer(self, name: str, a: Any, dtype: np.dtype, shape: tuple[int, ...] | None, write: bool) -> np.ndarray:
         if not isinstance(a, np.ndarray):
@@ -707,3 +731,7 @@ def _bound_failed(
     f: Function, planned: PlannedProgram, status: str, instruction: int, tag: int, a: int, b: int, context: Any
 ) -> None:
     f._fail(status, instruction, tag, a, b, context, planned)
+
+
+def _entry_failed(f: Function, planned: PlannedProgram, failure: Failure) -> None:
+    f._fail(*failure, None, planned)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from ..errors import CompileError, FeedError, GraphError
 from ..ir.dims import Dim, Size, evaluate, format_shape, names_of, product, substitute
 from ..ir.graph import Graph
@@ -16,7 +18,8 @@ from ..ir.text import type_text
 from ..lower.phases import every_node
 from ..ops.registry import Call, Reduce, Tile
 from ..ops.sparsity import SPARSITY
-from ..ops.tensor import call_text
+from ..ops.tensor import call_text, where_am_i
+from ..spelling import did_you_mean
 
 
 class Condition(NamedTuple):
@@ -79,6 +82,26 @@ class Sizes:
             if evaluate(want, env) != got:
                 raise FeedError(f"{v.name} has size {want} = {evaluate(want, env)} along axis {axis}, got {got}")
         return env
+
+    def given(self, what: str, sizes: Mapping[str, int]) -> dict[str, int]:
+        """The value of every name where ``what`` is given them by name. Raises FeedError for one too many, one too few,
+        and one that is no size."""
+        names = self.names
+        for n, size in sizes.items():
+            if n not in names:
+                known = ", ".join(names) or "none"
+                raise FeedError(
+                    f"{what}: no dimension is called {n!r} (there are: {known}){did_you_mean(n, names)}",
+                    source=where_am_i(),
+                )
+            if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 0:
+                raise FeedError(f"{what}: {n} must be a non-negative integer, got {size!r}", source=where_am_i())
+        for n in names:
+            if n not in sizes:
+                raise FeedError(
+                    f"{what}: the size {n} is missing (named dimensions: {', '.join(names)})", source=where_am_i()
+                )
+        return {n: int(sizes[n]) for n in names}
 
     def check(self, env: Mapping[str, int]) -> None:
         """Raises FeedError where ``env`` breaks a condition on what it has."""

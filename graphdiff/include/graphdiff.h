@@ -1,0 +1,1 @@
+../../csrc/include/graphdiff.h
