@@ -1,4 +1,4 @@
-"""Bridges to models and arrays of other packages: ``gd.interop.onnx``. Each needs its extra of pyproject.toml.
+"""Bridges to models, arrays and solvers of other packages: ``gd.interop.onnx``. Each needs its extra of pyproject.toml.
 
 Owns: which bridges there are. A bridge is imported when it is asked for, the package that it is to when it is used.
 Must not know: what any of them does.
@@ -8,9 +8,13 @@ import importlib as _importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from . import ctypes as ctypes
+    from . import jax as jax
+    from . import numba as numba
     from . import onnx as onnx
+    from . import scipy as scipy
 
-__all__ = ["onnx"]
+__all__ = ["ctypes", "jax", "numba", "onnx", "scipy"]
 
 
 def __getattr__(name: str) -> object:

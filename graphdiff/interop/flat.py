@@ -1,0 +1,169 @@
+"""Leaves as one float64 vector, which is how solvers have them: ``Flat``, and functions of it.
+
+Owns: which elements of the vector are which leaf's, the names by which data are given, and the compiled function of
+vector and data. Invariant: a function made here reads no value of the leaves in the vector; they come by it alone.
+Must not know: any solver.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import FeedError, GraphError, ShapeError
+from ..ir.node import topological
+from ..ops.elementwise import astype
+from ..ops.leaves import input as input_leaf
+from ..ops.movement import reshape
+from ..ops.tensor import Tensor, describe, where_am_i
+from ..ops.trees import tensors
+from ..ops.types import Fed, Tensors
+from ..runtime.function import Function, compile
+from ..spelling import did_you_mean
+from ..transforms.sparsity import SparseJacobian
+from ..transforms.substitute import substitute
+
+Data = Mapping[Tensor | str, Fed] | None
+
+
+class Flat:
+    """``wrt``, a structure of parameters and inputs of known shapes, as the vector ``z`` (an input of float64).
+
+    Raises GraphError and ShapeError for what is no such leaf."""
+
+    def __init__(self, what: str, wrt: Tensors):
+        self.what = what
+        self.leaves, self.tree = tensors(what, wrt, "wrt")
+        if not self.leaves or len(set(self.leaves)) != len(self.leaves):
+            raise GraphError(f"{what}: wrt must be leaves, each once", source=where_am_i())
+        for leaf in self.leaves:
+            if leaf.node.op.name not in ("input", "parameter", "state") or leaf.dtype.kind != "f":
+                raise GraphError(
+                    f"{what}: wrt are parameters and inputs of floats, got {describe(leaf)}", source=where_am_i()
+                )
+            if not all(isinstance(s, int) for s in leaf.shape):
+                raise ShapeError(f"{what}: {describe(leaf)} must have a shape that is known", source=where_am_i())
+        self.number = {leaf: k for k, leaf in enumerate(self.leaves)}
+        self.sizes = [math.prod(self.shape(v)) for v in self.leaves]
+        self.ends = np.cumsum(self.sizes).tolist()
+        self.n = self.ends[-1]
+        self.z = input_leaf(None, (self.n,), "float64")
+
+    @staticmethod
+    def shape(leaf: Tensor) -> tuple[int, ...]:
+        return tuple(int(s) for s in leaf.shape)
+
+    def at_z(self, values: Sequence[Tensor]) -> list[Tensor]:
+        """The values as functions of the vector in place of the leaves."""
+        pieces = {
+            leaf: astype(reshape(self.z[end - n : end], leaf.shape), leaf.dtype)
+            for leaf, n, end in zip(self.leaves, self.sizes, self.ends)
+        }
+        return list(substitute(list(values), pieces))
+
+    def pack(self, structure: Any) -> np.ndarray:
+        """The vector of arrays in the structure of ``wrt``. Raises FeedError where they do not fit."""
+        given = self.tree.spread(self.what, structure, "wrt", "values", FeedError, arrays=True)
+        out = np.empty(self.n)
+        for leaf, array, n, end in zip(self.leaves, given, self.sizes, self.ends):
+            array = np.asarray(array, np.float64)
+            if array.shape != self.shape(leaf):
+                raise FeedError(
+                    f"{self.what}: {leaf.name} has shape {self.shape(leaf)}, got {array.shape}", source=where_am_i()
+                )
+            out[end - n : end] = array.ravel()
+        return out
+
+    def unpack(self, z: np.ndarray) -> Any:
+        """Arrays in the structure of ``wrt``."""
+        z = self.checked(z)
+        return self.tree.build(
+            [
+                z[end - n : end].reshape(self.shape(leaf)).astype(leaf.dtype)
+                for leaf, n, end in zip(self.leaves, self.sizes, self.ends)
+            ]
+        )
+
+    def checked(self, z: np.ndarray) -> np.ndarray:
+        """``z`` as a float64 vector of the size there must be. Raises FeedError."""
+        z = np.asarray(z, np.float64)
+        if z.shape != (self.n,):
+            raise FeedError(f"{self.what}: the vector has shape ({self.n},), got {z.shape}", source=where_am_i())
+        return z
+
+    def start(self, x0: Any = None) -> np.ndarray:
+        """Where a solver begins: ``x0`` as a vector or in the structure of ``wrt``, else the values of parameters."""
+        if x0 is not None:
+            if isinstance(x0, np.ndarray) and x0.shape == (self.n,):
+                return x0.astype(np.float64)
+            return self.pack(x0)
+        storages = [leaf.node.attrs.get("storage") for leaf in self.leaves]
+        for leaf, storage in zip(self.leaves, storages):
+            if storage is None:
+                raise FeedError(
+                    f"{self.what}: {describe(leaf)} has no value to begin from; give x0", source=where_am_i()
+                )
+        return np.concatenate([s.array.ravel().astype(np.float64) for s in storages if s is not None])
+
+    def assign(self, z: np.ndarray) -> None:
+        """Gives parameters and states among the leaves the values of ``z``."""
+        for leaf, n, end in zip(self.leaves, self.sizes, self.ends):
+            if leaf.node.attrs.get("storage") is not None:
+                leaf.value = z[end - n : end].reshape(self.shape(leaf)).astype(leaf.dtype)
+
+    def spread(self, by_leaf: Mapping[Tensor, Any] | None, index: int, default: float) -> np.ndarray:
+        """A number for each element, from pairs by leaf. Raises FeedError for another leaf."""
+        out = np.full(self.n, default)
+        for leaf, pair in (by_leaf or {}).items():
+            if not isinstance(leaf, Tensor) or leaf not in self.number:
+                told = describe(leaf) if isinstance(leaf, Tensor) else repr(leaf)
+                raise FeedError(f"{self.what}: bounds of {told}, which is not among wrt", source=where_am_i())
+            k = self.number[leaf]
+            value = pair[index]
+            if value is not None:
+                out[self.ends[k] - self.sizes[k] : self.ends[k]] = np.broadcast_to(value, self.shape(leaf)).ravel()
+        return out
+
+
+class Feeds:
+    """``data`` for the inputs under ``values``, but those ``apart``: arrays by leaf or name. Raises FeedError with all
+    that is missing, and for what no value depends on."""
+
+    def __init__(self, what: str, values: Sequence[Tensor], data: Data, apart: Sequence[Tensor] = ()):
+        names = {v.name for v in apart}
+        needed = {v.name: v for v in inputs_under(values) if v.name not in names}
+        self.arrays: dict[str, np.ndarray] = {}
+        for key, array in (data or {}).items():
+            name = key.name if isinstance(key, Tensor) else key
+            if name not in needed:
+                raise FeedError(
+                    f"{what}: data has {name!r}, which nothing depends on; inputs are {', '.join(needed) or 'none'}"
+                    + did_you_mean(str(name), needed),
+                    source=where_am_i(),
+                )
+            self.arrays[name] = np.asarray(array)
+        missing = [describe(v) for name, v in needed.items() if name not in self.arrays]
+        if missing:
+            raise FeedError(f"{what}: data misses {', '.join(missing)}", source=where_am_i())
+
+
+def inputs_under(values: Sequence[Tensor]) -> list[Tensor]:
+    """The inputs that values depend on."""
+    return [v for node in topological(values) if node.op.name == "input" for v in node.outputs]
+
+
+class Compiled:
+    """``call(z, *more)``: outputs of a vector, and of further arrays for ``more``, the data behind them; pickles."""
+
+    def __init__(self, flat: Flat, outputs: Any, feeds: Feeds, more: Sequence[Tensor] = ()):
+        listed = outputs if isinstance(outputs, list) else [outputs]
+        found = inputs_under([v.data if isinstance(v, SparseJacobian) else v for v in listed])
+        inputs = [v for v in found if v.name in feeds.arrays]
+        self.flat, self.data = flat, tuple(feeds.arrays[v.name] for v in inputs)
+        self.function: Function = compile([flat.z, *more, *inputs], outputs, name=flat.what.replace(".", "_"))
+
+    def __call__(self, z: np.ndarray, *more: Any) -> Any:
+        return self.function(self.flat.checked(z), *more, *self.data)

@@ -1,0 +1,21 @@
+"""What to write where the package that a bridge is to is not installed. Knows no package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def needs(extra: str) -> Iterator[None]:
+    """``with needs("jax"): import jax``: a package that is missing is told with the extra that has it.
+
+    ``extra``: of pyproject.toml. Raises ImportError. Example: ``with needs("numba"): import numba``."""
+    try:
+        yield
+    except ModuleNotFoundError as e:
+        if (e.name or "").startswith("graphdiff"):
+            raise
+        raise ImportError(
+            f"gd.interop.{extra} needs the package {e.name}; write pip install 'graphdiff[{extra}]'", name=e.name
+        ) from None
