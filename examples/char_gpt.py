@@ -2,7 +2,7 @@
 
 Weights are tied: characters come in and go out by one table. Weight matrices decay, biases, norms and tables do not.
 When it writes, keys and values of what was read stay in states, so that a character costs one position and not all.
-After 1,500 steps it takes 2.1 bits a character of a part that it has not seen; by their frequencies they take 4.7.
+After 1,500 steps it takes 1.8 bits a character of a part that it has not seen; by their frequencies they take 4.6.
 
     python examples/char_gpt.py [--steps 1500]
 """
@@ -96,4 +96,4 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--steps", type=int, default=1500)
     steps = parser.parse_args().steps
-    assert main(steps) < (2.3 if steps >= 1500 else 4.2)
+    assert main(steps) < (2.0 if steps >= 1500 else 4.2)

@@ -71,4 +71,4 @@ if __name__ == "__main__":
     args = parser.parse_args()
     final = main(args.epochs, args.out)
     assert final["20 of tanh, batch norm"] < final["20 of tanh"]
-    assert final["20 of tanh, residual"] < final["20 of tanh"]
+    assert final["residual, clipped"] < final["20 of tanh"]

@@ -1,6 +1,6 @@
 """Residual blocks of Linear, BatchNorm, ReLU, Linear, BatchNorm train where as many plain ones do not.
 
-Forty linear layers on handwritten digits, with sums around each two of them and without: 97 % against 70 % of the test
+Forty linear layers on handwritten digits, with sums around each two of them and without: 96 % against 27 % of the test
 part right after 15 epochs.
 
     python examples/resnet.py [--epochs 15]

@@ -32,6 +32,14 @@ def test_the_memory_example_prints_what_the_readme_says(run, tmp_path):
     assert (code, err, out) == (0, "", block("text", "## Memory is a contract"))
 
 
+def test_the_training_example_says_the_same_when_it_is_run_again(run, tmp_path):
+    (tmp_path / "training.py").write_text(block("python", "## Training"), encoding="utf-8")
+    for _ in range(2):
+        code, out, err = run(tmp_path, "training.py")
+        assert (code, err, out) == (0, "", block("text", "## Training"))
+    assert len(list((tmp_path / "run").iterdir())) == 2
+
+
 def test_the_first_example_is_inspected_as_the_readme_says(run, tmp_path):
     (tmp_path / "first.py").write_text(block("python", "## First example"), encoding="utf-8")
     command = block("sh", "## Seeing it").split()

@@ -1,0 +1,1 @@
+"""Models trained beside PyTorch and Keras."""
