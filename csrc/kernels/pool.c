@@ -1,6 +1,6 @@
 /* pool.c: windows of images made one element each, and the transpose of their sum.
  *
- * Payload: planes, H W, Ho Wo, kh kw, stride rows cols, padding top left; an image is (planes, H, W).
+ * Payload: planes, H W, Ho Wo, kh kw, stride rows cols, padding top left, dilation rows cols; an image is (planes, H, W).
  *   max_pool2d      x -> y, at    the largest element of each window, NaN above all, and its place in the plane
  *                                 (int32): of equal elements the first, row by row
  *   sum_pool2d      x -> y        the sum of each window, the padding being 0
@@ -16,17 +16,18 @@
 
 typedef struct {
     int dtype;
-    int64_t planes, height, width, rows, cols, kernel_rows, kernel_cols, row_stride, col_stride, top, left, parts;
+    int64_t planes, height, width, rows, cols, kernel_rows, kernel_cols, row_stride, col_stride, top, left, row_step,
+        col_step, parts; /* a step: of two taps of a window */
 } pool_block;
 
 #ifdef GD_PREPARE
 
-enum { PLANES, H, W, HO, WO, KH, KW, SH, SW, TOP, LEFT, N_PARAMS };
+enum { PLANES, H, W, HO, WO, KH, KW, SH, SW, TOP, LEFT, DH, DW, N_PARAMS };
 
-/* every window of a dimension lies inside the padded image and holds at least one element of the image itself */
-static int windows_fit(int64_t size, int64_t windows, int64_t kernel, int64_t stride, int64_t before) {
+/* every window of a dimension begins inside the padded image and has at least one tap in the image itself */
+static int windows_fit(int64_t size, int64_t windows, int64_t kernel, int64_t stride, int64_t before, int64_t step) {
     if (windows == 0) return 1;
-    return before < kernel && (windows - 1) * stride < size + before;
+    return before <= (kernel - 1) * step && (windows - 1) * stride < size + before && (before == 0 || step <= size);
 }
 
 /* image and result: the operands that have the sizes of these; places: that of max_pool2d's, or -1 */
@@ -35,7 +36,7 @@ static int prepare(gd_prepare *p, int image, int result, int places) {
     if (status != GD_OK) return status;
     const int64_t *w = gd_params(p);
     for (int i = 0; i < N_PARAMS; i++) {
-        int least = i == KH || i == KW || i == SH || i == SW;
+        int least = i == KH || i == KW || i == SH || i == SW || i == DH || i == DW;
         if (w[i] < least || (i != PLANES && w[i] > INT32_MAX)) return gd_params_fail(p, GD_ERR_SHAPE, i);
     }
     int dtype = gd_operand(p, 0)->dtype;
@@ -44,8 +45,8 @@ static int prepare(gd_prepare *p, int image, int result, int places) {
         (places >= 0 && (status = gd_params_operand(p, places, 1 << GD_I32, w[PLANES], w[HO], w[WO])) != GD_OK))
         return status;
     if (w[H] * w[W] > INT32_MAX) return gd_params_fail(p, GD_ERR_SHAPE, H);
-    if (!windows_fit(w[H], w[HO], w[KH], w[SH], w[TOP])) return gd_params_fail(p, GD_ERR_SHAPE, HO);
-    if (!windows_fit(w[W], w[WO], w[KW], w[SW], w[LEFT])) return gd_params_fail(p, GD_ERR_SHAPE, WO);
+    if (!windows_fit(w[H], w[HO], w[KH], w[SH], w[TOP], w[DH])) return gd_params_fail(p, GD_ERR_SHAPE, HO);
+    if (!windows_fit(w[W], w[WO], w[KW], w[SW], w[LEFT], w[DW])) return gd_params_fail(p, GD_ERR_SHAPE, WO);
     pool_block *b = gd_prepare_block(p, sizeof *b);
     if (b == NULL) return GD_ERR_MEMORY;
     *b = (pool_block){.dtype = dtype,
@@ -54,12 +55,15 @@ static int prepare(gd_prepare *p, int image, int result, int places) {
                       .width = w[W],
                       .rows = w[HO],
                       .cols = w[WO],
-                      .kernel_rows = gd_min(w[KH], w[H] + w[TOP]), /* taps beyond the image's end reach nothing */
-                      .kernel_cols = gd_min(w[KW], w[W] + w[LEFT]),
+                      /* taps beyond the image's end reach nothing */
+                      .kernel_rows = gd_min(w[KH], gd_ceil_div(w[H] + w[TOP], w[DH])),
+                      .kernel_cols = gd_min(w[KW], gd_ceil_div(w[W] + w[LEFT], w[DW])),
                       .row_stride = w[SH],
                       .col_stride = w[SW],
                       .top = w[TOP],
                       .left = w[LEFT],
+                      .row_step = w[DH],
+                      .col_step = w[DW],
                       .parts = gd_params_parts(gd_operand(p, image)->count, w[PLANES])};
     p->parts = b->parts;
     p->block = b;

@@ -4,18 +4,23 @@
  * going back over windows that are done already rather than beyond the run.
  */
 
+/* the first tap of a window, from `at` on, that is not before the image */
+static inline int64_t NAME(inside)(int64_t at, int64_t step) {
+    return at < 0 ? at + gd_ceil_div(-at, step) * step : at;
+}
+
 /* one window, clipped to the image */
 static inline void NAME(window)(const int kind, const pool_block *b, const T *x, int64_t r, int64_t c, T *y,
                                 int32_t *at) {
     int64_t top = r * b->row_stride - b->top, left = c * b->col_stride - b->left;
-    int64_t bottom = gd_min(top + b->kernel_rows, b->height);
-    int64_t right = gd_min(left + b->kernel_cols, b->width);
-    if (top < 0) top = 0;
-    if (left < 0) left = 0;
+    int64_t bottom = gd_min(top + (b->kernel_rows - 1) * b->row_step + 1, b->height);
+    int64_t right = gd_min(left + (b->kernel_cols - 1) * b->col_step + 1, b->width);
+    top = NAME(inside)(top, b->row_step);
+    left = NAME(inside)(left, b->col_step);
     int64_t place = top * b->width + left;
     T best = kind == POOL_MAX ? x[place] : 0;
-    for (int64_t h = top; h < bottom; h++)
-        for (int64_t w = left; w < right; w++) {
+    for (int64_t h = top; h < bottom; h += b->row_step)
+        for (int64_t w = left; w < right; w += b->col_step) {
             T v = x[h * b->width + w];
             if (kind == POOL_SUM) best += v;
             else if (BEATS(v, best)) best = v, place = h * b->width + w;
@@ -36,7 +41,8 @@ static inline void NAME(window)(const int kind, const pool_block *b, const T *x,
 
 INLINE void NAME(rows)(const int kind, const int64_t step, const pool_block *b, const T *x, T *y, int32_t *at) {
     /* windows low..high-1 of a row have all their columns in the image */
-    int64_t low = gd_min(gd_ceil_div(b->left, b->col_stride), b->cols), room = b->width + b->left - b->kernel_cols;
+    int64_t low = gd_min(gd_ceil_div(b->left, b->col_stride), b->cols);
+    int64_t room = b->width + b->left - (b->kernel_cols - 1) * b->col_step - 1;
     int64_t high = room < 0 ? 0 : gd_min(room / b->col_stride + 1, b->cols);
     if (high - low < 4) high = low;
     int64_t lanes = high - low < 8 ? 4 : high - low < 16 ? 8 : 16;
@@ -68,8 +74,9 @@ static void NAME(sum)(const pool_block *b, const T *x, T *y) {
 static void NAME(spread)(const pool_block *b, const T *restrict g, T *restrict x) {
     memset(x, 0, (size_t)(b->height * b->width) * sizeof(T));
     for (int64_t r = 0; r < b->rows; r++, g += b->cols)
-        for (int64_t i = 0, h = r * b->row_stride - b->top; i < b->kernel_rows; i++, h++)
-            for (int64_t j = 0, shift = -b->left; h >= 0 && h < b->height && j < b->kernel_cols; j++, shift++) {
+        for (int64_t i = 0, h = r * b->row_stride - b->top; i < b->kernel_rows; i++, h += b->row_step)
+            for (int64_t j = 0; h >= 0 && h < b->height && j < b->kernel_cols; j++) {
+                int64_t shift = j * b->col_step - b->left;
                 /* windows low..high-1 have their column j in the image */
                 int64_t step = b->col_stride, low = shift < 0 ? gd_ceil_div(-shift, step) : 0;
                 int64_t high = b->width > shift ? gd_min(gd_ceil_div(b->width - shift, step), b->cols) : 0;

@@ -20,24 +20,26 @@ INLINE VECTOR(LANES) GD_CAT(NAME(load), LANES)(const T *x, int64_t step) {
 /* the windows from c on, all of whose columns lie in the image; kind and step are constants where called */
 INLINE void GD_CAT(NAME(run), LANES)(const int kind, const int64_t step, const pool_block *b, const T *x, int64_t r,
                                      int64_t c, T *y, int32_t *at) {
-    int64_t top = r * b->row_stride - b->top, bottom = gd_min(top + b->kernel_rows, b->height);
-    if (top < 0) top = 0;
+    int64_t top = r * b->row_stride - b->top;
+    int64_t bottom = gd_min(top + (b->kernel_rows - 1) * b->row_step + 1, b->height);
+    top = NAME(inside)(top, b->row_step);
+    int64_t down = b->row_step * b->width, across = b->col_step;
     int64_t corner = top * b->width + c * b->col_stride - b->left;
     VECTOR(LANES) best = {0};
     PLACES place, from = {0};
     for (int i = 0; i < LANES; i++) from[i] = (I)(corner + i * b->col_stride);
     place = from;
     if (kind == POOL_MAX) best = GD_CAT(NAME(load), LANES)(x + corner, step);
-    for (int64_t h = top; h < bottom; h++, corner += b->width, from += (I)b->width)
+    for (int64_t h = top; h < bottom; h += b->row_step, corner += down, from += (I)down)
         for (int64_t j = 0; j < b->kernel_cols; j++) {
-            VECTOR(LANES) v = GD_CAT(NAME(load), LANES)(x + corner + j, step);
+            VECTOR(LANES) v = GD_CAT(NAME(load), LANES)(x + corner + j * across, step);
             if (kind == POOL_SUM) {
                 best += v;
                 continue;
             }
             PLACES better = BEATS(v, best);
             best = (VECTOR(LANES))((better & (PLACES)v) | (~better & (PLACES)best));
-            place = (better & (from + (I)j)) | (~better & place);
+            place = (better & (from + (I)(j * across))) | (~better & place);
         }
     *(VECTOR(LANES) *)(y + c) = best;
     if (kind == POOL_MAX) *(NARROW *)(at + c) = __builtin_convertvector(place, NARROW);

@@ -4,7 +4,7 @@
 #include "harness.h"
 
 enum { N, C, H, W, O, HO, WO, KH, KW, SH, SW, TOP, LEFT, DH, DW, GROUPS, CONV_PARAMS };
-enum { PLANES, PH, PW, PHO, PWO, PKH, PKW, PSH, PSW, PTOP, PLEFT, POOL_PARAMS };
+enum { PLANES, PH, PW, PHO, PWO, PKH, PKW, PSH, PSW, PTOP, PLEFT, PDH, PDW, POOL_PARAMS };
 enum { MOST_OPERANDS = 4, EPILOGUE = 4 };
 
 /* one instruction over inputs and outputs: dtypes and counts of the operands, reads first */
@@ -207,12 +207,16 @@ static void test_epilogues(int rounds) {
 
 /* ---- pooling ---- */
 
+static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
 static void pool_sizes(int64_t *q) {
     q[PLANES] = random_below(5);
     for (int k = 0; k < 2; k++) {
         int64_t size = q[PH + k] = 1 + random_below(20), kernel = q[PKH + k] = 1 + random_below(5);
-        int64_t before = q[PTOP + k] = random_below(kernel / 2 + 1), stride = q[PSH + k] = 1 + random_below(4);
-        q[PHO + k] = size + 2 * before < kernel ? 0 : (size + 2 * before - kernel) / stride + 1;
+        int64_t step = q[PDH + k] = 1 + random_below(smaller(size, 3)), span = (kernel - 1) * step + 1;
+        int64_t before = q[PTOP + k] = random_below(span / 2 + 1), after = random_below(span / 2 + 1);
+        int64_t stride = q[PSH + k] = 1 + random_below(4), room = size + before + after - span;
+        q[PHO + k] = room < 0 ? 0 : smaller(room / stride, (size + before - 1) / stride) + 1;
     }
 }
 
@@ -226,7 +230,7 @@ static void pool_expected(const int64_t *q, const void *data, int dtype, int lar
                 int64_t k = (p * q[PHO] + r) * q[PWO] + s, found = 0;
                 for (int64_t i = 0; i < q[PKH]; i++)
                     for (int64_t j = 0; j < q[PKW]; j++) {
-                        int64_t y = r * q[PSH] + i - q[PTOP], x = s * q[PSW] + j - q[PLEFT];
+                        int64_t y = r * q[PSH] + i * q[PDH] - q[PTOP], x = s * q[PSW] + j * q[PDW] - q[PLEFT];
                         if (y < 0 || y >= q[PH] || x < 0 || x >= q[PW]) continue;
                         int64_t place = y * q[PW] + x;
                         double v = element(data, dtype, spread ? k : p * image + place);

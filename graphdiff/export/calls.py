@@ -153,7 +153,7 @@ def _recurrence(unit: Unit) -> None:
 
 def _pool(function: str) -> Callable[[Unit], None]:
     def write(unit: Unit) -> None:
-        planes, h, w, ho, wo, kh, kw, sh, sw, top, left = _params(unit.step)
+        planes, h, w, ho, wo, kh, kw, sh, sw, top, left, dh, dw = _params(unit.step)
         fields: Fields = {
             "dtype": CODES[unit.dtype(0)],
             "planes": planes,
@@ -161,12 +161,14 @@ def _pool(function: str) -> Callable[[Unit], None]:
             "width": w,
             "rows": ho,
             "cols": wo,
-            "kernel_rows": min(kh, h + top),
-            "kernel_cols": min(kw, w + left),
+            "kernel_rows": min(kh, -(-(h + top) // dh)),
+            "kernel_cols": min(kw, -(-(w + left) // dw)),
             "row_stride": sh,
             "col_stride": sw,
             "top": top,
             "left": left,
+            "row_step": dh,
+            "col_step": dw,
             "parts": 1,
         }
         if prod((planes, ho, wo)) or function.endswith("vjp"):

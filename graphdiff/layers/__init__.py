@@ -10,7 +10,7 @@ from ..ops.namespaces import presented
 from .attention import MultiHeadAttention, TransformerBlock
 from .basic import Dropout, Embedding, Flatten, Linear
 from .containers import Residual, Sequential
-from .conv import AvgPool, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, MaxPool
+from .conv import AvgPool, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, MaxPool
 from .exchange import from_torch, to_torch
 from .layer import Layer
 from .norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
@@ -26,6 +26,7 @@ __all__ = [
     "BatchNorm",
     "Conv1d",
     "Conv2d",
+    "Conv3d",
     "ConvTranspose1d",
     "ConvTranspose2d",
     "Dropout",

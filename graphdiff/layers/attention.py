@@ -26,13 +26,14 @@ class MultiHeadAttention(Layer):
 
     Called with x (batch, length, width) it is self-attention, with q, k and v attention of q to them. ``mask``: True
     where a query may look, or numbers to add, broadcast to (batch, heads, queries, keys); ``causal``: none looks
-    ahead; ``kv_heads``: fewer heads of keys and values, each for a group of queries; ``dropout``: of the weights, in
-    training. ``in_proj_weight`` (width, queries and keys and values) is the transpose of PyTorch's.
+    ahead; ``kv_heads``: fewer heads of keys and values, each for a group of queries; ``rotary``: queries and keys are
+    turned by their positions (``gd.nn.rotary_embedding``), True or the base; ``dropout``: of the weights, in training.
+    ``in_proj_weight`` (width, queries and keys and values) is the transpose of PyTorch's.
     Raises GraphError. Example: ``L.MultiHeadAttention(64, 4, causal=True)(x)``.
 
     Arguments: ``width``: the size of the last axis; ``heads``: a divisor of the width; ``kv_heads``: as above;
-    ``causal``: whether none looks ahead; ``dropout``: the probability; ``bias``: whether there is one; ``dtype``: of
-    the parameters; the default dtype unless given.
+    ``causal``: whether none looks ahead; ``dropout``: the probability; ``bias``: whether there is one; ``rotary``: as
+    above; ``dtype``: of the parameters; the default dtype unless given.
     """
 
     _transposed = ("in_proj_weight",)
@@ -45,6 +46,7 @@ class MultiHeadAttention(Layer):
         causal: bool = False,
         dropout: float = 0.0,
         bias: bool = True,
+        rotary: bool | float = False,
         dtype: DTypeLike | None = None,
     ):
         kv_heads = heads if kv_heads is None else kv_heads
@@ -54,7 +56,12 @@ class MultiHeadAttention(Layer):
                 source=where_am_i(),
             )
         self.heads, self.kv_heads, self.causal, self.dropout = heads, kv_heads, causal, dropout
-        self._size = width // heads
+        self._size, self.rotary = width // heads, 10000.0 if rotary is True else float(rotary)
+        if self.rotary and self._size % 2:
+            raise gd.GraphError(
+                f"MultiHeadAttention: rotary needs heads of an even size, {width} by {heads} is {self._size}",
+                source=where_am_i(),
+            )
         columns = width + 2 * kv_heads * self._size
         limit = math.sqrt(6 / (width + columns))
 
@@ -88,34 +95,19 @@ class MultiHeadAttention(Layer):
                 if x is not None
             ]
         qh, kh, vh = (self._split(x) for x in parts)
-        y = self._attended(qh, kh, vh, mask)
+        if self.rotary:
+            qh, kh = (gd.nn.rotary_embedding(x, base=self.rotary) for x in (qh, kh))
+        run = current()
+        p = 0.0 if run is None else self.dropout
+        key = None if run is None or not p else run.key()
+        y = gd.nn.scaled_dot_product_attention(
+            qh, kh, vh, mask, self.causal, enable_gqa=self.kv_heads < self.heads, dropout_p=p, key=key
+        )
         return self.out_proj(gd.permute_dims(y, (0, 2, 1, 3)).reshape((*q.shape[:2], width)))
 
     def _split(self, x: gd.Tensor) -> gd.Tensor:
-        """(batch, length, heads * size) -> (batch, all heads, length, size)."""
-        heads = x.shape[2] // self._size
-        x = gd.permute_dims(x.reshape((*x.shape[:2], heads, self._size)), (0, 2, 1, 3))
-        return x if heads == self.heads else gd.repeat(x, self.heads // self.kv_heads, axis=1)
-
-    def _attended(self, q: gd.Tensor, k: gd.Tensor, v: gd.Tensor, mask: Any) -> gd.Tensor:
-        run = current()
-        dropped = run is not None and self.dropout > 0
-        if self.causal and (dropped or mask is not None):
-            behind = gd.expand_dims(gd.arange(q.shape[2]), axis=1) >= gd.arange(k.shape[2])
-            if mask is None:
-                mask = behind
-            else:
-                mask = gd.logical_and(mask, behind) if _boolean(mask) else gd.where(behind, mask, -math.inf)
-        if run is None or not dropped:
-            return gd.nn.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=self.causal and mask is None)
-        scores = (q @ gd.matrix_transpose(k)) * (1 / math.sqrt(self._size))
-        if mask is not None:
-            scores = gd.where(mask, scores, -math.inf) if _boolean(mask) else scores + mask
-        return gd.nn.dropout(gd.nn.softmax(scores), self.dropout, key=run.key()) @ v
-
-
-def _boolean(mask: Any) -> bool:
-    return np.dtype(mask.dtype) == np.bool_
+        """(batch, length, heads * size) -> (batch, heads, length, size)."""
+        return gd.permute_dims(x.reshape((*x.shape[:2], x.shape[2] // self._size, self._size)), (0, 2, 1, 3))
 
 
 class TransformerBlock(Layer):

@@ -89,6 +89,21 @@ class Conv2d(_Convolution):
         return gd.nn.conv2d(x, self.weight, self.bias, **self._settings)
 
 
+class Conv3d(_Convolution):
+    """``gd.nn.conv3d`` of x (N, C, D, H, W). Example: ``L.Conv3d(1, 8, 3, padding=1)``.
+
+    Arguments: ``inputs``: how many channels come in; ``outputs``: how many go out; ``kernel_size``: an int, or one for
+    each dimension; ``stride``: likewise; ``padding``: likewise, or a text as gd.nn takes; ``dilation``: likewise;
+    ``groups``: in how many the channels are parted; ``bias``: whether there is one; ``init``: of the weight; ``dtype``:
+    of the parameters; the default dtype unless given.
+    """
+
+    _axes = 3
+
+    def __call__(self, x: gd.Tensor) -> gd.Tensor:
+        return gd.nn.conv3d(x, self.weight, self.bias, **self._settings)
+
+
 class _Transposed(Layer):
     """Weight (in, out / groups, *kernel)."""
 
@@ -145,26 +160,58 @@ class ConvTranspose2d(_Transposed):
 
 
 class _Pool(Layer):
-    def __init__(self, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0):
-        self._settings: dict[str, Any] = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
+    _settings: dict[str, Any]
 
-    def _pooled(self, x: gd.Tensor, one: Any, two: Any) -> Any:
-        if x.ndim not in (3, 4):
+    def _pooled(self, x: gd.Tensor, one: Any, two: Any, three: Any) -> Any:
+        if x.ndim not in (3, 4, 5):
             raise gd.ShapeError(
-                f"{type(self).__name__}: x has {x.ndim} axes, not (N, C, L) or (N, C, H, W)", source=where_am_i()
+                f"{type(self).__name__}: x has {x.ndim} axes, not (N, C, L), (N, C, H, W) or (N, C, D, H, W)",
+                source=where_am_i(),
             )
-        return (one if x.ndim == 3 else two)(x, **self._settings)
+        return (one, two, three)[x.ndim - 3](x, **self._settings)
 
 
 class MaxPool(_Pool):
-    """The largest of each window of x (N, C, L) or (N, C, H, W). Example: ``L.MaxPool(2)``."""
+    """The largest of each window of x (N, C, L), (N, C, H, W) or (N, C, D, H, W). Example: ``L.MaxPool(2)``.
+
+    Arguments: ``kernel_size``: an int, or one for each dimension; ``stride``: likewise; kernel_size unless given;
+    ``padding``: likewise, or pairs (low, high); ``dilation``: an int, or one for each dimension; ``ceil_mode``: whether
+    a last window may reach beyond the padding.
+    """
+
+    def __init__(
+        self,
+        kernel_size: Ints,
+        stride: Ints | None = None,
+        padding: Padding = 0,
+        dilation: Ints = 1,
+        ceil_mode: bool = False,
+    ):
+        self._settings = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
+        self._settings |= {"dilation": dilation, "ceil_mode": ceil_mode}
 
     def __call__(self, x: gd.Tensor) -> gd.Tensor:
-        return self._pooled(x, gd.nn.max_pool1d, gd.nn.max_pool2d)
+        return self._pooled(x, gd.nn.max_pool1d, gd.nn.max_pool2d, gd.nn.max_pool3d)
 
 
 class AvgPool(_Pool):
-    """The mean of each window of x (N, C, L) or (N, C, H, W). Example: ``L.AvgPool(2)``."""
+    """The mean of each window of x (N, C, L), (N, C, H, W) or (N, C, D, H, W). Example: ``L.AvgPool(2)``.
+
+    Arguments: ``kernel_size``: an int, or one for each dimension; ``stride``: likewise; kernel_size unless given;
+    ``padding``: likewise, or pairs (low, high); ``ceil_mode``: whether a last window may reach beyond the padding;
+    ``count_include_pad``: whether padding counts as zeros.
+    """
+
+    def __init__(
+        self,
+        kernel_size: Ints,
+        stride: Ints | None = None,
+        padding: Padding = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ):
+        self._settings = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
+        self._settings |= {"ceil_mode": ceil_mode, "count_include_pad": count_include_pad}
 
     def __call__(self, x: gd.Tensor) -> gd.Tensor:
-        return self._pooled(x, gd.nn.avg_pool1d, gd.nn.avg_pool2d)
+        return self._pooled(x, gd.nn.avg_pool1d, gd.nn.avg_pool2d, gd.nn.avg_pool3d)

@@ -2,15 +2,19 @@
 
 # Made by `python -m docs.make_stubs` from the declarations in graphdiff/ops; a test keeps it current.
 
-from ..ops.types import Axes, Ints, Padding, Reduction, Tensor, TensorLike
+from ..ops.types import Axes, Ints, Padding, Reduction, SizeLike, Tensor, TensorLike
+from collections.abc import Sequence
 from typing import Literal
 from .recurrent import gru as gru
 from .recurrent import lstm as lstm
 from .recurrent import rnn as rnn
 
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
     "avg_pool1d",
     "avg_pool2d",
+    "avg_pool3d",
     "batch_norm",
     "batch_norm_updates",
     "binary_cross_entropy",
@@ -18,11 +22,13 @@ __all__ = [
     "celu",
     "conv1d",
     "conv2d",
+    "conv3d",
     "conv_transpose1d",
     "conv_transpose2d",
     "cosine_embedding",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
     "elu",
     "embedding",
@@ -41,6 +47,7 @@ __all__ = [
     "hinge_embedding",
     "huber",
     "instance_norm",
+    "interpolate",
     "kl_div",
     "l1",
     "layer_norm",
@@ -53,6 +60,7 @@ __all__ = [
     "margin_ranking",
     "max_pool1d",
     "max_pool2d",
+    "max_pool3d",
     "mish",
     "mse",
     "multi_margin",
@@ -84,15 +92,46 @@ __all__ = [
     "triplet_margin",
 ]
 
+def adaptive_avg_pool1d(x: TensorLike, output_size: SizeLike) -> Tensor:
+    """``output_size`` means along x (N, C, L): the i-th of the elements from i L / m rounded down up to (i + 1) L / m
+    rounded up, m being output_size.
+
+    Dtypes: float32, float64
+    Shapes: (N, C, L) -> (N, C, output_size)
+    Edges: adaptive_avg_pool1d([[[nan, 1.0]]], 2) = [[[nan, 1.0]]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.nn.adaptive_avg_pool1d([[[1.0, 2.0, 6.0]]], 2) -> [[[1.5, 4.0]]]
+    Source: as torch.nn.functional.adaptive_avg_pool1d"""
+
+def adaptive_avg_pool2d(x: TensorLike, output_size: SizeLike | tuple[SizeLike | None, SizeLike | None]) -> Tensor:
+    """As many means as ``output_size`` says along each of the last two axes of x (N, C, H, W), of parts as
+    adaptive_avg_pool1d has them; None keeps a size.
+
+    Dtypes: float32, float64
+    Shapes: (N, C, H, W) -> (N, C, H', W'), output_size being H' and W'
+    Edges: adaptive_avg_pool2d([[[[nan, 1.0]]]], (1, 2)) = [[[[nan, 1.0]]]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.nn.adaptive_avg_pool2d([[[[1.0, 2.0], [3.0, 4.0]]]], 1) -> [[[[2.5]]]]
+    Source: as torch.nn.functional.adaptive_avg_pool2d"""
+
 def avg_pool1d(
-    x: TensorLike, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0, count_include_pad: bool = True,
+    x: TensorLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Padding = 0,
+    count_include_pad: bool = True,
+    ceil_mode: bool = False,
+    dilation: Ints = 1,
 ) -> Tensor:
     """The mean of each window of x (N, C, L), as avg_pool2d of images of height 1.
 
     Arguments: ``x``: signals (N, C, L); ``kernel_size``: an int; ``stride``: an int; kernel_size unless given;
-    ``padding``: an int; ``count_include_pad``: whether padding counts as zeros
+    ``padding``: an int or ((low, high),); ``count_include_pad``: whether padding counts as zeros; ``ceil_mode``: as
+    max_pool2d's; ``dilation``: an int
     Dtypes: float32, float64
-    Shapes: (N, C, L) -> (N, C, L') with L' = (L + 2 padding - kernel) // stride + 1
+    Shapes: (N, C, L) -> (N, C, L') with L' = (L + 2 padding - dilation (kernel - 1) - 1) // stride + 1
     Edges: avg_pool1d([[[nan, 1.0]]], 2) = [[[nan]]]
     Derivative: by its body
     Raises: ShapeError, DTypeError, GraphError
@@ -100,20 +139,49 @@ def avg_pool1d(
     Source: as torch.nn.functional.avg_pool1d"""
 
 def avg_pool2d(
-    x: TensorLike, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0, count_include_pad: bool = True,
+    x: TensorLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Padding = 0,
+    count_include_pad: bool = True,
+    ceil_mode: bool = False,
+    dilation: Ints = 1,
 ) -> Tensor:
     """The mean of each window of x (N, C, H, W); stride is kernel_size unless given. Padding counts as zeros, or
-    with ``count_include_pad=False`` not at all.
+    with ``count_include_pad=False`` not at all; what a window that rounds up has beyond the padding never counts.
 
     Arguments: ``x``: images (N, C, H, W); ``kernel_size``: an int or a pair; ``stride``: an int or a pair; kernel_size
-    unless given; ``padding``: an int or a pair; ``count_include_pad``: whether padding counts as zeros
+    unless given; ``padding``: an int, a pair, or two pairs (low, high); ``count_include_pad``: whether padding counts
+    as zeros; ``ceil_mode``: as max_pool2d's; ``dilation``: an int or a pair
     Dtypes: float32, float64
-    Shapes: (N, C, H, W) -> (N, C, H', W') with H' = (H + 2 padding - kernel) // stride + 1
+    Shapes: (N, C, H, W) -> (N, C, H', W') with H' = (H + 2 padding - dilation (kernel - 1) - 1) // stride + 1
     Edges: avg_pool2d([[[[nan, 1.0]]]], (1, 2)) = [[[[nan]]]]
     Derivative: by its body
     Raises: ShapeError, DTypeError, GraphError
     Example: gd.nn.avg_pool2d([[[[1.0, 2.0], [3.0, 4.0]]]], 2) -> [[[[2.5]]]]
     Source: as torch.nn.functional.avg_pool2d"""
+
+def avg_pool3d(
+    x: TensorLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Padding = 0,
+    count_include_pad: bool = True,
+    ceil_mode: bool = False,
+    dilation: Ints = 1,
+) -> Tensor:
+    """The mean of each window of x (N, C, D, H, W), with padding as avg_pool2d has it.
+
+    Arguments: ``x``: volumes (N, C, D, H, W); ``kernel_size``: an int or three; ``stride``: likewise; kernel_size
+    unless given; ``padding``: an int, three, or three pairs (low, high); ``count_include_pad``: whether padding counts
+    as zeros; ``ceil_mode``: as max_pool2d's; ``dilation``: an int or three
+    Dtypes: float32, float64
+    Shapes: (N, C, D, H, W) -> (N, C, D', H', W') with D' = (D + 2 padding - dilation (kernel - 1) - 1) // stride + 1
+    Edges: avg_pool3d([[[[[nan, 1.0]]]]], (1, 1, 2)) = [[[[[nan]]]]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.avg_pool3d([[[[[1.0, 2.0]], [[4.0, 3.0]]]]], (2, 1, 2)) -> [[[[[2.5]]]]]
+    Source: as torch.nn.functional.avg_pool3d"""
 
 def batch_norm(
     x: TensorLike,
@@ -243,8 +311,8 @@ def conv2d(
     and dilation are ints or pairs; padding may be "same" (stride 1) or "valid".
 
     Arguments: ``x``: images (N, C, H, W); ``weight``: (O, C/groups, h, w); ``bias``: (O,), or None; ``stride``: an int
-    or a pair; ``padding``: an int, a pair, "same" (stride 1) or "valid"; ``dilation``: an int or a pair; ``groups``: in
-    how many the channels are parted
+    or a pair; ``padding``: an int, a pair, two pairs (low, high), "same" (stride 1) or "valid"; ``dilation``: an int or
+    a pair; ``groups``: in how many the channels are parted
     Dtypes: float32, float64
     Shapes: (N, C, H, W), (O, C/groups, h, w) -> (N, O, H', W') with H' = (H + 2 padding - dilation (h - 1) - 1) //
     stride + 1
@@ -253,6 +321,32 @@ def conv2d(
     Raises: ShapeError, DTypeError, GraphError
     Example: gd.nn.conv2d([[[[1.0, 2.0], [3.0, 4.0]]]], [[[[1.0, 1.0], [1.0, 1.0]]]]) -> [[[[10.0]]]]
     Source: as torch.nn.functional.conv2d"""
+
+def conv3d(
+    x: TensorLike,
+    weight: TensorLike,
+    bias: TensorLike | None = None,
+    stride: Ints = 1,
+    padding: Padding | Literal['same', 'valid'] = 0,
+    dilation: Ints = 1,
+    groups: int = 1,
+) -> Tensor:
+    """The cross-correlation of volumes x (N, C, D, H, W) with weight (O, C/groups, d, h, w), plus bias (O,).
+
+    It is one conv2d over planes: the d planes that a result is made of are channels of an image, so x is in memory d
+    times.
+
+    Arguments: ``x``: volumes (N, C, D, H, W); ``weight``: (O, C/groups, d, h, w); ``bias``: (O,), or None; ``stride``:
+    an int or three; ``padding``: an int, three, three pairs (low, high), "same" (stride 1) or "valid"; ``dilation``: an
+    int or three; ``groups``: in how many the channels are parted
+    Dtypes: float32, float64
+    Shapes: (N, C, D, H, W), (O, C/groups, d, h, w) -> (N, O, D', H', W') with D' = (D + 2 padding - dilation (d - 1) -
+    1) // stride + 1
+    Edges: conv3d([[[[[nan, 1.0]]]]], [[[[[1.0]]]]]) = [[[[[nan, 1.0]]]]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.conv3d([[[[[1.0]], [[2.0]], [[4.0]]]]], [[[[[1.0]], [[1.0]]]]]) -> [[[[[3.0]], [[6.0]]]]]
+    Source: as torch.nn.functional.conv3d"""
 
 def conv_transpose1d(
     x: TensorLike,
@@ -356,6 +450,35 @@ def cross_entropy(
     Derivative: by its body
     Raises: ShapeError, DTypeError, GraphError
     Example: gd.nn.cross_entropy([[0.0, 0.0]], [1]) -> 0.6931472"""
+
+def ctc_loss(
+    log_probs: TensorLike,
+    targets: TensorLike,
+    input_lengths: TensorLike,
+    target_lengths: TensorLike,
+    blank: int = 0,
+    reduction: Reduction = 'mean',
+    zero_infinity: bool = False,
+) -> Tensor:
+    """Minus the logarithm of the probability that classes drawn at each time, repetitions merged and blanks left out,
+    are the labels.
+
+    ``log_probs``: (T, N, C), or (T, C) for one sequence: the logarithms of each time's probabilities, as log_softmax
+    gives them, -inf allowed. ``targets``: labels (N, S), of which target_lengths count, or all of them one after
+    another (sum of the lengths,). "mean" is of the losses by their target's length. A sequence that no way leads to has
+    loss inf, or with ``zero_infinity`` 0, and no derivative. Lengths and labels out of range fail the call. The
+    derivative is that by log_probs alone; torch's is that by what log_softmax was taken of.
+
+    Arguments: ``log_probs``: as above; ``targets``: as above; ``input_lengths``: (N,), how many times count;
+    ``target_lengths``: (N,), how many labels; ``blank``: the class that is none; ``reduction``: "mean", "sum" or
+    "none"; ``zero_infinity``: as above
+    Dtypes: float32, float64
+    Shapes: (T, N, C), (N, S) or (total,), (N,), (N,) -> 0-d, or (N,) where reduction is "none"
+    Edges: ctc_loss([[[0.0, -inf]]], [[1]], [1], [1]) = inf; a label out of range fails the call
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.ctc_loss([[[-0.6931472, -0.6931472]]], [[1]], [1], [1]) -> 0.6931472
+    Source: Graves et al. 2006; arguments of torch.nn.functional.ctc_loss"""
 
 def dropout(x: TensorLike, p: float = 0.5, *, key: TensorLike) -> Tensor:
     """Each element 0 with probability ``p``, else divided by 1 - p (Srivastava et al. 2014): ``key`` alone says which,
@@ -607,6 +730,31 @@ def instance_norm(
     Example: gd.nn.instance_norm([[[1.0, 3.0]]]) -> [[[-0.999995, 0.999995]]]
     Source: Ulyanov et al. 2016, arXiv:1607.08022"""
 
+def interpolate(
+    x: TensorLike,
+    size: SizeLike | Sequence[SizeLike] | None = None,
+    scale_factor: float | Sequence[float] | None = None,
+    mode: Literal['nearest', 'nearest-exact', 'linear', 'bilinear', 'trilinear', 'bicubic', 'area'] = 'nearest',
+    align_corners: bool = False,
+) -> Tensor:
+    """x (N, C, ..) at other sizes of the axes after the second: those of ``size``, or ``scale_factor`` times its own,
+    rounded down.
+
+    Element i of m lies at (i + 1/2) n / m - 1/2 of n elements, or with ``align_corners`` at i (n - 1) / (m - 1); with a
+    scale factor 1 / factor stands for n / m. "nearest" takes the element at i n / m rounded down, "nearest-exact" the
+    nearest; "linear" (signals), "bilinear" (images) and "trilinear" (volumes) go straight from one to the next,
+    "bicubic" (images) by cubics of four, "area" takes means as adaptive_avg_pool2d does.
+
+    Arguments: ``x``: (N, C, ...); ``size``: one, or one an axis; ``scale_factor``: likewise, instead of size; ``mode``:
+    as above; ``align_corners``: as above, of the linear and cubic modes
+    Dtypes: float32, float64
+    Shapes: (N, C, ...) -> (N, C, *size)
+    Edges: interpolate([[[nan, 1.0]]], 4) = [[[nan, nan, 1.0, 1.0]]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.interpolate([[[1.0, 3.0]]], 4, mode="linear") -> [[[1.0, 1.5, 2.5, 3.0]]]
+    Source: as torch.nn.functional.interpolate; bicubic after Keys 1981"""
+
 def kl_div(input: TensorLike, target: TensorLike, reduction: Reduction = 'mean', log_target: bool = False) -> Tensor:
     """target * (log(target) - input) by element, for log-probabilities ``input``; 0 where the target is 0.
     "mean" is over all elements. ``log_target``: the target is given as its logarithm.
@@ -714,32 +862,68 @@ def margin_ranking(
     Example: gd.nn.margin_ranking([1.0, 2.0], [3.0, 1.0], [1.0, 1.0]) -> 1.0
     Source: as torch.nn.functional.margin_ranking_loss"""
 
-def max_pool1d(x: TensorLike, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0) -> Tensor:
+def max_pool1d(
+    x: TensorLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Padding = 0,
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
+) -> Tensor:
     """The largest element of each window of x (N, C, L), as max_pool2d of images of height 1.
 
     Arguments: ``x``: signals (N, C, L); ``kernel_size``: an int; ``stride``: an int; kernel_size unless given;
-    ``padding``: an int
+    ``padding``: an int or ((low, high),); ``dilation``: an int; ``ceil_mode``: as max_pool2d's
     Dtypes: float32, float64
-    Shapes: (N, C, L) -> (N, C, L') with L' = (L + 2 padding - kernel) // stride + 1
+    Shapes: (N, C, L) -> (N, C, L') with L' = (L + 2 padding - dilation (kernel - 1) - 1) // stride + 1
     Edges: max_pool1d([[[nan, 1.0]]], 2) = [[[nan]]]; padding is at most half of the kernel
     Derivative: by its body
     Raises: ShapeError, DTypeError, GraphError
     Example: gd.nn.max_pool1d([[[1.0, 2.0, 3.0, 0.0]]], 2) -> [[[2.0, 3.0]]]
     Source: as torch.nn.functional.max_pool1d"""
 
-def max_pool2d(x: TensorLike, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0) -> Tensor:
+def max_pool2d(
+    x: TensorLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Padding = 0,
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
+) -> Tensor:
     """The largest element of each window of x (N, C, H, W); stride is kernel_size unless given, padding counts as -inf.
     NaN wins; of equal elements the first, row by row, takes the gradient.
 
     Arguments: ``x``: images (N, C, H, W); ``kernel_size``: an int or a pair; ``stride``: an int or a pair; kernel_size
-    unless given; ``padding``: an int or a pair
+    unless given; ``padding``: an int, a pair, or two pairs (low, high); ``dilation``: how far taps are apart, an int or
+    a pair; ``ceil_mode``: whether a last window may reach beyond the padding
     Dtypes: float32, float64
-    Shapes: (N, C, H, W) -> (N, C, H', W') with H' = (H + 2 padding - kernel) // stride + 1
+    Shapes: (N, C, H, W) -> (N, C, H', W') with H' = (H + 2 padding - dilation (kernel - 1) - 1) // stride + 1
     Edges: max_pool2d([[[[nan, 1.0]]]], (1, 2)) = [[[[nan]]]]; padding is at most half of the kernel
     Derivative: by rules of its own
     Raises: ShapeError, DTypeError, GraphError
     Example: gd.nn.max_pool2d([[[[1.0, 2.0], [3.0, 4.0]]]], 2) -> [[[[4.0]]]]
     Source: as torch.nn.functional.max_pool2d"""
+
+def max_pool3d(
+    x: TensorLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Padding = 0,
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """The largest element of each window of x (N, C, D, H, W); of equal ones the first takes the gradient.
+
+    Arguments: ``x``: volumes (N, C, D, H, W); ``kernel_size``: an int or three; ``stride``: likewise; kernel_size
+    unless given; ``padding``: an int, three, or three pairs (low, high); ``dilation``: an int or three; ``ceil_mode``:
+    as max_pool2d's
+    Dtypes: float32, float64
+    Shapes: (N, C, D, H, W) -> (N, C, D', H', W') with D' = (D + 2 padding - dilation (kernel - 1) - 1) // stride + 1
+    Edges: max_pool3d([[[[[nan, 1.0]]]]], (1, 1, 2)) = [[[[[nan]]]]]; padding is at most half of the kernel
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.max_pool3d([[[[[1.0, 2.0]], [[4.0, 3.0]]]]], (2, 1, 2)) -> [[[[[4.0]]]]]
+    Source: as torch.nn.functional.max_pool3d"""
 
 def mish(x: TensorLike, /) -> Tensor:
     """x * tanh(softplus(x)).
@@ -943,18 +1127,24 @@ def scaled_dot_product_attention(
     attn_mask: TensorLike | None = None,
     is_causal: bool = False,
     scale: float | None = None,
+    enable_gqa: bool = False,
+    dropout_p: float = 0.0,
+    key: TensorLike | None = None,
 ) -> Tensor:
     """softmax(q kᵀ scale) v over the last two axes: q (.., L, E), k (.., S, E), v (.., S, F) give (.., L, F), the other
     axes broadcasting; scale is 1/√E unless given (Vaswani et al. 2017).
 
     ``attn_mask`` broadcasts to (.., L, S): bool keeps what is True, float is added. ``is_causal`` keeps key j for
-    query i where j <= i. A query that may attend to nothing gives 0, and 0 as derivative.
+    query i where j <= i; with a mask both hold. A query that may attend to nothing gives 0, and 0 as derivative.
+    ``enable_gqa``: fewer heads (axis -3) of keys and values, each for as many queries' heads one after another.
+    ``dropout_p``: of the weights, those that ``key`` says are 0 and the others divided by 1 - p.
 
-    Where no axes are broadcast but the mask's it is run block by block in both directions (after Dao et al. 2022): the
-    scores of all pairs are never in memory.
+    Where no axes are broadcast but the mask's and the groups', and nothing is dropped, it is run block by block in both
+    directions (after Dao et al. 2022): the scores of all pairs are never in memory.
 
     Arguments: ``q``: queries; ``k``: keys; ``v``: values; ``attn_mask``: or None; ``is_causal``: with q and k counted
-    from the first; ``scale``: a number; 1/√E unless given
+    from the first; ``scale``: a number; 1/√E unless given; ``enable_gqa``: as above; ``dropout_p``: from 0 to 1;
+    ``key``: a 0-d integer Tensor or an int, needed where dropout_p is not 0
     Dtypes: float32, float64
     Shapes: (..., L, E), (..., S, E), (..., S, F) -> (..., L, F)
     Edges: scaled_dot_product_attention([[1.0]], [[nan], [1.0]], [[2.0], [4.0]]) = [[nan]]; a query that may attend to
@@ -962,7 +1152,7 @@ def scaled_dot_product_attention(
     Derivative: by its body
     Raises: ShapeError, DTypeError, GraphError
     Example: gd.nn.scaled_dot_product_attention([[1.0]], [[1.0], [1.0]], [[2.0], [4.0]]) -> [[3.0]]
-    Source: Vaswani et al. 2017; by blocks after Dao et al. 2022"""
+    Source: Vaswani et al. 2017; by blocks after Dao et al. 2022; groups of queries after Ainslie et al. 2023"""
 
 def selu(x: TensorLike, /) -> Tensor:
     """elu scaled so that activations keep mean 0 and variance 1 (Klambauer et al. 2017).

@@ -14,20 +14,22 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, GraphError, ShapeError
-from ..ir.dims import Dim, broadcast, format_shape
+from ..ir.dims import Dim, Shape, Size, broadcast, exact_div, format_shape
 from ..ir.dtypes import bool_
 from ..ir.node import Node, Value
 from . import batching, pattern
 from .batching import Batch
 from .bodies import placeholders
-from .comparison import equal, greater_equal
+from .comparison import equal, greater_equal, logical_and
 from .elementwise import rsqrt, where
 from .gather import positions, size_as
 from .laws import Attrs, Values, is_bool, is_real, law
 from .masks import cut_by, leading_masks
 from .matmul import matmul
-from .movement import matrix_transpose
+from .movement import broadcast_to, expand_dims, matrix_transpose, reshape
+from .nn import dropout
 from .opdef import beside_each_other, composite, custom, op, operands, sum_to
+from .random import bernoulli_reference
 from .rebuild import rebuild
 from .reduce import softmax_parts
 from .registry import Attention, Sample, op_of
@@ -40,11 +42,16 @@ from .types import TensorLike
 def _weights(q: Tensor, k: Tensor, mask: Tensor | None, causal: bool, scale: float | Tensor) -> Tensor:
     scores = matmul(q * scale, matrix_transpose(k))
     if causal:
-        mask = greater_equal(positions(scores.shape[-2:], 0), positions(scores.shape[-2:], 1))
+        mask = _behind(scores.shape[-2:])
     if mask is not None:
         scores = where(mask, scores, -math.inf) if mask.dtype is bool_ else scores + mask
     e, total = softmax_parts(scores, -1, "scaled_dot_product_attention")
     return e / where(equal(total, 0), 1, total)
+
+
+def _behind(shape: Shape) -> Tensor:
+    """True where a key is no later than the query."""
+    return greater_equal(positions(shape, 0), positions(shape, 1))
 
 
 def _formula(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool, scale: float | Tensor) -> list[Tensor]:
@@ -231,10 +238,27 @@ ATTENTION_VJP = op_of(attention_vjp)
 
 
 def _reference(
-    q: Any, k: Any, v: Any, attn_mask: Any = None, is_causal: bool = False, scale: float | None = None
+    q: Any,
+    k: Any,
+    v: Any,
+    attn_mask: Any = None,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+    dropout_p: float = 0.0,
+    key: Any = None,
 ) -> Any:
-    attrs = {"causal": is_causal, "scale": 1 / math.sqrt(q.shape[-1]) if scale is None else scale}
-    return _weights_of(q, k, [] if attn_mask is None else [attn_mask], attrs)[0] @ v
+    if enable_gqa:
+        k, v = (np.repeat(x, q.shape[-3] // x.shape[-3], -3) for x in (k, v))
+    attrs = {"causal": False, "scale": 1 / math.sqrt(q.shape[-1]) if scale is None else scale}
+    mask = [] if attn_mask is None else [attn_mask]
+    if is_causal:
+        behind = np.tril(np.ones((q.shape[-2], k.shape[-2]), bool))
+        mask.append(behind)
+    p = _weights_of(q, k, mask, attrs)[0]
+    if dropout_p:
+        p = np.where(bernoulli_reference(key, 1 - dropout_p, p.shape), p / (1 - dropout_p), 0)
+    return p @ v
 
 
 def _samples(rng: np.random.Generator) -> Any:
@@ -248,6 +272,10 @@ def _samples(rng: np.random.Generator) -> Any:
     yield Sample((draw(2, 1, 3, 4), draw(2, 2, 5, 4), draw(2, 2, 5, 2)), {"attn_mask": draw(3, 5), "scale": 0.3})
     yield Sample((draw(2, 2, 4, 3), draw(2, 2, 4, 3), draw(2, 2, 4, 3)), {"is_causal": True})
     yield Sample((draw(2, 5, 3), draw(2, 3, 3), draw(2, 3, 3)), {"is_causal": True})
+    yield Sample((draw(2, 3, 4), draw(2, 5, 4), draw(2, 5, 2)), {"attn_mask": keep, "is_causal": True})
+    yield Sample((draw(4, 3, 2), draw(2, 5, 2), draw(2, 5, 3)), {"enable_gqa": True, "is_causal": True})
+    yield Sample((draw(2, 4, 3, 2), draw(2, 1, 5, 2), draw(2, 1, 5, 2)), {"enable_gqa": True, "attn_mask": draw(3, 5)})
+    yield Sample((draw(2, 3, 2), draw(2, 5, 2), draw(2, 5, 2)), {"dropout_p": 0.4, "key": np.int64(3)})
 
 
 @composite(namespace="nn", reference=_reference, samples=_samples, onnx="Attention")
@@ -258,25 +286,31 @@ def scaled_dot_product_attention(
     attn_mask: TensorLike | None = None,
     is_causal: bool = False,
     scale: float | None = None,
+    enable_gqa: bool = False,
+    dropout_p: float = 0.0,
+    key: TensorLike | None = None,
 ) -> Tensor:
     """softmax(q kᵀ scale) v over the last two axes: q (.., L, E), k (.., S, E), v (.., S, F) give (.., L, F), the other
     axes broadcasting; scale is 1/√E unless given (Vaswani et al. 2017).
 
     ``attn_mask`` broadcasts to (.., L, S): bool keeps what is True, float is added. ``is_causal`` keeps key j for
-    query i where j <= i. A query that may attend to nothing gives 0, and 0 as derivative.
+    query i where j <= i; with a mask both hold. A query that may attend to nothing gives 0, and 0 as derivative.
+    ``enable_gqa``: fewer heads (axis -3) of keys and values, each for as many queries' heads one after another.
+    ``dropout_p``: of the weights, those that ``key`` says are 0 and the others divided by 1 - p.
 
-    Where no axes are broadcast but the mask's it is run block by block in both directions (after Dao et al. 2022): the
-    scores of all pairs are never in memory.
+    Where no axes are broadcast but the mask's and the groups', and nothing is dropped, it is run block by block in both
+    directions (after Dao et al. 2022): the scores of all pairs are never in memory.
 
     Arguments: ``q``: queries; ``k``: keys; ``v``: values; ``attn_mask``: or None; ``is_causal``: with q and k counted
-    from the first; ``scale``: a number; 1/√E unless given
+    from the first; ``scale``: a number; 1/√E unless given; ``enable_gqa``: as above; ``dropout_p``: from 0 to 1;
+    ``key``: a 0-d integer Tensor or an int, needed where dropout_p is not 0
     Dtypes: float
     Shapes: (..., L, E), (..., S, E), (..., S, F) -> (..., L, F)
     Edges: scaled_dot_product_attention([[1.0]], [[nan], [1.0]], [[2.0], [4.0]]) = [[nan]]; a query that may attend to
     nothing gives 0
     Raises: ShapeError, DTypeError, GraphError
     Example: gd.nn.scaled_dot_product_attention([[1.0]], [[1.0], [1.0]], [[2.0], [4.0]]) -> [[3.0]]
-    Source: Vaswani et al. 2017; by blocks after Dao et al. 2022
+    Source: Vaswani et al. 2017; by blocks after Dao et al. 2022; groups of queries after Ainslie et al. 2023
     """
     name = "scaled_dot_product_attention"
     xs = q, k, v = operands(name, (q, k, v), "float")
@@ -287,36 +321,90 @@ def scaled_dot_product_attention(
         fail(ShapeError, name, f"q has features of {q.shape[-1]}, k of {k.shape[-1]}", xs)
     if k.shape[-2] != v.shape[-2]:
         fail(ShapeError, name, f"there are {k.shape[-2]} keys and {v.shape[-2]} values", xs)
+    if not 0 <= dropout_p <= 1 or (dropout_p and key is None):
+        told = f"dropout_p lies from 0 to 1, got {dropout_p!r}" if key is not None else "dropout_p needs a key"
+        fail(GraphError, name, told, xs)
     factor: float | Tensor
     if scale is None:
         e = q.shape[-1]
         factor = rsqrt(size_as(e, q.dtype)) if isinstance(e, Dim) else 1 / math.sqrt(e) if e else 1.0
     else:
         factor = scale
-    mask = None
-    if attn_mask is not None:
-        if is_causal:
-            fail(GraphError, name, "either is_causal or attn_mask", xs)
-        mask, _ = beside_each_other(name, (attn_mask, q))
-        batch = broadcast(q.shape[:-2], k.shape[:-2])  # None: the product will tell
-        scores = None if batch is None else (*batch, q.shape[-2], k.shape[-2])
-        if scores is not None and broadcast(mask.shape, scores) != scores:
-            fail(
-                ShapeError,
-                name,
-                f"attn_mask {format_shape(mask.shape)} does not broadcast to the scores {format_shape(scores)}",
-                [*xs, mask],
-            )
-        if mask.dtype is not bool_ and mask.dtype is not q.dtype:
-            fail(
-                DTypeError,
-                name,
-                f"attn_mask is {mask.dtype.name}, the queries are {q.dtype.name}; write .astype({q.dtype.name!r})",
-                [*xs, mask],
-            )
+    mask = None if attn_mask is None else _checked_mask(name, attn_mask, xs, enable_gqa)
+    heads = None
+    if enable_gqa:
+        heads, (q, k, v), mask = _grouped(name, xs, mask)
+    if mask is not None and is_causal:
+        behind = _behind((q.shape[-2], k.shape[-2]))
+        mask = logical_and(mask, behind) if mask.dtype is bool_ else where(behind, mask, -math.inf)
+        is_causal = False
+    y = _attended(q, k, v, mask, bool(is_causal), factor, dropout_p, key)
+    return y if heads is None else reshape(y, (*y.shape[:-4], heads, *y.shape[-2:]))
+
+
+def _attended(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    mask: Tensor | None,
+    causal: bool,
+    factor: float | Tensor,
+    dropout_p: float,
+    key: Any,
+) -> Tensor:
+    if dropout_p:
+        return matmul(dropout(_weights(q, k, mask, causal, factor), dropout_p, key=key), v)
     if q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
         if not isinstance(factor, (int, float)) or not math.isfinite(factor):
             q, factor = q * factor, 1.0
         given = (q, k, v) if mask is None else (q, k, v, mask)
-        return make(ATTENTION, given, {"causal": bool(is_causal), "scale": float(factor)})[0]
-    return _formula(q, k, v, mask, bool(is_causal), factor)[0]
+        return make(ATTENTION, given, {"causal": causal, "scale": float(factor)})[0]
+    return _formula(q, k, v, mask, causal, factor)[0]
+
+
+def _checked_mask(name: str, attn_mask: Any, xs: Sequence[Tensor], groups: bool) -> Tensor:
+    """The mask as a Tensor that broadcasts to the scores. Raises ShapeError, DTypeError."""
+    q, k, _ = xs
+    mask, _ = beside_each_other(name, (attn_mask, q))
+    batch = q.shape[:-2] if groups else broadcast(q.shape[:-2], k.shape[:-2])  # None: the product will tell
+    scores = None if batch is None else (*batch, q.shape[-2], k.shape[-2])
+    if scores is not None and broadcast(mask.shape, scores) != scores:
+        fail(
+            ShapeError,
+            name,
+            f"attn_mask {format_shape(mask.shape)} does not broadcast to the scores {format_shape(scores)}",
+            [*xs, mask],
+        )
+    if mask.dtype is not bool_ and mask.dtype is not q.dtype:
+        fail(
+            DTypeError,
+            name,
+            f"attn_mask is {mask.dtype.name}, the queries are {q.dtype.name}; write .astype({q.dtype.name!r})",
+            [*xs, mask],
+        )
+    return mask
+
+
+def _grouped(name: str, xs: Sequence[Tensor], mask: Tensor | None) -> tuple[Size, Sequence[Tensor], Tensor | None]:
+    """The number of queries' heads, and the operands with an axis of groups before that of a group's heads: keys and
+    values are spread over it, which copies nothing. Raises ShapeError."""
+    q, k, v = xs
+    if q.ndim < 3 or k.ndim < 3 or v.ndim < 3:
+        fail(ShapeError, name, "enable_gqa needs an axis of heads before the last two", xs)
+    heads, own = q.shape[-3], k.shape[-3]
+    each = exact_div(heads, own)
+    if each is None or v.shape[-3] != own:
+        fail(
+            ShapeError,
+            name,
+            f"{heads} heads of queries are no multiple of {own} of keys and {v.shape[-3]} of values",
+            xs,
+        )
+    if mask is not None and mask.ndim > 2:
+        mask = expand_dims(mask, -3) if mask.shape[-3] == 1 else reshape(mask, _by_group(mask, own, each))
+    spread = (broadcast_to(expand_dims(x, -3), (*x.shape[:-2], each, *x.shape[-2:])) for x in (k, v))
+    return heads, (reshape(q, _by_group(q, own, each)), *spread), mask
+
+
+def _by_group(x: Tensor, groups: Size, each: Size) -> Shape:
+    return (*x.shape[:-3], groups, each, *x.shape[-2:])

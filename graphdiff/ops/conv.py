@@ -60,7 +60,16 @@ def padding_of(
             fail(GraphError, name, f'padding "same" needs stride 1, got {stride}', xs)
         totals = [d * (k - 1) for k, d in zip(kernel, dilation)]
         return tuple(p for t in totals for p in (t // 2, t - t // 2))
-    return tuple(p for q in pair_of(name, "padding", padding, 0, xs, len(kernel)) for p in (q, q))
+    return sides_of(name, padding, xs, len(kernel))
+
+
+def sides_of(name: str, padding: Any, xs: Sequence[Any], n: int) -> tuple[int, ...]:
+    """Padding as ints, or as a pair (low, high) for each of ``n`` dimensions, as (low, high) one after the other."""
+    if isinstance(padding, (tuple, list)) and any(isinstance(p, (tuple, list)) for p in padding):
+        if len(padding) != n or any(not isinstance(p, (tuple, list)) or len(p) != 2 for p in padding):
+            fail(GraphError, name, f"padding is an int, {n} of them, or {n} pairs (low, high), got {padding!r}", xs)
+        return tuple(q for p in padding for q in pair_of(name, "padding", tuple(p), 0, xs, 2))
+    return tuple(p for q in pair_of(name, "padding", padding, 0, xs, n) for p in (q, q))
 
 
 def window_count(
@@ -212,13 +221,8 @@ def _conv2d(
     return biased("conv2d", convolved("conv2d", x, weight, stride, padding, dilation, groups, 2), bias, [])
 
 
-def convolved(name: str, x: Any, weight: Any, stride: Any, padding: Any, dilation: Any, groups: Any, n: int) -> Tensor:
-    xs = x, w = operands(name, (x, weight), "float")
-    check_ndim(name, x, "the input", n + 2, xs)
-    check_ndim(name, w, "the weight", n + 2, xs)
-    kernel = kernel_of(name, w, xs)
-    strides, dilations = pair_of(name, "stride", stride, 1, xs, n), pair_of(name, "dilation", dilation, 1, xs, n)
-    pads = padding_of(name, padding, kernel, strides, dilations, xs)
+def check_channels(name: str, x: Tensor, w: Tensor, groups: Any, xs: Sequence[Any]) -> int:
+    """In how many groups the channels of an image and a weight are parted. Raises ShapeError, GraphError."""
     groups = groups_of(name, groups, x.shape[1], "input", xs)
     if exact_div(w.shape[0], groups) is None:
         fail(ShapeError, name, f"{w.shape[0]} output channels do not divide into {groups} groups", xs)
@@ -229,6 +233,17 @@ def convolved(name: str, x: Any, weight: Any, stride: Any, padding: Any, dilatio
             f"the input has {x.shape[1]} channels, the weight takes {w.shape[1]} in each of {groups} groups",
             xs,
         )
+    return groups
+
+
+def convolved(name: str, x: Any, weight: Any, stride: Any, padding: Any, dilation: Any, groups: Any, n: int) -> Tensor:
+    xs = x, w = operands(name, (x, weight), "float")
+    check_ndim(name, x, "the input", n + 2, xs)
+    check_ndim(name, w, "the weight", n + 2, xs)
+    kernel = kernel_of(name, w, xs)
+    strides, dilations = pair_of(name, "stride", stride, 1, xs, n), pair_of(name, "dilation", dilation, 1, xs, n)
+    pads = padding_of(name, padding, kernel, strides, dilations, xs)
+    groups = check_channels(name, x, w, groups, xs)
     for i in range(n):
         window_count(name, x.shape[2 + i], kernel[i], strides[i], pads[2 * i], pads[2 * i + 1], dilations[i], xs)
     if n == 1:
@@ -355,7 +370,7 @@ conv2d = bilinear(
     "The cross-correlation of images x (N, C, H, W) with weight (O, C/groups, h, w), plus bias (O,). "
     'stride, padding and dilation are ints or pairs; padding may be "same" (stride 1) or "valid".\n'
     "Arguments: ``x``: images (N, C, H, W); ``weight``: (O, C/groups, h, w); ``bias``: (O,), or None; "
-    '``stride``: an int or a pair; ``padding``: an int, a pair, "same" (stride 1) or "valid"; '
+    '``stride``: an int or a pair; ``padding``: an int, a pair, two pairs (low, high), "same" (stride 1) or "valid"; '
     "``dilation``: an int or a pair; ``groups``: in how many the channels are parted\n"
     "Dtypes: float\n"
     "Shapes: (N, C, H, W), (O, C/groups, h, w) -> (N, O, H', W') with H' = (H + 2 padding - dilation (h - "

@@ -1,5 +1,5 @@
-"""Convolutions made of conv2d and its transpose (conv.py): in one dimension, and transposed; signatures are
-torch.nn.functional's.
+"""Convolutions made of conv2d and its transpose (conv.py): in one and three dimensions, and transposed;
+signatures are torch.nn.functional's.
 
 Those in one dimension are images of height 1; a transposed convolution is conv2d_dx. Must not know: kernels.
 """
@@ -11,8 +11,23 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import GraphError, ShapeError
-from .conv import CONV2D_DX, biased, check_ndim, conv_reference, convolved, groups_of, kernel_of, padding_of, pair_of
-from .movement import reshape
+from .arrange import pad
+from .conv import (
+    CONV2D_DX,
+    biased,
+    check_channels,
+    check_ndim,
+    conv_reference,
+    convolved,
+    groups_of,
+    kernel_of,
+    padding_of,
+    pair_of,
+    sides_of,
+    window_count,
+)
+from .gather import index, take
+from .movement import permute_dims, reshape
 from .opdef import composite, operands
 from .registry import Sample
 from .tensor import Tensor, fail, make
@@ -59,6 +74,90 @@ def conv1d(
     Source: as torch.nn.functional.conv1d
     """
     return biased("conv1d", convolved("conv1d", x, weight, stride, padding, dilation, groups, 1), bias, [])
+
+
+def _conv3d_reference(
+    x: Any, w: Any, b: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+) -> Any:
+    """The sum over the depths of the kernel of conv2d of planes."""
+    s, d = (v if isinstance(v, tuple) else (v,) * 3 for v in (stride, dilation))
+    pads = padding_of("conv3d", padding, w.shape[2:], s, d, [])
+    xp = np.pad(x, [(0, 0), (0, 0), *zip(pads[::2], pads[1::2])])
+    depth = (xp.shape[2] - d[0] * (w.shape[2] - 1) - 1) // s[0] + 1
+    planes = [
+        sum(
+            conv_reference(xp[:, :, r * s[0] + i * d[0]], w[:, :, i], None, s[1:], 0, d[1:], groups)
+            for i in range(w.shape[2])
+        )
+        for r in range(depth)
+    ]
+    y = np.stack(planes, axis=2)
+    return y if b is None else y + b[:, None, None, None]
+
+
+def _conv3d_samples(rng: np.random.Generator) -> Any:
+    for x, w, kwargs in (
+        ((6, 2, 4, 3, 4), (3, 2, 2, 2, 3), {"padding": 1}),
+        ((1, 4, 5, 4, 4), (2, 2, 3, 2, 1), {"stride": (2, 1, 2), "groups": 2, "dilation": (1, 2, 1)}),
+        ((1, 1, 3, 3, 3), (2, 1, 2, 3, 2), {"padding": "same"}),
+        ((1, 2, 3, 4, 3), (2, 2, 1, 2, 2), {"padding": ((0, 0), (1, 0), (0, 1))}),
+    ):
+        yield Sample((rng.uniform(-1, 1, x), rng.uniform(-1, 1, w), rng.uniform(-1, 1, w[0])), kwargs)
+
+
+@composite(namespace="nn", reference=_conv3d_reference, samples=_conv3d_samples, onnx="Conv")
+def conv3d(
+    x: TensorLike,
+    weight: TensorLike,
+    bias: TensorLike | None = None,
+    stride: Ints = 1,
+    padding: Padding | Literal["same", "valid"] = 0,
+    dilation: Ints = 1,
+    groups: int = 1,
+) -> Tensor:
+    """The cross-correlation of volumes x (N, C, D, H, W) with weight (O, C/groups, d, h, w), plus bias (O,).
+
+    It is one conv2d over planes: the d planes that a result is made of are channels of an image, so x is in memory d
+    times.
+
+    Arguments: ``x``: volumes (N, C, D, H, W); ``weight``: (O, C/groups, d, h, w); ``bias``: (O,), or None; ``stride``:
+    an int or three; ``padding``: an int, three, three pairs (low, high), "same" (stride 1) or "valid"; ``dilation``: an
+    int or three; ``groups``: in how many the channels are parted
+    Dtypes: float
+    Shapes: (N, C, D, H, W), (O, C/groups, d, h, w) -> (N, O, D', H', W') with D' = (D + 2 padding - dilation (d - 1) -
+    1) // stride + 1
+    Edges: conv3d([[[[[nan, 1.0]]]]], [[[[[1.0]]]]]) = [[[[[nan, 1.0]]]]]
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.nn.conv3d([[[[[1.0]], [[2.0]], [[4.0]]]]], [[[[[1.0]], [[1.0]]]]]) -> [[[[[3.0]], [[6.0]]]]]
+    Source: as torch.nn.functional.conv3d
+    """
+    name = "conv3d"
+    xs = x, w = operands(name, (x, weight), "float")
+    check_ndim(name, x, "the input", 5, xs)
+    check_ndim(name, w, "the weight", 5, xs)
+    kernel, groups = kernel_of(name, w, xs), check_channels(name, x, w, groups, xs)
+    strides, steps = pair_of(name, "stride", stride, 1, xs, 3), pair_of(name, "dilation", dilation, 1, xs, 3)
+    pads = padding_of(name, padding, kernel, strides, steps, xs)
+    n, c, depth, height, width = x.shape
+    planes = window_count(name, depth, kernel[0], strides[0], pads[0], pads[1], steps[0], xs)
+    if pads[0] or pads[1]:
+        x = pad(x, ((0, 0), (0, 0), (pads[0], pads[1]), (0, 0), (0, 0)))
+    if kernel[0] > 1 or strides[0] > 1:
+        x = take(x, index((kernel[0], planes), 0, (steps[0], strides[0])), axis=2)
+    images = permute_dims(reshape(x, (n, c, kernel[0], planes, height, width)), (0, 3, 1, 2, 4, 5))
+    sides = ((pads[2], pads[3]), (pads[4], pads[5]))
+    y = convolved(
+        name,
+        reshape(images, (n * planes, c * kernel[0], height, width)),
+        reshape(w, (w.shape[0], w.shape[1] * kernel[0], *kernel[1:])),
+        strides[1:],
+        sides,
+        steps[1:],
+        groups,
+        2,
+    )
+    y = permute_dims(reshape(y, (n, planes, *y.shape[1:])), (0, 2, 1, 3, 4))
+    return biased(name, y, bias, xs)
 
 
 def _transposed_reference(
@@ -193,7 +292,7 @@ def _transposed(
     check_ndim(name, w, "the weight", n + 2, xs)
     kernel = kernel_of(name, w, xs)
     strides, dilations = pair_of(name, "stride", stride, 1, xs, n), pair_of(name, "dilation", dilation, 1, xs, n)
-    pads, extra = pair_of(name, "padding", padding, 0, xs, n), pair_of(name, "output_padding", output_padding, 0, xs, n)
+    pads, extra = sides_of(name, padding, xs, n), pair_of(name, "output_padding", output_padding, 0, xs, n)
     groups = groups_of(name, groups, x.shape[1], "input", xs)
     if w.shape[0] != x.shape[1]:
         fail(ShapeError, name, f"the input has {x.shape[1]} channels, the weight takes {w.shape[0]}", xs)
@@ -206,11 +305,18 @@ def _transposed(
                 f"output_padding {extra[i]} is not below stride {strides[i]} or dilation {dilations[i]}",
                 xs,
             )
-        size.append((x.shape[2 + i] - 1) * strides[i] - 2 * pads[i] + dilations[i] * (kernel[i] - 1) + extra[i] + 1)
+        size.append(
+            (x.shape[2 + i] - 1) * strides[i]
+            - pads[2 * i]
+            - pads[2 * i + 1]
+            + dilations[i] * (kernel[i] - 1)
+            + extra[i]
+            + 1
+        )
         if isinstance(size[i], int) and size[i] < 1:
-            fail(ShapeError, name, f"padding {pads[i]} leaves a size of {size[i]}", xs)
+            fail(ShapeError, name, f"padding {pads[2 * i : 2 * i + 2]} leaves a size of {size[i]}", xs)
     # less padding at the end, so that conv2d of the result has exactly x's size
-    cut = tuple(c for p, e in zip(pads, extra) for c in (p, p - e))
+    cut = tuple(c for i, e in enumerate(extra) for c in (pads[2 * i], pads[2 * i + 1] - e))
     if n == 1:
         x, w = reshape(x, (*x.shape[:2], 1, x.shape[2])), reshape(w, (*w.shape[:2], 1, w.shape[2]))
         strides, dilations, cut, size = (1, *strides), (1, *dilations), (0, 0, *cut), [1, *size]

@@ -411,8 +411,7 @@ def _met(
 
 def taps(image: Sequence[int], result: Sequence[int], kernel: Sequence[int], attrs: dict[str, Any]) -> np.ndarray:
     """The places (of the image, of the result, of the kernel) that meet, row by row, for the two dimensions of each."""
-    pads, dilation = attrs["padding"], attrs.get("dilation", (1, 1))
-    low = pads if len(pads) == 2 else pads[::2]
+    low, dilation = attrs["padding"][::2], attrs["dilation"]
     axes = []
     for i in range(2):
         q, t = np.meshgrid(np.arange(result[i]), np.arange(kernel[i]), indexing="ij")

@@ -1,29 +1,28 @@
-"""Declarations of the pooling operations of ``gd.nn``: windows of images (N, C, H, W) and of signals (N, C, L) made one
-element each.
+"""Declarations of the pooling operations of ``gd.nn`` over images (N, C, H, W), windows made one element each.
 
 max_pool2d is one node with two results, the values and where each was found; its derivatives gather and scatter
-there. Averages are sums over windows, a linear operation with its transpose, divided by what a window holds.
+there. Averages are sums over windows, a linear operation with its transpose; those and pools of signals and volumes are
+made of the two in pool_made.py. Attributes: ``padding`` (top, bottom, left, right), of which ends may be negative or
+more than was asked for, as windows round up (``ceil_mode``); a window's taps are ``dilation`` apart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import GraphError, ShapeError
-from ..ir.dims import Size, product
+from ..ir.dims import Size, floor_div, least, product
 from ..ir.dtypes import int32
 from ..ir.node import Node
 from . import batching, pattern
-from .conv import pair_of, window_count
-from .elementwise import astype, maximum, minimum
-from .gather import index, size_as
-from .laws import Attrs, Values, are_ints, is_pair, is_shape, law
+from .conv import pair_of, sides_of, window_count
+from .laws import Attrs, Values, are_offsets, is_pair, is_shape, law
 from .masks import cut_by, leading_masks
 from .movement import reshape
-from .opdef import composite, custom, linear, op, operands
+from .opdef import custom, linear, op, operands
 from .registry import Call, Sample, op_of
 from .tensor import Tensor, fail, make
 from .types import Ints, Padding, TensorLike
@@ -32,35 +31,67 @@ from .windows import from_taps, taps
 BY_CHANNEL = leading_masks(2)  # below a choice: one channel of an image counts or does not
 
 
-def _windows_of(
-    name: str, x: Any, kernel_size: Any, stride: Any, padding: Any, n: int = 2
-) -> tuple[Tensor, dict[str, Any]]:
-    """The image as a Tensor and the attributes of its windows of ``n`` dimensions. Raises GraphError, ShapeError,
-    DTypeError."""
+class Windows(NamedTuple):
+    """Of each dimension of an image: a window's taps, how far windows and taps are apart, the padding as asked for, the
+    padding after the last element that makes the windows there are, and their number."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    low: tuple[int, ...]
+    high: tuple[int, ...]
+    reach: tuple[Size, ...]
+    number: tuple[Size, ...]
+
+    def attrs(self, *axes: int) -> dict[str, Any]:
+        """The attributes of a pool over these dimensions; a single one is the width of images of height 1."""
+        if len(axes) == 1:
+            (i,) = axes
+            pads: tuple[Size, ...] = (0, 0, self.low[i], self.reach[i])
+            return {"kernel": (1, self.kernel[i]), "stride": (1, self.stride[i]), "padding": pads} | {
+                "dilation": (1, self.dilation[i])
+            }
+        pads = tuple(p for i in axes for p in (self.low[i], self.reach[i]))
+        of = {"kernel": self.kernel, "stride": self.stride, "dilation": self.dilation}
+        return {k: tuple(v[i] for i in axes) for k, v in of.items()} | {"padding": pads}
+
+
+def windows_of(
+    name: str, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, n: int
+) -> tuple[Tensor, Windows]:
+    """The image as a Tensor and its windows, of ``n`` dimensions. Raises GraphError, ShapeError, DTypeError."""
     xs = (x,) = operands(name, (x,), "float")
     if x.ndim != n + 2:
         fail(ShapeError, name, f"the input has {x.ndim} dimensions, not {n + 2}", xs)
     kernel = pair_of(name, "kernel_size", kernel_size, 1, xs, n)
     strides = kernel if stride is None else pair_of(name, "stride", stride, 1, xs, n)
-    pads = pair_of(name, "padding", padding, 0, xs, n)
-    for k, p in zip(kernel, pads):
-        if 2 * p > k:
-            fail(GraphError, name, f"padding {p} is more than half of the kernel size {k}", xs)
-    return x, {"kernel": kernel, "stride": strides, "padding": pads}
+    steps = pair_of(name, "dilation", dilation, 1, xs, n)
+    sides = sides_of(name, padding, xs, n)
+    reach: list[Size] = []
+    count: list[Size] = []
+    for i, (size, k, s, d) in enumerate(zip(x.shape[2:], kernel, strides, steps)):
+        low, high, span = sides[2 * i], sides[2 * i + 1], d * (k - 1) + 1
+        for p in (low, high):
+            if 2 * p > span:
+                fail(GraphError, name, f"padding {p} is more than half of the kernel size {span}", xs)
+        if isinstance(size, int) and low and size < d:
+            told = f"taps {d} apart and an image of {size}: a window may lie in the padding alone"
+            fail(ShapeError, name, told, xs)
+        windows = window_count(name, size, k, s, low, high + (s - 1 if ceil_mode else 0), d, xs)
+        if ceil_mode:  # none begins in the padding after the image
+            windows = least(windows, floor_div(size + low - 1, s) + 1)
+            high = (windows - 1) * s + span - size - low
+        reach.append(high)
+        count.append(windows)
+    ends = sides[::2], sides[1::2]
+    return x, Windows(kernel, strides, steps, *ends, tuple(reach), tuple(count))
 
 
-def _image_of(name: str, x: Any, kernel_size: Any, stride: Any, padding: Any, n: int) -> tuple[Tensor, dict[str, Any]]:
-    """The same where at least one window fits; a signal (n = 1) is an image of height 1."""
-    x, a = _windows_of(name, x, kernel_size, stride, padding, n)
-    _result_size(name, x.shape[2:], a, (x,))
-    if n == 1:
-        x, a = reshape(x, (*x.shape[:2], 1, x.shape[2])), {k: (int(k != "padding"), *v) for k, v in a.items()}
-    return x, a
-
-
-def _result_size(name: str, size: Sequence[Size], a: dict[str, Any], xs: Any) -> tuple[Size, ...]:
+def _counts(name: str, size: Sequence[Size], a: dict[str, Any], xs: Any) -> tuple[Size, ...]:
+    sides = a["padding"][::2], a["padding"][1::2]
     return tuple(
-        window_count(name, n, k, s, p, p, 1, xs) for n, k, s, p in zip(size, a["kernel"], a["stride"], a["padding"])
+        window_count(name, n, k, s, low, high, d, xs)
+        for n, k, s, low, high, d in zip(size, a["kernel"], a["stride"], *sides, a["dilation"])
     )
 
 
@@ -70,7 +101,8 @@ def _kernel(name: str, order: Callable[[Node], tuple[Any, Any]]) -> Call:
     def params(node: Node) -> tuple[Size, ...]:
         (image, result), a = order(node), node.attrs
         n, c, height, width = image.shape
-        return (n * c, height, width, *result.shape[2:], *a["kernel"], *a["stride"], *a["padding"])
+        first = a["padding"][::2]
+        return (n * c, height, width, *result.shape[2:], *a["kernel"], *a["stride"], *first, *a["dilation"])
 
     def flops(node: Node) -> Size:
         return product((*order(node)[1].shape, *node.attrs["kernel"]))
@@ -85,7 +117,7 @@ def _reduces(node: Node) -> tuple[Any, Any]:
 # ------------------------------------------------------------------ max
 def _infer_max(xs: Any, a: Any) -> Any:
     (x,) = xs
-    shape = (*x.shape[:2], *_result_size("max_pool2d", x.shape[2:], a, xs))
+    shape = (*x.shape[:2], *_counts("max_pool2d", x.shape[2:], a, xs))
     return ((shape, x.dtype), (shape, int32))
 
 
@@ -108,28 +140,59 @@ def _max_jvp(node: Node, ts: Any, _d: Any) -> Any:
     return [reshape(op("take_along_axis")(_planes(ts[0]), _planes(at), axis=2), y.shape), None]
 
 
-def _max_pool2d(x: TensorLike, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0) -> Tensor:
-    x, attrs = _windows_of("max_pool2d", x, kernel_size, stride, padding)
-    return make(MAX_POOL, (x,), attrs)[0]
+def _max_pool2d(
+    x: TensorLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Padding = 0,
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
+) -> Tensor:
+    x, windows = windows_of("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode, 2)
+    return make(MAX_POOL, (x,), windows.attrs(0, 1))[0]
 
 
-def _pool_reference(x: Any, kernel_size: Any, stride: Any, padding: Any, fill: float, reduce: Any) -> Any:
-    k, p = (v if isinstance(v, tuple) else (v, v) for v in (kernel_size, padding))
-    s = k if stride is None else stride if isinstance(stride, tuple) else (stride, stride)
-    xp = np.pad(x, ((0, 0), (0, 0), (p[0],) * 2, (p[1],) * 2), constant_values=fill)
-    ho, wo = ((xp.shape[2 + i] - k[i]) // s[i] + 1 for i in range(2))
-    y = np.empty((*x.shape[:2], ho, wo), x.dtype)
-    for i in range(ho):
-        for j in range(wo):
-            y[..., i, j] = reduce(xp[..., i * s[0] : i * s[0] + k[0], j * s[1] : j * s[1] + k[1]])
+def _each(v: Any, n: int) -> tuple[Any, ...]:
+    return tuple(v) if isinstance(v, (tuple, list)) else (v,) * n
+
+
+def pool_reference(
+    x: Any,
+    reduce: Callable[[Any], Any],
+    fill: float,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    outside: float | None = None,
+) -> Any:
+    """Each window by the definition; ``fill``: the padding; ``outside``: beyond that, where windows round up."""
+    n = x.ndim - 2
+    k, d, pads = _each(kernel_size, n), _each(dilation, n), [_each(p, 2) for p in _each(padding, n)]
+    s = k if stride is None else _each(stride, n)
+    wide = np.pad(x, [(0, 0), (0, 0), *pads], constant_values=fill)
+    count = []
+    for i in range(n):
+        room = x.shape[2 + i] + sum(pads[i]) - d[i] * (k[i] - 1) - 1
+        w = -(-room // s[i]) + 1 if ceil_mode else room // s[i] + 1
+        count.append(w - 1 if ceil_mode and (w - 1) * s[i] >= x.shape[2 + i] + pads[i][0] else w)
+    beyond = [(0, k[i] * d[i] + s[i]) for i in range(n)]
+    wide = np.pad(wide, [(0, 0), (0, 0), *beyond], constant_values=fill if outside is None else outside)
+    y = np.empty((*x.shape[:2], *count), x.dtype)
+    at: Any
+    for at in np.ndindex(*count):
+        part: Any = tuple(np.s_[a * s[i] : a * s[i] + d[i] * (k[i] - 1) + 1 : d[i]] for i, a in enumerate(at))
+        y[(..., *at)] = reduce(wide[(..., *part)])
     return y
 
 
-def _max_reference(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0) -> Any:
-    return _pool_reference(x, kernel_size, stride, padding, -np.inf, lambda w: w.max((-2, -1)))
+def max_reference(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, **more: Any) -> Any:
+    axes = tuple(range(2, x.ndim))
+    return pool_reference(x, lambda w: w.max(axes), -np.inf, kernel_size, stride, padding, **more)
 
 
-_CASES: tuple[tuple[tuple[int, ...], dict[str, Any]], ...] = (
+CASES: tuple[tuple[tuple[int, ...], dict[str, Any]], ...] = (
     ((2, 3, 6, 4), {"kernel_size": 2}),
     ((1, 2, 7, 5), {"kernel_size": 3, "stride": 2, "padding": 1}),
     ((2, 1, 5, 9), {"kernel_size": (2, 3), "stride": (1, 2), "padding": (0, 1)}),
@@ -137,37 +200,42 @@ _CASES: tuple[tuple[tuple[int, ...], dict[str, Any]], ...] = (
     ((1, 1, 5, 5), {"kernel_size": 1, "stride": 3}),
     ((0, 2, 4, 4), {"kernel_size": 2}),
     ((1, 2, 9, 40), {"kernel_size": 3, "stride": 1, "padding": 1}),
+    ((1, 2, 6, 7), {"kernel_size": 3, "stride": 2, "ceil_mode": True}),
+    ((1, 1, 8, 9), {"kernel_size": (2, 3), "stride": 2, "dilation": (3, 2), "padding": 1}),
+    ((2, 1, 5, 6), {"kernel_size": 3, "stride": 2, "padding": ((1, 0), (0, 1)), "ceil_mode": True}),
 )
 
 
-def _apart(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+def apart(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
     """Numbers far enough from each other for finite differences of their maximum."""
     return rng.permutation(np.linspace(-2, 2, int(np.prod(shape)))).reshape(shape)
 
 
-def _windows(size: Sequence[Size], a: Attrs) -> tuple[Size, ...] | None:
-    """How many windows there are, None where padding is more than half of one."""
-    if not all(0 <= 2 * pad <= k for pad, k in zip(a["padding"], a["kernel"])):
-        return None
-    return _result_size("max_pool2d", size, a, ())
+def _windows(size: Sequence[Size], a: Attrs) -> tuple[Size, ...]:
+    return _counts("max_pool2d", size, a, ())
 
 
 def _keeps_pool(xs: Values, a: Attrs) -> bool:
-    return xs[0].ndim == 4 and len(a["padding"]) == 2 and _windows(xs[0].shape[2:], a) is not None
+    return xs[0].ndim == 4 and len(a["padding"]) == 4 and len(_windows(xs[0].shape[2:], a)) == 2
 
 
 def _keeps_pool_vjp(xs: Values, a: Attrs) -> bool:
     return (
-        xs[0].ndim == 4 and len(a["padding"]) == 2 and len(a["size"]) == 2 and _windows(a["size"], a) == xs[0].shape[2:]
+        xs[0].ndim == 4 and len(a["padding"]) == 4 and len(a["size"]) == 2 and _windows(a["size"], a) == xs[0].shape[2:]
     )
 
 
-_WINDOW: dict[str, Callable[[Any], bool]] = {"kernel": is_pair, "stride": is_pair, "padding": are_ints}
+_WINDOW: dict[str, Callable[[Any], bool]] = {
+    "kernel": is_pair,
+    "stride": is_pair,
+    "dilation": is_pair,
+    "padding": are_offsets,
+}
 
 
 def _taps(x: Any, a: Any, fill: float) -> Any:
-    count = [(x.shape[2 + i] + 2 * a["padding"][i] - a["kernel"][i]) // a["stride"][i] + 1 for i in (0, 1)]
-    return taps(x, a["kernel"], a["stride"], a["padding"], (1, 1), count, fill)
+    count: Any = _windows(x.shape[2:], a)
+    return taps(x, a["kernel"], a["stride"], a["padding"][::2], a["dilation"], count, fill)
 
 
 def _max_arrays(xs: Any, a: Any) -> Any:
@@ -192,9 +260,10 @@ max_pool2d = custom(
     "The largest element of each window of x (N, C, H, W); stride is kernel_size unless given, padding "
     "counts as -inf. NaN wins; of equal elements the first, row by row, takes the gradient.\n"
     "Arguments: ``x``: images (N, C, H, W); ``kernel_size``: an int or a pair; ``stride``: an int or a "
-    "pair; kernel_size unless given; ``padding``: an int or a pair\n"
+    "pair; kernel_size unless given; ``padding``: an int, a pair, or two pairs (low, high); ``dilation``: how far taps "
+    "are apart, an int or a pair; ``ceil_mode``: whether a last window may reach beyond the padding\n"
     "Dtypes: float\n"
-    "Shapes: (N, C, H, W) -> (N, C, H', W') with H' = (H + 2 padding - kernel) // stride + 1\n"
+    "Shapes: (N, C, H, W) -> (N, C, H', W') with H' = (H + 2 padding - dilation (kernel - 1) - 1) // stride + 1\n"
     "Edges: max_pool2d([[[[nan, 1.0]]]], (1, 2)) = [[[[nan]]]]; padding is at most half of the kernel\n"
     "Raises: ShapeError, DTypeError, GraphError\n"
     "Example: gd.nn.max_pool2d([[[[1.0, 2.0], [3.0, 4.0]]]], 2) -> [[[[4.0]]]]\n"
@@ -204,10 +273,10 @@ max_pool2d = custom(
     vjp=cut_by(BY_CHANNEL, _max_vjp),
     masks=BY_CHANNEL,
     jvp=_max_jvp,
-    reference=_max_reference,
+    reference=max_reference,
     namespace="nn",
     kernel=_kernel("max_pool2d", _reduces),
-    samples=lambda rng: [Sample((_apart(rng, shape),), kwargs) for shape, kwargs in _CASES],
+    samples=lambda rng: [Sample((apart(rng, shape),), kwargs) for shape, kwargs in CASES],
     smooth=False,
     onnx="MaxPool",
     batch=batching.in_first_dim,
@@ -222,7 +291,7 @@ MAX_POOL = op_of(max_pool2d)
 # ------------------------------------------------------------------ sums and averages
 def _infer_sum(xs: Any, a: Any) -> Any:
     (x,) = xs
-    return (((*x.shape[:2], *_result_size("sum_pool2d", x.shape[2:], a, xs)), x.dtype),)
+    return (((*x.shape[:2], *_counts("sum_pool2d", x.shape[2:], a, xs)), x.dtype),)
 
 
 def _infer_sum_vjp(xs: Any, a: Any) -> Any:
@@ -230,12 +299,13 @@ def _infer_sum_vjp(xs: Any, a: Any) -> Any:
 
 
 def _attrs(node: Node, **more: Any) -> dict[str, Any]:
-    return {k: node.attrs[k] for k in ("kernel", "stride", "padding")} | more
+    return {k: node.attrs[k] for k in ("kernel", "stride", "dilation", "padding")} | more
 
 
-def _sum_pool2d(x: Any, /, kernel: Any, stride: Any, padding: Any) -> Tensor:
-    x, attrs = _windows_of("sum_pool2d", x, kernel, stride, padding)
-    return make(SUM_POOL, (x,), attrs)
+def _sum_pool2d(x: Any, /, kernel: Any, stride: Any, dilation: Any, padding: Any) -> Tensor:
+    (x,) = operands("sum_pool2d", (x,), "float")
+    attrs = {"kernel": kernel, "stride": stride, "dilation": dilation, "padding": padding}
+    return make(SUM_POOL, (x,), {k: tuple(v) for k, v in attrs.items()})
 
 
 sum_pool2d = linear(
@@ -256,15 +326,16 @@ sum_pool2d = linear(
 SUM_POOL = op_of(sum_pool2d)
 
 
-def _sum_pool2d_vjp(g: Any, /, size: Any, kernel: Any, stride: Any, padding: Any) -> Tensor:
-    g, attrs = _windows_of("sum_pool2d_vjp", g, kernel, stride, padding)
-    return make(SUM_POOL_VJP, (g,), attrs | {"size": tuple(size)})
+def _sum_pool2d_vjp(g: Any, /, size: Any, kernel: Any, stride: Any, dilation: Any, padding: Any) -> Tensor:
+    (g,) = operands("sum_pool2d_vjp", (g,), "float")
+    attrs = {"kernel": kernel, "stride": stride, "dilation": dilation, "padding": padding, "size": size}
+    return make(SUM_POOL_VJP, (g,), {k: tuple(v) for k, v in attrs.items()})
 
 
 def _sum_vjp_arrays(xs: Any, a: Any) -> Any:
     shape = (*xs[0].shape[:2], *a["kernel"], *xs[0].shape[2:])
     cols = np.broadcast_to(xs[0][:, :, None, None], shape)
-    return from_taps(cols, a["size"], a["stride"], a["padding"], (1, 1))
+    return from_taps(cols, a["size"], a["stride"], a["padding"][::2], a["dilation"])
 
 
 sum_pool2d_vjp = linear(
@@ -283,125 +354,3 @@ sum_pool2d_vjp = linear(
     pattern=pattern.windowed("ncq", None, "ncp", _meeting),
 )
 SUM_POOL_VJP = op_of(sum_pool2d_vjp)
-
-
-def _held(x: Tensor, axis: int, windows: Size, a: dict[str, Any]) -> Tensor:
-    """How many elements of ``x`` each window holds along an axis of the image (0 or 1)."""
-    start = index((windows,), -a["padding"][axis], (a["stride"][axis],))
-    end = minimum(start + a["kernel"][axis], size_as(x.shape[2 + axis], start.dtype))
-    return astype(end - maximum(start, 0), x.dtype)
-
-
-def _avg_reference(
-    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, count_include_pad: bool = True
-) -> Any:
-    mean = np.mean if count_include_pad else np.nanmean
-    fill = 0.0 if count_include_pad else np.nan
-    return _pool_reference(x, kernel_size, stride, padding, fill, lambda w: mean(w, axis=(-2, -1)))
-
-
-def _avg_samples(rng: np.random.Generator) -> Any:
-    for shape, kwargs in _CASES:
-        for include in (True, False):
-            yield Sample((rng.uniform(-2, 2, shape),), kwargs | {"count_include_pad": include})
-
-
-@composite(namespace="nn", reference=_avg_reference, samples=_avg_samples, onnx="AveragePool")
-def avg_pool2d(
-    x: TensorLike, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0, count_include_pad: bool = True
-) -> Tensor:
-    """The mean of each window of x (N, C, H, W); stride is kernel_size unless given. Padding counts as zeros, or
-    with ``count_include_pad=False`` not at all.
-
-    Arguments: ``x``: images (N, C, H, W); ``kernel_size``: an int or a pair; ``stride``: an int or a pair; kernel_size
-    unless given; ``padding``: an int or a pair; ``count_include_pad``: whether padding counts as zeros
-    Dtypes: float
-    Shapes: (N, C, H, W) -> (N, C, H', W') with H' = (H + 2 padding - kernel) // stride + 1
-    Edges: avg_pool2d([[[[nan, 1.0]]]], (1, 2)) = [[[[nan]]]]
-    Raises: ShapeError, DTypeError, GraphError
-    Example: gd.nn.avg_pool2d([[[[1.0, 2.0], [3.0, 4.0]]]], 2) -> [[[[2.5]]]]
-    Source: as torch.nn.functional.avg_pool2d
-    """
-    return _average("avg_pool2d", x, kernel_size, stride, padding, count_include_pad, 2)
-
-
-def _average(name: str, x: Any, kernel_size: Any, stride: Any, padding: Any, count_include_pad: Any, n: int) -> Tensor:
-    x, attrs = _image_of(name, x, kernel_size, stride, padding, n)
-    total = make(SUM_POOL, (x,), attrs)
-    if count_include_pad or attrs["padding"] == (0, 0):
-        return total * (1 / (attrs["kernel"][0] * attrs["kernel"][1]))
-    rows, columns = (_held(x, axis, total.shape[2 + axis], attrs) for axis in (0, 1))
-    return total / (reshape(rows, (total.shape[2], 1)) * columns)
-
-
-# ------------------------------------------------------------------ signals
-def _signal(y: Tensor) -> Tensor:
-    """(N, C, 1, L) as (N, C, L)."""
-    return reshape(y, (*y.shape[:2], y.shape[3]))
-
-
-def _of_signals(reference: Callable[..., Any]) -> Callable[..., Any]:
-    """The reference for signals by that for images of height 1."""
-
-    def of(x: Any, kernel_size: int, stride: Any = None, padding: int = 0, **more: Any) -> Any:
-        steps = None if stride is None else (1, stride)
-        return reference(x[:, :, None], (1, kernel_size), steps, (0, padding), **more)[:, :, 0]
-
-    return of
-
-
-_SIGNALS: tuple[tuple[tuple[int, ...], dict[str, Any]], ...] = (
-    ((2, 3, 8), {"kernel_size": 2}),
-    ((1, 2, 7), {"kernel_size": 3, "stride": 2, "padding": 1}),
-    ((1, 1, 9), {"kernel_size": 1, "stride": 4}),
-)
-
-
-@composite(
-    namespace="nn",
-    reference=_of_signals(_max_reference),
-    smooth=False,
-    onnx="MaxPool",
-    samples=lambda rng: [Sample((_apart(rng, shape),), kwargs) for shape, kwargs in _SIGNALS],
-)
-def max_pool1d(x: TensorLike, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0) -> Tensor:
-    """The largest element of each window of x (N, C, L), as max_pool2d of images of height 1.
-
-    Arguments: ``x``: signals (N, C, L); ``kernel_size``: an int; ``stride``: an int; kernel_size unless given;
-    ``padding``: an int
-    Dtypes: float
-    Shapes: (N, C, L) -> (N, C, L') with L' = (L + 2 padding - kernel) // stride + 1
-    Edges: max_pool1d([[[nan, 1.0]]], 2) = [[[nan]]]; padding is at most half of the kernel
-    Raises: ShapeError, DTypeError, GraphError
-    Example: gd.nn.max_pool1d([[[1.0, 2.0, 3.0, 0.0]]], 2) -> [[[2.0, 3.0]]]
-    Source: as torch.nn.functional.max_pool1d
-    """
-    x, attrs = _image_of("max_pool1d", x, kernel_size, stride, padding, 1)
-    return _signal(make(MAX_POOL, (x,), attrs)[0])
-
-
-@composite(
-    namespace="nn",
-    reference=_of_signals(_avg_reference),
-    onnx="AveragePool",
-    samples=lambda rng: [
-        Sample((rng.uniform(-2, 2, shape),), kwargs | {"count_include_pad": include})
-        for shape, kwargs in _SIGNALS
-        for include in (True, False)
-    ],
-)
-def avg_pool1d(
-    x: TensorLike, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0, count_include_pad: bool = True
-) -> Tensor:
-    """The mean of each window of x (N, C, L), as avg_pool2d of images of height 1.
-
-    Arguments: ``x``: signals (N, C, L); ``kernel_size``: an int; ``stride``: an int; kernel_size unless given;
-    ``padding``: an int; ``count_include_pad``: whether padding counts as zeros
-    Dtypes: float
-    Shapes: (N, C, L) -> (N, C, L') with L' = (L + 2 padding - kernel) // stride + 1
-    Edges: avg_pool1d([[[nan, 1.0]]], 2) = [[[nan]]]
-    Raises: ShapeError, DTypeError, GraphError
-    Example: gd.nn.avg_pool1d([[[1.0, 2.0, 3.0, 5.0]]], 2) -> [[[1.5, 4.0]]]
-    Source: as torch.nn.functional.avg_pool1d
-    """
-    return _signal(_average("avg_pool1d", x, kernel_size, stride, padding, count_include_pad, 1))

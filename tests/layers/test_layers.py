@@ -309,6 +309,38 @@ def test_attention_is_that_of_the_formula(causal, training):
     np.testing.assert_allclose(f(x, mask), want, rtol=1e-9)
 
 
+def test_rotary_attention_sees_how_far_apart_rows_are():
+    layer = L.MultiHeadAttention(8, 2, rotary=True, dtype=D)
+    x, data = gd.input("x", (1, "length", 8), D), np.random.default_rng(0).normal(size=(1, 4, 8))
+    f = gd.compile([x], layer(x))
+    turned = f(data)
+    assert np.abs(f(data[:, ::-1])[:, ::-1] - turned).max() > 1e-3  # another order, other distances
+
+    def heads(a):
+        return np.moveaxis(a.reshape(4, 2, 4), 1, 0)
+
+    def turn(a):
+        at = np.arange(4)[:, None] / 10000 ** (np.arange(2) / 2)
+        left, right = a[..., :2], a[..., 2:]
+        return np.concatenate([left * np.cos(at) - right * np.sin(at), right * np.cos(at) + left * np.sin(at)], -1)
+
+    q, k, v = (heads(p) for p in np.split(data[0] @ layer.in_proj_weight.value, 3, axis=1))
+    scores = turn(q) @ np.swapaxes(turn(k), 1, 2) / 2
+    weights = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+    mixed = np.moveaxis(weights @ v, 0, 1).reshape(4, 8)
+    np.testing.assert_allclose(turned[0], mixed @ layer.out_proj.weight.value, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("make", [L.MaxPool, L.AvgPool])
+def test_volumes_are_convolved_and_pooled(make):
+    x = gd.input("x", ("n", 2, 5, 4, 4))
+    model = L.Sequential(L.Conv3d(2, 3, 2, padding=1), make(3, 2, ceil_mode=True))
+    assert model(x).shape == (x.shape[0], 3, 3, 2, 2) and model[0].weight.shape == (3, 2, 2, 2, 2)
+    back = L.Sequential(L.Conv3d(2, 3, 2), make(2))
+    L.from_torch(back, L.to_torch(model))
+    assert back[0].weight.value.tobytes() == model[0].weight.value.tobytes()
+
+
 def test_attention_of_grouped_queries_is_that_of_repeated_heads():
     rng, few, many = (
         np.random.default_rng(0),
@@ -386,6 +418,7 @@ BAD = [
     (lambda: L.MultiHeadAttention(8, 3), "width 8 is no multiple of 3 heads"),
     (lambda: L.Embedding(5, 2, padding_idx=5), "padding_idx is 5, of 5 rows"),
     (lambda: L.MaxPool(2)(gd.input("x", (2, 2))), "x has 2 axes"),
+    (lambda: L.MultiHeadAttention(6, 2, rotary=True), "rotary needs heads of an even size, 6 by 2 is 3"),
 ]
 
 

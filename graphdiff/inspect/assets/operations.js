@@ -429,7 +429,8 @@ const operations = (() => {
   function windows([n, c, height, width], [, , ho, wo], a, f) {
     for (let b = 0; b < n * c; b++) for (let i = 0; i < ho; i++) for (let j = 0; j < wo; j++) {
       for (let p = 0; p < a.kernel[0]; p++) for (let q = 0; q < a.kernel[1]; q++) {
-        const y = i * a.stride[0] + p - a.padding[0], x = j * a.stride[1] + q - a.padding[1];
+        const y = i * a.stride[0] + p * a.dilation[0] - a.padding[0];
+        const x = j * a.stride[1] + q * a.dilation[1] - a.padding[2];
         if (y >= 0 && y < height && x >= 0 && x < width) f((b * height + y) * width + x, (b * ho + i) * wo + j);
       }
     }
