@@ -83,10 +83,7 @@ class Embedding(Layer):
         self.weight = parameter((count, width), first if padding_idx is None else padded, dtype)
 
     def __call__(self, ids: gd.Tensor) -> gd.Tensor:
-        rows = gd.nn.embedding(ids, self.weight)
-        if self.padding_idx is None:
-            return rows
-        return gd.where(gd.expand_dims(ids == self.padding_idx, axis=-1), gd.stop_gradient(rows), rows)
+        return gd.nn.embedding(ids, self.weight, self.padding_idx)
 
 
 def _standard(seed: int) -> Callable[..., np.ndarray]:
