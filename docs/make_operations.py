@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 import graphdiff as gd
+from graphdiff.interop.onnx import table
 from graphdiff.ir.dtypes import FLOATS
 from graphdiff.ir.node import Value, topological
 from graphdiff.ir.text import type_text
@@ -183,7 +184,23 @@ def page() -> str:
     texts.append(
         "\n".join(f"- `{n}`: {' '.join(op.doc.split())}" for n, op in sorted(REGISTRY.items()) if op.internal) + "\n"
     )
+    texts.append(onnx_operators())
     return "\n".join(texts)
+
+
+def onnx_operators() -> str:
+    """Which operations the operators of ONNX are, and where the rules of those stand that are several."""
+    found = table.operators()
+    texts = [
+        f"## Operators of ONNX ({len(found)})\n",
+        "What declarations name, in both directions; a line of several is one of them by its operands.\n",
+        *(f"- {name}: {', '.join(f'`{op.name}`' for op in ops)}" for name, ops in sorted(table.meaning().items())),
+        "\nRead by rules of their own, by their file in graphdiff/interop/onnx/rules/:\n",
+    ]
+    for room in sorted({room for room in found.values() if room}):
+        names = ", ".join(f"{d}.{n}" if d else n for (d, n), where in found.items() if where == room)
+        texts.append(f"- {room}.py: {names}")
+    return "\n".join(texts) + "\n"
 
 
 if __name__ == "__main__":

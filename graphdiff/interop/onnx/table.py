@@ -80,3 +80,11 @@ _FOLLOWING = {
 def reader_of(domain: str, name: str) -> Reader | None:
     """How nodes of an operator are read, None for one that is not known."""
     return READERS.get((domain, name)) or (_FOLLOWING.get(name) if domain == "" else None)
+
+
+def operators() -> dict[tuple[str, str], str]:
+    """All operators with a rule, by domain and name, with the room of the rule: "" where it follows from a
+    declaration."""
+    found = {("", name): "" for name in _FOLLOWING}
+    found.update((key, reader.rule.__module__.rpartition(".")[2]) for key, reader in READERS.items())
+    return dict(sorted(found.items()))

@@ -200,9 +200,7 @@ def elu(call: Call) -> Tensor:
 
 @reads("Celu")
 def celu(call: Call) -> Tensor:
-    alpha = call.number("alpha", 1.0)
-    x = call.tensor()
-    return gd.nn.elu(x / alpha) * alpha
+    return gd.nn.celu(call.tensor(), call.number("alpha", 1.0))
 
 
 @reads("Selu")
@@ -224,8 +222,7 @@ def softplus(call: Call) -> Tensor:
 
 @reads("Softsign")
 def softsign(call: Call) -> Tensor:
-    x = call.tensor()
-    return x / (1 + gd.abs(x))
+    return gd.nn.softsign(call.tensor())
 
 
 @reads("HardSigmoid")
@@ -236,8 +233,7 @@ def hard_sigmoid(call: Call) -> Tensor:
 
 @reads("HardSwish")
 def hard_swish(call: Call) -> Tensor:
-    x = call.tensor()
-    return x * gd.clip(x * (1 / 6) + 0.5, 0.0, 1.0)
+    return gd.nn.hardswish(call.tensor())
 
 
 @reads("Swish")
@@ -248,8 +244,7 @@ def swish(call: Call) -> Tensor:
 
 @reads("Mish")
 def mish(call: Call) -> Tensor:
-    x = call.tensor()
-    return x * gd.tanh(gd.nn.softplus(x))
+    return gd.nn.mish(call.tensor())
 
 
 @reads("Gelu")
