@@ -38,8 +38,8 @@ class Reading(Protocol):
     def converted(self, dtype: np.dtype) -> np.dtype:
         """A dtype of the file as load was told to have it."""
 
-    def assume_different(self, a: Element, b: Element) -> None:
-        """Two sizes are taken to differ, which is looked at in each call."""
+    def assume(self, a: Element, b: Element, equal: bool) -> None:
+        """Two sizes are taken to be equal, or to differ, which is looked at in each call."""
 
     def constant(self, call: Call, array: np.ndarray, name: str) -> Value:
         """What a Constant or ConstantOfShape node holds: a parameter, or an array known now."""
@@ -127,10 +127,12 @@ class Call:
 
     def _made_of(self, values: Sequence[Value]) -> str:
         """What is told of values that must be known and are not."""
-        leaves = [n for n in topological([v for v in values if isinstance(v, Tensor)]) if n.op.name == "input"]
+        leaves = [n for n in topological([v for v in values if isinstance(v, Tensor)]) if n.op.name in NAMED_LEAVES]
         names = [n.name for n in leaves if n.name in self.importer.fed()]
         if not names:
-            return "is known only at the call, and must be known when the model is read"
+            stored = ", ".join(f"the {n.op.name} {n.name!r}" for n in leaves if n.op.name != "input")
+            made = f"is made of {stored}" if stored else "is known only at the call"
+            return f"{made}, and must be known when the model is read"
         listed = ", ".join(f"{name!r}: ..." for name in names)
         made = " and ".join(map(repr, names))
         return f"is made of {made} at the call, and must be known when the model is read: write constants={{{listed}}}"

@@ -170,7 +170,7 @@ def _compared(call: Call, a: Known, b: Known) -> np.ndarray | None:
         if not isinstance(difference, Dim):
             return difference == 0 if isinstance(difference, int) else False
         if exact.sign_of(difference) is None and not (y == 0 or x == 0):
-            call.importer.assume_different(x, y)
+            call.importer.assume(x, y, False)
         return False
 
     return _each(same, a, b)

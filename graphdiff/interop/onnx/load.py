@@ -138,7 +138,7 @@ class Importer:
         self.roles, self.roles_of_functions = roles_of(view)
         self.leaves = Leaves(view, floats, trainable, self.roles)
         self.told: GraphdiffError | None = None  # the last error that already names its node
-        self.assumed: list[tuple[Element, Element]] = []
+        self.assumed: list[tuple[Element, Element, bool]] = []
         self.drawn = 0
 
     # ------------------------------------------------------------------ what rules ask
@@ -152,10 +152,10 @@ class Importer:
         found = dtype_of(element, what)
         return self.floats if self.floats is not None and _is_float(found) else found
 
-    def assume_different(self, a: Element, b: Element) -> None:
-        """Two sizes are taken to differ, which is looked at in each call."""
-        if (a, b) not in self.assumed:
-            self.assumed.append((a, b))
+    def assume(self, a: Element, b: Element, equal: bool) -> None:
+        """Two sizes are taken to be equal, or to differ, which is looked at in each call."""
+        if (a, b, equal) not in self.assumed:
+            self.assumed.append((a, b, equal))
 
     def converted(self, dtype: np.dtype) -> np.dtype:
         """A dtype of the file as load was told to have it."""
@@ -192,11 +192,14 @@ class Importer:
         return Call(node, [value], 0, self, scope).tensor()
 
     def _check_assumptions(self) -> None:
-        for a, b in self.assumed:
+        for a, b, equal in self.assumed:
             names = names_of(a) | names_of(b)
             fed = [x for x in self.leaves.fed.values() if names <= set().union(*map(names_of, x.shape))]
-            pred = gd.not_equal(gd.constant(a, "int64"), gd.constant(b, "int64"))
-            told = f"the model was read for {a} other than {b}; load it with shapes={{...}} where they are equal"
+            pred = (gd.equal if equal else gd.not_equal)(gd.constant(a, "int64"), gd.constant(b, "int64"))
+            told = (
+                f"the model was read for {a} {'equal to' if equal else 'other than'} {b}; load it with shapes={{...}}"
+            )
+            told += "" if equal else " where they are equal"
             check_sizes(pred, told, fed)
 
     # ------------------------------------------------------------------ graphs

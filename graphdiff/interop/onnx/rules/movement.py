@@ -126,9 +126,17 @@ def flatten(call: Call) -> Tensor:
 
 @reads("Squeeze", settings=(1,))
 def squeeze(call: Call) -> Tensor:
+    """A named size that is dropped must be 1 in each call."""
     x = call.tensor()
     axes = call.axes(x.ndim, 1, 13)
-    return gd.squeeze(x, axis=tuple(i for i, s in enumerate(x.shape) if s == 1) if axes is None else tuple(axes))
+    if axes is None:
+        axes = [i for i, s in enumerate(x.shape) if s == 1]
+    for i in axes:
+        if isinstance(x.shape[i], Dim):
+            call.importer.assume(x.shape[i], 1, True)
+            x = x[tuple(slice(0, 1) if k == i else slice(None) for k in range(x.ndim))]
+            x = gd.reshape(x, tuple(1 if k == i else s for k, s in enumerate(x.shape)))
+    return gd.squeeze(x, axis=tuple(axes))
 
 
 @reads("Unsqueeze", settings=(1,))
