@@ -194,7 +194,10 @@ def onnx_operators() -> str:
     texts = [
         f"## Operators of ONNX ({len(found)})\n",
         "What declarations name, in both directions; a line of several is one of them by its operands.\n",
-        *(f"- {name}: {', '.join(f'`{op.name}`' for op in ops)}" for name, ops in sorted(table.meaning().items())),
+        *(
+            f"- {name}: {', '.join(sorted(f'`{op.name}`' for op in ops))}"
+            for name, ops in sorted(table.meaning().items())
+        ),
         "\nRead by rules of their own, by their file in graphdiff/interop/onnx/rules/:\n",
     ]
     for room in sorted({room for room in found.values() if room}):
