@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import os
 import zipfile
-import zlib
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
 from .errors import FeedError, GraphError
 from .files import Path, write_file
 from .ops.tensor import Tensor, where_am_i
-from .runtime.archive import pack
+from .runtime.archive import checked, pack
 
 
 class Model(Protocol):
@@ -89,26 +88,25 @@ def _by_name(what: str, params: Any) -> dict[str, Any]:
 def _read(path: Path) -> dict[str, np.ndarray]:
     ending = _format("load_weights", path)
     with open(path, "rb") as file:
-        if ending == ".npz":
-            damaged: tuple[type[Exception], ...] = (ValueError, zipfile.BadZipFile, zlib.error, EOFError, KeyError)
-        else:
-            import safetensors
+        try:
+            if ending == ".npz":
+                found: dict[str, np.ndarray] = checked(_members, file)
+                return found
             import safetensors.numpy
 
-            damaged = (safetensors.SafetensorError, ValueError, KeyError)
-        try:
-            if ending == ".safetensors":
-                return dict(safetensors.numpy.load(file.read()))
-            with zipfile.ZipFile(file) as archive:
-                return {name.removesuffix(".npy"): _member(archive, name) for name in archive.namelist()}
-        except damaged as error:
+            return dict(checked(safetensors.numpy.load, file.read()))
+        except ValueError as error:
             told = f"load_weights: {os.fsdecode(path)} is no whole {ending} file: {error}"
             raise FeedError(told, source=where_am_i()) from error
 
 
-def _member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    with archive.open(name) as member:
-        return np.lib.format.read_array(member, allow_pickle=False)
+def _members(file: BinaryIO) -> dict[str, np.ndarray]:
+    found = {}
+    with zipfile.ZipFile(file) as archive:
+        for name in archive.namelist():
+            with archive.open(name) as member:
+                found[name.removesuffix(".npy")] = np.lib.format.read_array(member, allow_pickle=False)
+    return found
 
 
 # ------------------------------------------------------------------ filling leaves

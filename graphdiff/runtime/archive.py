@@ -65,7 +65,7 @@ class Archive:
 
     def __init__(self, file: BinaryIO):
         size = file.seek(0, os.SEEK_END)
-        self._zip = _checked(zipfile.ZipFile, file)
+        self._zip = checked(zipfile.ZipFile, file)
         infos = self._zip.infolist()
         self._infos = {i.filename: i for i in infos}
         if len(self._infos) != len(infos):
@@ -82,7 +82,7 @@ class Archive:
         info = self._infos.get(name)
         if info is None:
             raise ValueError(f"{name} is missing")
-        data: bytes = _checked(self._zip.read, info)
+        data: bytes = checked(self._zip.read, info)
         if len(data) != info.file_size:
             raise ValueError(f"{name} is cut short")
         self._left.discard(name)
@@ -117,8 +117,8 @@ def _count(shape: tuple[int, ...]) -> int:
     return count
 
 
-def _checked(read: Any, *args: Any) -> Any:
-    """What zipfile makes of a damaged archive is an error of some twenty kinds."""
+def checked(read: Any, *args: Any) -> Any:
+    """``read(*args)``, what zipfile and NumPy make of a damaged archive, some twenty kinds of errors, as ValueError."""
     try:
         return read(*args)
     except MemoryError:

@@ -83,6 +83,14 @@ def test_damaged_files_are_told_and_change_nothing(tmp_path, ending):
         path.write_bytes(data)
         with pytest.raises(gd.FeedError, match=f"is no whole {ending} file"):
             gd.load_weights(path, into=[w])
+    for place in range(0, len(whole), 5):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0x80
+        path.write_bytes(damaged)
+        try:  # damage to a date harms nothing
+            gd.load_weights(path)
+        except gd.FeedError as error:
+            assert f"is no whole {ending} file" in str(error)
     assert w.value.all()
     with pytest.raises(FileNotFoundError):
         gd.load_weights(tmp_path / f"none{ending}")

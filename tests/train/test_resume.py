@@ -100,7 +100,7 @@ def test_what_is_saved_is_all_there_is(tmp_path):
         assert any(archive[name].shape == (5, 8) for name in archive.files if name != "state.json")
 
 
-def test_a_schedule_and_lengths_that_differ_go_on(tmp_path):
+def test_batches_of_lengths_that_differ_go_on(tmp_path):
     """A form with named sizes is kept: the rest of the run is compiled as it was."""
     rng = np.random.default_rng(1)
     batches = [(ids, ids) for ids in (rng.integers(0, 7, (4, n)) for n in (5, 5, 8, 3))]
@@ -109,13 +109,18 @@ def test_a_schedule_and_lengths_that_differ_go_on(tmp_path):
         model = L.Sequential(L.Embedding(7, 4), L.Linear(4, 7), seed=0)
         return Trainer(model, gd.nn.cross_entropy, gd.optim.Adam(0.1))
 
-    straight, run = made(), made()
+    straight = made()
     straight.fit(batches, epochs=4, progress=False)
-    run.fit(batches, epochs=2, progress=False)
-    run.save(tmp_path / "run.npz")
-    again = resume(tmp_path / "run.npz", made())
-    again.fit(batches, epochs=4, progress=False)
-    assert bits(again) == bits(straight)
+    for batches_behind in (8, 10):  # at the end of an epoch, and within the next
+        run = made()
+        with pytest.raises(KeyboardInterrupt):
+            run.fit(batches, epochs=4, callbacks=[StopAt(batches_behind)], progress=False)
+        run.save(tmp_path / "run.npz")
+        again = resume(tmp_path / "run.npz", made())
+        again.fit(batches, epochs=4, progress=False)
+        assert again.batches == 16
+        expected, found = straight.state_dict(), again.state_dict()
+        assert killed_run.digest({**found, "callbacks": 0}) == killed_run.digest({**expected, "callbacks": 0})
 
 
 def test_an_epoch_that_is_cut_otherwise_begins_anew():
