@@ -112,38 +112,49 @@ static inline float m32_log1p(float x) {
 
 /* ---- activations ---- */
 
-/* 1.5 ulp */
-static inline float m32_tanh(float x) {
+/* tanh and the sigmoid each have a tail: by how much they miss the limit that is nearer. An argument and its tail give
+ * value and slope to the last digits, so that whoever needs both takes one exponential. */
+
+/* 1 - |tanh x|; 2.5 ulp */
+static inline float m32_tanh_tail(float x) {
+    float e = m32_exp(-2 * __builtin_fabsf(x));
+    return 2 * e / (1 + e);
+}
+
+/* for |x| <= 43: the bits of m32_tanh_tail */
+static inline float m32_tanh_tail_inside(float x) {
+    float e = m32_exp_inside(-2 * __builtin_fabsf(x));
+    return 2 * e / (1 + e);
+}
+
+/* tanh x by its tail; 1.6 ulp */
+static inline float m32_tanh_join(float x, float tail) {
     float a = __builtin_fabsf(x), z = x * x;
     float w = z * z, p = fma32(w, fma32(w, -0x1.9c921ap-8f, fma32(z, 0x1.59822ep-6f, -0x1.b931f8p-5f)),
                                fma32(z, 0x1.110d6ap-3f, -0x1.55554cp-2f));
-    float near = fma32(a * z, p, a), far = 1 - 2 / (m32_exp_inside(2 * least32(a, 10)) + 1);
-    return __builtin_copysignf(a >= 0.55f ? far : near, x);
+    return __builtin_copysignf(a >= 0.55f ? 1 - tail : fma32(a * z, p, a), x);
 }
 
-/* 1 / (1 + e^-x); 2.2 ulp */
-static inline float m32_sigmoid(float x) {
+/* 1 - tanh(x)^2 by the tail of tanh x; 3.5 ulp */
+static inline float m32_tanh_slope(float tail) { return tail * (2 - tail); }
+
+/* the lesser of 1 / (1 + e^-x) and 1 / (1 + e^x); 2.5 ulp */
+static inline float m32_sigmoid_tail(float x) {
     float e = m32_exp(-__builtin_fabsf(x));
-    return (x < 0 ? e : 1) / (1 + e);
+    return e / (1 + e);
 }
 
-/* for |x| <= 87: the bits of m32_sigmoid */
-static inline float m32_sigmoid_inside(float x) {
+/* for |x| <= 87: the bits of m32_sigmoid_tail */
+static inline float m32_sigmoid_tail_inside(float x) {
     float e = m32_exp_inside(-__builtin_fabsf(x));
-    return (x < 0 ? e : 1) / (1 + e);
+    return e / (1 + e);
 }
 
-/* the derivative of 1 / (1 + e^-x): e^-x / (1 + e^-x)^2; 3.8 ulp */
-static inline float m32_sigmoid_slope(float x) {
-    float e = m32_exp(-__builtin_fabsf(x)), t = 1 + e;
-    return e / (t * t);
-}
+/* 1 / (1 + e^-x) by its tail; 2.5 ulp */
+static inline float m32_sigmoid_join(float x, float tail) { return x < 0 ? tail : 1 - tail; }
 
-/* for |x| <= 87: the bits of m32_sigmoid_slope */
-static inline float m32_sigmoid_slope_inside(float x) {
-    float e = m32_exp_inside(-__builtin_fabsf(x)), t = 1 + e;
-    return e / (t * t);
-}
+/* the derivative of 1 / (1 + e^-x) by its tail; 3.5 ulp */
+static inline float m32_sigmoid_slope(float tail) { return tail * (1 - tail); }
 
 /* e^-x^2, x^2 in two parts, as its rounding alone would cost dozens of ulp; 2.0 ulp */
 static inline float m32_exp_minus_square(float x) {

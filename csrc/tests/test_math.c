@@ -14,6 +14,12 @@ static real slope_(real x) {
     real e = expl(-fabsl(x));
     return e / ((1 + e) * (1 + e));
 }
+static real tanh_slope_(real x) {
+    real e = expl(-2 * fabsl(x));
+    return 4 * e / ((1 + e) * (1 + e));
+}
+static real tanh_tail_(real x) { return 2 / (expl(2 * fabsl(x)) + 1); }
+static real sigmoid_tail_(real x) { return 1 / (1 + expl(fabsl(x))); }
 static real gauss_(real x) { return expl(-x * x); }
 static real one_minus_square_(real x) { return (1 - x) * (1 + x); }
 static real rsqrt_(real x) { return 1 / sqrtl(x); }
@@ -37,14 +43,17 @@ static const struct {
     {"log10", log10l, log10, 0.501, 1.8, 0.5, 2},
     {"sqrt", sqrtl, sqrt, 0.501, 0.501, 0, 2},
     {"rsqrt", rsqrt_, NULL, 1.5, 1.5, 0, 2},
-    {"tanh", tanhl, tanh, 1.5, 1.5, -2, 2},
-    {"sigmoid", sigmoid_, NULL, 2.2, 2.3, -40, 40},
+    {"tanh", tanhl, tanh, 1.6, 1.6, -2, 2},
+    {"tanh_tail", tanh_tail_, NULL, 2.5, 2.5, -20, 20},
+    {"tanh_slope", tanh_slope_, NULL, 3.5, 3.5, -20, 20},
+    {"sigmoid", sigmoid_, NULL, 2.4, 2.5, -40, 40},
+    {"sigmoid_tail", sigmoid_tail_, NULL, 2.4, 2.5, -40, 40},
     {"softplus", softplus_, NULL, 1.7, 1.7, -40, 40},
-    {"sigmoid_slope", slope_, NULL, 3.8, 3.8, -40, 40},
+    {"sigmoid_slope", slope_, NULL, 3.5, 3.5, -40, 40},
     {"exp_minus_square", gauss_, NULL, 2.0, 2.0, -28, 28},
     {"one_minus_square", one_minus_square_, NULL, 1.5, 1.5, -2, 2},
     {"erf", erfl, erf, 1.3, 1.2, -3, 3},
-    {"erfc", erfcl, erfc, 0.501, 3.5, -1, 27},
+    {"erfc", erfcl, erfc, 0.501, 3.7, -1, 27},
     {"sin", sinl, sin, 0.51, 1.9, -100, 100},
     {"cos", cosl, cos, 0.51, 2.0, -100, 100},
     {"tan", tanl, tan, 0.501, 3.0, -100, 100},
@@ -54,7 +63,7 @@ static const struct {
     {"sinh", sinhl, sinh, 0.501, 2.4, -3, 3},
     {"cosh", coshl, cosh, 0.501, 1.4, -3, 3},
     {"asinh", asinhl, asinh, 0.501, 1.8, -3, 3},
-    {"acosh", acoshl, acosh, 0.501, 2.0, 1, 3},
+    {"acosh", acoshl, acosh, 0.501, 2.1, 1, 3},
     {"atanh", atanhl, atanh, 0.501, 1.9, -1, 1},
     {"lgamma", lgamma_, NULL, 0.501, 2.5, 3, 100},
 };

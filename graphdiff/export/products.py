@@ -111,8 +111,8 @@ def write(unit: Unit) -> None:
     for _ in range(3):
         views.append(w[at : at + n_batch + 4])
         at += n_batch + 4
-    act, bias, bias_offset, bias_stride = w[at : at + 4]
-    alpha = float(np.frombuffer(int(w[at + 4]).to_bytes(8, "little", signed=True), np.float64)[0])
+    act, part, bias, bias_offset, bias_stride = w[at : at + 5]
+    alpha = float(np.frombuffer(int(w[at + 5]).to_bytes(8, "little", signed=True), np.float64)[0])
     dtype = unit.dtype(views[2][0])
     if prod(batch) * m * n == 0:
         return
@@ -132,6 +132,7 @@ def write(unit: Unit) -> None:
             if count > 1:
                 stack.enter_context(out.block(f"for (ptrdiff_t {name} = 0; {name} < {count}; {name}++)"))
         offsets: list[str] = []
+        where = ""  # of the result, and of its part beside it
         for (operand, offset, *strides), rows_, columns_ in zip(views, (True, False, True), (False, True, True)):
             strides = [s if count > 1 else 0 for s, count in zip(strides, batch)]
             r, c = strides_of(steps, len(offsets))
@@ -142,7 +143,8 @@ def write(unit: Unit) -> None:
             if column < n and columns_:
                 extra.append(c)
                 extra_names.append("n0")
-            offsets.append(address(unit.name(operand), index(offset, [*strides, *extra], [*names, *extra_names])))
+            where = index(offset, [*strides, *extra], [*names, *extra_names])
+            offsets.append(address(unit.name(operand), where))
         m_text, n_text = str(m), str(n)
         if row < m:
             stack.enter_context(out.block(f"for (ptrdiff_t m0 = 0; m0 < {m}; m0 += {row})"))
@@ -154,7 +156,9 @@ def write(unit: Unit) -> None:
         alpha_text = number(np.float64(alpha))
         out(f"const gd_product p = {{{m_text}, {n_text}, {k}, {strides_text}, {alpha_text}, {accumulate}}};")
         _multiply(unit, replace(sizes, m=row, n=column), dtype, offsets)
-        _finish(unit, dtype, act, bias, bias_offset, bias_stride, offsets[2], "n0" if column < n else "")
+        beside = address(unit.name(views[2][0] + 1), where) if part >= 0 else ""
+        added = (bias, bias_offset, bias_stride, "n0" if column < n else "")
+        _finish(unit, dtype, act, part, added, offsets[2], beside)
 
 
 def strides_of(steps: list[int], view: int) -> tuple[int, int]:
@@ -196,18 +200,27 @@ def _multiply(unit: Unit, sizes: Sizes, dtype: str, at: list[str]) -> None:
     unit.out(f"product_plain_{suffix}(&p, {operands});")
 
 
-def _finish(unit: Unit, dtype: str, act: int, bias: int, offset: int, stride: int, at: str, column: str) -> None:
-    """Bias and activation of what a product has left."""
+def _finish(
+    unit: Unit, dtype: str, act: int, part: int, added: tuple[int, int, int, str], at: str, beside: str
+) -> None:
+    """Bias and activation of what a product has left. ``added``: the bias, where it lies, the first column; ``beside``:
+    where the part goes that the activation is made of."""
+    bias, offset, stride, column = added
     if act < 0 and bias < 0:
         return
-    expressions, out = micro_expressions(dtype), unit.out
+    expressions, out, type_ = micro_expressions(dtype), unit.out, C_TYPES[dtype]
     value = "row[j]"
     if bias >= 0:
         where = index(offset, [stride, stride], ["j", column] if column else ["j"])
         value = expressions["add"].replace("x", "(row[j])").replace("y", f"{unit.name(bias)}[{where}]")
     with out.block("for (ptrdiff_t i = 0; i < p.m; i++)"):
-        out(f"{C_TYPES[dtype]} *row = {at} + i * p.c_row;")
+        out(f"{type_} *row = {at} + i * p.c_row;")
+        if part >= 0:
+            out(f"{type_} *part = {beside} + i * p.c_row;")
         with out.block("for (ptrdiff_t j = 0; j < p.n; j++)"):
-            out(f"const {C_TYPES[dtype]} x = {value};")
+            out(f"const {type_} x = {value};")
+            if part >= 0:
+                out(f"const {type_} y = {expressions[MICROOPS[part]]};")
+                out("part[j] = y;")
             result = "x" if act < 0 else expressions[MICROOPS[act]]
             out(f"row[j] = {result};")

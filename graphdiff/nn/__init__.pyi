@@ -1267,7 +1267,7 @@ def tanh(x: TensorLike, /) -> Tensor:
     Dtypes: float32, float64
     Shapes: of x, as is the result's
     Edges: tanh(inf) = 1.0; tanh(-inf) = -1.0; tanh(nan) = nan; tanh'(inf) = 0.0
-    Derivative: dy/dx = sigmoid_slope(x · 2) · 4
+    Derivative: dy/dx = tanh_slope(x)
     Raises: DTypeError for other dtypes
     Example: gd.tanh([0.0, 1.0]) -> [0.0, 0.7615942]"""
 

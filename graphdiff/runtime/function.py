@@ -43,7 +43,7 @@ from ..schedule.cost import Costs, bytes_of
 from ..schedule.limit import parse_bytes
 from ..spelling import did_you_mean, explained
 from ..transforms.rows import by_rows
-from ..transforms.simplify import simplify
+from ..transforms.simplify import PASSES, WITHOUT_SHARED, simplify
 from ..transforms.sparsity import SparseJacobian
 from ..wording import count, one_line
 from . import _core
@@ -158,7 +158,8 @@ def _compile(
     seen = [*graph.outputs, *(w.value for w in monitors.values())]
     if watchers:  # a check is computed as an output is, but nobody gets it
         graph = Graph(graph.name, graph.inputs, [*seen, *(w.value for w in checks)], graph.updates, graph.parameters)
-    simple, mapping = simplify(graph)
+    # where values are computed again, each had better come of the one before it: the same bits
+    simple, mapping = simplify(graph, PASSES if limit is None and checkpoint is None else WITHOUT_SHARED)
     simple = final = by_rows(simple)
     if checks:
         final = Graph(simple.name, simple.inputs, simple.outputs[: len(seen)], simple.updates, simple.parameters)

@@ -62,7 +62,7 @@ def test_of_gelu_only_what_is_dear_is_stored(monkeypatch):
     x, _, _, grads = network(ACTIVATIONS["gelu tanh"])
     f = gd.compile([x], grads)
     assert forward_writes(f, "add+") == ["add", "multiply"]  # 1 + tanh, and y, which a product reads
-    assert repeated == [["add", "add", "multiply", "multiply", "multiply", "square"]]  # h and what tanh is of
+    assert repeated == [["add", "add", "multiply", "multiply", "multiply", "multiply", "square"]]  # h, what tanh is of
     assert f.plan.recompute_flops == 0
     x, _h, _y, grads = network(lambda h: h * gd.tanh(h))
     assert forward_writes(gd.compile([x], grads), "add+") == ["tanh", "multiply"]
