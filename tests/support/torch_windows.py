@@ -24,7 +24,7 @@ def _pool(n: int, largest: bool) -> None:
         kernel, stride = _sizes(rng, n, 1, 4), _sizes(rng, n, 1, 4)
         step = _sizes(rng, n, 1, 3) if largest else (1,) * n
         span = [d * (k - 1) + 1 for d, k in zip(step, kernel)]
-        pads = tuple(int(rng.integers(0, s // 2 + 1)) for s in span)
+        pads = tuple(int(rng.integers(0, k // 2 + 1)) for k in kernel)  # torch takes no more
         size = [max(s, 2) + int(k) for s, k in zip(span, rng.integers(0, 7 if n < 3 else 4, n))]
         x = normal(rng, (*_sizes(rng, 2, 1, 3), *size))
         told: dict[str, Any] = {"kernel_size": kernel, "stride": stride, "padding": pads}
