@@ -31,6 +31,7 @@ from ..ops.reduce import sum as sum_
 from ..ops.tensor import Tensor, make
 
 LEAVES = ("parameter", "state")
+LONG = 4096  # a table of so many rows is likely longer than a number of ids that is known only at the call
 
 
 class Rows(NamedTuple):
@@ -68,6 +69,13 @@ def _scattered(node: Node) -> tuple[Any, Any] | None:
     if node.op is SCATTER_ADD and _is_zero(node.inputs[0]):
         return node.inputs[2], node.inputs[1]
     return None
+
+
+def _term(node: Node) -> tuple[Any, Any]:
+    """The rows and ids of a chain's term."""
+    found = _scattered(node)
+    assert found is not None
+    return found
 
 
 def _scaled_operand(node: Node) -> int | None:
@@ -124,7 +132,7 @@ def _rows(chain: _Chain) -> Rows:
     limit = chain.terms[0].outputs[0].shape[0]
     parts = []
     for node in chain.terms:
-        g, ids = _scattered(node)  # type: ignore[misc]  # a term is one
+        g, ids = _term(node)
         parts.append((reshape(g, (ids.size, *g.shape[ids.ndim :])), reshape(ids, (ids.size,))))
     values = parts[0][0] if len(parts) == 1 else concat([g for g, _ in parts])
     ids = parts[0][1] if len(parts) == 1 else concat([astype(i, int64) for _, i in parts])
@@ -202,7 +210,7 @@ def by_rows(graph: Graph) -> Graph:
                     used.setdefault(v, set()).add(node)
     values = dict.fromkeys([*gathers, *(v for chain, _ in moved.values() for v in chain.between)])
     # what nothing needs as a whole
-    free = {v for v in values if readers.only(v, used.get(v, set()))}
+    free = {v for v in values if _is_sparse(v) and readers.only(v, used.get(v, set()))}
     swap: dict[Value, Tensor] = {}
     for value in free:
         for total in readers.sums_of_squares(value):
@@ -218,6 +226,19 @@ def by_rows(graph: Graph) -> Graph:
     n = len(graph.outputs)
     updates = [(p, v) for (p, _), v in zip(graph.updates, results[n:])]
     return _checked(Graph(graph.name, graph.inputs, results[:n], updates, graph.parameters))
+
+
+def _is_sparse(value: Value) -> bool:
+    """Whether a gradient has fewer rows than its table: whole it costs less where it has not."""
+    chain = _chain(value)
+    assert chain is not None
+    ids: Size = 0
+    for node in chain.terms:
+        ids = ids + _term(node)[1].size
+    rows = value.shape[0]
+    if isinstance(ids, int) and isinstance(rows, int):
+        return ids < rows
+    return not isinstance(rows, int) or rows >= LONG
 
 
 def _moves(p: Value, y: Value) -> tuple[_Chain, bool] | None:

@@ -5,7 +5,7 @@ import pytest
 
 import graphdiff as gd
 
-N, D = 50, 3
+N, D = 5000, 3
 
 
 def table(dtype="float64", n=N, name="table", seed=0):
@@ -60,7 +60,7 @@ def test_the_bits_are_those_of_the_whole_gradient(name, dtype):
     assert "scatter_add" in operations(f) and f.plan_for(k=12).instructions[-1].writes == ()
 
 
-@pytest.mark.parametrize("n", [50, 20_000, 200_000])
+@pytest.mark.parametrize("n", [4096, 20_000, 200_000])
 def test_many_rows_are_added_up_as_precisely(n):
     """From 4,096 indices on float32 is summed in double where the table is not too long for it."""
     got, whole, _ = both(UPDATES["minus"], "float32", k=5000, n=n)
@@ -134,6 +134,13 @@ def test_a_gradient_that_is_needed_whole_stays_whole():
     for outputs in ([g], [gd.max(g)], [gd.sum(gd.square(g), axis=0)]):
         f = gd.compile([ids], outputs, updates={W: W - 0.1 * g})
         assert "scatter_add" not in operations(f)
+
+
+def test_more_ids_than_rows_make_a_whole_gradient():
+    for shape, n, rows in (((60,), 50, False), ((12,), 50, True), (("k",), 50, False), (("k",), 5000, True)):
+        ids, W = gd.input("ids", shape, "int64"), table(n=n)
+        f = gd.compile([ids], [], updates={W: W - gd.grad(loss_of(W, ids, 1.0), W)})
+        assert ("scatter_add" in operations(f)) is rows
 
 
 def test_rows_of_two_gathers_are_added_together():
