@@ -12,6 +12,12 @@
 static inline part all_part(part x, part y) { return (part)(((x != 0) & (y != 0)) & 1); }
 static inline part any_part(part x, part y) { return (part)(((x != 0) | (y != 0)) & 1); }
 
-FOLD(all, ALL, all_part)
-FOLD(any, ANY, any_part)
+#define REDUCTION all
+#define COMBINE ALL
+#define PARTWISE all_part
+#include "fold_body.h"
+#define REDUCTION any
+#define COMBINE ANY
+#define PARTWISE any_part
+#include "fold_body.h"
 #endif

@@ -9,7 +9,19 @@
 static inline part max_part(part x, part y) { return choose((mask)x >= (mask)y, x, y); }
 static inline part min_part(part x, part y) { return choose((mask)x <= (mask)y, x, y); }
 
-FOLD(sum, ADD, ADD)
-FOLD(prod, MULTIPLY, MULTIPLY)
-FOLD(max, MAX_SCALAR, max_part)
-FOLD(min, MIN_SCALAR, min_part)
+#define REDUCTION sum
+#define COMBINE ADD
+#define PARTWISE ADD
+#include "fold_body.h"
+#define REDUCTION prod
+#define COMBINE MULTIPLY
+#define PARTWISE MULTIPLY
+#include "fold_body.h"
+#define REDUCTION max
+#define COMBINE MAX_SCALAR
+#define PARTWISE max_part
+#include "fold_body.h"
+#define REDUCTION min
+#define COMBINE MIN_SCALAR
+#define PARTWISE min_part
+#include "fold_body.h"
