@@ -67,6 +67,8 @@ class BuildExtensions(build_ext):
         held = sorted(wanted[EXTENSIONS[ext.name]], key=lambda c: (c.name.startswith("micro_micro_f"), c.name))[::-1]
         compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
         flags = core.flags_of(CSRC, compiler)
+        if not self.inplace:
+            flags.append("-w")  # nobody reads the warnings of an install, and looking for them takes time
 
         def compiled(one: core.Compilation) -> Path:
             made = folder / f"{one.name}.o"
