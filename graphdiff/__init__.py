@@ -35,10 +35,10 @@ from .ops.leaves import state as state
 from .ops.parse import parse as parse
 from .ops.tensor import Tensor as Tensor
 from .ops.tensor import constant as constant
+from .runtime.compile import compile as compile
 from .runtime.entry import Entry as Entry
 from .runtime.entry import get_include as get_include
 from .runtime.function import Function as Function
-from .runtime.function import compile as compile
 from .runtime.function import load as load
 from .runtime.plan import Plan as Plan
 from .runtime.threads import get_num_threads as get_num_threads

@@ -30,7 +30,7 @@ from .ops.reduce import sum as sum_
 from .ops.registry import Call
 from .ops.tensor import Tensor, call_text, make, where_am_i
 from .ops.types import Tensors
-from .runtime.function import compile as compile_
+from .runtime.compile import compile as compile_
 from .runtime.sizes import Sizes
 from .transforms.differentiate import check_leaves, grad, jvp, scalar_loss, vjp, wrt_of
 from .transforms.retype import at_sizes, attribute_in_float64, in_float64, shape_at

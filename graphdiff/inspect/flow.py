@@ -16,11 +16,14 @@ from numpy.typing import ArrayLike
 
 from ..errors import FeedError
 from ..ir.node import Leaf
-from ..ops.registry import REGISTRY
+from ..ops import elementwise, reduce
+from ..ops.comparison import equal
+from ..ops.creation import full_like
+from ..ops.joining import stack
 from ..ops.tensor import Tensor, where_am_i
 from ..ops.trees import tensor, tensors
 from ..ops.types import TensorLike, Tensors
-from ..runtime.function import compile as compile_
+from ..runtime.compile import compile as compile_
 from ..transforms.differentiate import grad
 from ..wording import count, one_line
 from .jacobians import Chain, Jacobian, chain_of
@@ -169,14 +172,13 @@ class GradientFlow:
 
 def _statistics(p: Tensor, g: Tensor, new: Any) -> Tensor:
     """The numbers of one parameter as a vector of its dtype."""
-    op = {name: REGISTRY[name].public for name in ("abs", "all", "equal", "full_like", "mean", "sqrt", "stack", "sum")}
 
-    def norm(v: Tensor) -> Any:
-        return op["sqrt"](op["sum"](v * v))
+    def norm(v: Tensor) -> Tensor:
+        return elementwise.sqrt(reduce.sum(v * v))
 
     size = norm(g)
-    ratio = op["full_like"](size, np.nan) if new is None else norm(new - p) / norm(p)
-    zero = op["equal"](g, 0)
-    dead = op["all"](zero, axis=tuple(range(g.ndim - 1))) if g.ndim else zero
-    share = [op["mean"](b.astype(g.dtype)) for b in (zero, dead)]
-    return op["stack"]([size, op["mean"](op["abs"](g)), share[0], ratio, share[1]])
+    ratio = full_like(size, np.nan) if new is None else norm(new - p) / norm(p)
+    zero = equal(g, 0)
+    dead = reduce.all(zero, axis=tuple(range(g.ndim - 1))) if g.ndim else zero
+    share = [reduce.mean(b.astype(g.dtype)) for b in (zero, dead)]
+    return stack([size, reduce.mean(elementwise.abs(g)), share[0], ratio, share[1]])

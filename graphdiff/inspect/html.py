@@ -23,8 +23,8 @@ from ..ops.docstrings import parts as parts_of
 from ..ops.registry import REGISTRY
 from ..ops.tensor import Tensor
 from ..ops.types import Fed
+from ..runtime.compile import compile as compile_
 from ..runtime.function import Function
-from ..runtime.function import compile as compile_
 from ..runtime.plan import Plan
 from ..transforms.adjoint import Adjoint
 from ..transforms.simplify import simplify

@@ -17,7 +17,7 @@ from ..errors import FeedError
 from ..ir.graph import Graph
 from ..ir.node import Value
 from ..ops.tensor import where_am_i
-from ..runtime.function import compile as compile_
+from ..runtime.compile import compile as compile_
 from ..spelling import did_you_mean
 
 NUMBERS = 1024  # elements of an array that are kept one by one

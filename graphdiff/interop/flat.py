@@ -21,7 +21,8 @@ from ..ops.movement import reshape
 from ..ops.tensor import Tensor, describe, where_am_i
 from ..ops.trees import tensors
 from ..ops.types import Fed, Tensors
-from ..runtime.function import Function, compile
+from ..runtime.compile import compile
+from ..runtime.function import Function
 from ..spelling import did_you_mean
 from ..transforms.sparsity import SparseJacobian
 from ..transforms.substitute import substitute

@@ -21,8 +21,9 @@ from ..ops.reduce import sum as total
 from ..ops.tensor import Tensor, describe, where_am_i
 from ..ops.trees import tensors
 from ..ops.types import Tensors
+from ..runtime.compile import compile
 from ..runtime.entry import Entry, canonical
-from ..runtime.function import Function, compile
+from ..runtime.function import Function
 from ..transforms.differentiate import grad, hvp
 from ..transforms.jacobian import hessian, jacobian
 from . import ctypes as by_ctypes

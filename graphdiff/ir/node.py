@@ -30,6 +30,7 @@ _WRITTEN_BY_USERS = os.path.join(_PACKAGE, "cli") + os.sep  # the demo's lines a
 _serial = itertools.count()
 NO_ATTRS: dict[str, Any] = {}
 
+# The kinds of leaves, which are there before any operation is.
 NAMED_LEAVES = ("input", "parameter", "state")
 LEAVES = (*NAMED_LEAVES, "constant")
 

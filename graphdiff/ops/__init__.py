@@ -39,6 +39,7 @@ from . import (  # noqa: F401  (declaring is importing)
     random,
     reduce,
     resample,
+    rounding,
     sparsity,
     subscript,
 )

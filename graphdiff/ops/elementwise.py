@@ -1,4 +1,4 @@
-"""Declarations of the arithmetic of corresponding elements, rounding, choice and casts.
+"""Declarations of the arithmetic of corresponding elements, choice and casts.
 
 Each line gives a micro-operation of the tile program its name, dtypes, partial derivatives, reference and samples.
 Derivatives at kinks follow JAX's conventions as far as api.md states none: maximum and minimum give half to each
@@ -21,6 +21,7 @@ from .laws import is_dtype, law
 from .notation import ATOM, POWER, PRODUCT, SUM, chosen, factors, infix, powers, prefix, raised, truth, unseen
 from .opdef import aligned, broadcast_shape, composite, custom, elementwise, elementwise_masks, on, op, operands, sum_to
 from .registry import Sample, Tile, op_of
+from .rounding import floor
 from .tensor import Tensor, as_tensor, checked, fail, make
 from .types import DTypeLike, TensorLike
 
@@ -272,46 +273,6 @@ rsqrt = elementwise(
     notation=prefix("1 / √", ATOM, PRODUCT),
 )
 
-# ------------------------------------------------------------------ rounding
-ceil = elementwise(
-    "ceil",
-    "The least integer not below x, as a float.\n"
-    "Edges: ceil(inf) = inf; ceil(nan) = nan\n"
-    "Example: gd.ceil([1.2, -1.7, 2.5]) -> [2.0, -1.0, 3.0]",
-    reference=np.ceil,
-    samples=on(-3, 3),
-    onnx="Ceil",
-    page="Math.ceil",
-)
-floor = elementwise(
-    "floor",
-    "The greatest integer not above x, as a float.\n"
-    "Edges: floor(inf) = inf; floor(nan) = nan\n"
-    "Example: gd.floor([1.2, -1.7, 2.5]) -> [1.0, -2.0, 2.0]",
-    reference=np.floor,
-    samples=on(-3, 3),
-    onnx="Floor",
-    page="floor",
-)
-round = elementwise(
-    "round",
-    "The nearest integer, halves to even, as a float.\n"
-    "Edges: round(inf) = inf; round(nan) = nan\n"
-    "Example: gd.round([1.2, -1.7, 2.5]) -> [1.0, -2.0, 2.0]",
-    reference=np.round,
-    samples=on(-3, 3),
-    onnx="Round",
-    page="even",
-)
-trunc = elementwise(
-    "trunc",
-    "x without its fraction, as a float.\n"
-    "Edges: trunc(inf) = inf; trunc(nan) = nan\n"
-    "Example: gd.trunc([1.2, -1.7, 2.5]) -> [1.0, -1.0, 2.0]",
-    reference=np.trunc,
-    samples=on(-3, 3),
-    page="trunc",
-)
 copysign = elementwise(
     "copysign",
     "|x1| with the sign of x2.\n"

@@ -16,10 +16,11 @@ import numpy as np
 from ..errors import ShapeError
 from ..ir.dtypes import float32
 from .comparison import equal, greater, isnan, less, logical_and
-from .elementwise import abs, maximum, negative, reciprocal, round, rsqrt, sqrt, square, where
+from .elementwise import abs, maximum, negative, reciprocal, rsqrt, sqrt, square, where
 from .notation import ATOM, SUM, raised
 from .opdef import composite, elementwise, int_of, on, op, operands
 from .registry import Part, Sample
+from .rounding import round
 from .tensor import Tensor, as_tensor, fail
 from .types import TensorLike
 

@@ -1,8 +1,8 @@
 """NumPy's functions on Tensors: ``np.concatenate([x, y])`` builds what ``gd.concat`` does.
 
 Each adapter has NumPy's parameters and defaults, which are often others than the array API's (a flattened axis, places
-instead of sizes). What a function of NumPy's takes beside these, and functions that are not here, are told with what to
-write.
+instead of sizes). The names here are those of NumPy's own functions, whose parameters no declaration knows. What a
+function of NumPy's takes beside these, and functions that are not here, are told with what to write.
 Must not know: derivatives, plans, kernels.
 """
 

@@ -16,12 +16,13 @@ import numpy as np
 from ..errors import GraphError, ShapeError
 from ..ir.dims import Dim, Size, as_size, floor_div
 from ..ir.dtypes import float64, int64
-from .elementwise import astype, floor, maximum, minimum
+from .elementwise import astype, maximum, minimum
 from .gather import index, size_as, take
 from .movement import reshape
 from .opdef import as_list, composite, operands
 from .pool_made import averaged
 from .registry import Sample
+from .rounding import floor
 from .tensor import Tensor, checked, fail
 from .types import SizeLike, TensorLike
 

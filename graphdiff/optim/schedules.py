@@ -19,8 +19,9 @@ from ..errors import DTypeError, GraphError
 from ..ir.dtypes import INTEGERS, float64, int64
 from ..ops import namespaces as _namespaces
 from ..ops.comparison import greater, greater_equal, less_equal
-from ..ops.elementwise import astype, floor, minimum, pow, round, rsqrt, where
+from ..ops.elementwise import astype, minimum, pow, rsqrt, where
 from ..ops.functions import cos, log
+from ..ops.rounding import floor, round
 from ..ops.tensor import Tensor, as_tensor, where_am_i
 from ..wording import one_line
 

@@ -17,10 +17,11 @@ from ..errors import CompileError, FeedError, GraphError, MemoryLimitError
 from ..ir.node import user_source
 from ..ops.tensor import Tensor
 from ..ops.types import Fed, TensorLike, Tensors
-from ..schedule.limit import parse_bytes
+from ..schedule.limit import limit_of, parse_bytes
 from ..spelling import Suggesting, did_you_mean
 from ..wording import count, one_line, seconds_text
-from .function import Function, Options, Outputs, compile
+from .compile import Options, Outputs, compile
+from .function import Function
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -213,11 +214,7 @@ def largest(f: Function, dimension: str, memory_limit: int | str, **sizes: int) 
         f = gd.compile([x, t], loss, updates, memory_limit="64MB")
         batch = gd.largest(f, "batch", "64MB")
     """
-    limit = parse_bytes(memory_limit)
-    if limit is None:
-        raise CompileError(
-            f'largest: memory_limit is a number of bytes or text such as "64MB", got {memory_limit!r}', source=_here()
-        )
+    limit = limit_of("largest", memory_limit)
     names = f._compiled.names
     if dimension not in names:
         raise FeedError(

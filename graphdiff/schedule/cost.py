@@ -44,7 +44,7 @@ UNKNOWN_KERNEL: Points = ((1.0, 1e9),)
 NOMINAL = Rates(
     {d: {} for d in DTYPES},
     ((1.0, 1.0),),
-    {
+    {  # kernels, not operations: those that do as many operations a second as a product does
         f"{k} {d}": ((1.0, 3e10 / n),)
         for k in ("matmul", "conv2d", "conv2d_dx", "conv2d_dw", "attention", "attention_vjp")
         for n, d in enumerate(DTYPES, 1)

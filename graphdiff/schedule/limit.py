@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..errors import CompileError
+from ..ir.node import user_source
 from .candidates import Candidate, Candidates, LoopVariant, Schedule
 from .cost import Costs
 
@@ -86,6 +88,18 @@ class Choice:
         self.floors[n] = floor
         how = self.variants[w].variant.text
         return Chosen(made, w, f"{how}; {c.text}" if how else c.text, placed, placed.total <= limit)
+
+
+def limit_of(caller: str, memory_limit: object) -> int:
+    """The ``memory_limit`` that a caller was given, in bytes. Raises CompileError where it is none."""
+    limit = parse_bytes(memory_limit)
+    if limit is None:
+        source = user_source()
+        raise CompileError(
+            f'{caller}: memory_limit is a number of bytes or text such as "64MB", got {memory_limit!r}',
+            source=str(source) if source else None,
+        )
+    return limit
 
 
 def parse_bytes(limit: object) -> int | None:

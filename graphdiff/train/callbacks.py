@@ -21,7 +21,7 @@ from ..files import Path as FilePath
 from ..files import write_file
 from ..inspect.flow import STATISTICS
 from ..ops.tensor import where_am_i
-from ..runtime.function import Outputs
+from ..runtime.compile import Outputs
 from ..spelling import explained
 from .files import State, read_state, write_state
 from .graphs import Training

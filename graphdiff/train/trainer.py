@@ -21,8 +21,8 @@ from ..layers import Layer
 from ..ops.tensor import where_am_i
 from ..ops.trees import flatten
 from ..ops.types import Fed
-from ..runtime.function import Checkpoint as KeptValues
-from ..runtime.function import Outputs
+from ..runtime.compile import Checkpoint as KeptValues
+from ..runtime.compile import Outputs
 from ..spelling import explained
 from ..wording import one_line
 from .batches import Data, Source, number_of, opened, order_of, passed

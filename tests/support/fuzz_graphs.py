@@ -33,7 +33,7 @@ import graphdiff as gd
 from graphdiff.ir.dims import evaluate
 from graphdiff.lower import fuse
 from graphdiff.ops.registry import REGISTRY
-from graphdiff.runtime import function as runtime_function
+from graphdiff.runtime import compile as runtime_compile
 
 NODES = 60
 LARGEST = 1e3  # values beyond are not built upon: differences would be noise
@@ -543,12 +543,12 @@ def unlike(got: list[np.ndarray], wanted: list[np.ndarray]) -> str | None:
 @contextlib.contextmanager
 def plain() -> Any:
     """Functions compiled inside are neither simplified nor fused."""
-    simplify, limit = runtime_function.simplify, fuse.GROUP_LIMIT
-    runtime_function.simplify, fuse.GROUP_LIMIT = (lambda graph: (graph, {})), 1
+    simplify, limit = runtime_compile.simplify, fuse.GROUP_LIMIT
+    runtime_compile.simplify, fuse.GROUP_LIMIT = (lambda graph: (graph, {})), 1
     try:
         yield
     finally:
-        runtime_function.simplify, fuse.GROUP_LIMIT = simplify, limit
+        runtime_compile.simplify, fuse.GROUP_LIMIT = simplify, limit
 
 
 def against_differences(

@@ -8,7 +8,7 @@ import pytest
 import graphdiff as gd
 from graphdiff.ops import namespaces
 from graphdiff.ops.registry import REGISTRY, Tile
-from graphdiff.runtime import function
+from graphdiff.runtime import compile
 
 
 def fuzz(numbers):
@@ -72,11 +72,11 @@ def test_a_wrong_kernel(monkeypatch):
 
 
 def test_a_wrong_rewrite(monkeypatch):
-    right = function.simplify
+    right = compile.simplify
 
     def wrong(graph):
         return right(gd.Graph(graph.name, graph.inputs, [v * 2 if v.dtype.kind == "f" else v for v in graph.outputs]))
 
-    monkeypatch.setattr(function, "simplify", wrong)
+    monkeypatch.setattr(compile, "simplify", wrong)
     with pytest.raises(fuzz_graphs.Disagreement, match=r"NumPy|neither simplified nor fused"):
         fuzz(range(3))

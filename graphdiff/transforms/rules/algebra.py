@@ -318,6 +318,7 @@ def _is_shifted(x: Value) -> bool:
     """Whether x is something less a maximum, however that is held constant, kept finite or broadcast."""
     inner = of(x, "subtract")
     m = inner[1] if inner else x
+    # how softmax is written by hand: the forms that this rule takes, as others name theirs
     while m.node.op.name in ("reshape", "broadcast_to", "stop_gradient", "where"):
         m = m.node.inputs[1 if m.node.op.name == "where" else 0]
     return m.node.op.name == "max"

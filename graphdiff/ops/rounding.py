@@ -1,0 +1,45 @@
+"""Declarations of what rounds elements to whole numbers, which stay floats. Their derivatives are 0."""
+
+import numpy as np
+
+from .opdef import elementwise, on
+
+ceil = elementwise(
+    "ceil",
+    "The least integer not below x, as a float.\n"
+    "Edges: ceil(inf) = inf; ceil(nan) = nan\n"
+    "Example: gd.ceil([1.2, -1.7, 2.5]) -> [2.0, -1.0, 3.0]",
+    reference=np.ceil,
+    samples=on(-3, 3),
+    onnx="Ceil",
+    page="Math.ceil",
+)
+floor = elementwise(
+    "floor",
+    "The greatest integer not above x, as a float.\n"
+    "Edges: floor(inf) = inf; floor(nan) = nan\n"
+    "Example: gd.floor([1.2, -1.7, 2.5]) -> [1.0, -2.0, 2.0]",
+    reference=np.floor,
+    samples=on(-3, 3),
+    onnx="Floor",
+    page="floor",
+)
+round = elementwise(
+    "round",
+    "The nearest integer, halves to even, as a float.\n"
+    "Edges: round(inf) = inf; round(nan) = nan\n"
+    "Example: gd.round([1.2, -1.7, 2.5]) -> [1.0, -2.0, 2.0]",
+    reference=np.round,
+    samples=on(-3, 3),
+    onnx="Round",
+    page="even",
+)
+trunc = elementwise(
+    "trunc",
+    "x without its fraction, as a float.\n"
+    "Edges: trunc(inf) = inf; trunc(nan) = nan\n"
+    "Example: gd.trunc([1.2, -1.7, 2.5]) -> [1.0, -1.0, 2.0]",
+    reference=np.trunc,
+    samples=on(-3, 3),
+    page="trunc",
+)
