@@ -82,6 +82,12 @@ static int64_t log_density(uint64_t n, const double *x, double *gradient, double
     return 0;
 }
 
+static int64_t expanded(uint64_t n, uint64_t m, const double *x, double *out, void *data) {
+    if (n != (uint64_t)n_in(data)) return -wrong_size(data, (int64_t)n, n_in(data));
+    if (m != (uint64_t)n_out(data)) return -wrong_size(data, (int64_t)m, n_out(data));
+    return -call(data, NULL, x, NULL, out);
+}
+
 static void slope(double t, double *y, double *dydt, void *data) {
     if (call(data, &t, y, NULL, dydt) != GD_OK) spoil(dydt, n_out(data));
 }
@@ -128,6 +134,7 @@ static const adapter adapters[] = {
     {"double (int, double *, void *)", (gd_function)of_array, ANY, ANY, 1, ANY, 0},
     {"double (unsigned, double *, double *, void *)", (gd_function)value_and_gradient, ANY, ANY, ANY, 1, 1},
     {"int64_t (uint64_t, double *, double *, double *, void *)", (gd_function)log_density, ANY, ANY, ANY, 1, 1},
+    {"int64_t (uint64_t, uint64_t, double *, double *, void *)", (gd_function)expanded, ANY, ANY, ANY, ANY, 0},
     {"void (double, double *, double *, void *)", (gd_function)slope, ANY, 1, ANY, ANY, 0},
     {"int (double, double *, double *, void *)", (gd_function)slope_or_status, ANY, 1, ANY, ANY, 0},
     {"int (double *, int64_t, double *, void *)", (gd_function)of_window, ANY, ANY, 1, ANY, 0},

@@ -18,7 +18,7 @@ from ..ir.node import topological
 from ..ops.elementwise import astype
 from ..ops.leaves import input as input_leaf
 from ..ops.movement import reshape
-from ..ops.tensor import Tensor, describe, where_am_i
+from ..ops.tensor import Tensor, constant, describe, where_am_i
 from ..ops.trees import tensors
 from ..ops.types import Fed, Tensors
 from ..runtime.compile import compile
@@ -154,6 +154,22 @@ class Feeds:
 def inputs_under(values: Sequence[Tensor]) -> list[Tensor]:
     """The inputs that values depend on."""
     return [v for node in topological(values) if node.op.name == "input" for v in node.outputs]
+
+
+def frozen(what: str, values: Sequence[Tensor], data: Data, apart: Sequence[Tensor]) -> list[Tensor]:
+    """The values with parameters and states as the constants they are now, and inputs but those ``apart`` as ``data``
+    says: for hosts that take functions to be pure. Raises FeedError as Feeds does."""
+    feeds = Feeds(what, values, data, apart)
+    kept = set(apart)
+    known: dict[Tensor, Tensor] = {}
+    for node in topological(values):
+        if node.op.name not in ("input", "parameter", "state"):
+            continue
+        for v in node.outputs:
+            array = feeds.arrays.get(v.name) if node.op.name == "input" else node.attrs["storage"].array
+            if array is not None and v not in kept:
+                known[v] = constant(np.array(array, v.dtype))
+    return list(substitute(list(values), known))
 
 
 class Compiled:
