@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from . import ctypes as ctypes
     from . import jax as jax
+    from . import mpi as mpi
     from . import numba as numba
     from . import nutpie as nutpie
     from . import onnx as onnx
     from . import scipy as scipy
     from . import torch as torch
 
-__all__ = ["ctypes", "jax", "numba", "nutpie", "onnx", "scipy", "torch"]
+__all__ = ["ctypes", "jax", "mpi", "numba", "nutpie", "onnx", "scipy", "torch"]
 
 
 def __getattr__(name: str) -> object:

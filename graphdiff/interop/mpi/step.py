@@ -1,0 +1,307 @@
+"""A step over ranks: the graph is cut where it is reduced.
+
+Owns: which part of a graph runs on a rank's own rows and which everywhere alike, and the order in which shares are
+added. Collectives stay outside of the graph, on the thread that calls. Invariants: nothing is updated unless every rank
+could compute its share; parameters stay the same everywhere. Must not know: optimisers, data formats.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+import graphdiff as gd
+
+from ...errors import CompileError, FeedError, GraphError
+from ...ir.graph import Graph, exact_text
+from ...ir.node import topological
+from ...ops.leaves import input as input_leaf
+from ...ops.tensor import Tensor, as_tensor, describe, where_am_i
+from ...ops.trees import tensors
+from ...ops.types import Fed, Tensors
+from .data import piece_sizes
+from .ranks import MPI, rank_of, size_of, together, world
+
+
+def compile(
+    inputs: Sequence[Tensor],
+    outputs: Tensors,
+    updates: Mapping[Tensor, Tensor] | None = None,
+    *,
+    reduce: Sequence[Tensor] = (),
+    op: Literal["mean", "sum"] = "mean",
+    comm: Any = None,
+    shards: int | None = None,
+    batch: str = "batch",
+    bucket_bytes: int = 4 << 20,
+    **options: Any,
+) -> Step:
+    """As ``gd.compile``, for a step whose rows lie on many ranks: ``step(x_rows, t_rows)`` with the rows of this rank.
+
+    ``reduce``: Tensors, as the loss and its gradients, that each rank computes of its rows and that are put together:
+    the mean of what ranks have, weighted by their rows, or the sum (``op``). ``outputs`` and ``updates`` are computed
+    everywhere alike of those, parameters and states; outputs may also be of a rank's own rows. ``comm``: an mpi4py
+    communicator, all ranks unless given. ``shards``: a power of two: the global batch is that many pieces for any
+    number of ranks, added as one binary tree, so that 1, 2, 4, ... ranks have the same bits. ``batch``: the name of the
+    rows' dimension. ``bucket_bytes``: how much goes into one reduction. ``options``: of ``gd.compile``. A failed check,
+    a bad feed, or with ``debug="nan"`` a value that is not finite, on one rank is an error on all.
+    Raises GraphError for an update that depends on a rank's rows beside ``reduce``, for what is reduced and needed
+    again to compute what is reduced, and where ranks have different graphs; what ``gd.compile`` raises.
+
+    Example: ``step = gd.interop.mpi.compile([x, t], loss, opt.updates(P, grads), reduce=[loss, *grads])``."""
+    return Step(
+        list(inputs), outputs, dict(updates or {}), list(reduce), op, world(comm), shards, batch, bucket_bytes, options
+    )
+
+
+class Step:
+    """A compiled step over ranks; made by :func:`compile`. ``seconds``: how long all calls so far have computed, waited
+    for other ranks, communicated and updated; ``parameters``: of the updates and of what is computed."""
+
+    def __init__(
+        self,
+        inputs: list[Tensor],
+        outputs: Tensors,
+        updates: dict[Tensor, Tensor],
+        reduce: list[Tensor],
+        op: str,
+        comm: Any,
+        shards: int | None,
+        batch: str,
+        bucket_bytes: int,
+        options: dict[str, Any],
+    ):
+        if op not in ("mean", "sum"):
+            raise CompileError(f'mpi.compile: op is "mean" or "sum", got {op!r}', source=where_am_i())
+        ranks = size_of(comm)
+        if shards is not None and (shards < ranks or shards & (shards - 1) or ranks & (ranks - 1)):
+            raise CompileError(
+                f"mpi.compile: shards is a power of two for a power of two of ranks, got {shards} for {ranks}",
+                source=where_am_i(),
+            )
+        self.comm, self.shards, self.op, self.batch, self.bucket_bytes = comm, shards, op, batch, bucket_bytes
+        self.inputs = inputs
+        self.seconds = dict.fromkeys(("compute", "wait", "communicate", "update"), 0.0)
+        found, self._tree = tensors("mpi.compile", outputs, "outputs")
+        _refuse_needed(reduce)
+        self._stand_ins = [input_leaf(None, v.shape, v.dtype) for v in reduce]
+        replaced = dict(zip(reduce, self._stand_ins))
+        values = {p: as_tensor(v, "update", p.dtype) for p, v in updates.items()}
+        alike = gd.substitute([*found, *values.values()], replaced) if replaced else [*found, *values.values()]
+        mine = [_inputs(v) & set(inputs) for v in alike]
+        for leaf, on in zip(values, mine[len(found) :]):
+            if on:
+                told = ", ".join(str(v.name) for v in on)
+                raise GraphError(
+                    f"mpi.compile: the update of {leaf.name} depends on {told}, which differ between ranks; put "
+                    "what it is made of into reduce",
+                    source=where_am_i(),
+                )
+        self._own = [k for k in range(len(found)) if mine[k]]  # outputs of a rank's own rows
+        for k in self._own:
+            if any(v in set(self._stand_ins) for v in _inputs(alike[k])):
+                raise GraphError(
+                    f"mpi.compile: output {describe(found[k])} needs both a rank's rows and what is reduced",
+                    source=where_am_i(),
+                )
+        self._alike = [k for k in range(len(found)) if not mine[k]]
+        self.local = gd.compile(inputs, [*reduce, *(found[k] for k in self._own)], name="mpi_local", **options)
+        self.shared = gd.compile(
+            self._stand_ins,
+            [alike[k] for k in self._alike],
+            dict(zip(values, alike[len(found) :])),
+            name="mpi_shared",
+            **options,
+        )
+        held = {p.name: p for p in (*self.shared.parameters, *self.local.parameters)}
+        self.parameters = list(held.values())
+        self._compare(
+            [Graph("local", inputs, reduce), Graph("shared", self._stand_ins, [alike[k] for k in self._alike])]
+        )
+        self._buffers = _Buffers(reduce)
+
+    def _compare(self, graphs: Sequence[Graph]) -> None:
+        """Raises GraphError on every rank where one has another graph than rank 0."""
+        if size_of(self.comm) == 1:
+            return
+        names = {v.name: f"reduced_{k}" for k, v in enumerate(self._stand_ins)}
+        text = "\n".join(exact_text(g) for g in graphs)
+        for old, new in names.items():
+            text = text.replace(old, new)
+        digests = self.comm.allgather(hashlib.sha256(text.encode()).hexdigest())
+        other = next((r for r, d in enumerate(digests) if d != digests[0]), None)
+        if other is None:
+            return
+        texts = [self.comm.bcast(text, root=r).splitlines() for r in (0, other)]
+        pairs = [(a, b) for a, b in zip(*texts) if a != b] or [(f"{len(texts[0])} lines", f"{len(texts[1])} lines")]
+        raise GraphError(
+            f"mpi.compile: rank {other} has another graph than rank 0: {pairs[0][1].strip()!r} where that has "
+            f"{pairs[0][0].strip()!r}",
+            source=where_am_i(),
+        )
+
+    def _rows(self, arrays: Sequence[np.ndarray]) -> int:
+        for v, a in zip(self.inputs, arrays):
+            for axis, size in enumerate(v.shape):
+                if size == self.batch:
+                    return int(np.shape(a)[axis])
+        return 1
+
+    def __call__(self, *args: Fed) -> Any:
+        began = time.perf_counter()
+        error: BaseException | None = None
+        rows, own = 0, [np.zeros(0)] * len(self._own)
+        pieces: list[tuple[int, Sequence[Any]]] = []
+        try:
+            if len(args) != len(self.inputs):
+                raise FeedError(f"mpi step: {len(self.inputs)} inputs, got {len(args)}", source=where_am_i())
+            rows = self._rows([np.asarray(a) for a in args])
+        except Exception as e:
+            error = e
+        total = rows
+        if self.shards is not None and size_of(self.comm) > 1:
+            total = int(self.comm.allreduce(rows))
+        self._buffers.clear()
+        if error is None:
+            try:
+                pieces = self._pieces(args, rows, total)
+                shares = []
+                for n, piece in pieces:
+                    if n == 0 and self.op == "mean":
+                        continue
+                    found = self.local(*piece)
+                    k = len(self._stand_ins)
+                    own = found[k:]
+                    shares.append((n, found[:k]))
+                self._add(shares, total)
+            except Exception as e:
+                error = e
+        computed = time.perf_counter()
+        self.seconds["compute"] += computed - began
+        if size_of(self.comm) > 1:
+            word = np.array([error is not None, rows], np.int64)
+            self.comm.Allreduce(MPI.IN_PLACE, word)
+            failed, total = int(word[0]), int(word[1])
+        else:
+            failed = error is not None
+        waited = time.perf_counter()
+        self.seconds["wait"] += waited - computed
+        if failed:
+            together(self.comm, error)
+        if total == 0 and self.op == "mean":
+            raise FeedError("mpi step: no rank has rows", source=where_am_i())
+        self._reduce(total)
+        reduced = time.perf_counter()
+        self.seconds["communicate"] += reduced - waited
+        shared = self.shared(*self._buffers.views)
+        self.seconds["update"] += time.perf_counter() - reduced
+        results: list[Any] = [None] * (len(self._own) + len(self._alike))
+        for k, value in [*zip(self._own, own), *zip(self._alike, shared)]:
+            results[k] = value
+        return self._tree.build(results)
+
+    def _pieces(self, args: Sequence[Any], rows: int, total: int) -> list[tuple[int, Sequence[Any]]]:
+        """The rank's rows in the pieces that are computed apart: (rows, arrays)."""
+        if self.shards is None:
+            return [(rows, args)]
+        if self._own:
+            raise GraphError("mpi step: with shards, outputs are of what is reduced alone", source=where_am_i())
+        sizes = piece_sizes(total, self.shards, rank_of(self.comm), size_of(self.comm))
+        if sum(sizes) != rows:
+            raise FeedError(
+                f"mpi step: rank {rank_of(self.comm)} has {rows} rows of {total}, and {self.shards} shards give it "
+                f"{sum(sizes)}",
+                source=where_am_i(),
+            )
+        found: list[tuple[int, Sequence[Any]]] = []
+        at = 0
+        for n in sizes:
+            cut = []
+            for v, a in zip(self.inputs, args):
+                axis = next((d for d, s in enumerate(v.shape) if s == self.batch), None)
+                where = (slice(None),) * (axis or 0) + (slice(at, at + n),)
+                cut.append(a if axis is None else np.asarray(a)[where])
+            found.append((n, cut))
+            at += n
+        return found
+
+    def _add(self, shares: Sequence[tuple[int, Sequence[np.ndarray]]], total: int) -> None:
+        """The rank's share, added over its pieces as a binary tree, into the buffers."""
+        weighted = self.op == "mean" and (size_of(self.comm) > 1 or self.shards is not None)
+        level = [[a * np.asarray(n, a.dtype) if weighted else a for a in found] for n, found in shares]
+        while len(level) > 1:
+            paired = [[x + y for x, y in zip(a, b)] for a, b in zip(level[::2], level[1::2])]
+            level = paired + ([level[-1]] if len(level) % 2 else [])
+        for found in level:
+            for view, a in zip(self._buffers.views, found):
+                view[...] = a
+
+    def _reduce(self, total: int) -> None:
+        ranks = size_of(self.comm)
+        for flat in self._buffers.flat:
+            if ranks > 1 and self.shards is None:
+                step = max(1, self.bucket_bytes // flat.itemsize)
+                waiting = [self.comm.Iallreduce(MPI.IN_PLACE, flat[k : k + step]) for k in range(0, flat.size, step)]
+                MPI.Request.Waitall(waiting)
+            elif ranks > 1:
+                self._tree_of_ranks(flat)
+            if self.op == "mean" and (ranks > 1 or self.shards is not None):
+                flat /= np.asarray(total, flat.dtype)
+
+    def _tree_of_ranks(self, flat: np.ndarray) -> None:
+        """Adds what ranks have as the binary tree over their numbers: pairs, pairs of pairs, ..."""
+        other, distance, rank = np.empty_like(flat), 1, rank_of(self.comm)
+        while distance < size_of(self.comm):
+            self.comm.Sendrecv(flat, rank ^ distance, recvbuf=other, source=rank ^ distance)
+            flat += other
+            distance *= 2
+
+    def __repr__(self) -> str:
+        return f"<Step over {size_of(self.comm)} ranks: {self.local!r}>"
+
+
+class _Buffers:
+    """One flat buffer for each dtype, and a view of it for each value."""
+
+    def __init__(self, values: Sequence[Tensor]):
+        sizes: dict[np.dtype, int] = {}
+        places = []
+        for v in values:
+            if v.dtype.kind != "f" or not all(isinstance(s, int) for s in v.shape):
+                raise GraphError(
+                    f"mpi.compile: what is reduced are floats of known shapes, got {describe(v)}", source=where_am_i()
+                )
+            shape = tuple(int(s) for s in v.shape)
+            n = math.prod(shape)
+            places.append((v.dtype, sizes.get(v.dtype, 0), n, shape))
+            sizes[v.dtype] = sizes.get(v.dtype, 0) + n
+        by_dtype = {dtype: np.zeros(n, dtype) for dtype, n in sizes.items()}
+        self.flat = list(by_dtype.values())
+        self.views = [by_dtype[dtype][at : at + n].reshape(shape) for dtype, at, n, shape in places]
+
+    def clear(self) -> None:
+        for flat in self.flat:
+            flat[:] = 0
+
+
+def _inputs(value: Tensor) -> set[Tensor]:
+    return {v for n in topological([value]) if n.op.name == "input" for v in n.outputs}
+
+
+def _refuse_needed(reduce: Sequence[Tensor]) -> None:
+    """Raises GraphError where what is reduced is computed, in the forward pass, of what is reduced."""
+    reduced = set(reduce)
+    for v in reduce:
+        nodes = [node for node in topological([v]) if node.origin is None]
+        forward = [x for node in nodes for x in node.inputs if x in reduced and x is not v]
+        if forward:
+            raise GraphError(
+                f"mpi.compile: {describe(forward[0])} is reduced, and needed to compute {describe(v)}, which is "
+                "reduced too",
+                source=where_am_i(),
+            )
