@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from . import numba as numba
     from . import nutpie as nutpie
     from . import onnx as onnx
+    from . import pymc as pymc
+    from . import pytensor as pytensor
     from . import scipy as scipy
     from . import torch as torch
 
-__all__ = ["ctypes", "jax", "mpi", "numba", "nutpie", "onnx", "scipy", "torch"]
+__all__ = ["ctypes", "jax", "mpi", "numba", "nutpie", "onnx", "pymc", "pytensor", "scipy", "torch"]
 
 
 def __getattr__(name: str) -> object:
