@@ -2,15 +2,16 @@
 
     python tests/support/fuzz_graphs.py --graphs 2000 --seed 0         # says what disagreed, exit code 1
     python tests/support/fuzz_graphs.py --seed 0 --only 17             # one of them again, with its listing
+    python tests/support/fuzz_graphs.py --jax --graphs 2000            # moves alone, against JAX (pip install jax)
 
 A graph is drawn together with the NumPy program that computes the same: each step applies an operation's public
-function to Tensors and its declared reference to arrays. Operands are values drawn before, brought to the shape and
-range of one of the operation's samples. Compared are: results with NumPy; forward with reverse derivatives, and both
-with centred differences of the NumPy program (differences that say there is a kink are left out and counted); of some
-the Hessian times a vector by either order of modes; the compiled function with one neither simplified nor fused; and,
-bit for bit, with one that recomputes; of some also plan and bits of what is saved and loaded, pickled and parsed.
-Every fourth graph is of float32, without differences; of every fifth the sizes are known only at the call, and every
-fifth has values of thousands of elements.
+function to Tensors and its declared reference to arrays, or is a move of fuzz_moves.py. Operands are values drawn
+before, brought to the shape and range of one of the operation's samples. Compared are: results with NumPy; forward with
+reverse derivatives, and both with centred differences of the NumPy program (differences that say there is a kink are
+left out and counted); of some the Hessian times a vector by either order of modes; the compiled function with one
+neither simplified nor fused; and, bit for bit, with one that recomputes; of some also plan and bits of what is saved
+and loaded, pickled and parsed. Every fourth graph is of float32, without differences; of every fifth the sizes are
+known only at the call, and every fifth has values of thousands of elements.
 Invariant: (seed, number) draws the same graph on every machine.
 """
 
@@ -25,8 +26,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import fuzz_moves
 import numpy as np
 
 import graphdiff as gd
@@ -51,17 +54,12 @@ class Disagreement(AssertionError):
 
 
 class Step:
-    """An operation in both worlds. ``frozen``: differences hold its result at the base point (stop_gradient)."""
+    """An operation in both worlds. ``frozen``: differences hold its result at the base point (stop_gradient); ``of``:
+    takes NumPy or JAX before the operands, where it is written for either."""
 
-    def __init__(self, label: str, function: Any, inputs: list[int], first: int, count: int, frozen: bool):
-        self.label, self.function, self.inputs, self.first, self.count, self.frozen = (
-            label,
-            function,
-            inputs,
-            first,
-            count,
-            frozen,
-        )
+    def __init__(self, label: str, function: Any, inputs: list[int], first: int, count: int, frozen: bool, of: Any):
+        self.label, self.function, self.inputs = label, function, inputs
+        self.first, self.count, self.frozen, self.of = first, count, frozen, of
 
 
 class Drawn:
@@ -76,16 +74,19 @@ class Drawn:
         self.used: set[int] = set()
         self.sizes: dict[str, int] = {}
 
-    def leaf(self, array: np.ndarray, named: bool = False) -> int:
-        """An input; ``named``: of sizes that are known only at the call, equal ones of one name."""
-        shape = tuple(f"n{n}" if named and n != 1 else n for n in array.shape)
+    def leaf(self, array: np.ndarray, named: bool = False, ones: bool = False) -> int:
+        """An input; ``named``: of sizes that are known only at the call, equal ones of one name, those of 1 only where
+        ``ones``."""
+        shape = tuple(f"n{n}" if named and (n != 1 or ones) else n for n in array.shape)
         self.sizes.update({f"n{n}": n for n in array.shape})
         self.tensors.append(gd.input(f"x{len(self.leaves)}", shape, array.dtype))
         self.arrays.append(array)
         self.leaves.append(len(self.arrays) - 1)
         return self.leaves[-1]
 
-    def emit(self, label: str, on_tensors: Any, on_arrays: Any, inputs: list[int], frozen: bool = False) -> list[int]:
+    def emit(
+        self, label: str, on_tensors: Any, on_arrays: Any, inputs: list[int], frozen: bool = False, of: Any = None
+    ) -> list[int]:
         """The slots of the results; none where NumPy's are not finite, too large to build upon, the spread of equal
         numbers, which rounding alone makes more than zero, or an index of the operands is out of range."""
         try:
@@ -106,7 +107,7 @@ class Drawn:
         self.tensors += tensors
         self.arrays += [a.astype(t.dtype, copy=False) for a, t in zip(arrays, tensors)]
         self.used.update(inputs)
-        self.steps.append(Step(label, on_arrays, inputs, first, len(arrays), frozen))
+        self.steps.append(Step(label, on_arrays, inputs, first, len(arrays), frozen, of))
         return list(range(first, len(self.arrays)))
 
     def run(
@@ -182,6 +183,11 @@ def _meet(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
         return False
 
 
+def _may_meet(a: tuple[Any, ...], b: tuple[Any, ...]) -> bool:
+    """Whether two shapes with names broadcast, as far as that is known when a graph is built."""
+    return all(m == n or 1 in (m, n) for m, n in zip(reversed(a), reversed(b)))
+
+
 def sigmoid(x: Any) -> Any:
     return 1 / (1 + np.exp(-x))
 
@@ -200,21 +206,46 @@ class Artist:
         shapes = {
             "small": ((3, 4), (self.choose((1, 2, 4, 5)), 3), (), (6,)),
             "large": ((37, 61), (61,), (37, 1), (self.choose((2, 9)), 3, 70), (1500,)),
-            "named": ((3, 4), (self.choose((1, 2, 50)), 4), (), (4,), (3, 1)),
+            "named": ((3, 4), (self.choose((1, 2, 50)), 4), (), (4,), (3, 1), (1, 4)),
+            "moves": ((3, 4), (self.choose((1, 2, 4)), 3, 5), (6,), (2, 2, 3, 4)),
         }[style]
         for shape in shapes:
-            self.drawn.leaf(self.rng.uniform(-2, 2, shape).astype(self.drawn.dtype), style == "named")
+            array = self.rng.uniform(-2, 2, shape).astype(self.drawn.dtype)
+            self.drawn.leaf(array, style == "named", ones=shape == (1, 4))
+        if style == "moves":
+            while len(self.drawn.steps) < nodes:
+                self.move(fuzz_moves.MOVES)
+            return self.drawn
         self.drawn.leaf(self.rng.integers(-3, 4, (3, 4)))
         extra = [self.control, self.view, self.derived] if style != "named" else [self.derived]
+        moves = fuzz_moves.OF_ANY_SIZE if style == "named" else fuzz_moves.MOVES
         directly = {"small": 0.2, "large": 0.6, "named": 1.0}[style]
         while len(self.drawn.steps) < nodes:
             if self.rng.random() < 0.2:
                 self.choose(extra)()
+            elif self.rng.random() < 0.25:
+                self.move(moves)
             elif self.rng.random() < directly:
                 self.direct()
             else:
                 self.operation(self.choose(list(OPS)))
         return self.drawn
+
+    def move(self, moves: list[fuzz_moves.Move]) -> None:
+        """One of fuzz_moves on a value."""
+        slot = self.pick("f")
+        assert slot is not None
+        made = self.choose(moves)(self.rng, self.drawn.arrays[slot])
+        if made is None or self.drawn.arrays[slot].size > 5000:
+            return
+        label, on_tensors, of, *others = made
+        slots = [slot]
+        for array in others:
+            slots += self.drawn.emit(
+                "constant", lambda a=array: gd.constant(a), lambda a=array: a, [], of=lambda m, a=array: a
+            )
+        if len(slots) == 1 + len(others):
+            self.drawn.emit(label, on_tensors, partial(of, np), slots, of=of)
 
     def direct(self) -> None:
         """An operation on values as they are: elementwise with broadcasting, along an axis, or a product."""
@@ -225,7 +256,12 @@ class Artist:
             name = self.choose(ELEMENTWISE)
             slots = [slot]
             if REGISTRY[name].arity == 2:
-                near = [i for i, b in enumerate(self.drawn.arrays) if b.dtype == a.dtype and _meet(a.shape, b.shape)]
+                sizes = [t.shape for t in self.drawn.tensors]
+                near = [
+                    i
+                    for i, b in enumerate(self.drawn.arrays)
+                    if b.dtype == a.dtype and _meet(a.shape, b.shape) and _may_meet(sizes[slot], sizes[i])
+                ]
                 slots.insert(int(self.rng.integers(2)), self.choose(near or [slot]))  # one this large meets itself only
             found = [self.ranged(i, sample) for i, sample in zip(slots, OPS[name][0].args)]
             if None not in found:
@@ -286,7 +322,8 @@ class Artist:
         the sample itself, for matrices of a kind), or the sample as it is."""
         kind = sample.dtype.kind
         sample = sample.astype(self.drawn.dtype) if kind == "f" else sample
-        slot = self.pick(kind) if sample.size and self.rng.random() < 0.95 else None
+        rises = kind == "i" and sample.ndim == 1 and sample.size > 1 and sample[0] == 0 and (np.diff(sample) >= 0).all()
+        slot = self.pick(kind) if sample.size and self.rng.random() < 0.95 and not rises else None  # offsets stay
         if slot is not None and sample.dtype != self.drawn.arrays[slot].dtype:
             slot = None
         if slot is not None:
@@ -683,13 +720,41 @@ def check(drawn: Drawn, wanted: list[int], rng: np.random.Generator, counts: Cou
             raise Disagreement(f"checkpoint={option}: not the same bits")
 
 
-def fuzz(seed: int, number: int, counts: Counter[str]) -> None:
-    """Draws and checks one graph. Raises Disagreement, naming the first step that disagrees when checked alone."""
+def check_jax(drawn: Drawn, wanted: list[int], rng: np.random.Generator, counts: Counter[str]) -> None:
+    """Raises Disagreement where values, gradients or second derivatives along a direction are not JAX's."""
+    import fuzz_jax
+
+    leaves, feed = [drawn.tensors[i] for i in drawn.leaves], {i: drawn.arrays[i] for i in drawn.leaves}
+    floats = [i for i in wanted if drawn.arrays[i].dtype == drawn.dtype]
+    weights = [rng.uniform(-1, 1, drawn.arrays[i].shape) for i in floats]
+    towards = [rng.uniform(-1, 1, a.shape) for a in feed.values()]
+    loss = gd.zeros((), drawn.dtype)
+    for i, w in zip(floats, weights):
+        loss = loss + gd.sum(drawn.tensors[i] * w)
+    first = gd.grad(loss, leaves)
+    f = gd.compile(leaves, [[drawn.tensors[i] for i in floats], first, gd.jvp(first, leaves, towards)])
+    theirs = fuzz_jax.derivatives(drawn, feed, floats, weights, drawn.leaves, towards)
+    for what, mine, other in zip(("values", "gradients", "second derivatives"), f(*feed.values()), theirs):
+        found = unlike(mine, other)
+        if found is None:
+            counts["JAX, " + what] += 1
+            continue
+        noise = [a * (1 + ROUNDING[drawn.dtype] * rng.standard_normal(a.shape)) for a in feed.values()]
+        moved = fuzz_jax.derivatives(drawn, dict(zip(drawn.leaves, noise)), floats, weights, drawn.leaves, towards)
+        if all(unlike(a, b) is None for a, b in zip(moved, theirs)):
+            raise Disagreement(f"JAX, {what}: {found}")
+        counts["left out, undecided: JAX, " + what] += 1
+
+
+def fuzz(seed: int, number: int, counts: Counter[str], jax: bool = False) -> None:
+    """Draws and checks one graph, against JAX of moves alone. Raises Disagreement, naming the first step that disagrees
+    when checked alone."""
     rng = np.random.default_rng([seed, number])
-    artist = Artist(rng, "float32" if number % 4 == 3 else "float64")
-    nodes = int(rng.integers(3, NODES + 1))
+    artist = Artist(rng, "float32" if number % 4 == 3 and not jax else "float64")
+    nodes = int(rng.integers(3, 20 if jax else NODES + 1))
+    compare = check_jax if jax else check
     try:
-        drawn = artist.draw(nodes, ("small", "large", "small", "small", "named")[number % 5])
+        drawn = artist.draw(nodes, "moves" if jax else ("small", "large", "small", "small", "named")[number % 5])
     except Exception as e:
         raise Disagreement(
             f"graph {number}: while it is built: {type(e).__name__}: {e}\n"
@@ -702,12 +767,12 @@ def fuzz(seed: int, number: int, counts: Counter[str]) -> None:
     for s in drawn.steps:
         counts["op " + s.label.partition("[")[0].partition(" ")[0]] += 1
     try:
-        check(drawn, wanted, np.random.default_rng([seed, number, 1]), counts)
+        compare(drawn, wanted, np.random.default_rng([seed, number, 1]), counts)
     except Exception as e:
         blamed, text = wanted, f"{type(e).__name__}: {e}"
         for i in made:
             try:
-                check(drawn, [i], np.random.default_rng([seed, number, 1]), Counter())
+                compare(drawn, [i], np.random.default_rng([seed, number, 1]), Counter())
             except Exception as own:
                 blamed, text = [i], f"{type(own).__name__}: {own}"
                 break
@@ -720,6 +785,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="number of the first graph")
     parser.add_argument("--only", type=int, help="this graph alone")
+    parser.add_argument("--jax", action="store_true", help="moves alone, against JAX, to second order")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long")
     options = parser.parse_args()
     numbers = range(options.first, options.first + options.graphs) if options.only is None else [options.only]
@@ -729,7 +795,7 @@ def main() -> int:
         if time.monotonic() - start > options.seconds:
             break
         try:
-            fuzz(options.seed, number, counts)
+            fuzz(options.seed, number, counts, options.jax)
         except Disagreement as e:
             failures += 1
             print(e, flush=True)
