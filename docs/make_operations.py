@@ -148,7 +148,8 @@ def entry(op: Op) -> str:
         if op.errors:
             value, first, second = op.errors
             lines.append(
-                f"- Relative error, in units of the last place, over the whole range: {value:g}; of the first "
+                f"- Relative error, in units of the last place, over the range of `tests/support/sweep_numbers.py`: "
+                f"{value:g}; of the first "
                 f"derivative {first:g}, of the second {second:g}"
             )
     if op.kind != "elementwise":

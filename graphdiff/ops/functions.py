@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..ir.dtypes import float32
 from .comparison import equal, greater, isnan, less, logical_and
-from .elementwise import abs, maximum, negative, reciprocal, rsqrt, sqrt, square, where
+from .elementwise import abs, copysign, maximum, negative, reciprocal, rsqrt, sqrt, square, where
 from .notation import ATOM, SUM, raised
 from .opdef import composite, elementwise, int_of, on, op, operands
 from .registry import Part, Sample
@@ -118,6 +118,7 @@ logaddexp = elementwise(
     "Edges: logaddexp(-inf, -inf) = -inf; logaddexp(inf, 0.0) = inf; logaddexp(nan, 0.0) = nan\n"
     "Example: gd.logaddexp([0.0, 1000.0], [0.0, 1000.0]) -> [0.6931472, 1000.693]",
     partials=(lambda y, a, b: _share_of(y, a - b), lambda y, a, b: _share_of(y, b - a)),
+    errors=(6, 420, 420),
     reference=np.logaddexp,
     samples=on(-2, 2, 2),
     page="(a, b) => (a === b ? a + Math.LN2 : Math.max(a, b) + Math.log1p(exp(-abs(a - b))))",
@@ -137,6 +138,7 @@ xlogy = elementwise(
     "xlogy(2.0, 0.0) = -inf\n"
     "Example: gd.xlogy([0.0, 0.5], [0.0, 0.5]) -> [0.0, -0.3465736]",
     partials=(lambda y, a, b: log(b), lambda y, a, b: _quotient(a, b)),
+    errors=(1.5, 1.5, 1.5),
     reference="scipy.special.xlogy",
     samples=on(0.3, 3, 2),
     linear_in=((0,),),
@@ -156,6 +158,7 @@ sin = elementwise(
     "Edges: sin(inf) = nan; sin(nan) = nan; sin(0.0) = 0.0; sin(1e5) = 0.0357488\n"
     "Example: gd.sin([0.5, 1.0]) -> [0.4794255, 0.841471]",
     partials=(lambda y, x: cos(x),),
+    errors=(1, 1, 1),
     reference=np.sin,
     samples=on(-3, 3),
     onnx="Sin",
@@ -167,6 +170,7 @@ cos = elementwise(
     "Edges: cos(inf) = nan; cos(nan) = nan; cos(0.0) = 1.0; cos(1e5) = -0.9993608\n"
     "Example: gd.cos([0.5, 1.0]) -> [0.8775826, 0.5403023]",
     partials=(lambda y, x: negative(sin(x)),),
+    errors=(1, 1, 1),
     reference=np.cos,
     samples=on(-3, 3),
     onnx="Cos",
@@ -178,6 +182,7 @@ tan = elementwise(
     "Edges: tan(inf) = nan; tan(nan) = nan; tan(0.0) = 0.0; tan(1e5) = -0.03577166\n"
     "Example: gd.tan([0.5, 1.0]) -> [0.5463025, 1.557408]",
     partials=(lambda y, x: y * y + 1,),
+    errors=(2, 3.5, 5),
     reference=np.tan,
     samples=on(-1, 1),
     onnx="Tan",
@@ -226,16 +231,32 @@ atan2 = elementwise(
     "1.0) = nan\n"
     "Example: gd.atan2([1.0, -1.0], [1.0, -1.0]) -> [0.7853981, -2.356194]",
     partials=(lambda y, a, b: _turn(b, a), lambda y, a, b: negative(_turn(a, b))),
+    errors=(1.5, 2, 5),
     reference=np.arctan2,
     samples=on(0.3, 2, 2),
     page="(a, b) => Math.atan2(a, b)",
 )
 
 
+def _as_slope(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Whether a is the smaller one in size, the smaller by the larger, the larger: in these slopes of the angle and of
+    the length of (a, b) neither overflow nor cancel, and nor do theirs."""
+    steep = less(abs(a), abs(b))
+    larger = where(steep, b, a)
+    return steep, where(steep, a, b) / larger, larger
+
+
 def _turn(a: Tensor, b: Tensor) -> Tensor:
-    """a / (a**2 + b**2), where the squares may overflow."""
-    h = hypot(a, b)
-    return a / h / h
+    """a / (a**2 + b**2)."""
+    steep, r, larger = _as_slope(a, b)
+    return where(steep, r, 1) * reciprocal(square(r) + 1) / larger
+
+
+def _cosine(a: Tensor, b: Tensor) -> Tensor:
+    """a / hypot(a, b)."""
+    steep, r, _ = _as_slope(a, b)
+    c = rsqrt(square(r) + 1)
+    return where(steep, r * copysign(c, b), copysign(c, a))
 
 
 one_minus_square = elementwise(
@@ -361,16 +382,17 @@ hypot = elementwise(
     "sqrt(x1**2 + x2**2) without overflow; derivative 0 at the origin.\n"
     "Edges: hypot(inf, nan) = inf; hypot(3.0, 4.0) = 5.0; hypot(nan, 1.0) = nan\n"
     "Example: gd.hypot([3.0, 5.0], [4.0, 12.0]) -> [5.0, 13.0]",
-    partials=(lambda y, a, b: _ratio(a, y), lambda y, a, b: _ratio(b, y)),
+    partials=(lambda y, a, b: _at_origin(y, _cosine(a, b)), lambda y, a, b: _at_origin(y, _cosine(b, a))),
+    errors=(1.5, 2, 4),
     reference=np.hypot,
     samples=on(0.3, 2, 2),
     page="(a, b) => Math.hypot(a, b)",
 )
 
 
-def _ratio(a: Tensor, y: Tensor) -> Tensor:
-    """a / y, and 0 at 0 / 0, where its own derivative is NaN: that of the root of 0 times 0."""
-    return where(equal(y, 0), sqrt(y), a / y)
+def _at_origin(y: Tensor, slope: Tensor) -> Tensor:
+    """A slope of hypot; 0 at the origin, where its own derivative is NaN: that of the root of 0 times 0."""
+    return where(equal(y, 0), sqrt(y), slope)
 
 
 # ------------------------------------------------------------------ special functions
@@ -417,6 +439,7 @@ erfinv = elementwise(
     "Example: gd.erfinv([0.0, 0.5]) -> [0.0, 0.4769363]\n"
     "Source: derivative: DLMF 7.17.1 and the inverse function rule",
     partials=(lambda y, x: reciprocal(exp_minus_square(y)) * (1 / _TWO_OVER_SQRT_PI),),
+    errors=(1, 25, 50),
     reference="scipy.special.erfinv",
     samples=on(-0.9, 0.9),
     page="erfinv",
@@ -428,6 +451,7 @@ lgamma = elementwise(
     "Example: gd.lgamma([1.0, 5.0]) -> [0.0, 3.178054]\n"
     "Source: DLMF 5.2.1; its derivative is digamma, DLMF 5.2.2",
     partials=(lambda y, x: digamma(x),),
+    errors=(1.5, 12, 3),
     reference="scipy.special.gammaln",
     samples=on(0.3, 4),
     page="lgamma",
@@ -440,6 +464,7 @@ digamma = elementwise(
     "Example: gd.digamma([1.0, 5.0]) -> [-0.5772157, 1.506118]\n"
     "Source: DLMF 5.2.2",
     partials=(lambda y, x: _trigamma(x),),
+    errors=(12, 3, 9),
     reference="scipy.special.digamma",
     samples=on(0.3, 4),
     page="digamma",
@@ -456,7 +481,10 @@ def _trigamma(x: Tensor) -> Tensor:
     r = reciprocal(z + 8)
     r2 = r * r
     # 1/z + 1/(2z^2) + sum B_2k / z^(2k+1)
-    series = r * (1 + r * (0.5 + r * (1 / 6 + r2 * (-1 / 30 + r2 * (1 / 42 + r2 * (-1 / 30 + r2 * (5 / 66)))))))
+    tail: Any = -3617 / 510
+    for b in (7 / 6, -691 / 2730, 5 / 66, -1 / 30, 1 / 42, -1 / 30, 1 / 6):
+        tail = b + r2 * tail
+    series = r * (1 + r * (0.5 + r * tail))
     up = total + series
     return where(low, square(math.pi / sin((x - round(x)) * math.pi)) - up, up)
 

@@ -8,7 +8,7 @@ from graphdiff.ops.registry import REGISTRY
 
 
 def test_every_bound_is_swept():
-    assert {name for name, op in REGISTRY.items() if op.errors} == set(sweep.REFERENCES)
+    assert {name for name, op in REGISTRY.items() if op.errors} == {*sweep.REFERENCES, *sweep.PAIRS}
 
 
 @pytest.mark.parametrize("name", sweep.REFERENCES)
@@ -18,3 +18,11 @@ def test_relative_errors(name):
         for order, (error, at), bound in zip(sweep.ORDERS, found, REGISTRY[name].errors):
             assert error <= bound, f"{order} of {name} in {np.dtype(dtype)} at {at!r}: {error} units of the last place"
         assert not stray
+
+
+@pytest.mark.parametrize("name", sweep.PAIRS)
+def test_relative_errors_of_two_operands(name):
+    for dtype in (np.float32, np.float64):
+        found = sweep.errors_of_two(name, dtype, 0, 12)
+        for order, (error, at), bound in zip(sweep.ORDERS, found, REGISTRY[name].errors):
+            assert error <= bound, f"{order} of {name} in {np.dtype(dtype)} at {at!r}: {error} units of the last place"
