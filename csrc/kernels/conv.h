@@ -13,6 +13,9 @@
 #define GD_CONV_H
 #include "epilogue.h"
 
+/* how many products are added to one number before the sum goes to that of all: in float32 long rows lose digits */
+enum { STRETCH = 512 };
+
 typedef struct {
     int32_t a, b;
 } gd_conv_tap;

@@ -242,12 +242,15 @@ static void NAME(weight)(const gd_conv_weight *b, const gd_call *call) {
                     int vecs = NAME(block_vectors)(n_vectors - v);
                     const T *from[VECTORS];
                     for (int i = 0; i < vecs; i++) from[i] = results + (v + i) * LANES;
-                    NAME(blocks)[which][vecs - 1](images * positions, b->taps, a, from, tile);
-                    for (int r = 0; r < n_taps; r++)
-                        for (int i = 0; i < vecs; i++) {
-                            LANE_VECTOR *to = (LANE_VECTOR *)(sums + (k + r) * b->lanes + (v + i) * LANES);
-                            *to += *(const LANE_VECTOR *)(tile + r * WIDTH + i * LANES);
-                        }
+                    for (int64_t at = 0; at < images * positions; at += STRETCH) {
+                        int64_t n_at = gd_min(images * positions - at, STRETCH);
+                        NAME(blocks)[which][vecs - 1](n_at, b->taps + at, a, from, tile);
+                        for (int r = 0; r < n_taps; r++)
+                            for (int i = 0; i < vecs; i++) {
+                                LANE_VECTOR *to = (LANE_VECTOR *)(sums + (k + r) * b->lanes + (v + i) * LANES);
+                                *to += *(const LANE_VECTOR *)(tile + r * WIDTH + i * LANES);
+                            }
+                    }
                     v += vecs;
                 }
                 k += n_taps;

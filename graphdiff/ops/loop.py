@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..ir.dims import Shape, Size
-from ..ir.dtypes import FLOATS, bool_, int64
+from ..ir.dims import Shape, Size, product
+from ..ir.dtypes import FLOATS, bool_, float32, float64, int64
 from ..ir.graph import Graph
 from ..ir.node import Node, Value
 from . import batching, pattern
@@ -219,7 +219,10 @@ def _loop_vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], d: Any) -> 
     loop = _LoopBuilder()
     cotangents = loop.carries("g", starts)
     masks = loop.carries("mask", start_masks)
-    sums = loop.carries("sum", [zeros_for(p.captured[i]) for i in wanted_captured])
+    totals = [_total_of(p.captured[i], p.length) for i in wanted_captured]
+    sums = loop.carries(
+        "sum", [op("broadcast_to")(scalar(0, t), p.captured[i].shape) for i, t in zip(wanted_captured, totals)]
+    )
     carries = loop.rows("before", p.history)
     rows = loop.rows("x", p.xs)
     y_cotangents = loop.rows("gy", list(g_ys.values()))
@@ -247,7 +250,7 @@ def _loop_vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], d: Any) -> 
     for arg, i in zip(history_masks.args, g_history):
         at = floating.index(i)
         after_masks[at] = op("logical_or")(after_masks[at], arg)
-    added = [s + f for s, f in zip(sums.args, found_captured)]
+    added = [s + op("astype")(f, s.dtype) for s, f in zip(sums.args, found_captured)]
     masked_captured = [i for i in wanted_captured if captured.args[i] in known]
     step_masks = [known[captured.args[i]] for i in masked_captured]
     seen = loop.carries("seen", [spread_mask(None, mask) for mask in step_masks])
@@ -259,7 +262,9 @@ def _loop_vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], d: Any) -> 
 
     of_carries = dict(zip(floating, out.finals[cotangents.at]))
     of_xs = dict(zip(found_xs, out.ys))
-    of_captured = dict(zip(wanted_captured, out.finals[sums.at]))
+    of_captured = {
+        i: op("astype")(total, p.captured[i].dtype) for i, total in zip(wanted_captured, out.finals[sums.at])
+    }
     masks_below = {n + i: y for i, y in zip(masked_xs, out.ys[len(found_xs) :])}
     masks_below.update(zip(floating, out.finals[masks.at]))
     masks_below.update((n + m + i, mask) for i, mask in zip(masked_captured, out.finals[seen.at]))
@@ -270,6 +275,17 @@ def _loop_vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], d: Any) -> 
         *(of_captured.get(i) for i in range(len(p.captured))),
         *([None] if p.counted else []),
     ]
+
+
+FEW, MANY = 1024, 4096  # elements of a captured value; steps, or a number of steps known at the call
+
+
+def _total_of(x: Value, length: Size) -> np.dtype:
+    """The dtype that the cotangents of a captured value are added up in. In float32 millions of terms lose two digits:
+    small values are summed in double over many steps. What is larger keeps products that add to it in place."""
+    many = not isinstance(length, int) or length > MANY
+    few = isinstance(product(x.shape), int) and product(x.shape) <= FEW
+    return float64 if x.dtype is float32 and many and few else x.dtype
 
 
 def _mask_of(g: Tensor | None, kept: Any, x: Value) -> Tensor:

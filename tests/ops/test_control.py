@@ -518,3 +518,28 @@ def test_bad_input_is_told_where_it_is_built(name):
     lines = str(caught.value).splitlines()
     assert lines[0].startswith(tuple(f"{f}: " for f in ("scan", "while_loop", "cond", "map")))
     assert lines[1].startswith("  in: %") and lines[-1].startswith("  at: test_control.py:")
+
+
+# ------------------------------------------------------------------ many terms
+
+
+@pytest.mark.parametrize("length", ["n", 300_000])
+def test_cotangents_of_many_steps_are_summed_with_all_digits(length):
+    """The same term over and over: one after the other in float32 loses more than 1e-3 of such a sum."""
+    x, w = gd.input("x", (length,)), gd.input("w", (2,))
+    loops = [
+        gd.scan(lambda c, e: (c, w * e), 0.0, x)[1],
+        gd.scan(lambda c, e: (c, gd.cond(e > 0, lambda: w * e, lambda: w)), 0.0, x, reverse=True)[1],
+        gd.map(lambda e: w * e, x),
+    ]
+    found = gd.compile([x, w], [gd.grad(gd.sum(y), w) for y in loops])(np.full(300_000, 0.1, np.float32), [1.0, 1.0])
+    for g in found:
+        assert g.dtype == np.float32
+        np.testing.assert_allclose(g, 300_000 * float(np.float32(0.1)), rtol=2e-7)
+
+
+def test_the_weights_of_a_long_convolution():
+    x, w = gd.input("x", (1, 1, "n")), gd.input("w", (1, 1, 3))
+    g = gd.compile([x, w], gd.grad(gd.sum(gd.nn.conv1d(x, w)), w))
+    found = g(np.full((1, 1, 300_002), 0.1, np.float32), [[[1.0, 1.0, 1.0]]])
+    np.testing.assert_allclose(found, np.full((1, 1, 3), 300_000 * float(np.float32(0.1))), rtol=1e-5)
