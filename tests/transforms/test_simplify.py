@@ -134,6 +134,9 @@ CASES = {
     "log1p_exp": [f.log1p(f.exp(X))],
     "log_sigmoid": [f.log(f.sigmoid(X))],
     "log_one_minus_sigmoid": [f.log(1 - f.sigmoid(X))],
+    "log_odds": [f.log(f.sigmoid(X) / (1 - f.sigmoid(X)))],
+    "log_square_of_sigmoid": [f.log(e.square(f.sigmoid(X)))],
+    "log_of_another_base": [f.log2(f.sigmoid(X)), f.log10(1 - f.sigmoid(X)), f.log2(1 + f.exp(X)), f.log10(f.exp(X))],
     "log_one_minus": [f.log(1 - X * 0.25), f.log(1 - F * 0.25)],
     "log_reciprocal": [f.log(e.reciprocal(X))],
     "log_add_exp": [f.log(f.exp(X) + f.exp(ROW))],
@@ -198,7 +201,12 @@ WEIGHTS = {
 
 
 def _overflows(node) -> bool:
-    """Whether a node is a sum of exponentials of something from which no maximum has been taken."""
+    """Whether a node is a sum of exponentials of something from which no maximum has been taken, or a logarithm of what
+    underflows before it is taken."""
+    if node.op.name in ("log2", "log10"):
+        return node.inputs[0].node.op.name in ("exp", "sigmoid", "subtract", "add")
+    if node.op.name == "log" and node.inputs[0].node.op.name == "square":
+        return True
     if node.op.name != "sum" or node.inputs[0].node.op.name != "exp":
         return False
     x = node.inputs[0].node.inputs[0]

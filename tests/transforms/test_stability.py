@@ -49,6 +49,11 @@ FORMS = {
     "exp / 1 + exp": (lambda z: gd.exp(z) / (1 + gd.exp(z)), lambda z: tail(z) * tail(-z), None),
     "swish spelled": (lambda z: z / (1 + gd.exp(-z)), lambda z: tail(z) * (1 + z * tail(-z)), None),
     "log reciprocal": (lambda z: gd.log(1 / gd.exp(z)), lambda z: -1, lambda z: 0),
+    "log2 sigmoid": (lambda z: gd.log2(S(z)), lambda z: tail(-z) / mpmath.log(2), None),
+    "log10 1 - sigmoid": (lambda z: gd.log10(1 - S(z)), lambda z: -tail(z) / mpmath.log(10), None),
+    "log2 1 + exp": (lambda z: gd.log2(1 + gd.exp(z)), lambda z: tail(z) / mpmath.log(2), None),
+    "log odds": (lambda z: gd.log(S(z) / (1 - S(z))), lambda z: 1, lambda z: 0),
+    "log sigmoid squared": (lambda z: gd.log(gd.square(S(z))), lambda z: 2 * tail(-z), None),
 }
 
 

@@ -44,11 +44,12 @@ def test_the_same_numbers_draw_the_same_graph():
 def only(monkeypatch, *names):
     monkeypatch.setattr(fuzz_graphs, "OPS", {n: fuzz_graphs.OPS[n] for n in names})
     monkeypatch.setattr(fuzz_graphs, "ELEMENTWISE", list(names))
+    monkeypatch.setattr(fuzz_graphs.Artist, "derived", lambda artist: None)
     monkeypatch.setattr(fuzz_graphs.fuzz_moves, "MOVES", [fuzz_graphs.fuzz_moves.slices])
     monkeypatch.setattr(fuzz_graphs.fuzz_moves, "OF_ANY_SIZE", [fuzz_graphs.fuzz_moves.slices])
 
 
-@pytest.mark.parametrize("mode, told", [("vjp", "reverse and forward"), ("jvp", "reverse and forward|NumPy")])
+@pytest.mark.parametrize("mode, told", [("vjp", "reverse and forward"), ("jvp", "reverse and forward")])
 def test_a_wrong_rule(monkeypatch, mode, told):
     only(monkeypatch, "tanh", "add", "multiply")
     op = REGISTRY["tanh"]
@@ -80,5 +81,5 @@ def test_a_wrong_rewrite(monkeypatch):
         return right(gd.Graph(graph.name, graph.inputs, [v * 2 if v.dtype.kind == "f" else v for v in graph.outputs]))
 
     monkeypatch.setattr(compile, "simplify", wrong)
-    with pytest.raises(fuzz_graphs.Disagreement, match=r"NumPy|neither simplified nor fused"):
+    with pytest.raises(fuzz_graphs.Disagreement, match=r"NumPy|neither simplified nor fused|another graph"):
         fuzz(range(3))

@@ -270,6 +270,35 @@ def log_reciprocal(node: Node) -> Rewritten:
     return negative(log(inner[0])) if inner else None
 
 
+@rule("log", on="square", decreases="overflows", stable=True)
+def log_square_of_sigmoid(node: Node) -> Rewritten:
+    """log(square(sigmoid(x))) -> 2 * log(sigmoid(x)), where the square underflows."""
+    base = of(node.inputs[0], "square")
+    return multiply(log(base[0]), 2.0) if base and of(base[0], "sigmoid") else None
+
+
+@rule("log", on="divide", stable=True)
+def log_odds(node: Node) -> Rewritten:
+    """log(sigmoid(x) / (1 - sigmoid(x))) -> x."""
+    quotient = of(node.inputs[0], "divide")
+    if not quotient:
+        return None
+    a, b = of(quotient[0], "sigmoid"), of(quotient[1], "subtract")
+    other = of(b[1], "sigmoid") if b and is_one(b[0]) else None
+    return a[0] if a and other and a[0] is other[0] else None
+
+
+@rule("log2", "log10", on="exp sigmoid subtract add", decreases="overflows", stable=True)
+def log_of_another_base(node: Node) -> Rewritten:
+    """log2 and log10 of what log has a stable form for -> that form over log(2) or log(10)."""
+    (x,) = node.inputs
+    natural = log(x).node
+    e = _one_plus_exp(x)
+    forms = (row(natural) for row in (log_exp, log_sigmoid, log_one_minus_sigmoid))
+    found: Any = softplus(e) if e is not None else next((y for y in forms if y is not None), None)
+    return None if found is None else multiply(found, 1 / math.log(2 if node.op.name == "log2" else 10))
+
+
 @rule("log", on="add", stable=True)
 def log_add_exp(node: Node) -> Rewritten:
     """log(exp(a) + exp(b)) -> logaddexp(a, b), without overflow."""
