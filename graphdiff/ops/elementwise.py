@@ -21,7 +21,7 @@ from .laws import is_dtype, law
 from .notation import ATOM, POWER, PRODUCT, SUM, chosen, factors, infix, powers, prefix, raised, truth, unseen
 from .opdef import aligned, broadcast_shape, composite, custom, elementwise, elementwise_masks, on, op, operands, sum_to
 from .registry import Sample, Tile, op_of
-from .rounding import floor, round
+from .rounding import round
 from .tensor import Tensor, as_tensor, checked, fail, make
 from .types import DTypeLike, TensorLike
 
