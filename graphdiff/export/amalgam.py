@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from .control import INNER
 from .program import REDUCTIONS
 from .sources import Item, items_of, reachable, text_of
 
@@ -30,11 +31,12 @@ typedef struct {
     void *scratch, *shared;
     int64_t part;
     gd_fault *fault;
+    const void *team;
 } gd_call;
 
 typedef enum { GD_F32, GD_F64, GD_I32, GD_I64, GD_BOOL } gd_dtype;
 
-enum { GD_OK, GD_ERR_INDEX, GD_ERR_CHECK };
+enum { GD_OK, GD_ERR_INDEX, GD_ERR_CHECK, GD_ERR_CANCELLED };
 
 #define GD_CAT_(a, b) a##_##b
 
@@ -46,8 +48,25 @@ enum { GD_OK, GD_ERR_INDEX, GD_ERR_CHECK };
 
 typedef void (*gd_micro_fn)(void *out, const void *a, const void *b, const void *c, int64_t n);
 """
-_SHARED = ("program/sizes.h", "kernels/template.h", "kernels/params.h", "kernels/product.h", "kernels/conv.h")
-_SKIPPED = ("../program/", "../openblas/", "template.h", "params.h", "product.h", "strided.h", "conv.h")
+_SHARED = (
+    "program/sizes.h",
+    "kernels/template.h",
+    "kernels/params.h",
+    "kernels/product.h",
+    "kernels/epilogue.h",
+    "kernels/conv.h",
+)
+_SKIPPED = (
+    "../program/",
+    "../openblas/",
+    "template.h",
+    "params.h",
+    "product.h",
+    "strided.h",
+    "conv.h",
+    "epilogue.h",
+    "transpose.h",
+)
 # How many elements dot products sum side by side: the same for every processor.
 _LANES = {"product": "#define GD_DOT_f32 4\n#define GD_DOT_f64 2\n\n"}
 
@@ -69,6 +88,8 @@ def shared() -> tuple[Item, ...]:
             text = text.replace(vectors[0], "")
         found = [i for i in items_of(text) if not any(n.startswith(("gd_prepare", "GD_SIZE")) for n in i.names)]
         declared = re.compile(r"void GD_ISA_NAME\([^{]*;")  # functions that stand in another file there
+        if file.endswith("sizes.h"):
+            found += items_of(INNER)
         out += [i for i in found if "gd_prepare" not in i.words and not declared.match(i.text)]
     return tuple(out)
 
@@ -77,13 +98,31 @@ def shared() -> tuple[Item, ...]:
 def kernel(stem: str, dtypes: frozenset[str], roots: frozenset[str]) -> str:
     """The run step of csrc/kernels/<stem>.c for element types, what ``roots`` need of it: one text, its macros
     undefined behind it."""
-    text = _expanded(text_of(f"kernels/{stem}.c"), f"kernels/{stem}.c", dtypes)
+    file = f"kernels/{stem}.h" if stem == "transpose" else f"kernels/{stem}.c"
+    text = _expanded(text_of(file), file, dtypes)
     text = re.sub(r"/\* a product and its sum are one rounding.*?#endif\n", "", text, flags=re.S)
-    text = _apart(reachable(text, roots | {re.sub(r"_[fib]\d+$", "", r) for r in roots}), stem)
+    text = _EITHER.sub(r"GD_FLOAT_CALL(\1, \2, \3);", text)
+    text = _DISPATCH.sub(lambda m: _dispatch(m, sorted(dtypes, key=list(_OF_TYPE).index)), text)
+    text = _apart(reachable(text, roots | {re.sub(r"_[fib]\d+$", "", r) for r in roots}, dtypes), stem)
     macros = dict.fromkeys(re.findall(r"^\s*#\s*define (\w+)", text, flags=re.M))
     gone = re.findall(r"^\s*#\s*undef (\w+)", text, flags=re.M)
     tail = "".join(f"#undef {name}\n" for name in macros if name not in gone and not name.startswith("GD_"))
     return _LANES.get(stem, "") + re.sub(r"\n{3,}", "\n\n", text).strip() + "\n" + tail
+
+
+_DISPATCH = re.compile(r"GD_(?:FLOAT|NUMBER|TYPE)_CALL\(([^,]+), (\w+), ((?:[^()]|\([^()]*\))*)\)")
+
+
+def _dispatch(call: re.Match[str], dtypes: Sequence[str]) -> str:
+    """The call of a function for each element type that there is."""
+    *others, last = [f"{call[2]}_{dtype}({call[3]})" for dtype in dtypes]
+    tests = "".join(
+        f"{call[1]} == GD_{dtype.upper().replace('B8', 'BOOL')} ? {f} : " for dtype, f in zip(dtypes, others)
+    )
+    return f"({tests}{last})" if tests else last
+
+
+_EITHER = re.compile(r"if \((\S+->dtype) == GD_F32\) (\w+)_f32\(([^;]*)\);\s*else \w+_f64\([^;]*\);")
 
 
 def _expanded(text: str, name: str, dtypes: frozenset[str]) -> str:
@@ -115,7 +154,8 @@ def _types(file: str) -> Iterable[str]:
     }[file]
 
 
-_MACROS = ("NAME", "VECTOR", "__attribute__")
+_SUFFIXES = "f32|f64|i32|i64|b8"
+_MACROS = ("GD_CAT", "GD_ISA_NAME", "NAME", "VECTOR", "__attribute__")
 _OF_TYPE = {
     "f32": ("float", "float", "int32_t"),
     "f64": ("double", "double", "int64_t"),
@@ -135,15 +175,24 @@ def _for_type(folder: str, body: str, dtype: str, dtypes: frozenset[str]) -> str
 
 def _apart(text: str, stem: str) -> str:
     """The text with what it names at the top level made its own: other kernels have rows and blocks too."""
-    names: set[str] = set()
-    names.update(re.findall(r"^(?:static|INLINE)[^\n;=]*?\b(\w+)\((?!\w+\)\()", text, flags=re.M))
-    names.update(re.findall(r"^(?:static|INLINE)[^\n;=]*?\bNAME\((\w+)\)", text, flags=re.M))
-    names.update(re.findall(r"^}\s*(\w+);", text, flags=re.M))
-    for constants in re.findall(r"^enum \{(.*?)\};", text, flags=re.M | re.S):
-        names.update(re.findall(r"(?:^|,)\s*(\w+)", re.sub(r"/\*.*?\*/", "", constants, flags=re.S)))
-    ours = sorted(n for n in names if n not in _MACROS and not n.lower().startswith("gd_"))
-    pattern = re.compile(r"/\*.*?\*/|(?<![\w.>])(" + "|".join(ours) + r")\b(?!\s*:)", flags=re.S) if ours else None
-    if pattern is not None:
-        text = pattern.sub(lambda m: f"{stem}_{m[1]}" if m[1] else m[0], text)
+    code = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+    plain = set(re.findall(r"^(?:static|INLINE)[^\n;=(]*?\b(\w+)\((?!\w+\)\()", code, flags=re.M))
+    plain.update(re.findall(r"^}\s*(\w+);", code, flags=re.M))
+    for constants in re.findall(r"^enum \{(.*?)\};", code, flags=re.M | re.S):
+        plain.update(re.findall(r"(?:^|,)\s*(\w+)", constants))
+    plain = {n for n in plain if n not in _MACROS and not n.lower().startswith("gd_")}
+    typed = set(re.findall(r"^(?:static|INLINE|typedef)[^\n;=]*?\bNAME\((\w+)\)", code, flags=re.M))
+    typed.update(re.sub(rf"_({_SUFFIXES})$", "", n) for n in plain if re.search(rf"_({_SUFFIXES})$", n))
+    typed = {n for n in typed if not n.lower().startswith("gd_")}
+    pattern = re.compile(r"/\*.*?\*/|NAME\((\w+)\)|(?<![\w.>])(\w+)\b", flags=re.S)
+
+    def own(m: re.Match[str]) -> str:
+        if m[1]:
+            return f"NAME({stem}_{m[1]})" if m[1] in typed else m[0]
+        word = m[2]
+        base = re.sub(rf"_({_SUFFIXES})$", "", word or "")
+        return f"{stem}_{word}" if word and (word in plain or (base != word and base in typed)) else m[0]
+
+    text = pattern.sub(own, text)
     text = re.sub(r"^(?:int|void) GD_ISA_NAME\([^;{]*\);\n", "", text, flags=re.M)
-    return re.sub(r"^(int|void) (GD_ISA_NAME)", r"static \1 \2", text, flags=re.M)
+    return re.sub(r"^(int|void) (GD_ISA_NAME)", r"STEP \1 \2", text, flags=re.M)

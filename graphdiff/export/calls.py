@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from math import prod
 
 from .program import Step
+from .sources import C_TYPES, SUFFIX, micro_expressions
 from .unit import Unit
 from .writer import number
 
@@ -26,23 +27,53 @@ def block_text(fields: Fields) -> str:
     return "{" + ", ".join(f".{k} = {v}" for k, v in values) + "}"
 
 
-def call(unit: Unit, stem: str, function: str, block: str, dtype: str, scratch: int = 0, parts: int = 1) -> None:
-    """The lines that run a kernel of csrc/kernels/<stem>.c on a constant block."""
+def call(
+    unit: Unit,
+    stem: str,
+    function: str,
+    block: str,
+    dtype: str,
+    scratch: int = 0,
+    parts: int = 1,
+    *,
+    block_type: str = "",
+    shared: int = 0,
+) -> None:
+    """The lines that run a kernel of csrc/kernels/<stem>.c on a constant block, ``shared``: bytes that its parts
+    share."""
     unit.kernel(stem, function, *([dtype] if dtype else []))
     out = unit.out
-    out(f"static const {stem}_{stem}_block block = {block};")
+    out(f"static const {block_type or f'{stem}_{stem}_block'} block = {block};")
     operands = ", ".join(f"(void *){unit.name(n)}" for n in range(len(unit.step.operands)))
     out(f"void *const operands[] = {{{operands}}};")
     out("gd_fault fault = {0, 0};")
-    room = unit.bytes(scratch) if scratch else "NULL"
+    rooms = ", ".join(unit.bytes(n) if n else "NULL" for n in (scratch, shared))
     runs = f"{function}(&call)"
     if parts == 1:
-        out(f"const gd_call call = {{&block, operands, {room}, NULL, 0, &fault}};")
-        out(f"return {runs};" if unit.can_fail else f"{runs};")
+        out(f"const gd_call call = {{&block, operands, {rooms}, 0, &fault, NULL}};")
+        out(f"return {runs} == GD_OK ? 0 : {unit.failed};" if unit.can_fail else f"{runs};")
         return
     with out.block(f"for (int64_t part = 0; part < {parts}; part++)"):
-        out(f"const gd_call call = {{&block, operands, {room}, NULL, part, &fault}};")
+        out(f"const gd_call call = {{&block, operands, {rooms}, part, &fault, NULL}};")
         out(f"{runs};")
+
+
+def activation(unit: Unit, name: str, dtype: str) -> str:
+    """A micro-operation over an array, as kernels call it."""
+    function = f"each_{name}_{SUFFIX[dtype]}"
+    c_type = C_TYPES[dtype]
+    unit.parts.texts[function] = f"""\
+static void {function}(void *out_, const void *a_, const void *b_, const void *c_, int64_t n) {{
+    {c_type} *out = ({c_type} *)out_;
+    const {c_type} *a = (const {c_type} *)a_;
+    (void)b_, (void)c_;
+    for (int64_t i = 0; i < n; i++) {{
+        const {c_type} x = a[i];
+        out[i] = {micro_expressions(dtype)[name]};
+    }}
+}}
+"""
+    return function
 
 
 def _params(step: Step) -> tuple[int, ...]:

@@ -15,14 +15,21 @@ import numpy as np
 
 from ..errors import CompileError
 from ..ops.tensor import call_text
-from . import amalgam, calls, products, reductions, tiles
+from . import amalgam, attention, calls, control, products, reductions, tiles, windows
 from .program import ALIGN, Item, Program, Step
 from .sources import C_TYPES, mathematics, micro_helpers, needed
 from .sources import Item as Definition
 from .unit import Parts, Unit
 from .writer import Lines, comment, identifier, number
 
-WRITERS: dict[str, Callable[[Unit], None]] = {"tile": tiles.write, "matmul": products.write, **calls.WRITERS}
+WRITERS: dict[str, Callable[[Unit], None]] = {
+    "tile": tiles.write,
+    "matmul": products.write,
+    **calls.WRITERS,
+    **control.WRITERS,
+    **windows.WRITERS,
+    **attention.WRITERS,
+}
 _TOGETHER = 48  # calls in one function
 _PER_LINE = 100  # characters of a table's line
 
@@ -47,28 +54,103 @@ class Written:
 def write(program: Program, name: str, plan_scratch: int, messages: Callable[[Step], str]) -> Written:
     """The C of a program. ``plan_scratch``: bytes of scratch that there may be; ``messages``: what is told where an
     instruction fails. Raises CompileError for one that cannot be exported."""
-    parts = Parts()
-    units: list[tuple[str, Unit]] = []
-    failures: list[Failure] = []
-    for n, step in enumerate(program.steps):
-        writer = WRITERS.get(step.kernel)
-        if writer is None:
-            raise refused(step)
-        unit = Unit(step, parts, plan_scratch)
-        writer(unit)
-        if unit.can_fail:
-            failures.append(Failure(f"{name}_FAILED_{n}", messages(step)))
-        units.append((f"step_{n}_{_words(step)}", unit))
+    return _File(name, messages).write(program, plan_scratch)
+
+
+class _File:
+    """One file being written: a program, and those inside it before it."""
+
+    def __init__(self, name: str, messages: Callable[[Step], str]):
+        self.name, self.messages = name, messages
+        self.parts = Parts()
+        self.failures: list[Failure] = []
+        self.code = Lines()
+        self.tables: list[str] = []
+        self.programs = 0
+
+    def write(self, program: Program, plan_scratch: int) -> Written:
+        units = self._units(program, plan_scratch, "")
+        arena, work = _work_of(program, units)
+        self._functions(units)
+        self.code(f"const size_t {self.name}_work_bytes = {self.name}_WORK_BYTES;")
+        self.code("")
+        self._entry(program, units, arena, f"int {self.name}", "")
+        body = self.code.text()
+        helpers = _helpers(self.parts, body)
+        text = "\n\n".join(t for t in (_head(self.name), helpers, *self.tables, body) if t)
+        return Written(text, work, self.failures)
+
+    def _units(self, program: Program, most: int, prefix: str) -> list[tuple[str, Unit]]:
+        units: list[tuple[str, Unit]] = []
+        for n, step in enumerate(program.steps):
+            writer = WRITERS.get(step.kernel)
+            if writer is None:
+                raise refused(step)
+            unit = Unit(step, self.parts, most, f"{self.name}_FAILED_{prefix}{n}", self._inner)
+            writer(unit)
+            if unit.can_fail:
+                self.failures.append(Failure(unit.failed, self.messages(step)))
+            units.append((f"{prefix}step_{n}_{_words(step)}", unit))
+        self.tables += [t for x in _constants(program) if (t := _table_text(program, x, prefix))]
+        for _, unit in units:
+            unit.prefix = prefix
+        return units
+
+    def _inner(self, program: Program, most: int) -> tuple[str, int]:
+        """Writes a program inside an instruction: the name of its function, and the bytes of its work."""
+        self.programs += 1
+        prefix = f"body_{self.programs}_"
+        units = self._units(program, most, prefix)
+        arena, work = _work_of(program, units)
+        self._functions(units)
+        self._entry(program, units, arena, f"STEP int {prefix}run", prefix)
+        self.code("")
+        return f"{prefix}run", work
+
+    def _functions(self, units: Sequence[tuple[str, Unit]]) -> None:
+        for function, unit in units:
+            self.code(f"/* {told(unit.step)} */")
+            with self.code.block(f"STEP {unit.signature(function)}"):
+                for line in unit.body():
+                    self.code(line)
+            self.code("")
+
+    def _entry(self, program: Program, units: Sequence[tuple[str, Unit]], arena: int, head: str, prefix: str) -> None:
+        """The function that runs all instructions in order."""
+        code = self.code
+        arguments = "const void *const inputs[], void *const outputs[], void *const params[], "
+        calls = []
+        for function, unit in units:
+            call = call_of(function, unit, arena)
+            calls.append(f"if ((status = {call}) != 0) return status;" if unit.returns else f"{call};")
+        unused = "".join(f"(void){n}; " for n in ("inputs", "outputs", "params", "work"))
+        groups = [calls[i : i + _TOGETHER] for i in range(0, len(calls), _TOGETHER)]
+        if len(groups) > 1:
+            for n, group in enumerate(groups):
+                with code.block(f"STEP int {prefix}part_{n}({arguments}unsigned char *work)"):
+                    for line in _with_status(group):
+                        code(line)
+                    code(f"{unused}")
+                    code("return 0;")
+                code("")
+            run = f"{prefix}part_{{}}(inputs, outputs, params, work)"
+            calls = [f"if ((status = {run.format(n)}) != 0) return status;" for n in range(len(groups))]
+        with code.block(f"{head}({arguments}void *work_)"):
+            code("unsigned char *const work = work_;")
+            for line in _with_status(calls):
+                code(line)
+            code(unused.strip())
+            code("return 0;")
+
+
+def _with_status(calls: Sequence[str]) -> list[str]:
+    return ["int status;", *calls] if any("status" in c for c in calls) else list(calls)
+
+
+def _work_of(program: Program, units: Sequence[tuple[str, Unit]]) -> tuple[int, int]:
+    """The bytes of the arena, and of that and the scratch behind it."""
     arena = -(-program.arena_bytes // ALIGN) * ALIGN
-    scratch = max((unit.scratch for _, unit in units), default=0)
-    code = Lines()
-    _functions(code, units, name)
-    _entry(code, program, units, name, arena)
-    tables = _tables(program)
-    body = code.text()
-    helpers = _helpers(parts, body)
-    text = "\n\n".join(t for t in (_head(name), helpers, tables, body) if t)
-    return Written(text, arena + scratch, failures)
+    return arena, arena + max((unit.scratch for _, unit in units), default=0)
 
 
 def refused(step: Step) -> CompileError:
@@ -99,8 +181,15 @@ def _head(name: str) -> str:
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__GNUC__)
+#if defined(__GNUC__) /* vectors are handed only to functions that are inlined */
+#pragma GCC diagnostic ignored "-Wpsabi"
+#endif
+
+/* functions that stay functions: of what is known of one call compilers would make copies, and warnings */
+#if defined(__clang__)
 #define STEP static __attribute__((noinline))
+#elif defined(__GNUC__)
+#define STEP static __attribute__((noinline, noclone))
 #else
 #define STEP static
 #endif"""
@@ -112,7 +201,13 @@ def _head(name: str) -> str:
 def _helpers(parts: Parts, body: str) -> str:
     """The definitions that functions need, each once."""
     kernels = []
-    for stem, (functions, dtypes) in sorted(parts.kernels.items(), key=lambda kv: (kv[0] != "product", kv[0])):
+    turned = set().union(*(types for stem, (_, types) in parts.kernels.items() if stem in ("product", "conv")))
+    if turned:
+        parts.kernels["transpose"] = {"gd_transpose"}, turned
+    first = ("transpose", "product")  # others call them
+    for stem, (functions, dtypes) in sorted(
+        parts.kernels.items(), key=lambda kv: (kv[0] not in first, kv[0] != first[0], kv[0])
+    ):
         kernels.append(amalgam.kernel(stem, frozenset(dtypes), frozenset(functions)))
     folds = [reductions.text(*h) for h in reductions.with_needed(parts.helpers)]
     texts = [*parts.texts.values()]
@@ -126,19 +221,18 @@ def _helpers(parts: Parts, body: str) -> str:
     if any("special_lgamma" in i.names for i in mathematical):
         general.insert(0, Definition(("lgamma_r",), "double lgamma_r(double x, int *sign);"))
     out = [*(i.text for i in general), *(i.text for i in mathematical), *(i.text for i in micro)]
-    return "\n\n".join([*out, *(t.strip() for t in (*kernels, *folds, *texts))])
+    each = [t for n, t in parts.texts.items() if n.startswith("each_")]  # kernels call them
+    rest = [t for n, t in parts.texts.items() if not n.startswith("each_")]
+    return "\n\n".join([*out, *(t.strip() for t in (*each, *kernels, *folds, *rest))])
 
 
 # --------------------------------------------------------------------------------------- tables
 
 
-def _tables(program: Program) -> str:
-    """The constants, each a table of its own."""
-    out = []
-    for x in _constants(program):
-        values = np.frombuffer(program.constants, x.dtype, x.count, x.place)
-        out.append(f"static const {C_TYPES[x.dtype.name]} {_table(x)}[{x.count}] = {{\n{table_lines(values)}}};")
-    return "\n\n".join(out)
+def _table_text(program: Program, x: Item, prefix: str) -> str:
+    """A constant as a table."""
+    values = np.frombuffer(program.constants, x.dtype, x.count, x.place)
+    return f"static const {C_TYPES[x.dtype.name]} {_table(x, prefix)}[{x.count}] = {{\n{table_lines(values)}}};"
 
 
 def _constants(program: Program) -> list[Item]:
@@ -146,8 +240,8 @@ def _constants(program: Program) -> list[Item]:
     return [found[k] for k in sorted(found) if found[k].count]
 
 
-def _table(x: Item) -> str:
-    return f"constant_{x.place}_{x.dtype.name}"
+def _table(x: Item, prefix: str) -> str:
+    return f"{prefix}constant_{x.place}_{x.dtype.name}"
 
 
 def table_lines(values: Iterable[np.generic]) -> str:
@@ -176,21 +270,12 @@ def told(step: Step) -> str:
     return comment(re.sub(r"(\S*/)?(\S+:\d+)", r"\2", text))
 
 
-def _functions(code: Lines, units: Sequence[tuple[str, Unit]], name: str) -> None:
-    for function, unit in units:
-        code(f"/* {told(unit.step)} */")
-        with code.block(f"STEP {unit.signature(function)}"):
-            for line in unit.body():
-                code(line)
-        code("")
-
-
-def _address(x: Item, written: bool) -> str:
+def _address(x: Item, written: bool, prefix: str) -> str:
     """Where a value lies, as the argument of a function."""
     c_type = C_TYPES[x.dtype.name]
     const = "" if written else "const "
     if x.kind == "const":
-        return _table(x) if x.count else "NULL"
+        return _table(x, prefix) if x.count else "NULL"
     if x.kind == "arena":
         at = f"work + {x.place}" if x.place else "work"
         return f"({const}{c_type} *)(void *)({at})"
@@ -201,33 +286,7 @@ def _address(x: Item, written: bool) -> str:
 def call_of(function: str, unit: Unit, arena: int) -> str:
     """The call of an instruction's function."""
     written = {Unit._key(x) for x in unit.step.operands[unit.step.n_reads :]}
-    arguments = [_address(x, Unit._key(x) in written) for x in unit.operands.values()]
+    arguments = [_address(x, Unit._key(x) in written, unit.prefix) for x in unit.operands.values()]
     if unit.scratch:
         arguments.append(f"work + {arena}" if arena else "work")
     return f"{function}({', '.join(arguments)})"
-
-
-def _entry(code: Lines, program: Program, units: Sequence[tuple[str, Unit]], name: str, arena: int) -> None:
-    arguments = "const void *const inputs[], void *const outputs[], void *const params[], "
-    calls: list[str] = []
-    for n, (function, unit) in enumerate(units):
-        call = call_of(function, unit, arena)
-        calls.append(f"if ({call}) return {name}_FAILED_{n};" if unit.can_fail else f"{call};")
-    used = "(void)inputs, (void)outputs, (void)params, (void)work;"
-    groups = [calls[i : i + _TOGETHER] for i in range(0, len(calls), _TOGETHER)]
-    if len(groups) > 1:
-        for n, group in enumerate(groups):
-            with code.block(f"STEP int part_{n}({arguments}unsigned char *work)"):
-                for line in (used, *group, f"return {name}_OK;"):
-                    code(line)
-            code("")
-        calls = [
-            f"if ((status = part_{n}(inputs, outputs, params, work)) != 0) return status;" for n in range(len(groups))
-        ]
-        calls.insert(0, "int status;")
-    code(f"const size_t {name}_work_bytes = {name}_WORK_BYTES;")
-    code("")
-    with code.block(f"int {name}({arguments}void *work_)"):
-        code("unsigned char *const work = work_;")
-        for line in (used, *calls, f"return {name}_OK;"):
-            code(line)

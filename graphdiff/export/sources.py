@@ -87,13 +87,19 @@ def items_of(text: str) -> list[Item]:
     return out
 
 
-def reachable(text: str, roots: Iterable[str]) -> str:
-    """The text without functions that nothing it defines for ``roots`` calls; what is no function stays."""
+def reachable(text: str, roots: Iterable[str], suffixes: Iterable[str]) -> str:
+    """The text without functions that nothing it defines for ``roots`` calls; what is no function stays. NAME(f) may
+    be f with any of the ``suffixes``."""
     pieces = list(_pieces(text, False))
     codes = [_code(p).strip() for p in pieces]
     other = re.compile(r"#|typedef\b|enum\b|struct\b|static const\b")
     names = [set(_names(c)) if c.endswith("}") and not other.match(c) else set() for c in codes]
     words = [set(re.findall(r"[A-Za-z_]\w*", c)) for c in codes]
+    for code, found in zip(codes, names):
+        if re.match(r"[\w ]*\bNAME\(", code):
+            found.update([f"{stem}_{s}" for stem in found for s in suffixes])
+    for code, found in zip(codes, words):
+        found.update(f"{stem}_{s}" for stem in re.findall(r"NAME\((\w+)\)", code) for s in suffixes)
     wanted = set(roots).union(*(w for w, n in zip(words, names) if not n))
     kept: set[int] = set()
     while new := [i for i, n in enumerate(names) if i not in kept and n & wanted]:
@@ -119,6 +125,8 @@ def _names(code: str) -> Iterable[str]:
 
 def _defined(code: str) -> Iterable[str]:
     """The names of a type, or of the constants of an enum."""
+    if function := re.match(r"typedef [^;{]*\(\*(\w+)\)", code):
+        return [function[1]]
     after = code[code.rindex("}") :] if "}" in code else code
     names = re.findall(r"(\w+)\s*(?:__attribute__.*)?;", after)[-1:]
     if re.match(r"(typedef )?enum", code):

@@ -7,10 +7,10 @@ Must not know: what any kernel does.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
-from .program import ALIGN, Item, Step
+from .program import ALIGN, Item, Program, Step
 from .sources import C_TYPES, SUFFIX
 from .writer import KEYWORDS, Lines, identifier
 
@@ -36,14 +36,22 @@ class Parts:
     texts: dict[str, str] = field(default_factory=dict)
 
 
-class Unit:
-    """One instruction. ``out``: the lines of its function's body; ``scratch``: bytes it needs, of at most ``most``."""
+Inner = Callable[[Program, int], tuple[str, int]]
 
-    def __init__(self, step: Step, parts: Parts, most: int):
-        self.step, self.parts, self.most = step, parts, most
+
+class Unit:
+    """One instruction. ``out``: the lines of its function's body; ``scratch``: bytes it needs, of at most ``most``;
+    ``failed``: the status where it fails; ``program``: writes a program inside it, with so much scratch at most, and
+    gives the name of its function and the bytes of its work."""
+
+    def __init__(self, step: Step, parts: Parts, most: int, failed: str, inner: Inner):
+        self.step, self.parts, self.most, self.failed = step, parts, most, failed
+        self.program = inner
+        self.prefix = ""  # of the tables of the program it belongs to
         self.out = Lines()
         self.scratch = 0
-        self.can_fail = False
+        self.can_fail = False  # with the status ``failed``
+        self.passes_status = False  # of what it runs
         self._rooms: dict[Hashable, str] = {}
         self._declared: list[str] = []
         self._names: dict[tuple[str, int, str], str] = {}
@@ -86,8 +94,8 @@ class Unit:
 
     def bytes(self, n: int) -> str:
         """So much of the scratch, as an expression of its address."""
-        at = self.scratch
-        self.scratch += -(-n // ALIGN) * ALIGN
+        at = -(-self.scratch // ALIGN) * ALIGN
+        self.scratch = at + n
         return f"scratch + {at}" if at else "scratch"
 
     def room(self, dtype: str, count: int, key: Hashable) -> str:
@@ -111,12 +119,17 @@ class Unit:
             parameters.append(f"{const}{C_TYPES[x.dtype.name]} *{'restrict ' if apart else ''}{n}")
         if self.scratch:
             parameters.append("unsigned char *scratch")
-        return f"{'int' if self.can_fail else 'void'} {name}({', '.join(parameters) or 'void'})"
+        return f"{'int' if self.returns else 'void'} {name}({', '.join(parameters) or 'void'})"
+
+    @property
+    def returns(self) -> bool:
+        """Whether its function gives a status."""
+        return self.can_fail or self.passes_status
 
     def body(self) -> list[str]:
         """The lines between the braces."""
         unused = [n for n in self.operands if not any(re.search(rf"\b{n}\b", line) for line in self.out.lines)]
-        return [*self._declared, *self.out.lines, *(f"(void){n};" for n in unused)]
+        return [*(f"(void){n};" for n in unused), *self._declared, *self.out.lines]
 
     def _apart(self) -> bool:
         """Whether nothing that is written shares memory with another operand."""

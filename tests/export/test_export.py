@@ -18,7 +18,7 @@ SCRIPT = Path(__file__).resolve().parents[1] / "support" / "export_programs.py"
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_results_are_those_of_the_function(name, tmp_path):
     function, feeds, sizes, _ = PROGRAMS[name]()
-    _, made = differences(name, tmp_path)
+    _, made = differences(name, tmp_path, "-O0")
     assert made.work_bytes <= function.plan_for(**sizes).arena_bytes
     made.params = [p.value.copy() for p in function.parameters]
     status, got = made.call(*feeds)
@@ -75,7 +75,7 @@ def test_the_same_function_gives_the_same_text(tmp_path):
 
 
 def test_a_failed_check_has_its_text_and_changes_nothing(tmp_path):
-    _, made = differences("mlp", tmp_path)
+    _, made = differences("mlp", tmp_path, "-O0")
     before = [p.copy() for p in made.params]
     feeds = PROGRAMS["mlp"]()[1]
     status, _ = made.call(feeds[0], np.full(12, 5))

@@ -71,7 +71,165 @@ def reductions():
     return f, (_random(3, 5, 700), _random(70000, seed=1), n_fed), {}, 1
 
 
-PROGRAMS = {f.__name__: f for f in (mlp, black_scholes, gaussian_mixture, reductions)}
+def lstm():
+    """A recurrence by scan, trained through time."""
+    x, t = gd.input("x", (20, 4, 3)), gd.input("t", (4, 6))
+    W, U = (
+        gd.parameter("W", value=_random(3, 24, scale=0.3)),
+        gd.parameter("U", value=_random(6, 24, seed=1, scale=0.3)),
+    )
+    b = gd.parameter("b", value=_random(24, seed=2, scale=0.1))
+
+    def step(carry, row):
+        h, c = carry
+        i, f, o, g = gd.split(row @ W + h @ U + b, 4, axis=1)
+        c = gd.nn.sigmoid(f) * c + gd.nn.sigmoid(i) * gd.tanh(g)
+        h = gd.nn.sigmoid(o) * gd.tanh(c)
+        return (h, c), gd.sum(h)
+
+    zero = gd.zeros((4, 6))
+    (h, _), sums = gd.scan(step, (zero, zero), x)
+    loss = gd.mean(gd.square(h - t)) + 0.01 * gd.mean(sums)
+    P = [W, U, b]
+    f = gd.compile(
+        [x, t], [loss, sums], updates=gd.optim.SGD(0.1, momentum=0.9).updates(P, gd.grad(loss, P)), name="lstm"
+    )
+    return f, (_random(20, 4, 3, seed=3), _random(4, 6, seed=4)), {}, 5
+
+
+def loops():
+    """A while loop, a branch each way, a scan in reverse and a map."""
+    x, n = gd.input("x", (6,), dtype="float64"), gd.input("n", (), dtype="int64")
+    grown, steps = gd.while_loop(
+        lambda s: gd.sum(s[0]) < 50.0, lambda s: (s[0] * 1.5, s[1] + 1), (gd.abs(x) + 1, n), 40
+    )
+    chosen = gd.cond(n > 3, lambda a: gd.sin(a), lambda a: a * a, x)
+    other = gd.cond(n < 3, lambda a: gd.exp(a), lambda a: a - 1, x)
+    total, rows = gd.scan(lambda c, v: (c * 0.5 + v, c * v), 0.0, x, reverse=True)
+    squares = gd.map(lambda v: v * v + total, x)
+    loss = gd.sum(grown) + gd.sum(chosen) + gd.sum(rows) + gd.sum(squares * other)
+    f = gd.compile([x, n], [loss, steps, chosen, other, rows, squares, gd.grad(loss, x)], name="loops")
+    return f, (_random(6, dtype="float64"), np.int64(5)), {}, 1
+
+
+def checkpointed():
+    """A scan and a chain whose forward values are computed again."""
+    x = gd.input("x", (30, 8))
+    W = gd.parameter("W", value=_random(8, 8, scale=0.3))
+    h, _ = gd.scan(lambda c, v: (gd.tanh(c @ W + v), None), gd.zeros((8,)), x)
+    for _ in range(6):
+        h = gd.tanh(h @ W)
+    loss = gd.sum(h * h)
+    f = gd.compile([x], loss, updates={W: W - 0.1 * gd.grad(loss, W)}, checkpoint="sqrt", name="checkpointed")
+    return f, (_random(30, 8, seed=1),), {}, 3
+
+
+def memory_limited():
+    """A deep chain in less memory than keeping all takes."""
+    x = gd.input("x", ("batch", 32))
+    Ws = [gd.parameter(f"W{i}", value=_random(32, 32, seed=i, scale=0.2)) for i in range(10)]
+    h = x
+    for W in Ws:
+        h = gd.tanh(h @ W)
+    loss = gd.sum(h * h)
+    updates = {W: W - 0.01 * g for W, g in zip(Ws, gd.grad(loss, Ws))}
+    whole = gd.compile([x], loss, updates=updates)
+    limit = whole.plan_for(batch=40).arena_bytes * 3 // 4
+    f = gd.compile([x], loss, updates=updates, memory_limit=limit, name="memory_limited")
+    return f, (_random(40, 32, seed=20),), {"batch": 40}, 2
+
+
+def gather_scatter():
+    """Indexing along an axis and of rows, its derivative, and additions by index."""
+    x = gd.input("x", (30, 5))
+    idx, at = gd.input("idx", (50,), dtype="int64"), gd.input("at", (30, 2), dtype="int32")
+    E = gd.parameter("E", value=_random(12, 5))
+    rows = E[gd.remainder(idx, 12)]
+    picked = gd.take_along_axis(x, at, axis=1)
+    added = gd.scatter_add(gd.zeros((30, 5)), idx, rows)
+    loss = gd.sum(gd.square(rows)) + gd.sum(gd.exp(picked)) + gd.sum(gd.square(added) * x)
+    grads = gd.grad(loss, [x, E])
+    f = gd.compile([x, idx, at], [loss, added, *grads], updates={E: E - 0.1 * grads[1]}, name="gather")
+    rng = np.random.default_rng(0)
+    return f, (_random(30, 5, seed=1), rng.integers(-30, 30, 50), rng.integers(0, 5, (30, 2), dtype=np.int32)), {}, 2
+
+
+def sorting():
+    """Sorting, the largest of each row, extremes' places and running sums, with derivatives."""
+    x, n = gd.input("x", (7, 60)), gd.input("n", (90,), dtype="int32")
+    values, places = gd.topk(x, 5)
+    loss = gd.sum(values * values) + gd.sum(gd.sort(x, axis=0) * x) + gd.sum(gd.square(gd.cumsum(x, axis=1)))
+    outs = [values, places, gd.argsort(x), gd.sort(n), gd.argmax(x, axis=1), gd.argmin(x), gd.cumprod(x, axis=0)]
+    f = gd.compile([x, n], [loss, *outs, gd.cummax(x, axis=1), gd.grad(loss, x)], name="sorting")
+    return f, (_random(7, 60), np.random.default_rng(0).integers(-9, 9, 90, dtype=np.int32)), {}, 1
+
+
+def random_numbers():
+    """Random numbers of every kind, a state advanced by each call."""
+    key = gd.state("key", value=np.int64(7))
+    x = gd.input("x", (40, 50))
+    outs = [
+        gd.random.uniform(key, (1000,)),
+        gd.random.uniform(key + 1, (333,), dtype="float64"),
+        gd.random.normal(key + 2, (257,)),
+        gd.random.bernoulli(key + 3, 0.3, (100,)),
+        gd.random.randint(key + 4, (200,), -5, 17),
+        gd.nn.dropout(x, 0.4, key=key + 5),
+    ]
+    f = gd.compile([x], outs, updates={key: key + 6}, name="random_numbers")
+    return f, (_random(40, 50),), {}, 3
+
+
+def conv_net():
+    """Convolutions of every kind of stride, padding and group, pooled, trained."""
+    x, t = gd.input("x", ("batch", 3, 12, 11)), gd.input("t", ("batch",), dtype="int64")
+    K1 = gd.parameter("K1", value=_random(8, 3, 3, 3, scale=0.3))
+    b1 = gd.parameter("b1", value=_random(8, seed=1))
+    K2 = gd.parameter("K2", value=_random(8, 4, 3, 2, seed=2, scale=0.3))
+    W = gd.parameter("W", value=_random(8, 4, seed=3))
+    h = gd.nn.max_pool2d(gd.nn.relu(gd.nn.conv2d(x, K1, b1, padding=1)), 2)
+    h = gd.tanh(gd.nn.conv2d(h, K2, stride=2, padding=1, groups=2))
+    h = gd.mean(gd.nn.avg_pool2d(h, 2, stride=1, padding=1), axis=(2, 3))
+    loss = gd.nn.cross_entropy(h @ W, t)
+    P = [K1, b1, K2, W]
+    updates = gd.optim.SGD(0.1).updates(P, gd.grad(loss, P))
+    f = gd.compile([x, t], [loss, gd.grad(loss, x)], updates=updates, name="conv_net")
+    return f, (_random(5, 3, 12, 11, seed=4), np.arange(5) % 4), {"batch": 5}, 4
+
+
+def attention():
+    """Causal attention and attention with a mask, trained."""
+    x = gd.input("x", (2, 40, 16))
+    keep = gd.input("keep", (40, 40), dtype="bool")
+    P = [gd.parameter(n, value=_random(16, 16, seed=i, scale=0.3)) for i, n in enumerate(("Q", "K", "V", "O"))]
+    heads = [gd.permute_dims(gd.reshape(x @ p, (2, 40, 2, 8)), (0, 2, 1, 3)) for p in P[:3]]
+    a = gd.nn.scaled_dot_product_attention(*heads, is_causal=True)
+    b = gd.nn.scaled_dot_product_attention(*heads, attn_mask=keep)
+    y = gd.reshape(gd.permute_dims(a + b, (0, 2, 1, 3)), (2, 40, 16)) @ P[3]
+    loss = gd.mean(gd.square(gd.nn.layer_norm(y) - x))
+    f = gd.compile([x, keep], loss, updates=gd.optim.Adam(0.01).updates(P, gd.grad(loss, P)), name="attention")
+    keep_fed = np.random.default_rng(9).random((40, 40)) < 0.7
+    return f, (_random(2, 40, 16, seed=8), keep_fed), {}, 3
+
+
+PROGRAMS = {
+    f.__name__: f
+    for f in (
+        mlp,
+        black_scholes,
+        gaussian_mixture,
+        reductions,
+        lstm,
+        loops,
+        checkpointed,
+        memory_limited,
+        gather_scatter,
+        sorting,
+        random_numbers,
+        conv_net,
+        attention,
+    )
+}
 
 
 def differences(name, folder, flags="-O2", cc=None):

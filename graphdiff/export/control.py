@@ -1,0 +1,176 @@
+"""Loops and branches: csrc's own walk over steps, on bodies that are functions of the same file.
+
+Owns: the tables that csrc/kernels/control.c's preparation makes of a payload, and where in the scratch carries, bodies
+and their room lie. Invariant: a body is one function however often it runs. Must not know: what bodies compute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .calls import block_text
+from .program import ALIGN, Program
+from .unit import Unit
+
+_POINTER = 8  # bytes of an address, at most
+_STATE = 3 * _POINTER  # a gd_inner_run
+
+# What stands for a program inside one: its function and how many slots it has (csrc/program/inner.h).
+INNER = """\
+/* a body: its function, and how many inputs, outputs and parameters it has */
+typedef struct gd_program {
+    int (*run)(const void *const inputs[], void *const outputs[], void *const params[], void *work);
+    int64_t inputs, outputs, slots;
+} gd_program;
+
+/* one that runs: the addresses of its slots, and room */
+typedef struct gd_inner_run {
+    const gd_program *program;
+    void **slots;
+    char *work;
+} gd_inner_run;
+
+static inline void gd_inner_open(gd_inner_run *run, const gd_program *program, void *memory) {
+    run->program = program;
+    run->slots = (void **)memory;
+    run->work = (char *)memory + gd_round_up(program->slots * 8, GD_ALIGN);
+}
+
+static inline void gd_inner_bind(gd_inner_run *run, int64_t slot, const void *address) {
+    run->slots[slot] = (void *)address;
+}
+
+static inline int gd_inner_go(gd_inner_run *run, const gd_call *call) {
+    const gd_program *p = run->program;
+    (void)call;
+    return p->run((const void *const *)run->slots, run->slots + p->inputs, run->slots + p->inputs + p->outputs,
+                  run->work);
+}
+
+static inline int gd_team_spend(const void *team, int64_t work) {
+    (void)team, (void)work;
+    return 0;
+}
+"""
+
+
+@dataclass
+class _Room:
+    """Scratch that is given out piece by piece."""
+
+    used: int = 0
+
+    def take(self, bytes_: int) -> int:
+        at = -(-self.used // ALIGN) * ALIGN
+        self.used = at + bytes_
+        return at
+
+
+def _slots(program: Program) -> int:
+    return -(-sum(program.slots) * _POINTER // ALIGN) * ALIGN
+
+
+class _Tables:
+    """The tables of one instruction, and the bodies it runs."""
+
+    def __init__(self, unit: Unit):
+        self.unit, self.room = unit, _Room()
+
+    def table(self, c_type: str, name: str, rows: list[list[int]]) -> str:
+        """A table of rows of numbers, by its address."""
+        if not rows:
+            return "NULL"
+        text = ", ".join("{" + ", ".join(map(str, row)) + "}" if len(row) > 1 else str(row[0]) for row in rows)
+        self.unit.out(f"static const {c_type} {name}[] = {{{text}}};")
+        return f"({c_type} *){name}"
+
+    def body(self, program: Program, name: str) -> tuple[str, int]:
+        """A body's function in a table, and where its slots and room are in the scratch."""
+        left = self.unit.most - self.room.used - _slots(program)
+        function, work = self.unit.program(program, left)
+        inputs, outputs, _ = program.slots
+        row = f"{{{function}, {inputs}, {outputs}, {sum(program.slots)}}}"
+        self.unit.out(f"static const gd_program {name} = {row};")
+        return f"(gd_program *)&{name}", self.room.take(_slots(program) + work)
+
+
+def _skip(w: tuple[int, ...], at: int) -> int:
+    return at + 2 + w[at] + (w[at + 1] + 7) // 8
+
+
+def _loop(unit: Unit) -> None:
+    w, tables, bodies = unit.step.payload, _Tables(unit), iter(unit.step.programs)
+    length, count, steps, segment, n_again = w[:5]
+    at, runs = 5, []
+    for n in range(n_again + 1):
+        n_carry, n_xs, n_captured, n_ys, n_sums, reverse = w[at : at + 6]
+        at += 6
+
+        def rows(number: int, width: int, spares: int) -> list[list[int]]:
+            """Rows of a payload, each with room behind it for what it names so."""
+            nonlocal at
+            out = []
+            for _ in range(number):
+                row = list(w[at : at + width])
+                out.append(row + [tables.room.take(row[-1]) for _ in range(spares)])
+                at += width
+            return out
+
+        fields: dict[str, int | str] = {
+            "n_carry": n_carry,
+            "n_xs": n_xs,
+            "n_captured": n_captured,
+            "n_ys": n_ys,
+            "n_sums": n_sums,
+            "reverse": reverse,
+            "again": int(n < n_again),
+            "carries": tables.table("control_carry_row", f"carries{n}", rows(n_carry, 5, 2)),
+            "xs": tables.table("control_step_row", f"xs{n}", [[*r, 0] for r in rows(n_xs, 3, 0)]),
+            "captured": tables.table("int64_t", f"captured{n}", rows(n_captured, 1, 0)),
+            "ys": tables.table("control_step_row", f"ys{n}", rows(n_ys, 3, 1)),
+            "sums": tables.table("control_sum_row", f"sums{n}", rows(n_sums, 3, 1)),
+        }
+        fields["body"], fields["body_at"] = tables.body(next(bodies), f"body{n}")
+        at = _skip(w, at)
+        runs.append(block_text(fields))
+    unit.out(f"static const control_run_block runs[] = {{{', '.join(runs)}}};")
+    block: dict[str, int | str] = {
+        "length": length,
+        "count": count,
+        "steps": steps,
+        "segment": segment,
+        "n_runs": n_again + 1,
+        "runs": "(control_run_block *)runs",
+    }
+    if (condition := next(bodies, None)) is not None:
+        block["condition"], block["condition_at"] = tables.body(condition, "condition")
+    block["pred_at"] = tables.room.take(ALIGN)
+    block["state_at"] = tables.room.take((n_again + 1) * _STATE)
+    _run(unit, "loop", block_text(block), tables.room.used)
+
+
+def _branch(unit: Unit) -> None:
+    w, tables = unit.step.payload, _Tables(unit)
+    most = 0
+    names = []
+    for n, program in enumerate(unit.step.programs):
+        tables.room.used = 0  # only one of them runs
+        names.append(tables.body(program, ("if_true", "if_false")[n])[0])
+        most = max(most, tables.room.used)
+    block = block_text({"n_in": w[0], "n_out": w[1], "programs": "{" + ", ".join(names) + "}"})
+    _run(unit, "branch", block, most)
+
+
+def _run(unit: Unit, kernel: str, block: str, scratch: int) -> None:
+    unit.kernel("control", f"gd_k_{kernel}")
+    out = unit.out
+    out(f"static const control_{kernel}_block block = {block};")
+    operands = ", ".join(f"(void *){unit.name(n)}" for n in range(len(unit.step.operands)))
+    out(f"void *const operands[] = {{{operands}}};")
+    out(f"const gd_call call = {{&block, operands, {unit.bytes(scratch)}, NULL, 0, NULL, NULL}};")
+    unit.passes_status = True
+    out(f"return gd_k_{kernel}(&call);")
+
+
+WRITERS: dict[str, Callable[[Unit], None]] = {"loop": _loop, "branch": _branch}
