@@ -49,14 +49,12 @@ DEFINE_BLOCK(1, 2)
 DEFINE_BLOCK(1, 3)
 
 /* by log2(rows) and vectors - 1 */
-static const NAME(block_fn) NAME(blocks)[][VECTORS] = {
-    {NAME(block_1_1), NAME(block_1_2), NAME(block_1_3)},
-    {NAME(block_2_1), NAME(block_2_2), NAME(block_2_3)},
-    {NAME(block_4_1), NAME(block_4_2), NAME(block_4_3)},
+#define BLOCKS_OF(rows) {NAME(block_##rows##_1), NAME(block_##rows##_2), NAME(block_##rows##_3)}
 #if ROWS == 8
-    {NAME(block_8_1), NAME(block_8_2), NAME(block_8_3)},
+#define BLOCKS {BLOCKS_OF(1), BLOCKS_OF(2), BLOCKS_OF(4), BLOCKS_OF(8)}
+#else
+#define BLOCKS {BLOCKS_OF(1), BLOCKS_OF(2), BLOCKS_OF(4)}
 #endif
-};
 
 /* the largest block of rows that is not more than left; its logarithm in *which */
 static inline int NAME(block_rows)(int64_t left, int *which) {
@@ -145,6 +143,7 @@ static inline void NAME(finish)(const gd_epilogue *e, const T *bias, int64_t c, 
 
 static void NAME(correlate)(const gd_conv_correlation *b, const gd_call *call) {
     const gd_conv_source *s = &b->source;
+    static const NAME(block_fn) blocks[][VECTORS] = BLOCKS;
     T *band = call->scratch, tile[ROWS * WIDTH];
     int64_t n = 0, listed = -1, step = s->n_row_phases * s->n_col_phases * s->rows * s->pitch;
     conv_vector *vectors = (conv_vector *)((char *)call->scratch + b->vectors_at);
@@ -178,7 +177,7 @@ static void NAME(correlate)(const gd_conv_correlation *b, const gd_call *call) {
                     int vecs = NAME(block_vectors)(n - v);
                     const T *from[VECTORS];
                     for (int k = 0; k < vecs; k++) from[k] = band + vectors[v + k].from;
-                    NAME(blocks)[which][vecs - 1](phase->n_taps, phase->taps, a, from, tile);
+                    blocks[which][vecs - 1](phase->n_taps, phase->taps, a, from, tile);
                     NAME(finish)(&b->epilogue, bias, c, rows, vecs, tile);
                     for (int r = 0; r < rows; r++)
                         NAME(scatter)(tile + r * WIDTH, vecs, vectors + v, pieces, b->col_step,
@@ -205,6 +204,7 @@ static void NAME(transpose)(const T *from, int64_t channels, int64_t plane, int6
 
 static void NAME(weight)(const gd_conv_weight *b, const gd_call *call) {
     const gd_conv_source *s = &b->source;
+    static const NAME(block_fn) blocks[][VECTORS] = BLOCKS;
     T *band = call->scratch, tile[ROWS * WIDTH];
     T *results = (T *)((char *)call->scratch + b->results_at), *sums = (T *)((char *)call->scratch + b->sums_at);
     int64_t first = call->part % b->channel_blocks * b->channel_step, rest = call->part / b->channel_blocks;
@@ -244,7 +244,7 @@ static void NAME(weight)(const gd_conv_weight *b, const gd_call *call) {
                     for (int i = 0; i < vecs; i++) from[i] = results + (v + i) * LANES;
                     for (int64_t at = 0; at < images * positions; at += STRETCH) {
                         int64_t n_at = gd_min(images * positions - at, STRETCH);
-                        NAME(blocks)[which][vecs - 1](n_at, b->taps + at, a, from, tile);
+                        blocks[which][vecs - 1](n_at, b->taps + at, a, from, tile);
                         for (int r = 0; r < n_taps; r++)
                             for (int i = 0; i < vecs; i++) {
                                 LANE_VECTOR *to = (LANE_VECTOR *)(sums + (k + r) * b->lanes + (v + i) * LANES);
@@ -263,6 +263,8 @@ static void NAME(weight)(const gd_conv_weight *b, const gd_call *call) {
     }
 }
 
+#undef BLOCKS
+#undef BLOCKS_OF
 #undef DEFINE_BLOCK
 #undef SQUARE
 #undef LANE_VECTOR

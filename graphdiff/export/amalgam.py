@@ -101,6 +101,7 @@ def kernel(stem: str, dtypes: frozenset[str], roots: frozenset[str]) -> str:
     file = f"kernels/{stem}.h" if stem == "transpose" else f"kernels/{stem}.c"
     text = _expanded(text_of(file), file, dtypes)
     text = re.sub(r"/\* a product and its sum are one rounding.*?#endif\n", "", text, flags=re.S)
+    text = text.replace("static const NAME(block_fn)", "const NAME(block_fn)")  # no address is kept
     text = _EITHER.sub(r"GD_FLOAT_CALL(\1, \2, \3);", text)
     text = _DISPATCH.sub(lambda m: _dispatch(m, sorted(dtypes, key=list(_OF_TYPE).index)), text)
     text = _apart(reachable(text, roots | {re.sub(r"_[fib]\d+$", "", r) for r in roots}, dtypes), stem)

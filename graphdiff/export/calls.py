@@ -43,7 +43,7 @@ def call(
     share."""
     unit.kernel(stem, function, *([dtype] if dtype else []))
     out = unit.out
-    out(f"static const {block_type or f'{stem}_{stem}_block'} block = {block};")
+    out(f"const {block_type or f'{stem}_{stem}_block'} block = {block};")
     operands = ", ".join(f"(void *){unit.name(n)}" for n in range(len(unit.step.operands)))
     out(f"void *const operands[] = {{{operands}}};")
     out("gd_fault fault = {0, 0};")

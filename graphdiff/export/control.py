@@ -91,7 +91,7 @@ class _Tables:
         function, work = self.unit.program(program, left)
         inputs, outputs, _ = program.slots
         row = f"{{{function}, {inputs}, {outputs}, {sum(program.slots)}}}"
-        self.unit.out(f"static const gd_program {name} = {row};")
+        self.unit.out(f"const gd_program {name} = {row};")
         return f"(gd_program *)&{name}", self.room.take(_slots(program) + work)
 
 
@@ -134,7 +134,7 @@ def _loop(unit: Unit) -> None:
         fields["body"], fields["body_at"] = tables.body(next(bodies), f"body{n}")
         at = _skip(w, at)
         runs.append(block_text(fields))
-    unit.out(f"static const control_run_block runs[] = {{{', '.join(runs)}}};")
+    unit.out(f"const control_run_block runs[] = {{{', '.join(runs)}}};")
     block: dict[str, int | str] = {
         "length": length,
         "count": count,
@@ -165,7 +165,7 @@ def _branch(unit: Unit) -> None:
 def _run(unit: Unit, kernel: str, block: str, scratch: int) -> None:
     unit.kernel("control", f"gd_k_{kernel}")
     out = unit.out
-    out(f"static const control_{kernel}_block block = {block};")
+    out(f"const control_{kernel}_block block = {block};")
     operands = ", ".join(f"(void *){unit.name(n)}" for n in range(len(unit.step.operands)))
     out(f"void *const operands[] = {{{operands}}};")
     out(f"const gd_call call = {{&block, operands, {unit.bytes(scratch)}, NULL, 0, NULL, NULL}};")

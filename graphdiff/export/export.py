@@ -11,15 +11,19 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import CompileError, FeedError
 from ..files import write_file
 from ..ir.dims import evaluate
 from ..ir.node import Value, user_source
+from ..runtime import _core
+from ..runtime.compiled import PlannedProgram
 from ..runtime.function import Function
-from . import header, program, source_file
+from . import beside, header, program, source_file
 from .header import Interface, Slot
 from .program import Step
-from .writer import KEYWORDS, quoted
+from .writer import KEYWORDS
 
 
 def export_c(
@@ -59,26 +63,41 @@ def export_c(
         written.work_bytes,
         written.failures,
         planned.plan.summary(),
+        values,
     )
-    files = {f"{name}.h": header.write(interface), f"{name}.c": written.text + _status_text(interface)}
+    structure, n_results = self._structure, self._n_results
+    status, outputs, params = _run_case(interface, planned)
+    text = written.text.replace(source_file.CHECKS, header.checked(interface))
+    files = {
+        f"{name}.h": header.write(interface),
+        f"{name}.c": text + "\n" + header.definitions(interface),
+        f"{name}_test.c": beside.test_text(interface, status, outputs, params),
+        "CMakeLists.txt": beside.cmake_text(interface, values),
+        f"{name}.json": beside.json_text(interface, env, structure.arguments, structure.results, n_results),
+    }
+    if values:
+        arrays = [p.node.attrs["storage"].array for p in self.parameters]
+        files[f"{name}_values.c"] = beside.values_text(interface, arrays)
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
-    for file, text in files.items():
-        write_file(place / file, text)
+    for file, content in files.items():
+        write_file(place / file, content)
     return [place / file for file in files]
 
 
-def _status_text(x: Interface) -> str:
-    rows = "".join(f"    {quoted(f.text)},\n" for f in x.failures)
-    n = len(x.failures) + 1
-    return f"""
-const char *{x.name}_status_text(int status) {{
-    static const char *const texts[] = {{
-    "ok",
-{rows}    }};
-    return status >= 0 && status < {n} ? texts[status] : "unknown status";
-}}
-"""
+def _run_case(x: Interface, planned: PlannedProgram) -> tuple[int, list[np.ndarray], list[np.ndarray]]:
+    """What the program makes of the case of NAME_test.c, on parameters of its own: the status, results, parameters."""
+    inputs, params = beside.case(x)
+    outputs = [np.zeros(slot.shape, slot.dtype) for slot in x.outputs]
+    try:
+        _core.Context(planned.program, 1).run(inputs, outputs, params)
+    except _core.CoreError as e:
+        failed = f"_FAILED_{e.instruction}"
+        for n, failure in enumerate(x.failures, 1):
+            if failure.constant.endswith(failed) or e.status not in ("ERR_INDEX", "ERR_CHECK"):
+                return n, outputs, params
+        return 1, outputs, params
+    return 0, outputs, params
 
 
 def _shape(v: Value, env: dict[str, int]) -> tuple[int, ...]:

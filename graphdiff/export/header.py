@@ -12,7 +12,10 @@ import numpy as np
 
 from .source_file import Failure
 from .sources import C_TYPES
-from .writer import comment, identifier
+from .writer import comment, identifier, quoted
+
+ARGUMENTS = "const void *const inputs[], void *const outputs[], void *const params[], void *work"
+_BAD = "a pointer is missing or not aligned, or memory overlaps"
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Interface:
     work_bytes: int
     failures: Sequence[Failure]
     summary: str
+    has_values: bool
 
     @property
     def groups(self) -> list[tuple[str, Sequence[Slot]]]:
@@ -90,12 +94,23 @@ def write(x: Interface) -> str:
     for n, failure in enumerate(x.failures, 1):
         out.append(f"    {failure.constant} = {n}, /* {comment(failure.text)} */")
     out += [
+        f"    {name}_BAD_POINTER = {len(x.failures) + 1} /* with -D{name}_CHECKED alone: {_BAD} */",
         "};",
         "/* the text of a status */",
         f"const char *{name}_status_text(int status);",
         "",
         f"extern const size_t {name}_work_bytes;",
-        f"int {name}(const void *const inputs[], void *const outputs[], void *const params[], void *work);",
+        f"int {name}({ARGUMENTS});",
+        "/* the same with an argument for each array */",
+        f"int {name}_call({', '.join(typed(x)[0])});",
+        *(
+            [
+                "/* what parameters and states held when this was exported */",
+                f"extern const void *const {name}_values[];",
+            ]
+            if x.has_values
+            else []
+        ),
         "",
         "#ifdef __cplusplus",
         "}",
@@ -103,3 +118,87 @@ def write(x: Interface) -> str:
         "#endif",
     ]
     return "\n".join(out) + "\n"
+
+
+def typed(x: Interface) -> tuple[list[str], list[list[str]]]:
+    """The parameters of NAME_call, and their names by group."""
+    taken = {"work"}
+    declared: list[str] = []
+    names: list[list[str]] = []
+    for kind, slots in x.groups:
+        names.append([])
+        for n, slot in enumerate(slots):
+            word = identifier(slot.name, f"{kind.lower()}_{n}")
+            while word in taken:
+                word += "_"
+            taken.add(word)
+            names[-1].append(word)
+            const = "" if kind == "OUTPUT" or slot.updated else "const "
+            declared.append(f"{const}{C_TYPES[slot.dtype.name]} *{word}")
+    return [*declared, "void *work"], names
+
+
+def definitions(x: Interface) -> str:
+    """The functions of NAME.c that are about its interface alone."""
+    name = x.name
+    parameters, names = typed(x)
+    lines = [f"int {name}_call({', '.join(parameters)}) {{"]
+    for (kind, slots), found in zip(x.groups, names):
+        pointer = "const void *const" if kind == "INPUT" else "void *const"
+        values = (
+            ", ".join(w if kind != "PARAM" or s.updated else f"(void *){w}" for w, s in zip(found, slots)) or "NULL"
+        )
+        lines.append(f"    {pointer} {kind.lower()}s[] = {{{values}}};")
+    lines += [f"    return {name}(inputs, outputs, params, work);", "}", ""]
+    texts = ["ok", *(f.text for f in x.failures), _BAD]
+    rows = "".join(f"        case {n}: return {quoted(text)};\n" for n, text in enumerate(texts))
+    return (
+        "\n".join(lines)
+        + f"""
+const char *{name}_status_text(int status) {{
+    switch (status) {{
+{rows}        default: return "unknown status";
+    }}
+}}
+"""
+    )
+
+
+def checked(x: Interface) -> str:
+    """What -DNAME_CHECKED adds: the preconditions, looked at before anything is written."""
+    slots = [s for _, group in x.groups for s in group]
+    sizes = ", ".join([*(str(s.bytes) for s in slots), f"{x.name}_WORK_BYTES"])
+    aligns = ", ".join([*(str(s.dtype.itemsize) for s in slots), f"{x.name}_WORK_ALIGN"])
+    n, n_in, n_out, n_params = len(slots), len(x.inputs), len(x.outputs), len(x.params)
+    missing = [f"{kind.lower()}s == NULL" for kind, found in x.groups if found]
+    body = [f"    if (n == {n}) return (const char *)work;"]
+    body += [f"    if (n >= {n_in + n_out}) return (const char *)params[n - {n_in + n_out}];"] if n_params else []
+    body += [f"    if (n >= {n_in}) return (const char *)outputs[n - {n_in}];"] if n_out else []
+    body += ["    return (const char *)inputs[n];" if n_in else "    return NULL;"]
+    arrays = "const void *const inputs[], void *const outputs[], void *const params[], const void *work"
+    return f"""\
+#ifdef {x.name}_CHECKED
+/* array n of all inputs, outputs and parameters; the last is work */
+static const char *pointer_of(size_t n, {arrays}) {{
+    (void)inputs, (void)outputs, (void)params;
+{chr(10).join(body)}
+}}
+
+static int is_bad({arrays}) {{
+    static const size_t bytes[] = {{{sizes}}};
+    static const size_t align[] = {{{aligns}}};
+    if ({" || ".join(missing) or "0"}) return 1;
+    for (size_t i = 0; i <= {n}; i++) {{
+        const char *a = pointer_of(i, inputs, outputs, params, work);
+        if (bytes[i] == 0) continue;
+        if (a == NULL || (uintptr_t)a % align[i] != 0) return 1;
+        for (size_t j = 0; j < i; j++) {{
+            const char *b = pointer_of(j, inputs, outputs, params, work);
+            const int may_share = i + 1 <= {n_in}; /* inputs are only read */
+            if (bytes[j] > 0 && !may_share && a < b + bytes[j] && b < a + bytes[i]) return 1;
+        }}
+    }}
+    return 0;
+}}
+#endif
+"""

@@ -31,6 +31,7 @@ WRITERS: dict[str, Callable[[Unit], None]] = {
     **attention.WRITERS,
 }
 _TOGETHER = 48  # calls in one function
+CHECKS = "/* checks of the arguments */"  # where they go, once the interface is known
 _PER_LINE = 100  # characters of a table's line
 
 
@@ -72,9 +73,10 @@ class _File:
         units = self._units(program, plan_scratch, "")
         arena, work = _work_of(program, units)
         self._functions(units)
+        self.code(CHECKS)
         self.code(f"const size_t {self.name}_work_bytes = {self.name}_WORK_BYTES;")
         self.code("")
-        self._entry(program, units, arena, f"int {self.name}", "")
+        self._entry(program, units, arena, f"int {self.name}", "", is_checked=True)
         body = self.code.text()
         helpers = _helpers(self.parts, body)
         text = "\n\n".join(t for t in (_head(self.name), helpers, *self.tables, body) if t)
@@ -115,7 +117,15 @@ class _File:
                     self.code(line)
             self.code("")
 
-    def _entry(self, program: Program, units: Sequence[tuple[str, Unit]], arena: int, head: str, prefix: str) -> None:
+    def _entry(
+        self,
+        program: Program,
+        units: Sequence[tuple[str, Unit]],
+        arena: int,
+        head: str,
+        prefix: str,
+        is_checked: bool = False,
+    ) -> None:
         """The function that runs all instructions in order."""
         code = self.code
         arguments = "const void *const inputs[], void *const outputs[], void *const params[], "
@@ -137,6 +147,12 @@ class _File:
             calls = [f"if ((status = {run.format(n)}) != 0) return status;" for n in range(len(groups))]
         with code.block(f"{head}({arguments}void *work_)"):
             code("unsigned char *const work = work_;")
+            if is_checked:
+                self.code.lines += [
+                    f"#ifdef {self.name}_CHECKED",
+                    f"    if (is_bad(inputs, outputs, params, work_)) return {self.name}_BAD_POINTER;",
+                    "#endif",
+                ]
             for line in _with_status(calls):
                 code(line)
             code(unused.strip())

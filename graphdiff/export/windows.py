@@ -92,7 +92,7 @@ class _Correlation:
         _table(unit, "int64_t", "row_phases", [[r] for r in phases[0]])
         _table(unit, "int64_t", "col_phases", [[c] for c in phases[1]])
         _table(unit, "gd_conv_tap", "taps", taps)
-        unit.out(f"static const gd_conv_phase phases[] = {{{', '.join(map(block_text, made))}}};")
+        unit.out(f"const gd_conv_phase phases[] = {{{', '.join(map(block_text, made))}}};")
         source = {
             **image,
             "n_row_phases": len(phases[0]),

@@ -1,4 +1,5 @@
-"""Bridges to models, arrays and solvers of other packages: ``gd.interop.onnx``. Each needs its extra of pyproject.toml.
+"""Bridges to models, arrays and solvers of other packages: ``gd.interop.onnx``, and to
+exported C, ``gd.interop.c``. Each bridge to a package needs its extra of pyproject.toml.
 
 Owns: which bridges there are. A bridge is imported when it is asked for, the package that it is to when it is used.
 Must not know: what any of them does.
@@ -8,6 +9,7 @@ import importlib as _importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from . import c as c
     from . import ctypes as ctypes
     from . import jax as jax
     from . import mpi as mpi
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from . import scipy as scipy
     from . import torch as torch
 
-__all__ = ["ctypes", "jax", "mpi", "numba", "nutpie", "onnx", "pymc", "pytensor", "scipy", "torch"]
+__all__ = ["c", "ctypes", "jax", "mpi", "numba", "nutpie", "onnx", "pymc", "pytensor", "scipy", "torch"]
 
 
 def __getattr__(name: str) -> object:

@@ -1,0 +1,115 @@
+"""What goes with an exported program: its test, values, a header for C++, checks of pointers; no name but its own."""
+
+import ctypes
+import json
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from export_programs import PROGRAMS
+from exported import STRICT, Exported
+
+import graphdiff as gd
+
+LIBRARY = re.compile(
+    r"a?(sin|cos|tan)h?f?|atan2f?|exp(2|m1)?f?|log(2|10|1p)?f?|powf?|sqrtf?|fabsf?|floorf?|ceilf?|rintf?|truncf?|"
+    r"nearbyint|fmodf?|copysignf?|erfc?f?|hypotf?|frexp|ldexp|lgamma_r|mem(cpy|set|chr|move|cmp)|"
+    r"_GLOBAL_OFFSET_TABLE_|__stack_chk_fail"
+)
+
+
+def run(folder, *command, **more):
+    found = subprocess.run(command, cwd=folder, capture_output=True, text=True, **more)
+    assert found.returncode == 0, found.stdout + found.stderr
+    return found.stdout
+
+
+@pytest.mark.parametrize("name", ["mlp", "loops", "random_numbers"])
+def test_the_saved_case_passes_and_can_fail(name, tmp_path):
+    function, _, sizes, _ = PROGRAMS[name]()
+    paths = function.export_c(tmp_path, "model", **sizes)
+    assert [p.name for p in paths] == ["model.h", "model.c", "model_test.c", "CMakeLists.txt", "model.json"]
+    flags = [*STRICT.split(), "-O0"]
+    run(tmp_path, "cc", *flags, "-c", "model.c", "-o", "model.o")
+    run(tmp_path, "cc", *flags, "model_test.c", "model.o", "-o", "passes", "-lm")
+    assert run(tmp_path, "./passes") == "model: as graphdiff\n"
+    text = (tmp_path / "model_test.c").read_text()
+    first = re.search(r"wanted\[\] = \{([^,}]+)", text)[1]
+    (tmp_path / "model_test.c").write_text(text.replace(f"wanted[] = {{{first}", f"wanted[] = {{{first} + 1e9", 1))
+    run(tmp_path, "cc", *flags, "model_test.c", "model.o", "-o", "fails", "-lm")
+    assert subprocess.run([tmp_path / "fails"], capture_output=True).returncode == 1
+
+
+def test_values_are_tables_and_a_build_takes_them(tmp_path):
+    function, _, sizes, _ = PROGRAMS["mlp"]()
+    paths = function.export_c(tmp_path, "model", values=True, **sizes)
+    assert paths[-1].name == "model_values.c" and "model_values.c" in (tmp_path / "CMakeLists.txt").read_text()
+    run(tmp_path, "cc", *STRICT.split(), "-shared", "-fPIC", "model_values.c", "-o", "values.so")
+    library = ctypes.CDLL(str(tmp_path / "values.so"))
+    tables = (ctypes.c_void_p * len(function.parameters)).in_dll(library, "model_values")
+    for p, address in zip(function.parameters, tables):
+        assert ctypes.string_at(address, p.value.nbytes) == p.value.tobytes()
+
+
+def test_two_models_link_and_no_other_name_is_theirs(tmp_path):
+    for n, name in enumerate(("mlp", "conv_net")):
+        function, _, sizes, _ = PROGRAMS[name]()
+        function.export_c(tmp_path, f"model{n}", **sizes)
+        run(tmp_path, "cc", *STRICT.split(), "-O1", "-c", f"model{n}.c")
+        for line in run(tmp_path, "nm", f"model{n}.o").splitlines():
+            kind, symbol = line.split()[-2:]
+            if kind in "Uw":
+                assert LIBRARY.fullmatch(symbol), symbol
+            else:
+                assert kind not in "BbDdC", f"{symbol} can be written"
+                assert kind.islower() or symbol.startswith(f"model{n}"), symbol
+    (tmp_path / "both.c").write_text('#include "model0.h"\n#include "model1.h"\nint main(void) { return model0_OK; }\n')
+    run(tmp_path, "cc", *STRICT.split(), "both.c", "model0.o", "model1.o", "-o", "both", "-lm")
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler")
+def test_the_header_is_for_cpp_too(tmp_path):
+    x, t = gd.input("class", (2,)), gd.input("größe */ 1", (2,))
+    W = gd.parameter("new", value=np.zeros(2, np.float32))
+    f = gd.compile([x, t], gd.sum(x * t * W), name="f")
+    f.export_c(tmp_path, "f")
+    flags = ["-std=c++11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-fsyntax-only", "-x", "c++"]
+    (tmp_path / "use.cc").write_text(
+        '#include "f.h"\nunsigned char work[f_WORK_BYTES + 1];\nint main() { return f_OK; }\n'
+    )
+    run(tmp_path, "c++", *flags, "use.cc")
+    run(tmp_path, "cc", *STRICT.split(), "-c", "f.c")
+
+
+def test_checked_pointers(tmp_path):
+    function, feeds, sizes, _ = PROGRAMS["mlp"]()
+    made = Exported(function, tmp_path, "model", "-O0 -Dmodel_CHECKED", **sizes)
+    assert made.call(*feeds)[0] == 0
+    x, w = np.zeros((12, 30), np.float32), made.params
+    params = (ctypes.c_void_p * len(w))(*[a.ctypes.data for a in w])
+    room = np.zeros(made.work_bytes + 64, np.uint8)
+    work = room.ctypes.data + -room.ctypes.data % 64
+    t, loss = np.zeros(12, np.int64), np.zeros((), np.float32)
+
+    def status(x_at, work_at, loss_at):
+        inputs, outputs = (ctypes.c_void_p * 2)(x_at, t.ctypes.data), (ctypes.c_void_p * 1)(loss_at)
+        return made.text(made.library.model(inputs, outputs, params, ctypes.c_void_p(work_at)))
+
+    good = x.ctypes.data, work, loss.ctypes.data
+    assert status(*good) == b"ok"
+    for bad in ((None, *good[1:]), (good[0] + 1, *good[1:]), (good[0], work + 8, good[2]), (good[0], work, good[0])):
+        assert status(*bad).startswith(b"a pointer is missing")
+
+
+def test_what_json_says(tmp_path):
+    function, _, sizes, _ = PROGRAMS["mlp"]()
+    function.export_c(tmp_path, "model", **sizes)
+    facts = json.loads((tmp_path / "model.json").read_text())
+    assert facts["sizes"] == {"batch": 12} and facts["work_bytes"] <= function.plan_for(**sizes).arena_bytes
+    assert facts["inputs"][1] == {"name": "t", "dtype": "int64", "shape": [12], "bytes": 96}
+    assert [p["name"] for p in facts["params"] if p["updated"]] == [p.name for p in function.parameters]
+    header = (tmp_path / "model.h").read_text()
+    for macro in ("WORK_ALIGN 64", "INPUTS 2", "INPUT_1_BYTES 96", "INPUT_t 1", "OUTPUTS 1", "PARAM_W1 0"):
+        assert f"#define model_{macro}" in header
