@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from .control import INNER
+from .lapack import ROUTINES
 from .program import REDUCTIONS
 from .sources import Item, items_of, reachable, text_of
 
@@ -55,6 +56,7 @@ _SHARED = (
     "kernels/product.h",
     "kernels/epilogue.h",
     "kernels/conv.h",
+    "openblas/blas.h",
 )
 _SKIPPED = (
     "../program/",
@@ -87,6 +89,8 @@ def shared() -> tuple[Item, ...]:
             out.append(Item(("VECTOR",), vectors[0].strip()))
             text = text.replace(vectors[0], "")
         found = [i for i in items_of(text) if not any(n.startswith(("gd_prepare", "GD_SIZE")) for n in i.names)]
+        if file.endswith("blas.h"):
+            found = [i for i in found if i.text.startswith("enum") or "\nenum" in i.text]
         declared = re.compile(r"void GD_ISA_NAME\([^{]*;")  # functions that stand in another file there
         if file.endswith("sizes.h"):
             found += items_of(INNER)
@@ -101,6 +105,9 @@ def kernel(stem: str, dtypes: frozenset[str], roots: frozenset[str]) -> str:
     file = f"kernels/{stem}.h" if stem == "transpose" else f"kernels/{stem}.c"
     text = _expanded(text_of(file), file, dtypes)
     text = re.sub(r"/\* a product and its sum are one rounding.*?#endif\n", "", text, flags=re.S)
+    text = re.sub(r" *const gd_blas \*blas;\n", "", text)
+    text = re.sub(r"#define GD_LAPACK_KERNEL\(name\)(.*\\\n)*.*\n", "", text)
+    text = re.sub(r"GD_LAPACK_KERNEL\((\w+)\)", _LAPACK_KERNEL, text)
     text = text.replace("static const NAME(block_fn)", "const NAME(block_fn)")  # no address is kept
     text = _EITHER.sub(r"GD_FLOAT_CALL(\1, \2, \3);", text)
     text = _DISPATCH.sub(lambda m: _dispatch(m, sorted(dtypes, key=list(_OF_TYPE).index)), text)
@@ -123,6 +130,12 @@ def _dispatch(call: re.Match[str], dtypes: Sequence[str]) -> str:
     return f"({tests}{last})" if tests else last
 
 
+_LAPACK_KERNEL = r"""
+int GD_ISA_NAME(gd_k_\1)(const gd_call *call) {
+    const lapack_block *b = (const lapack_block *)call->block;
+    return GD_FLOAT_CALL(b->is_f64, \1, call, b);
+}
+"""
 _EITHER = re.compile(r"if \((\S+->dtype) == GD_F32\) (\w+)_f32\(([^;]*)\);\s*else \w+_f64\([^;]*\);")
 
 
@@ -155,6 +168,10 @@ def _types(file: str) -> Iterable[str]:
     }[file]
 
 
+_ROOTS = {
+    "f32": "#define SQRT sqrtf\n#define FABS fabsf\n#define EPSILON 1.2e-7f\n",
+    "f64": "#undef SQRT\n#undef FABS\n#undef EPSILON\n#define SQRT sqrt\n#define FABS fabs\n#define EPSILON 2.3e-16\n",
+}
 _SUFFIXES = "f32|f64|i32|i64|b8"
 _MACROS = ("GD_CAT", "GD_ISA_NAME", "NAME", "VECTOR", "__attribute__")
 _OF_TYPE = {
@@ -170,6 +187,8 @@ def _for_type(folder: str, body: str, dtype: str, dtypes: frozenset[str]) -> str
     t, u, i = _OF_TYPE[dtype]
     heads = {"T": t, "U": u, "S": dtype, **({"I": i} if i else {})}
     text = _expanded(text_of(f"{folder}/{body}"), f"{folder}/{body}", dtypes)
+    if body == "lapack_body.h":
+        text = _ROOTS[dtype] + ROUTINES + re.sub(r"b->blas->S\.(\w+)\(", r"NAME(\1)(", text)
     defines = "".join(f"#define {k} {v}\n" for k, v in heads.items())
     return f"\n{defines}{text}" + "".join(f"#undef {k}\n" for k in heads) + "\n"
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import CompileError
 from ..ops.tensor import call_text
-from . import amalgam, attention, calls, control, products, reductions, tiles, windows
+from . import amalgam, attention, calls, control, lapack, products, reductions, tiles, windows
 from .program import ALIGN, Item, Program, Step
 from .sources import C_TYPES, mathematics, micro_helpers, needed
 from .sources import Item as Definition
@@ -29,6 +29,7 @@ WRITERS: dict[str, Callable[[Unit], None]] = {
     **control.WRITERS,
     **windows.WRITERS,
     **attention.WRITERS,
+    **lapack.WRITERS,
 }
 _TOGETHER = 48  # calls in one function
 CHECKS = "/* checks of the arguments */"  # where they go, once the interface is known

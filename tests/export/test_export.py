@@ -6,18 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from export_programs import PROGRAMS, differences
+from export_programs import PROGRAMS, WITHOUT_BITS, differences
 from exported import flat
 from under_test import ENVIRONMENT, PLACE
 
 import graphdiff as gd
 
+ALL = {**PROGRAMS, **WITHOUT_BITS}
 SCRIPT = Path(__file__).resolve().parents[1] / "support" / "export_programs.py"
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", ALL)
 def test_results_are_those_of_the_function(name, tmp_path):
-    function, feeds, sizes, _ = PROGRAMS[name]()
+    function, feeds, sizes, _ = ALL[name]()
     _, made = differences(name, tmp_path, "-O0")
     assert made.work_bytes <= function.plan_for(**sizes).arena_bytes
     made.params = [p.value.copy() for p in function.parameters]

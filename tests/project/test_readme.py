@@ -65,7 +65,7 @@ def test_what_is_counted_is_so():
     for name in re.search(r"`python -m benchmarks\.(\w+)`((?:, `\.\w+`)+)", README)[0].split(", "):
         module = name.strip("`").rpartition(".")[2]
         assert list((ROOT / "benchmarks").glob(f"{module}*")), name
-    told = re.search(r"the commands `graphdiff ([\w, ]+)`", README)[1].split(", ")
+    told = re.search(r"the commands `graphdiff ([\w, -]+)`", README)[1].split(", ")
     assert sorted(told) == sorted(COMMANDS)
 
 
