@@ -69,7 +69,39 @@ _SKIPPED = (
     "epilogue.h",
     "transpose.h",
 )
+# For -Os: the sums of csrc's product, element by element.
+_SMALL = """\
+/* C = alpha A B, or C += alpha A B: each sum in the order of the blocks below */
+STEP void gd_product_{S}(const gd_product *p, const {T} *a, const {T} *b, {T} *c, void *scratch) {{
+    const int is_column = p->n == 1 && p->a_row == 1 && p->c_row == 1 && p->m > 1;
+    const int few = p->n == 1 || (p->m <= GD_PRODUCT_DOT_ROWS && p->b_col != 1);
+    const int in_lanes = !is_column && few && p->b_row == 1 && p->a_col == 1;
+    const int in_blocks = gd_product_packs_strips(p, sizeof({T})) || gd_product_packs_b(p, sizeof({T})) ||
+                          gd_product_packs_a(p, sizeof({T}));
+    const int64_t depth = in_blocks && !is_column && !in_lanes ? GD_PRODUCT_DEPTH : p->k;
+    (void)scratch;
+    for (int64_t i = 0; i < p->m; i++)
+        for (int64_t j = 0; j < p->n; j++) {{
+            const {T} *x = a + i * p->a_row, *y = b + j * p->b_col;
+            {T} *to = c + i * p->c_row + j;
+            if (p->k == 0 && !p->accumulate) *to = 0;
+            for (int64_t first = 0; first < p->k; first += depth) {{
+                const int64_t end = p->k - first < depth ? p->k : first + depth;
+                const int64_t whole = in_lanes ? p->k / {lanes} * {lanes} : 0;
+                {T} sum = 0, lane[{lanes}] = {{0}};
+                for (int64_t d = 0; d < whole; d++) lane[d % {lanes}] += x[d] * y[d];
+                for (int half = {lanes} / 2; half > 0; half /= 2)
+                    for (int l = 0; l < half; l++) lane[l] += lane[l + half];
+                for (int64_t d = first + whole; d < end; d++) sum += x[d * p->a_col] * y[d * p->b_row];
+                if (whole > 0) sum += lane[0];
+                sum *= ({T})p->alpha;
+                *to = p->accumulate || first > 0 ? *to + sum : in_lanes ? sum + 0 : sum;
+            }}
+        }}
+}}
+"""
 # How many elements dot products sum side by side: the same for every processor.
+_LANES_OF = {"f32": 4, "f64": 2}
 _LANES = {"product": "#define GD_DOT_f32 4\n#define GD_DOT_f64 2\n\n"}
 
 
@@ -115,7 +147,13 @@ def kernel(stem: str, dtypes: frozenset[str], roots: frozenset[str]) -> str:
     macros = dict.fromkeys(re.findall(r"^\s*#\s*define (\w+)", text, flags=re.M))
     gone = re.findall(r"^\s*#\s*undef (\w+)", text, flags=re.M)
     tail = "".join(f"#undef {name}\n" for name in macros if name not in gone and not name.startswith("GD_"))
-    return _LANES.get(stem, "") + re.sub(r"\n{3,}", "\n\n", text).strip() + "\n" + tail
+    text = _LANES.get(stem, "") + re.sub(r"\n{3,}", "\n\n", text).strip() + "\n" + tail
+    if stem != "product":
+        return text
+    small = "\n".join(
+        _SMALL.format(S=d, T=_OF_TYPE[d][0], lanes=_LANES_OF[d]) for d in sorted(dtypes, key=list(_OF_TYPE).index)
+    )
+    return f"#ifdef __OPTIMIZE_SIZE__\n\n{small}\n#else\n\n{text}\n#endif\n"
 
 
 _DISPATCH = re.compile(r"GD_(?:FLOAT|NUMBER|TYPE)_CALL\(([^,]+), (\w+), ((?:[^()]|\([^()]*\))*)\)")

@@ -198,6 +198,15 @@ def _head(name: str) -> str:
 #include <stdint.h>
 #include <string.h>
 
+/* nobody reads errno or flags: choices between two values and square roots become vectors; no bit depends on it */
+#if defined(__GNUC__)
+#if !defined(__clang__)
+#pragma GCC optimize("no-trapping-math")
+#endif
+double sqrt(double x) __attribute__((const));
+float sqrtf(float x) __attribute__((const));
+#endif
+
 #if defined(__GNUC__) /* vectors are handed only to functions that are inlined */
 #pragma GCC diagnostic ignored "-Wpsabi"
 #endif
@@ -225,7 +234,10 @@ def _helpers(parts: Parts, body: str) -> str:
     for stem, (functions, dtypes) in sorted(
         parts.kernels.items(), key=lambda kv: (kv[0] not in first, kv[0] != first[0], kv[0])
     ):
-        kernels.append(amalgam.kernel(stem, frozenset(dtypes), frozenset(functions)))
+        text = amalgam.kernel(stem, frozenset(dtypes), frozenset(functions))
+        if stem == "transpose" and "conv" not in parts.kernels:
+            text = f"#ifndef __OPTIMIZE_SIZE__\n\n{text}\n#endif\n"
+        kernels.append(text)
     folds = [reductions.text(*h) for h in reductions.with_needed(parts.helpers)]
     texts = [*parts.texts.values()]
     all_text = "\n".join([*kernels, *folds, *texts, body])
