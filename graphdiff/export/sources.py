@@ -92,7 +92,7 @@ def reachable(text: str, roots: Iterable[str], suffixes: Iterable[str]) -> str:
     be f with any of the ``suffixes``."""
     pieces = list(_pieces(text, False))
     codes = [_code(p).strip() for p in pieces]
-    other = re.compile(r"#|typedef\b|enum\b|struct\b|static const\b")
+    other = re.compile(r"#|typedef\b|enum\b|struct\b|[^({]*=")
     names = [set(_names(c)) if c.endswith("}") and not other.match(c) else set() for c in codes]
     words = [set(re.findall(r"[A-Za-z_]\w*", c)) for c in codes]
     for code, found in zip(codes, names):
