@@ -53,7 +53,7 @@ def export_c(
     updated = {id(p) for p, _ in self.graph.updates}
 
     def slots(found: Sequence[Value]) -> list[Slot]:
-        return [Slot(v.name or f"{n}", v.dtype, _shape(v, env), id(v) in updated) for n, v in enumerate(found)]
+        return [Slot(v.name or "", v.dtype, _shape(v, env), id(v) in updated) for v in found]
 
     interface = Interface(
         name,

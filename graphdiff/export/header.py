@@ -5,6 +5,7 @@ Must not know: how the program computes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ from .sources import C_TYPES
 from .writer import comment, identifier, quoted
 
 ARGUMENTS = "const void *const inputs[], void *const outputs[], void *const params[], void *work"
+_MACRO = re.compile(
+    r"NULL|NAN|INFINITY|HUGE_VAL[FL]?|EOF|(M|FP|MATH)_\w+|U?(INT|PTR|SIZE|WCHAR)\w*_(MAX|MIN|C)|SIZE_MAX"
+)
 _BAD = "a pointer is missing or not aligned, or memory overlaps"
 
 
@@ -86,7 +90,7 @@ def write(x: Interface) -> str:
             )
         taken: set[str] = set()
         for n, slot in enumerate(slots):
-            word = identifier(slot.name, str(n))
+            word = identifier(slot.name, "") if slot.name else str(n)
             if word not in taken and not word.isdigit():
                 out.append(f"#define {name}_{kind}_{word} {n}")
             taken.add(word)
@@ -122,14 +126,14 @@ def write(x: Interface) -> str:
 
 def typed(x: Interface) -> tuple[list[str], list[list[str]]]:
     """The parameters of NAME_call, and their names by group."""
-    taken = {"work"}
+    taken = {"inputs", "outputs", "params", "work"}
     declared: list[str] = []
     names: list[list[str]] = []
     for kind, slots in x.groups:
         names.append([])
         for n, slot in enumerate(slots):
             word = identifier(slot.name, f"{kind.lower()}_{n}")
-            while word in taken:
+            while word in taken or _MACRO.fullmatch(word):
                 word += "_"
             taken.add(word)
             names[-1].append(word)

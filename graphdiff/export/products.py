@@ -6,6 +6,7 @@ Invariant: an element's sum is the same whichever way it is made. Must not know:
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from math import prod
@@ -209,18 +210,26 @@ def _finish(
     if act < 0 and bias < 0:
         return
     expressions, out, type_ = micro_expressions(dtype), unit.out, C_TYPES[dtype]
-    value = "row[j]"
+    value = "c0[j]"
     if bias >= 0:
         where = index(offset, [stride, stride], ["j", column] if column else ["j"])
-        value = expressions["add"].replace("x", "(row[j])").replace("y", f"{unit.name(bias)}[{where}]")
+        operands = {"x": "c0[j]", "y": f"{unit.name(bias)}[{where}]"}
+        value = re.sub(r"\b[xy]\b", lambda m: operands[m[0]], expressions["add"])
     with out.block("for (ptrdiff_t i = 0; i < p.m; i++)"):
-        out(f"{type_} *row = {at} + i * p.c_row;")
+        out(f"{type_} *c0 = {at} + i * p.c_row;")
         if part >= 0:
-            out(f"{type_} *part = {beside} + i * p.c_row;")
+            out(f"{type_} *c1 = {beside} + i * p.c_row;")
         with out.block("for (ptrdiff_t j = 0; j < p.n; j++)"):
-            out(f"const {type_} x = {value};")
+            out(f"const {type_} r0 = {value};")
+            result = "r0"
             if part >= 0:
-                out(f"const {type_} y = {expressions[MICROOPS[part]]};")
-                out("part[j] = y;")
-            result = "x" if act < 0 else expressions[MICROOPS[act]]
-            out(f"row[j] = {result};")
+                out(f"const {type_} r1 = {_of(expressions[MICROOPS[part]], 'r0')};")
+                out("c1[j] = r1;")
+            if act >= 0:
+                result = _of(expressions[MICROOPS[act]], "r0", "r1")
+            out(f"c0[j] = {result};")
+
+
+def _of(expression: str, x: str, y: str = "") -> str:
+    """A micro-operation's value of operands by these names."""
+    return re.sub(r"\b[xy]\b", lambda m: x if m[0] == "x" else y, expression)

@@ -16,7 +16,9 @@ from .writer import KEYWORDS, Lines, identifier
 
 # Names that functions have inside, and those of what they call.
 _OWN = re.compile(
-    r"[cijrst]\d+|u|k|n|first|turn|segment|scratch|work|status|block|call|fault|operands|p|[fm](32|64)_?\w*"
+    r"[ij]\d*|[crst]\d+|[mn]0|u|k|n|first|turn|segment|scratch|work|status|block|call|fault|operands|p|part|"
+    r"[fm](32|64)_?\w*|(carries|xs|captured|ys|sums|body|batch)\d+|condition|if_true|if_false|runs|taps|"
+    r"(row_|col_)?phases?|dims|mask_batch"
 )
 _LIBRARY = frozenset(
     """abs acos acosh asin asinh atan atan2 atanh ceil copysign cos cosh erf erfc exp exp2 expm1 fabs floor fma fmod
