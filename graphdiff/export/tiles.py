@@ -15,7 +15,7 @@ from ..ops.microops import MICROOPS as FACTS
 from .sources import C_TYPES
 from .tile_cut import ROW, TILE, Reduction, Source, Store, cut, read
 from .tile_loops import Loops
-from .unit import Unit
+from .unit import Unit, overlap
 from .writer import address, index
 
 _DEAR = 4  # in additions: a value of a row that costs so much is computed once for all phases
@@ -230,7 +230,7 @@ class _Writer(Loops):
         if r.register >= len(self.s.loads) or r.width == ROW:
             return None
         v, step = self.s.loads[r.register], 1
-        if v.operand < 0:
+        if v.operand < 0 or self._is_overwritten(v.operand):
             return None
         for d in range(len(self.s.dims) - 1, self.c.t, -1):
             if self.s.dims[d] > 1 and v.strides[d] != step:
@@ -243,6 +243,12 @@ class _Writer(Loops):
         if self.c.chunks == 1:
             strides[self.c.t] = 0
         return address(self.unit.name(v.operand), index(v.offset, strides, names))
+
+    def _is_overwritten(self, operand: int) -> bool:
+        """Whether a tile's stores write what was read of an operand, before sums are taken."""
+        operands = self.unit.step.operands
+        stores = (x.view.operand for x in self.p.stores if x.reduce == "none")
+        return any(overlap(operands[operand], operands[n]) for n in stores)
 
     # ------------------------------------------------------------------ rows within a tile
     def _phases(self, narrow: Sequence[Reduction] = (), wide: Sequence[Reduction] = ()) -> None:

@@ -137,10 +137,11 @@ class Unit:
         """Whether nothing that is written shares memory with another operand."""
         items = list(self.operands.values())
         written = [x for x in items if self._key(x) in self._written]
-        return not any(x is not y and _overlap(x, y) for x in written for y in items)
+        return not any(x is not y and overlap(x, y) for x in written for y in items)
 
 
-def _overlap(x: Item, y: Item) -> bool:
+def overlap(x: Item, y: Item) -> bool:
+    """Whether two values may share memory."""
     if x.kind != y.kind or x.kind not in ("arena", "const"):
         return x.kind == y.kind and x.place == y.place
-    return x.place < y.place + y.bytes and y.place < x.place + x.bytes
+    return x.place == y.place or (x.place < y.place + y.bytes and y.place < x.place + x.bytes)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from export_programs import PROGRAMS, WITHOUT_BITS, differences
-from exported import flat
+from exported import Exported, flat
 from under_test import ENVIRONMENT, PLACE
 
 import graphdiff as gd
@@ -82,3 +82,17 @@ def test_a_failed_check_has_its_text_and_changes_nothing(tmp_path):
     status, _ = made.call(feeds[0], np.full(12, 5))
     assert status != 0 and b"index" in made.text(status)
     assert all((a == b).all() for a, b in zip(before, made.params))
+
+
+def test_names_of_arrays_are_kept_apart_from_those_inside(tmp_path):
+    """Of loops, tables, functions, macros; NAME_call has its own."""
+    names = ("i", "row", "inputs", "NAN", "captured0", "exp", "for")
+    x = gd.input(names[0], (3, 4))
+    W, U, b = (gd.parameter(n, value=np.ones(s, np.float32)) for n, s in zip(names[1:4], ((4, 4), (4, 4), (4,))))
+    a, c, d = (gd.input(n, (4,)) for n in names[4:7])
+    h, _ = gd.scan(lambda h, v: (gd.tanh(h @ U + v), None), a, x @ W + b)
+    f = gd.compile([x, a, c, d], gd.sum(h * gd.exp(c) + d), name="names")
+    made = Exported(f, tmp_path, "names", "-O0")
+    feeds = [np.full(v.shape, 0.1, np.float32) for v in (x, a, c, d)]
+    status, got = made.call(*feeds)
+    assert status == 0 and abs(got[0] - f(*feeds)) < 1e-5

@@ -66,6 +66,8 @@ def reductions():
     outs += [gd.sum(y), gd.max(y), gd.mean(gd.exp(y * 0.01)), gd.sum(n, axis=0), gd.min(n, axis=1), gd.any(n > 40)]
     outs += [gd.nn.softmax(x), gd.logsumexp(x, axis=2), gd.var(gd.reshape(y, (14, 5000)), axis=1)]
     outs += [gd.nn.softmax(gd.reshape(y, (14, 5000)))]
+    waves = gd.cos(x)  # read by a sum in the pass that writes over it
+    outs += [gd.logsumexp(waves, axis=2), gd.mean(waves, axis=2)]
     f = gd.compile([x, y, n], outs, name="reductions")
     n_fed = np.random.default_rng(0).integers(-50, 50, (40, 50))
     return f, (_random(3, 5, 700), _random(70000, seed=1), n_fed), {}, 1
