@@ -1,6 +1,5 @@
-/* adapter.c: owns the signatures that others call: SciPy's, GSL's, NLopt's, nutpie's, CasADi's, those of ODE solvers. Each
- * adapter is a C function over an entry, which it gets as its last argument; CasADi, which passes none, gets one of a
- * fixed number of functions that each serve one entry.
+/* adapter.c: owns the signatures that others call: SciPy's, GSL's, NLopt's, nutpie's, those of ODE solvers. Each adapter
+ * is a C function over an entry, which it gets as its last argument.
  *
  * A caller has its numbers in one or two pieces, (t, y) or (value, gradient): the slots of the program divide them, one
  * slot after the other. What a signature cannot tell of a failure it tells by NaN.
