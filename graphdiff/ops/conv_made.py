@@ -314,7 +314,9 @@ def _transposed(
             + 1
         )
         if isinstance(size[i], int) and size[i] < 1:
-            fail(ShapeError, name, f"padding {pads[2 * i : 2 * i + 2]} leaves a size of {size[i]}", xs)
+            low, high = pads[2 * i : 2 * i + 2]
+            told = low if low == high else (low, high)
+            fail(ShapeError, name, f"padding {told} leaves a size of {size[i]}", xs)
     # less padding at the end, so that conv2d of the result has exactly x's size
     cut = tuple(c for i, e in enumerate(extra) for c in (pads[2 * i], pads[2 * i + 1] - e))
     if n == 1:
