@@ -25,7 +25,7 @@ from .gather import size_as
 from .laws import Attrs, Values, are_ints, law, on_axis
 from .movement import broadcast_to, permute_dims, reshape
 from .notation import PRODUCT, Notation, prefix
-from .opdef import axes_of, check_dtype, composite, custom, op
+from .opdef import axes_of, check_dtype, composite, custom, elementwise, on, op
 from .registry import Reduce, Sample, op_of
 from .tensor import Tensor, as_tensor, fail, make
 from .types import Axes, TensorLike
@@ -334,10 +334,17 @@ def _variance(name: str, x: Any, axis: Any, keepdims: bool, correction: Any) -> 
     return sum(square(x - mean(x, axis=axes, keepdims=True)), axis=axes, keepdims=keepdims) / divisor
 
 
-def root(x: Tensor) -> Tensor:
-    """The square root, with derivative 0 at 0."""
-    zero = equal(x, 0)
-    return where(zero, 0, sqrt(where(zero, 1, x)))
+root = elementwise(
+    "root",
+    "The square root, with derivative 0 at 0; the second one is NaN there.",
+    partials=(lambda y, x: where(equal(y, 0), sqrt(x), 0.5 / y),),
+    microop="sqrt",
+    reference=np.sqrt,
+    samples=on(0.3, 2),
+    onnx="Sqrt",
+    page="Math.sqrt",
+    internal=True,
+)
 
 
 @composite(reference=np.std, samples=reduction_samples(empty=False))
@@ -352,7 +359,13 @@ def std(x: TensorLike, /, axis: Axes = None, keepdims: bool = False, correction:
     Raises: ShapeError, DTypeError
     Example: gd.std([1.0, 2.0, 3.0, 4.0]) -> 1.118034
     """
-    return root(_variance("std", x, axis, keepdims, correction))
+    x = as_tensor(x, "std")
+    squared = _variance("std", x, axis, keepdims, correction)
+    n = count(x, axes_of("std", axis, x.ndim, [x]))
+    if isinstance(n, int) and n > 1:
+        return root(squared)
+    alone = equal(size_as(n, squared.dtype), 1)  # no spread of one element: 0 with all derivatives
+    return where(alone, squared, root(where(alone, 1.0, squared)))
 
 
 def _norm_reference(x: Any, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:

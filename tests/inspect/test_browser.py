@@ -488,7 +488,7 @@ def test_the_page_computes_what_the_core_does(computed, name):
 
 
 def test_what_is_recorded_is_all_that_is_not_computed(computed):
-    leaves = {"input", "parameter", "state", "constant"}
+    leaves = {"input", "parameter", "state", "constant", "sparsity"}
     assert {n for n, op in REGISTRY.items() if op.kind != "composite"} - leaves - computed[1] == RECORDED
 
 

@@ -374,8 +374,6 @@ def test_wrong_attention():
         attention(q, k, v, np.ones((3, 4), bool))
     with pytest.raises(gd.DTypeError, match="attn_mask is float64, the queries are float32"):
         attention(q, k, v, np.zeros((3, 5)))
-    with pytest.raises(gd.GraphError, match="either is_causal or attn_mask"):
-        attention(q, k, v, np.ones((3, 5), bool), is_causal=True)
 
 
 # ------------------------------------------------------------------ losses, activations, embedding, dropout

@@ -134,6 +134,7 @@ CASES = {
     "log1p_exp": [f.log1p(f.exp(X))],
     "log_sigmoid": [f.log(f.sigmoid(X))],
     "log_one_minus_sigmoid": [f.log(1 - f.sigmoid(X))],
+    "square_root": [e.square(r.root(F)), e.pow(r.root(F), 2.0)],
     "log_odds": [f.log(f.sigmoid(X) / (1 - f.sigmoid(X)))],
     "log_square_of_sigmoid": [f.log(e.square(f.sigmoid(X)))],
     "log_of_another_base": [f.log2(f.sigmoid(X)), f.log10(1 - f.sigmoid(X)), f.log2(1 + f.exp(X)), f.log10(f.exp(X))],

@@ -427,3 +427,31 @@ def test_sums_over_indices_and_running_sums_keep_their_digits():
     wants = [exact, exact, exact, total, total, g0.reshape(-1, 2).astype(np.float64).sum(0), total]
     for got, want in zip(results[0], wants):
         np.testing.assert_allclose(got, want, rtol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("mode", ["hessian", "reverse", "forward"])
+def test_second_derivatives_of_norms_at_the_origin(dtype, mode):
+    """That of the square is the identity twice; others are NaN, never a number."""
+    x = gd.input("x", (3,), dtype)
+    eye, length = np.eye(3), gd.norm(x)
+    cases = [
+        (length * length, 2 * eye),
+        (gd.norm(x) ** 2, 2 * eye),
+        (gd.square(gd.norm(x)), 2 * eye),
+        (gd.exp(-(gd.norm(x) ** 2) / 2), -eye),
+        (gd.std(x) ** 2, 2 * (eye - 1 / 3) / 3),
+        (gd.norm(x), None),
+        (gd.std(x), None),
+        (gd.cosh(gd.norm(x)), None),
+        ((1 + gd.norm(x)) * gd.exp(-gd.norm(x)), None),
+    ]
+    for y, want in cases:
+        g = gd.grad(y, x)
+        h = gd.hessian(y, x) if mode == "hessian" else gd.jacobian(g, x, mode=mode)
+        first, second = gd.compile([x], [g, h])(np.zeros(3, dtype))
+        assert not first.any()
+        if want is None:
+            assert np.isnan(second).any()
+        else:
+            np.testing.assert_allclose(second, want, atol=1e-6)

@@ -208,6 +208,17 @@ def sqrt_square(node: Node) -> Rewritten:
     return abs(inner[0]) if inner else None
 
 
+@rule("square", "multiply", "pow", on="root", stable=True, direct=True)
+def square_root(node: Node) -> Rewritten:
+    """root(x) ** 2 -> x, smooth at 0: the square of a norm or of a deviation."""
+    inner = of(node.inputs[0], "root")
+    if not inner or (node.op.name == "multiply" and node.inputs[1] is not node.inputs[0]):
+        return None
+    if node.op.name == "pow" and (node.inputs[1].ndim or number(node.inputs[1]) != 2):
+        return None
+    return inner[0]
+
+
 @rule("log", "bounded_log", on="exp", stable=True)
 def log_exp(node: Node) -> Rewritten:
     """log(exp(x)) -> x, without overflow."""
