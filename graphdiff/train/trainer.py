@@ -52,6 +52,11 @@ class Callback:
     seen: Any = None
     last = False  # whether it comes after those that are not, as what saves does
 
+    def __repr__(self) -> str:
+        given = {k: str(v) if isinstance(v, Path) else v for k, v in vars(self).items() if k[0] != "_"}
+        plain = [f"{k}={v!r}" for k, v in given.items() if isinstance(v, (int, float, str))]
+        return f"{type(self).__name__}({', '.join(plain)})"
+
     def on_fit_begin(self, trainer: Trainer) -> None:
         """Before the first batch; a resumed callback has its state already."""
 
