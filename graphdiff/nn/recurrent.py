@@ -16,9 +16,10 @@ from ..ops.comparison import less
 from ..ops.control import scan
 from ..ops.creation import arange, zeros
 from ..ops.elementwise import where
-from ..ops.functions import relu, sigmoid, tanh
+from ..ops.functions import relu
 from ..ops.joining import concat, stack
 from ..ops.movement import expand_dims, matrix_transpose, squeeze
+from ..ops.sigmoids import sigmoid, tanh
 from ..ops.tensor import Tensor, as_tensor, fail
 from ..ops.types import TensorLike
 

@@ -40,6 +40,7 @@ from . import (  # noqa: F401  (declaring is importing)
     reduce,
     resample,
     rounding,
+    sigmoids,
     sparsity,
     subscript,
 )

@@ -22,7 +22,6 @@ from graphdiff.ir.text import literal
 from graphdiff.ir.verify import verify
 from graphdiff.ops.comparison import equal
 from graphdiff.ops.elementwise import add, multiply, where
-from graphdiff.ops.functions import tanh
 from graphdiff.ops.joining import concat
 from graphdiff.ops.leaves import input as input_
 from graphdiff.ops.leaves import parameter, state
@@ -31,6 +30,7 @@ from graphdiff.ops.movement import broadcast_to, place, reshape
 from graphdiff.ops.parse import parse
 from graphdiff.ops.reduce import sum as sum_
 from graphdiff.ops.registry import REGISTRY
+from graphdiff.ops.sigmoids import tanh
 from graphdiff.ops.tensor import constant
 from graphdiff.transforms.differentiate import grad
 

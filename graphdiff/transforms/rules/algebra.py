@@ -11,9 +11,10 @@ from ...ir.dtypes import FLOATS, INTEGERS, bool_
 from ...ir.node import Node, Value
 from ...ops.comparison import not_equal
 from ...ops.elementwise import abs, add, astype, divide, multiply, negative, reciprocal, square, subtract, where
-from ...ops.functions import log, log1p, logaddexp, sigmoid, softplus
+from ...ops.functions import log, log1p, logaddexp, softplus
 from ...ops.movement import reshape
 from ...ops.reduce import logsumexp, softmax_parts
+from ...ops.sigmoids import sigmoid
 from ...ops.tensor import make, scalar
 from .table import Rewritten, full, harmless, is_one, number, of, rule, with_number
 
