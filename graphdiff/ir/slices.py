@@ -64,7 +64,12 @@ def _between(low: _Place, high: _Place, n: Dim) -> Size:
     """How many elements lie behind ``low`` and before ``high``: none where they are the other way round."""
     if low.back is high.back:
         ahead = low.far >= high.far
-        return 0 if ahead is not low.back else high.of(n) - low.of(n)
+        if ahead is not low.back:
+            return 0
+        nearer, farther = sorted((low.far, high.far))
+        if nearer == 1 < farther:  # exact at 0 too, as it is no shorter otherwise
+            return least(farther, n) - least(1, n)
+        return high.of(n) - low.of(n)
     if high.back:
         return n - least(low.far + high.far, n) if low.far + high.far > 1 else n - low.far - high.far
     span = least(high.far, n) - n + least(low.far, n)

@@ -26,6 +26,18 @@ def test_bounds_are_numpy_s():
         assert evaluate(size, {"n": 0}) in (0, -1, 1)
 
 
+@pytest.mark.parametrize("key", [np.s_[3:0:-1], np.s_[-4:-1], np.s_[1:5], np.s_[:-3:-1], np.s_[7::-3], np.s_[5:2:-1]])
+def test_nothing_of_nothing(key):
+    x = gd.input("x", ("n",), "float64")
+    y = x[key]
+    f = gd.compile([x], [y, gd.grad(gd.sum(y**3), x)])
+    for n in range(5):
+        a = np.arange(n) + 1.0
+        b, g = f(a)
+        np.testing.assert_array_equal(b, a[key])
+        np.testing.assert_allclose(g, pushed(a, key, 3 * b**2))
+
+
 def pushed(a, key, g):
     """The gradient of the sum of g * a[key]."""
     places = np.arange(a.size).reshape(a.shape)[key]
