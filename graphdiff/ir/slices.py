@@ -21,9 +21,9 @@ class _Place(NamedTuple):
     far: int
     back: bool = False
 
-    def of(self, n: Dim) -> Size:
-        """How many of n elements lie before it."""
-        before = self.far if self.far <= 1 else least(self.far, n)
+    def of(self, n: Dim, exact: bool = False) -> Size:
+        """How many of n elements lie before it: with ``exact`` where n is 0 too."""
+        before = self.far if self.far <= (0 if exact else 1) else least(self.far, n)
         return n - before if self.back else before
 
 
@@ -50,8 +50,9 @@ def taken(bounds: slice, n: Size) -> tuple[Size, Size, int]:
     if shift and last is not None and last + shift == 0:
         end = BACK
     low, high = (begin, end) if step > 0 else (end, begin)
-    size = _between(low, high, n)
-    return begin.of(n) - shift, (size + (abs(step) - 1)) // abs(step), step
+    exact = low.back is high.back and 0 < min(low.far, high.far) < max(low.far, high.far)  # else n-1 reads better
+    size = _between(low, high, n, exact)
+    return begin.of(n, exact) - shift, (size + (abs(step) - 1)) // abs(step), step
 
 
 def _place(index: int) -> _Place:
@@ -60,16 +61,11 @@ def _place(index: int) -> _Place:
     return _Place(index) if index >= 0 else _Place(-index, back=True)
 
 
-def _between(low: _Place, high: _Place, n: Dim) -> Size:
+def _between(low: _Place, high: _Place, n: Dim, exact: bool) -> Size:
     """How many elements lie behind ``low`` and before ``high``: none where they are the other way round."""
     if low.back is high.back:
         ahead = low.far >= high.far
-        if ahead is not low.back:
-            return 0
-        nearer, farther = sorted((low.far, high.far))
-        if nearer == 1 < farther:  # exact at 0 too, as it is no shorter otherwise
-            return least(farther, n) - least(1, n)
-        return high.of(n) - low.of(n)
+        return 0 if ahead is not low.back else high.of(n, exact) - low.of(n, exact)
     if high.back:
         return n - least(low.far + high.far, n) if low.far + high.far > 1 else n - low.far - high.far
     span = least(high.far, n) - n + least(low.far, n)
