@@ -55,7 +55,8 @@ class Function(_core.Runner):
     Results are new arrays in the structure of the outputs. A call releases the GIL, and any number of threads may call
     one function: each call has buffers of its own, which go when calls no longer overlap. Calls of one function and of
     its forks that update parameters follow each other; another function that reads those meanwhile may see some of them
-    before the update and some after it. Ctrl-C ends a call with nothing updated, or all.
+    before the update and some after it. Ctrl-C ends a call with nothing updated, or all;
+    a single factorisation by LAPACK or a single sort, however large, runs to its end first.
     """
 
     if TYPE_CHECKING:  # graphdiff.inspect gives the class these, which stands after it
