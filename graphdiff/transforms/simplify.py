@@ -4,7 +4,8 @@ Each node is visited when its operands have their final form: it is made again o
 if it depends on constants only (``fold``), replaced where a row of the table fits (``rewrite``; what the row built is
 visited next), and given up for an equal node met before (``merge``). What nothing needs any more is left behind. A
 second sweep, where there is reason to, makes operations of one operand of the part that they have in common
-(``share``): after the rows, which look for the operations that people write.
+(``share``): after the rows, which look for the operations that people write, and not in the bodies of loops, whose
+values may be computed again one by one.
 Invariants: a value is replaced by one of its shape and dtype; the order in which nodes were declared stays, so nodes
 up to the first change are shared with the original graph and the others made again; every new node has the source
 line, scope and forward node of the one it stands for, and counts by how many rewrites it came. No recursion.
@@ -27,13 +28,13 @@ from ..ir.text import is_literal, type_text
 from ..ops.microops import MICROOPS
 from ..ops.naming import NAMED, labels_of
 from ..ops.opdef import op
-from ..ops.registry import Branch, Loop, Tile
+from ..ops.registry import Branch, Loop, Tile, View
 from ..ops.tensor import CONSTANT, constant
 from .fold import fold
 from .rules import Table
 
 PASSES = ("fold", "rewrite", "merge", "final", "share")
-WITHOUT_SHARED = PASSES[:-1]
+INNER = PASSES[:-1]
 
 
 def simplify(
@@ -49,7 +50,7 @@ def simplify(
     if unknown:
         raise GraphError(f"simplify: no pass {', '.join(sorted(unknown))}; there are {', '.join(PASSES)}")
     result, became = _swept(graph, _Sweep(graph, passes, {} if bodies is None else bodies))
-    sharing = _sharing(result.nodes, bodies is not None) if "share" in passes else ()
+    sharing = _sharing(result.nodes) if "share" in passes and bodies is None else ()
     if sharing:
         result, then = _swept(result, _Sharing(result, sharing))
         became = {v: then.get(w, w) for v, w in became.items()} | {v: w for v, w in then.items() if v not in became}
@@ -74,21 +75,25 @@ def _swept(graph: Graph, sweep: _Sweep) -> tuple[Graph, dict[Value, Value]]:
     return result, became
 
 
-def _sharing(nodes: Collection[Node], inner: bool) -> set[Node]:
+def _sharing(nodes: Collection[Node]) -> set[Node]:
     """The nodes that have a part in common with another operation of the same operand, and had better share it: where
     other adjoint nodes have that operand, or a few sums and products beneath it, a part would only be one more value to
-    keep; but for ``inner`` graphs, whose values last a step."""
+    keep."""
     found: dict[Value, list[Node]] = {}
     for node in nodes:
         if node.op.part is not None:
             found.setdefault(node.inputs[0], []).append(node)
-    groups = {x: group for x, group in found.items() if len({n.op for n in group}) > 1}
+    groups = {x: group for x, group in found.items() if len({n.op for n in group}) > 1 and not _is_view(x)}
     if not groups:
         return set()
     members = {node for group in groups.values() for node in group}
-    adjoint = [node for node in nodes if node.origin is not None and node not in members and not inner]
-    kept = {v for node in adjoint for v in node.inputs}
+    kept = {v for node in nodes if node.origin is not None and node not in members for v in node.inputs}
     return {node for x, group in groups.items() if kept.isdisjoint(_beneath(x)) for node in group}
+
+
+def _is_view(x: Value) -> bool:
+    """Whether rows may still move the node that made ``x`` past the operations that read it."""
+    return type(x.node.op.kernel) is View
 
 
 def _beneath(x: Value) -> list[Value]:

@@ -21,7 +21,13 @@ from under_test import ENVIRONMENT
 
 HERE = Path(__file__).resolve().parent
 # What Python and NumPy say of some places instead of MemoryError.
-OTHERS = ("can't allocate", "exception set", "without setting an exception", "os.PathLike object, not PosixPath")
+OTHERS = (
+    "can't allocate",
+    "exception set",
+    "without setting an exception",
+    "os.PathLike object, not PosixPath",
+    "NULL object passed to Py_BuildValue",
+)
 BETWEEN = 25  # allocations of Python objects: one in so many is tried
 
 

@@ -462,13 +462,9 @@ def test_a_function_and_its_slope_share_their_exponential(function, tail):
     first = next(n for n in graph.nodes if n.op.name == tail)
     assert first.origin is None and first.source == y.node.source, "it belongs to what people wrote"
 
-    def step(c, _):
-        return function(c) * c, None
-
-    last, _ = scan(step, x, None, length=3)
+    last, _ = scan(lambda c, _: (function(c) * c, None), x, None, length=3)
     loop, _ = simplify(Graph("g", [x], [grad(r.sum(last), x)]))
-    bodies = [text for n in loop.nodes for text in (str(v) for v in n.attrs.values())]
-    assert any(text.count(f"= {tail}(") == 1 for text in bodies)
+    assert tail not in str(loop)
 
 
 def test_a_shared_part_does_not_hide_what_rows_look_for():

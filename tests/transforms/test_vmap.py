@@ -23,6 +23,8 @@ def examples(a):
     """N arrays like ``a`` with other numbers that an operation takes as well."""
     if a.dtype.kind == "f":
         return np.stack([a * (1 + 0.01 * i) for i in range(N)])
+    if a.ndim == 1 and a.dtype.kind == "i" and len(a) > 1 and a[0] == 0 and (np.diff(a) >= 0).all():
+        return np.stack([a] * N)  # offsets, say, which start at 0 and do not fall
     return np.stack([np.roll(a, i, 0) if a.ndim else a for i in range(N)])
 
 
