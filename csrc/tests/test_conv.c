@@ -4,7 +4,7 @@
 #include "harness.h"
 
 enum { N, C, H, W, O, HO, WO, KH, KW, SH, SW, TOP, LEFT, DH, DW, GROUPS, CONV_PARAMS };
-enum { PLANES, PH, PW, PHO, PWO, PKH, PKW, PSH, PSW, PTOP, PLEFT, POOL_PARAMS };
+enum { PLANES, PH, PW, PHO, PWO, PKH, PKW, PSH, PSW, PTOP, PLEFT, PDH, PDW, POOL_PARAMS };
 enum { MOST_OPERANDS = 4, EPILOGUE = 5 };
 
 /* one instruction over inputs and outputs: dtypes and counts of the operands, reads first */
