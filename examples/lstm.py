@@ -48,7 +48,7 @@ def draw(length, batch):
 
 
 losses = []
-for k in range(301):
+for k in range(401):
     losses.append(float(train(*draw(LENGTH, BATCH))))
     if k % 50 == 0:
         print(f"step {k:3d}  loss {losses[-1]:.4f}")

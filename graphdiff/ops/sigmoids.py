@@ -62,7 +62,7 @@ tanh_join = elementwise(
         lambda y, x, tail: where(abs(x) < TANH_NEAR, tanh_slope(x), 0.0),
         lambda y, x, tail: where(abs(x) < TANH_NEAR, 0.0, _falling(x, 1.0)),
     ),
-    reference=lambda x, tail: np.where(np.abs(x) < TANH_NEAR, np.tanh(x), np.copysign(1 - tail, x)),
+    reference=lambda x, tail: np.where(np.abs(x) >= TANH_NEAR, np.copysign(1 - tail, x), np.tanh(x)),
     samples=lambda rng: [
         Sample((rng.uniform(low, high, (3, 4)), rng.uniform(0.1, 0.4, 4))) for low, high in ((-0.5, 0.5), (0.6, 2))
     ],

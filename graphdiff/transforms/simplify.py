@@ -305,4 +305,6 @@ class _Sharing(_Sweep):
         found = self.parts.get((x, part.of))
         if found is None:
             found = self.parts[x, part.of] = op(part.of)(x)
-        return part.whole(x, found)
+        made = part.whole(x, found)
+        made.node.labels = node.labels
+        return made
