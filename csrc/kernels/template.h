@@ -12,7 +12,11 @@
 #include "../program/kernel.h"
 
 #define NAME(stem) GD_CAT(stem, S)
+#ifdef __OPTIMIZE__
 #define INLINE static inline __attribute__((always_inline))
+#else /* a function for each keeps frames small */
+#define INLINE static inline
+#endif
 #define IS_NAN(x) ((x) != (x))
 #define IS_NUMBER(x) ((x) == (x))
 

@@ -143,7 +143,9 @@ def kernel(stem: str, dtypes: frozenset[str], roots: frozenset[str]) -> str:
     text = text.replace("static const NAME(block_fn)", "const NAME(block_fn)")  # no address is kept
     text = _EITHER.sub(r"GD_FLOAT_CALL(\1, \2, \3);", text)
     text = _DISPATCH.sub(lambda m: _dispatch(m, sorted(dtypes, key=list(_OF_TYPE).index)), text)
-    text = _apart(reachable(text, roots | {re.sub(r"_[fib]\d+$", "", r) for r in roots}, dtypes), stem)
+    stems = {re.sub(r"_[fib]\d+$", "", root) for root in roots}
+    roots = roots | stems | {f"{root}_{dtype}" for root in stems for dtype in dtypes}
+    text = _apart(reachable(text, roots, dtypes), stem)
     macros = dict.fromkeys(re.findall(r"^\s*#\s*define (\w+)", text, flags=re.M))
     gone = re.findall(r"^\s*#\s*undef (\w+)", text, flags=re.M)
     tail = "".join(f"#undef {name}\n" for name in macros if name not in gone and not name.startswith("GD_"))

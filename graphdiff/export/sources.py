@@ -68,10 +68,11 @@ class Item:
 
     @functools.cached_property
     def words(self) -> frozenset[str]:
-        return frozenset(re.findall(r"[A-Za-z_]\w*", _code(self.text)))
+        return frozenset(re.findall(r"[A-Za-z_]\w*", code_of(self.text)))
 
 
-def _code(text: str) -> str:
+def code_of(text: str) -> str:
+    """C without its comments."""
     return re.sub(r"/\*.*?\*/", " ", text, flags=re.S)
 
 
@@ -81,7 +82,7 @@ def items_of(text: str) -> list[Item]:
     text = re.sub(r"\A\s*(?:/\*.*?\*/\n)?#ifndef (\w+_H)\n#define \1\n(.*)^#endif\s*\Z", r"\2", text, flags=re.S | re.M)
     out: list[Item] = []
     for piece in _pieces(text, True):
-        code = _code(piece).strip()
+        code = code_of(piece).strip()
         if code and not re.match(r"#\s*(include|undef|pragma)\b", code):
             out.append(Item(tuple(_names(code)), piece.strip()))
     return out
@@ -91,13 +92,14 @@ def reachable(text: str, roots: Iterable[str], suffixes: Iterable[str]) -> str:
     """The text without functions that nothing it defines for ``roots`` calls; what is no function stays. NAME(f) may
     be f with any of the ``suffixes``."""
     pieces = list(_pieces(text, False))
-    codes = [_code(p).strip() for p in pieces]
+    codes = [code_of(p).strip() for p in pieces]
     other = re.compile(r"#|typedef\b|enum\b|struct\b|[^({]*=")
     names = [set(_names(c)) if c.endswith("}") and not other.match(c) else set() for c in codes]
     words = [set(re.findall(r"[A-Za-z_]\w*", c)) for c in codes]
-    for code, found in zip(codes, names):
-        if re.match(r"[\w ]*\bNAME\(", code):
-            found.update([f"{stem}_{s}" for stem in found for s in suffixes])
+    typed = re.compile(r"[\w ]*\b(?:GD_CAT\()?NAME\(")  # such a stem alone is another word
+    names = [
+        {f"{n}_{s}" for n in found for s in suffixes} if typed.match(c) else found for c, found in zip(codes, names)
+    ]
     for code, found in zip(codes, words):
         found.update(f"{stem}_{s}" for stem in re.findall(r"NAME\((\w+)\)", code) for s in suffixes)
     wanted = set(roots).union(*(w for w, n in zip(words, names) if not n))
@@ -180,7 +182,7 @@ def _uncommented(line: str, comment: bool) -> tuple[str, bool]:
 def needed(items: Sequence[Item], text: str) -> list[Item]:
     """Those of ``items`` that ``text`` names, and those that these name, in their order."""
     by_name = {name: item for item in items for name in item.names}
-    waiting = [by_name[w] for w in set(re.findall(r"[A-Za-z_]\w*", _code(text))) if w in by_name]
+    waiting = [by_name[w] for w in set(re.findall(r"[A-Za-z_]\w*", code_of(text))) if w in by_name]
     found: set[int] = set()
     while waiting:
         item = waiting.pop()
@@ -248,7 +250,7 @@ def micro_helpers(dtype: str) -> tuple[Item, ...]:
     """The functions that expressions of a dtype call, beside those of csrc/math."""
     out = []
     for item in items_of(text_of(_FILES[dtype][0])):
-        if re.match(r"static\b", _code(item.text).strip()):
+        if re.match(r"static\b", code_of(item.text).strip()):
             text = typed(item.text, dtype)
             out.append(Item((re.sub(r"^(float|int)_", "", item.names[0]) + f"_{SUFFIX[dtype]}",), text))
     return tuple(out)
