@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,9 @@ from ..runtime.function import Function
 from . import beside, header, program, source_file
 from .header import Interface, Slot
 from .program import Step
-from .writer import KEYWORDS
+from .source_file import STAND_IN, Failure
+from .sources import SUFFIX, code_of, items_of
+from .writer import KEYWORDS, LIBRARY
 
 
 def export_c(
@@ -49,7 +52,7 @@ def export_c(
     env = {n: int(sizes[n]) for n in compiled.names}
     planned = compiled.planned(env)
     whole = program.of_planned(planned)
-    written = source_file.write(whole, name, planned.plan.scratch_bytes, _message(self))
+    written = source_file.write(whole, planned.plan.scratch_bytes, _message(self))
     updated = {id(p) for p, _ in self.graph.updates}
 
     def slots(found: Sequence[Value]) -> list[Slot]:
@@ -61,15 +64,18 @@ def export_c(
         slots(self.graph.outputs),
         slots(self.parameters),
         written.work_bytes,
-        written.failures,
+        [Failure(f.constant.replace(STAND_IN, name), f.text) for f in written.failures],
         planned.plan.summary(),
         values,
     )
     structure, n_results = self._structure, self._n_results
     status, outputs, params = _run_case(interface, planned)
-    text = written.text.replace(source_file.CHECKS, header.checked(interface))
+    head = header.write(interface)
+    text = written.text.replace(source_file.CHECKS, header.checked(replace(interface, name=STAND_IN)))
+    _check_apart(name, head, text)
+    text = text.replace(STAND_IN, name)
     files = {
-        f"{name}.h": header.write(interface),
+        f"{name}.h": head,
         f"{name}.c": text + "\n" + header.definitions(interface),
         f"{name}_test.c": beside.test_text(interface, status, outputs, params),
         "CMakeLists.txt": beside.cmake_text(interface, values),
@@ -121,12 +127,23 @@ def _message(function: Function) -> Callable[[Step], str]:
     return message
 
 
+def _check_apart(name: str, head: str, text: str) -> None:
+    """That no name of the header is one of those inside the program, where another name stands in."""
+    own = set(re.findall(rf"\b{name}(?:_\w+)?\b", code_of(head)))
+    inside = {n for item in items_of(text) for n in item.names}
+    inside |= {f"{n}_{suffix}" for n in inside for suffix in SUFFIX.values()} | {"inputs", "outputs", "params", "work"}
+    if own & inside:
+        raise CompileError(
+            f"export_c: {name!r} is a name that the exported program has inside; choose another name", source=_here()
+        )
+
+
 def _check_name(name: str) -> None:
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z]\w*", name, flags=re.ASCII):
         raise CompileError(
             f"export_c: name is an identifier of C, letters, digits and _ after a letter, got {name!r}", source=_here()
         )
-    if name in KEYWORDS or name == "main":
+    if name in KEYWORDS or name in LIBRARY or name == "main":
         raise CompileError(f"export_c: {name!r} is a word of C or C++; choose another name", source=_here())
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from .source_file import Failure
 from .sources import C_TYPES
-from .writer import comment, identifier, quoted
+from .writer import LIBRARY, comment, identifier, quoted
 
 ARGUMENTS = "const void *const inputs[], void *const outputs[], void *const params[], void *work"
 _MACRO = re.compile(
@@ -77,6 +77,8 @@ def write(x: Interface) -> str:
         "",
         f"#define {name}_WORK_BYTES {x.work_bytes}",
         f"#define {name}_WORK_ALIGN 64",
+        f"#define {name}_PARAMS_BYTES {sum(-(-s.bytes // 8) * 8 for s in x.params)} "
+        "/* all of them, each from a multiple of 8 on */",
     ]
     out = [line.replace("NAME_", f"{name}_") if line.startswith(" *") else line for line in out]
     for kind, slots in x.groups:
@@ -109,8 +111,9 @@ def write(x: Interface) -> str:
         f"int {name}_call({', '.join(typed(x)[0])});",
         *(
             [
-                "/* what parameters and states held when this was exported */",
+                "/* what parameters and states held when this was exported, and the bytes of each */",
                 f"extern const void *const {name}_values[];",
+                f"extern const size_t {name}_values_bytes[];",
             ]
             if x.has_values
             else []
@@ -126,14 +129,14 @@ def write(x: Interface) -> str:
 
 def typed(x: Interface) -> tuple[list[str], list[list[str]]]:
     """The parameters of NAME_call, and their names by group."""
-    taken = {"inputs", "outputs", "params", "work"}
+    taken = {"inputs", "outputs", "params", "work", x.name}
     declared: list[str] = []
     names: list[list[str]] = []
     for kind, slots in x.groups:
         names.append([])
         for n, slot in enumerate(slots):
             word = identifier(slot.name, f"{kind.lower()}_{n}")
-            while word in taken or _MACRO.fullmatch(word):
+            while word in taken or word in LIBRARY or _MACRO.fullmatch(word):
                 word += "_"
             taken.add(word)
             names[-1].append(word)
@@ -176,8 +179,8 @@ def checked(x: Interface) -> str:
     n, n_in, n_out, n_params = len(slots), len(x.inputs), len(x.outputs), len(x.params)
     missing = [f"{kind.lower()}s == NULL" for kind, found in x.groups if found]
     body = [f"    if (n == {n}) return (const char *)work;"]
-    body += [f"    if (n >= {n_in + n_out}) return (const char *)params[n - {n_in + n_out}];"] if n_params else []
-    body += [f"    if (n >= {n_in}) return (const char *)outputs[n - {n_in}];"] if n_out else []
+    body += [f"    if (n + 1 > {n_in + n_out}) return (const char *)params[n - {n_in + n_out}];"] if n_params else []
+    body += [f"    if (n + 1 > {n_in}) return (const char *)outputs[n - {n_in}];"] if n_out else []
     body += ["    return (const char *)inputs[n];" if n_in else "    return NULL;"]
     arrays = "const void *const inputs[], void *const outputs[], void *const params[], const void *work"
     return f"""\

@@ -32,6 +32,7 @@ WRITERS: dict[str, Callable[[Unit], None]] = {
     **lapack.WRITERS,
 }
 _TOGETHER = 48  # calls in one function
+STAND_IN = "NAME_OF_THE_PROGRAM"
 CHECKS = "/* checks of the arguments */"  # where they go, once the interface is known
 _PER_LINE = 100  # characters of a table's line
 
@@ -53,10 +54,10 @@ class Written:
     failures: list[Failure] = field(default_factory=list)
 
 
-def write(program: Program, name: str, plan_scratch: int, messages: Callable[[Step], str]) -> Written:
-    """The C of a program. ``plan_scratch``: bytes of scratch that there may be; ``messages``: what is told where an
-    instruction fails. Raises CompileError for one that cannot be exported."""
-    return _File(name, messages).write(program, plan_scratch)
+def write(program: Program, plan_scratch: int, messages: Callable[[Step], str]) -> Written:
+    """The C of a program, called STAND_IN. ``plan_scratch``: bytes of scratch that there may be; ``messages``: what is
+    told where an instruction fails. Raises CompileError for one that cannot be exported."""
+    return _File(STAND_IN, messages).write(program, plan_scratch)
 
 
 class _File:

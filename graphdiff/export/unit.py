@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from .program import ALIGN, Item, Program, Step
 from .sources import C_TYPES, SUFFIX
-from .writer import KEYWORDS, Lines, identifier
+from .writer import KEYWORDS, LIBRARY, Lines, identifier
 
 # Names that functions have inside, and those of what they call.
 _OWN = re.compile(
@@ -20,11 +20,8 @@ _OWN = re.compile(
     r"[fm](32|64)_?\w*|(carries|xs|captured|ys|sums|body|batch)\d+|condition|if_true|if_false|runs|taps|"
     r"(row_|col_)?phases?|dims|mask_batch"
 )
-_LIBRARY = frozenset(
-    """abs acos acosh asin asinh atan atan2 atanh ceil copysign cos cosh erf erfc exp exp2 expm1 fabs floor fma fmod
-    frexp hypot ldexp lgamma lgamma_r log log10 log1p log2 memchr memcmp memcpy memmove memset nearbyint pow rint round
-    sin sinh size_t sqrt tan tanh trunc float32 float64 bits32 bits64 fma32 fma64 y0 y1 yn j0 j1 jn gamma
-    NULL NAN INFINITY T U S I N NAME INLINE VECTOR UNROLL BYTES ROWS VECTORS LANES""".split()
+_TYPES = frozenset(
+    "float32 float64 bits32 bits64 fma32 fma64 T U S I N NAME INLINE VECTOR UNROLL BYTES ROWS VECTORS LANES".split()
 )
 
 
@@ -63,7 +60,13 @@ class Unit:
             key = self._key(x)
             if key not in self._names:
                 name = identifier(x.label, f"x{n}" if n < step.n_reads else f"y{n - step.n_reads}")
-                while name in self.operands or name in KEYWORDS or name in _LIBRARY or _OWN.fullmatch(name):
+                while (
+                    name in self.operands
+                    or name in KEYWORDS
+                    or name in LIBRARY
+                    or name in _TYPES
+                    or _OWN.fullmatch(name)
+                ):
                     name += "_"
                 self._names[key] = name
                 self.operands[name] = x

@@ -22,6 +22,25 @@ KEYWORDS = frozenset(
     typename typeof union unsigned using virtual void volatile wchar_t while xor xor_eq""".split()
 )
 
+# What C's library and the systems under it define: a function of such a name would stand in its place.
+LIBRARY = frozenset(
+    """abort abs accept access acos acosh alarm asin asinh atan atan2 atanh atexit atof atoi atol bind bsearch
+    calloc cbrt ceil clock close connect copysign cos cosh ctime difftime div dup environ erf erfc errno exit
+    exp exp2 expm1 fabs fclose fdim feof ferror fflush fgetc fgets floor fma fmax fmin fmod fopen fork fprintf
+    fputc fputs fread free frexp fscanf fseek ftell fwrite gamma getc getchar getenv gets gmtime hypot ilogb
+    index isalnum isalpha isdigit isfinite isinf islower isnan isspace isupper j0 j1 jn kill labs ldexp lgamma
+    lgamma_r link listen llrint localtime log log10 log1p log2 logb longjmp lrint lround malloc memchr memcmp
+    memcpy memmove memset mktime modf nan nanosleep nearbyint nextafter offsetof open pause perror pipe poll pow
+    printf putc putchar puts qsort raise rand read realloc recv remainder remove remquo rename rewind rindex
+    rint round scalbn scanf select send setjmp signal signbit sin sinh sleep snprintf socket sprintf sqrt srand
+    sscanf stderr stdin stdout strcat strchr strcmp strcpy strlen strncmp strncpy strstr strtod strtol swab sync
+    system tan tanh tgamma time tmpfile tmpnam tolower toupper trunc ungetc unlink usleep va_list vprintf wait
+    write y0 y1 yn asm assert EOF NULL NAN INFINITY BUFSIZ RAND_MAX FILE va_arg va_start va_end size_t ptrdiff_t
+    intptr_t uintptr_t int8_t int16_t int32_t int64_t uint8_t uint16_t uint32_t uint64_t intmax_t uintmax_t
+    max_align_t float_t double_t""".split()
+)
+LIBRARY |= {f"{name}f" for name in LIBRARY}
+
 
 class Lines:
     """C text, one line after the other, indented by the blocks that are open."""

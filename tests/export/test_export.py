@@ -52,6 +52,10 @@ def small():
         ("for", {"n": 2}, "'for' is a word of C or C\\+\\+"),
         ("class", {"n": 2}, "'class' is a word of C or C\\+\\+"),
         ("main", {"n": 2}, "'main' is a word of C"),
+        ("expf", {"n": 2}, "'expf' is a word of C"),
+        ("read", {"n": 2}, "'read' is a word of C"),
+        ("STEP", {"n": 2}, "'STEP' is a name that the exported program has inside"),
+        ("inputs", {"n": 2}, "'inputs' is a name that the exported program has inside"),
         ("ok", {}, "export_c: the size n is missing"),
         ("ok", {"n": 2, "m": 3}, "export_c: no dimension is called 'm' \\(there are: n\\)"),
         ("ok", {"n": -1}, "export_c: n must be a non-negative integer, got -1"),
@@ -82,6 +86,36 @@ def test_a_failed_check_has_its_text_and_changes_nothing(tmp_path):
     status, _ = made.call(feeds[0], np.full(12, 5))
     assert status != 0 and b"index" in made.text(status)
     assert all((a == b).all() for a, b in zip(before, made.params))
+
+
+def test_random_graphs_give_the_bits_of_the_plain_core():
+    environment = {**ENVIRONMENT, "GRAPHDIFF_ISA": "plain", "GRAPHDIFF_BLAS": "off", "GRAPHDIFF_RATES": "nominal"}
+    command = [sys.executable, str(SCRIPT.parent / "fuzz_export.py"), "--graphs", "12", "--first", "5"]
+    run = subprocess.run(command, env=environment, cwd=PLACE, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert int(run.stdout.partition(" graphs")[0].split()[-1]) >= 9, run.stdout
+
+
+def test_a_perceptron_with_adam_is_small(tmp_path):
+    """784-64-10 at -Os: code and tables of 7 KB, no variables."""
+    x, t = gd.input("x", ("batch", 784)), gd.input("t", ("batch",), dtype="int64")
+    shapes = {"W1": (784, 64), "b1": (64,), "W2": (64, 10), "b2": (10,)}
+    P = [gd.parameter(n, value=np.zeros(s, np.float32)) for n, s in shapes.items()]
+    loss = gd.nn.cross_entropy(gd.nn.relu(x @ P[0] + P[1]) @ P[2] + P[3], t)
+    f = gd.compile([x, t], loss, updates=gd.optim.Adam(1e-3).updates(P, gd.grad(loss, P)), name="mlp")
+    f.export_c(tmp_path, "mlp", batch=32)
+    subprocess.run([*"cc -std=c11 -Os -ffp-contract=off -c mlp.c".split()], cwd=tmp_path, check=True)
+    told = subprocess.run(["size", "mlp.o"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    text, data, bss = map(int, told.splitlines()[1].split()[:3])
+    assert data + bss == 0 and 2000 < text < 12_000
+
+
+def test_the_functions_own_name_may_be_an_arrays(tmp_path):
+    x, P = gd.input("x", (3,)), gd.parameter("step", value=np.ones(3, np.float32))
+    f = gd.compile([x], x * P, updates={P: P + x}, name="f")
+    for name in ("x", "step"):
+        status, got = Exported(f, tmp_path, name, "-O0").call(np.ones(3))
+        assert status == 0 and got[0].tolist() == [1, 1, 1]
 
 
 def test_names_of_arrays_are_kept_apart_from_those_inside(tmp_path):
