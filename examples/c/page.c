@@ -6,14 +6,14 @@
 #define EXPORTED(name) __attribute__((export_name(#name)))
 
 static _Alignas(xor_step_WORK_ALIGN) unsigned char work[xor_step_WORK_BYTES + 1];
-static float values[xor_step_PARAMS][16], y[4];
+static _Alignas(8) unsigned char values[xor_step_PARAMS_BYTES];
+static float y[4];
 static void *params[xor_step_PARAMS];
 
 EXPORTED(begin) void begin(void) {
-    static const size_t bytes[] = {xor_step_PARAM_0_BYTES, xor_step_PARAM_1_BYTES, xor_step_PARAM_2_BYTES,
-                                   xor_step_PARAM_3_BYTES, xor_step_PARAM_4_BYTES, xor_step_PARAM_5_BYTES,
-                                   xor_step_PARAM_6_BYTES, xor_step_PARAM_7_BYTES};
-    for (int i = 0; i < xor_step_PARAMS; i++) params[i] = memcpy(values[i], xor_step_values[i], bytes[i]);
+    size_t at = 0;
+    for (int i = 0; i < xor_step_PARAMS; at += (xor_step_values_bytes[i++] + 7) / 8 * 8)
+        params[i] = memcpy(values + at, xor_step_values[i], xor_step_values_bytes[i]);
 }
 
 /* one step of training: the loss, or -1 where it failed */

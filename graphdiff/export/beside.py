@@ -24,7 +24,7 @@ _STEP, _ADD = 1664525, 1013904223  # Numerical Recipes' generator modulo 2^32
 
 
 def drawn(slot: Slot, seed: int) -> np.ndarray:
-    """Elements of the case: floats in [0, 1) with 8 bits, integers and bools 0 or 1."""
+    """Elements of the case: floats in (0, 1] with 8 bits, as none is divided by 0 then; integers and bools 0 or 1."""
     n = int(np.prod(slot.shape, dtype=np.int64))
     powers = np.full(n, _STEP, np.uint32)
     with np.errstate(over="ignore"):
@@ -33,7 +33,7 @@ def drawn(slot: Slot, seed: int) -> np.ndarray:
         state = factor * np.uint32(seed) + np.uint32(_ADD) * np.cumsum(ones, dtype=np.uint32)
     top = state >> np.uint32(24)
     if slot.dtype.kind == "f":
-        return (top.astype(slot.dtype) / slot.dtype.type(256)).reshape(slot.shape)
+        return ((top + np.uint32(1)).astype(slot.dtype) / slot.dtype.type(256)).reshape(slot.shape)
     return (top >> np.uint32(7)).astype(slot.dtype).reshape(slot.shape)
 
 
@@ -54,6 +54,7 @@ def test_text(x: Interface, status: int, outputs: Sequence[np.ndarray], params: 
         f" * Build: cc {name}_test.c {name}.c -lm */",
         f'#include "{name}.h"',
         "",
+        "#ifndef ARDUINO /* there all files beside a sketch are built, and it has a main of its own */",
         "#include <math.h>",
         "#include <stdio.h>",
         "",
@@ -85,7 +86,7 @@ def test_text(x: Interface, status: int, outputs: Sequence[np.ndarray], params: 
         for n, slot in enumerate(slots):
             count = int(np.prod(slot.shape, dtype=np.int64))
             c_type = C_TYPES[slot.dtype.name]
-            value = f"({c_type})((drawn >> 24) / {'256.0f' if slot.dtype.itemsize == 4 else '256.0'})"
+            value = f"({c_type})(((drawn >> 24) + 1) / {'256.0f' if slot.dtype.itemsize == 4 else '256.0'})"
             if slot.dtype.kind != "f":
                 value = f"({c_type})(drawn >> 31)"
             out.append(f"    DRAW({first + n}u, {count}, {kind}_{n}, {value})")
@@ -99,6 +100,7 @@ def test_text(x: Interface, status: int, outputs: Sequence[np.ndarray], params: 
         f'    puts(bad ? "{name}: wrong" : "{name}: as graphdiff");',
         "    return bad != 0;",
         "}",
+        "#endif",
     ]
     return "\n".join(out) + "\n"
 
@@ -159,6 +161,8 @@ def values_text(x: Interface, arrays: Sequence[np.ndarray]) -> str:
         lines = table_lines(array.reshape(-1)) if array.size else "    0,\n"
         out.append(f"/* {comment(slot.name)} */\nstatic const {c_type} {names[-1]}[{count}] = {{\n{lines}}};\n")
     out.append(f"const void *const {x.name}_values[] = {{{', '.join(names) or 'NULL'}}};")
+    sizes = ", ".join(str(slot.bytes) for slot in x.params)
+    out.append(f"const size_t {x.name}_values_bytes[] = {{{sizes or '0'}}};")
     return "\n".join(out) + "\n"
 
 

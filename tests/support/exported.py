@@ -3,10 +3,12 @@
 import ctypes
 import os
 import shlex
+import shutil
 import subprocess
 
 import numpy as np
 
+WASM = "clang --target=wasm32-wasi --sysroot=/usr"
 STRICT = "-std=c11 -Wall -Wextra -Werror -pedantic"
 
 
@@ -56,3 +58,12 @@ def flat(results):
     if isinstance(results, dict):
         results = list(results.values())
     return list(results) if isinstance(results, (list, tuple)) else [results]
+
+
+def builds(compiler, folder):
+    """Whether there is a compiler that builds for its target."""
+    (folder / "none.c").write_text("#include <math.h>\nint main(void) { return (int)fabs(0.0); }\n")
+    command = [*compiler.split(), "none.c", "-o", "none", "-lm"]
+    if shutil.which(command[0]) is None:
+        return False
+    return subprocess.run(command, cwd=folder, capture_output=True).returncode == 0

@@ -6,17 +6,16 @@
 #include "xor_step.h"
 
 alignas(xor_step_WORK_ALIGN) static unsigned char work[xor_step_WORK_BYTES + 1];
-static float values[xor_step_PARAMS][16];
+alignas(8) static unsigned char values[xor_step_PARAMS_BYTES];
 static void *params[xor_step_PARAMS];
 static const float x[] = {0, 0, 0, 1, 1, 0, 1, 1}, t[] = {0, 1, 1, 0};
 static float loss, y[4];
 
 void setup() {
-    static const size_t bytes[] = {xor_step_PARAM_0_BYTES, xor_step_PARAM_1_BYTES, xor_step_PARAM_2_BYTES,
-                                   xor_step_PARAM_3_BYTES, xor_step_PARAM_4_BYTES, xor_step_PARAM_5_BYTES,
-                                   xor_step_PARAM_6_BYTES, xor_step_PARAM_7_BYTES};
+    size_t at = 0;
     Serial.begin(115200);
-    for (int i = 0; i < xor_step_PARAMS; i++) params[i] = memcpy(values[i], xor_step_values[i], bytes[i]);
+    for (int i = 0; i < xor_step_PARAMS; at += (xor_step_values_bytes[i++] + 7) / 8 * 8)
+        params[i] = memcpy(values + at, xor_step_values[i], xor_step_values_bytes[i]);
 }
 
 void loop() {
