@@ -1,4 +1,4 @@
-"""What the documents show is what happens: README's first example with its output, CONTRIBUTING's declarations."""
+"""What README and CONTRIBUTING say is so: commands, counts, paths, declarations; test_documents.py runs README."""
 
 import re
 from pathlib import Path
@@ -18,18 +18,8 @@ def block(language, after):
     return re.search(rf"```{language}\n(.*?)```", rest, re.DOTALL)[1]
 
 
-def test_the_first_example_prints_what_the_readme_says(run, tmp_path):
-    source, expected = block("python", "## First example"), block("text", "## First example")
-    assert len(source.strip().splitlines()) <= 16
-    (tmp_path / "first.py").write_text(source, encoding="utf-8")
-    code, out, err = run(tmp_path, "first.py")
-    assert (code, err, out.strip()) == (0, "", expected.strip())
-
-
-def test_the_memory_example_prints_what_the_readme_says(run, tmp_path):
-    (tmp_path / "memory.py").write_text(block("python", "## Memory is a contract"), encoding="utf-8")
-    code, out, err = run(tmp_path, "memory.py")
-    assert (code, err, out) == (0, "", block("text", "## Memory is a contract"))
+def test_the_first_example_is_short():
+    assert len(block("python", "## First example").strip().splitlines()) <= 16
 
 
 def test_the_training_example_says_the_same_when_it_is_run_again(run, tmp_path):
