@@ -9,33 +9,29 @@ Must not know: plans; how values are given to parameters.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from ..errors import GraphdiffError, GraphError
-from ..ir.dims import DEEPEST, Dim, Shape, as_shape, as_size, product
-from ..ir.dtypes import FLOATS, FROM_SHORT, bool_
+from ..ir.dims import Shape, as_size
+from ..ir.dtypes import FROM_SHORT, bool_
 from ..ir.graph import Graph, shared
-from ..ir.node import Node, Origin, Source, Value, ambient, user_source
-from ..ir.text import STORED, WORD, Room, implied_dtype, is_plain, name_text, type_text, typed, types_text
+from ..ir.node import Node, Origin, Source, Value, ambient
+from ..ir.text import STORED, WORD, implied_dtype, name_text, type_text, types_text
 from .elementwise import ASTYPE
 from .gather import index
 from .laws import broken
 from .leaves import input as input_leaf
 from .leaves import unvalued
+from .pieces import LITERAL, QUOTED, Pieces
 from .registry import REGISTRY
 from .tensor import CONSTANT, Tensor, constant, make, where_am_i
 
-_QUOTED = (
-    r'"(?:[^"\\]|\\.)*"'  # with ? behind it: to the end of the line where it is open, so that no line is read twice
-)
-_NAME = rf"{_QUOTED}|{WORD.pattern}"
+_NAME = rf"{QUOTED}|{WORD.pattern}"
 _HEADER = re.compile(rf"(graph|body @\d+)\s+({_NAME})\s*\(")
 _LEAF = re.compile(rf"({_NAME})\s*:\s*(.+)$")
 _CALL = re.compile(r"\s*([^\W\d][\w.]*)\s*\(")
@@ -43,18 +39,14 @@ _NUMBERS = re.compile(r"%\d+(?:\s*,\s*%\d+)*\s*$")
 _UPDATE = re.compile(rf"update\s+({_NAME})\s*=\s*(.+)$")
 _STORED = re.compile(r"(parameter|state)s\s*:(.*)$")
 _ATTR = re.compile(r"([^\W\d]\w*)\s*=\s*(.+)$", re.DOTALL)
-_TYPE = re.compile(r"(\w+)\[(.*)\]$")
-_LITERAL = re.compile(r"(-?(?:\d+(?:\.\d*)?(?:e[+-]?\d+)?|inf|nan)|True|False)(?::(\w+))?$")
 _SIZE = re.compile(r"size\((.+)\)(?::(\w+))?$")
 _INT = re.compile(r"-?\d+$")
-_COMMENT = re.compile(rf"{_QUOTED}?|#")
+_COMMENT = re.compile(rf"{QUOTED}?|#")
 _OF = re.compile(rf"of (%\d+|a (\S+)|{_NAME})(?: |$)")
-_TOLD = rf'({_QUOTED}|[^":()]*)'
+_TOLD = rf'({QUOTED}|[^":()]*)'
 _BEHIND = re.compile(rf"(?:\(?{_TOLD}:(\d{{1,9}})\)?)?(?: ?in {_TOLD})?$")
-_LABELS = re.compile(rf"{_QUOTED}(?:, {_QUOTED})*")
-_SPECIAL = re.compile(rf"{_QUOTED}?|[()\[\],]")
+_LABELS = re.compile(rf"{QUOTED}(?:, {QUOTED})*")
 _WORDS = {"None": None, "True": True, "False": False, "inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
-_BRACKETS = 4 * DEEPEST  # open at once: those of a size, and those around it
 _DEPTH = 32  # of nested tuples, and of bodies in each other
 
 
@@ -102,26 +94,15 @@ class _Frame:
         self.updates: dict[Tensor, Tensor] = {}
 
 
-class _Reader:
+class _Reader(Pieces):
     def __init__(self, text: str, leaves: Sequence[Tensor] | None):
-        self.given = leaves
         if not isinstance(text, str):
             raise GraphError(f"parse: expected the text of a graph, got {type(text).__name__}", source=where_am_i())
-        self.lines = text.split("\n")
-        self.number = 0
-        self.types: dict[str, tuple[Shape, np.dtype]] = {}
-        self.forms: dict[str, str] = {}
+        super().__init__(text.split("\n"))
+        self.given = leaves
         self.numbers: dict[tuple[str, np.dtype | None], Tensor] = {}
-        self.room = Room()
         self.shared: dict[str, Graph] = {}
         self.constants: dict[tuple[bytes, np.dtype], Tensor] = {}  # one for each number, as a graph has after merging
-
-    def fail(self, fact: str) -> NoReturn:
-        line = self.lines[self.number - 1].strip() if self.number else ""
-        fact = fact if len(fact) <= 500 else fact[:500] + "..."
-        at = user_source()
-        text = line if len(line) <= 200 else line[:200] + "..."
-        raise GraphError(f"line {self.number}: {fact}", text or None, str(at) if at else None) from None
 
     def read(self) -> _Frame:
         """The graph that is not in another one, read but not closed."""
@@ -283,7 +264,7 @@ class _Reader:
         """Where a node comes from, as far as its comment tells; returns what its results are called."""
         labels: tuple[str, ...] = ()
         if named := _LABELS.match(comment):
-            labels = tuple(map(self.told, re.findall(_QUOTED, named[0])))
+            labels = tuple(map(self.told, re.findall(QUOTED, named[0])))
             if comment[named.end() : named.end() + 1] == ":":  # the file, in quotes
                 labels = ()
             else:
@@ -317,67 +298,6 @@ class _Reader:
         op = REGISTRY.get(name or "")
         return Node(op, (), {}, [((), bool_)]) if op else None
 
-    # ------------------------------------------------------------------ pieces
-    def split(self, text: str) -> list[str]:
-        """``text`` at the commas that stand in no bracket and no string."""
-        if not text.strip():
-            return []
-        if "(" not in text and "[" not in text and '"' not in text:
-            return [part.strip() for part in text.split(",")]
-        parts, depth, start = [], 0, 0
-        for m in _SPECIAL.finditer(text):
-            c = m[0]
-            if c in "([":
-                depth += 1
-                if depth > _BRACKETS:
-                    self.fail("brackets are nested too deeply")
-            elif c in ")]":
-                depth -= 1
-                if depth < 0:
-                    self.fail("brackets do not match")
-            elif c == "," and depth == 0:
-                parts.append(text[start : m.start()].strip())
-                start = m.end()
-        if depth:
-            self.fail("brackets do not match")
-        parts.append(text[start:].strip())
-        return parts
-
-    def name(self, text: str) -> str:
-        """The name that ``text`` stands for."""
-        if text.startswith('"'):
-            try:
-                return json.loads(text)
-            except ValueError:
-                self.fail(f"{text} is no string")
-        if not is_plain(text):
-            self.fail(f"{text} is no name; write it in double quotes")
-        return text
-
-    def type(self, text: str) -> tuple[Shape, np.dtype]:
-        found = self.types.get(text)
-        if found is None:
-            m = _TYPE.match(text)
-            if m is None or m[1] not in FROM_SHORT:
-                self.fail(f"{text} is no type; expected {', '.join(FROM_SHORT)} and sizes, as f32[n,3]")
-            sizes = tuple(self.split(m[2]))
-            try:
-                shape = as_shape(sizes)
-            except GraphdiffError as error:
-                self.fail(error.fact)
-            found = self.types[text] = (shape, FROM_SHORT[m[1]])
-        return found
-
-    def types_form(self, text: str) -> str:
-        """``text`` (a type or a tuple of them) as the printer writes it."""
-        form = self.forms.get(text)
-        if form is None:
-            many = text.startswith("(")
-            items = self.split(text[1:-1]) if many else [text]
-            forms = [typed(*self.type(item)) for item in items]
-            form = self.forms[text] = f"({', '.join(forms)})" if many else forms[0]
-        return form
-
     def arguments(self, frame: _Frame, values: dict[str, Tensor], text: str) -> tuple[tuple[Tensor, ...], dict]:
         operands: list[Tensor | str] = []
         attrs: dict[str, Any] = {}
@@ -393,7 +313,7 @@ class _Reader:
                 operands.append(values[item])
             else:
                 operands.append(
-                    item if _LITERAL.match(item) or item.startswith("size(") else self.operand(values, item, None)
+                    item if LITERAL.match(item) or item.startswith("size(") else self.operand(values, item, None)
                 )
         implied = implied_dtype([v for v in operands if isinstance(v, Value)])
         return tuple([v if isinstance(v, Value) else self.operand(values, v, implied) for v in operands]), attrs
@@ -407,7 +327,7 @@ class _Reader:
             return number
         if text.startswith("size("):
             return self.size(values, text, implied)
-        m = _LITERAL.match(text)
+        m = LITERAL.match(text)
         if m is not None:
             array = self.number_of(m, implied)
             key = array.tobytes(), array.dtype
@@ -437,65 +357,6 @@ class _Reader:
             values[key] = number if dtype is number.dtype else make(ASTYPE, (number,), {"dtype": dtype})
         return values[key]
 
-    def number_of(self, m: re.Match[str], implied: np.dtype | None) -> np.ndarray:
-        """A literal as a 0-d array."""
-        text, short = m.groups()
-        if short is not None and short not in FROM_SHORT:
-            self.fail(f"{short} is no dtype; expected {', '.join(FROM_SHORT)}")
-        is_bool = text in ("True", "False")
-        dtype = FROM_SHORT[short] if short else bool_ if is_bool else implied
-        if dtype is None:
-            self.fail(f"{text} has no dtype; write {text}:f32 or another")
-        if is_bool != (dtype is bool_):
-            self.fail(f"{text} is no {dtype.name}")
-        return np.asarray(text == "True") if is_bool else self.elements([text], dtype)[0]
-
-    def elements(self, texts: list[str], dtype: np.dtype) -> np.ndarray:
-        """Numbers as a flat array; one that does not fit the dtype is an error."""
-        try:
-            if dtype is bool_:
-                return np.array([{"True": True, "False": False}[t] for t in texts], dtype)
-            if dtype not in FLOATS:
-                return np.array([int(t) for t in texts], dtype)
-            exact = np.array([float(t) for t in texts], np.float64)
-            with np.errstate(over="ignore"):
-                out = exact.astype(dtype)
-            if (np.isinf(out) & np.isfinite(exact)).any():
-                raise OverflowError
-            return out
-        except (KeyError, ValueError, OverflowError):
-            self.fail(f"{', '.join(texts[:4])} is no {dtype.name}")
-
-    def constant(self, types: str, text: str) -> Tensor:
-        shape, dtype = self.type(types)
-        if any(isinstance(s, Dim) for s in shape):
-            self.fail("the shape of a constant must be ints")
-        size = int(product(shape))
-        text = text.strip()
-        if text.startswith("base64"):
-            try:
-                data = base64.b64decode(self.name(text[6:]), validate=True)
-                flat = np.frombuffer(data, dtype.newbyteorder("<")).astype(dtype)
-            except (binascii.Error, ValueError):
-                self.fail("the constant's base64 is damaged")
-        elif text.startswith("["):
-            texts = [t for t in re.split(r"[\s,\[\]]+", text) if t]
-            flat = self.elements(texts, dtype)
-        elif _LITERAL.match(text):
-            if shape and not self.room.take(size * dtype.itemsize):
-                self.fail(
-                    f"{size:,} elements in one number; write what is over {Room.BYTES:,} bytes in a text as base64"
-                )
-            flat = np.broadcast_to(self.elements([text], dtype), (size,))
-        else:
-            self.fail("expected a number, a list of numbers or base64")
-        if flat.size != size:
-            self.fail(f"{flat.size} elements in a constant of {size}")
-        try:
-            return constant(flat.reshape(shape))
-        except ValueError:  # a size beside a 0 that no array can have
-            self.fail(f"no constant can have the shape {shape}")
-
     def attribute(self, frame: _Frame, text: str, depth: int = 0) -> Any:
         if depth > _DEPTH:
             self.fail("brackets are nested too deeply")
@@ -518,7 +379,7 @@ class _Reader:
                     items.pop()
                 return tuple(self.attribute(frame, t, depth + 1) for t in items)
         try:
-            if not _LITERAL.match(text):
+            if not LITERAL.match(text):
                 return as_size(text)
         except GraphdiffError as error:
             self.fail(error.fact)
@@ -529,13 +390,3 @@ class _Reader:
         if len(text) > 19:
             self.fail(f"{text[:19]}... is too large a number")
         return int(text)
-
-    @staticmethod
-    def encloses(text: str) -> bool:
-        """Whether the first bracket closes with the last character: (a, b), not (a//2)+(b//2)."""
-        depth = 0
-        for m in _SPECIAL.finditer(text):
-            depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(m[0], 0)
-            if depth == 0:
-                return m.end() == len(text)
-        return False
