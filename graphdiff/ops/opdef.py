@@ -246,6 +246,7 @@ def elementwise(
     commutative: bool = False,
     internal: bool = False,
     part: Part | None = None,
+    counted: bool = True,
 ) -> Callable[..., Tensor]:
     """An operation on corresponding elements of its operands, which broadcast.
 
@@ -255,7 +256,7 @@ def elementwise(
     ``accepts``: float, numeric, integer, bool, integer_or_bool, any; ``result``: "same" or "bool";
     ``namespace``: "" or "nn", where the public function lives; ``also``: where it is besides; ``commutative``: its two
     operands may change places, bit for bit; ``selects``, ``errors``,
-    ``internal`` and ``part`` as in :class:`Op`.
+    ``internal``, ``part`` and ``counted`` as in :class:`Op`.
     """
     arity = n if n is not None else max(len(partials), 1)
     allowed = CLASSES[accepts]
@@ -335,6 +336,7 @@ def elementwise(
             batch=batching.elementwise,
             linear_in=linear_in,
             part=part,
+            counted=counted,
         )
     )
 

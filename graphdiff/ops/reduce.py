@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Size, product
-from ..ir.dtypes import bool_, int32, int64
+from ..ir.dtypes import bool_, float32, float64, int32, int64
 from ..ir.node import Node
 from . import batching
 from .comparison import equal, not_equal
@@ -360,12 +360,17 @@ def std(x: TensorLike, /, axis: Axes = None, keepdims: bool = False, correction:
     Example: gd.std([1.0, 2.0, 3.0, 4.0]) -> 1.118034
     """
     x = as_tensor(x, "std")
-    squared = _variance("std", x, axis, keepdims, correction)
+    squared = _variance("std", squarable(x), axis, keepdims, correction)
     n = count(x, axes_of("std", axis, x.ndim, [x]))
     if isinstance(n, int) and n > 1:
-        return root(squared)
+        return astype(root(squared), x.dtype)
     alone = equal(size_as(n, squared.dtype), 1)  # no spread of one element: 0 with all derivatives
-    return where(alone, squared, root(where(alone, 1.0, squared)))
+    return astype(where(alone, squared, root(where(alone, 1.0, squared))), x.dtype)
+
+
+def squarable(x: Tensor) -> Tensor:
+    """``x`` so wide that squares of float32 do not overflow or vanish: the root of their sum is right at any scale."""
+    return astype(x, float64) if x.dtype is float32 else x
 
 
 def _norm_reference(x: Any, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
@@ -399,7 +404,7 @@ def norm(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False, ord: fl
     if not isinstance(ord, (int, float)):
         fail(GraphError, "norm", f'ord is a number or "fro", got {ord!r}', [x])
     if ord == 2:
-        return root(sum(square(x), axis=axes, keepdims=keepdims))
+        return astype(root(sum(square(squarable(x)), axis=axes, keepdims=keepdims)), x.dtype)
     if ord == math.inf:
         return max(abs(x), axis=axes, keepdims=keepdims)
     if ord == -math.inf:
@@ -408,7 +413,8 @@ def norm(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False, ord: fl
         return sum(astype(not_equal(x, 0), x.dtype), axis=axes, keepdims=keepdims)
     if ord == 1:
         return sum(abs(x), axis=axes, keepdims=keepdims)
-    return _power(sum(_power(abs(x), ord), axis=axes, keepdims=keepdims), 1 / ord)
+    powers = _power(abs(squarable(x)), ord)
+    return astype(_power(sum(powers, axis=axes, keepdims=keepdims), 1 / ord), x.dtype)
 
 
 def _power(x: Tensor, p: float) -> Tensor:

@@ -52,6 +52,7 @@ tanh_tail = elementwise(
     reference=lambda x: 2 / (np.exp(2 * np.abs(x)) + 1),
     samples=on(0.1, 2),
     internal=True,
+    counted=False,
     page="(x) => 2 / (exp(2 * Math.abs(x)) + 1)",
 )
 tanh_join = elementwise(
@@ -67,6 +68,7 @@ tanh_join = elementwise(
         Sample((rng.uniform(low, high, (3, 4)), rng.uniform(0.1, 0.4, 4))) for low, high in ((-0.5, 0.5), (0.6, 2))
     ],
     internal=True,
+    counted=False,
     page="(x, tail) => (Math.abs(x) >= 0.55 ? Math.sign(x) * Math.abs(1 - tail) : Math.tanh(x))",
 )
 sigmoid = elementwise(
@@ -100,6 +102,7 @@ sigmoid_tail = elementwise(
     reference=lambda x: 1 / (np.exp(np.abs(x)) + 1),
     samples=on(0.1, 3),
     internal=True,
+    counted=False,
     page="(x) => 1 / (exp(Math.abs(x)) + 1)",
 )
 sigmoid_join = elementwise(
@@ -110,5 +113,6 @@ sigmoid_join = elementwise(
     reference=lambda x, tail: np.where(x < 0, tail, 1 - tail),
     samples=lambda rng: [Sample((sign * rng.uniform(0.1, 3, (3, 4)), rng.uniform(0, 0.5, 4))) for sign in (-1, 1)],
     internal=True,
+    counted=False,
     page="(x, tail) => (x < 0 ? tail : 1 - tail)",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, overload
 
 from ..ops.elementwise import astype, maximum, minimum, sqrt, square
+from ..ops.reduce import squarable
 from ..ops.reduce import sum as sum_
 from ..ops.tensor import Tensor, as_tensor
 from ..ops.trees import tensors
@@ -26,9 +27,9 @@ def clip_by_global_norm(grads: Same, max_norm: float, return_norm: bool = False)
         return (grads, as_tensor(0.0, "clip_by_global_norm")) if return_norm else grads
     total: Any = None
     for g in gs:
-        term = sum_(square(g))
-        total = term if total is None else total + (term if term.dtype is total.dtype else astype(term, total.dtype))
-    norm = sqrt(total)
+        term = sum_(square(squarable(g)))
+        total = term if total is None else total + term
+    norm = astype(sqrt(total), gs[0].dtype)
     scale = minimum(max_norm / (norm + 1e-6), 1.0)
     clipped = tree.build([g * astype(scale, g.dtype) for g in gs])
     return (clipped, norm) if return_norm else clipped

@@ -34,7 +34,7 @@ from .fold import fold
 from .rules import Table
 
 PASSES = ("fold", "rewrite", "merge", "final", "share")
-INNER = PASSES[:-1]
+UNSHARED = PASSES[:-1]
 
 
 def simplify(

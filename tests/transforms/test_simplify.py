@@ -135,10 +135,12 @@ CASES = {
     "log1p_exp": [f.log1p(f.exp(X))],
     "log_sigmoid": [f.log(sg.sigmoid(X))],
     "log_one_minus_sigmoid": [f.log(1 - sg.sigmoid(X))],
-    "square_root": [e.square(r.root(F)), e.pow(r.root(F), 2.0)],
+    "square_root": [e.square(r.root(F)), e.pow(r.root(F), 2.0), e.square(e.astype(r.root(F), "float32"))],
     "log_odds": [f.log(sg.sigmoid(X) / (1 - sg.sigmoid(X)))],
     "log_square_of_sigmoid": [f.log(e.square(sg.sigmoid(X)))],
     "log_of_another_base": [f.log2(sg.sigmoid(X)), f.log10(1 - sg.sigmoid(X)), f.log2(1 + f.exp(X)), f.log10(f.exp(X))],
+    "log_cosh": [f.log(f.cosh(X))],
+    "log_one_minus_square_of_tanh": [f.log(1 - e.square(sg.tanh(X))), f.log1p(-e.square(sg.tanh(X)))],
     "log_one_minus": [f.log(1 - X * 0.25), f.log(1 - F * 0.25)],
     "log_reciprocal": [f.log(e.reciprocal(X))],
     "log_add_exp": [f.log(f.exp(X) + f.exp(ROW))],
@@ -207,8 +209,11 @@ def _overflows(node) -> bool:
     underflows before it is taken."""
     if node.op.name in ("log2", "log10"):
         return node.inputs[0].node.op.name in ("exp", "sigmoid", "subtract", "add")
-    if node.op.name == "log" and node.inputs[0].node.op.name == "square":
+    if node.op.name == "log" and node.inputs[0].node.op.name in ("square", "cosh"):
         return True
+    if node.op.name in ("log", "log1p") and node.inputs[0].node.op.name in ("subtract", "negative"):
+        squared = node.inputs[0].node.inputs[-1].node
+        return squared.op.name == "square" and squared.inputs[0].node.op.name == "tanh"
     if node.op.name != "sum" or node.inputs[0].node.op.name != "exp":
         return False
     x = node.inputs[0].node.inputs[0]

@@ -53,6 +53,13 @@ FORMS = {
     "log10 1 - sigmoid": (lambda z: gd.log10(1 - S(z)), lambda z: -tail(z) / mpmath.log(10), None),
     "log2 1 + exp": (lambda z: gd.log2(1 + gd.exp(z)), lambda z: tail(z) / mpmath.log(2), None),
     "log odds": (lambda z: gd.log(S(z) / (1 - S(z))), lambda z: 1, lambda z: 0),
+    "log cosh": (lambda z: gd.log(gd.cosh(z)), mpmath.tanh, lambda z: mpmath.sech(z) ** 2),
+    "log 1 - tanh^2": (
+        lambda z: gd.log(1 - gd.tanh(z) ** 2),
+        lambda z: -2 * mpmath.tanh(z),
+        lambda z: -2 * mpmath.sech(z) ** 2,
+    ),
+    "log1p -tanh^2": (lambda z: gd.log1p(-gd.square(gd.tanh(z))), lambda z: -2 * mpmath.tanh(z), None),
     "log sigmoid squared": (lambda z: gd.log(gd.square(S(z))), lambda z: 2 * tail(-z), None),
 }
 
@@ -455,3 +462,28 @@ def test_second_derivatives_of_norms_at_the_origin(dtype, mode):
             assert np.isnan(second).any()
         else:
             np.testing.assert_allclose(second, want, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [3e20, 1e-30, 1.0])
+def test_lengths_are_right_at_all_scales(scale):
+    """Squares of float32 overflow or vanish where their sum's root does not."""
+    x, y = gd.input("x", (4,)), gd.input("y", (4,))
+    fed = (np.array([1.0, -2.0, 3.0, 5.0]) * scale).astype(np.float32)
+    exact = fed.astype(np.float64)
+    clipped, total = gd.optim.clip_by_global_norm([x, y], scale, return_norm=True)
+    lengths = [gd.norm(x), gd.linalg.norm(x), gd.norm(x, ord=3), gd.std(x), gd.hypot(x, 0.0)[2]]
+    wants = [
+        (np.linalg.norm(exact), exact / np.linalg.norm(exact)),
+        (np.linalg.norm(exact), exact / np.linalg.norm(exact)),
+        (np.cbrt(np.sum(np.abs(exact) ** 3)), exact * np.abs(exact) / np.cbrt(np.sum(np.abs(exact) ** 3)) ** 2),
+        (np.std(exact), (exact - exact.mean()) / np.std(exact) / 4),
+        (exact[2], np.eye(4)[2]),
+    ]
+    for got, want in zip(lengths, wants):
+        assert got.dtype == np.float32
+        for a, b in zip(gd.compile([x], [got, gd.grad(got, x)])(fed), want):
+            np.testing.assert_allclose(a, b, rtol=1e-6)
+    both, small = gd.compile([x, y], [total, clipped[0]])(fed, fed)
+    np.testing.assert_allclose(both, np.sqrt(2) * np.linalg.norm(exact), rtol=1e-6)
+    if scale > 1e-6:  # clipping adds 1e-6 to the norm, as torch does
+        np.testing.assert_allclose(small, exact * min(1, scale / (float(both) + 1e-6)), rtol=1e-6)

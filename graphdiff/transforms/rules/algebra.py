@@ -9,9 +9,9 @@ import numpy as np
 
 from ...ir.dtypes import FLOATS, INTEGERS, bool_
 from ...ir.node import Node, Value
-from ...ops.comparison import not_equal
+from ...ops.comparison import less, not_equal
 from ...ops.elementwise import abs, add, astype, divide, multiply, negative, reciprocal, square, subtract, where
-from ...ops.functions import log, log1p, logaddexp, softplus
+from ...ops.functions import exp, log, log1p, logaddexp, sinh, softplus
 from ...ops.movement import reshape
 from ...ops.reduce import logsumexp, softmax_parts
 from ...ops.sigmoids import sigmoid
@@ -209,15 +209,16 @@ def sqrt_square(node: Node) -> Rewritten:
     return abs(inner[0]) if inner else None
 
 
-@rule("square", "multiply", "pow", on="root", stable=True, direct=True)
+@rule("square", "multiply", "pow", on="root astype", stable=True, direct=True)
 def square_root(node: Node) -> Rewritten:
     """root(x) ** 2 -> x, smooth at 0: the square of a norm or of a deviation."""
-    inner = of(node.inputs[0], "root")
+    (cast,) = of(node.inputs[0], "astype") or (node.inputs[0],)
+    inner = of(cast, "root")
     if not inner or (node.op.name == "multiply" and node.inputs[1] is not node.inputs[0]):
         return None
     if node.op.name == "pow" and (node.inputs[1].ndim or number(node.inputs[1]) != 2):
         return None
-    return inner[0]
+    return astype(inner[0], node.outputs[0].dtype)
 
 
 @rule("log", "bounded_log", on="exp", stable=True)
@@ -266,6 +267,32 @@ def log_one_minus_sigmoid(node: Node) -> Rewritten:
     inner = of(node.inputs[0], "subtract")
     x = of(inner[1], "sigmoid") if inner and is_one(inner[0]) else None
     return negative(softplus(x[0])) if x else None
+
+
+@rule("log", on="cosh", decreases="overflows", stable=True)
+def log_cosh(node: Node) -> Rewritten:
+    """log(cosh(x)) -> abs(x) + log1p(exp(-2 * abs(x))) - log(2), or log1p(2 * sinh(x / 2)**2) near 0."""
+    inner = of(node.inputs[0], "cosh")
+    return _log_cosh(inner[0]) if inner else None
+
+
+@rule("log", "log1p", on="subtract negative", decreases="overflows", stable=True)
+def log_one_minus_square_of_tanh(node: Node) -> Rewritten:
+    """log(1 - tanh(x)**2) -> -2 * log(cosh(x)), without -inf."""
+    taken = of(node.inputs[0], "negative")
+    if node.op.name == "log":
+        inner = of(node.inputs[0], "subtract")
+        taken = inner[1:] if inner and is_one(inner[0]) else None
+    squared = of(taken[0], "square") if taken else None
+    x = of(squared[0], "tanh") if squared else None
+    return full(multiply(_log_cosh(x[0]), -2.0), node) if x else None
+
+
+def _log_cosh(x: Any) -> Any:
+    size = abs(x)
+    near = log1p(multiply(square(sinh(multiply(x, 0.5))), 2.0))
+    far = subtract(add(size, log1p(exp(multiply(size, -2.0)))), math.log(2))
+    return where(less(size, 1.0), near, far)
 
 
 @rule("log", on="subtract", stable=True)
