@@ -46,6 +46,10 @@ from .runtime.threads import set_num_threads as set_num_threads
 from .runtime.tradeoff import Tradeoff as Tradeoff
 from .runtime.tradeoff import largest as largest
 from .runtime.tradeoff import tradeoff as tradeoff
+from .solvers.fixed_point import fixed_point as fixed_point
+from .solvers.minimize import minimize as minimize
+from .solvers.odeint import odeint as odeint
+from .solvers.root import root as root
 from .testing import check_grad as check_grad
 from .transforms.adjoint import Adjoint as Adjoint
 from .transforms.adjoint import adjoint as adjoint

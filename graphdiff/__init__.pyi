@@ -54,6 +54,10 @@ from .runtime.threads import set_num_threads as set_num_threads
 from .runtime.tradeoff import Tradeoff as Tradeoff
 from .runtime.tradeoff import largest as largest
 from .runtime.tradeoff import tradeoff as tradeoff
+from .solvers.fixed_point import fixed_point as fixed_point
+from .solvers.minimize import minimize as minimize
+from .solvers.odeint import odeint as odeint
+from .solvers.root import root as root
 from .testing import check_grad as check_grad
 from .transforms.adjoint import Adjoint as Adjoint
 from .transforms.adjoint import adjoint as adjoint
@@ -148,6 +152,7 @@ __all__ = [
     "expand_dims",
     "expm1",
     "eye",
+    "fixed_point",
     "flip",
     "floor",
     "floor_divide",
@@ -199,6 +204,7 @@ __all__ = [
     "maximum",
     "mean",
     "min",
+    "minimize",
     "minimum",
     "monitor",
     "moveaxis",
@@ -208,6 +214,7 @@ __all__ = [
     "nn",
     "norm",
     "not_equal",
+    "odeint",
     "one_hot",
     "ones",
     "ones_like",
@@ -227,6 +234,7 @@ __all__ = [
     "repeat",
     "reshape",
     "roll",
+    "root",
     "round",
     "rsqrt",
     "save_weights",

@@ -27,6 +27,10 @@ class Batch(Protocol):
         """``outputs`` over other values, of which those with one dimension more hold an example each."""
         ...
 
+    def sized(self, size: Size) -> Batch:
+        """The same for ``size`` examples: what ``size`` was when it had a name."""
+        ...
+
     def masked(self, alive: Tensor) -> Batch:
         """The same where only the examples that are ``alive`` (bool, one each) count: the others must not fail."""
         ...

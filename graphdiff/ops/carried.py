@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import DTypeError
 from ..ir.defaults import default_of
-from ..ir.dtypes import float32, int32, weak_dtype
+from ..ir.dtypes import float32, float64, int32, weak_dtype
 from ..ir.node import Value, topological
 from .tensor import Tensor, as_tensor, example_of
 
@@ -83,9 +83,13 @@ def _found(after: Sequence[Any], weak: Mapping[int, Any]) -> Types:
 
 
 def _guesses(weak: Mapping[int, Any]) -> Iterator[Types]:
-    """The default dtypes, then whole numbers as floats: all of them, or one."""
+    """The default dtypes, then the other dtype of floats, as a step may ask for what it meets; then whole numbers as
+    floats: all of them, or one."""
     default = {i: default_of(x) for i, x in weak.items()}
     yield default
+    floats = [i for i, x in weak.items() if type(x) is float]
+    if floats:
+        yield {**default, **dict.fromkeys(floats, float32 if default[floats[0]] is float64 else float64)}
     whole = [i for i, x in weak.items() if type(x) is int]
     if whole:
         yield {**default, **dict.fromkeys(whole, float32)}

@@ -46,7 +46,7 @@ from .trees import Tree, flatten, operand_or_number
 from .types import Carry, Out, SizeLike, Structure, TensorLike
 
 
-def _like(what: str, before: Sequence[Tensor], tree: Tree, after: Any, names: tuple[str, str]) -> list[Tensor]:
+def alike(what: str, before: Sequence[Tensor], tree: Tree, after: Any, names: tuple[str, str]) -> list[Tensor]:
     """The Tensors in ``after``, which has the structure and the types of ``before``; ``names``: what both are called.
     Raises GraphError, ShapeError and DTypeError with the path where they differ."""
     here, there = names
@@ -113,7 +113,7 @@ def scan(
         return Step(args, after, (row_args, result, seen))
 
     carries, (carry_args, _, (row_args, result, seen)) = settled("scan", starts, build)
-    after = _like("scan", carries, carry_tree, result[0], ("init", "carry"))
+    after = alike("scan", carries, carry_tree, result[0], ("init", "carry"))
     ys, y_tree = flatten("scan", result[1], "y")
     monitors, checks = _sorted(seen)
     held = placeholders("held", types_of([w.value for w in checks], ()))
@@ -193,7 +193,7 @@ def while_loop(
 
     carries, (_, _, (args, result, seen)) = settled("while_loop", starts, build)
     cond_args = placeholders("carry", types_of(carries))
-    after = _like("while_loop", carries, tree, result, ("init", "state"))
+    after = alike("while_loop", carries, tree, result, ("init", "state"))
     with building_body() as refused:
         preds, _ = flatten("while_loop", cond(tree.build(cond_args)), "cond")
     if refused:
@@ -345,7 +345,7 @@ def cond(pred: TensorLike, if_true: Callable[..., Out], if_false: Callable[..., 
         watched.append(seen)
     found, yes_tree = flatten("cond", results[0], "if_true", operand_or_number)
     yes = _weakly_as("cond", found, yes_tree, results[1])
-    no = _like("cond", yes, yes_tree, results[1], ("if_true", "if_false"))
+    no = alike("cond", yes, yes_tree, results[1], ("if_true", "if_false"))
     n = len(yes)
     yes += [*map(_seen, watched[0]), *map(_unseen, watched[1])]
     no += [*map(_unseen, watched[0]), *map(_seen, watched[1])]

@@ -12,10 +12,11 @@ from typing import Any, NoReturn
 
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dtypes import FLOATS
+from ..ir.graph import Graph
 from ..ir.node import Node, Value, is_fixed, newest, topological
 from . import batching
 from .batching import Batch
-from .bodies import placeholders
+from .bodies import placeholders, zeros_for
 from .opdef import beside_each_other, op
 from .opdef import custom as declare
 from .registry import Strided, View, op_of
@@ -74,13 +75,18 @@ def _missing(node: Node, mode: str) -> NoReturn:
     )
 
 
+def _more(node: Node) -> dict[str, Any]:
+    """What rules get by name: the equation that an implied result solves."""
+    return {k: v for k, v in node.attrs.items() if k != "rules"}
+
+
 def _vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], _d: Any) -> list[Tensor | None]:
     rules: Rules = node.attrs["rules"]
     if rules.vjp is None:
         _missing(node, "vjp")
     xs = node.inputs[1:]
     start = newest()
-    found = rules.vjp(gs[0], node.outputs[0], *xs)
+    found = rules.vjp(gs[0], node.outputs[0], *xs, **_more(node))
     found = list(found) if isinstance(found, (list, tuple)) else [found]
     _closed(rules.name, "vjp", found, [gs[0], node.outputs[0], *xs], start)
     if len(found) != len(xs):
@@ -95,50 +101,52 @@ def _jvp(node: Node, ts: Sequence[Any], _d: Any) -> list[Tensor | None]:
     y, xs = node.outputs[0], node.inputs[1:]
     if all(t is None for t in ts[1:]):
         return [None]
-    from_zero = [t if t is not None else x * 0 for t, x in zip(ts[1:], xs)]
+    from_zero = [t if t is not None else zeros_for(x) for t, x in zip(ts[1:], xs)]
     start = newest()
-    found = rules.jvp(tuple(from_zero), y, *xs)
+    found = rules.jvp(tuple(from_zero), y, *xs, **_more(node))
     _closed(rules.name, "jvp", [found], [*from_zero, y, *xs], start)
     return [_checked(rules.name, "jvp", found, y)]
 
 
-def _apart(rule: Rule | None, node: Node, differ: Sequence[bool], batch: Batch, backward: bool) -> Rule | None:
+def _apart(name: str, rule: Rule | None, differ: Sequence[bool], batch: Batch, backward: bool) -> Rule | None:
     """A rule for all examples at once from one for a single example. A cotangent of what the examples share is the sum
     of theirs."""
     if rule is None:
         return None
 
-    def batched(first: Any, y: Tensor, *xs: Tensor) -> list[Tensor | None]:
+    def batched(first: Any, y: Tensor, *xs: Tensor, **more: Any) -> list[Tensor | None]:
+        size = y.shape[0]  # of the values that there are: sizes that had names may be known by now
         given = [first] if backward else [t for t in first if t is not None]
-        like = [node.outputs[0]] if backward else [v for v, t in zip(node.inputs[1:], first) if t is not None]
-        values, olds = [*given, y, *xs], [*like, node.outputs[0], *node.inputs[1:]]
-        args = placeholders("x", [(v.shape, v.dtype) for v in olds])
-        mine = args[: len(given)]
-        ts = iter(mine)
-        start = mine[0] if backward else tuple(None if t is None else next(ts) for t in first)
-        found = rule(start, *args[len(given) :])
+        of_given = [True] if backward else [d for t, d in zip(first, differ) if t is not None]
+        values, apart = [*given, y, *xs], [*of_given, True, *differ]
+        args = placeholders("x", [(v.shape[1:] if d else v.shape, v.dtype) for v, d in zip(values, apart)])
+        one = args[len(given) :]
+        ts = iter(args)
+        start = args[0] if backward else tuple(None if t is None else next(ts) for t in first)
+        found = rule(start, *one, **more)
         found = list(found) if isinstance(found, (list, tuple)) else [found]
-        wanted = node.inputs[1:] if backward else node.outputs
-        found = [_checked(node.attrs["rules"].name, "rule", f, v) for f, v in zip(found, wanted)]
+        wanted = one[1:] if backward else one[:1]
+        found = [_checked(name, "rule", f, v) for f, v in zip(found, wanted)]
         known = [i for i, f in enumerate(found) if f is not None]
-        made = batch.transform([found[i] for i in known], dict(zip(args, values)))
+        made = batch.sized(size).transform([found[i] for i in known], dict(zip(args, values)))
         out: list[Tensor | None] = [None] * len(found)
         for i, g in zip(known, made):
-            g = batching.in_front(g, wanted[i], batch.size)
-            out[i] = op("sum")(g, axis=0) if backward and not differ[1 + i] else g
+            g = batching.in_front(g, wanted[i], size)
+            out[i] = op("sum")(g, axis=0) if backward and not differ[i] else g
         return out
 
-    return batched if backward else lambda ts, y, *xs: batched(ts, y, *xs)[0]
+    return batched if backward else lambda ts, y, *xs, **more: batched(ts, y, *xs, **more)[0]
 
 
 def _batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
     rules: Rules = node.attrs["rules"]
-    differ = batching.moved(node, xs)
+    differ = batching.moved(node, xs)[1:]
     y = batching.in_front(xs[0], node.inputs[0], batch.size)
-    apart = (
-        _apart(rule, node, differ, batch, mode == "vjp") for mode, rule in (("vjp", rules.vjp), ("jvp", rules.jvp))
+    name = rules.name
+    all_at_once = Rules(
+        name, _apart(name, rules.vjp, differ, batch, True), _apart(name, rules.jvp, differ, batch, False)
     )
-    return batching.remade(node, [y, *xs[1:]], {"rules": Rules(rules.name, *apart)})
+    return batching.remade(node, [y, *xs[1:]], {"rules": all_at_once, **_more(node)})
 
 
 _custom = declare(
@@ -156,6 +164,13 @@ _custom = declare(
     pattern=lambda node, patterns, values, walk: [patterns[0]],
 )
 CUSTOM = op_of(_custom)
+
+
+def implied(name: str, y: Tensor, equation: Graph, operands: Sequence[Tensor], vjp: Rule, jvp: Rule) -> Tensor:
+    """``y``, which solves ``equation`` over (y, operands), with the derivatives that these rules give; none of its own.
+    They are as for :func:`custom` and get ``equation`` by name: as it is when they are called, its sizes known or its
+    dtypes others."""
+    return make(CUSTOM, (y, *operands), {"rules": Rules(name, vjp, jvp), "equation": equation})
 
 
 def custom(name: str, forward: Rule, vjp: Rule | None = None, jvp: Rule | None = None) -> Callable[..., Tensor]:

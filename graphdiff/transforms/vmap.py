@@ -63,6 +63,9 @@ class Examples:
         with inheriting(node, origin):
             return node.op.batch(node, xs, self)
 
+    def sized(self, size: Size) -> Examples:
+        return self if size == self.size else Examples(size, self.alive)
+
     def masked(self, alive: Tensor) -> Examples:
         return Examples(self.size, alive if self.alive is None else self.alive & alive)
 

@@ -34,6 +34,7 @@ ORDER = [
     "linalg",
     "random",
     "optim",
+    "solvers",
     "inspect",
     "testing",
     "export",
