@@ -106,12 +106,11 @@ static int64_t position(const int64_t *list, int64_t value) {
 
 /* the epilogue; bands as high as the cache takes them, then parts: images first, then bands, then channels */
 static int finish_correlation(gd_prepare *p, gd_conv_correlation *b, int64_t images, double work) {
-    b->epilogue = (gd_epilogue){-1, 0, 0, NULL, NULL};
+    b->epilogue = (gd_epilogue){-1, 0, 0, NULL};
     b->result = p->n_reads;
     if (has_epilogue(p)) {
         int status = gd_epilogue_read(p, N_PARAMS + 1, b->dtype, b->groups * b->target_channels, &b->epilogue);
         if (status != GD_OK) return status;
-        if (b->epilogue.part != NULL) return gd_prepare_fail(p, GD_ERR_TYPE, N_PARAMS + 1 + GD_EPILOGUE_PART, -1);
     }
     gd_conv_source *s = &b->source;
     int64_t item = gd_item_bytes(b->dtype), extra = s->rows; /* rows beyond those of the band itself */

@@ -158,7 +158,7 @@ int gd_prepare_matmul(gd_prepare *p) {
     int64_t view_words = GD_VIEW_STRIDES + n_batch + 2;
     if (p->n_payload != HEAD + n_batch + 3 * view_words + GD_EPILOGUE_WORDS + 1)
         return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_payload);
-    if (p->n_writes != 1 && p->n_writes != 2) return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_writes);
+    if (p->n_writes != 1) return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_writes);
 
     matmul_block *b = gd_prepare_block(p, sizeof *b + (size_t)(4 * n_batch) * sizeof(int64_t));
     if (b == NULL) return GD_ERR_MEMORY;
@@ -211,12 +211,6 @@ int gd_prepare_matmul(gd_prepare *p) {
     if (status != GD_OK) return status;
     if (b->epilogue.act != NULL && b->accumulate)
         return gd_prepare_fail(p, GD_ERR_TYPE, at + GD_EPILOGUE_ACT - w, at[GD_EPILOGUE_ACT]);
-    if ((b->epilogue.part != NULL) != (p->n_writes == 2)) return gd_prepare_fail(p, GD_ERR_FORMAT, -1, p->n_writes);
-    if (p->n_writes == 2) { /* the part lies as the result does, in an operand as large */
-        const gd_value *c = gd_operand(p, p->n_reads), *part = gd_operand(p, p->n_reads + 1);
-        if (part->dtype != b->dtype || part->count != c->count)
-            return gd_prepare_fail(p, GD_ERR_TYPE, at + GD_EPILOGUE_PART - w, part->count);
-    }
     at += GD_EPILOGUE_WORDS;
     memcpy(&b->alpha, at, sizeof b->alpha);
 
@@ -258,9 +252,9 @@ int gd_prepare_matmul(gd_prepare *p) {
         }                                                                                                        \
     }
 
-/* bias and activation while the block is in cache; part: where it goes, or NULL */
+/* bias and activation while the block is in cache */
 #define DEFINE_FINISH(name, T, U)                                                                                 \
-    static void name(const matmul_block *b, const gd_product *p, T *c, T *part, const T *bias) {                  \
+    static void name(const matmul_block *b, const gd_product *p, T *c, const T *bias) {                           \
         if (bias != NULL)                                                                                         \
             for (int64_t i = 0; i < p->m; i++) {                                                                  \
                 T *row = c + i * p->c_row;                                                                        \
@@ -270,11 +264,11 @@ int gd_prepare_matmul(gd_prepare *p) {
                     for (int64_t j = 0; j < p->n; j++) row[j] = (T)((U)row[j] + (U)bias[j * b->epilogue.stride]); \
             }                                                                                                     \
         if (b->epilogue.act == NULL) return;                                                                      \
-        int64_t rows = p->m == 1 || p->c_row == p->n ? 1 : p->m, n = rows == 1 ? p->m * p->n : p->n;              \
-        for (int64_t i = 0, at = 0; i < rows; i++, at += p->c_row) {                                              \
-            if (part != NULL) b->epilogue.part(part + at, c + at, NULL, NULL, n);                                 \
-            b->epilogue.act(c + at, c + at, part != NULL ? part + at : NULL, NULL, n);                            \
+        if (p->m == 1 || p->c_row == p->n) {                                                                      \
+            b->epilogue.act(c, c, NULL, NULL, p->m * p->n);                                                       \
+            return;                                                                                               \
         }                                                                                                         \
+        for (int64_t i = 0; i < p->m; i++) b->epilogue.act(c + i * p->c_row, c + i * p->c_row, NULL, NULL, p->n); \
     }
 
 /* one block of one entry, through whoever multiplies */
@@ -344,23 +338,21 @@ int GD_ISA_NAME(gd_k_matmul)(const gd_call *call) {
         const void *x = (const char *)call->operands[v[OPERAND_A].operand] + at[OPERAND_A] * item;
         const void *y = (const char *)call->operands[v[OPERAND_B].operand] + at[OPERAND_B] * item;
         void *z = (char *)call->operands[v[OPERAND_C].operand] + at[OPERAND_C] * item;
-        void *part =
-            b->epilogue.part == NULL ? NULL : (char *)call->operands[v[OPERAND_C].operand + 1] + at[OPERAND_C] * item;
         const void *bias = gd_epilogue_bias(&b->epilogue, call, n0, item);
         switch (b->dtype) {
         case GD_F32:
             block_f32(b, &p, x, y, z, call->scratch);
-            finish_f32(b, &p, z, part, bias);
+            finish_f32(b, &p, z, bias);
             break;
         case GD_F64:
             block_f64(b, &p, x, y, z, call->scratch);
-            finish_f64(b, &p, z, part, bias);
+            finish_f64(b, &p, z, bias);
             break;
         case GD_I32:
             product_i32(&p, x, y, z);
-            finish_i32(b, &p, z, part, bias);
+            finish_i32(b, &p, z, bias);
             break;
-        default: product_i64(&p, x, y, z); finish_i64(b, &p, z, part, bias);
+        default: product_i64(&p, x, y, z); finish_i64(b, &p, z, bias);
         }
     }
     return GD_OK;

@@ -113,7 +113,7 @@ static inline float m32_log1p(float x) {
 /* ---- activations ---- */
 
 /* tanh and the sigmoid each have a tail: by how much they miss the limit that is nearer. An argument and its tail give
- * value and slope to the last digits, so that whoever needs both takes one exponential. */
+ * value and slope to the last digits, so that each takes one exponential. */
 
 /* 1 - |tanh x|; 2.5 ulp */
 static inline float m32_tanh_tail(float x) {

@@ -134,7 +134,7 @@ static inline double m64_log1p(double x) {
 /* ---- hyperbolic functions and their kin ---- */
 
 /* tanh and the sigmoid each have a tail: by how much they miss the limit that is nearer. An argument and its tail give
- * value and slope to the last digits, so that whoever needs both takes one exponential. */
+ * value and slope to the last digits, so that each takes one exponential. */
 
 /* 1 - |tanh x|; 2.5 ulp */
 static inline double m64_tanh_tail(double x) {

@@ -5,7 +5,7 @@
 
 enum { N, C, H, W, O, HO, WO, KH, KW, SH, SW, TOP, LEFT, DH, DW, GROUPS, CONV_PARAMS };
 enum { PLANES, PH, PW, PHO, PWO, PKH, PKW, PSH, PSW, PTOP, PLEFT, PDH, PDW, POOL_PARAMS };
-enum { MOST_OPERANDS = 4, EPILOGUE = 5 };
+enum { MOST_OPERANDS = 4, EPILOGUE = 4 };
 
 /* one instruction over inputs and outputs: dtypes and counts of the operands, reads first */
 typedef struct {
@@ -185,7 +185,7 @@ static void test_epilogues(int rounds) {
         void *data[3], *bias = filled(dtype, n_bias);
         for (int i = 0; i < 3; i++) data[i] = filled(dtype, count[i]);
         one t = conv(q, dtype, which, count, data);
-        const int64_t words[EPILOGUE] = {relu ? gd_microop("relu") : -1, -1, biased ? 2 : -1, offset, stride};
+        const int64_t words[EPILOGUE] = {relu ? gd_microop("relu") : -1, biased ? 2 : -1, offset, stride};
         t.n_epilogue = EPILOGUE;
         memcpy(t.params + CONV_PARAMS, words, sizeof words);
         if (biased) {
@@ -297,7 +297,7 @@ static void test_wrong_words(int rounds) {
             for (int i = 0; i < 3; i++) data[i] = filled(GD_F32, count[i]);
             t = conv(q, GD_F32, round % 4, count, data);
             if (round % 3 == 0) {
-                const int64_t words[EPILOGUE] = {gd_microop("tanh"), -1, random_below(2), 0, random_below(2)};
+                const int64_t words[EPILOGUE] = {gd_microop("tanh"), random_below(2), 0, random_below(2)};
                 memcpy(t.params + CONV_PARAMS, words, sizeof words);
                 t.n_epilogue = EPILOGUE;
             }

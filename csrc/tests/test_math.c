@@ -18,8 +18,6 @@ static real tanh_slope_(real x) {
     real e = expl(-2 * fabsl(x));
     return 4 * e / ((1 + e) * (1 + e));
 }
-static real tanh_tail_(real x) { return 2 / (expl(2 * fabsl(x)) + 1); }
-static real sigmoid_tail_(real x) { return 1 / (1 + expl(fabsl(x))); }
 static real gauss_(real x) { return expl(-x * x); }
 static real one_minus_square_(real x) { return (1 - x) * (1 + x); }
 static real rsqrt_(real x) { return 1 / sqrtl(x); }
@@ -44,10 +42,8 @@ static const struct {
     {"sqrt", sqrtl, sqrt, 0.501, 0.501, 0, 2},
     {"rsqrt", rsqrt_, NULL, 1.5, 1.5, 0, 2},
     {"tanh", tanhl, tanh, 1.6, 1.6, -2, 2},
-    {"tanh_tail", tanh_tail_, NULL, 2.5, 2.5, -20, 20},
     {"tanh_slope", tanh_slope_, NULL, 3.5, 3.5, -20, 20},
     {"sigmoid", sigmoid_, NULL, 2.4, 2.5, -40, 40},
-    {"sigmoid_tail", sigmoid_tail_, NULL, 2.4, 2.5, -40, 40},
     {"softplus", softplus_, NULL, 1.7, 1.7, -40, 40},
     {"sigmoid_slope", slope_, NULL, 3.5, 3.5, -40, 40},
     {"exp_minus_square", gauss_, NULL, 2.0, 2.0, -28, 28},

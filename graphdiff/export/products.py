@@ -112,8 +112,8 @@ def write(unit: Unit) -> None:
     for _ in range(3):
         views.append(w[at : at + n_batch + 4])
         at += n_batch + 4
-    act, part, bias, bias_offset, bias_stride = w[at : at + 5]
-    alpha = float(np.frombuffer(int(w[at + 5]).to_bytes(8, "little", signed=True), np.float64)[0])
+    act, bias, bias_offset, bias_stride = w[at : at + 4]
+    alpha = float(np.frombuffer(int(w[at + 4]).to_bytes(8, "little", signed=True), np.float64)[0])
     dtype = unit.dtype(views[2][0])
     if prod(batch) * m * n == 0:
         return
@@ -133,7 +133,6 @@ def write(unit: Unit) -> None:
             if count > 1:
                 stack.enter_context(out.block(f"for (ptrdiff_t {name} = 0; {name} < {count}; {name}++)"))
         offsets: list[str] = []
-        where = ""  # of the result, and of its part beside it
         for (operand, offset, *strides), rows_, columns_ in zip(views, (True, False, True), (False, True, True)):
             strides = [s if count > 1 else 0 for s, count in zip(strides, batch)]
             r, c = strides_of(steps, len(offsets))
@@ -144,8 +143,7 @@ def write(unit: Unit) -> None:
             if column < n and columns_:
                 extra.append(c)
                 extra_names.append("n0")
-            where = index(offset, [*strides, *extra], [*names, *extra_names])
-            offsets.append(address(unit.name(operand), where))
+            offsets.append(address(unit.name(operand), index(offset, [*strides, *extra], [*names, *extra_names])))
         m_text, n_text = str(m), str(n)
         if row < m:
             stack.enter_context(out.block(f"for (ptrdiff_t m0 = 0; m0 < {m}; m0 += {row})"))
@@ -157,9 +155,7 @@ def write(unit: Unit) -> None:
         alpha_text = number(np.float64(alpha))
         out(f"const gd_product p = {{{m_text}, {n_text}, {k}, {strides_text}, {alpha_text}, {accumulate}}};")
         _multiply(unit, replace(sizes, m=row, n=column), dtype, offsets)
-        beside = address(unit.name(views[2][0] + 1), where) if part >= 0 else ""
-        added = (bias, bias_offset, bias_stride, "n0" if column < n else "")
-        _finish(unit, dtype, act, part, added, offsets[2], beside)
+        _finish(unit, dtype, act, bias, bias_offset, bias_stride, offsets[2], "n0" if column < n else "")
 
 
 def strides_of(steps: list[int], view: int) -> tuple[int, int]:
@@ -201,33 +197,21 @@ def _multiply(unit: Unit, sizes: Sizes, dtype: str, at: list[str]) -> None:
     unit.out(f"product_plain_{suffix}(&p, {operands});")
 
 
-def _finish(
-    unit: Unit, dtype: str, act: int, part: int, added: tuple[int, int, int, str], at: str, beside: str
-) -> None:
-    """Bias and activation of what a product has left. ``added``: the bias, where it lies, the first column; ``beside``:
-    where the part goes that the activation is made of."""
-    bias, offset, stride, column = added
+def _finish(unit: Unit, dtype: str, act: int, bias: int, offset: int, stride: int, at: str, column: str) -> None:
+    """Bias and activation of what a product has left."""
     if act < 0 and bias < 0:
         return
-    expressions, out, type_ = micro_expressions(dtype), unit.out, C_TYPES[dtype]
-    value = "c0[j]"
+    expressions, out = micro_expressions(dtype), unit.out
+    value = "row[j]"
     if bias >= 0:
         where = index(offset, [stride, stride], ["j", column] if column else ["j"])
-        operands = {"x": "c0[j]", "y": f"{unit.name(bias)}[{where}]"}
-        value = re.sub(r"\b[xy]\b", lambda m: operands[m[0]], expressions["add"])
+        value = expressions["add"].replace("x", "(row[j])").replace("y", f"{unit.name(bias)}[{where}]")
     with out.block("for (ptrdiff_t i = 0; i < p.m; i++)"):
-        out(f"{type_} *c0 = {at} + i * p.c_row;")
-        if part >= 0:
-            out(f"{type_} *c1 = {beside} + i * p.c_row;")
+        out(f"{C_TYPES[dtype]} *row = {at} + i * p.c_row;")
         with out.block("for (ptrdiff_t j = 0; j < p.n; j++)"):
-            out(f"const {type_} r0 = {value};")
-            result = "r0"
-            if part >= 0:
-                out(f"const {type_} r1 = {_of(expressions[MICROOPS[part]], 'r0')};")
-                out("c1[j] = r1;")
-            if act >= 0:
-                result = _of(expressions[MICROOPS[act]], "r0", "r1")
-            out(f"c0[j] = {result};")
+            out(f"const {C_TYPES[dtype]} x = {value};")
+            result = "x" if act < 0 else expressions[MICROOPS[act]]
+            out(f"row[j] = {result};")
 
 
 def _of(expression: str, x: str, y: str = "") -> str:

@@ -134,7 +134,7 @@ class _Correlation:
         words = self.unit.step.payload[_FIELDS:]
         if not words:
             return block_text({"operand": -1, "act": "NULL"})
-        act, _, operand, offset, stride = words  # a part is for products of matrices alone
+        act, operand, offset, stride = words
         function = activation(self.unit, MICROOPS[act], self.dtype) if act >= 0 else "NULL"
         return block_text({"operand": operand, "offset": offset, "stride": stride, "act": function})
 

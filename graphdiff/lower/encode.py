@@ -50,11 +50,10 @@ class OperandView(NamedTuple):
         return [self.operand, self.offset, *self.strides]
 
 
-def epilogue_words(act: str | None, part: str | None, bias: OperandView | None) -> Words:
-    """What a product does to its result: adds a bias along one dimension, applies a micro-operation, which may go by a
-    part that another one gives."""
+def epilogue_words(act: str | None, bias: OperandView | None) -> Words:
+    """What a product does to its result: adds a bias along one dimension, applies a micro-operation."""
     return [
-        *(NO_OPERAND if name is None else f"microop:{name}" for name in (act, part)),
+        NO_OPERAND if act is None else f"microop:{act}",
         *(bias.words() if bias is not None else [NO_OPERAND, 0, 0]),
     ]
 

@@ -54,35 +54,30 @@ def matmul(
     batch = y.shape[:-2]
     operands = _Operands(locate)
     views = [operands.over(v, y.ndim, 2) for v in (a, b)]
-    act, part, bias = None, None, None
+    act, bias = None, None
     if epilogue is not None:
         act = epilogue.act
         if epilogue.bias is not None:
             seen = operands.view(locate.in_memory(epilogue.bias))
             bias = seen._replace(strides=(seen.strides[epilogue.channel],))
     strides = contiguous_strides(y.shape)
-    writes = []
     if epilogue is not None:
-        writes.append(locate.result(epilogue.nodes[-1].outputs[0]))
-        if epilogue.part is not None:
-            part = epilogue.part.op.kernel.microop
-            writes.append(locate.result(epilogue.part.outputs[0]))
+        out = locate.result(epilogue.nodes[-1].outputs[0])
     elif added_by is None:
         out = locate.result(y)
-        writes.append(out)
         strides = _result_strides(y, read_as)
         locate.location[y] = Location(out, 0, strides)
     else:
         (p,) = (v for v in added_by.inputs if v is not y)
-        writes.append(locate.storage(p))
+        out = locate.storage(p)
     reads = operands.reads
     m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
-    views.append(OperandView(len(reads), 0, strides))
-    words = matmul_words(batch, (m, n, k), added_by is not None, views, epilogue_words(act, part, bias))
-    numbers = range(len(reads) + len(writes))
-    call = KernelCall("matmul", tuple(numbers[: len(reads)]), tuple(numbers[len(reads) :]), words)
+    words = matmul_words(
+        batch, (m, n, k), added_by is not None, [*views, OperandView(len(reads), 0, strides)], epilogue_words(act, bias)
+    )
+    call = KernelCall("matmul", tuple(range(len(reads))), (len(reads),), words)
     nodes = [node] if epilogue is None else epilogue.nodes
-    return Instruction([call], reads, writes, locate.phases[node], nodes, flops=2 * elements(batch) * m * n * k)
+    return Instruction([call], reads, [out], locate.phases[node], nodes, flops=2 * elements(batch) * m * n * k)
 
 
 def _result_strides(y: Value, read_as: Iterable[Value]) -> tuple[Size, ...]:
@@ -184,7 +179,7 @@ def call(node: Node, locate: Locator, epilogue: Epilogue | None) -> Instruction:
             assert at.buffer is not None
             bias = OperandView(len(reads), at.offset, (at.strides[epilogue.channel],))
             reads.append(at.buffer)
-        words = epilogue_words(epilogue.act, None, bias)
+        words = epilogue_words(epilogue.act, bias)
     nodes = [node] if epilogue is None else epilogue.nodes
     writes = [locate.result(y) for y in nodes[-1].outputs]
     workspace = []

@@ -56,7 +56,7 @@ def group_tile(
             stores.append((args[0], y, kernel.reduction))
     for register, y, reduction in stores:
         _store(tile, g, register, y, reduction, locate.result(y))
-    return tile.instruction(g.phase, g.nodes, elements(g.shape) * sum(n.op.counted for n in g.nodes))
+    return tile.instruction(g.phase, g.nodes, elements(g.shape) * len(g.nodes))
 
 
 def _store(tile: TileBuilder, g: Group, register: int, y: Value, reduction: str | None, target: Buffer) -> None:

@@ -26,7 +26,7 @@ from ..spelling import explain
 from . import batching
 from .laws import law
 from .notation import Notation
-from .registry import REGISTRY, Kernel, Op, Part, Sample, Tile, publish, register
+from .registry import REGISTRY, Kernel, Op, Sample, Tile, publish, register
 from .tensor import PLAIN, Tensor, as_tensor, checked, fail, is_weak, make, strong
 from .types import TensorLike
 
@@ -245,8 +245,6 @@ def elementwise(
     notation: Notation | None = None,
     commutative: bool = False,
     internal: bool = False,
-    part: Part | None = None,
-    counted: bool = True,
 ) -> Callable[..., Tensor]:
     """An operation on corresponding elements of its operands, which broadcast.
 
@@ -255,8 +253,8 @@ def elementwise(
     op is not differentiable.
     ``accepts``: float, numeric, integer, bool, integer_or_bool, any; ``result``: "same" or "bool";
     ``namespace``: "" or "nn", where the public function lives; ``also``: where it is besides; ``commutative``: its two
-    operands may change places, bit for bit; ``selects``, ``errors``,
-    ``internal``, ``part`` and ``counted`` as in :class:`Op`.
+    operands may change places, bit for bit; ``selects``, ``errors`` and
+    ``internal`` as in :class:`Op`.
     """
     arity = n if n is not None else max(len(partials), 1)
     allowed = CLASSES[accepts]
@@ -335,8 +333,6 @@ def elementwise(
             masks=elementwise_masks,
             batch=batching.elementwise,
             linear_in=linear_in,
-            part=part,
-            counted=counted,
         )
     )
 

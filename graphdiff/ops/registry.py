@@ -139,14 +139,6 @@ class Sample(NamedTuple):
     kwargs: dict[str, Any] = {}
 
 
-class Part(NamedTuple):
-    """``of``: an operation from whose result, with the operand, another follows at little cost and with the same bits
-    as ``whole(x, part)``. Operations of one operand with the same ``of`` compute it once (transforms/simplify.py)."""
-
-    of: str
-    whole: Callable[[Any, Any], Any]
-
-
 Result = tuple[Shape, np.dtype]
 
 
@@ -170,8 +162,6 @@ class Op:
     ``pattern(node, patterns, values, walk)``: what elements of results depend on (ops/pattern.py), where that does not
     follow from kind and kernel;
     ``linear_in``: groups of operands, in each of which together the result is linear, element by element;
-    ``part``: what an elementwise op of one operand has in common with others;
-    ``counted`` False: its flops are counted where another uses it, as those of value and slope are with shared parts;
     ``namespace``: where its public function is, "" for ``gd``; ``also``: where it is besides;
     ``arity``: the number of operands of an elementwise op;
     ``law``: what a node keeps besides what ``infer`` checks, dtypes and attributes; None: no text can hold it;
@@ -215,8 +205,6 @@ class Op:
     batch: Callable[..., Sequence[Any]] | None = None
     linear_in: Sequence[tuple[int, ...]] = ()
     pattern: Callable[..., Sequence[Any]] | None = None
-    part: Part | None = None
-    counted: bool = True
 
     @property
     def dtypes(self) -> tuple[str, ...]:

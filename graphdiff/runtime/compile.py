@@ -26,7 +26,7 @@ from ..schedule.cost import Costs
 from ..schedule.limit import limit_of
 from ..spelling import did_you_mean
 from ..transforms.rows import by_rows
-from ..transforms.simplify import PASSES, UNSHARED, simplify
+from ..transforms.simplify import simplify
 from ..transforms.sparsity import SparseJacobian
 from . import _core
 from .calling import Structure, flat, inputs_of, outputs_of
@@ -137,8 +137,7 @@ def _compile(
     seen = [*graph.outputs, *(w.value for w in monitors.values())]
     if watchers:  # a check is computed as an output is, but nobody gets it
         graph = Graph(graph.name, graph.inputs, [*seen, *(w.value for w in checks)], graph.updates, graph.parameters)
-    # where values are computed again a part kept beside them would be one more to keep
-    simple, mapping = simplify(graph, PASSES if limit is None and checkpoint is None else UNSHARED)
+    simple, mapping = simplify(graph)
     simple = final = by_rows(simple)
     if checks:
         final = Graph(simple.name, simple.inputs, simple.outputs[: len(seen)], simple.updates, simple.parameters)

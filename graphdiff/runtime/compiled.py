@@ -37,7 +37,7 @@ from ..schedule.cost import Costs
 from ..schedule.limit import Choice, Chosen, Placed
 from ..schedule.memory import ALIGN, Lifetimes
 from ..schedule.order import arrange
-from ..transforms.simplify import UNSHARED, simplify
+from ..transforms.simplify import simplify
 from ..transforms.sparsity import sparsity_at
 from . import _core
 from .assemble import PLACE_SECONDS, Nested, Template, place
@@ -334,7 +334,7 @@ class CompiledGraph:
 
 def compile_inner(graph: Graph, checkpoint: Any) -> Nested:
     """The program of a loop's or branch's body; ``checkpoint``: the policy for loops in it."""
-    graph, _ = simplify(graph, UNSHARED)
+    graph, _ = simplify(graph)
     inner = partial(compile_inner, checkpoint=checkpoint)
     selected = select(graph, (), dict.fromkeys(graph.nodes, "forward"), inner, checkpoint, accumulate=True)
     return Nested(arrange(selected), (selected.inputs, selected.outputs, selected.parameters))

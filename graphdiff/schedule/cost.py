@@ -148,10 +148,8 @@ class Costs:
                     known.get(name) or cost_of(name) * known.get("add", ADDITION * (1 + DTYPES.index(dtype)))
                     for name in operations_in(call)
                 ]
-                counted = sum(n.op.counted for n in i.nodes)  # flops: one an element and operation that counts
-                elements = flops / counted if counted else max(evaluate(b.count, env) for b in i.writes)
-                work = elements * len(i.nodes) * sum(each) / max(1, len(each))
-                seconds += work / _rate_at(self.rates.shared, elements)
+                elements = flops / max(1, len(i.nodes))  # flops: one an element and node
+                seconds += flops * sum(each) / max(1, len(each)) / _rate_at(self.rates.shared, elements)
             else:
                 points = self.rates.kernels.get(f"{call.kernel} {dtype}", UNKNOWN_KERNEL)
                 seconds += flops / _rate_at(points, flops)

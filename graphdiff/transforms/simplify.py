@@ -2,10 +2,7 @@
 
 Each node is visited when its operands have their final form: it is made again over them if they changed, computed
 if it depends on constants only (``fold``), replaced where a row of the table fits (``rewrite``; what the row built is
-visited next), and given up for an equal node met before (``merge``). What nothing needs any more is left behind. A
-second sweep, where there is reason to, makes operations of one operand of the part that they have in common
-(``share``): after the rows, which look for the operations that people write, and not in the bodies of loops, whose
-values may be computed again one by one.
+visited next), and given up for an equal node met before (``merge``). What nothing needs any more is left behind.
 Invariants: a value is replaced by one of its shape and dtype; the order in which nodes were declared stays, so nodes
 up to the first change are shared with the original graph and the others made again; every new node has the source
 line, scope and forward node of the one it stands for, and counts by how many rewrites it came. No recursion.
@@ -25,16 +22,13 @@ from ..errors import GraphError
 from ..ir.graph import Graph, shared
 from ..ir.node import LEAVES, Node, Origin, Value, ambient, origin_of
 from ..ir.text import is_literal, type_text
-from ..ops.microops import MICROOPS
 from ..ops.naming import NAMED, labels_of
-from ..ops.opdef import op
-from ..ops.registry import Branch, Loop, Tile, View
+from ..ops.registry import Branch, Loop
 from ..ops.tensor import CONSTANT, constant
 from .fold import fold
 from .rules import Table
 
-PASSES = ("fold", "rewrite", "merge", "final", "share")
-UNSHARED = PASSES[:-1]
+PASSES = ("fold", "rewrite", "merge", "final")
 
 
 def simplify(
@@ -43,21 +37,12 @@ def simplify(
     """A simpler graph over the same leaves, and what each of the graph's values that changed has become.
 
     ``passes``: "fold" constants, "rewrite" by the table of rules, "merge" equal nodes, and "final": also the rows that
-    hold only in a graph that is not differentiated any more (a stop_gradient is its operand). "share" is for those
-    too. ``bodies``: of the graph around this one, by text.
+    hold only in a graph that is not differentiated any more (a stop_gradient is its operand). ``bodies``: of the graph
+    around this one, by text.
     """
-    unknown = set(passes) - set(PASSES)
-    if unknown:
-        raise GraphError(f"simplify: no pass {', '.join(sorted(unknown))}; there are {', '.join(PASSES)}")
-    result, became = _swept(graph, _Sweep(graph, passes, {} if bodies is None else bodies))
-    sharing = _sharing(result.nodes) if "share" in passes and bodies is None else ()
-    if sharing:
-        result, then = _swept(result, _Sharing(result, sharing))
-        became = {v: then.get(w, w) for v, w in became.items()} | {v: w for v, w in then.items() if v not in became}
-    return result, became
-
-
-def _swept(graph: Graph, sweep: _Sweep) -> tuple[Graph, dict[Value, Value]]:
+    known = {} if bodies is None else bodies
+    last = max((n.serial for n in graph.nodes), default=0)
+    sweep = _Sweep(passes, known, last, labels_of(graph.nodes))
     before = ambient.now
     try:
         for node in graph.nodes:
@@ -73,37 +58,6 @@ def _swept(graph: Graph, sweep: _Sweep) -> tuple[Graph, dict[Value, Value]]:
         graph.parameters,
     )
     return result, became
-
-
-def _sharing(nodes: Collection[Node]) -> set[Node]:
-    """The nodes that have a part in common with another operation of the same operand, and had better share it: where
-    other adjoint nodes have that operand, or a few sums and products beneath it, a part would only be one more value to
-    keep."""
-    found: dict[Value, list[Node]] = {}
-    for node in nodes:
-        if node.op.part is not None:
-            found.setdefault(node.inputs[0], []).append(node)
-    groups = {x: group for x, group in found.items() if len({n.op for n in group}) > 1 and not _is_view(x)}
-    if not groups:
-        return set()
-    members = {node for group in groups.values() for node in group}
-    kept = {v for node in nodes if node.origin is not None and node not in members for v in node.inputs}
-    return {node for x, group in groups.items() if kept.isdisjoint(_beneath(x)) for node in group}
-
-
-def _is_view(x: Value) -> bool:
-    """Whether rows may still move the node that made ``x`` past the operations that read it."""
-    return type(x.node.op.kernel) is View
-
-
-def _beneath(x: Value) -> list[Value]:
-    """``x`` and what it is made of by a few operations no dearer than an addition."""
-    out = [x]
-    for v in out:
-        kernel = v.node.op.kernel
-        if isinstance(kernel, Tile) and MICROOPS[kernel.microop].cost == 1 and len(out) < 16:
-            out += v.node.inputs
-    return out
 
 
 def _made_since(serial: int, value: Value) -> list[Node]:
@@ -122,14 +76,17 @@ def _made_since(serial: int, value: Value) -> list[Node]:
 class _Sweep:
     """The state of one simplification."""
 
-    def __init__(self, graph: Graph, passes: Collection[str], known: dict[str, Graph]):
+    def __init__(self, passes: Collection[str], known: dict[str, Graph], last: int, labels: dict[Value, str]):
+        unknown = set(passes) - set(PASSES)
+        if unknown:
+            raise GraphError(f"simplify: no pass {', '.join(sorted(unknown))}; there are {', '.join(PASSES)}")
         self.passes, self.known = passes, known
         self.folds, self.merges = "fold" in passes, "merge" in passes
         self.table = Table("final" in passes) if "rewrite" in passes else None
         self.became: dict[Value, Value] = {}  # only what changed
         self.seen: dict[int, Node] = {}  # by the hash of what makes them equal
-        self.labels = labels_of(graph.nodes)  # what people call values
-        self.last = max((n.serial for n in graph.nodes), default=0)  # the youngest node that was there before
+        self.labels = labels  # what people call values
+        self.last = last  # serial of the youngest node that was there before
         self.origins: tuple[Origin | None, Origin | None] = (None, None)  # the last one met, and what it became
 
     def visit(self, node: Node) -> None:
@@ -278,33 +235,3 @@ def _are_equal(a: Node, b: Node) -> bool:
     if all(v is w for v, w in zip(a.inputs, b.inputs)):
         return True
     return a.op.commutative and a.inputs[0] is b.inputs[1] and a.inputs[1] is b.inputs[0]
-
-
-class _Sharing(_Sweep):
-    """A sweep that makes the nodes ``share`` of the parts that they have in common; what equals another node goes."""
-
-    def __init__(self, graph: Graph, share: Collection[Node]):
-        super().__init__(graph, ("merge",), {})
-        self.share = share
-        self.parts: dict[tuple[Value, str], Value] = {}
-        self.now = False  # whether the node that is visited shares
-
-    def visit(self, node: Node) -> None:
-        self.now = node in self.share
-        super().visit(node)
-
-    def bodies(self, node: Node) -> dict[str, Any]:
-        return node.attrs  # they have been through it
-
-    def rewrite(self, node: Node) -> Any:
-        part = node.op.part
-        if not self.now or part is None:
-            return None
-        (x,) = node.inputs
-        ambient.now = (node.origin, node.source, node.scope)
-        found = self.parts.get((x, part.of))
-        if found is None:
-            found = self.parts[x, part.of] = op(part.of)(x)
-        made = part.whole(x, found)
-        made.node.labels = node.labels
-        return made

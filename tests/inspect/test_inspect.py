@@ -169,7 +169,7 @@ def test_the_page_of_a_function_updates_nothing(net, tmp_path):
     assert (W.value == before).all()
     data, _ = data_of(tmp_path / "f.html")
     assert data["title"] == "step" and ["update of W", data["roles"][-1][1]] == data["roles"][-1]
-    assert set(data["boxes"]["texts"]) >= {"matmul", "tanh_join", "layer"}
+    assert set(data["boxes"]["texts"]) >= {"matmul", "tanh", "layer"}
     with pytest.raises(gd.FeedError):
         f.to_html(tmp_path / "f.html", np.ones((2, 4)))
 

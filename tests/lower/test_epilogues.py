@@ -50,24 +50,6 @@ def test_a_product_finishes_its_result(name, after, dtype, monkeypatch):
     np.testing.assert_array_equal(f(*feeds), plain(*feeds), strict=True)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("biased", [True, False])
-@pytest.mark.parametrize("function", [gd.tanh, gd.nn.sigmoid])
-@pytest.mark.parametrize("name", [n for n in PRODUCTS if "conv" not in n and n != "rows of images"])
-def test_a_matrix_product_stores_the_part_that_the_slope_is_made_of(name, function, biased, dtype, monkeypatch):
-    product, *shapes = PRODUCTS[name]
-    a, b, c = leaves = [gd.input(n, s, dtype) for n, s in zip("abc", shapes)]
-    y = function(product(a, b) + c if biased else product(a, b))
-    slope = gd.grad(gd.sum(gd.square(y @ gd.ones((y.shape[-1], 2), dtype))), a)
-    f, plain = compiled(lambda: gd.compile(leaves, [y, slope]), monkeypatch)
-    assert len(f.plan.instructions) == len(plain.plan.instructions) - 1
-    first = next(row.name for row in f.plan.instructions if "_join" in row.name)
-    assert first.startswith("matmul") and first.endswith("_join")
-    feeds = [RNG.standard_normal(s).astype(dtype) for s in shapes]
-    for got, want in zip(f(*feeds), plain(*feeds)):
-        np.testing.assert_array_equal(got, want, strict=True)
-
-
 def test_gradients_and_updates_are_the_same_bits(monkeypatch):
     def build(threads):
         x, t = gd.input("x", ("batch", 2, 8, 8)), gd.input("t", ("batch", 3))

@@ -12,14 +12,14 @@ from graphdiff.schedule.cost import NOMINAL, Costs, rates_from, rates_to
 from graphdiff.wording import seconds_text
 
 
-def network(depth=12, width=32, activation=gd.tanh):
+def network(depth=12, width=32):
     rng = np.random.default_rng(0)
     x = h = gd.input("x", ("batch", width))
     t = gd.input("t", ("batch", "classes"))
     params = []
     for i in range(depth):
         params.append(gd.parameter(f"W{i}", (rng.standard_normal((width, width)) / 5).astype(np.float32)))
-        h = activation(h @ params[-1])
+        h = gd.tanh(h @ params[-1])
     loss = gd.mean(gd.square(gd.sum(h, axis=1, keepdims=True) - t))
     return [x, t], params, loss
 
@@ -212,14 +212,14 @@ def test_costs_follow_work_and_bytes():
 
 
 def test_decisions_say_what_was_kept_and_what_not():
-    inputs, params, loss = network(activation=gd.nn.relu)
+    inputs, params, loss = network()
     f = gd.compile(inputs, gd.grad(loss, params), checkpoint=gd.Every(4))
     plan = f.plan_for(batch=64, classes=5)
     rows = plan.decisions()
     kept, again = [d for d in rows if d.kept], [d for d in rows if not d.kept]
     assert kept and again and all(d.times == 0 for d in kept) and all(d.times >= 1 for d in again)
     repeated = sum(r.phase == "recompute" for r in plan.instructions)
-    assert repeated <= sum(d.times for d in again) <= 2 * repeated  # one result each, or two
+    assert repeated <= sum(d.times for d in again) < 1.2 * repeated  # one result each, but for the last
     assert plan.recompute_seconds == pytest.approx(sum(d.times * d.seconds for d in again), rel=0.2)
     text = plan.summary()
     assert f"kept: {len(kept)} values" in text and f"recomputed: {len(again)} values" in text

@@ -71,7 +71,7 @@ class Words:
 
 def matmul_payload(m, n, k, a, b, c, batch=(), accumulate=0, act=-1, bias=None, alpha=1.0):
     """a, b, c: (operand, offset, batch strides.., row stride, column stride); bias: (operand, offset, stride)."""
-    return [len(batch), m, n, k, accumulate, *batch, *a, *b, *c, act, -1, *(bias or (-1, 0, 0)), float_bits(alpha)]
+    return [len(batch), m, n, k, accumulate, *batch, *a, *b, *c, act, *(bias or (-1, 0, 0)), float_bits(alpha)]
 
 
 def run_one(name, reads, writes, payload):

@@ -20,7 +20,6 @@ from graphdiff.ops import losses, nn
 from graphdiff.ops import movement as m
 from graphdiff.ops import reduce as r
 from graphdiff.ops import sigmoids as sg
-from graphdiff.ops.control import scan
 from graphdiff.ops.customize import custom
 from graphdiff.ops.joining import concat
 from graphdiff.ops.leaves import input as input_
@@ -455,37 +454,12 @@ def test_a_long_sequence_of_parts_becomes_one_concat_in_linear_time():
     assert graph.outputs[0].node.op.name == "concat" and len(graph.outputs[0].node.inputs) == 2000
 
 
-@pytest.mark.parametrize("function, tail", [(sg.tanh, "tanh_tail"), (sg.sigmoid, "sigmoid_tail")])
-def test_a_function_and_its_slope_share_their_exponential(function, tail):
-    x = input_("x", (5,))
-    alone, _ = simplify(Graph("g", [x], [function(x)]))
-    assert [n.op.name for n in alone.nodes] == [function(x).node.op.name]
-    y = function(x)
-    graph, _ = simplify(Graph("g", [x], [r.sum(y * y), grad(r.sum(y * y), x)]))
-    names = [n.op.name for n in graph.nodes]
-    assert names.count(tail) == 1 and not {"tanh", "sigmoid", "tanh_slope", "sigmoid_slope"} & {*names}
-    first = next(n for n in graph.nodes if n.op.name == tail)
-    assert first.origin is None and first.source == y.node.source, "it belongs to what people wrote"
-
-    last, _ = scan(lambda c, _: (function(c) * c, None), x, None, length=3)
-    loop, _ = simplify(Graph("g", [x], [grad(r.sum(last), x)]))
-    assert tail not in str(loop)
-
-
-def test_a_shared_part_does_not_hide_what_rows_look_for():
-    x = input_("x", (5,))
-    y = sg.sigmoid(x)
-    graph, _ = simplify(Graph("g", [x], [r.sum(f.log(y)), grad(r.sum(y), x), y]))
-    names = [n.op.name for n in graph.nodes]
-    assert "log" not in names and "softplus" in names and names.count("sigmoid_tail") == 1
-
-
 def test_origins_sources_and_scopes_follow():
     with name_scope("layer"):
         y = sg.tanh(X * 1 + 0)
     loss = r.sum(y)
     graph, became = simplify(Graph("g", LEAVES, [loss, grad(loss, X)]))
-    tanh = next(n for n in graph.nodes if n.op.name == "tanh_join")
+    tanh = next(n for n in graph.nodes if n.op.name == "tanh")
     assert tanh.scope == "layer" and tanh.source == y.node.source and became[y] is tanh.outputs[0]
     backward = [n for n in graph.nodes if n.origin]
     assert backward and {n.origin.node for n in backward} <= {tanh, *graph.nodes}
