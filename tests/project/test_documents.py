@@ -5,6 +5,7 @@ The site itself is built by `.ci/run docs`.
 
 import ast
 import importlib.util
+import pkgutil
 import re
 import sys
 from pathlib import Path
@@ -85,6 +86,26 @@ def test_links_between_pages_lead_somewhere(name):
     links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text)
     wrong = [link for link in links if not (PAGES[name].parent / link).exists() and "made/" not in link]
     assert wrong == []
+
+
+FOREIGN = sorted((ROOT / "docs" / "coming_from").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", [p for p in FOREIGN if p.stem != "index"], ids=lambda p: p.stem)
+def test_the_names_of_the_other_library_are_there(page):
+    """First column: a dotted name of its own package. Each row has one of ours, which is checked above."""
+    rows = re.findall(r"^\| `([\w.]+)` \| `(gd[\w.]*)` \|", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(rows) == page.read_text(encoding="utf-8").count("\n| `") >= 15
+    package = {row[0].partition(".")[0] for row in rows}
+    assert len(package) == 1
+    pytest.importorskip(package.pop())
+    missing = []
+    for name, _ in rows:
+        try:
+            pkgutil.resolve_name(name)
+        except (ImportError, AttributeError):
+            missing.append(name)
+    assert missing == []
 
 
 def test_every_public_name_stands_in_the_reference():
