@@ -20,7 +20,7 @@ import numpy
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
-from setuptools.errors import CompileError
+from setuptools.errors import CompileError, PlatformError
 
 os.chdir(Path(__file__).parent)  # commands name files from here: a checkout may move, and caches serve all
 CSRC = Path("csrc")
@@ -66,6 +66,9 @@ class BuildExtensions(build_ext):
         # The long ones first: the largest sources make the largest templates.
         held = sorted(wanted[EXTENSIONS[ext.name]], key=lambda c: (c.name.startswith("micro_micro_f"), c.name))[::-1]
         compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+        why = core.unsupported(platform.system(), sys.maxsize.bit_length() + 1, sys.byteorder) or core.unfit(compiler)
+        if why is not None:
+            raise PlatformError(why)
         flags = core.flags_of(CSRC, compiler)
         if not self.inplace:
             flags.append("-w")  # nobody reads the warnings of an install, and looking for them takes time

@@ -22,14 +22,43 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-if platform.machine().lower() in ("x86_64", "amd64"):
+MACHINE = platform.machine().lower()
+if MACHINE in ("x86_64", "amd64"):
     ISAS = {
         "v2": ["-march=x86-64-v2"],
         "v3": ["-march=x86-64-v3"],
         "v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
     }
+elif MACHINE in ("aarch64", "arm64"):
+    ISAS = {"neon": ["-march=armv8-a"], "plain": ["-DGD_NO_FMA"]}
 else:
     ISAS = {"plain": []}
+
+
+def unsupported(system: str, bits: int, order: str) -> str | None:
+    """Why the core cannot be built for a machine, and what to do; None where it can."""
+    if system == "Windows":
+        return (
+            "graphdiff does not build on Windows: csrc/threads stands on POSIX threads, and csrc/openblas on dlopen; "
+            "use it in WSL, where it is Linux"
+        )
+    if bits != 64 or order != "little":
+        return f"graphdiff needs a 64-bit, little-endian processor, this one is {bits}-bit, {order}-endian"
+    return None
+
+
+def unfit(compiler: Sequence[str]) -> str | None:
+    """Why a compiler cannot build the core, and what to do; None where it can."""
+    program = "typedef float v __attribute__((vector_size(16))); v f(v a) { return a + a; }"
+    command = [*compiler, "-std=c11", "-fvisibility=hidden", "-x", "c", "-fsyntax-only", "-"]
+    try:
+        done = subprocess.run(command, input=program, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return f"there is no C compiler {shlex.join(compiler)!r}; install gcc or clang, or name one by CC"
+    if done.returncode:
+        return f"{shlex.join(compiler)!r} is no gcc or clang, which the core takes; name one by CC:\n{done.stderr}"
+    return None
+
 
 ONCE = ("program", "planner", "threads", "openblas")
 PER_ISA = ("kernels", "micro", "tile")

@@ -354,7 +354,8 @@ int gd_prepare_conv2d_dw(gd_prepare *p) {
 #else
 
 /* a product and its sum are one rounding where the machine has it: several times the speed, and fewer errors */
-#if defined(__clang__)
+#if defined(GD_NO_FMA)
+#elif defined(__clang__)
 #pragma STDC FP_CONTRACT ON
 #else
 #pragma GCC optimize("fp-contract=fast")
@@ -368,6 +369,9 @@ enum { VECTORS = 3 };
 #elif defined(__AVX__)
 #define BYTES 32
 #define ROWS 4
+#elif defined(__aarch64__)
+#define BYTES 16
+#define ROWS 8
 #else
 #define BYTES 16
 #define ROWS 4

@@ -10,7 +10,8 @@
 #include "transpose.h"
 
 /* a product and its sum are one rounding where the machine has it: several times the speed, and fewer errors */
-#if defined(__clang__)
+#if defined(GD_NO_FMA)
+#elif defined(__clang__)
 #pragma STDC FP_CONTRACT ON
 #else
 #pragma GCC optimize("fp-contract=fast")
@@ -22,6 +23,9 @@
 #elif defined(__AVX__)
 #define GD_VECTOR_BYTES 32
 #define GD_ROWS 6
+#elif defined(__aarch64__)
+#define GD_VECTOR_BYTES 16
+#define GD_ROWS 8
 #else
 #define GD_VECTOR_BYTES 16
 #define GD_ROWS 6

@@ -35,14 +35,20 @@ static const struct {
     int (*supported)(void);
 } builds[] = {{&gd_isa_table_v4, has_v4}, {&gd_isa_table_v3, has_v3}, {&gd_isa_table_v2, has_v2}};
 #else
-extern const gd_isa_table gd_isa_table_plain;
-
 static int always(void) { return 1; }
+
+extern const gd_isa_table gd_isa_table_plain;
+#if defined(__aarch64__) && !defined(GD_PLAIN)
+extern const gd_isa_table gd_isa_table_neon;
+#define NEON {&gd_isa_table_neon, always},
+#else
+#define NEON
+#endif
 
 static const struct {
     const gd_isa_table *table;
     int (*supported)(void);
-} builds[] = {{&gd_isa_table_plain, always}};
+} builds[] = {NEON{&gd_isa_table_plain, always}};
 #endif
 
 enum { GD_BUILDS = sizeof builds / sizeof builds[0] };

@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
@@ -284,3 +285,58 @@ def test_a_package_without_its_extensions_says_that(run, tmp_path):
     shutil.copytree(ROOT / "graphdiff", tmp_path / "graphdiff", ignore=nothing_made)
     code, _, err = run(tmp_path, "-c", "import graphdiff")
     assert code != 0 and "schedule/_planner" in err and "pip install --force-reinstall graphdiff" in err
+
+
+def test_machines_that_the_core_is_not_for_are_told_so():
+    assert rules.unsupported("Linux", 64, "little") is None and rules.unsupported("Darwin", 64, "little") is None
+    assert "Windows" in rules.unsupported("Windows", 64, "little") and "WSL" in rules.unsupported(
+        "Windows", 64, "little"
+    )
+    assert "this one is 32-bit" in rules.unsupported("Linux", 32, "little")
+    assert "big-endian" in rules.unsupported("Linux", 64, "big")
+
+
+def test_compilers_that_cannot_build_it_are_told_so(tmp_path):
+    assert rules.unfit(COMPILER) is None
+    assert "no C compiler 'no-such-compiler'" in rules.unfit(["no-such-compiler"])
+    (tmp_path / "other").write_text("#!/bin/sh\necho cannot >&2\nexit 1\n")
+    (tmp_path / "other").chmod(0o755)
+    assert "is no gcc or clang" in rules.unfit([str(tmp_path / "other")])
+
+
+@pytest.mark.parametrize("why", ["a compiler", "a system"])
+def test_a_build_that_cannot_be_ends_with_the_reason(tmp_path, why):
+    pytest.importorskip("setuptools")
+    for name in ("setup.py", "csrc/build.py", "csrc/cflags"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    setup = tmp_path / "setup.py"
+    if why == "a system":
+        setup.write_text(setup.read_text().replace("platform.system()", "'Windows'"))
+    environment = {**os.environ, "CC": "no-such-compiler"} if why == "a compiler" else None
+    command = [sys.executable, "setup.py", "build_ext"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
+    assert done.returncode != 0
+    assert ("no C compiler 'no-such-compiler'" if why == "a compiler" else "use it in WSL") in done.stderr
+
+
+def test_a_source_distribution_has_what_building_testing_and_showing_need(tmp_path):
+    pytest.importorskip("setuptools")
+    made = {"*.so", "__pycache__", "build", "made", ".git", "dist", "*.egg-info", ".*_cache", ".venv", ".hypothesis"}
+    tree = shutil.copytree(ROOT, tmp_path / "tree", ignore=shutil.ignore_patterns(*made))
+    command = [sys.executable, "setup.py", "-q", "sdist", "--formats=tar", "--dist-dir", str(tmp_path)]
+    subprocess.run(command, cwd=tree, check=True, capture_output=True)
+    (archive,) = tmp_path.glob("*.tar")
+    with tarfile.open(archive) as held:
+        names = {name.partition("/")[2] for name in held.getnames()}
+    wanted = [p.relative_to(tree) for p in tree.rglob("*") if p.is_file() and ".egg-info" not in str(p)]
+    aside = {".gitignore", ".editorconfig", ".clang-format"}
+    lacks = sorted(str(p) for p in wanted if str(p) not in names and p.name not in aside and p.parts[0] != "report")
+    assert len(wanted) > 300 and lacks == []
+
+
+def test_flags_of_instruction_sets_are_those_of_the_makefile():
+    told = dict(re.findall(r"^MARCH_(\w+) := (.+)$", (CSRC / "Makefile").read_text(), re.MULTILINE))
+    lists = re.findall(r'"(\w+)": \[(.*?)\]', (CSRC / "build.py").read_text())
+    listed = {(name, " ".join(re.findall(r'"([^"]+)"', flags))) for name, flags in lists}
+    assert {"v2", "v3", "v4", "neon", "plain"} == set(told) and set(told.items()) <= listed
