@@ -15,13 +15,13 @@ import numpy as np
 
 import graphdiff as gd
 
-from ..errors import FeedError, GraphError
-from ..ir.node import topological
-from ..ops.leaves import input as input_leaf
-from ..ops.tensor import Tensor, describe, where_am_i
-from ..ops.trees import tensors
-from ..ops.types import Tensors
-from .needs import needs
+from ...errors import FeedError, GraphError
+from ...ir.node import topological
+from ...ops.leaves import input as input_leaf
+from ...ops.tensor import Tensor, describe, where_am_i
+from ...ops.trees import tensors
+from ...ops.types import Tensors
+from ..needs import needs
 
 with needs("torch"):
     import torch
