@@ -241,6 +241,10 @@ int gd_entry_fault(const gd_entry *entry, gd_fault *fault);
  * (fault->instruction) is not of doubles, GD_ERR_SHAPE: there are a elements where the signature has b. */
 int gd_entry_pointer(const gd_entry *entry, const char *signature, gd_function *pointer, gd_fault *fault);
 const char *gd_adapter_name(int adapter); /* the signatures; NULL past the end */
+/* What programs compiled by XLA call (program/xla.c): an XLA_FFI_Handler, whose attribute "entry" is an entry's address.
+ * It returns an XLA_FFI_Error, or NULL. */
+typedef struct gd_xla_frame gd_xla_frame;
+void *gd_xla_call(gd_xla_frame *frame);
 
 /* ---- planner: searches over plain arrays, no program needed (planner/) ---- */
 

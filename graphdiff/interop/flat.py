@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import FeedError, GraphError, ShapeError
+from ..ir.graph import Graph
 from ..ir.node import topological
 from ..ops.elementwise import astype
 from ..ops.leaves import input as input_leaf
@@ -23,8 +24,9 @@ from ..ops.trees import tensors
 from ..ops.types import Fed, Tensors
 from ..runtime.compile import compile
 from ..runtime.function import Function
+from ..runtime.sizes import Sizes
 from ..spelling import did_you_mean
-from ..transforms.sparsity import SparseJacobian
+from ..transforms.sparsity import SparseJacobian, at_sizes
 from ..transforms.substitute import substitute
 
 Data = Mapping[Tensor | str, Fed] | None
@@ -151,6 +153,22 @@ class Feeds:
             raise FeedError(f"{what}: data misses {', '.join(missing)}", source=where_am_i())
 
 
+def sized(what: str, values: Sequence[Tensor], data: Data, apart: Sequence[Tensor]) -> tuple[list[Tensor], Data]:
+    """The values over inputs that have the shapes of ``data``, so that those leave no size open, and the data by these.
+    Raises FeedError as Feeds does and for shapes that do not fit."""
+    arrays, inputs = Feeds(what, values, data, apart).arrays, inputs_under(values)
+    fed = {v for v in inputs if v.name in arrays}
+    if all(isinstance(s, int) for v in fed for s in v.shape):
+        known: dict[Tensor | str, Fed] = {v: arrays[v.name] for v in fed}
+        return list(values), known
+    graph = Graph(what, inputs, list(values))
+    shapes: list[Any] = [arrays[v.name].shape if v in fed else v.shape for v in inputs]
+    at = at_sizes(graph, Sizes(graph, graph).bind(shapes))
+    leaves = [input_leaf(None, y.shape, v.dtype) if v in fed else v for v, y in zip(inputs, at.inputs)]
+    known = {leaf: arrays[v.name] for v, leaf in zip(inputs, leaves) if v in fed}
+    return list(substitute(list(at.outputs), dict(zip(at.inputs, leaves)))), known
+
+
 def inputs_under(values: Sequence[Tensor]) -> list[Tensor]:
     """The inputs that values depend on."""
     return [v for node in topological(values) if node.op.name == "input" for v in node.outputs]
@@ -159,6 +177,7 @@ def inputs_under(values: Sequence[Tensor]) -> list[Tensor]:
 def frozen(what: str, values: Sequence[Tensor], data: Data, apart: Sequence[Tensor]) -> list[Tensor]:
     """The values with parameters and states as the constants they are now, and inputs but those ``apart`` as ``data``
     says: for hosts that take functions to be pure. Raises FeedError as Feeds does."""
+    values, data = sized(what, values, data, apart)
     feeds = Feeds(what, values, data, apart)
     kept = set(apart)
     known: dict[Tensor, Tensor] = {}

@@ -82,4 +82,9 @@ def adapters() -> list[str]:
     return list(names(gd_adapter_name, 0))
 
 
+def xla_handler() -> int:
+    """The address of the function that programs compiled by XLA call entries by."""
+    return <uintptr_t> &gd_xla_call
+
+
 cdef object is_finalizing = sys.is_finalizing

@@ -84,3 +84,5 @@ cdef extern from "graphdiff.h" nogil:
     int gd_entry_fault(const gd_entry *entry, gd_fault *fault) noexcept
     int gd_entry_pointer(const gd_entry *entry, const char *signature, gd_function *pointer, gd_fault *fault) noexcept
     const char *gd_adapter_name(int adapter) noexcept
+    ctypedef struct gd_xla_frame
+    void *gd_xla_call(gd_xla_frame *frame) noexcept

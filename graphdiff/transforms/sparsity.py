@@ -207,11 +207,11 @@ def sparsity_at(node: Node, env: dict[str, int]) -> Found:
 
 
 def sparsity_found(body: Graph, env: Mapping[str, int], mode: str) -> Found:
-    at = _at_sizes(body, dict(env))
+    at = at_sizes(body, dict(env))
     return colored(at.outputs[0], at.inputs[0], mode)
 
 
-def _at_sizes(graph: Graph, env: dict[str, int]) -> Graph:
+def at_sizes(graph: Graph, env: dict[str, int]) -> Graph:
     """The graph with numbers for the names of sizes, and the patterns in it for them."""
     inputs = placeholders("x", [(shape_at(v.shape, env), v.dtype) for v in graph.inputs])
     new: dict[Value, Any] = dict(zip(graph.inputs, inputs))
@@ -220,7 +220,7 @@ def _at_sizes(graph: Graph, env: dict[str, int]) -> Graph:
             found = sparsity_at(node, env)
             made: Any = (constant(found.colors), constant(found.places()))
         else:
-            attrs = {k: _at_sizes(a, env) if isinstance(a, Graph) else attr_at(a, env) for k, a in node.attrs.items()}
+            attrs = {k: at_sizes(a, env) if isinstance(a, Graph) else attr_at(a, env) for k, a in node.attrs.items()}
             made = make(node.op, tuple(new.get(v, v) for v in node.inputs), attrs)
         new.update(zip(node.outputs, made if isinstance(made, tuple) else (made,)))
     return Graph(graph.name, inputs, [new.get(v, v) for v in graph.outputs])

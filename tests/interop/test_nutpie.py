@@ -60,6 +60,19 @@ def test_the_pointer_is_the_density_with_its_gradient():
     assert np.isclose(value[0], want) and np.allclose(slope, [a, b, *c]) and held.entry.fault() is None
 
 
+def test_data_with_a_named_number_of_rows():
+    q, x = gd.input("q", (2,), "float64"), gd.input("x", ("rows", 2), "float64")
+    logp = -0.5 * gd.sum(gd.square(x - q)) / x.shape[0]
+    model = bridge.model(logp, q, {"q": q, "far": gd.sum(x @ q)}, data={x: np.ones((5, 2))})
+    trace = nutpie.sample(model, **SAMPLING)
+    far = (
+        trace.posterior["q"].sum("q_dim_0" if "q_dim_0" in trace.posterior.dims else trace.posterior["q"].dims[-1]) * 5
+    )
+    np.testing.assert_allclose(trace.posterior["far"], far)
+    with pytest.raises(gd.FeedError, match="x has 2 dimensions"):
+        bridge.model(logp, q, {"q": q}, data={x: np.ones(5)})
+
+
 def test_what_does_not_fit_is_told():
     logp, q, draws, data = eight_schools()
     for call, told in (
