@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..errors import ShapeError
-from ..ops.tensor import Tensor, where_am_i
-from .jax import from_jax
-from .needs import needs
+from ...errors import ShapeError
+from ...ops.tensor import Tensor, where_am_i
+from ..jax import from_jax
+from ..needs import needs
 
 with needs("pytensor"):
     import jax
