@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from . import c as c
+    from . import casadi as casadi
     from . import ctypes as ctypes
+    from . import ipopt as ipopt
     from . import jax as jax
     from . import mpi as mpi
     from . import numba as numba
@@ -21,7 +23,21 @@ if TYPE_CHECKING:
     from . import scipy as scipy
     from . import torch as torch
 
-__all__ = ["c", "ctypes", "jax", "mpi", "numba", "nutpie", "onnx", "pymc", "pytensor", "scipy", "torch"]
+__all__ = [
+    "c",
+    "casadi",
+    "ctypes",
+    "ipopt",
+    "jax",
+    "mpi",
+    "numba",
+    "nutpie",
+    "onnx",
+    "pymc",
+    "pytensor",
+    "scipy",
+    "torch",
+]
 
 
 def __getattr__(name: str) -> object:
