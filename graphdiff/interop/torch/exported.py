@@ -131,7 +131,7 @@ class Exported:
             else:
                 fits &= sizes.setdefault(str(theirs), mine) == mine
         if not fits:
-            shape = tuple(s if isinstance(s, int) else "any" for s in like.shape)
+            shape: list[Any] = [s if isinstance(s, int) else "any" for s in like.shape]
             raise ShapeError(
                 f"{self.name}: argument {number} was exported with shape {format_shape(shape)}, got {describe(x)}; "
                 "a size that varies is named by dynamic_shapes=",
