@@ -142,6 +142,10 @@ typedef struct gd_context gd_context;
 
 /* Asked a few times a second, by the thread that runs or searches, whether to stop: non-zero does. */
 typedef int (*gd_cancel_fn)(void);
+/* How threads sleep while they wait for one another; NULL: plainly. A caller that holds a lock which a running call may
+ * want, such as an interpreter's, gives it up meanwhile. */
+typedef void (*gd_pause_fn)(int64_t ns);
+void gd_set_pause(gd_pause_fn pause);
 
 /* names and numbers, so that no table is written twice */
 const char *gd_status_text(int status);

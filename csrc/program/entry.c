@@ -10,7 +10,6 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "../threads/turn.h"
 
@@ -82,7 +81,7 @@ gd_entry_lane *gd_entry_take(gd_entry *entry) {
         }
         if (reentered == entry->contexts) return NULL;
         if (tries < YIELDS) sched_yield();
-        else nanosleep(&(struct timespec){0, SLEEP}, NULL);
+        else gd_pause(SLEEP);
     }
 }
 

@@ -14,6 +14,16 @@ static void after_fork(void) { atomic_fetch_add(&gd_turn_generation, 1); }
 
 void gd_turn_watch_forks(void) { pthread_atfork(NULL, NULL, after_fork); }
 
+static _Atomic(gd_pause_fn) pause_fn;
+
+void gd_set_pause(gd_pause_fn pause) { atomic_store(&pause_fn, pause); }
+
+void gd_pause(int64_t ns) {
+    gd_pause_fn pause = atomic_load(&pause_fn);
+    if (pause != NULL) pause(ns);
+    else nanosleep(&(struct timespec){ns / 1000000000, ns % 1000000000}, NULL);
+}
+
 /* whether somebody waits to whom this thread, which had the last turn, gives way */
 static int gives_way(gd_turn *turn) {
     if (atomic_load(&turn->waiting) == 0) return 0;
@@ -34,7 +44,7 @@ int gd_turn_wait(gd_turn *turn, gd_cancel_fn cancel) {
             atomic_fetch_add(&turn->waiting, 1);
         }
         for (int64_t slept = 0; status == GD_ERR_BUSY; slept += SLEEP) {
-            nanosleep(&(struct timespec){0, SLEEP}, NULL);
+            gd_pause(SLEEP);
             if (!way || slept >= PATIENCE || !gives_way(turn)) status = gd_turn_take(turn);
             if (status == GD_ERR_BUSY && cancel != NULL && slept % PERIOD == 0 && cancel() != 0)
                 status = GD_ERR_CANCELLED;

@@ -40,6 +40,7 @@ static inline int gd_turn_take(gd_turn *turn) {
 static inline void gd_turn_give(gd_turn *turn) { atomic_store_explicit(&turn->holder, 0, memory_order_release); }
 
 int gd_turn_wait(gd_turn *turn, gd_cancel_fn cancel); /* until it is free: GD_ERR_REENTERED, GD_ERR_CANCELLED */
+void gd_pause(int64_t ns);                            /* as gd_set_pause says */
 void gd_turn_watch_forks(void);                       /* once, before any is taken */
 
 #endif

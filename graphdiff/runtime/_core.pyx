@@ -74,7 +74,22 @@ cdef extern from *:
     static int gd_main_interpreter(void) { return PyInterpreterState_Get() == PyInterpreterState_Main(); }
     static int gd_pending(void) { return PyErr_Occurred() != NULL ? -1 : 0; }
     static int gd_signalled(void) { return PyErr_Occurred() != NULL || PyErr_CheckSignals() != 0; }
+
+    #include <time.h>
+    #if PY_VERSION_HEX < 0x030D0000
+    #define PyThreadState_GetUnchecked _PyThreadState_UncheckedGet
+    #endif
+    /* A caller of an entry may hold the interpreter's lock, which the run that it waits for asks for signals with. */
+    static void gd_give_lock(int64_t ns) {
+        struct timespec t = {ns / 1000000000, ns % 1000000000};
+        PyThreadState *mine = Py_IsInitialized() ? PyGILState_GetThisThreadState() : NULL;
+        int holds = mine != NULL && PyThreadState_GetUnchecked() == mine;
+        PyThreadState *state = holds ? PyEval_SaveThread() : NULL;
+        nanosleep(&t, NULL);
+        if (holds) PyEval_RestoreThread(state);
+    }
     """
+    void give_lock "gd_give_lock"(int64_t ns) noexcept nogil
     bint gd_main_interpreter()
     int pending "gd_pending"() except -1        # raises what a signal's handler has raised during a run
     int signalled "gd_signalled"() noexcept     # runs the handlers; what one raises stays for `pending`
@@ -88,6 +103,8 @@ if not gd_main_interpreter():
 if gd_init() != GD_OK:
     raise ImportError(f"GRAPHDIFF_ISA={os.environ.get('GRAPHDIFF_ISA')!r} is none that this processor has: v4, v3, v2, "
                       "or plain where it is no x86-64")
+
+gd_set_pause(give_lock)
 
 cdef unsigned long main_thread = threading.main_thread().ident
 
@@ -178,7 +195,9 @@ def blas_loaded() -> bool:
 
 def set_threads(n: int) -> None:
     """Size of the pool, at least 1. Results never depend on it."""
-    cdef int status = gd_set_threads(n)
+    cdef int status, wanted = n
+    with nogil:  # waits for a run, which may ask for signals
+        status = gd_set_threads(wanted)
     if status != GD_OK:
         raise error(status, NULL)
 

@@ -22,6 +22,8 @@ cdef extern from "graphdiff.h" nogil:
     ctypedef struct gd_bound
     ctypedef struct gd_turn
     ctypedef int (*gd_cancel_fn)() noexcept nogil
+    ctypedef void (*gd_pause_fn)(int64_t ns) noexcept nogil
+    void gd_set_pause(gd_pause_fn pause) noexcept
 
     const char *gd_status_text(int status) noexcept
     const char *gd_opcode_name(int opcode) noexcept

@@ -290,7 +290,7 @@ def test_updates_of_calls_on_many_threads_are_none_lost_and_none_torn():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
-@pytest.mark.parametrize("what", ["call", "updates", "bound", "plan"])
+@pytest.mark.parametrize("what", ["call", "updates", "bound", "plan", "entry"])
 def test_a_child_forked_during_a_call_or_a_search_can_call(what):
     code = f"""
 import os, signal, sys, threading, time
@@ -308,6 +308,10 @@ if what == "plan":
     f = gd.compile([x], gd.grad(gd.sum(h), x), memory_limit=1 << 30, plan_seconds=2.0)
     call = lambda: f.within(40_000).plan_for(n=1000)
     again = lambda: f(np.ones(5, np.float32))
+elif what == "entry":
+    f = gd.compile([x], gd.sum(gd.tanh(x)), updates={{n: n + 1}})
+    call = lambda: [f.bind(x=np.ones(f.entry(n=k % 40 + 1).inputs[0].shape, np.float32))() for k in range(10**6)]
+    again = lambda: [f.entry(n=7), f.bind(x=np.ones(3, np.float32))(), f(np.ones(5, np.float32))]
 else:
     f = gd.compile([x], loop, updates={{n: n + 1}} if what == "updates" else None)
     bound = f.bind(x=np.ones(4, np.float32))

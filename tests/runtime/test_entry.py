@@ -180,6 +180,37 @@ def test_updates_by_many_threads_follow_each_other():
     assert (w.value == 1200).all()
 
 
+@pytest.mark.parametrize("what", ["entry", "bound", "threads"])
+def test_who_waits_with_the_interpreters_lock_gives_it_to_the_run_that_it_waits_for(what):
+    """A run on the main thread asks for signals, and needs that lock."""
+    code = f"""
+import ctypes, threading
+import numpy as np
+import graphdiff as gd
+gd.set_num_threads(2)
+what = {what!r}
+x, n = gd.input("x", (4096,)), gd.state("n", np.int64(0))
+loop = gd.scan(lambda c, _: (gd.sin(c), None), x, None, length=20_000)[0]
+f = gd.compile([x], gd.sum(loop), updates={{n: n + 1}})
+given, out, calls = np.ones(4096, np.float32), np.empty((), np.float32), ctypes.POINTER(ctypes.c_void_p)
+if what == "threads":
+    other = lambda: gd.set_num_threads(1)
+else:
+    e, b = f.entry(), f.bind(x=given.copy())
+    pointer, data = (e if what == "entry" else b).address
+    types = [calls, calls] if what == "entry" else []
+    held = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, *types)(pointer)
+    args = [(ctypes.c_void_p * 1)(a.ctypes.data) for a in (given, out)]
+    other = lambda: held(data, *args[: len(types)])
+thread = threading.Timer(0.1, other)
+thread.start()
+f(given)
+thread.join()
+assert n.value == (1 if what == "threads" else 2)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120, cwd=PLACE, env=ENVIRONMENT)
+
+
 def test_quad_and_nquad_call_it():
     x = gd.input("x", (), dtype="float64")
     f = gd.compile([x], gd.exp(gd.sin(3 * x)))
