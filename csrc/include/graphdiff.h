@@ -48,6 +48,11 @@
  *            In place: a plain store may share memory with a load whose view reaches the same byte for
  *            every index (same start, same strides, same item size). Any other overlap is refused.
  *
+ *   tape     micro-operations on single elements, the registers typed as a tile's; all loads before the first, all
+ *            stores after the last, so a read and a write may share memory
+ *            [n_loads, n_consts, n_ops, n_stores, loads.. [operand, element], consts.. [dtype, bits],
+ *             ops.. [microop, dtype, a, b, c], stores.. [register, operand, element]]
+ *
  *   matmul   C = act(alpha * A B + bias) or C += ...  over broadcast batches
  *            [n_batch, M, N, K, accumulate, batch dims..,
  *             A: operand, offset, batch strides.., row stride, column stride

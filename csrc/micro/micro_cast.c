@@ -9,6 +9,7 @@
 #define LOW_32 (-2147483648.0f)
 #define LOW_64 (-9223372036854775808.0f)
 
+#ifndef CAST
 #define CAST(to_type, to, expression)                                                                            \
     void GD_MICRO_(0, GD_CAST_NAME, to)(void *, const void *, const void *, const void *, int64_t);              \
     void GD_MICRO_(0, GD_CAST_NAME, to)(void *out_, const void *a_, const void *b_, const void *c_, int64_t n) { \
@@ -20,6 +21,7 @@
             out[i] = (to_type)(expression);                                                                      \
         }                                                                                                        \
     }
+#endif
 
 #define GD_T float
 #define GD_CAST_NAME cast_f32

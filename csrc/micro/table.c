@@ -3,25 +3,13 @@
  */
 #ifndef GD_PREPARE
 #include "../program/isa.h"
+#include "kinds.h"
 
 #define GD_STRING_(x) #x
 #define GD_STRING(x) GD_STRING_(x)
 #define GD_MICRO(form, name, dtype) GD_ISA_NAME(gd_m##form##_##name##_##dtype)
 #define GD_CAST(from, to) GD_ISA_NAME(gd_m0_cast_##from##_##to)
 #define GD_FOLD(name, dtype) GD_ISA_NAME(gd_fold_##name##_##dtype)
-
-/* expand EACH(name, dtype, GD_DTYPE) for the dtypes of a kind */
-#define GD_KIND_F(EACH, name) EACH(name, f32, GD_F32) EACH(name, f64, GD_F64)
-#define GD_KIND_I(EACH, name) EACH(name, i32, GD_I32) EACH(name, i64, GD_I64)
-#define GD_KIND_B(EACH, name) EACH(name, b8, GD_BOOL)
-#define GD_KIND_N(EACH, name) GD_KIND_F(EACH, name) GD_KIND_I(EACH, name)
-#define GD_KIND_A(EACH, name) GD_KIND_N(EACH, name) GD_KIND_B(EACH, name)
-
-/* casts (D) and row reductions (R) have tables of their own */
-#define GD_RESULT_S(EACH, kinds, name) GD_KIND_##kinds(EACH, name)
-#define GD_RESULT_B(EACH, kinds, name) GD_KIND_##kinds(EACH, name)
-#define GD_RESULT_D(EACH, kinds, name)
-#define GD_RESULT_R(EACH, kinds, name)
 
 #define X(name) int GD_ISA_NAME(gd_k_##name)(const gd_call *call);
 #include "../program/kernels.def"

@@ -158,6 +158,17 @@ typedef struct {
     void *memory;   /* what to free */
 } gd_tile_source;
 
+/* the words of an operation, and what reads and checks those at `at`: register `reg`, whose dtype it writes down behind
+ * those of all registers before it */
+enum { GD_OP_MICRO, GD_OP_DTYPE, GD_OP_ARGS, GD_OP_WORDS = GD_OP_ARGS + 3 };
+int gd_op_read(gd_prepare *p, int64_t at, int32_t *dtype, int32_t reg, gd_source_op *op);
+
+/* Joins operations that are done in one: each reads from then on what its producer did, which nobody reads any more
+ * (tile_pairs.c). The first op's register is `first`; uses: how many read each register, counted anew; width (or NULL):
+ * only alike ones are joined. */
+void gd_ops_pair(const gd_isa_table *isa, gd_source_op *ops, int32_t n_ops, int32_t first, int32_t *uses,
+                 const int8_t *width);
+
 /* reads, checks and simplifies: dimensions of size 1 are gone, those that all views take in one stride are merged,
  * and there is at least one. The caller frees source->memory, after a failure too. */
 int gd_tile_read(gd_prepare *p, gd_tile_source *source);

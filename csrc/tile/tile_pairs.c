@@ -38,13 +38,24 @@ static gd_source_op as_first(gd_source_op op) {
     return op;
 }
 
-/* the producer of operand `at` of an operation, if it can be taken in */
-static const gd_source_op *producer(const gd_tile_builder *b, const int32_t *uses, const gd_source_op *op, int at) {
-    int32_t reg = op->arg[at], index = reg - b->s->n_loads - b->s->n_consts;
-    if (index < 0 || uses[reg] != 1 || b->width[reg] != b->width[b->s->n_loads + b->s->n_consts + (op - b->s->ops)])
-        return NULL;
-    const gd_source_op *from = &b->s->ops[index];
-    return from->dtype == op->dtype && from->compute == op->compute ? from : NULL;
+void gd_ops_pair(const gd_isa_table *isa, gd_source_op *ops, int32_t n_ops, int32_t first, int32_t *uses,
+                 const int8_t *width) {
+    for (int32_t i = 0; i < n_ops; i++) {
+        gd_source_op *op = &ops[i];
+        for (int at = 0; at < 2 && op->arg[at] >= 0; at++) {
+            int32_t reg = op->arg[at], index = reg - first;
+            if (index < 0 || uses[reg] != 1 || (width != NULL && width[reg] != width[first + i])) continue;
+            gd_source_op from = as_first(ops[index]);
+            if (from.dtype != op->dtype || from.compute != op->compute) continue;
+            int pair = pair_of(from.micro, op->micro, at);
+            if (pair < 0 || isa->micro[pair][op->compute] == NULL) continue;
+            int32_t other = op->arg[1] < 0 ? -1 : op->arg[1 - at];
+            *op = (gd_source_op){
+                .micro = pair, .dtype = op->dtype, .compute = op->compute, .arg = {from.arg[0], from.arg[1], other}};
+            uses[reg] = 0;
+            break;
+        }
+    }
 }
 
 int gd_tile_pair(gd_tile_builder *b) {
@@ -54,20 +65,7 @@ int gd_tile_pair(gd_tile_builder *b) {
     for (int i = 0; i < s->n_ops; i++)
         for (int k = 0; k < 3 && s->ops[i].arg[k] >= 0; k++) uses[s->ops[i].arg[k]]++;
     for (int j = 0; j < s->n_stores; j++) uses[s->stores[j].reg]++;
-    for (int i = 0; i < s->n_ops; i++) {
-        gd_source_op *op = &s->ops[i];
-        for (int at = 0; at < 2 && op->arg[at] >= 0; at++) {
-            const gd_source_op *from = producer(b, uses, op, at);
-            if (from == NULL) continue;
-            gd_source_op first = as_first(*from);
-            int pair = pair_of(first.micro, op->micro, at);
-            if (pair < 0 || b->isa->micro[pair][op->compute] == NULL) continue;
-            int32_t other = op->arg[1] < 0 ? -1 : op->arg[1 - at];
-            *op = (gd_source_op){
-                .micro = pair, .dtype = op->dtype, .compute = op->compute, .arg = {first.arg[0], first.arg[1], other}};
-            break;
-        }
-    }
+    gd_ops_pair(b->isa, s->ops, s->n_ops, s->n_loads + s->n_consts, uses, b->width);
     free(uses);
     return GD_OK;
 }

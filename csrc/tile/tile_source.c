@@ -8,10 +8,9 @@
 
 #include "tile.h"
 
-/* the words that a tile begins with, and those of each constant, operation and store; views: program/kernel.h */
+/* the words that a tile begins with, and those of each constant and store; operations: tile.h; views: program/kernel.h */
 enum { N_DIMS, ROW_DIMS, N_LOADS, N_CONSTS, N_OPS, N_STORES, HEAD };
 enum { CONST_DTYPE, CONST_BITS, CONST_WORDS };
-enum { OP_MICRO, OP_DTYPE, OP_ARGS, MOST_ARGS = 3, OP_WORDS = OP_ARGS + MOST_ARGS };
 enum { STORE_REGISTER, STORE_REDUCE, STORE_MASK, STORE_VIEW };
 
 #define MAX_COUNT 1024                /* loads, constants, operations or stores of one instruction */
@@ -115,33 +114,31 @@ static int read_dims(reader *r) {
     return GD_OK;
 }
 
-static int read_op(reader *r, int index) {
-    gd_tile_source *s = r->s;
-    const int64_t *w = r->p->payload + r->at;
-    int64_t at = r->at;
-    int32_t reg = s->n_loads + s->n_consts + index;
-    gd_source_op *op = &s->ops[index];
-    r->at += OP_WORDS;
-    if (w[OP_MICRO] < 0 || w[OP_MICRO] >= GD_MICRO_COUNT) return fail(r, GD_ERR_OPCODE, at + OP_MICRO);
-    if (gd_item_bytes(w[OP_DTYPE]) == 0) return fail(r, GD_ERR_TYPE, at + OP_DTYPE);
-    op->micro = (int32_t)w[OP_MICRO];
-    op->dtype = (int32_t)w[OP_DTYPE];
+int gd_op_read(gd_prepare *p, int64_t at, int32_t *dtype, int32_t reg, gd_source_op *op) {
+    const int64_t *w = p->payload + at;
+    if (w[GD_OP_MICRO] < 0 || w[GD_OP_MICRO] >= GD_MICRO_COUNT)
+        return gd_prepare_fail(p, GD_ERR_OPCODE, at + GD_OP_MICRO, w[GD_OP_MICRO]);
+    if (gd_item_bytes(w[GD_OP_DTYPE]) == 0) return gd_prepare_fail(p, GD_ERR_TYPE, at + GD_OP_DTYPE, w[GD_OP_DTYPE]);
+    op->micro = (int32_t)w[GD_OP_MICRO];
+    op->dtype = (int32_t)w[GD_OP_DTYPE];
     int arity = gd_micros[op->micro].arity;
-    for (int i = 0; i < MOST_ARGS; i++) {
-        int64_t arg = w[OP_ARGS + i];
-        if (i < arity ? arg < 0 || arg >= reg : arg != -1) return fail(r, GD_ERR_BOUNDS, at + OP_ARGS + i);
+    for (int i = 0; i < GD_OP_WORDS - GD_OP_ARGS; i++) {
+        int64_t arg = w[GD_OP_ARGS + i];
+        if (i < arity ? arg < 0 || arg >= reg : arg != -1)
+            return gd_prepare_fail(p, GD_ERR_BOUNDS, at + GD_OP_ARGS + i, arg);
         op->arg[i] = (int32_t)arg;
     }
     int is_where = op->micro == GD_MICRO_where;
-    op->compute = s->dtype[op->arg[is_where]];
-    if (is_where && s->dtype[op->arg[0]] != GD_BOOL) return fail(r, GD_ERR_TYPE, at + OP_ARGS);
+    op->compute = dtype[op->arg[is_where]];
+    if (is_where && dtype[op->arg[0]] != GD_BOOL) return gd_prepare_fail(p, GD_ERR_TYPE, at + GD_OP_ARGS, op->arg[0]);
     for (int i = is_where; i < arity; i++)
-        if (s->dtype[op->arg[i]] != op->compute) return fail(r, GD_ERR_TYPE, at + OP_ARGS + i);
-    if (!is_kind(op->compute, gd_micros[op->micro].kinds)) return fail(r, GD_ERR_TYPE, at + OP_MICRO);
+        if (dtype[op->arg[i]] != op->compute) return gd_prepare_fail(p, GD_ERR_TYPE, at + GD_OP_ARGS + i, op->arg[i]);
+    if (!is_kind(op->compute, gd_micros[op->micro].kinds))
+        return gd_prepare_fail(p, GD_ERR_TYPE, at + GD_OP_MICRO, op->micro);
     char result = gd_micros[op->micro].result;
     if (op->dtype != (result == 'B' ? GD_BOOL : result == 'D' ? op->dtype : op->compute))
-        return fail(r, GD_ERR_TYPE, at + OP_DTYPE);
-    s->dtype[reg] = op->dtype;
+        return gd_prepare_fail(p, GD_ERR_TYPE, at + GD_OP_DTYPE, op->dtype);
+    dtype[reg] = op->dtype;
     return GD_OK;
 }
 
@@ -182,7 +179,7 @@ static int read_all(reader *r) {
     for (int i = N_LOADS; i <= N_STORES; i++)
         if (w[i] < 0 || w[i] > MAX_COUNT) return fail(r, GD_ERR_SHAPE, i);
     int64_t view_words = GD_VIEW_STRIDES + n_dims;
-    int64_t words = HEAD + n_dims + w[N_LOADS] * view_words + w[N_CONSTS] * CONST_WORDS + w[N_OPS] * OP_WORDS +
+    int64_t words = HEAD + n_dims + w[N_LOADS] * view_words + w[N_CONSTS] * CONST_WORDS + w[N_OPS] * GD_OP_WORDS +
                     w[N_STORES] * (STORE_VIEW + view_words);
     if (words != p->n_payload) return gd_prepare_fail(r->p, GD_ERR_BOUNDS, -1, p->n_payload);
     s->n_dims = (int32_t)n_dims;
@@ -215,7 +212,8 @@ static int read_all(reader *r) {
         s->dtype[s->n_loads + i] = (int32_t)w[CONST_DTYPE];
         s->consts[i] = w[CONST_BITS];
     }
-    for (int i = 0; i < s->n_ops && status == GD_OK; i++) status = read_op(r, i);
+    for (int i = 0; i < s->n_ops && status == GD_OK; i++, r->at += GD_OP_WORDS)
+        status = gd_op_read(r->p, r->at, s->dtype, s->n_loads + s->n_consts + i, &s->ops[i]);
     for (int i = 0; i < s->n_stores && status == GD_OK; i++) status = read_store(r, &s->stores[i]);
     return status;
 }

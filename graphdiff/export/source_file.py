@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import CompileError
 from ..ops.tensor import call_text
-from . import amalgam, attention, calls, control, lapack, products, reductions, tiles, windows
+from . import amalgam, attention, calls, control, lapack, products, reductions, tape, tiles, windows
 from .program import ALIGN, Item, Program, Step
 from .sources import C_TYPES, mathematics, micro_helpers, needed
 from .sources import Item as Definition
@@ -24,6 +24,7 @@ from .writer import Lines, comment, identifier, number
 
 WRITERS: dict[str, Callable[[Unit], None]] = {
     "tile": tiles.write,
+    "tape": tape.write,
     "matmul": products.write,
     **calls.WRITERS,
     **control.WRITERS,
@@ -34,6 +35,7 @@ WRITERS: dict[str, Callable[[Unit], None]] = {
 _TOGETHER = 48  # calls in one function
 STAND_IN = "NAME_OF_THE_PROGRAM"
 CHECKS = "/* checks of the arguments */"  # where they go, once the interface is known
+_NAMED = 40  # operations that a comment names one by one
 _PER_LINE = 100  # characters of a table's line
 
 
@@ -291,7 +293,8 @@ def table_lines(values: Iterable[np.generic]) -> str:
 
 def told(step: Step) -> str:
     """An instruction in a comment: its phase, operations, shape and line."""
-    names = ", ".join(n.op.name for n in step.row.nodes) or step.kernel
+    nodes = step.row.nodes
+    names = step.row.name if len(nodes) > _NAMED else ", ".join(n.op.name for n in nodes) or step.kernel
     node = step.node
     shape = str(list(node.outputs[0].shape)) if node else ""
     phase = "recompute" if step.row.recompute else step.row.phase

@@ -276,6 +276,14 @@ def cast_expressions() -> dict[tuple[str, str], str]:
     return out
 
 
+def applied(name: str, dtype: str, compute: str, operands: Sequence[str]) -> str:
+    """A micro-operation of such operands as an expression. ``compute``: their dtype, of the choices where one is
+    chosen; ``dtype``: the result's."""
+    expression = cast_expressions()[compute, dtype] if name == "cast" else micro_expressions(compute)[name]
+    named = dict(zip("xyz", operands))
+    return re.sub(r"\b[xyz]\b", lambda m: named[m[0]], expression)
+
+
 def _calls(text: str) -> Iterable[tuple[str, list[str]]]:
     """The lines GD_FORM(name, ..) of a file: the form and its arguments."""
     for match in re.finditer(rf"^GD_({'|'.join(_FORMS)})\(", text, flags=re.M):

@@ -5,12 +5,11 @@ Must not know: sums, rows, what is stored.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from math import prod
 
-from .sources import C_TYPES, cast_expressions, micro_expressions
+from .sources import C_TYPES, applied
 from .tile_cut import Cut, Pass, View
 from .unit import Unit
 from .writer import index, number
@@ -85,12 +84,7 @@ class Loops:
         if op.is_row or any(a not in self.names for a in op.args):
             return None
         compute = self.s.dtype(op.args[op.name == "where"]).name
-        if op.name == "cast":
-            expression = cast_expressions()[compute, op.dtype.name]
-        else:
-            expression = micro_expressions(compute)[op.name]
-        operands = dict(zip("xyz", (self.names[a] for a in op.args)))
-        return re.sub(r"\b[xyz]\b", lambda m: operands[m[0]], expression)
+        return applied(op.name, op.dtype.name, compute, [self.names[a] for a in op.args])
 
     def _index_names(self) -> list[str]:
         return [f"i{d}" for d in range(len(self.s.dims))]

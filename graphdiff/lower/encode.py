@@ -9,7 +9,7 @@ Must not know: graphs, how operands were found, the order of instructions, the n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -208,6 +208,7 @@ def _or_none(operand: Operand | None) -> Any:
 
 _HEAD = 6  # words before the sizes of the iteration space
 _VIEW = 2  # words of a view before its strides
+_OP_WORDS = 5  # of a micro-operation
 
 # A register of a tile being built, until the totals are known: a load's number, or a constant's or an operation's
 # from one of these on.
@@ -311,7 +312,128 @@ class TileBuilder:
         return out
 
 
+# --------------------------------------------------------------------------------------- tapes
+
+
+class TapeBuilder:
+    """Collects the loads, constants, micro-operations and stores of one tape. Registers are each of one element; what
+    is there already is not made again."""
+
+    def __init__(self) -> None:
+        self.loads: dict[tuple[Buffer, int], int] = {}
+        self.consts: dict[tuple[int, int], int] = {}
+        self.ops: dict[tuple[str, int, tuple[int, ...]], int] = {}
+        self.stores: dict[tuple[Buffer, int], int] = {}
+
+    def load(self, buffer: Buffer, element: int) -> int:
+        """The register with one element of a buffer."""
+        return self.loads.setdefault((buffer, element), len(self.loads))
+
+    def const(self, code: int, word: int) -> int:
+        """``code``: of the dtype; ``word``: the bits."""
+        return _CONST + self.consts.setdefault((code, word), len(self.consts))
+
+    def op(self, microop: str, code: int, args: tuple[int, ...]) -> int:
+        """``microop`` as payloads name it."""
+        return _OP + self.ops.setdefault((microop, code, args), len(self.ops))
+
+    def store(self, register: int, buffer: Buffer, element: int) -> None:
+        self.stores[buffer, element] = register
+
+    def words(self, reads: Mapping[Buffer, int], writes: Mapping[Buffer, int]) -> Words:
+        """``reads``, ``writes``: the numbers of operands."""
+        n_loads, n_consts = len(self.loads), len(self.consts)
+        first = (0, n_loads - _CONST, n_loads + n_consts - _OP)
+        out: Words = [n_loads, n_consts, len(self.ops), len(self.stores)]
+        for buffer, element in self.loads:
+            out += (reads[buffer], element)
+        for const in self.consts:
+            out += const
+        for microop, code, args in self.ops:
+            out += (microop, code)
+            for r in args:
+                out.append(r + first[r >> 24])
+            if len(args) < 3:
+                out += _NO_ARGS[len(args)]
+        for (buffer, element), r in self.stores.items():
+            out += (r + first[r >> 24], writes[buffer], element)
+        return out
+
+
 # --------------------------------------------------------------------------------------- read back
+
+
+class TileStore(NamedTuple):
+    """``reduction``: its name as payloads have it, or 0; ``mask``: a bit for each dimension that is reduced."""
+
+    register: int
+    reduction: str | int
+    mask: int
+    view: OperandView
+
+
+class TileWords(NamedTuple):
+    """What a tile does: over ``dims``, the last ``row`` of which make a row. ``consts``: dtype codes and bits; ``ops``:
+    micro-operations as payloads name them, dtype codes, registers."""
+
+    dims: tuple[Size, ...]
+    row: int
+    loads: Sequence[OperandView]
+    consts: Sequence[tuple[int, int]]
+    ops: Sequence[tuple[str, int, tuple[int, ...]]]
+    stores: Sequence[TileStore]
+
+
+def dims_in(call: KernelCall) -> Sequence[Size]:
+    """What a tile works over."""
+    return call.payload[_HEAD : _HEAD + call.payload[0]]
+
+
+def tile_in(call: KernelCall) -> TileWords:
+    """The words of a tile, read back."""
+    w = call.payload
+    n, row, n_loads, n_consts, n_ops, _ = w[:_HEAD]
+    view = _VIEW + n
+    consts = _HEAD + n + view * n_loads
+    ops = consts + 2 * n_consts
+    stores = ops + _OP_WORDS * n_ops
+    of_store = 3 + view
+    return TileWords(
+        tuple(w[_HEAD : _HEAD + n]),
+        row,
+        [OperandView(w[i], w[i + 1], tuple(w[i + 2 : i + view])) for i in range(_HEAD + n, consts, view)],
+        [(w[i], w[i + 1]) for i in range(consts, ops, 2)],
+        [(w[i], w[i + 1], tuple([a for a in w[i + 2 : i + 5] if a >= 0])) for i in range(ops, stores, _OP_WORDS)],
+        [
+            TileStore(w[i], w[i + 1], w[i + 2], OperandView(w[i + 3], w[i + 4], tuple(w[i + 5 : i + of_store])))
+            for i in range(stores, len(w), of_store)
+        ],
+    )
+
+
+class ProductWords(NamedTuple):
+    """What a product does; ``sizes``: m, n, k; ``views``: of both operands and the result. ``act``: a
+    micro-operation as payloads name it, or -1."""
+
+    batch: tuple[Size, ...]
+    sizes: tuple[Size, Size, Size]
+    accumulate: int
+    views: tuple[OperandView, OperandView, OperandView]
+    act: str | int
+    bias: OperandView
+
+
+def product_in(call: KernelCall) -> ProductWords:
+    """The words of a product, read back."""
+    w = call.payload
+    n = w[0]
+    width = _VIEW + n + 2
+    first = 5 + n
+    starts = [first + i * width for i in range(3)]
+    a, b, c = (OperandView(w[i], w[i + 1], tuple(w[i + 2 : i + width])) for i in starts)
+    act, operand, offset, stride = w[first + 3 * width : first + 3 * width + 4]
+    bias = OperandView(operand, offset, (stride,))
+    return ProductWords(tuple(w[5:first]), (w[1], w[2], w[3]), w[4], (a, b, c), act, bias)
 
 
 def whole_copy(call: KernelCall) -> KernelCall:

@@ -5,7 +5,7 @@ Must not know: which operations have bodies.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,19 +37,49 @@ def close_bodies(
     """Graphs over (their arguments, then everything captured by any of them), and what is captured.
 
     ``inside``: the nodes of each. 0-d constants stay inside; other values from outside, however they were made, become
-    arguments, and so does what is known before a call begins."""
+    arguments, once where steps make the same of the same, and so does what is known before a call begins."""
     captured: dict[Tensor, Tensor] = {}
     for args, values, nodes in zip(arguments, results, inside, strict=True):
         own = {y for n in nodes if n.op is not SPARSITY for y in n.outputs} | set(args)
         for v in (*(v for n in nodes for v in n.inputs), *values):
             if v not in own and v not in captured and not (v.node.op.name == "constant" and v.shape == ()):
                 captured[v] = v
+    first = min((v.node.serial for args in arguments for v in args), default=None)
+    same = _alike(captured, first) if first is not None else {}
+    kept: dict[Value, Tensor] = {}  # the first of those that are the same
+    for v in captured:
+        kept.setdefault(same.get(v, v), v)
     graphs = []
     for args, values in zip(arguments, results):
-        stand_ins = placeholders("captured", [(v.shape, v.dtype) for v in captured])
-        swap = dict(zip(captured, stand_ins))
-        graphs.append(Graph(name, [*args, *stand_ins], rebuild(values, swap)))
-    return graphs, list(captured)
+        stand_ins = dict(zip(kept, placeholders("captured", [(v.shape, v.dtype) for v in kept.values()])))
+        swap = {v: stand_ins[same.get(v, v)] for v in captured}
+        graphs.append(Graph(name, [*args, *stand_ins.values()], rebuild(values, swap)))
+    return graphs, list(kept.values())
+
+
+def _alike(values: Iterable[Tensor], first: int) -> dict[Value, Value]:
+    """Of values of nodes made since ``first`` those that an earlier node computes, and by which: ``p[0]`` that a step
+    writes again and again."""
+    nodes: set[Node] = set()
+    waiting = [v.node for v in values]
+    while waiting:
+        node = waiting.pop()
+        if node.serial > first and node not in nodes:
+            nodes.add(node)
+            waiting += [v.node for v in node.inputs]
+    same: dict[Value, Value] = {}
+    seen: dict[Any, Node] = {}
+    for node in sorted(nodes, key=lambda n: n.serial):
+        if node.inputs:
+            try:
+                found = seen.setdefault(
+                    (node.op.name, tuple(same.get(v, v) for v in node.inputs), tuple(node.attrs.items())), node
+                )
+            except TypeError:  # an attribute that does not hash is equal to none
+                continue
+            if found is not node:
+                same.update(zip(node.outputs, found.outputs))
+    return same
 
 
 def types_of(values: Sequence[Value], shape: Shape | None = None) -> list[tuple[Shape, np.dtype]]:

@@ -29,6 +29,7 @@ from ..lower.instruction import ARENA, Buffer, Instruction
 from ..lower.phases import every_node, phases
 from ..lower.policy import Every
 from ..lower.select import Selected, select
+from ..lower.tape import taped
 from ..ops.registry import Loop
 from ..ops.tensor import call_text
 from ..schedule.candidates import LoopVariant, Schedule
@@ -143,7 +144,9 @@ class CompiledGraph:
         graph, checkpoint = self.graph, self.checkpoint
         selected = select(graph, self.checks, phases(graph), partial(compile_inner, checkpoint=loops), loops)
         slots = (selected.inputs, selected.outputs, selected.parameters)
-        order = arrange(selected, write_through=not self.debug)
+        # instructions that are told apart, kept or repeated one by one stay so
+        apart = self.debug or checkpoint is not None or self.limit is not None
+        order = taped(arrange(selected, write_through=not self.debug), join=not apart)
         kept = None if checkpoint is None else self._kept(order, checkpoint, selected)
         pinned = kept if isinstance(checkpoint, (list, tuple)) else None
         return LoopVariant(order, pinned, selected.segment_starts, text), slots, kept
@@ -337,4 +340,4 @@ def compile_inner(graph: Graph, checkpoint: Any) -> Nested:
     graph, _ = simplify(graph)
     inner = partial(compile_inner, checkpoint=checkpoint)
     selected = select(graph, (), dict.fromkeys(graph.nodes, "forward"), inner, checkpoint, accumulate=True)
-    return Nested(arrange(selected), (selected.inputs, selected.outputs, selected.parameters))
+    return Nested(taped(arrange(selected), in_body=True), (selected.inputs, selected.outputs, selected.parameters))

@@ -14,7 +14,7 @@ PRODUCTS = {
     "batch": (lambda a, b: a @ b, (3, 1, 4, 5), (2, 5, 6), (6,)),
     "rows of images": (lambda a, b: a @ b, (2, 3, 4, 5), (5, 6), (1, 1, 6)),
     "transposed": (lambda a, b: gd.matrix_transpose(a) @ b, (5, 7), (5, 9), (1, 9)),
-    "one column": (lambda a, b: a @ b, (7, 5), (5, 1), (1,)),
+    "one column": (lambda a, b: a @ b, (70, 5), (5, 1), (1,)),
     "conv2d": (lambda a, b: gd.nn.conv2d(a, b, padding=1), (2, 3, 9, 8), (5, 3, 3, 3), (5, 1, 1)),
     "conv2d in groups": (lambda a, b: gd.nn.conv2d(a, b, stride=2, groups=2), (3, 4, 9, 9), (20, 2, 3, 2), (20, 1, 1)),
     "conv_transpose2d": (lambda a, b: gd.nn.conv_transpose2d(a, b, stride=2), (2, 4, 5, 6), (4, 3, 3, 3), (3, 1, 1)),
