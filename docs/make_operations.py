@@ -18,6 +18,8 @@ import numpy as np
 
 import graphdiff as gd
 from graphdiff.interop.onnx import table
+from graphdiff.interop.onnx.write import rules as rules
+from graphdiff.interop.onnx.write.table import written
 from graphdiff.ir.dtypes import FLOATS
 from graphdiff.ir.node import Value, topological
 from graphdiff.ir.text import type_text
@@ -204,7 +206,23 @@ def onnx_operators() -> str:
     for room in sorted({room for room in found.values() if room}):
         names = ", ".join(f"{d}.{n}" if d else n for (d, n), where in found.items() if where == room)
         texts.append(f"- {room}.py: {names}")
-    return "\n".join(texts) + "\n"
+    return "\n".join([*texts, *onnx_written()]) + "\n"
+
+
+def onnx_written() -> list[str]:
+    """How operations are written: as one operator, or as what they are made of there."""
+    found = written()
+    texts = [
+        "\nWritten by rules of their own, by their file in graphdiff/interop/onnx/write/rules/, with the opset since "
+        "which there is one operator for it; an operation made of others that is not here is written as what it is "
+        "made of:\n"
+    ]
+    for room in sorted({room for room, _ in found.values() if room}):
+        names = [f"{n} ({since})" if since else n for n, (where, since) in found.items() if where == room]
+        texts.append(f"- {room}.py: {', '.join(names)}")
+    bare = [n for n, op in sorted(REGISTRY.items()) if op.kind not in ("leaf", "composite") and n not in found]
+    texts.append(f"\nWithout a form in ONNX: {', '.join(n for n in bare if n not in ('loop', 'branch'))}.")
+    return texts
 
 
 if __name__ == "__main__":

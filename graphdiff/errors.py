@@ -77,13 +77,19 @@ class GraphError(GraphdiffError, ValueError):
 
 
 class UnsupportedOperator(GraphError):
-    """A model has operators that graphdiff does not. ``counts``: how often each of them stands in the model, in its
-    functions and in the graphs inside it; nothing has been built."""
+    """A model has operators that graphdiff has not, or a graph operations that ONNX has not (``lacking``). ``counts``:
+    how often each of them stands in it, in functions and in the graphs inside it; nothing has been built or written."""
 
-    def __init__(self, model: str, counts: Mapping[str, int], source: str | None = None):
+    def __init__(
+        self,
+        model: str,
+        counts: Mapping[str, int],
+        source: str | None = None,
+        lacking: str = "operators that graphdiff has not",
+    ):
         self.counts = dict(counts)
         listed = ", ".join(f"{name} ({count})" for name, count in self.counts.items())
-        super().__init__(f"{model} has operators that graphdiff has not: {listed}", None, source)
+        super().__init__(f"{model} has {lacking}: {listed}", None, source)
 
 
 class CompileError(GraphdiffError, RuntimeError):

@@ -232,7 +232,7 @@ Leaf = TypeVar("Leaf", bound=str | Value)  # what is fed, by its name or itself
 class Node:
     """An operation applied to values. ``inputs`` are Values, ``attrs`` the static arguments by name; ``rewrites``: by
     how many rewrites in a row it came to be from the node that was built; ``labels``: what people call each result,
-    empty where they named none."""
+    empty where they named none; ``calls``: of which operations made of others it is a result (ops/called.py)."""
 
     __slots__ = (
         "op",
@@ -245,6 +245,7 @@ class Node:
         "scope",
         "rewrites",
         "labels",
+        "calls",
         "__weakref__",
     )
 
@@ -265,6 +266,7 @@ class Node:
         self.source = source or user_source(2)
         self.rewrites = 0
         self.labels: tuple[str, ...] = ()
+        self.calls: tuple[Any, ...] = ()
         self.outputs: tuple[Any, ...]
         if len(results) == 1:
             y = _new(value_class)  # by hand: a call of the class would take twice as long
@@ -284,7 +286,7 @@ class Node:
         node.op, node.inputs, node.attrs = self.op, inputs, self.attrs if attrs is None else attrs
         node.serial = next(_serial)
         node.origin, node.source, node.scope, node.rewrites = origin, self.source, self.scope, self.rewrites
-        node.labels = self.labels
+        node.labels, node.calls = self.labels, ()
         if len(self.outputs) == 1:
             (v,) = self.outputs
             y = _new(type(v))

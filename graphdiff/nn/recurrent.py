@@ -12,6 +12,7 @@ from typing import Any, Literal
 from ..errors import GraphError, ShapeError
 from ..ir.dims import format_shape
 from ..ops.arrange import split, swapaxes
+from ..ops.called import remember
 from ..ops.comparison import less
 from ..ops.control import scan
 from ..ops.creation import arange, zeros
@@ -79,7 +80,9 @@ def rnn(
     if nonlinearity not in ("tanh", "relu"):
         fail(GraphError, "rnn", f'nonlinearity is "tanh" or "relu", got {nonlinearity!r}')
     cell = _rnn_cell(tanh if nonlinearity == "tanh" else relu)
-    y, (h,) = _layers("rnn", cell, 1, x, [hx], weights, num_layers, bidirectional, batch_first, lengths)
+    how = (x, [hx], weights, num_layers, bidirectional, batch_first, lengths)
+    y, (h,) = _layers("rnn", cell, 1, *how)
+    remember("nn.rnn", how, {"activation": nonlinearity}, (y, h))
     return y, h
 
 
@@ -101,7 +104,9 @@ def gru(
     and direction; ``num_layers``: how many, one above the other; ``bidirectional``: whether there is a second one from
     the end; ``batch_first``: whether x and y are (batch, time, ...); ``lengths``: of the sequences, or None.
     """
-    y, (h,) = _layers("gru", _gru_cell, 3, x, [hx], weights, num_layers, bidirectional, batch_first, lengths)
+    how = (x, [hx], weights, num_layers, bidirectional, batch_first, lengths)
+    y, (h,) = _layers("gru", _gru_cell, 3, *how)
+    remember("nn.gru", how, {}, (y, h))
     return y, h
 
 
@@ -128,7 +133,9 @@ def lstm(
     if hx is not None and (not isinstance(hx, (tuple, list)) or len(hx) != 2):
         fail(GraphError, "lstm", f"hx is a pair (h, c) or None, got {type(hx).__name__}")
     first = [None, None] if hx is None else list(hx)
-    y, (h, c) = _layers("lstm", _lstm_cell, 4, x, first, weights, num_layers, bidirectional, batch_first, lengths)
+    how = (x, first, weights, num_layers, bidirectional, batch_first, lengths)
+    y, (h, c) = _layers("lstm", _lstm_cell, 4, *how)
+    remember("nn.lstm", how, {}, (y, h, c))
     return y, (h, c)
 
 

@@ -24,6 +24,7 @@ from ..ir.dtypes import CLASSES, FLOATS, bool_, int64, promote
 from ..ir.node import Node, ambient
 from ..spelling import explain
 from . import batching
+from .called import remember
 from .laws import law
 from .notation import Notation
 from .registry import REGISTRY, Kernel, Op, Sample, Tile, publish, register
@@ -466,12 +467,15 @@ def composite(
             origin, source, scope = before
             ambient.now = (origin, source, f"{scope}/{short}" if scope else short)
             try:
-                return body(*args, **kwargs)
+                result = body(*args, **kwargs)
             except TypeError as error:
                 explain(error, public, args, kwargs)
                 raise
             finally:
                 ambient.now = before
+            if declared.onnx is not None:
+                remember(full, args, kwargs, result)
+            return result
 
         doc = inspect.getdoc(body) or ""
         declared = register(Op(full, "composite", doc, namespace=namespace, differentiable=differentiable, **more))

@@ -122,7 +122,8 @@ class CompiledGraph:
         self.order = self.unlimited if kept is None else recompute(self.unlimited, kept)
         self.lifetimes = Lifetimes(self.order, inplace=not debug)
         self.template = Template(self.order, self.lifetimes, self.slots)
-        self.sizes = Sizes(graph, written or graph)
+        self.written = written or graph
+        self.sizes = Sizes(graph, self.written)
         self.names = self.sizes.names
         self._planned_at: OrderedDict[tuple[int, ...], PlannedProgram] = OrderedDict()
         self._lock = threading.Lock()

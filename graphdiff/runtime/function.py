@@ -8,6 +8,7 @@ Must not know: how a program is made or run, what it was compiled from.
 from __future__ import annotations
 
 import os
+import re
 import weakref
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -98,6 +99,20 @@ class Function(_core.Runner):
         )
         if not program.names:
             self._planned = program.planned({})
+
+    @property
+    def written(self) -> Graph:
+        """The graph as it was given, with its results and updates alone; of a function that was loaded as it was
+        simplified."""
+        graph = self._compiled.written
+        return Graph(graph.name, graph.inputs, graph.outputs[: self._n_results], graph.updates, graph.parameters)
+
+    @property
+    def result_paths(self) -> list[str]:
+        """What each result is called in the structure of the results: ``loss``, ``grads.W``, ``output[0]``."""
+        paths = self._structure.results.paths("")
+        plain = [re.sub(r'\["([^"\\]*)"\]', r".\1", path).removeprefix(".") for path in paths]
+        return [path if path and path[0] != "[" else f"output{path}" for path in plain]
 
     # ------------------------------------------------------------------ sizes and plans
     def _make_frame(self, key: tuple[int, ...]) -> _core.Frame:

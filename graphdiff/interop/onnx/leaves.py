@@ -199,7 +199,8 @@ class Leaves:
             if fnmatchcase(name, pattern):
                 self._unmatched.pop(pattern, None)
                 return True
-        return self.all and array.ndim > 0 and not roles.is_setting(name)
+        known_fixed = roles.is_setting(name) or name in self.view.constants
+        return self.all and array.ndim > 0 and not known_fixed
 
     def check_patterns(self) -> None:
         """Raises GraphError for a pattern of ``trainable`` that fits no float array of the model."""

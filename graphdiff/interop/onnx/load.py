@@ -23,6 +23,7 @@ from ...ir.words import ArrayLike, DTypeLike, ShapeLike
 from ...ops.leaves import check_sizes
 from ...ops.tensor import Tensor, where_am_i
 from . import rules as rules
+from .again import remember_node
 from .call import Call
 from .fold import FOLDS
 from .known import Element, Known
@@ -241,6 +242,8 @@ class Importer:
             raise self.telling(GraphError(fact, source=where_am_i())) from e
         if isinstance(results, (Tensor, Known)):
             results = (results,)
+        if reader_of(node.domain, node.op) is not None:
+            remember_node(call, results)
         for name, result in zip(node.outputs, results):
             if name and result is not None:
                 scope.values[name] = result

@@ -22,6 +22,8 @@ from ...errors import DTypeError, GraphError
 if TYPE_CHECKING:
     import onnx
 
+CONSTANTS = "graphdiff.constants"  # the key under which a model says which of its arrays are no parameters
+
 Type = tuple[int, tuple[Any, ...] | None]  # an element type's number, sizes (None: even their number is not known)
 
 
@@ -104,7 +106,7 @@ class ModelView:
     opsets: dict[str, int]
     functions: dict[tuple[str, str], GraphView]  # by domain and name
     label: str
-    producer: str
+    constants: frozenset[str] = frozenset()  # arrays of a model that save wrote which are no parameters
 
 
 # --------------------------------------------------------------------------------------- types
@@ -177,7 +179,8 @@ def read_model(model: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Model
     opsets = {_domain(o.domain): o.version for o in proto.opset_import}
     graph = reader.graph(proto.graph)
     graph.inputs = {v.name: _type_of(v) for v in proto.graph.input}
-    return ModelView(graph, opsets, functions, label, proto.producer_name)
+    said = {p.key: p.value for p in proto.metadata_props}
+    return ModelView(graph, opsets, functions, label, frozenset(said.get(CONSTANTS, "").split("\n")))
 
 
 def _domain(text: str) -> str:

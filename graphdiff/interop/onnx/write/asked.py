@@ -1,0 +1,56 @@
+"""What the writers of loops and of sizes may ask of the model that is being written (emit.py).
+
+Must not know: how it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from ....ir.dims import Size
+from ....ir.node import Node, Value
+
+
+class Sizes(Protocol):
+    """Sizes of the model by the names of their values."""
+
+    def vector(self, sizes: Sequence[Size]) -> str: ...
+    def one(self, size: Size) -> str: ...
+    def number(self, size: Size) -> str: ...
+    def range_of(self, size: Size) -> str: ...
+
+
+class Whole(Protocol):
+    """The model: its inputs, what is read in it, and the arrays and the outermost nodes that others may use."""
+
+    scope: str
+
+    @property
+    def inputs(self) -> Mapping[str, Value]: ...
+    @property
+    def read(self) -> set[Value]: ...
+    @property
+    def sizes(self) -> Sizes: ...
+    @property
+    def main(self) -> Nodes: ...
+    def fresh(self, base: str) -> str: ...
+    def constant(self, array: np.ndarray) -> str: ...
+
+
+class Nodes(Protocol):
+    """The nodes of one graph of the model, and the names of values in it."""
+
+    names: dict[Value, str]
+    nodes: list[Any]
+
+    @property
+    def whole(self) -> Whole: ...
+    def inner(self) -> Nodes: ...
+    def name(self, value: Value) -> str: ...
+    def called(self, value: Value, op: str) -> str: ...
+    def add(self, op: str, inputs: Sequence[str], outputs: Sequence[str] | None = None, **attrs: Any) -> str: ...
+    def write(self, nodes: Sequence[Node]) -> None: ...
+    def proto(self, name: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> Any: ...
