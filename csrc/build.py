@@ -1,8 +1,8 @@
 """Which compilations make the core, and when one is done again. setup.py builds the extensions with it.
 
-The same rules as csrc/Makefile's, which builds the core alone with its tests: flags from csrc/cflags; program/,
-planner/, threads/ and openblas/ compiled once; kernels/, micro/ and tile/ once with GD_PREPARE and once for each
-instruction set, with GD_ISA its name, and micro/ then with -O3. A file joins by being there.
+The same rules as csrc/Makefile's, which builds the core alone with its tests: flags from csrc/cflags; math/,
+program/, planner/, threads/ and openblas/ compiled once; kernels/, micro/ and tile/ once with GD_PREPARE and once for
+each instruction set, with GD_ISA its name, and micro/ then with -O3. A file joins by being there.
 Invariant: a target is kept only if it was made by the same command from files that have not changed since. The files
 are those that the compiler says it read. Must not know: Python's headers, Cython, setuptools.
 """
@@ -60,7 +60,7 @@ def unfit(compiler: Sequence[str]) -> str | None:
     return None
 
 
-ONCE = ("program", "planner", "threads", "openblas")
+ONCE = ("math", "program", "planner", "threads", "openblas")
 PER_ISA = ("kernels", "micro", "tile")
 MORE = {"micro": ("-O3",)}  # cflags leave some functions of float vectors scalar, at a fifth of the speed
 

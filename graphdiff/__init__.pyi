@@ -114,6 +114,7 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "betaln",
     "bitwise_and",
     "bitwise_invert",
     "bitwise_left_shift",
@@ -147,9 +148,12 @@ __all__ = [
     "equal",
     "erf",
     "erfc",
+    "erfcx",
     "erfinv",
     "exp",
+    "exp2",
     "expand_dims",
+    "expit",
     "expm1",
     "eye",
     "fixed_point",
@@ -160,6 +164,7 @@ __all__ = [
     "fmin",
     "full",
     "full_like",
+    "gamma",
     "gather_nd",
     "get_include",
     "get_num_threads",
@@ -169,6 +174,10 @@ __all__ = [
     "hessian",
     "hvp",
     "hypot",
+    "i0",
+    "i0e",
+    "i1",
+    "i1e",
     "init",
     "input",
     "inspect",
@@ -176,8 +185,12 @@ __all__ = [
     "isfinite",
     "isinf",
     "isnan",
+    "j0",
+    "j1",
     "jacobian",
     "jvp",
+    "k0e",
+    "k1e",
     "largest",
     "layers",
     "less",
@@ -189,13 +202,18 @@ __all__ = [
     "load_weights",
     "log",
     "log10",
+    "log1mexp",
     "log1p",
     "log2",
+    "log_ndtr",
     "logaddexp",
+    "logcumsumexp",
+    "logdiffexp",
     "logical_and",
     "logical_not",
     "logical_or",
     "logical_xor",
+    "logit",
     "logsumexp",
     "map",
     "matmul",
@@ -210,7 +228,10 @@ __all__ = [
     "moveaxis",
     "multiply",
     "name_scope",
+    "ndtr",
+    "ndtri",
     "negative",
+    "nextafter",
     "nn",
     "norm",
     "not_equal",
@@ -224,6 +245,7 @@ __all__ = [
     "parameter",
     "parse",
     "permute_dims",
+    "polygamma",
     "polyval",
     "positive",
     "pow",
@@ -243,7 +265,9 @@ __all__ = [
     "set_default_dtype",
     "set_num_threads",
     "sign",
+    "signbit",
     "sin",
+    "sinc",
     "sinh",
     "sort",
     "split",
@@ -278,6 +302,7 @@ __all__ = [
     "vmap",
     "where",
     "while_loop",
+    "xlog1py",
     "xlogy",
     "zeros",
     "zeros_like",
@@ -302,6 +327,7 @@ def acos(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: acos(1.0) = 0.0; acos(2.0) = nan; acos(nan) = nan; acos'(1.0) = -inf
     Derivative: dy/dx = −1 / √(1 − x²)
+    Accuracy: within 1.5 ulp; first derivatives 1.5, second 4
     Raises: DTypeError for other dtypes
     Example: gd.acos([0.0, 0.5]) -> [1.570796, 1.047198]"""
 
@@ -312,6 +338,7 @@ def acosh(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: acosh(1.0) = 0.0; acosh(0.5) = nan; acosh(inf) = inf; acosh(nan) = nan; acosh'(1.0) = inf
     Derivative: dy/dx = 1 / √(x − 1) / √(x + 1)
+    Accuracy: within 1.5 ulp; first derivatives 2.5, second 4.5
     Raises: DTypeError for other dtypes
     Example: gd.acosh([1.0, 2.0]) -> [0.0, 1.316958]"""
 
@@ -322,6 +349,7 @@ def add(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     Shapes: the operands broadcast
     Edges: add(inf, -inf) = nan; add(nan, 1.0) = nan; integers wrap
     Derivative: dy/dx1 = 1; dy/dx2 = 1
+    Accuracy: within 1 ulp; first derivatives 0, second 0
     Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
     Example: gd.add([1.0, 2.0], [10.0, 20.0]) -> [11.0, 22.0]"""
 
@@ -399,6 +427,7 @@ def asin(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: asin(1.0) = 1.570796; asin(2.0) = nan; asin(nan) = nan; asin'(1.0) = inf
     Derivative: dy/dx = 1 / √(1 − x²)
+    Accuracy: within 1 ulp; first derivatives 1.5, second 4
     Raises: DTypeError for other dtypes
     Example: gd.asin([0.0, 0.5]) -> [0.0, 0.5235988]"""
 
@@ -409,6 +438,7 @@ def asinh(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: asinh(inf) = inf; asinh(-inf) = -inf; asinh(nan) = nan
     Derivative: dy/dx = 1 / hypot(x, 1)
+    Accuracy: within 1.5 ulp; first derivatives 2, second 5
     Raises: DTypeError for other dtypes
     Example: gd.asinh([0.0, 1.0]) -> [0.0, 0.8813736]"""
 
@@ -430,6 +460,7 @@ def atan(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: atan(inf) = 1.570796; atan(-inf) = -1.570796; atan(nan) = nan
     Derivative: dy/dx = (1 / hypot(x, 1))²
+    Accuracy: within 1.5 ulp; first derivatives 3.5, second 7
     Raises: DTypeError for other dtypes
     Example: gd.atan([0.0, 1.0]) -> [0.0, 0.7853982]"""
 
@@ -440,6 +471,7 @@ def atan2(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     Shapes: the operands broadcast
     Edges: atan2(0.0, 0.0) = 0.0; atan2(0.0, -1.0) = 3.141593; atan2(inf, inf) = 0.7853982; atan2(nan, 1.0) = nan
     Derivative: dy/dx1 = 13 operations over x1, x2; dy/dx2 = 14 operations over x1, x2
+    Accuracy: within 1.5 ulp; first derivatives 2, second 5
     Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
     Example: gd.atan2([1.0, -1.0], [1.0, -1.0]) -> [0.7853981, -2.356194]"""
 
@@ -450,8 +482,21 @@ def atanh(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: atanh(1.0) = inf; atanh(-1.0) = -inf; atanh(2.0) = nan; atanh(nan) = nan
     Derivative: dy/dx = y where isnan(y) else 1 / (1 − x²)
+    Accuracy: within 1 ulp; first derivatives 1.5, second 3.5
     Raises: DTypeError for other dtypes
     Example: gd.atanh([0.0, 0.5]) -> [0.0, 0.5493062]"""
+
+def betaln(x1: TensorLike, x2: TensorLike, /) -> Tensor:
+    """The logarithm of |B(x1, x2)|, B the beta function, without the cancellation of three lgamma.
+
+    Dtypes: float32, float64
+    Shapes: the operands broadcast
+    Edges: betaln(1.0, 1.0) = 0.0; betaln(0.0, 1.0) = inf; betaln(1.0, inf) = -inf; betaln(nan, 1.0) = nan
+    Derivative: dy/dx1 = −digamma_gap(x1, x2); dy/dx2 = −digamma_gap(x2, x1)
+    Accuracy: within 6 ulp; first derivatives 4, second 20
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.betaln([2.0, 1e10], [3.0, 0.5]) -> [-2.484907, -10.94056]
+    Source: DLMF 5.12.1; Didonato and Morris 1992, ACM TOMS 18, algorithm 708"""
 
 def bitwise_and(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """x1 & x2; bools: and.
@@ -570,6 +615,7 @@ def cos(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: cos(inf) = nan; cos(nan) = nan; cos(0.0) = 1.0; cos(1e5) = -0.9993608
     Derivative: dy/dx = −sin(x)
+    Accuracy: within 1 ulp; first derivatives 1, second 1
     Raises: DTypeError for other dtypes
     Example: gd.cos([0.5, 1.0]) -> [0.8775826, 0.5403023]"""
 
@@ -580,6 +626,7 @@ def cosh(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: cosh(inf) = inf; cosh(-inf) = inf; cosh(nan) = nan
     Derivative: dy/dx = sinh(x)
+    Accuracy: within 1.5 ulp; first derivatives 1.5, second 1.5
     Raises: DTypeError for other dtypes
     Example: gd.cosh([0.0, 1.0]) -> [1.0, 1.543081]"""
 
@@ -650,13 +697,13 @@ def diagonal(x: TensorLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1) 
     Example: gd.diagonal([[1.0, 2.0], [3.0, 4.0]]) -> [1.0, 4.0]"""
 
 def digamma(x: TensorLike, /) -> Tensor:
-    """The logarithmic derivative of Gamma. Its own derivative is taken from the series of the trigamma function
-    (Abramowitz and Stegun 6.4.12, shifted by 6.4.6).
+    """The logarithmic derivative of Gamma.
 
     Dtypes: float32, float64
     Shapes: of x, as is the result's
     Edges: digamma(0.0) = -inf; digamma(-1.0) = nan; digamma(inf) = inf; digamma(nan) = nan
-    Derivative: dy/dx = 84 operations over x
+    Derivative: dy/dx = polygamma(1, x)
+    Accuracy: within 12 ulp; first derivatives 3, second 9
     Raises: DTypeError for other dtypes
     Example: gd.digamma([1.0, 5.0]) -> [-0.5772157, 1.506118]
     Source: DLMF 5.2.2"""
@@ -668,6 +715,7 @@ def divide(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     Shapes: the operands broadcast
     Edges: divide(1.0, 0.0) = inf; divide(0.0, 0.0) = nan; divide(inf, inf) = nan
     Derivative: dy/dx1 = 1 / x2; dy/dx2 = −y / x2
+    Accuracy: within 1 ulp; first derivatives 1.5, second 2.5
     Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
     Example: gd.divide([1.0, 3.0], 2.0) -> [0.5, 1.5]"""
 
@@ -714,6 +762,7 @@ def erf(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: erf(inf) = 1.0; erf(-inf) = -1.0; erf(nan) = nan; erf(0.0) = 0.0
     Derivative: dy/dx = exp(−x²) · 2/√π
+    Accuracy: within 1 ulp; first derivatives 2, second 12.5
     Raises: DTypeError for other dtypes
     Example: gd.erf([0.5, 1.0]) -> [0.5204999, 0.8427008]
     Source: DLMF 7.2.1"""
@@ -725,9 +774,22 @@ def erfc(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: erfc(inf) = 0.0; erfc(-inf) = 2.0; erfc(nan) = nan; erfc(0.0) = 1.0
     Derivative: dy/dx = exp(−x²) · (−1.1284)
+    Accuracy: within 2.5 ulp; first derivatives 2, second 12.5
     Raises: DTypeError for other dtypes
     Example: gd.erfc([0.5, 5.0]) -> [0.4795001, 1.53746e-12]
     Source: DLMF 7.2.2"""
+
+def erfcx(x: TensorLike, /) -> Tensor:
+    """exp(x**2) * erfc(x), which neither overflows nor vanishes at large x.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: erfcx(inf) = 0.0; erfcx(-inf) = inf; erfcx(0.0) = 1.0; erfcx(nan) = nan; erfcx'(inf) = 0.0
+    Derivative: dy/dx = erfcx_derivative(1, x)
+    Accuracy: within 4 ulp; first derivatives 6, second 10
+    Raises: DTypeError for other dtypes
+    Example: gd.erfcx([0.5, 1e5]) -> [0.6156903, 5.641896e-06]
+    Source: DLMF 7.12.1; derivatives: DLMF 7.18.4"""
 
 def erfinv(x: TensorLike, /) -> Tensor:
     """The inverse of erf; infinite at -1 and 1, NaN outside.
@@ -736,6 +798,7 @@ def erfinv(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: erfinv(1.0) = inf; erfinv(-1.0) = -inf; erfinv(2.0) = nan; erfinv(nan) = nan
     Derivative: dy/dx = 1 / exp(−y²) · 0.88623
+    Accuracy: within 1 ulp; first derivatives 25, second 50
     Raises: DTypeError for other dtypes
     Example: gd.erfinv([0.0, 0.5]) -> [0.0, 0.4769363]
     Source: derivative: DLMF 7.17.1 and the inverse function rule"""
@@ -747,8 +810,20 @@ def exp(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: exp(inf) = inf; exp(-inf) = 0.0; exp(nan) = nan; exp'(-inf) = 0.0
     Derivative: dy/dx = y
+    Accuracy: within 1 ulp; first derivatives 1, second 1
     Raises: DTypeError for other dtypes
     Example: gd.exp([0.0, 1.0]) -> [1.0, 2.718282]"""
+
+def exp2(x: TensorLike, /) -> Tensor:
+    """2 ** x.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: exp2(inf) = inf; exp2(-inf) = 0.0; exp2(nan) = nan; exp2(10.0) = 1024.0
+    Derivative: dy/dx = y · 0.69315
+    Accuracy: within 1 ulp; first derivatives 1.5, second 2.5
+    Raises: DTypeError for other dtypes
+    Example: gd.exp2([0.0, 1.5]) -> [1.0, 2.828427]"""
 
 def expand_dims(x: TensorLike, /, axis: Ints = 0) -> Tensor:
     """A dimension of size 1 put in at ``axis`` (an int or a tuple of places in the result).
@@ -760,6 +835,16 @@ def expand_dims(x: TensorLike, /, axis: Ints = 0) -> Tensor:
     Raises: ShapeError, DTypeError
     Example: gd.expand_dims([1.0, 2.0], 0) -> [[1.0, 2.0]]"""
 
+def expit(x: TensorLike, /) -> Tensor:
+    """1 / (1 + exp(-x)): SciPy's name of ``gd.nn.sigmoid``.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: expit(inf) = 1.0; expit(-inf) = 0.0; expit(nan) = nan
+    Derivative: by its body
+    Raises: DTypeError
+    Example: gd.expit([0.0, 1.0]) -> [0.5, 0.7310586]"""
+
 def expm1(x: TensorLike, /) -> Tensor:
     """e ** x - 1, accurate near 0.
 
@@ -767,6 +852,7 @@ def expm1(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: expm1(inf) = inf; expm1(-inf) = -1.0; expm1(nan) = nan; expm1(0.0) = 0.0
     Derivative: dy/dx = exp(x)
+    Accuracy: within 1.5 ulp; first derivatives 1, second 1
     Raises: DTypeError for other dtypes
     Example: gd.expm1([1e-5, 1.0]) -> [1.000005e-05, 1.718282]"""
 
@@ -852,6 +938,18 @@ def full_like(x: TensorLike, /, fill_value: TensorLike, dtype: DTypeLike | None 
     Raises: DTypeError
     Example: gd.full_like([1.0, 2.0], 7.0) -> [7.0, 7.0]"""
 
+def gamma(x: TensorLike, /) -> Tensor:
+    """The gamma function; NaN at negative integers.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: gamma(0.0) = inf; gamma(-1.0) = nan; gamma(inf) = inf; gamma(-inf) = nan; gamma(nan) = nan
+    Derivative: dy/dx = y · digamma(x)
+    Accuracy: within 8 ulp; first derivatives 10, second 12
+    Raises: DTypeError for other dtypes
+    Example: gd.gamma([5.0, 0.5]) -> [24.0, 1.772454]
+    Source: DLMF 5.2.1; derivative: DLMF 5.2.2"""
+
 def gather_nd(x: TensorLike, indices: TensorLike, /, batch_dims: int = 0) -> Tensor:
     """x at indices of its first q dimensions, q the size of ``indices``' last; the first ``batch_dims`` dimensions of
     both go together. Negative ones count from the end, one out of range fails the call. Shape:
@@ -892,8 +990,57 @@ def hypot(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     Shapes: the operands broadcast
     Edges: hypot(inf, nan) = inf; hypot(3.0, 4.0) = 5.0; hypot(nan, 1.0) = nan
     Derivative: dy/dx1 = 18 operations over x1, x2, y; dy/dx2 = 18 operations over x1, x2, y
+    Accuracy: within 1.5 ulp; first derivatives 2, second 4
     Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
     Example: gd.hypot([3.0, 5.0], [4.0, 12.0]) -> [5.0, 13.0]"""
+
+def i0(x: TensorLike, /) -> Tensor:
+    """The modified Bessel function of the first kind of order 0; NaN at infinities, as SciPy's.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: i0(0.0) = 1.0; i0(1000.0) = inf; i0(nan) = nan
+    Derivative: dy/dx = i1(x)
+    Accuracy: within 5 ulp; first derivatives 5, second 5
+    Raises: DTypeError for other dtypes
+    Example: gd.i0([0.0, 1.0]) -> [1.0, 1.266066]
+    Source: DLMF 10.25.2 and 10.32.1; derivative: 10.29.3"""
+
+def i0e(x: TensorLike, /) -> Tensor:
+    """exp(-|x|) i0(x), which does not overflow. Its kink at 0 has the derivative 0.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: i0e(0.0) = 1.0; i0e(inf) = 0.0; i0e(nan) = nan; i0e'(0.0) = 0.0
+    Derivative: dy/dx = i0e_derivative(1, x)
+    Accuracy: within 4 ulp; first derivatives 4, second 4
+    Raises: DTypeError for other dtypes
+    Example: gd.i0e([0.0, 1000.0]) -> [1.0, 0.01261724]
+    Source: DLMF 10.25.2 and 10.32.1, which derivatives follow from too"""
+
+def i1(x: TensorLike, /) -> Tensor:
+    """The modified Bessel function of the first kind of order 1; NaN at infinities, as SciPy's.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: i1(0.0) = 0.0; i1(1000.0) = inf; i1(-1000.0) = -inf; i1(nan) = nan; i1'(0.0) = 0.5
+    Derivative: dy/dx = 0.5 · (i0(x) + bessel_i(2, x))
+    Accuracy: within 5 ulp; first derivatives 5, second 6
+    Raises: DTypeError for other dtypes
+    Example: gd.i1([0.0, 1.0]) -> [0.0, 0.5651591]
+    Source: DLMF 10.25.2 and 10.32.1; derivative: 10.29.1"""
+
+def i1e(x: TensorLike, /) -> Tensor:
+    """exp(-|x|) i1(x), which does not overflow. Its kink at 0 has the derivative 1/2, its second one 0.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: i1e(0.0) = 0.0; i1e(inf) = 0.0; i1e(nan) = nan; i1e'(0.0) = 0.5
+    Derivative: dy/dx = i1e_derivative(1, x)
+    Accuracy: within 4 ulp; first derivatives 4, second 5
+    Raises: DTypeError for other dtypes
+    Example: gd.i1e([0.0, 1000.0]) -> [0.0, 0.01261093]
+    Source: DLMF 10.25.2 and 10.32.1, which derivatives follow from too"""
 
 def isfinite(x: TensorLike, /) -> Tensor:
     """Whether x is neither NaN nor infinite.
@@ -925,6 +1072,54 @@ def isnan(x: TensorLike, /) -> Tensor:
     Raises: DTypeError for other dtypes
     Example: gd.isnan([1.0, inf, nan]) -> [False, False, True]"""
 
+def j0(x: TensorLike, /) -> Tensor:
+    """The Bessel function of the first kind of order 0; near its zeros errors are of its envelope's last place.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: j0(0.0) = 1.0; j0(inf) = nan; j0(nan) = nan
+    Derivative: dy/dx = −j1(x)
+    Accuracy: within 4 ulp; first derivatives 4, second 4
+    Raises: DTypeError for other dtypes
+    Example: gd.j0([0.0, 1.0]) -> [1.0, 0.7651977]
+    Source: DLMF 10.2.2; derivative: 10.6.3"""
+
+def j1(x: TensorLike, /) -> Tensor:
+    """The Bessel function of the first kind of order 1; near its zeros errors are of its envelope's last place.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: j1(0.0) = 0.0; j1(inf) = nan; j1(nan) = nan; j1'(0.0) = 0.5
+    Derivative: dy/dx = 0.5 · (j0(x) − bessel_j(2, x))
+    Accuracy: within 4 ulp; first derivatives 4, second 4
+    Raises: DTypeError for other dtypes
+    Example: gd.j1([0.0, 1.0]) -> [0.0, 0.4400506]
+    Source: DLMF 10.2.2; derivative: 10.6.1"""
+
+def k0e(x: TensorLike, /) -> Tensor:
+    """exp(x) times the modified Bessel function of the second kind of order 0; NaN below 0.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: k0e(0.0) = inf; k0e(inf) = 0.0; k0e(-1.0) = nan; k0e(nan) = nan
+    Derivative: dy/dx = k0e_derivative(1, x)
+    Accuracy: within 4 ulp; first derivatives 5, second 5
+    Raises: DTypeError for other dtypes
+    Example: gd.k0e([1.0, 1000.0]) -> [1.144463, 0.03962832]
+    Source: DLMF 10.31 and 10.32.9, which derivatives follow from too"""
+
+def k1e(x: TensorLike, /) -> Tensor:
+    """exp(x) times the modified Bessel function of the second kind of order 1; NaN below 0.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: k1e(0.0) = inf; k1e(inf) = 0.0; k1e(-1.0) = nan; k1e(nan) = nan
+    Derivative: dy/dx = k1e_derivative(1, x)
+    Accuracy: within 4 ulp; first derivatives 5, second 6
+    Raises: DTypeError for other dtypes
+    Example: gd.k1e([1.0, 1000.0]) -> [1.636153, 0.03964813]
+    Source: DLMF 10.31 and 10.32.9, which derivatives follow from too"""
+
 def less(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """x1 < x2.
 
@@ -952,6 +1147,7 @@ def lgamma(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: lgamma(0.0) = inf; lgamma(-1.0) = inf; lgamma(inf) = inf; lgamma(nan) = nan
     Derivative: dy/dx = digamma(x)
+    Accuracy: within 1.5 ulp; first derivatives 12, second 3
     Raises: DTypeError for other dtypes
     Example: gd.lgamma([1.0, 5.0]) -> [0.0, 3.178054]
     Source: DLMF 5.2.1; its derivative is digamma, DLMF 5.2.2"""
@@ -978,6 +1174,7 @@ def log(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: log(0.0) = -inf; log(-1.0) = nan; log(inf) = inf; log(nan) = nan; log'(0.0) = inf
     Derivative: dy/dx = 1 / x
+    Accuracy: within 1 ulp; first derivatives 1, second 2.5
     Raises: DTypeError for other dtypes
     Example: gd.log([1.0, 2.0]) -> [0.0, 0.6931472]"""
 
@@ -988,8 +1185,21 @@ def log10(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: log10(0.0) = -inf; log10(-1.0) = nan; log10(inf) = inf; log10(nan) = nan
     Derivative: dy/dx = 0.43429 / x
+    Accuracy: within 1.5 ulp; first derivatives 2, second 3.5
     Raises: DTypeError for other dtypes
     Example: gd.log10([1.0, 100.0]) -> [0.0, 2.0]"""
+
+def log1mexp(x: TensorLike, /) -> Tensor:
+    """log(1 - exp(x)) of x <= 0 with all its digits, near 0 and far below; NaN above.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: log1mexp(0.0) = -inf; log1mexp(-inf) = 0.0; log1mexp(1.0) = nan; log1mexp(nan) = nan; log1mexp'(-inf) = 0.0
+    Derivative: dy/dx = log1mexp_slope(x)
+    Accuracy: within 3 ulp; first derivatives 3, second 5
+    Raises: DTypeError for other dtypes
+    Example: gd.log1mexp([-1e-10, -1.0]) -> [-23.02585, -0.4586751]
+    Source: Maechler 2012, Accurately computing log(1 - exp(-|a|))"""
 
 def log1p(x: TensorLike, /) -> Tensor:
     """log(1 + x), accurate near 0.
@@ -998,6 +1208,7 @@ def log1p(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: log1p(-1.0) = -inf; log1p(-2.0) = nan; log1p(inf) = inf; log1p(nan) = nan
     Derivative: dy/dx = 1 / (x + 1)
+    Accuracy: within 1 ulp; first derivatives 1.5, second 3
     Raises: DTypeError for other dtypes
     Example: gd.log1p([1e-5, 1.0]) -> [9.99995e-06, 0.6931472]"""
 
@@ -1008,8 +1219,22 @@ def log2(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: log2(0.0) = -inf; log2(-1.0) = nan; log2(inf) = inf; log2(nan) = nan
     Derivative: dy/dx = 1 / x · 1.4427
+    Accuracy: within 1.5 ulp; first derivatives 1, second 2.5
     Raises: DTypeError for other dtypes
     Example: gd.log2([1.0, 8.0]) -> [0.0, 3.0]"""
+
+def log_ndtr(x: TensorLike, /) -> Tensor:
+    """The logarithm of ndtr(x), where that itself vanishes too. Two derivatives keep their digits far out.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: log_ndtr(-inf) = -inf; log_ndtr(inf) = 0.0; log_ndtr(0.0) = -0.6931472; log_ndtr(nan) = nan;
+    log_ndtr'(-100.0) = 100.009998
+    Derivative: dy/dx = log_ndtr_slope(x)
+    Accuracy: within 2 ulp; first derivatives 3, second 5
+    Raises: DTypeError for other dtypes
+    Example: gd.log_ndtr([0.0, -40.0]) -> [-0.6931472, -804.6084]
+    Source: derivatives by the continued fraction of Mills' ratio, DLMF 7.9.2"""
 
 def logaddexp(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """log(exp(x1) + exp(x2)) without overflow; -inf of nothing but -inf, with derivative 0.
@@ -1018,8 +1243,36 @@ def logaddexp(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     Shapes: the operands broadcast
     Edges: logaddexp(-inf, -inf) = -inf; logaddexp(inf, 0.0) = inf; logaddexp(nan, 0.0) = nan
     Derivative: dy/dx1 = sigmoid(−inf where y = −inf else x1 − x2); dy/dx2 = sigmoid(−inf where y = −inf else x2 − x1)
+    Accuracy: within 6 ulp; first derivatives 420, second 420
     Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
     Example: gd.logaddexp([0.0, 1000.0], [0.0, 1000.0]) -> [0.6931472, 1000.693]"""
+
+def logcumsumexp(x: TensorLike, /, axis: int | None = None, reverse: bool = False) -> Tensor:
+    """The logarithm of the running sum of exp(x) along ``axis`` (over all elements in order unless given), from the end
+    where ``reverse``. It neither overflows nor vanishes: sums are kept in units of the largest term so far.
+
+    Dtypes: float32, float64
+    Shapes: of x; without axis one dimension of all elements
+    Edges: logcumsumexp([-inf, -inf, 0.0]) = [-inf, -inf, 0.0]; derivative 0 where all so far is -inf;
+    logcumsumexp([inf, 0.0]) = [inf, inf]; logcumsumexp([nan, 1.0]) = [nan, nan]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.logcumsumexp([0.0, 0.0, 1000.0]) -> [0.0, 0.6931472, 1000.0]
+    Source: the running maximum and sum of Milakov and Gimelshein 2018, arXiv:1805.02867"""
+
+def logdiffexp(x1: TensorLike, x2: TensorLike, /) -> Tensor:
+    """log(exp(x1) - exp(x2)) without overflow, of x1 >= x2; -inf where they are equal, infinite ones included; NaN
+    where x1 is less.
+
+    Dtypes: float32, float64
+    Shapes: the operands broadcast
+    Edges: logdiffexp(-inf, -inf) = -inf; logdiffexp(3.0, 3.0) = -inf; logdiffexp(3.0, -inf) = 3.0; logdiffexp(0.0, 1.0)
+    = nan; logdiffexp(inf, 0.0) = inf
+    Derivative: dy/dx1 = 1 − log1mexp_slope(−inf where x2 = −inf else x2 − x1); dy/dx2 = log1mexp_slope(−inf where x2 =
+    −inf else x2 − x1)
+    Accuracy: within 2 ulp; first derivatives 40, second 40
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.logdiffexp([1.0, 1000.0], [0.0, 999.0]) -> [0.5413249, 999.5413]"""
 
 def logical_and(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """x1 and x2.
@@ -1060,6 +1313,17 @@ def logical_xor(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     Derivative: none, as if it were 0
     Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
     Example: gd.logical_xor([True, True], [True, False]) -> [False, True]"""
+
+def logit(x: TensorLike, /) -> Tensor:
+    """log(x / (1 - x)), the inverse of the sigmoid, with all its digits near 1/2 too; NaN outside [0, 1].
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: logit(0.0) = -inf; logit(1.0) = inf; logit(0.5) = 0.0; logit(2.0) = nan; logit(nan) = nan
+    Derivative: dy/dx = 1 / (x · (1 − x))
+    Accuracy: within 3 ulp; first derivatives 3, second 5
+    Raises: DTypeError for other dtypes
+    Example: gd.logit([0.25, 0.9]) -> [-1.098612, 2.197225]"""
 
 def logsumexp(x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """log(sum(exp(x))) over axes without overflow; -inf where all elements are -inf, with derivative 0.
@@ -1159,8 +1423,33 @@ def multiply(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     Shapes: the operands broadcast
     Edges: multiply(0.0, inf) = nan; multiply(nan, 0.0) = nan; integers wrap
     Derivative: dy/dx1 = x2; dy/dx2 = x1
+    Accuracy: within 1 ulp; first derivatives 0, second 0
     Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
     Example: gd.multiply([1.0, 2.0], [10.0, 20.0]) -> [10.0, 40.0]"""
+
+def ndtr(x: TensorLike, /) -> Tensor:
+    """The distribution function of the standard normal distribution, with all its digits in the lower tail.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: ndtr(-inf) = 0.0; ndtr(inf) = 1.0; ndtr(0.0) = 0.5; ndtr(nan) = nan
+    Derivative: dy/dx = normal_density(x)
+    Accuracy: within 3 ulp; first derivatives 2.5, second 4
+    Raises: DTypeError for other dtypes
+    Example: gd.ndtr([0.0, -10.0]) -> [0.5, 7.619853e-24]
+    Source: DLMF 7.1.3 and 7.2.2"""
+
+def ndtri(x: TensorLike, /) -> Tensor:
+    """The inverse of ndtr: the quantile of the standard normal distribution; NaN outside [0, 1].
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: ndtri(0.0) = -inf; ndtri(1.0) = inf; ndtri(0.5) = 0.0; ndtri(2.0) = nan; ndtri(nan) = nan
+    Derivative: dy/dx = 1 / ((x where x < 0.5 else 1 − x) · log_ndtr_slope(y where x < 0.5 else −y) where not isinf(y))
+    Accuracy: within 3 ulp; first derivatives 6, second 12
+    Raises: DTypeError for other dtypes
+    Example: gd.ndtri([0.5, 0.975]) -> [0.0, 1.959964]
+    Source: derivative: the inverse function rule"""
 
 def negative(x: TensorLike, /) -> Tensor:
     """-x.
@@ -1171,6 +1460,17 @@ def negative(x: TensorLike, /) -> Tensor:
     Derivative: dy/dx = -1
     Raises: DTypeError for other dtypes
     Example: gd.negative([1.0, -2.0]) -> [-1.0, 2.0]"""
+
+def nextafter(x1: TensorLike, x2: TensorLike, /) -> Tensor:
+    """The next number after x1 towards x2 that the dtype has; x2 itself where they are equal.
+
+    Dtypes: float32, float64
+    Shapes: the operands broadcast
+    Edges: nextafter(0.0, 0.0) = 0.0; nextafter(inf, 0.0) > 1e38; nextafter(nan, 1.0) = nan
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.nextafter(np.float64([1.0, 1.0]), np.float64([2.0, 0.0])) - 1.0 -> [2.220446e-16, -1.110223e-16]
+    Source: IEEE 754, 5.3.1"""
 
 def norm(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False, ord: float | Literal['fro'] = 2) -> Tensor:
     """The vector norm over axes, floats only: (sum |x|**ord)**(1/ord), the largest |x| for ord inf, the least for
@@ -1259,6 +1559,19 @@ def permute_dims(x: TensorLike, /, axes: Ints) -> Tensor:
     Raises: ShapeError, DTypeError
     Example: gd.permute_dims([[1.0, 2.0], [3.0, 4.0]], (1, 0)) -> [[1.0, 3.0], [2.0, 4.0]]"""
 
+def polygamma(x1: TensorLike, x2: TensorLike, /) -> Tensor:
+    """The derivative of digamma(x2) of order x1, an integer from 0 on (NaN for other numbers); no derivative by it.
+
+    Dtypes: float32, float64
+    Shapes: the operands broadcast
+    Edges: polygamma(0.0, 1.0) = -0.5772157; polygamma(1.0, 0.0) = inf; polygamma(1.0, inf) = 0.0; polygamma(0.5, 1.0) =
+    nan; polygamma(1.0, nan) = nan
+    Derivative: dy/dx1 = 0; dy/dx2 = polygamma(x1 + 1, x2)
+    Accuracy: within 6 ulp; first derivatives 6, second 6
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.polygamma(1, [1.0, 0.5]) -> [1.644934, 4.934802]
+    Source: DLMF 5.15; 25.11.5 for its sums"""
+
 def polyval(p: TensorLike, x: TensorLike, /) -> Tensor:
     """The polynomial with coefficients p, that of the highest power first, at each element of x; 0 of none.
 
@@ -1292,6 +1605,7 @@ def pow(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     negative one of integers gives 0, or 1 and -1 of those
     Derivative: dy/dx1 = x2 · pow(x1, 1 where x2 = 0 else x2 − 1) where not x2 = 0; dy/dx2 = y · log(1 where x1 = 0 else
     x1)
+    Accuracy: within 1 ulp; first derivatives 330, second 660
     Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
     Example: gd.pow([2.0, 3.0], 2.0) -> [4.0, 9.0]"""
 
@@ -1312,6 +1626,7 @@ def reciprocal(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: reciprocal(0.0) = inf; reciprocal(inf) = 0.0; reciprocal(nan) = nan
     Derivative: dy/dx = −y²
+    Accuracy: within 1 ulp; first derivatives 2.5, second 3.5
     Raises: DTypeError for other dtypes
     Example: gd.reciprocal([2.0, 4.0]) -> [0.5, 0.25]"""
 
@@ -1322,6 +1637,7 @@ def remainder(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     Shapes: the operands broadcast
     Edges: remainder(1.0, 0.0) = nan; remainder(5.0, inf) = 5.0; remainder(7, 0) = 0; derivative by x2 without its jumps
     Derivative: dy/dx1 = 1; dy/dx2 = −round((x1 − y) / x2)
+    Accuracy: within 1 ulp; first derivatives 1, second 0
     Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
     Example: gd.remainder([7.0, -7.0], 3.0) -> [1.0, 2.0]"""
 
@@ -1374,6 +1690,7 @@ def rsqrt(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: rsqrt(0.0) = inf; rsqrt(inf) = 0.0; rsqrt(-1.0) = nan; rsqrt(nan) = nan
     Derivative: dy/dx = (−0.5) · y · y²
+    Accuracy: within 1.5 ulp; first derivatives 3.5, second 6
     Raises: DTypeError for other dtypes
     Example: gd.rsqrt([4.0, 0.25]) -> [0.5, 2.0]"""
 
@@ -1398,6 +1715,16 @@ def sign(x: TensorLike, /) -> Tensor:
     Raises: DTypeError for other dtypes
     Example: gd.sign([3.0, -2.0, 0.0]) -> [1.0, -1.0, 0.0]"""
 
+def signbit(x: TensorLike, /) -> Tensor:
+    """Whether the sign bit of x is set: of negative numbers, -0.0 and negative NaN.
+
+    Dtypes: float32, float64; the result is bool
+    Shapes: of x, as is the result's
+    Edges: signbit(-0.0) = True; signbit(0.0) = False; signbit(-inf) = True; signbit(nan) = False
+    Derivative: none, as if it were 0
+    Raises: DTypeError for other dtypes
+    Example: gd.signbit([-1.0, -0.0, 2.0]) -> [True, True, False]"""
+
 def sin(x: TensorLike, /) -> Tensor:
     """The sine.
 
@@ -1405,8 +1732,20 @@ def sin(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: sin(inf) = nan; sin(nan) = nan; sin(0.0) = 0.0; sin(1e5) = 0.0357488
     Derivative: dy/dx = cos(x)
+    Accuracy: within 1 ulp; first derivatives 1, second 1
     Raises: DTypeError for other dtypes
     Example: gd.sin([0.5, 1.0]) -> [0.4794255, 0.841471]"""
+
+def sinc(x: TensorLike, /) -> Tensor:
+    """sin(pi x) / (pi x), NumPy's; 1 at 0, and exactly 0 at other integers. Derivatives keep their digits near 0.
+
+    Dtypes: float32, float64
+    Shapes: of x, as is the result's
+    Edges: sinc(0.0) = 1.0; sinc(3.0) = 0.0; sinc(inf) = nan; sinc(nan) = nan; sinc'(0.0) = 0.0
+    Derivative: dy/dx = sinc_derivative(1, x)
+    Accuracy: within 1.5 ulp; first derivatives 1.5, second 2.5
+    Raises: DTypeError for other dtypes
+    Example: gd.sinc([0.0, 0.5]) -> [1.0, 0.6366198]"""
 
 def sinh(x: TensorLike, /) -> Tensor:
     """The hyperbolic sine.
@@ -1415,6 +1754,7 @@ def sinh(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: sinh(inf) = inf; sinh(-inf) = -inf; sinh(nan) = nan
     Derivative: dy/dx = cosh(x)
+    Accuracy: within 1.5 ulp; first derivatives 1.5, second 1.5
     Raises: DTypeError for other dtypes
     Example: gd.sinh([0.0, 1.0]) -> [0.0, 1.175201]"""
 
@@ -1447,6 +1787,7 @@ def sqrt(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: sqrt(-1.0) = nan; sqrt(0.0) = 0.0; sqrt(inf) = inf; sqrt(nan) = nan; sqrt'(0.0) = inf
     Derivative: dy/dx = 0.5 / y
+    Accuracy: within 1 ulp; first derivatives 1.5, second 3.5
     Raises: DTypeError for other dtypes
     Example: gd.sqrt([4.0, 2.0]) -> [2.0, 1.414214]"""
 
@@ -1457,6 +1798,7 @@ def square(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: square(-inf) = inf; square(nan) = nan; integers wrap
     Derivative: dy/dx = x · 2
+    Accuracy: within 1 ulp; first derivatives 1, second 1
     Raises: DTypeError for other dtypes
     Example: gd.square([3.0, -2.0]) -> [9.0, 4.0]"""
 
@@ -1509,6 +1851,7 @@ def subtract(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     Shapes: the operands broadcast
     Edges: subtract(inf, inf) = nan; subtract(nan, 1.0) = nan; integers wrap
     Derivative: dy/dx1 = 1; dy/dx2 = -1
+    Accuracy: within 1 ulp; first derivatives 0, second 0
     Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
     Example: gd.subtract([1.0, 2.0], [10.0, 20.0]) -> [-9.0, -18.0]"""
 
@@ -1562,6 +1905,7 @@ def tan(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: tan(inf) = nan; tan(nan) = nan; tan(0.0) = 0.0; tan(1e5) = -0.03577166
     Derivative: dy/dx = y² + 1
+    Accuracy: within 2 ulp; first derivatives 3.5, second 5
     Raises: DTypeError for other dtypes
     Example: gd.tan([0.5, 1.0]) -> [0.5463025, 1.557408]"""
 
@@ -1572,6 +1916,7 @@ def tanh(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: tanh(inf) = 1.0; tanh(-inf) = -1.0; tanh(nan) = nan; tanh'(inf) = 0.0
     Derivative: dy/dx = tanh_slope(x)
+    Accuracy: within 1.5 ulp; first derivatives 3, second 5
     Raises: DTypeError for other dtypes
     Example: gd.tanh([0.0, 1.0]) -> [0.0, 0.7615942]"""
 
@@ -1681,6 +2026,18 @@ def where(condition: TensorLike, x1: TensorLike, x2: TensorLike, /) -> Tensor:
     Raises: ShapeError, DTypeError
     Example: gd.where([True, False], [1.0, 2.0], 0.0) -> [1.0, 0.0]"""
 
+def xlog1py(x1: TensorLike, x2: TensorLike, /) -> Tensor:
+    """x1 * log(1 + x2), and 0 where x1 is 0, unless x2 is NaN; log(1 + x2) keeps its digits near 0. Derivatives as
+    those of xlogy.
+
+    Dtypes: float32, float64
+    Shapes: the operands broadcast
+    Edges: xlog1py(0.0, -1.0) = 0.0; xlog1py(0.0, -2.0) = 0.0; xlog1py(0.0, nan) = nan; xlog1py(2.0, -1.0) = -inf
+    Derivative: dy/dx1 = log1p(x2); dy/dx2 = √x1 where x1 = 0 and x2 + 1 = 0 else x1 / (x2 + 1)
+    Accuracy: within 2 ulp; first derivatives 2, second 2.5
+    Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
+    Example: gd.xlog1py([0.0, 2.0], [-1.0, 1e-5]) -> [0.0, 1.99999e-05]"""
+
 def xlogy(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """x1 * log(x2), and 0 where x1 is 0, unless x2 is NaN. The derivative by x1 is log(x2), -inf where x2 is 0; that by
     x2 is x1 / x2, and 0 where both are 0.
@@ -1690,6 +2047,7 @@ def xlogy(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     Edges: xlogy(0.0, 0.0) = 0.0; xlogy(0.0, -1.0) = 0.0; xlogy(0.0, inf) = 0.0; xlogy(0.0, nan) = nan; xlogy(2.0, 0.0)
     = -inf
     Derivative: dy/dx1 = log(x2); dy/dx2 = √x1 where x1 = 0 and x2 = 0 else x1 / x2
+    Accuracy: within 1.5 ulp; first derivatives 1.5, second 1.5
     Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
     Example: gd.xlogy([0.0, 0.5], [0.0, 0.5]) -> [0.0, -0.3465736]"""
 

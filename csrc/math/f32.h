@@ -248,4 +248,12 @@ static inline float m32_pow(float x, float y) {
     return (float)r;
 }
 
+static inline float m32_exp2(float x) { return (float)m64_exp2((double)x); }
+
+static inline float m32_log1mexp(float x) { return (float)m64_log1mexp((double)x); }
+
+static inline float m32_log1mexp_slope(float x) { return (float)m64_log1mexp_slope((double)x); }
+
+static inline float m32_logit(float x) { return (float)m64_logit((double)x); }
+
 #endif

@@ -52,6 +52,14 @@ static inline double exp64_times(double x, int k) {
 /* e^x; 1.0 ulp */
 static inline double m64_exp(double x) { return exp64_times(x, 0); }
 
+/* 2^x */
+static inline double m64_exp2(double x) {
+    double low = x < -1100 ? -1100 : x;
+    low = low > 1100 ? 1100 : low;
+    double scaled = low + ROUND_64, r = (low - (scaled - ROUND_64)) * LN2;
+    return exp64_scale(1 + exp64_core(r), scaled, 0);
+}
+
 /* e^x - 1; 2.0 ulp */
 static inline double m64_expm1(double x) {
     double scaled, low = x < -40 ? -40 : x;
@@ -229,12 +237,27 @@ static inline double m64_atanh(double x) {
     return __builtin_copysign(0.5 * m64_log1p(2 * a / (1 - a)), x);
 }
 
+/* log(1 - e^x); NaN above 0 */
+static inline double m64_log1mexp(double x) {
+    double near = m64_log(-m64_expm1(x)), far = m64_log1p(-m64_exp(x));
+    return x > -LN2 ? near : far;
+}
+
+/* its derivative, e^x / (e^x - 1); -inf at 0 and NaN above */
+static inline double m64_log1mexp_slope(double x) {
+    return x > 0 ? __builtin_nan("") : m64_exp(x) / m64_expm1(-__builtin_fabs(x));
+}
+
+/* log(x / (1 - x)): near 1/2, where it goes through 0, by the difference from there, which is exact */
+static inline double m64_logit(double x) {
+    double near = 2 * m64_atanh(2 * x - 1), far = m64_log(x / (1 - x));
+    return x > 0.3 && x < 0.7 ? near : far;
+}
+
 /* ---- the error function ---- */
 
-/* erfc x for x >= 1/2: e^(-x^2) / (1 + 2x) * P(u), u = (x-4)/(x+4). x^2 is taken in two parts, as its rounding alone
- * would cost hundreds of ulp. */
-static inline double erfc64_tail(double x) {
-    x = x > 28 ? 28 : x;
+/* e^(x^2) erfc x for 1/2 <= x <= 28: P(u) / (1 + 2x), u = (x-4)/(x+4) */
+static inline double erfc64_scaled(double x) {
     double u = (x - 4) / (x + 4);
     double p = GD_POLY22(fma64, u, 0x1.3ba5916e9fd7fp+0, -0x1.1df1ad154a28ep-3, 0x1.f7f5df66fd534p-7,
                          0x1.16ecefcfa5310p-4, -0x1.9ddb23c3e7adbp-4, 0x1.7fee004e13bb0p-4, -0x1.0fb06dfe6e761p-4,
@@ -242,9 +265,15 @@ static inline double erfc64_tail(double x) {
                          -0x1.a1df391b92b03p-13, 0x1.3be0e0193f193p-13, -0x1.995650130a004p-16, -0x1.78a55d4c27ae7p-17,
                          0x1.7f03400ba2cadp-18, 0x1.41f95c3aac69cp-22, -0x1.b8a5d79660f05p-21, 0x1.1ebb36d3ee073p-24,
                          0x1.c00203cc917fbp-24, -0x1.a0a9ff6a34aefp-27, -0x1.5880ad05c501cp-27);
+    return p / (1 + 2 * x);
+}
+
+/* erfc x for x >= 1/2. x^2 is taken in two parts, as its rounding alone would cost hundreds of ulp. */
+static inline double erfc64_tail(double x) {
+    x = x > 28 ? 28 : x;
     double high = float64(bits64(x) & 0xfffffffff8000000), d = (x - high) * (x + high);
     double scaled, r = exp64_reduce(-high * high, &scaled) - d;
-    return exp64_scale(p / (1 + 2 * x), scaled, 0) * (1 + exp64_core(r));
+    return exp64_scale(erfc64_scaled(x), scaled, 0) * (1 + exp64_core(r));
 }
 
 /* |x| < 1 */

@@ -224,6 +224,14 @@ float sqrtf(float x) __attribute__((const));
 #endif"""
 
 
+# Functions of libm that C11 alone does not declare.
+_POSIX = {
+    "lgamma_r": "double lgamma_r(double x, int *sign);",
+    "j0": "double j0(double x);",
+    "j1": "double j1(double x);",
+    "jn": "double jn(int n, double x);",
+}
+
 # --------------------------------------------------------------------------------------- helpers
 
 
@@ -250,8 +258,8 @@ def _helpers(parts: Parts, body: str) -> str:
     all_text += "\n".join(i.text for i in micro)
     general = needed(amalgam.shared(), all_text)
     mathematical = needed(mathematics(), all_text)
-    if any("special_lgamma" in i.names for i in mathematical):
-        general.insert(0, Definition(("lgamma_r",), "double lgamma_r(double x, int *sign);"))
+    named = {word for i in mathematical for word in i.words}
+    general[:0] = [Definition((name,), text) for name, text in _POSIX.items() if name in named]
     out = [*(i.text for i in general), *(i.text for i in mathematical), *(i.text for i in micro)]
     each = [t for n, t in parts.texts.items() if n.startswith("each_")]  # kernels call them
     rest = [t for n, t in parts.texts.items() if not n.startswith("each_")]

@@ -195,9 +195,11 @@ def needed(items: Sequence[Item], text: str) -> list[Item]:
 
 @functools.cache
 def mathematics() -> tuple[Item, ...]:
-    """The functions of csrc/math."""
-    files = ("math/real.h", "math/f64.h", "math/f32.h", "math/special.h")
-    return tuple(item for name in files for item in items_of(text_of(name)))
+    """The functions of csrc/math, each after those that it calls; those compiled once there are static here."""
+    once = "".join(text_of(f"math/{name}.c") for name in ("gamma", "normal", "bessel"))
+    once = re.sub(r"^double special_", "static double special_", once, flags=re.M)
+    texts = [*map(text_of, ("math/real.h", "math/f64.h", "math/f32.h")), once]
+    return tuple(item for text in texts for item in items_of(text))
 
 
 # --------------------------------------------------------------------------------------- micro-operations
@@ -241,7 +243,7 @@ def typed(text: str, dtype: str) -> str:
         tail, head = _LIBRARY[dtype]
         text = re.sub(r"\bF\((\w+)\)", rf"\g<1>{tail}", text)
         text = re.sub(r"\bM\((\w+)\)", rf"{head}\g<1>", text)
-    text = re.sub(r"\b(float|int)_(remainder|floor_divide|pow|logaddexp)\b", rf"\2_{SUFFIX[dtype]}", text)
+    text = re.sub(r"\b(float|int)_(remainder|floor_divide|pow|logaddexp|logdiffexp)\b", rf"\2_{SUFFIX[dtype]}", text)
     return re.sub(r"(?<=[\w)]) ([*&])(?=[(\w])", r" \1 ", text)
 
 

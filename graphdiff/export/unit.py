@@ -17,7 +17,7 @@ from .writer import KEYWORDS, LIBRARY, Lines, identifier
 # Names that functions have inside, and those of what they call.
 _OWN = re.compile(
     r"[ij]\d*|[crst]\d+|[mn]0|u|k|n|first|turn|segment|scratch|work|status|block|call|fault|operands|p|part|"
-    r"[fm](32|64)_?\w*|(carries|xs|captured|ys|sums|body|batch)\d+|condition|if_true|if_false|runs|taps|"
+    r"[fm](32|64)_?\w*|special_\w*|(carries|xs|captured|ys|sums|body|batch)\d+|condition|if_true|if_false|runs|taps|"
     r"(row_|col_)?phases?|dims|mask_batch"
 )
 _TYPES = frozenset(

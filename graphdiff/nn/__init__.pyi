@@ -1172,6 +1172,7 @@ def sigmoid(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: sigmoid(inf) = 1.0; sigmoid(-inf) = 0.0; sigmoid(nan) = nan
     Derivative: dy/dx = sigmoid_slope(x)
+    Accuracy: within 2 ulp; first derivatives 3, second 3
     Raises: DTypeError for other dtypes
     Example: gd.nn.sigmoid([0.0, 1.0]) -> [0.5, 0.7310586]"""
 
@@ -1238,6 +1239,7 @@ def softplus(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: softplus(inf) = inf; softplus(-inf) = 0.0; softplus(nan) = nan
     Derivative: dy/dx = sigmoid(x)
+    Accuracy: within 1.5 ulp; first derivatives 2, second 3
     Raises: DTypeError for other dtypes
     Example: gd.nn.softplus([0.0, 100.0]) -> [0.6931472, 100.0]"""
 
@@ -1268,6 +1270,7 @@ def tanh(x: TensorLike, /) -> Tensor:
     Shapes: of x, as is the result's
     Edges: tanh(inf) = 1.0; tanh(-inf) = -1.0; tanh(nan) = nan; tanh'(inf) = 0.0
     Derivative: dy/dx = tanh_slope(x)
+    Accuracy: within 1.5 ulp; first derivatives 3, second 5
     Raises: DTypeError for other dtypes
     Example: gd.tanh([0.0, 1.0]) -> [0.0, 0.7615942]"""
 

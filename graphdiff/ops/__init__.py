@@ -4,6 +4,7 @@ from . import (  # noqa: F401  (declaring is importing)
     activations,
     arrange,
     attention,
+    bessel,
     comparison,
     contraction,
     control,
@@ -42,5 +43,6 @@ from . import (  # noqa: F401  (declaring is importing)
     rounding,
     sigmoids,
     sparsity,
+    special,
     subscript,
 )

@@ -18,7 +18,7 @@ from ..ir.dtypes import float32
 from .comparison import equal, greater, greater_equal, less_equal
 from .elementwise import abs as abs_
 from .elementwise import astype, maximum, negative, square, stop_gradient, where
-from .functions import erf, expm1, log, log1p, softplus
+from .functions import expm1, log, log1p, softplus
 from .gather import positions
 from .movement import expand_dims, reshape
 from .nn import softmax, softmax_reference
@@ -27,6 +27,7 @@ from .ordering import argmax
 from .random import uniform, uniform_reference
 from .registry import Sample
 from .sigmoids import sigmoid, tanh
+from .special import erf
 from .tensor import Tensor, as_tensor, fail
 from .types import Axes, TensorLike
 

@@ -133,6 +133,16 @@ isfinite = elementwise(
     samples=on(-2, 2),
     page="(x) => +isFinite(x)",
 )
+signbit = elementwise(
+    "signbit",
+    "Whether the sign bit of x is set: of negative numbers, -0.0 and negative NaN.\n"
+    "Edges: signbit(-0.0) = True; signbit(0.0) = False; signbit(-inf) = True; signbit(nan) = False\n"
+    "Example: gd.signbit([-1.0, -0.0, 2.0]) -> [True, True, False]",
+    result="bool",
+    reference=np.signbit,
+    samples=on(-2, 2),
+    page="(x) => +(x < 0 || Object.is(x, -0))",
+)
 logical_and = elementwise(
     "logical_and",
     "x1 and x2.\n"

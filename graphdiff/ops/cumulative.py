@@ -1,5 +1,5 @@
-"""Declarations of what runs along an axis: cumulative sums, products and extremes, and the linear recurrence that
-products derive by.
+"""Declarations of what runs along an axis: cumulative sums, products, extremes and logarithms of sums of exponentials,
+and the linear recurrence that products derive by.
 
 No rule divides by an element, so derivatives of every order hold where elements are zero.
 """
@@ -14,12 +14,12 @@ from ..errors import ShapeError
 from ..ir.dtypes import bool_, int32, int64
 from ..ir.node import Node
 from . import batching, pattern
-from .comparison import equal, logical_or, not_equal
-from .elementwise import add, astype, where
+from .comparison import equal, isinf, logical_or, not_equal
+from .elementwise import add, astype, stop_gradient, where
 from .gather import TAKE_ALONG_VJP, positions, split_at_axis, take_along_axis
 from .laws import is_bool, is_int, law, on_axis
 from .movement import place, reshape, slice
-from .opdef import axis_of, check_dtype, custom, linear, moved_masks, op, operands
+from .opdef import axis_of, check_dtype, composite, custom, linear, moved_masks, op, operands
 from .registry import Call, Sample, op_of
 from .tensor import Tensor, as_tensor, fail, make
 from .types import TensorLike
@@ -359,3 +359,29 @@ cummin = _cumulative_extreme(
     "cummin([1.0, nan, 0.0]) = [1.0, nan, nan]; cummin([inf, 1.0, -inf]) = [inf, 1.0, -inf]",
     "gd.cummin([2.0, 3.0, 1.0]) -> [2.0, 2.0, 1.0]",
 )
+
+
+# ------------------------------------------------------------------ cumulative log-sum-exp
+@composite(reference=_reference(np.logaddexp.accumulate), samples=_samples(-2, 2, zeros=False))
+def logcumsumexp(x: TensorLike, /, axis: int | None = None, reverse: bool = False) -> Tensor:
+    """The logarithm of the running sum of exp(x) along ``axis`` (over all elements in order unless given), from the end
+    where ``reverse``. It neither overflows nor vanishes: sums are kept in units of the largest term so far.
+
+    Dtypes: float
+    Shapes: of x; without axis one dimension of all elements
+    Edges: logcumsumexp([-inf, -inf, 0.0]) = [-inf, -inf, 0.0]; derivative 0 where all so far is -inf;
+        logcumsumexp([inf, 0.0]) = [inf, inf]; logcumsumexp([nan, 1.0]) = [nan, nan]
+    Raises: ShapeError, DTypeError
+    Example: gd.logcumsumexp([0.0, 0.0, 1000.0]) -> [0.0, 0.6931472, 1000.0]
+    Source: the running maximum and sum of Milakov and Gimelshein 2018, arXiv:1805.02867
+    """
+    x = as_tensor(x, "logcumsumexp")
+    check_dtype("logcumsumexp", (x,), "float")
+    x, axis = (reshape(x, (x.size,)), 0) if axis is None else (x, axis_of("logcumsumexp", axis, x.ndim, [x]))
+    most = stop_gradient(cummax(x, axis=axis, reverse=reverse))
+    unit = where(isinf(most), 0, most)
+    before = shifted(most, axis, -np.inf, reverse)
+    shrunk = where(equal(before, -np.inf), 0, op("exp")(where(isinf(before), 0, before) - unit))
+    total = recurrence(op("exp")(x - unit), shrunk, axis=axis, reverse=reverse)
+    nothing = equal(most, -np.inf)
+    return where(nothing, -np.inf, unit + op("log")(where(nothing, 1, total)))

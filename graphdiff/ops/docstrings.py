@@ -22,7 +22,7 @@ from .notation import written
 from .registry import Op
 from .tensor import constant
 
-SECTIONS = ("Arguments", "Dtypes", "Shapes", "Edges", "Derivative", "Raises", "Example", "Source")
+SECTIONS = ("Arguments", "Dtypes", "Shapes", "Edges", "Derivative", "Accuracy", "Raises", "Example", "Source")
 
 _START = re.compile(rf"^({'|'.join(SECTIONS)}): ", re.MULTILINE)
 
@@ -56,7 +56,11 @@ def _of_elements(op: Op) -> dict[str, str]:
     assert op.infer is not None
     same = op.infer([_leaf("x", dtype)] * len(labels), {})[0][1] is dtype
     several = len(labels) > 1
-    return {
+    accuracy = {}
+    if op.errors:
+        value, first, second = op.errors
+        accuracy = {"Accuracy": f"within {value:g} ulp; first derivatives {first:g}, second {second:g}"}
+    return accuracy | {
         "Dtypes": dtype_names(accepted) + ("" if same else "; the result is bool"),
         "Shapes": "the operands broadcast" if several else "of x, as is the result's",
         "Raises": "DTypeError for other dtypes"

@@ -1,5 +1,4 @@
-"""Declarations of the functions of elements: exponentials and logarithms, circular and hyperbolic ones, special ones,
-polynomials.
+"""Declarations of the functions of elements: exponentials and logarithms, circular and hyperbolic ones, polynomials.
 
 An elementwise one gives a micro-operation of the tile program its name, dtypes, partial derivatives, reference and
 samples.
@@ -9,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +18,6 @@ from .elementwise import abs, copysign, maximum, negative, reciprocal, rsqrt, sq
 from .notation import ATOM, SUM, raised
 from .opdef import composite, elementwise, int_of, on, op, operands
 from .registry import Sample
-from .rounding import round
 from .sigmoids import sigmoid
 from .tensor import Tensor, as_tensor, fail
 from .types import TensorLike
@@ -37,6 +34,17 @@ exp = elementwise(
     samples=on(-2, 2),
     onnx="Exp",
     page="exp",
+)
+exp2 = elementwise(
+    "exp2",
+    "2 ** x.\n"
+    "Edges: exp2(inf) = inf; exp2(-inf) = 0.0; exp2(nan) = nan; exp2(10.0) = 1024.0\n"
+    "Example: gd.exp2([0.0, 1.5]) -> [1.0, 2.828427]",
+    partials=(lambda y, x: y * math.log(2),),
+    errors=(1, 1.5, 2.5),
+    reference=np.exp2,
+    samples=on(-2, 2),
+    page="(x) => 2 ** x",
 )
 expm1 = elementwise(
     "expm1",
@@ -83,6 +91,28 @@ log1p = elementwise(
     samples=on(-0.5, 3),
     page="Math.log1p",
 )
+log1mexp = elementwise(
+    "log1mexp",
+    "log(1 - exp(x)) of x <= 0 with all its digits, near 0 and far below; NaN above.\n"
+    "Edges: log1mexp(0.0) = -inf; log1mexp(-inf) = 0.0; log1mexp(1.0) = nan; log1mexp(nan) = nan; "
+    "log1mexp'(-inf) = 0.0\n"
+    "Example: gd.log1mexp([-1e-10, -1.0]) -> [-23.02585, -0.4586751]\n"
+    "Source: Maechler 2012, Accurately computing log(1 - exp(-|a|))",
+    partials=(lambda y, x: log1mexp_slope(x),),
+    errors=(3, 3, 5),
+    reference=lambda x: np.where(x > -math.log(2), np.log(-np.expm1(x)), np.log1p(-np.exp(x))),
+    samples=on(-3, -0.1),
+    page="(x) => (x > -Math.LN2 ? log(-Math.expm1(x)) : Math.log1p(-exp(x)))",
+)
+log1mexp_slope = elementwise(
+    "log1mexp_slope",
+    "The derivative of log1mexp, exp(x) / (exp(x) - 1) with all its digits.",
+    partials=(lambda y, x: y * (1 - y),),
+    reference=lambda x: np.where(x > 0, np.nan, np.exp(x) / np.expm1(-np.abs(x))),
+    samples=on(-3, -0.1),
+    internal=True,
+    page="(x) => (x > 0 ? NaN : exp(x) / Math.expm1(-abs(x)))",
+)
 log2 = elementwise(
     "log2",
     "The logarithm to base 2.\n"
@@ -123,6 +153,70 @@ def _share_of(y: Tensor, difference: Tensor) -> Tensor:
     return sigmoid(where(equal(y, -math.inf), -math.inf, difference))
 
 
+logdiffexp = elementwise(
+    "logdiffexp",
+    "log(exp(x1) - exp(x2)) without overflow, of x1 >= x2; -inf where they are equal, infinite ones included; NaN "
+    "where x1 is less.\n"
+    "Edges: logdiffexp(-inf, -inf) = -inf; logdiffexp(3.0, 3.0) = -inf; logdiffexp(3.0, -inf) = 3.0; "
+    "logdiffexp(0.0, 1.0) = nan; logdiffexp(inf, 0.0) = inf\n"
+    "Example: gd.logdiffexp([1.0, 1000.0], [0.0, 999.0]) -> [0.5413249, 999.5413]",
+    partials=(lambda y, a, b: 1 - log1mexp_slope(_below(a, b)), lambda y, a, b: log1mexp_slope(_below(a, b))),
+    errors=(2, 40, 40),
+    reference=lambda a, b: np.where(
+        a == b, -np.inf, a + np.where(b - a > -math.log(2), np.log(-np.expm1(b - a)), np.log1p(-np.exp(b - a)))
+    ),
+    samples=lambda rng: (
+        Sample((rng.uniform(0.2, 2, s), rng.uniform(-2, 0, t)))
+        for s, t in (((3, 4), (3, 4)), ((3, 4), (4,)), ((3, 1), (1, 4)), ((), (2, 3)), ((2, 3), ()), ((0, 3), (3,)))
+    ),
+    page="(a, b) => (a === b ? -Infinity : a + (b > a - Math.LN2 ? log(-Math.expm1(b - a)) : Math.log1p(-exp(b - a))))",
+)
+
+
+def _below(a: Tensor, b: Tensor) -> Tensor:
+    """b - a, and -inf where b is, a too."""
+    return where(equal(b, -math.inf), -math.inf, b - a)
+
+
+logit = elementwise(
+    "logit",
+    "log(x / (1 - x)), the inverse of the sigmoid, with all its digits near 1/2 too; NaN outside [0, 1].\n"
+    "Edges: logit(0.0) = -inf; logit(1.0) = inf; logit(0.5) = 0.0; logit(2.0) = nan; logit(nan) = nan\n"
+    "Example: gd.logit([0.25, 0.9]) -> [-1.098612, 2.197225]",
+    partials=(lambda y, x: reciprocal(x * (1 - x)),),
+    errors=(3, 3, 5),
+    reference="scipy.special.logit",
+    samples=on(0.1, 0.9),
+    page="(x) => log(x / (1 - x))",
+)
+
+
+@composite(reference="scipy.special.expit", samples=on(-3, 3))
+def expit(x: TensorLike, /) -> Tensor:
+    """1 / (1 + exp(-x)): SciPy's name of ``gd.nn.sigmoid``.
+
+    Dtypes: float
+    Shapes: of x, as is the result's
+    Edges: expit(inf) = 1.0; expit(-inf) = 0.0; expit(nan) = nan
+    Raises: DTypeError
+    Example: gd.expit([0.0, 1.0]) -> [0.5, 0.7310586]
+    """
+    return sigmoid(x)
+
+
+xlog1py = elementwise(
+    "xlog1py",
+    "x1 * log(1 + x2), and 0 where x1 is 0, unless x2 is NaN; log(1 + x2) keeps its digits near 0. Derivatives "
+    "as those of xlogy.\n"
+    "Edges: xlog1py(0.0, -1.0) = 0.0; xlog1py(0.0, -2.0) = 0.0; xlog1py(0.0, nan) = nan; xlog1py(2.0, -1.0) = -inf\n"
+    "Example: gd.xlog1py([0.0, 2.0], [-1.0, 1e-5]) -> [0.0, 1.99999e-05]",
+    partials=(lambda y, a, b: log1p(b), lambda y, a, b: _quotient(a, b + 1)),
+    errors=(2, 2, 2.5),
+    reference="scipy.special.xlog1py",
+    samples=on(0.3, 3, 2),
+    linear_in=((0,),),
+    page="(a, b) => (a === 0 && b === b ? 0 : a * Math.log1p(b))",
+)
 xlogy = elementwise(
     "xlogy",
     "x1 * log(x2), and 0 where x1 is 0, unless x2 is NaN. The derivative by x1 is log(x2), -inf where x2 is 0; that by "
@@ -340,100 +434,7 @@ def _at_origin(y: Tensor, slope: Tensor) -> Tensor:
     return where(equal(y, 0), sqrt(y), slope)
 
 
-# ------------------------------------------------------------------ special functions
-_TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
-exp_minus_square = elementwise(
-    "exp_minus_square",
-    "exp(-x * x) with all its digits, far out too.",
-    partials=(lambda y, x: y * x * -2,),
-    reference=lambda x: np.exp(-x * x),
-    samples=on(-2, 2),
-    internal=True,
-    page="(x) => exp(-x * x)",
-    notation=lambda node, xs: (f"exp(−{raised(xs[0], '2')[0]})", ATOM),
-)
-erf = elementwise(
-    "erf",
-    "The error function.\n"
-    "Edges: erf(inf) = 1.0; erf(-inf) = -1.0; erf(nan) = nan; erf(0.0) = 0.0\n"
-    "Example: gd.erf([0.5, 1.0]) -> [0.5204999, 0.8427008]\n"
-    "Source: DLMF 7.2.1",
-    partials=(lambda y, x: exp_minus_square(x) * _TWO_OVER_SQRT_PI,),
-    errors=(1, 2, 12.5),
-    reference="scipy.special.erf",
-    samples=on(-2, 2),
-    onnx="Erf",
-    page="erf",
-)
-erfc = elementwise(
-    "erfc",
-    "1 - erf(x), accurate for large x.\n"
-    "Edges: erfc(inf) = 0.0; erfc(-inf) = 2.0; erfc(nan) = nan; erfc(0.0) = 1.0\n"
-    "Example: gd.erfc([0.5, 5.0]) -> [0.4795001, 1.53746e-12]\n"
-    "Source: DLMF 7.2.2",
-    partials=(lambda y, x: exp_minus_square(x) * -_TWO_OVER_SQRT_PI,),
-    errors=(2.5, 2, 12.5),
-    reference="scipy.special.erfc",
-    samples=on(-2, 2),
-    page="erfc",
-)
-erfinv = elementwise(
-    "erfinv",
-    "The inverse of erf; infinite at -1 and 1, NaN outside.\n"
-    "Edges: erfinv(1.0) = inf; erfinv(-1.0) = -inf; erfinv(2.0) = nan; erfinv(nan) = nan\n"
-    "Example: gd.erfinv([0.0, 0.5]) -> [0.0, 0.4769363]\n"
-    "Source: derivative: DLMF 7.17.1 and the inverse function rule",
-    partials=(lambda y, x: reciprocal(exp_minus_square(y)) * (1 / _TWO_OVER_SQRT_PI),),
-    errors=(1, 25, 50),
-    reference="scipy.special.erfinv",
-    samples=on(-0.9, 0.9),
-    page="erfinv",
-)
-lgamma = elementwise(
-    "lgamma",
-    "The logarithm of |Gamma(x)|.\n"
-    "Edges: lgamma(0.0) = inf; lgamma(-1.0) = inf; lgamma(inf) = inf; lgamma(nan) = nan\n"
-    "Example: gd.lgamma([1.0, 5.0]) -> [0.0, 3.178054]\n"
-    "Source: DLMF 5.2.1; its derivative is digamma, DLMF 5.2.2",
-    partials=(lambda y, x: digamma(x),),
-    errors=(1.5, 12, 3),
-    reference="scipy.special.gammaln",
-    samples=on(0.3, 4),
-    page="lgamma",
-)
-digamma = elementwise(
-    "digamma",
-    "The logarithmic derivative of Gamma. Its own derivative is taken from the series of the trigamma "
-    "function (Abramowitz and Stegun 6.4.12, shifted by 6.4.6).\n"
-    "Edges: digamma(0.0) = -inf; digamma(-1.0) = nan; digamma(inf) = inf; digamma(nan) = nan\n"
-    "Example: gd.digamma([1.0, 5.0]) -> [-0.5772157, 1.506118]\n"
-    "Source: DLMF 5.2.2",
-    partials=(lambda y, x: _trigamma(x),),
-    errors=(12, 3, 9),
-    reference="scipy.special.digamma",
-    samples=on(0.3, 4),
-    page="digamma",
-)
-
-
-def _trigamma(x: Tensor) -> Tensor:
-    """trigamma(x) for any x: reflected for x < 1/2 (A&S 6.4.7), raised by recurrence to x + 8, then the series."""
-    low = less(x, 0.5)
-    z = where(low, 1 - x, x)
-    total: Any = 0.0
-    for k in range(8):
-        total = total + square(reciprocal(z + k))
-    r = reciprocal(z + 8)
-    r2 = r * r
-    # 1/z + 1/(2z^2) + sum B_2k / z^(2k+1)
-    tail: Any = -3617 / 510
-    for b in (7 / 6, -691 / 2730, 5 / 66, -1 / 30, 1 / 42, -1 / 30, 1 / 6):
-        tail = b + r2 * tail
-    series = r * (1 + r * (0.5 + r * tail))
-    up = total + series
-    return where(low, square(math.pi / sin((x - round(x)) * math.pi)) - up, up)
-
-
+# ------------------------------------------------------------------ softplus and relu
 softplus = elementwise(
     "softplus",
     "log(1 + exp(x)) without overflow.\n"

@@ -555,6 +555,17 @@ _SHAPES: dict[int, Sequence[Sequence[Shape]]] = {
 }
 
 
+def of_order(first: int, last: int, low: float, high: float) -> Samples:
+    """Samples of an order, a number, and an operand drawn uniformly from [low, high]."""
+
+    def draw(rng: np.random.Generator) -> Iterable[Sample]:
+        for n in range(first, last + 1):
+            for shape in ((3, 4), ()):
+                yield Sample((float(n), rng.uniform(low, high, shape)))
+
+    return draw
+
+
 def integers(low: int, high: int, n: int = 1) -> Samples:
     def draw(rng: np.random.Generator) -> Iterable[Sample]:
         for case in _SHAPES[n]:

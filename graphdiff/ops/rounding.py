@@ -43,3 +43,13 @@ trunc = elementwise(
     samples=on(-3, 3),
     page="trunc",
 )
+nextafter = elementwise(
+    "nextafter",
+    "The next number after x1 towards x2 that the dtype has; x2 itself where they are equal.\n"
+    "Edges: nextafter(0.0, 0.0) = 0.0; nextafter(inf, 0.0) > 1e38; nextafter(nan, 1.0) = nan\n"
+    "Example: gd.nextafter(np.float64([1.0, 1.0]), np.float64([2.0, 0.0])) - 1.0 -> [2.220446e-16, -1.110223e-16]\n"
+    "Source: IEEE 754, 5.3.1",
+    n=2,
+    reference=np.nextafter,
+    samples=on(-2, 2, 2),
+)

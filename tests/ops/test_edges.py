@@ -76,14 +76,21 @@ SPECIAL = [
 ]
 EITHER_ZERO = {"maximum", "at_least", "minimum", "relu", "erfinv"}  # whose sign NumPy and SciPy leave open
 ELEMENTWISE = [
-    n for n, op in REGISTRY.items() if op.kind == "elementwise" and op.dtypes[0] in ("float", "numeric", "any")
+    n
+    for n, op in REGISTRY.items()
+    if op.kind == "elementwise"
+    and op.dtypes[0] in ("float", "numeric", "any")
+    and all(isinstance(a, np.ndarray) for a in samples(n)[0].args)  # orders: tests/ops/test_special.py
+    and not str(op.reference).startswith("graphdiff.ops.orders")
 ]
+# Where SciPy's is another: the limit's sign, and what far out is no longer the argument's sine
+BESIDE = {"lgamma": [-INF], "j0": [1e30, -1e30], "j1": [1e30, -1e30]}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_special_values(name, dtype):
-    line = np.array([x for x in SPECIAL if not (name == "lgamma" and x == -INF)], dtype)  # inf in C, -inf in SciPy
+    line = np.array([x for x in SPECIAL if x not in BESIDE.get(name, ())], dtype)
     arrays = [line] if len(samples(name)[0].args) == 1 else [np.repeat(line, len(line)), np.tile(line, len(line))]
     got = value(REGISTRY[name].public, *arrays)
     with np.errstate(all="ignore"):
@@ -96,6 +103,8 @@ def test_special_values(name, dtype):
     for b in (wanted, single):
         signed = (got != 0) | (np.signbit(got) == np.signbit(b)) | (name in EITHER_ZERO)
         good |= np.isclose(got, b, rtol=tolerance, atol=0, equal_nan=True) & signed
+    if name == "betaln":  # SciPy's is infinite at a pole, whatever the other is
+        good |= np.isnan(got) & np.isnan(arrays).any(0)
     assert good.all(), [(*(a[i] for a in arrays), got[i], wanted[i]) for i in np.flatnonzero(~good)]
     return None
 

@@ -3,12 +3,17 @@
 import numpy as np
 import pytest
 import sweep_numbers as sweep
+import sweep_special
 
 from graphdiff.ops.registry import REGISTRY
 
 
 def test_every_bound_is_swept():
-    assert {name for name, op in REGISTRY.items() if op.errors} == {*sweep.REFERENCES, *sweep.PAIRS}
+    assert {name for name, op in REGISTRY.items() if op.errors} == {
+        *sweep.REFERENCES,
+        *sweep.PAIRS,
+        *sweep_special.FUNCTIONS,
+    }
 
 
 @pytest.mark.parametrize("name", sweep.REFERENCES)

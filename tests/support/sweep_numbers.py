@@ -42,6 +42,17 @@ REFERENCES = {
     "sqrt": (mp.sqrt, lambda x: 1 / (2 * mp.sqrt(x)), lambda x: -1 / (4 * x * mp.sqrt(x))),
     "rsqrt": (lambda x: 1 / mp.sqrt(x), lambda x: -1 / (2 * x * mp.sqrt(x)), lambda x: 3 / (4 * x * x * mp.sqrt(x))),
     "exp": (mp.exp, mp.exp, mp.exp),
+    "exp2": (lambda x: mp.mpf(2) ** x, lambda x: mp.mpf(2) ** x * mp.log(2), lambda x: mp.mpf(2) ** x * mp.log(2) ** 2),
+    "log1mexp": (
+        lambda x: mp.log(-mp.expm1(x)) if x > -1 else mp.log1p(-mp.exp(x)),
+        lambda x: mp.exp(x) / mp.expm1(x),
+        lambda x: -mp.exp(x) / mp.expm1(x) ** 2,
+    ),
+    "logit": (
+        lambda x: mp.log(x) - mp.log1p(-x),
+        lambda x: 1 / (x * (1 - x)),
+        lambda x: (2 * x - 1) / (x * (1 - x)) ** 2,
+    ),
     "expm1": (mp.expm1, mp.exp, mp.exp),
     "log": (mp.log, lambda x: 1 / x, lambda x: -1 / x**2),
     "log1p": (mp.log1p, lambda x: 1 / (1 + x), lambda x: -1 / (1 + x) ** 2),
@@ -80,6 +91,8 @@ DOMAINS = {  # where the function is defined
     "log1p": lambda x: x > -1,
     **dict.fromkeys(("asin", "acos", "atanh"), lambda x: np.abs(x) < 1),
     "acosh": lambda x: x > 1,
+    "log1mexp": lambda x: x < 0,
+    "logit": lambda x: (x > 0) & (x < 1),
     "reciprocal": lambda x: x != 0,
     "erfinv": lambda x: np.abs(x) < 1,
     **dict.fromkeys(("lgamma", "digamma"), lambda x: (x > 0) & (np.abs(x - 1.4616321) > 0.25)),  # digamma's zero
@@ -145,6 +158,11 @@ PAIRS = {
         (lambda x, y: mp.log(y), lambda x, y: x / y),
         (lambda x, y: 0 * ONE, lambda x, y: 1 / y, lambda x, y: -x / y**2),
     ),
+    "xlog1py": (
+        lambda x, y: x * mp.log1p(y),
+        (lambda x, y: mp.log1p(y), lambda x, y: x / (1 + y)),
+        (lambda x, y: 0 * ONE, lambda x, y: 1 / (1 + y), lambda x, y: -x / (1 + y) ** 2),
+    ),
     "remainder": (
         lambda x, y: x - y * mp.floor(x / y),
         (lambda x, y: ONE, lambda x, y: -mp.floor(x / y)),
@@ -157,12 +175,21 @@ WITHIN = {
     "divide": lambda x, y, info: np.abs(np.log2(np.abs(y))) < info.maxexp / 2 - 2,
     "pow": lambda x, y, info: (x > 0) & (np.abs((np.abs(y) + 2) * np.log(x)) < 0.9 * np.log(float(info.max))),
     "xlogy": lambda x, y, info: y > 0,
+    "xlog1py": lambda x, y, info: y > -0.99,
     "atan2": lambda x, y, info: (
         (np.maximum(np.abs(x), np.abs(y)) > float(info.tiny) ** 0.5 * 4) & (np.abs(np.log2(np.abs(x / y))) > 0.5)
     ),
     "logaddexp": lambda x, y, info: np.abs(x - y) < 800,
 }
-NAN_BEYOND = ("sqrt", "rsqrt", "asin", "acos", "atanh", "acosh")  # value and derivatives, outside of the domain
+NAN_BEYOND = (
+    "sqrt",
+    "rsqrt",
+    "asin",
+    "acos",
+    "atanh",
+    "acosh",
+    "log1mexp",
+)  # value and derivatives, outside of the domain
 ORDERS = ("value", "first derivative", "second derivative")
 
 

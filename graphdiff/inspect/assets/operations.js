@@ -136,6 +136,26 @@ const operations = (() => {
     const tail = r * (1 / 12 - r * (1 / 120 - r * (1 / 252 - r * (1 / 240 - r * (1 / 132 - (r * 691) / 32760)))));
     return sum + log(x) - 0.5 / x - tail;
   };
+  const hurwitz = (s, x) => { // gamma(s) times the zeta function of Hurwitz, by Euler and Maclaurin
+    let sum = 0, w = x, gamma = 1;
+    for (; w < 12 + s; w++) sum += w ** -s;
+    sum += w ** (1 - s) / (s - 1) + w ** -s / 2;
+    let term = s * w ** (-s - 1);
+    [1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -691 / 1307674368000].forEach((b, j) => {
+      sum += b * term;
+      term *= ((s + 2 * j + 1) * (s + 2 * j + 2)) / (w * w);
+    });
+    for (let k = 2; k < s; k++) gamma *= k;
+    return gamma * sum;
+  };
+  const polygamma = (n, x) => {
+    if (!(n >= 0) || n !== floor(n) || x !== x) return NaN;
+    if (n === 0) return digamma(x);
+    const sign = n % 2 ? 1 : -1;
+    if (x > 0) return sign * hurwitz(n + 1, x);
+    if (x === floor(x)) return sign * Infinity;
+    return sign * hurwitz(n + 1, x - floor(x)) + hurwitz(n + 1, Math.ceil(x) - x) - hurwitz(n + 1, 1 - x);
+  };
   const inRange = (index, n) => {
     if (index < -n || index >= n) throw new RangeError(`index ${index} is out of range for size ${n}`);
     return index < 0 ? index + n : index;

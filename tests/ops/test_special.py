@@ -1,0 +1,118 @@
+"""Special functions: within the errors that their declarations state of mpmath's, SciPy's edges, and a result for every
+argument."""
+
+import numpy as np
+import pytest
+import scipy.special
+import sweep_special as sweep
+
+import graphdiff as gd
+from graphdiff.ops.registry import REGISTRY
+
+INF, NAN = np.inf, np.nan
+
+
+@pytest.mark.parametrize("name", sweep.FUNCTIONS)
+def test_errors(name):
+    for dtype in (np.float32, np.float64):
+        found, _ = sweep.errors(name, dtype, 1, 1, coarse=True)
+        for order, (error, at), bound in zip(sweep.ORDERS, found, REGISTRY[name].errors):
+            assert error <= bound, f"{order} of {name} in {np.dtype(dtype)} at {at!r}: {error} units of the last place"
+
+
+def test_the_campaign_sees_an_error(monkeypatch):
+    right = sweep.FUNCTIONS["ndtr"]
+    wrong = sweep.Function(lambda x: right.exact(x) * (1 + 8 * np.finfo(float).eps), right.points)
+    monkeypatch.setitem(sweep.FUNCTIONS, "wrong", wrong)
+    monkeypatch.setattr(gd, "wrong", gd.ndtr, raising=False)
+    (value, *_), _ = sweep.errors("wrong", np.float64, 1, 1)
+    assert value[0] > REGISTRY["ndtr"].errors[0]
+
+
+EXTREMES = [
+    0.0,
+    -0.0,
+    5e-324,
+    -5e-324,
+    1e-310,
+    1.0,
+    -1.0,
+    0.5,
+    -2.0,
+    1e9 + 0.5,
+    -1e9 - 0.5,
+    1e300,
+    -1e300,
+    INF,
+    -INF,
+    NAN,
+]
+FAMILIES = [
+    n
+    for n, op in REGISTRY.items()
+    if op.kind == "elementwise" and (n in sweep.FUNCTIONS or str(op.reference).startswith("graphdiff.ops.orders"))
+]
+
+
+@pytest.mark.parametrize("name", [*FAMILIES, "bessel_j", "bessel_i"])
+def test_every_argument_has_a_result(name):
+    """Whatever the order: loops have bounds, and NaN comes of NaN."""
+    op = REGISTRY[name]
+    line = np.array([*EXTREMES, 3.0, 170.0, 1e6, 1e15])
+    arrays = [line] if op.arity == 1 else [a.ravel() for a in np.meshgrid(line, line)]
+    leaves = [gd.input(f"x{i}", a.shape, "float64") for i, a in enumerate(arrays)]
+    y = op.public(*leaves)
+    got, _ = gd.compile(leaves, [y, gd.grad(gd.sum(y), leaves)])(*arrays)
+    assert np.isnan(got[np.isnan(arrays).any(0)]).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_polygamma_is_scipys(dtype):
+    x = np.array([1e-30, 0.3, 1.0, 2.5, 30.0, 1e6, 1e30, INF, 0.0, -0.0, -1.0, -2.0, -0.5, -2.25, -7.75, NAN], dtype)
+    for n in (0, 1, 2, 3, 10, 40):
+        got = gd.compile([], gd.polygamma(n, x))()
+        wanted = scipy.special.polygamma(n, x.astype(float)).astype(dtype)
+        np.testing.assert_allclose(got, wanted, rtol=3e-6 if dtype == "float32" else 2e-13)
+    assert np.isnan(gd.compile([], gd.polygamma(np.array([0.5, -1.0, INF]), 2.0))()).all()
+
+
+def test_orders_beyond_scipys():
+    """Where n! overflows and the rest vanishes: DLMF 5.15.9, by its first term."""
+    got = gd.compile([], gd.polygamma(200, np.array([1e3, 1e6])))()
+    x = np.array([1e3, 1e6])
+    leading = -np.exp(scipy.special.gammaln(200) - 200 * np.log(x))
+    np.testing.assert_allclose(got, leading, rtol=0.11)
+    np.testing.assert_allclose(got[1], leading[1], rtol=1e-3)
+
+
+def test_logcumsumexp_neither_overflows_nor_vanishes():
+    x = gd.input("x", ("n",), "float64")
+    y = gd.logcumsumexp(x)
+    f = gd.compile([x], [y, gd.grad(gd.sum(y), x), gd.grad(y[-1], x)])
+    a = np.array([-INF, -INF, -1000.0, 1000.0, 999.0, 1e4, -1e5])
+    got, slopes, last = f(a)
+    np.testing.assert_allclose(got, np.logaddexp.accumulate(a), rtol=1e-15)
+    np.testing.assert_allclose(last, scipy.special.softmax(a), atol=1e-300)
+    assert (slopes[:2] == 0).all() and np.isfinite(slopes).all()
+    np.testing.assert_allclose(slopes.sum(), 5)  # each sum's shares add up to 1
+
+
+def test_logdiffexp_beside_nothing():
+    a, b = gd.input("a", (3,), "float64"), gd.input("b", (3,), "float64")
+    y = gd.logdiffexp(a, b)
+    f = gd.compile([a, b], [y, *gd.grad(gd.sum(y), [a, b])])
+    value, by_a, by_b = f(np.array([-INF, 2.0, 1.0]), np.array([-INF, -INF, 1.0]))
+    assert value.tolist() == [-INF, 2.0, -INF]
+    assert by_a.tolist() == [1, 1, INF] and by_b.tolist() == [0, 0, -INF]
+
+
+@pytest.mark.parametrize("name", ["i0e", "i1e", "sinc", "j1", "log1mexp"])
+def test_third_derivatives(name):
+    x = gd.input("x", (4,), "float64")
+    at = np.array([-2.3, -1.1, -0.4, -0.2])
+    y = getattr(gd, name)(x)
+    for _ in range(2):
+        y = gd.grad(gd.sum(y), x)
+    third = gd.grad(gd.sum(y), x)
+    f, g, h = gd.compile([x], y), gd.compile([x], third), 1e-5
+    np.testing.assert_allclose(g(at), (f(at + h) - f(at - h)) / (2 * h), rtol=1e-6)
