@@ -168,8 +168,11 @@ OPS = {
 }
 
 
-ELEMENTWISE = [
-    n for n, drawn_from in OPS.items() if REGISTRY[n].kind == "elementwise" and drawn_from[0].args[0].dtype.kind == "f"
+ELEMENTWISE = [  # of floats alone: an order is a number
+    n
+    for n, drawn_from in OPS.items()
+    if REGISTRY[n].kind == "elementwise"
+    and all(isinstance(a, np.ndarray) and a.dtype.kind == "f" for a in drawn_from[0].args)
 ]
 REDUCTIONS = ("sum", "mean", "max", "min", "logsumexp", "norm", "var", "std")
 ALONG = ("nn.softmax", "nn.log_softmax", "cumsum", "sort", "flip")
@@ -255,7 +258,7 @@ class Artist:
         if kind < 0.6:
             name = self.choose(ELEMENTWISE)
             slots = [slot]
-            if REGISTRY[name].arity == 2:
+            for _ in OPS[name][0].args[1:]:
                 sizes = [t.shape for t in self.drawn.tensors]
                 near = [
                     i
