@@ -71,7 +71,8 @@ def test_polygamma_is_scipys(dtype):
     x = np.array([1e-30, 0.3, 1.0, 2.5, 30.0, 1e6, 1e30, INF, 0.0, -0.0, -1.0, -2.0, -0.5, -2.25, -7.75, NAN], dtype)
     for n in (0, 1, 2, 3, 10, 40):
         got = gd.compile([], gd.polygamma(n, x))()
-        wanted = scipy.special.polygamma(n, x.astype(float)).astype(dtype)
+        with np.errstate(over="ignore"):
+            wanted = scipy.special.polygamma(n, x.astype(float)).astype(dtype)
         np.testing.assert_allclose(got, wanted, rtol=3e-6 if dtype == "float32" else 2e-13)
     assert np.isnan(gd.compile([], gd.polygamma(np.array([0.5, -1.0, INF]), 2.0))()).all()
 
