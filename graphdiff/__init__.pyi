@@ -1320,7 +1320,7 @@ def logit(x: TensorLike, /) -> Tensor:
     Dtypes: float32, float64
     Shapes: of x, as is the result's
     Edges: logit(0.0) = -inf; logit(1.0) = inf; logit(0.5) = 0.0; logit(2.0) = nan; logit(nan) = nan
-    Derivative: dy/dx = 1 / (x · (1 − x))
+    Derivative: dy/dx = 1 / (x · (1 − x)) where |x − 0.5| < 0.25 else 1 / x + 1 / (1 − x)
     Accuracy: within 3 ulp; first derivatives 3, second 5
     Raises: DTypeError for other dtypes
     Example: gd.logit([0.25, 0.9]) -> [-1.098612, 2.197225]"""
