@@ -254,6 +254,8 @@ static inline float m32_log1mexp(float x) { return (float)m64_log1mexp((double)x
 
 static inline float m32_log1mexp_slope(float x) { return (float)m64_log1mexp_slope((double)x); }
 
+static inline float m32_logdiffexp(float x, float y) { return (float)m64_logdiffexp((double)x, (double)y); }
+
 static inline float m32_logit(float x) { return (float)m64_logit((double)x); }
 
 #endif

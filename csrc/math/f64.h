@@ -243,7 +243,13 @@ static inline double m64_log1mexp(double x) {
     return x > -LN2 ? near : far;
 }
 
-/* its derivative, e^x / (e^x - 1); -inf at 0 and NaN above */
+/* log(e^x - e^y); -inf where both are equal, infinite ones included */
+static inline double m64_logdiffexp(double x, double y) {
+    double rest = m64_log1mexp(y - x);
+    return x == y ? -__builtin_inf() : x + rest;
+}
+
+/* the derivative of log1mexp, e^x / (e^x - 1); -inf at 0 and NaN above */
 static inline double m64_log1mexp_slope(double x) {
     return x > 0 ? __builtin_nan("") : m64_exp(x) / m64_expm1(-__builtin_fabs(x));
 }

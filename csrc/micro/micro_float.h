@@ -29,12 +29,6 @@ static inline GD_T float_logaddexp(GD_T x, GD_T y) {
     return x != x || y != y ? x + y : high + M(log1p)(M(exp)(gap));
 }
 
-/* -inf where both are equal, -inf included */
-static inline GD_T float_logdiffexp(GD_T x, GD_T y) {
-    GD_T rest = M(log1mexp)(y - x);
-    return x == y ? -(GD_T)__builtin_inf() : x + rest;
-}
-
 GD_UNARY(copy, x)
 GD_BINARY(add, x + y)
 GD_BINARY(subtract, x - y)
@@ -51,7 +45,7 @@ GD_PAIR(hypot, M(hypot)(x, y))
 GD_PAIR(logaddexp, float_logaddexp(x, y))
 GD_PAIR(xlogy, ((x == 0) & (y == y)) ? 0 : x * M(log)(y))
 GD_PAIR(xlog1py, ((x == 0) & (y == y)) ? 0 : x * M(log1p)(y))
-GD_PAIR(logdiffexp, float_logdiffexp(x, y))
+GD_PAIR(logdiffexp, M(logdiffexp)(x, y))
 GD_CALL_2(nextafter, F(nextafter)(x, y))
 GD_TEST_2(equal, x == y)
 GD_TEST_2(not_equal, x != y)

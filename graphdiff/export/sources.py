@@ -243,7 +243,7 @@ def typed(text: str, dtype: str) -> str:
         tail, head = _LIBRARY[dtype]
         text = re.sub(r"\bF\((\w+)\)", rf"\g<1>{tail}", text)
         text = re.sub(r"\bM\((\w+)\)", rf"{head}\g<1>", text)
-    text = re.sub(r"\b(float|int)_(remainder|floor_divide|pow|logaddexp|logdiffexp)\b", rf"\2_{SUFFIX[dtype]}", text)
+    text = re.sub(r"\b(float|int)_(remainder|floor_divide|pow|logaddexp)\b", rf"\2_{SUFFIX[dtype]}", text)
     return re.sub(r"(?<=[\w)]) ([*&])(?=[(\w])", r" \1 ", text)
 
 
