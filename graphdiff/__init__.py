@@ -36,6 +36,7 @@ from .ops.parse import parse as parse
 from .ops.tensor import Tensor as Tensor
 from .ops.tensor import constant as constant
 from .runtime.compile import compile as compile
+from .runtime.config import show_config as show_config
 from .runtime.entry import Entry as Entry
 from .runtime.entry import get_include as get_include
 from .runtime.function import Function as Function

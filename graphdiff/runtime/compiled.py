@@ -47,7 +47,7 @@ from .sizes import Sizes
 from .sparse import Sparse
 
 
-def _blas() -> str:
+def blas_path() -> str:
     """The library in the package scipy_openblas32, which is found and not imported: it would read the metadata of
     packages, for longer than all else that is imported here."""
     spec = importlib.util.find_spec("scipy_openblas32")
@@ -58,7 +58,7 @@ def _blas() -> str:
 
 
 if os.environ.get("GRAPHDIFF_BLAS") != "off":  # products are the core's own then, and linear algebra is not there
-    _core.load_blas(_blas())
+    _core.load_blas(blas_path())
 
 PLAN_SECONDS = 2.0  # what the search for a schedule within a limit takes, nominally, at most
 PLACE_SHARE = 0.2  # of that, for a layout that misses a limit which its lower bound keeps

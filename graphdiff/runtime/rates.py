@@ -52,10 +52,10 @@ def machine(threads: int) -> Rates:
         if found is None:
             raise CompileError(f"{VARIABLE}={given}: no such file, or no rates in it")
         return found
-    key = hashlib.sha256(f"{FORMAT} {_processor()} {_core.isa()} {threads}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(f"{FORMAT} {processor()} {_core.isa()} {threads}".encode()).hexdigest()[:16]
     rates = _known.get(key)
     if rates is None:
-        path = _folder() / f"rates-{key}.json"
+        path = folder() / f"rates-{key}.json"
         rates = _read(path)
         if rates is None:
             rates = measure(threads)
@@ -64,7 +64,7 @@ def machine(threads: int) -> Rates:
     return rates
 
 
-def _processor() -> str:
+def processor() -> str:
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.lower().startswith("model name"):
@@ -72,7 +72,7 @@ def _processor() -> str:
     return f"{platform.machine()} {platform.processor()}"
 
 
-def _folder() -> Path:
+def folder() -> Path:
     cache = os.environ.get("XDG_CACHE_HOME")
     with contextlib.suppress(RuntimeError):  # no home
         return (Path(cache) if cache else Path.home() / ".cache") / "graphdiff"
