@@ -7,8 +7,8 @@ A page is one program in a process and an empty folder of its own. A block of ``
 page or by ``<!-- as first.py -->`` above it; the ``text`` that follows is what it prints, with ``...`` for anything and
 an error as its class and text. A block of ``sh`` runs the commands graphdiff, python, cc and ./ of that folder. Blocks
 of other languages are files where they have a name. ``<!-- needs torch -->`` above a block: it runs where that package
-is. ``<!-- setup`` to ``-->`` is code that is run and not shown. Cells of notebooks run, and are compared with nothing:
-the site shows what they gave. Must not know: any particular page.
+is; ``<!-- loosely -->``: its numbers may be others. ``<!-- setup`` to ``-->`` is code that is run and not shown. Cells
+of notebooks run, and are compared with nothing: the site shows what they gave. Must not know: any particular page.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class Block:
     end: int
     name: str = ""
     needs: tuple[str, ...] = ()
+    loosely: bool = False
     expected: str | None = None
     expected_at: tuple[int, int] | None = None
 
@@ -75,18 +76,23 @@ def blocks(text: str) -> list[Block]:
         named = re.search(r"<!-- as (\S+) -->", above)
         needs = re.search(r"<!-- needs (.+?) -->", above)
         packages = tuple(needs[1].split(", ")) if needs else ()
-        found.append(Block(language, body, match.start(), match.end(), named[1] if named else "", packages))
+        loosely = "<!-- loosely -->" in above
+        name = named[1] if named else ""
+        found.append(Block(language, body, match.start(), match.end(), name, packages, loosely))
     return found
 
 
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d*(?:e[-+]?\d+)?|e[-+]?\d+)")
 
 
-def agrees(printed: str, expected: str) -> bool:
+def agrees(printed: str, expected: str, loosely: bool = False) -> bool:
     """Whether that is what was to be printed, spaces at the ends of lines and ``...`` aside.
 
-    Numbers with a point agree to 1e-4 of their size or 1e-6: their last digits are the processor's.
+    Numbers with a point agree to 1e-4 of their size or 1e-6: their last digits are the processor's. ``loosely``: any
+    numbers do, which are the compiler's of the day.
     """
+    if loosely:
+        printed, expected = (re.sub(r"\d[\d,]*(?:\.\d+)?", "1", re.sub(r" +", " ", t)) for t in (printed, expected))
     told, wanted = ("\n".join(line.rstrip() for line in text.strip("\n").splitlines()) for text in (printed, expected))
     numbers = [float(n) for part in wanted.split("...") for n in NUMBER.findall(part)]
     pattern = ".*?".join(_pattern(part) for part in wanted.split("..."))
@@ -140,10 +146,10 @@ def outcomes(page: Path) -> Iterator[tuple[Block, str, str]]:
         elif block.language in ("python", "setup", "{code-cell}"):
             told = printed_by(block, block.name or f"{page.stem}.py", space)
             free = block.language == "{code-cell}" and not re.search(r"^\w+(Error|Mismatch): ", told, re.MULTILINE)
-            yield block, "ran" if free or agrees(told, block.expected or "") else "differs", told
+            yield block, "ran" if free or agrees(told, block.expected or "", block.loosely) else "differs", told
         elif block.language == "sh" and any(line.startswith(RUN) for line in block.source.splitlines()):
             told, good = printed_by_commands(block)
-            same = block.expected is None or agrees(told, block.expected)
+            same = block.expected is None or agrees(told, block.expected, block.loosely)
             yield block, "ran" if good and same else "differs", told
         files[block.language] += 1
 

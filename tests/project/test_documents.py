@@ -49,6 +49,8 @@ def test_every_block_of_python_is_run_but_for_what_this_machine_lacks():
         ("```python\n1 / 0\n```\n", 1),
         ("```python\n1 / 0\n```\n\n```text\nZeroDivisionError: ...\n```\n", 0),
         ("```python\nprint('a 1.5 b')\n```\n\n```text\na 1.6 b\n```\n", 1),
+        ("<!-- loosely -->\n```python\nprint('1,024 bytes')\n```\n\n```text\n96 bytes\n```\n", 0),
+        ("<!-- loosely -->\n```python\nprint('1,024 bytes')\n```\n\n```text\n96 kilobytes\n```\n", 1),
         ("<!-- needs no_such_package -->\n```python\n1 / 0\n```\n", 0),
         ("<!-- setup\nx = 2\n-->\n```python\nassert x == 2\n```\n", 0),
         ("<!-- as a.py -->\n```python\n1\n```\n\n```sh\npython a.py\n```\n\n```text\n3\n```\n", 1),
