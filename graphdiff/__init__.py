@@ -66,7 +66,7 @@ from .transforms.vmap import vmap as vmap
 from .weights import load_weights as load_weights
 from .weights import save_weights as save_weights
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 globals().update(_namespaces.functions(""))  # the operations, by their names
 

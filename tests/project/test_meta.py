@@ -25,6 +25,8 @@ def test_the_workflow_runs_every_stage_of_ci_run():
 def test_the_citation_is_of_this_package():
     cited = dict(re.findall(r"^([\w-]+): (.+)$", text("CITATION.cff"), re.MULTILINE))
     assert cited["version"] == gd.__version__
+    dated = re.search(r"^## \[(.+)\] - (\d{4}-\d\d-\d\d)$", text("CHANGELOG.md"), re.MULTILINE)
+    assert dated.groups() == (cited["version"], cited["date-released"].strip('"'))
     assert cited["license"] == PROJECT["license"]
     assert [a["name"] for a in PROJECT["authors"]] == re.findall(
         r'^  - name: "(.+)"$', text("CITATION.cff"), re.MULTILINE
