@@ -98,7 +98,7 @@ double special_polygamma_gap(double order, double x, double d) {
 }
 
 /* lgamma(x) less Stirling's formula, x >= 10 (DLMF 5.11.1) */
-static double special_stirling_rest(double x) {
+double special_stirling_rest(double x) {
     double s = 1 / (x * x);
     double series =
         1.0 / 12 -

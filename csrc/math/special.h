@@ -13,6 +13,16 @@ double special_digamma(double x);
 double special_polygamma(double n, double x);
 double special_polygamma_gap(double order, double x, double d);
 double special_betaln(double a, double b);
+double special_stirling_rest(double x);
+
+/* incomplete.c */
+double special_gammainc(double a, double x);
+double special_gammaincc(double a, double x);
+double special_gamma_density(double a, double x);
+double special_gammainc_shape(double order, double a, double x);
+double special_betainc(double a, double b, double x);
+double special_beta_density(double a, double b, double x);
+double special_betainc_shape(int by_a, int by_b, double a, double b, double x);
 
 /* normal.c */
 double special_erfinv(double x);

@@ -97,6 +97,15 @@
             out[i] = (expression);         \
         }                                  \
     }
+#define GD_CALL_3(name, expression)                  \
+    GD_MICRO_DECLARE(0, name) {                      \
+        GD_T *out = out_;                            \
+        const GD_T *a = a_, *b = b_, *c = c_;        \
+        for (int64_t i = 0; i < n; i++) {            \
+            const GD_T x = a[i], y = b[i], z = c[i]; \
+            out[i] = (expression);                   \
+        }                                            \
+    }
 /* `inside` holds where `condition` does, `outside` elsewhere: element by element, so that no element's result
  * depends on its neighbours, but in vectors where all are inside */
 #define GD_GUARDED(name, condition, inside, outside)         \

@@ -35,6 +35,7 @@
 #define GD_PAIR(name, expression) GD_BODY_2(name, GD_T, expression)
 #define GD_CALL_1(name, expression) GD_BODY_1(name, GD_T, expression)
 #define GD_CALL_2(name, expression) GD_BODY_2(name, GD_T, expression)
+#define GD_CALL_3(name, expression) GD_BODY_3(name, GD_T, GD_T, expression)
 #define GD_TEST_1(name, expression) GD_BODY_1(name, uint8_t, expression)
 #define GD_TEST_2(name, expression) GD_BODY_2(name, uint8_t, expression)
 #define GD_GUARDED(name, condition, inside, outside) GD_BODY_1(name, GD_T, (condition) ? (inside) : (outside))

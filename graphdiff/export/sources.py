@@ -196,7 +196,7 @@ def needed(items: Sequence[Item], text: str) -> list[Item]:
 @functools.cache
 def mathematics() -> tuple[Item, ...]:
     """The functions of csrc/math, each after those that it calls; those compiled once there are static here."""
-    once = "".join(text_of(f"math/{name}.c") for name in ("gamma", "normal", "bessel"))
+    once = "".join(text_of(f"math/{name}.c") for name in ("gamma", "normal", "bessel", "incomplete"))
     once = re.sub(r"^double special_", "static double special_", once, flags=re.M)
     texts = [*map(text_of, ("math/real.h", "math/f64.h", "math/f32.h")), once]
     return tuple(item for text in texts for item in items_of(text))
@@ -204,7 +204,7 @@ def mathematics() -> tuple[Item, ...]:
 
 # --------------------------------------------------------------------------------------- micro-operations
 
-_FORMS = ("UNARY", "BINARY", "PAIR", "CALL_1", "CALL_2", "TEST_1", "TEST_2", "BODY_3", "GUARDED", "FAST_1")
+_FORMS = ("UNARY", "BINARY", "PAIR", "CALL_1", "CALL_2", "CALL_3", "TEST_1", "TEST_2", "BODY_3", "GUARDED", "FAST_1")
 _LIBRARY = {"float32": ("f", "m32_"), "float64": ("", "m64_")}
 _FILES = {
     "float32": ("micro/micro_float.h", "micro/micro_f32.c"),

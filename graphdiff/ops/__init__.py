@@ -18,6 +18,7 @@ from . import (  # noqa: F401  (declaring is importing)
     embedding,
     functions,
     gather,
+    incomplete,
     indexing,
     joining,
     leaves,

@@ -361,8 +361,14 @@ def elementwise(
             return make(declared, (x1, x2))
 
         public = binary
+    elif arity == 3:
+
+        def ternary(x1: TensorLike, x2: TensorLike, x3: TensorLike, /) -> Tensor:
+            return make(declared, aligned(*operands(name, (x1, x2, x3), accepts)))
+
+        public = ternary
     else:
-        raise ValueError("an elementwise op has one or two operands; for more use custom")
+        raise ValueError("an elementwise op has one to three operands; for more use custom")
     return declare_public(declared, public)
 
 

@@ -59,7 +59,7 @@ def test_every_argument_has_a_result(name):
     """Whatever the order: loops have bounds, and NaN comes of NaN."""
     op = REGISTRY[name]
     line = np.array([*EXTREMES, 3.0, 170.0, 1e6, 1e15])
-    arrays = [line] if op.arity == 1 else [a.ravel() for a in np.meshgrid(line, line)]
+    arrays = [a.ravel() for a in np.meshgrid(*[line] * op.arity)]
     leaves = [gd.input(f"x{i}", a.shape, "float64") for i, a in enumerate(arrays)]
     y = op.public(*leaves)
     got, _ = gd.compile(leaves, [y, gd.grad(gd.sum(y), leaves)])(*arrays)
@@ -117,3 +117,43 @@ def test_third_derivatives(name):
     third = gd.grad(gd.sum(y), x)
     f, g, h = gd.compile([x], y), gd.compile([x], third), 1e-5
     np.testing.assert_allclose(g(at), (f(at + h) - f(at - h)) / (2 * h), rtol=1e-6)
+
+
+def test_incomplete_functions_where_scipys_are_right():
+    rng = np.random.default_rng(0)
+    a, x = 10 ** rng.uniform(-3, 4, 2000), rng.normal(size=2000)
+    x = a * np.exp(x * np.minimum(3 / np.sqrt(a), 5))
+    lower, upper = gd.compile([], [gd.gammainc(a, x), gd.gammaincc(a, x)])()
+    np.testing.assert_allclose(lower, scipy.special.gammainc(a, x), rtol=3e-12, atol=1e-300)
+    np.testing.assert_allclose(upper, scipy.special.gammaincc(a, x), rtol=3e-12, atol=1e-300)
+    np.testing.assert_allclose(lower + upper, 1, rtol=1e-15)
+    b = 10 ** rng.uniform(-3, 4, 2000)
+    p = scipy.special.expit(np.log(a / b) + 3 * rng.normal(size=2000) * np.sqrt((a + b) / (a * b)).clip(0, 2))
+    got = gd.compile([], gd.betainc(a, b, p))()
+    np.testing.assert_allclose(got, scipy.special.betainc(a, b, p), rtol=1e-11, atol=1e-300)
+
+
+@pytest.mark.parametrize("shapes", [(1e-3, 0.4), (0.3, 40.0), (7.0, 2e3), (5e4, 3e4)])
+def test_incomplete_functions_add_up_in_their_derivatives(shapes):
+    """By shape, against differences of values; the upper function and the turned one are the complement."""
+    a, b = shapes
+    for at in (0.01, 0.4, 0.97):
+        h = 1e-4 * min(a, a**0.5)
+        x = a * at + 0.5
+        s, t = gd.input("s", (), "float64"), gd.input("t", (), "float64")
+        first = gd.grad(gd.gammainc(s, t), s)
+        f = gd.compile([s, t], [gd.gammainc(s, t), first, gd.grad(first, s), gd.grad(gd.gammaincc(s, t), s)])
+        value, slope, bend, other = (np.array(v) for v in zip(*(f(a + h * k, x) for k in (-1, 0, 1))))
+        assert other[1] == -slope[1]
+        np.testing.assert_allclose(slope[1], (value[2] - value[0]) / (2 * h), rtol=1e-5, atol=1e-15 / h)
+        np.testing.assert_allclose(bend[1], (slope[2] - slope[0]) / (2 * h), rtol=1e-5, atol=1e-13 * abs(slope[1]) / h)
+        u, v, w = (gd.input(k, (), "float64") for k in "uvw")
+        both = [gd.grad(gd.betainc(u, v, w), [u, v]), gd.grad(gd.betainc(v, u, 1 - w), [u, v])]
+        one, turned = gd.compile([u, v, w], both)(a, b, 0.5 * at)
+        np.testing.assert_allclose(one, -np.array(turned), rtol=1e-8, atol=1e-300)
+
+
+def test_third_derivatives_by_shape_are_not_offered():
+    a = gd.input("a", (), "float64")
+    third = gd.grad(gd.grad(gd.grad(gd.gammainc(a, 2.0), a), a), a)
+    assert np.isnan(gd.compile([a], third)(1.5))

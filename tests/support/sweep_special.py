@@ -116,6 +116,28 @@ def k1e_second(x: Any) -> Any:
     return k_sum(x, -1, 1.75, -1, 0.25)
 
 
+def lower_gamma(a: Any, x: Any) -> Any:
+    return mp.gammainc(a, 0, x, regularized=True)
+
+
+def upper_gamma(a: Any, x: Any) -> Any:
+    return mp.gammainc(a, x, mp.inf, regularized=True)
+
+
+def lower_beta(a: Any, b: Any, x: Any) -> Any:
+    return mp.betainc(a, b, 0, x, regularized=True)
+
+
+def near_gamma(a: Any, x: Any) -> Any:
+    """Within eight deviations of the mean, or a factor of 1000."""
+    return np.abs(np.log(x / a)) < 8 / np.sqrt(a) + np.where(a < 1, 7, 0)
+
+
+def near_beta(a: Any, b: Any, x: Any) -> Any:
+    return np.abs(np.log(x / (1 - x)) - np.log(a / b)) < 8 * np.sqrt(1 / a + 1 / b)
+
+
+SHAPES = (both(flat(0, 30), log(-2, 2)),) * 2
 NORMAL = both(flat(-37, -5), flat(-5, 8), signed(log(-9, 0)))
 WAVES = (both(signed(flat(0, 100)), log(-8, 8)),)
 FUNCTIONS = {
@@ -152,6 +174,9 @@ FUNCTIONS = {
         (both(flat(0, 30), log(-8, 8)), both(flat(0, 30), log(-4, 6))),
         lambda order, a, b: 1 if order == 0 else 0,
     ),
+    "gammainc": Function(lower_gamma, SHAPES, within=near_gamma),
+    "gammaincc": Function(upper_gamma, SHAPES, within=near_gamma),
+    "betainc": Function(lower_beta, (*SHAPES[:1] * 2, flat(0, 1)), within=near_beta),
     "j0": Function(lambda x: mp.besselj(0, x), WAVES, envelope),
     "j1": Function(lambda x: mp.besselj(1, x), WAVES, odd_envelope),
     "i0": Function(lambda x: mp.besseli(0, x), (both(signed(flat(0, 80)), log(-8, 1)),)),
@@ -173,7 +198,7 @@ def operands(name: str, dtype: Any, seed: int, n: int, coarse: bool) -> list[np.
     """The points of each operand that is differentiated; those of float32 in both dtypes if ``coarse``."""
     rng, function = np.random.default_rng(seed), FUNCTIONS[name]
     drawn = [p(rng, n).astype(np.float32 if coarse else dtype) for p in function.points]
-    if len(drawn) == 2:
+    if len(drawn) > 1:
         size = max(len(d) for d in drawn) * 2
         drawn = [rng.choice(d, size) for d in drawn]
     xs = [d.astype(dtype) for d in drawn]
