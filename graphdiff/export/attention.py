@@ -12,8 +12,9 @@ from math import prod
 import numpy as np
 
 from .calls import CODES, activation, block_text, call
+from .formula import real, whole
 from .products import Sizes
-from .unit import Unit
+from .unit import Unit, fixed
 from .writer import number
 
 _ROWS, _KEYS, _PARTS, _UNIT = 32, 128, 16, 2e6
@@ -56,8 +57,8 @@ def _write(unit: Unit, backward: bool) -> None:
         ]
     room = -(-max(_room(p, item) for p in products) // 64) * 64
     scratch = room + ((2 if backward else 1) * _ROWS * _KEYS + (rows if backward else 3 * _ROWS)) * item
-    work = float(rows) * float(keys) * (0.6 if causal else 1.0)
-    work *= (3 if backward else 1) * 2.0 * float(e + f) + 40
+    work = real(rows) * real(keys) * (0.6 if causal else 1.0)
+    work *= (3 if backward else 1) * 2.0 * real(e + f) + 40
     dims = _table(unit, "dims", batch)
     tables = [_table(unit, f"batch{i}", list(view[2 : 2 + n])) for i, view in enumerate(views)]
     fields: dict[str, int | str] = {
@@ -86,8 +87,8 @@ def _write(unit: Unit, backward: bool) -> None:
     if backward:
         blocks = -(-keys // _KEYS)
         wanted = min(-(-_PARTS // max(1, entries)), blocks)
-        if float(wanted) > work / _UNIT:
-            wanted = int(work / _UNIT)
+        if real(wanted) > work / _UNIT:
+            wanted = whole(work / _UNIT)
         split_keys = -(-blocks // wanted) * _KEYS if wanted > 1 else max(1, keys)
         splits = max(1, -(-keys // split_keys))
         fields |= {"splits": splits, "split_keys": split_keys, "part_units": 1 if splits > 1 else entries}
@@ -106,7 +107,7 @@ def _table(unit: Unit, name: str, values: list[int]) -> str:
     """A table of sizes or strides, as a block takes it."""
     if not values:
         return "NULL"
-    unit.out(f"static const int64_t {name}[] = {{{', '.join(map(str, values))}}};")
+    unit.out(f"{fixed(values)}const int64_t {name}[] = {{{', '.join(map(str, values))}}};")
     return f"(int64_t *){name}"
 
 

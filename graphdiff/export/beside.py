@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..ops.trees import LEAF, Tree
-from .header import ARGUMENTS, Interface, Slot
+from .formula import name_of
+from .header import Interface, Slot
 from .source_file import table_lines
 from .sources import C_TYPES
 from .writer import comment, identifier, number
@@ -25,7 +26,7 @@ _STEP, _ADD = 1664525, 1013904223  # Numerical Recipes' generator modulo 2^32
 
 def drawn(slot: Slot, seed: int) -> np.ndarray:
     """Elements of the case: floats in (0, 1] with 8 bits, as none is divided by 0 then; integers and bools 0 or 1."""
-    n = int(np.prod(slot.shape, dtype=np.int64))
+    n = slot.count
     powers = np.full(n, _STEP, np.uint32)
     with np.errstate(over="ignore"):
         factor = np.cumprod(powers, dtype=np.uint32)
@@ -46,8 +47,11 @@ def case(x: Interface) -> tuple[list[np.ndarray], list[np.ndarray]]:
 # --------------------------------------------------------------------------------------- the test
 
 
-def test_text(x: Interface, status: int, outputs: Sequence[np.ndarray], params: Sequence[np.ndarray]) -> str:
-    """NAME_test.c: runs the case and compares. ``outputs`` and ``params``: what the function gave, and left."""
+def test_text(
+    x: Interface, sizes: Sequence[str], status: int, outputs: Sequence[np.ndarray], params: Sequence[np.ndarray]
+) -> str:
+    """NAME_test.c: runs the case and compares. ``sizes``: those given as arguments; ``outputs`` and ``params``: what
+    the function gave, and left."""
     name = x.name
     out = [
         f"/* {name}_test.c: runs {name} once on numbers made here and compares with what graphdiff gave for them.",
@@ -65,9 +69,10 @@ def test_text(x: Interface, status: int, outputs: Sequence[np.ndarray], params: 
     groups = (("input", x.inputs), ("output", x.outputs), ("param", x.params))
     for kind, slots in groups:
         for n, slot in enumerate(slots):
-            count = max(1, int(np.prod(slot.shape, dtype=np.int64)))
+            count = max(1, slot.count)
             out.append(f"static {C_TYPES[slot.dtype.name]} {kind}_{n}[{count}]; /* {comment(slot.name)} */")
-    out += [f"static _Alignas({name}_WORK_ALIGN) unsigned char work[{name}_WORK_BYTES + 1];", ""]
+    work = f"{x.work_bytes}" if sizes else f"{name}_WORK_BYTES"
+    out += [f"static _Alignas({name}_WORK_ALIGN) unsigned char work[{work} + 1];", ""]
     checks: list[str] = []
     if status == 0:
         found = [("output", n, a) for n, a in enumerate(outputs)]
@@ -84,14 +89,18 @@ def test_text(x: Interface, status: int, outputs: Sequence[np.ndarray], params: 
     out.append("    int bad = 0;")
     for kind, slots, first in (("input", x.inputs, FIRST_INPUT), ("param", x.params, FIRST_PARAM)):
         for n, slot in enumerate(slots):
-            count = int(np.prod(slot.shape, dtype=np.int64))
+            count = slot.count
             c_type = C_TYPES[slot.dtype.name]
             value = f"({c_type})(((drawn >> 24) + 1) / {'256.0f' if slot.dtype.itemsize == 4 else '256.0'})"
             if slot.dtype.kind != "f":
                 value = f"({c_type})(drawn >> 31)"
             out.append(f"    DRAW({first + n}u, {count}, {kind}_{n}, {value})")
+    if sizes:
+        bytes_ = f"{name}_work_bytes_for({', '.join(sizes)})"
+        out.append(f"    if ({bytes_} == 0 || {bytes_} > sizeof work) return 1;")
+    run = f"{x.function}({', '.join([*sizes, 'inputs', 'outputs', 'params', 'work'])})"
     out += [
-        f"    const int status = {name}(inputs, outputs, params, work);",
+        f"    const int status = {run};",
         "    if (status != STATUS) {",
         f'        printf("{name}: status %d, %s\\n", status, {name}_status_text(status));',
         "        return 1;",
@@ -202,7 +211,7 @@ def json_text(x: Interface, sizes: dict[str, int], arguments: Tree, results: Tre
                 "name": slot.name,
                 "dtype": slot.dtype.name,
                 "shape": list(slot.shape),
-                "bytes": slot.bytes,
+                "bytes": None if slot.formula else slot.bytes,
             }
             if with_updates:
                 row["updated"] = slot.updated
@@ -211,10 +220,10 @@ def json_text(x: Interface, sizes: dict[str, int], arguments: Tree, results: Tre
 
     facts = {
         "name": x.name,
-        "function": f"int {x.name}({ARGUMENTS})",
-        "work_bytes": x.work_bytes,
+        "function": f"int {x.function}({x.arguments})",
+        "work_bytes": None if x.sizes else x.work_bytes,
         "work_align": 64,
-        "sizes": sizes,
+        "sizes": {n: None if name_of(n) in x.sizes else size for n, size in sizes.items()},
         "inputs": slots(x.inputs),
         "outputs": slots(x.outputs),
         "params": slots(x.params, True),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .calls import block_text
 from .program import ALIGN, Program
-from .unit import Unit
+from .unit import Unit, fixed
 
 _POINTER = 8  # bytes of an address, at most
 _STATE = 3 * _POINTER  # a gd_inner_run
@@ -76,13 +76,14 @@ class _Tables:
 
     def __init__(self, unit: Unit):
         self.unit, self.room = unit, _Room()
+        self.heads: list[int] = []  # where the work of each body is
 
     def table(self, c_type: str, name: str, rows: list[list[int]]) -> str:
         """A table of rows of numbers, by its address."""
         if not rows:
             return "NULL"
         text = ", ".join("{" + ", ".join(map(str, row)) + "}" if len(row) > 1 else str(row[0]) for row in rows)
-        self.unit.out(f"static const {c_type} {name}[] = {{{text}}};")
+        self.unit.out(f"{fixed(n for row in rows for n in row)}const {c_type} {name}[] = {{{text}}};")
         return f"({c_type} *){name}"
 
     def body(self, program: Program, name: str) -> tuple[str, int]:
@@ -92,7 +93,9 @@ class _Tables:
         inputs, outputs, _ = program.slots
         row = f"{{{function}, {inputs}, {outputs}, {sum(program.slots)}}}"
         self.unit.out(f"const gd_program {name} = {row};")
-        return f"(gd_program *)&{name}", self.room.take(_slots(program) + work)
+        at = self.room.take(_slots(program) + work)
+        self.heads.append(at + _slots(program))
+        return f"(gd_program *)&{name}", at
 
 
 def _skip(w: tuple[int, ...], at: int) -> int:
@@ -147,7 +150,7 @@ def _loop(unit: Unit) -> None:
         block["condition"], block["condition_at"] = tables.body(condition, "condition")
     block["pred_at"] = tables.room.take(ALIGN)
     block["state_at"] = tables.room.take((n_again + 1) * _STATE)
-    _run(unit, "loop", block_text(block), tables.room.used)
+    _run(unit, "loop", block_text(block), tables.room.used, tables.heads)
 
 
 def _branch(unit: Unit) -> None:
@@ -159,16 +162,21 @@ def _branch(unit: Unit) -> None:
         names.append(tables.body(program, ("if_true", "if_false")[n])[0])
         most = max(most, tables.room.used)
     block = block_text({"n_in": w[0], "n_out": w[1], "programs": "{" + ", ".join(names) + "}"})
-    _run(unit, "branch", block, most)
+    _run(unit, "branch", block, most, tables.heads)
 
 
-def _run(unit: Unit, kernel: str, block: str, scratch: int) -> None:
+def _run(unit: Unit, kernel: str, block: str, scratch: int, heads: list[int]) -> None:
     unit.kernel("control", f"gd_k_{kernel}")
     out = unit.out
     out(f"const control_{kernel}_block block = {block};")
     operands = ", ".join(f"(void *){unit.name(n)}" for n in range(len(unit.step.operands)))
     out(f"void *const operands[] = {{{operands}}};")
-    out(f"const gd_call call = {{&block, operands, {unit.bytes(scratch)}, NULL, 0, NULL, NULL}};")
+    room = unit.bytes(scratch)
+    if unit.sizes:  # bodies find them at the start of their work
+        out(f"const int64_t sizes[] = {{{', '.join(unit.sizes)}}};")
+        for at in heads:
+            out(f"memcpy({room} + {at}, sizes, sizeof sizes);")
+    out(f"const gd_call call = {{&block, operands, {room}, NULL, 0, NULL, NULL}};")
     unit.passes_status = True
     out(f"return gd_k_{kernel}(&call);")
 

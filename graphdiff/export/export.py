@@ -8,76 +8,96 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import CompileError, FeedError
+from ..errors import CompileError
 from ..files import write_file
-from ..ir.dims import evaluate
+from ..ir.dims import Dim, product, substitute
 from ..ir.node import Value, user_source
 from ..runtime import _core
 from ..runtime.compiled import PlannedProgram
 from ..runtime.function import Function
 from . import beside, header, program, source_file
+from .formula import Trace, name_of, text_of
 from .header import Interface, Slot
 from .program import Step
-from .source_file import STAND_IN, Failure
+from .sized_file import SizedFile
+from .source_file import STAND_IN, Failure, Written
 from .sources import SUFFIX, code_of, items_of
 from .writer import KEYWORDS, LIBRARY
 
 
 def export_c(
-    self: Function, folder: str | os.PathLike[str], name: str, *, values: bool = False, **sizes: int
+    self: Function,
+    folder: str | os.PathLike[str],
+    name: str,
+    *,
+    values: bool = False,
+    sized: bool = False,
+    **sizes: int,
 ) -> list[Path]:
     """Writes the function as C11: ``NAME.h``, ``NAME.c`` and what goes with them; gives the paths.
 
     ``folder`` is made if it is not there. ``name``: the C function, and the prefix of all that has a name outside.
     ``sizes``: the named dimensions, as in ``f.plan_for(batch=32)``. ``values``: also ``NAME_values.c``, tables of
-    what parameters and states hold now. Raises CompileError for a name that C cannot have and for an operation that
-    cannot be exported, FeedError for sizes, OSError where the folder cannot be written. Nothing is written then.
+    what parameters and states hold now. ``sized``: sizes that are not given are arguments of ``NAME_sized(batch, …)``,
+    whose work has ``NAME_work_bytes_for(batch)`` bytes. Raises CompileError for a name that C cannot have, for an
+    operation that cannot be exported and for ``sized`` under a memory limit, FeedError for sizes, OSError where the
+    folder cannot be written. Nothing is written then.
 
     Example: ``step.export_c("firmware/model", "model", batch=32)``
     """
     _check_name(name)
-    if not isinstance(values, bool):
-        raise CompileError(f"export_c: values is True or False, got {values!r}", source=_here())
-    try:
-        self.plan_for(**sizes)
-    except FeedError as e:
-        raise FeedError(e.fact.replace("plan_for", "export_c"), e.operation, e.source) from None
+    for word, given in (("values", values), ("sized", sized)):
+        if not isinstance(given, bool):
+            raise CompileError(f"export_c: {word} is True or False, got {given!r}", source=_here())
     compiled = self._compiled
-    env = {n: int(sizes[n]) for n in compiled.names}
-    planned = compiled.planned(env)
-    whole = program.of_planned(planned)
-    written = source_file.write(whole, planned.plan.scratch_bytes, _message(self))
+    if sized:
+        written, planned, env, variables = _written_sized(self, sizes)
+    else:
+        env, variables = compiled.sizes.given("export_c", sizes), ()
+        planned = compiled.planned(env)
+        written = source_file.write(program.of_planned(planned), planned.plan.scratch_bytes, _message(self))
     updated = {id(p) for p, _ in self.graph.updates}
+    fixed = {n: env[n] for n in env if name_of(n) not in variables}
 
-    def slots(found: Sequence[Value]) -> list[Slot]:
-        return [Slot(v.name or "", v.dtype, _shape(v, env), id(v) in updated) for v in found]
+    def slots(found: Sequence[Value], at: Mapping[str, int]) -> list[Slot]:
+        out = []
+        for v in found:
+            shape = tuple(substitute(s, at) for s in v.shape)
+            count = Trace(env, fixed).formula(product((*shape, v.dtype.itemsize)))
+            is_open = any(isinstance(s, Dim) for s in shape)
+            formula = text_of(count) if is_open else ""
+            out.append(Slot(v.name or "", v.dtype, shape, id(v) in updated, formula))
+        return out
 
     interface = Interface(
         name,
-        slots(self.graph.inputs),
-        slots(self.graph.outputs),
-        slots(self.parameters),
+        slots(self.graph.inputs, fixed),
+        slots(self.graph.outputs, fixed),
+        slots(self.parameters, fixed),
         written.work_bytes,
         [Failure(f.constant.replace(STAND_IN, name), f.text) for f in written.failures],
         planned.plan.summary(),
         values,
+        variables,
     )
     structure, n_results = self._structure, self._n_results
-    status, outputs, params = _run_case(interface, planned)
+    case = replace(interface, inputs=slots(self.graph.inputs, env), outputs=slots(self.graph.outputs, env))
+    status, outputs, params = _run_case(case, planned)
     head = header.write(interface)
     text = written.text.replace(source_file.CHECKS, header.checked(replace(interface, name=STAND_IN)))
     _check_apart(name, head, text)
     text = text.replace(STAND_IN, name)
+    numbers = [str(env[n]) for n in env if n not in fixed]
     files = {
         f"{name}.h": head,
         f"{name}.c": text + "\n" + header.definitions(interface),
-        f"{name}_test.c": beside.test_text(interface, status, outputs, params),
+        f"{name}_test.c": beside.test_text(case, numbers, status, outputs, params),
         "CMakeLists.txt": beside.cmake_text(interface, values),
         f"{name}.json": beside.json_text(interface, env, structure.arguments, structure.results, n_results),
     }
@@ -89,6 +109,26 @@ def export_c(
     for file, content in files.items():
         write_file(place / file, content)
     return [place / file for file in files]
+
+
+def _written_sized(
+    f: Function, sizes: Mapping[str, int]
+) -> tuple[Written, PlannedProgram, dict[str, int], tuple[str, ...]]:
+    """The program with sizes as arguments; the plan of a sample, its sizes, and the variables of the arguments."""
+    compiled = f._compiled
+    if compiled.limit is not None:
+        raise CompileError(
+            f"export_c: sized: the schedule of {f.name} under a memory limit depends on the sizes; give the sizes",
+            source=_here(),
+        )
+    if compiled.sizes.patterns:
+        raise CompileError(f"export_c: sized: {f.name} has a sparse result; give the sizes", source=_here())
+    rest = {n: sizes.get(n, 1) for n in compiled.names}
+    compiled.sizes.given("export_c", {**rest, **sizes})
+    file = SizedFile(STAND_IN, _message(f), compiled, {n: int(sizes[n]) for n in sizes})
+    written = file.write_sized()
+    env = file.samples[0]
+    return written, compiled.planned(env), env, file.variables
 
 
 def _run_case(x: Interface, planned: PlannedProgram) -> tuple[int, list[np.ndarray], list[np.ndarray]]:
@@ -104,10 +144,6 @@ def _run_case(x: Interface, planned: PlannedProgram) -> tuple[int, list[np.ndarr
                 return n, outputs, params
         return 1, outputs, params
     return 0, outputs, params
-
-
-def _shape(v: Value, env: dict[str, int]) -> tuple[int, ...]:
-    return tuple(evaluate(s, env) for s in v.shape)
 
 
 def _message(function: Function) -> Callable[[Step], str]:

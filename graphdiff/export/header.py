@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..ir.dims import Size, product
 from .source_file import Failure
 from .sources import C_TYPES
 from .writer import LIBRARY, comment, identifier, quoted
@@ -19,6 +20,7 @@ ARGUMENTS = "const void *const inputs[], void *const outputs[], void *const para
 _MACRO = re.compile(
     r"NULL|NAN|INFINITY|HUGE_VAL[FL]?|EOF|(M|FP|MATH)_\w+|U?(INT|PTR|SIZE|WCHAR)\w*_(MAX|MIN|C)|SIZE_MAX"
 )
+_BAD_SIZE = "there is no code for these sizes"
 _BAD = "a pointer is missing or not aligned, or memory overlaps"
 
 
@@ -28,12 +30,23 @@ class Slot:
 
     name: str
     dtype: np.dtype
-    shape: tuple[int, ...]
+    shape: tuple[Size, ...]
     updated: bool = False
+    formula: str = ""  # of its bytes, where sizes are arguments
+
+    @property
+    def count(self) -> int:
+        """How many elements it has, where no size is an argument."""
+        return int(product(self.shape))
 
     @property
     def bytes(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+        return self.count * self.dtype.itemsize
+
+    @property
+    def bytes_text(self) -> str:
+        """Its bytes as C."""
+        return self.formula or str(self.bytes)
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,21 @@ class Interface:
     failures: Sequence[Failure]
     summary: str
     has_values: bool
+    sizes: tuple[str, ...] = ()  # the variables of sizes that are arguments
+
+    @property
+    def function(self) -> str:
+        """The function that runs it."""
+        return f"{self.name}_sized" if self.sizes else self.name
+
+    @property
+    def arguments(self) -> str:
+        """What it takes."""
+        return ", ".join([*(f"int64_t {v}" for v in self.sizes), ARGUMENTS])
+
+    def passing(self, *arrays: str) -> str:
+        """Arguments for it: the sizes by their names, then ``arrays``."""
+        return ", ".join([*self.sizes, *arrays])
 
     @property
     def groups(self) -> list[tuple[str, Sequence[Slot]]]:
@@ -62,7 +90,8 @@ def write(x: Interface) -> str:
         " *",
         *(f" * {comment(line)}".rstrip() for line in x.summary.splitlines()),
         " *",
-        f" * int {name}(inputs, outputs, params, work) runs it once: results are written; parameters and states",
+        f" * int {x.function}({x.passing('inputs', 'outputs', 'params', 'work')}) runs it once: results are written; "
+        "parameters and states",
         " * that it updates are changed in place, all of them or, where a status other than 0 comes back, none.",
         " * Arrays are C-contiguous and aligned as their elements; none overlaps another. `work` has NAME_WORK_BYTES",
         " * bytes, aligned to NAME_WORK_ALIGN; what is in it means nothing between calls. Any number of threads may",
@@ -75,19 +104,26 @@ def write(x: Interface) -> str:
         'extern "C" {',
         "#endif",
         "",
-        f"#define {name}_WORK_BYTES {x.work_bytes}",
+        *([] if x.sizes else [f"#define {name}_WORK_BYTES {x.work_bytes}"]),
         f"#define {name}_WORK_ALIGN 64",
         f"#define {name}_PARAMS_BYTES {sum(-(-s.bytes // 8) * 8 for s in x.params)} "
         "/* all of them, each from a multiple of 8 on */",
     ]
-    out = [line.replace("NAME_", f"{name}_") if line.startswith(" *") else line for line in out]
+    work = "work_bytes_for(..)" if x.sizes else "WORK_BYTES"
+    out = [
+        line.replace("NAME_WORK_BYTES", f"{name}_{work}").replace("NAME_", f"{name}_")
+        if line.startswith(" *")
+        else line
+        for line in out
+    ]
     for kind, slots in x.groups:
         out += ["", f"#define {name}_{kind}S {len(slots)}"]
         for n, slot in enumerate(slots):
             shape = ", ".join(map(str, slot.shape))
             more = ", updated" if slot.updated else ""
+            macro = f"{kind}_{n}_BYTES({', '.join(x.sizes)})" if slot.formula else f"{kind}_{n}_BYTES"
             out.append(
-                f"#define {name}_{kind}_{n}_BYTES {slot.bytes} /* {C_TYPES[slot.dtype.name]} "
+                f"#define {name}_{macro} {slot.bytes_text} /* {C_TYPES[slot.dtype.name]} "
                 f"{comment(slot.name)}[{shape}]{more} */"
             )
         taken: set[str] = set()
@@ -100,13 +136,16 @@ def write(x: Interface) -> str:
     for n, failure in enumerate(x.failures, 1):
         out.append(f"    {failure.constant} = {n}, /* {comment(failure.text)} */")
     out += [
-        f"    {name}_BAD_POINTER = {len(x.failures) + 1} /* with -D{name}_CHECKED alone: {_BAD} */",
+        f"    {name}_BAD_POINTER = {len(x.failures) + 1}, /* with -D{name}_CHECKED alone: {_BAD} */",
+        *([f"    {name}_BAD_SIZE = {len(x.failures) + 2} /* {_BAD_SIZE} */"] if x.sizes else []),
         "};",
         "/* the text of a status */",
         f"const char *{name}_status_text(int status);",
         "",
-        f"extern const size_t {name}_work_bytes;",
-        f"int {name}({ARGUMENTS});",
+        f"size_t {name}_work_bytes_for({', '.join(f'int64_t {v}' for v in x.sizes)}); /* 0: {_BAD_SIZE} */"
+        if x.sizes
+        else f"extern const size_t {name}_work_bytes;",
+        f"int {x.function}({x.arguments});",
         "/* the same with an argument for each array */",
         f"int {name}_call({', '.join(typed(x)[0])});",
         *(
@@ -130,7 +169,7 @@ def write(x: Interface) -> str:
 def typed(x: Interface) -> tuple[list[str], list[list[str]]]:
     """The parameters of NAME_call, and their names by group."""
     taken = {"inputs", "outputs", "params", "work", x.name}
-    declared: list[str] = []
+    declared = [f"int64_t {v}" for v in x.sizes]
     names: list[list[str]] = []
     for kind, slots in x.groups:
         names.append([])
@@ -156,8 +195,9 @@ def definitions(x: Interface) -> str:
             ", ".join(w if kind != "PARAM" or s.updated else f"(void *){w}" for w, s in zip(found, slots)) or "NULL"
         )
         lines.append(f"    {pointer} {kind.lower()}s[] = {{{values}}};")
-    lines += [f"    return {name}(inputs, outputs, params, work);", "}", ""]
-    texts = ["ok", *(f.text for f in x.failures), _BAD]
+    arguments = x.passing("inputs", "outputs", "params", "work")
+    lines += [f"    return {x.function}({arguments});", "}", ""]
+    texts = ["ok", *(f.text for f in x.failures), _BAD, *([_BAD_SIZE] if x.sizes else [])]
     rows = "".join(f"        case {n}: return {quoted(text)};\n" for n, text in enumerate(texts))
     return (
         "\n".join(lines)
@@ -174,7 +214,10 @@ const char *{name}_status_text(int status) {{
 def checked(x: Interface) -> str:
     """What -DNAME_CHECKED adds: the preconditions, looked at before anything is written."""
     slots = [s for _, group in x.groups for s in group]
-    sizes = ", ".join([*(str(s.bytes) for s in slots), f"{x.name}_WORK_BYTES"])
+    work = f"(size_t)work_bytes({x.passing()})" if x.sizes else f"{x.name}_WORK_BYTES"
+    sizes = ", ".join([*(f"(size_t){s.formula}" if s.formula else str(s.bytes) for s in slots), work])
+    declared = "".join(f"int64_t {v}, " for v in x.sizes)
+    unused = "".join(f"    (void){v};\n" for v in x.sizes)
     aligns = ", ".join([*(str(s.dtype.itemsize) for s in slots), f"{x.name}_WORK_ALIGN"])
     n, n_in, n_out, n_params = len(slots), len(x.inputs), len(x.outputs), len(x.params)
     missing = [f"{kind.lower()}s == NULL" for kind, found in x.groups if found]
@@ -191,8 +234,8 @@ static const char *pointer_of(size_t n, {arrays}) {{
 {chr(10).join(body)}
 }}
 
-static int is_bad({arrays}) {{
-    static const size_t bytes[] = {{{sizes}}};
+static int is_bad({declared}{arrays}) {{
+{unused}    {"" if x.sizes else "static "}const size_t bytes[] = {{{sizes}}};
     static const size_t align[] = {{{aligns}}};
     if ({" || ".join(missing) or "0"}) return 1;
     for (size_t i = 0; i <= {n}; i++) {{

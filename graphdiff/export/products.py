@@ -13,6 +13,7 @@ from math import prod
 
 import numpy as np
 
+from .formula import Formula, real, whole
 from .program import MICROOPS
 from .sources import C_TYPES, SUFFIX, UNSIGNED, micro_expressions
 from .unit import Unit
@@ -35,6 +36,8 @@ class Sizes:
     c_row: int
 
     def _collides(self, item: int) -> bool:
+        if isinstance(self.b_row, Formula):
+            return self.m > 48  # there may be one that collides
         apart = abs(self.b_row) * item
         power = apart & -apart
         if self.m <= 48 or power < 1024:
@@ -147,10 +150,18 @@ def write(unit: Unit) -> None:
         m_text, n_text = str(m), str(n)
         if row < m:
             stack.enter_context(out.block(f"for (ptrdiff_t m0 = 0; m0 < {m}; m0 += {row})"))
-            m_text = f"{m} - m0 < {row} ? {m} - m0 : {row}" if m % row else str(row)
+            m_text = (
+                f"{m} - m0 < {row} ? {m} - m0 : {row}"
+                if isinstance(m, Formula) or isinstance(row, Formula) or m % row
+                else str(row)
+            )
         if column < n:
             stack.enter_context(out.block(f"for (ptrdiff_t n0 = 0; n0 < {n}; n0 += {column})"))
-            n_text = f"{n} - n0 < {column} ? {n} - n0 : {column}" if n % column else str(column)
+            n_text = (
+                f"{n} - n0 < {column} ? {n} - n0 : {column}"
+                if isinstance(n, Formula) or isinstance(column, Formula) or n % column
+                else str(column)
+            )
         strides_text = ", ".join(map(str, steps[:5]))
         alpha_text = number(np.float64(alpha))
         out(f"const gd_product p = {{{m_text}, {n_text}, {k}, {strides_text}, {alpha_text}, {accumulate}}};")
@@ -166,11 +177,11 @@ def strides_of(steps: list[int], view: int) -> tuple[int, int]:
 def _blocks(sizes: Sizes, batch: list[int], dtype: str) -> tuple[int, int] | None:
     """Blocks along the longer side as csrc cuts large products (matmul.c): which rows are few enough for dot products
     depends on them."""
-    m, n, k = float(sizes.m), float(sizes.n), float(sizes.k)
+    m, n, k = real(sizes.m), real(sizes.n), real(sizes.k)
     work = 2 * m * n * k + 8 * (m * n + m * k + n * k) + 64
     if work <= 4e6:
         return None
-    wanted = min(64, int(work / 2e6))
+    wanted = min(64, whole(work / 2e6))
     side = sizes.m if sizes.m > sizes.n else sizes.n
     step = min(side, (-(-side // wanted) + 63) // 64 * 64)
     return (step, sizes.n) if sizes.m > sizes.n else (sizes.m, step)

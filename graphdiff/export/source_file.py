@@ -32,7 +32,7 @@ WRITERS: dict[str, Callable[[Unit], None]] = {
     **attention.WRITERS,
     **lapack.WRITERS,
 }
-_TOGETHER = 48  # calls in one function
+TOGETHER = 48  # calls in one function
 STAND_IN = "NAME_OF_THE_PROGRAM"
 CHECKS = "/* checks of the arguments */"  # where they go, once the interface is known
 _NAMED = 40  # operations that a comment names one by one
@@ -59,10 +59,10 @@ class Written:
 def write(program: Program, plan_scratch: int, messages: Callable[[Step], str]) -> Written:
     """The C of a program, called STAND_IN. ``plan_scratch``: bytes of scratch that there may be; ``messages``: what is
     told where an instruction fails. Raises CompileError for one that cannot be exported."""
-    return _File(STAND_IN, messages).write(program, plan_scratch)
+    return File(STAND_IN, messages).write(program, plan_scratch)
 
 
-class _File:
+class File:
     """One file being written: a program, and those inside it before it."""
 
     def __init__(self, name: str, messages: Callable[[Step], str]):
@@ -81,9 +81,12 @@ class _File:
         self.code(f"const size_t {self.name}_work_bytes = {self.name}_WORK_BYTES;")
         self.code("")
         self._entry(program, units, arena, f"int {self.name}", "", is_checked=True)
+        return self._finished(work)
+
+    def _finished(self, work: int, first: str = "") -> Written:
         body = self.code.text()
         helpers = _helpers(self.parts, body)
-        text = "\n\n".join(t for t in (_head(self.name), helpers, *self.tables, body) if t)
+        text = "\n\n".join(t for t in (_head(self.name), first, helpers, *self.tables, body) if t)
         return Written(text, work, self.failures)
 
     def _units(self, program: Program, most: int, prefix: str) -> list[tuple[str, Unit]]:
@@ -96,8 +99,8 @@ class _File:
             writer(unit)
             if unit.can_fail:
                 self.failures.append(Failure(unit.failed, self.messages(step)))
-            units.append((f"{prefix}step_{n}_{_words(step)}", unit))
-        self.tables += [t for x in _constants(program) if (t := _table_text(program, x, prefix))]
+            units.append((f"{prefix}step_{n}_{words(step)}", unit))
+        self.tables += table_texts(program, prefix)
         for _, unit in units:
             unit.prefix = prefix
         return units
@@ -138,7 +141,7 @@ class _File:
             call = call_of(function, unit, arena)
             calls.append(f"if ((status = {call}) != 0) return status;" if unit.returns else f"{call};")
         unused = "".join(f"(void){n}; " for n in ("inputs", "outputs", "params", "work"))
-        groups = [calls[i : i + _TOGETHER] for i in range(0, len(calls), _TOGETHER)]
+        groups = [calls[i : i + TOGETHER] for i in range(0, len(calls), TOGETHER)]
         if len(groups) > 1:
             for n, group in enumerate(groups):
                 with code.block(f"STEP int {prefix}part_{n}({arguments}unsigned char *work)"):
@@ -183,7 +186,7 @@ def refused(step: Step) -> CompileError:
     )
 
 
-def _words(step: Step) -> str:
+def words(step: Step) -> str:
     """What an instruction computes, as the tail of a name."""
     names = [n.op.name for n in step.row.nodes] or [step.kernel]
     chosen = names if len(names) <= 3 else [names[0], names[-1]]
@@ -269,6 +272,11 @@ def _helpers(parts: Parts, body: str) -> str:
 # --------------------------------------------------------------------------------------- tables
 
 
+def table_texts(program: Program, prefix: str) -> list[str]:
+    """The constants of a program as tables."""
+    return [t for x in _constants(program) if (t := _table_text(program, x, prefix))]
+
+
 def _table_text(program: Program, x: Item, prefix: str) -> str:
     """A constant as a table."""
     values = np.frombuffer(program.constants, x.dtype, x.count, x.place)
@@ -317,6 +325,8 @@ def _address(x: Item, written: bool, prefix: str) -> str:
     const = "" if written else "const "
     if x.kind == "const":
         return _table(x, prefix) if x.count else "NULL"
+    if x.kind == "slot":
+        return f"({const}{c_type} *)(void *)(work + at[{x.place}])"
     if x.kind == "arena":
         at = f"work + {x.place}" if x.place else "work"
         return f"({const}{c_type} *)(void *)({at})"
@@ -324,10 +334,11 @@ def _address(x: Item, written: bool, prefix: str) -> str:
     return f"({const}{c_type} *){array}[{x.place}]"
 
 
-def call_of(function: str, unit: Unit, arena: int) -> str:
-    """The call of an instruction's function."""
+def call_of(function: str, unit: Unit, arena: int | None) -> str:
+    """The call of an instruction's function. ``arena``: what is before the scratch; None where a variable has it."""
     written = {Unit._key(x) for x in unit.step.operands[unit.step.n_reads :]}
-    arguments = [_address(x, Unit._key(x) in written, unit.prefix) for x in unit.operands.values()]
-    if unit.scratch:
-        arguments.append(f"work + {arena}" if arena else "work")
+    arguments = unit.sizes_named()
+    arguments += [_address(x, Unit._key(x) in written, unit.prefix) for x in unit.operands.values()]
+    if unit.needs_scratch:
+        arguments.append("scratch" if arena is None else f"work + {arena}" if arena else "work")
     return f"{function}({', '.join(arguments)})"

@@ -257,10 +257,10 @@ def cut(s: Source) -> Cut:
             per_k *= s.dims[t]
             t -= 1
     size, most = s.dims[t], max(1, limit // per_k)
-    k = -(-size // -(-size // most))
-    if per_k == 1 and -(-size // most) > 1:
+    k = size if size <= most else -(-size // -(-size // most))
+    if per_k == 1 and size > most:
         k = -(-k // 16) * 16
-    chunks = -(-size // k)
+    chunks = 1 if size <= most else -(-size // k)
     c = Cut(s, t, k, size - (chunks - 1) * k, per_k, chunks, staged, [], [])
     _widths(c)
     walks: list[int] = []
@@ -416,7 +416,7 @@ def _segments(c: Cut, p: Pass, n_passes: int) -> None:
     outer = prod(c.count(d) for d in p.outer)
     each = max(1, max(1, prod(s.dims) // outer) // p.masked_total)
     per = max(-(-p.masked_total // SEGMENTS), -(-part // each))
-    segments, total = -(-p.masked_total // per), 0
+    segments, total = 1 if p.masked_total == 1 else -(-p.masked_total // per), 0
     for r in (r for stage in p.reductions for r in stage):
         r.per_masked = r.turns // p.masked_total
         if r.immediate or r.store is None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from math import prod
 
+from .formula import Formula
 from .sources import C_TYPES, applied
 from .tile_cut import Cut, Pass, View
 from .unit import Unit
@@ -142,7 +143,11 @@ class Loops:
 
     def _steps(self) -> None:
         c = self.c
-        last = f"c{c.t} < {c.chunks - 1} ? {c.k} : {c.last_k}" if c.k != c.last_k else str(c.k)
+        last = (
+            f"c{c.t} < {c.chunks - 1} ? {c.k} : {c.last_k}"
+            if isinstance(c.last_k, Formula) or c.k != c.last_k
+            else str(c.k)
+        )
         self.out(f"const ptrdiff_t k = {last};")
 
     def _times_k(self, n: int) -> str:

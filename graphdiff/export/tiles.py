@@ -73,8 +73,8 @@ class _Writer(Loops):
             return
         for r in self.reductions:
             self._reserve(r)
-        targets = [x.register for x in self.p.stores]
-        wanted = self._closure(targets)
+        read = {id(r.store) for r in self.reductions if self._direct(r) is not None}  # where it is
+        wanted = self._closure([x.register for x in self.p.stores if id(x) not in read])
         with ExitStack() as outer:
             self._settle(wanted)
             self._over_tiles(outer, wanted, self.p.outer)
@@ -168,7 +168,8 @@ class _Writer(Loops):
             return
         for number_, reductions in enumerate(self.p.reductions):
             last = number_ == self.p.stages - 1
-            targets = [r.register for r in reductions] + [x.register for x in self.p.stores if last]
+            targets = [r.register for r in reductions if self._direct(r) is None]
+            targets += [x.register for x in self.p.stores if last and x.reduce == "none"]
             with ExitStack() as stack:
                 wanted = self._closure(targets)
                 self._settle(wanted)

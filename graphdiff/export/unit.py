@@ -7,9 +7,10 @@ Must not know: what any kernel does.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 
+from .formula import Formula
 from .program import ALIGN, Item, Program, Step
 from .sources import C_TYPES, SUFFIX
 from .writer import KEYWORDS, LIBRARY, Lines, identifier
@@ -18,7 +19,7 @@ from .writer import KEYWORDS, LIBRARY, Lines, identifier
 _OWN = re.compile(
     r"[ij]\d*|[crst]\d+|[mn]0|u|k|n|first|turn|segment|scratch|work|status|block|call|fault|operands|p|part|"
     r"[fm](32|64)_?\w*|special_\w*|(carries|xs|captured|ys|sums|body|batch)\d+|condition|if_true|if_false|runs|taps|"
-    r"(row_|col_)?phases?|dims|mask_batch"
+    r"(row_|col_)?phases?|dims|mask_batch|at|z\d+|size_\w+"
 )
 _TYPES = frozenset(
     "float32 float64 bits32 bits64 fma32 fma64 T U S I N NAME INLINE VECTOR UNROLL BYTES ROWS VECTORS LANES".split()
@@ -47,6 +48,8 @@ class Unit:
         self.step, self.parts, self.most, self.failed = step, parts, most, failed
         self.program = inner
         self.prefix = ""  # of the tables of the program it belongs to
+        self.sizes: tuple[str, ...] = ()  # the variables of C that its formulas are made of
+        self.definitions: Callable[[list[str]], list[str]] = lambda lines: []  # what formulas in lines need before them
         self.out = Lines()
         self.scratch = 0
         self.can_fail = False  # with the status ``failed``
@@ -118,13 +121,23 @@ class Unit:
     def signature(self, name: str) -> str:
         """``static void name(const float *restrict x, float *restrict y)``."""
         apart = self._apart()
-        parameters = []
+        parameters = [f"int64_t {v}" for v in self.sizes_named()]
         for n, x in self.operands.items():
             const = "" if self._key(x) in self._written else "const "
             parameters.append(f"{const}{C_TYPES[x.dtype.name]} *{'restrict ' if apart else ''}{n}")
-        if self.scratch:
+        if self.needs_scratch:
             parameters.append("unsigned char *scratch")
         return f"{'int' if self.returns else 'void'} {name}({', '.join(parameters) or 'void'})"
+
+    @property
+    def needs_scratch(self) -> bool:
+        """Whether its function is given some, at any size."""
+        return isinstance(self.scratch, Formula) or self.scratch > 0
+
+    def sizes_named(self) -> list[str]:
+        """The variables of sizes that its function is given."""
+        found = set(re.findall(r"\bsize_\w+", "\n".join(self.body())))
+        return [v for v in self.sizes if v in found]
 
     @property
     def returns(self) -> bool:
@@ -134,7 +147,12 @@ class Unit:
     def body(self) -> list[str]:
         """The lines between the braces."""
         unused = [n for n in self.operands if not any(re.search(rf"\b{n}\b", line) for line in self.out.lines)]
-        return [*(f"(void){n};" for n in unused), *self._declared, *self.out.lines]
+        unused += ["scratch"] if self.needs_scratch and not self._names_scratch() else []
+        lines = [*self._declared, *self.out.lines]
+        return [*(f"(void){n};" for n in unused), *self.definitions(lines), *lines]
+
+    def _names_scratch(self) -> bool:
+        return any(re.search(r"\bscratch\b", line) for line in (*self._declared, *self.out.lines))
 
     def _apart(self) -> bool:
         """Whether nothing that is written shares memory with another operand."""
@@ -143,8 +161,13 @@ class Unit:
         return not any(x is not y and overlap(x, y) for x in written for y in items)
 
 
+def fixed(numbers: Iterable[int]) -> str:
+    """What a table of these begins with: ``static`` unless they depend on sizes."""
+    return "" if any(isinstance(n, Formula) for n in numbers) else "static "
+
+
 def overlap(x: Item, y: Item) -> bool:
     """Whether two values may share memory."""
-    if x.kind != y.kind or x.kind not in ("arena", "const"):
+    if x.kind != y.kind or x.kind not in ("arena", "const"):  # of a slot its number is the place
         return x.kind == y.kind and x.place == y.place
     return x.place == y.place or (x.place < y.place + y.bytes and y.place < x.place + x.bytes)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from .calls import CODES, activation, block_text, call
+from .formula import least, real, whole
 from .program import MICROOPS
 from .unit import Unit
 
@@ -265,10 +266,10 @@ def _conv2d_dw(unit: Unit) -> None:
     item = 8 if dtype == "float64" else 4
     kernel, positions = q.kh * q.kw, q.ho * q.wo
     pitch = max((q.wo - 1) * q.sw + (q.kw - 1) * q.dw + 1, 1)
-    work = 2.0 * float(q.n * q.o) * float(positions) * float(c * kernel)
+    work = 2.0 * real(q.n * q.o) * real(positions) * real(c * kernel)
     result_step = min(o, 32) if work > 4e6 else o
     result_blocks = -(-o // result_step)
-    wanted = 64 if work > 64 * 4e6 else int(work / 4e6)
+    wanted = 64 if work > 64 * 4e6 else whole(work / 4e6)
     blocks = max(min(wanted // (result_blocks * q.groups), c * kernel // 128), 1)
     channel_step = -(-c // min(blocks, c))
     channel_blocks = -(-c // channel_step)
@@ -278,12 +279,13 @@ def _conv2d_dw(unit: Unit) -> None:
     bands = -(-q.ho // band_rows)
     height = (band_rows - 1) * q.sh + (q.kh - 1) * q.dh + 1
     image = height * pitch
-    image_step = 1
+    image_step = most = 1
     if bands == 1 and positions > 0:
-        image_step = max(min(512 // positions, int(_BAND / float(image * channel_step)), q.n), 1)
+        most = max(min(512 // positions, int(_BAND / float(image * channel_step))), 1)
+        image_step = least(most, q.n) if q.n > 0 else 1
     columns, elements = image_step * band_rows * q.wo, image_step * channel_step
     taps: list[tuple[int, int]] = []
-    for n in range(image_step):
+    for n in range(most):  # of fewer images those of the first
         for y in range(band_rows):
             taps += [((n * height + y * q.sh) * pitch + x * q.sw, (len(taps) + x) * lanes) for x in range(q.wo)]
     results_at = _up((elements * image + _SLACK) * item, 64)

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from .formula import Formula
+
 # C11's and C++'s, as headers are read by both.
 KEYWORDS = frozenset(
     """alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl concept const
@@ -65,8 +67,10 @@ class Lines:
         return "\n".join(self.lines) + "\n"
 
 
-def number(value: np.generic | int) -> str:
+def number(value: np.generic | int | Formula) -> str:
     """A scalar as C writes it, every bit of it."""
+    if isinstance(value, Formula):
+        return str(value)
     if isinstance(value, np.floating):
         tail = "f" if value.dtype.itemsize == 4 else ""
         if math.isnan(value):

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import FeedError, GraphdiffError, GraphError
+from ..ir.dims import as_size, evaluate
 from ..spelling import did_you_mean
 
 __all__ = ["Program", "load"]
@@ -30,29 +31,62 @@ _FLAGS = ("-std=c11", "-O2", "-ffp-contract=off", "-fno-math-errno", "-fno-trapp
 class Program:
     """An exported program as a function: ``p(x, t)`` or by name, with the results' structure of the function it was
     exported from. ``parameters``: arrays by name, which calls read and update in place; ``sizes``: of the named
-    dimensions. Any number of programs may run at once, one call of each at a time."""
+    dimensions, those of the last call where they are arguments. Any number of programs may run at once, one call of
+    each at a time."""
 
     def __init__(self, library: ctypes.CDLL, facts: Mapping[str, Any], parameters: dict[str, np.ndarray]):
         self.name: str = facts["name"]
-        self.sizes: dict[str, int] = dict(facts["sizes"])
+        self.sizes: dict[str, int] = {n: size for n, size in facts["sizes"].items() if size is not None}
         self.parameters = parameters
         self._facts = facts
-        self._run = getattr(library, self.name)
+        self._open = [n for n, size in facts["sizes"].items() if size is None]
+        self._run = getattr(library, f"{self.name}_sized" if self._open else self.name)
         self._text = getattr(library, f"{self.name}_status_text")
         self._text.restype = ctypes.c_char_p
-        size, align = facts["work_bytes"], facts["work_align"]
+        self._params = _pointers([parameters[p["name"]] for p in facts["params"]])
+        if self._open:
+            self._bytes_for = getattr(library, f"{self.name}_work_bytes_for")
+            self._bytes_for.restype = ctypes.c_size_t
+        else:
+            self._make_room(facts["work_bytes"])
+
+    def _make_room(self, size: int) -> None:
+        align = self._facts["work_align"]
         self._room = np.zeros(size + align, np.uint8)
         self._work = ctypes.c_void_p(self._room.ctypes.data + -self._room.ctypes.data % align)
-        self._params = _pointers([parameters[p["name"]] for p in facts["params"]])
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs it once. Raises FeedError for feeds that do not fit and where an index or a check fails."""
-        inputs = [self._array(slot, a) for slot, a in zip(self._facts["inputs"], self._fed(args, kwargs))]
-        results = [np.empty(slot["shape"], slot["dtype"]) for slot in self._facts["outputs"]]
-        status = self._run(_pointers(inputs), _pointers(results), self._params, self._work)
+        fed = self._fed(args, kwargs)
+        if self._open:
+            self._find_sizes(fed)
+        inputs = [self._array(slot, a) for slot, a in zip(self._facts["inputs"], fed)]
+        sizes = [ctypes.c_int64(self.sizes[n]) for n in self._open]
+        if self._open:
+            if (need := self._bytes_for(*sizes)) == 0:
+                at = ", ".join(f"{n}={self.sizes[n]}" for n in self._open)
+                raise FeedError(f"{self.name}: there is no code for the sizes {at}")
+            self._make_room(need)
+        results = [np.empty(self._shape(slot), slot["dtype"]) for slot in self._facts["outputs"]]
+        status = self._run(*sizes, _pointers(inputs), _pointers(results), self._params, self._work)
         if status != 0:
             raise FeedError(f"{self.name}: {self._text(status).decode()}")
         return _built(self._facts["results_tree"], iter(results[: self._facts["results"]]))
+
+    def _find_sizes(self, fed: Sequence[ArrayLike]) -> None:
+        """The sizes that are arguments, from the shapes of feeds. Raises FeedError where none says one."""
+        found: dict[str, int] = {}
+        for slot, a in zip(self._facts["inputs"], fed):
+            for size, n in zip(slot["shape"], np.shape(a)):
+                if size in self._open:
+                    found.setdefault(size, n)
+        missing = [n for n in self._open if n not in found]
+        if missing:
+            raise FeedError(f"{self.name}: the size {missing[0]} cannot be found from the feeds")
+        self.sizes.update(found)
+
+    def _shape(self, slot: Mapping[str, Any]) -> tuple[int, ...]:
+        return tuple(evaluate(as_size(size), self.sizes) for size in slot["shape"])
 
     def _fed(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
         """What is given for each input. Raises FeedError."""
@@ -78,8 +112,8 @@ class Program:
         weak = not isinstance(given, (np.ndarray, np.generic)) and array.dtype.kind in "bif"
         if not np.can_cast(array.dtype, dtype, "same_kind" if weak else "safe"):
             raise FeedError(f"{slot['name']} is {dtype.name}, fed {array.dtype}; write .astype({dtype.name!r})")
-        if array.shape != tuple(slot["shape"]):
-            raise FeedError(f"{slot['name']} has shape {tuple(slot['shape'])}, fed {array.shape}")
+        if array.shape != (shape := self._shape(slot)):
+            raise FeedError(f"{slot['name']} has shape {shape}, fed {array.shape}")
         return np.require(array, dtype, ["C", "A"])
 
     def __repr__(self) -> str:

@@ -68,7 +68,7 @@ class Function(_core.Runner):
 
         # and graphdiff.export this
         def export_c(
-            self, folder: str | os.PathLike[str], name: str, *, values: bool = False, **sizes: int
+            self, folder: str | os.PathLike[str], name: str, *, values: bool = False, sized: bool = False, **sizes: int
         ) -> list[Path]: ...
 
     def __init__(

@@ -22,30 +22,42 @@ def compiled(sources, target, flags="-O2", cc=None):
 
 
 class Exported:
-    """One exported program: ``call(*feeds)`` gives status and results; ``params`` are its own copies."""
+    """One exported program: ``call(*feeds)`` gives status and results; ``params`` are its own copies. ``sized``: its
+    sizes are arguments; ``sizes`` are those of the next call."""
 
-    def __init__(self, function, folder, name="model", flags="-O2", cc=None, **sizes):
-        self.function, self.sizes, self.name = function, sizes, name
-        self.paths = function.export_c(folder, name, **sizes)
+    def __init__(self, function, folder, name="model", flags="-O2", cc=None, sized=False, **sizes):
+        self.function, self.sizes, self.name, self.is_sized = function, sizes, name, sized
+        self.paths = function.export_c(folder, name, sized=True) if sized else function.export_c(folder, name, **sizes)
         source = next(p for p in self.paths if p.name == f"{name}.c")
         self.library = ctypes.CDLL(str(compiled([source], folder / f"{name}.so", flags, cc)))
-        self.work_bytes = ctypes.c_size_t.in_dll(self.library, f"{name}_work_bytes").value
         self.text = getattr(self.library, f"{name}_status_text")
         self.text.restype = ctypes.c_char_p
         self.params = [p.value.copy() for p in function.parameters]
+
+    @property
+    def work_bytes(self):
+        if not self.is_sized:
+            return ctypes.c_size_t.in_dll(self.library, f"{self.name}_work_bytes").value
+        work_bytes_for = getattr(self.library, f"{self.name}_work_bytes_for")
+        work_bytes_for.restype = ctypes.c_size_t
+        return work_bytes_for(*self._sizes())
+
+    def _sizes(self):
+        """The sizes as arguments."""
+        return [ctypes.c_int64(self.sizes[n]) for n in self.function._compiled.names] if self.is_sized else []
 
     def call(self, *feeds):
         graph, env = self.function.graph, self.function.plan_for(**self.sizes).sizes
         feeds = [np.ascontiguousarray(a, v.dtype) for a, v in zip(feeds, graph.inputs, strict=True)]
         shapes = [self.function._shape(v, env) for v in graph.outputs]
         results = [np.zeros(shape, v.dtype) for shape, v in zip(shapes, graph.outputs)]
-        room = np.full(self.work_bytes + 128, 0xA5, np.uint8)  # what is in work means nothing
+        work_bytes = self.work_bytes
+        room = np.full(work_bytes + 128, 0xA5, np.uint8)  # what is in work means nothing
         at = -room.ctypes.data % 64
-        run = getattr(self.library, self.name)
-        status = run(
-            _pointers(feeds), _pointers(results), _pointers(self.params), ctypes.c_void_p(room.ctypes.data + at)
-        )
-        assert (room[at + self.work_bytes :] == 0xA5).all() and (room[:at] == 0xA5).all(), "it wrote beside its work"
+        run = getattr(self.library, f"{self.name}_sized" if self.is_sized else self.name)
+        arrays = (_pointers(feeds), _pointers(results), _pointers(self.params))
+        status = run(*self._sizes(), *arrays, ctypes.c_void_p(room.ctypes.data + at))
+        assert (room[at + work_bytes :] == 0xA5).all() and (room[:at] == 0xA5).all(), "it wrote beside its work"
         return status, results
 
 

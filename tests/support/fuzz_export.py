@@ -1,4 +1,5 @@
-"""Random graphs (fuzz_graphs.py's), values and gradients, exported as C: each must give the bits of its function.
+"""Random graphs (fuzz_graphs.py's), values and gradients, exported as C: each must give the bits of its function; where
+sizes are known only at the call, also with sizes as arguments.
 
     GRAPHDIFF_ISA=plain GRAPHDIFF_BLAS=off python tests/support/fuzz_export.py --graphs 200 --seed 0
 
@@ -47,21 +48,25 @@ def differences(seed, number, flags, counts):
             raise
         counts["left out: linear algebra"] += 1
         return []
-    with tempfile.TemporaryDirectory() as room:
-        try:
-            made = Exported(f, Path(room), "drawn", flags, **sizes)
-        except (AssertionError, gd.GraphdiffError) as e:
-            return [f"graph {number}: {e}\n{listing}"]
-        status, got = made.call(*feed)
-    counts["graphs"] += 1
-    counts["results"] += len(got)
-    if status != 0:
-        return [f"graph {number}: {made.text(status).decode()}\n{listing}"]
-    return [
-        f"graph {number}: result {n} differs by {np.abs(a - b).max() if a.dtype.kind == 'f' else 'bits'}\n{listing}"
-        for n, (a, b) in enumerate(zip(wanted, got, strict=True))
-        if not np.array_equal(_bits(a), _bits(b))
-    ]
+    found = []
+    for sized in (False, True) if sizes else (False,):
+        with tempfile.TemporaryDirectory() as room:
+            try:
+                made = Exported(f, Path(room), "drawn", flags, sized=sized, **sizes)
+            except (AssertionError, gd.GraphdiffError) as e:
+                if sized and "give the sizes" in str(e):
+                    counts["without a sized form"] += 1
+                    continue
+                return [f"graph {number}: {e}\n{listing}"]
+            status, got = made.call(*feed)
+        counts["sized" if sized else "graphs"] += 1
+        counts["results"] += len(got)
+        if status != 0:
+            found.append(f"graph {number}, sized={sized}: {made.text(status).decode()}\n{listing}")
+        for n, (a, b) in enumerate(zip(wanted, got, strict=True)):
+            if status == 0 and not np.array_equal(_bits(a), _bits(b)):
+                found.append(f"graph {number}, sized={sized}: result {n} has other bits: {a} and {b}\n{listing}")
+    return found
 
 
 def _bits(a):

@@ -1,0 +1,426 @@
+"""NAME.c whose sizes are arguments: instructions in texts that are right for some sizes each, chosen at a call.
+
+An instruction's writer is asked at sample sizes; the conditions that it decides by (formula.py) say where its text is
+right. Sizes that no text covers are asked next, until samples and all between them are covered; a call with others is
+refused before anything is written. Buffers that never live together share a slot, which is as large as the largest of
+them, so that every offset is a sum of formulas.
+Invariant: for each size the numbers of the program exported at that size. Must not know: how a kernel computes.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, product
+from typing import Any
+
+from ..errors import CompileError, FeedError
+from ..ir.dims import Size, evaluate
+from ..lower.encode import programs_in
+from ..lower.instruction import Instruction
+from ..runtime.assemble import HEADER_WORDS, VALUE_WORDS, Nested, Template
+from ..runtime.compiled import CompiledGraph
+from ..schedule.memory import Lifetimes, aligned
+from .formula import FUNCTIONS, Formula, Region, Trace, name_of, text_of
+from .program import ALIGN, DTYPES, INSTRUCTION_WORDS, KERNELS, KINDS, Item, Program, Step
+from .source_file import CHECKS, TOGETHER, WRITERS, Failure, File, Written, call_of, refused, table_texts, words
+from .unit import Unit
+from .writer import Lines
+
+DRAWN = 800  # samples of several sizes
+MOST_TEXTS = 48  # of one instruction
+LEAST_COVERED = 0.95  # of the samples: a call with other sizes is refused
+MOST_SLOTS, MOST_SIZES = 400, 8  # a call's frame has their offsets; a body's work begins with the sizes
+_ROOM = 1 << 62  # scratch that there may be
+Env = Mapping[str, int]
+
+
+@dataclass
+class _Text:
+    """One way of writing an instruction: where it is right, by any of some regions."""
+
+    function: str
+    unit: Unit
+    scratch: str
+    scratch_at: Callable[[Env], int]
+    where: list[Region]
+
+    test: str = ""
+
+    def covers(self, env: Env) -> bool:
+        return any(region.covers(env) for region in self.where)
+
+    def add(self, region: Region) -> None:
+        """One more region; neighbours become one."""
+        rest = []
+        for other in self.where:
+            both = region.joined(other)
+            if both is None:
+                rest.append(other)
+            else:
+                region = both
+        self.where = [*rest, region]
+
+    def name_condition(self, code: Lines, declared: str, passed: str, variables: Sequence[str]) -> None:
+        """Finds what tells that it is right, as an expression of C; a long one is a function. Empty: it always is."""
+        texts = [str(region) for region in self.where]
+        self.test = "" if "" in texts else texts[0] if len(texts) == 1 else " || ".join(f"({t})" for t in texts)
+        if len(self.test) < 80:
+            return
+        with code.block(f"static int {self.function}_fits({declared})"):
+            for v in variables:
+                if not re.search(rf"\b{v}\b", self.test):
+                    code(f"(void){v};")
+            for text in texts:
+                parts = text.split(" && ")
+                for n, part in enumerate(parts):
+                    head, tail = ("if (" if n == 0 else "    "), (") return 1;" if n == len(parts) - 1 else " &&")
+                    code(f"{head}{part}{tail}")
+            code("return 0;")
+        code("")
+        self.test = f"{self.function}_fits({passed})"
+
+
+@dataclass
+class _Body:
+    """A program: its instructions, each with its texts, and its slots with the counts and bytes of an element."""
+
+    steps: list[list[_Text]]
+    slots: list[list[tuple[Size, int]]]
+    head: int
+
+    def bytes_at(self, env: Env) -> int:
+        arena = sum(max(aligned(evaluate(n, env) * item) for n, item in slot) for slot in self.slots)
+        scratch = [next((t.scratch_at(env) for t in texts if t.covers(env)), 0) for texts in self.steps]
+        return self.head + arena + max(scratch, default=0)
+
+
+class SizedFile(File):
+    """The file of a compiled graph whose sizes are arguments but for those that are ``fixed``."""
+
+    def __init__(self, name: str, messages: Callable[[Step], str], compiled: CompiledGraph, fixed: Env):
+        super().__init__(name, messages)
+        self.compiled, self.fixed = compiled, fixed
+        self.names = [n for n in compiled.names if n not in fixed]
+        if not 0 < len(self.names) <= MOST_SIZES:
+            raise CompileError(f"export_c: sized takes 1 to {MOST_SIZES} sizes as arguments, got {len(self.names)}")
+        self.variables = tuple(map(name_of, self.names))
+        self.declared = ", ".join(f"int64_t {v}" for v in self.variables)
+        self.passed = ", ".join(self.variables)
+        self.nested: dict[int, Nested] = {}  # by the id of a program that stands for it
+        self.keep: list[Program] = []
+        self.bodies: dict[int, tuple[str, _Body]] = {}
+        self.known: list[str] = []  # what must hold of the sizes
+        self.samples = self._samples()
+
+    def _samples(self) -> list[dict[str, int]]:
+        """Sizes to ask at, the usual ones first."""
+        one = [
+            4,
+            *range(70),
+            *(n + d for n in (2**k for k in range(7, 25)) for d in (-1, 0, 1)),
+            100,
+            1000,
+            3000,
+            10000,
+        ]
+        drawn = random.Random(0)
+        several = [*product((4, 1, 2, 0), repeat=len(self.names))]
+        several += [tuple(int(2 ** drawn.uniform(0, 16)) for _ in self.names) for _ in range(DRAWN)]
+        out = []
+        for sizes in zip(one) if len(self.names) == 1 else several:
+            env = {**self.fixed, **dict(zip(self.names, sizes))}
+            if self._is_valid(env):
+                out.append(env)
+        if not out:
+            raise CompileError(f"export_c: no small sizes {', '.join(self.names)} meet the conditions of the graph")
+        return out
+
+    def _is_valid(self, env: dict[str, int]) -> bool:
+        try:
+            self.compiled.sizes.check(env)
+        except FeedError:
+            return False
+        return True
+
+    # ------------------------------------------------------------------ the file
+    def write_sized(self) -> Written:
+        """The text; ``work_bytes`` is that of the first sample."""
+        c = self.compiled
+        body = self._body(lambda t: self._read(c.template, c.lifetimes, c.order, t), c.lifetimes, "", 0)
+        name, sizes = self.name, self.declared
+        for least in c.sizes.conditions:
+            formula = Trace(self.samples[0], self.fixed).formula(least.size)
+            if isinstance(formula, Formula):
+                self.known.append(f"{formula.text} >= {least.least}")
+        self.code("/* whether there is code for these sizes */")
+        with self.code.block(f"static int is_known({sizes})"):
+            for v in self.variables:
+                self.code(f"if ({v} < 0) return 0;")
+            for condition in dict.fromkeys(self.known):
+                self.code(f"if (!({condition})) return 0;")
+            self.code("return 1;")
+        self.code("")
+        self.code(CHECKS)
+        with self.code.block(f"size_t {name}_work_bytes_for({sizes})"):
+            self.code(f"return is_known({self.passed}) ? (size_t)work_bytes({self.passed}) : 0;")
+        self.code("")
+        self._sized_entry(body, "", f"int {name}_sized({sizes}, ")
+        return self._finished(body.bytes_at(self.samples[0]), FUNCTIONS)
+
+    def _body(self, make: Callable[[Trace], Program], lifetimes: Lifetimes, prefix: str, head: int) -> _Body:
+        programs: dict[tuple[int, ...], tuple[Trace, Program]] = {}
+
+        def at(env: dict[str, int]) -> tuple[Trace, Program]:
+            key = tuple(env.values())
+            if key not in programs:
+                trace = Trace(env, self.fixed)
+                programs[key] = trace, make(trace)
+            return programs[key]
+
+        first = at(self.samples[0])[1]
+        steps = [self._texts(n, at, prefix) for n in range(len(first.steps))]
+        self.tables += table_texts(first, prefix)
+        body = _Body(steps, self._slots(lifetimes)[0], head)
+        if len(body.slots) > MOST_SLOTS:
+            raise CompileError(f"export_c: more than {MOST_SLOTS} buffers live at once; give the sizes")
+        self._functions([(t.function, t.unit) for texts in steps for t in texts])
+        for texts in steps:
+            for t in texts:
+                t.name_condition(self.code, self.declared, self.passed, self.variables)
+            if all(t.test for t in texts):
+                self.known.append(" || ".join(f"({t.test})" for t in texts) if len(texts) > 1 else texts[0].test)
+        self._layout(body, prefix)
+        return body
+
+    # ------------------------------------------------------------------ texts
+    def _texts(self, n: int, at: Callable[[dict[str, int]], tuple[Trace, Program]], prefix: str) -> list[_Text]:
+        texts: list[_Text] = []
+        step = at(self.samples[0])[1].steps[n]
+        failed = f"{self.name}_FAILED_{prefix}{n}"
+        by_text: dict[tuple[str, ...], _Text] = {}
+
+        def cover(env: dict[str, int]) -> None:
+            if len(texts) == MOST_TEXTS or any(t.covers(env) for t in texts):
+                return
+            trace, program = at(env)
+            trace.begin()
+            unit = Unit(program.steps[n], self.parts, _ROOM, failed, self._inner_sized(trace))
+            unit.sizes = self.variables
+            unit.prefix = prefix
+            unit.definitions = trace.definitions
+            writer = WRITERS.get(step.kernel)
+            if writer is None:
+                raise refused(step)
+            writer(unit)
+            where, scratch, names = trace.region, unit.scratch, dict(trace.names)
+            body = unit.body()
+            unit.definitions = lambda lines: trace.definitions(lines, names)
+            text = scratch.text if isinstance(scratch, Formula) else str(scratch)
+            key = (*body, unit.signature(""), text)
+            if key in by_text:
+                by_text[key].add(where)
+                return
+            letter = f"_{len(texts)}" if texts else ""
+            scratch_at = scratch.at if isinstance(scratch, Formula) else lambda env: scratch
+            by_text[key] = _Text(f"{prefix}step_{n}_{words(step)}{letter}", unit, text, scratch_at, [where])
+            texts.append(by_text[key])
+
+        for env in self.samples:
+            cover(env)
+        if len(self.names) == 1:
+            self._between(texts, cover)
+        covered = sum(any(t.covers(env) for t in texts) for env in self.samples)
+        if covered < LEAST_COVERED * len(self.samples):
+            raise self._too_many(step)
+        if any(t.unit.can_fail for t in texts):
+            self.failures.append(Failure(failed, self.messages(step)))
+        return texts
+
+    def _between(self, texts: Sequence[_Text], cover: Callable[[dict[str, int]], None]) -> None:
+        """Covers what lies between samples that different texts cover, halving until they are neighbours."""
+        name = self.names[0]
+
+        def which(n: int) -> int:
+            return next((k for k, t in enumerate(texts) if t.covers({**self.fixed, name: n})), -1)
+
+        sizes = sorted(env[name] for env in self.samples)
+        waiting = list(pairwise(sizes))
+        while waiting:
+            low, high = waiting.pop()
+            if high - low < 2:
+                continue
+            middle = (low + high) // 2
+            env = {**self.fixed, name: middle}
+            if which(middle) < 0 and self._is_valid(env):
+                cover(env)
+            if which(low) != which(middle) or which(middle) != which(high):
+                waiting += [(low, middle), (middle, high)]
+
+    def _too_many(self, step: Step) -> CompileError:
+        error = refused(step)
+        names = ", ".join(self.names)
+        what = error.fact.removeprefix("export_c: ").partition(" cannot")[0]
+        return CompileError(
+            f"export_c: {what} is written otherwise for each size of {names}; give the sizes",
+            error.operation,
+            error.source,
+        )
+
+    # ------------------------------------------------------------------ programs
+    def _read(self, template: Template, lifetimes: Lifetimes, order: Sequence[Instruction], trace: Trace) -> Program:
+        """The program with sizes as formulas, and slots as places."""
+        w: list[Any] = template.words.tolist()
+        for dim, places in template._open_words:
+            formula = trace.formula(dim)
+            for place in places:
+                w[place] = formula
+        slot_of = self._slots(lifetimes)[1]
+        items = []
+        for n, buffer in enumerate(template.buffers):
+            kind, dtype, count, at = w[HEADER_WORDS + VALUE_WORDS * n : HEADER_WORDS + VALUE_WORDS * (n + 1)]
+            found = KINDS[kind]
+            if found == "arena":
+                found, at = "slot", slot_of[lifetimes.unit[buffer]]
+            items.append(Item(found, DTYPES[dtype], count, at, buffer.label))
+        steps = []
+        at = HEADER_WORDS + VALUE_WORDS * len(items)
+        calls = [call for row in order for call in row.calls]
+        for call, tag in zip(calls, template.tags, strict=True):
+            code, total, _, n_reads, n_writes = w[at : at + INSTRUCTION_WORDS]
+            first = at + INSTRUCTION_WORDS
+            operands = tuple(items[k] for k in w[first : first + n_reads + n_writes])
+            payload = tuple(w[first + n_reads + n_writes : at + total])
+            inner = tuple(self._stand_in(nested) for nested in programs_in(call))
+            steps.append(Step(KERNELS[code], operands, n_reads, payload, inner, order[tag]))
+            at += total
+        return Program(tuple(steps), 0, template.constants, (w[5], w[6], w[7]))
+
+    def _stand_in(self, nested: Nested) -> Program:
+        words = nested.template.words
+        program = Program((), 0, b"", (int(words[5]), int(words[6]), int(words[7])))
+        self.nested[id(program)] = nested
+        self.keep.append(program)
+        return program
+
+    def _inner_sized(self, trace: Trace) -> Callable[[Program, int], tuple[str, Any]]:
+        """Writes a body once: the name of its function, and the formula of its work."""
+
+        def inner(program: Program, _: int) -> tuple[str, Any]:
+            nested = self.nested[id(program)]
+            if id(nested) not in self.bodies:
+                self.programs += 1
+                prefix = f"body_{self.programs}_"
+
+                def make(t: Trace) -> Program:
+                    return self._read(nested.template, nested.lifetimes, nested.instructions, t)
+
+                body = self._body(make, nested.lifetimes, prefix, ALIGN)
+                self._sized_entry(body, prefix, f"STEP int {prefix}run(")
+                self.code("")
+                self.bodies[id(nested)] = prefix, body
+            prefix, body = self.bodies[id(nested)]
+            return f"{prefix}run", Formula(trace, f"{prefix}work_bytes({self.passed})", body.bytes_at)
+
+        return inner
+
+    # ------------------------------------------------------------------ memory
+    def _slots(self, lifetimes: Lifetimes) -> tuple[list[list[tuple[Size, int]]], list[int]]:
+        """What may be in each slot, and the slot of each unit: the largest first, each in the first slot whose units
+        are never alive with it."""
+        sizes = [int(n) for n in lifetimes.sizes(self.samples[-1])]
+        order = sorted(range(len(sizes)), key=lambda u: (-sizes[u], u))
+        first, last = lifetimes.first, lifetimes.last
+        slots: list[list[int]] = []
+        slot_of = [0] * len(sizes)
+        for u in order:
+            apart = (n for n, slot in enumerate(slots) if all(last[v] < first[u] or last[u] < first[v] for v in slot))
+            n = next(apart, len(slots))
+            if n == len(slots):
+                slots.append([])
+            slots[n].append(u)
+            slot_of[u] = n
+        members = [[(lifetimes.members[u].count, lifetimes.members[u].dtype.itemsize) for u in slot] for slot in slots]
+        return [list(dict.fromkeys(m)) for m in members], slot_of
+
+    def _layout(self, body: _Body, prefix: str) -> None:
+        """The functions of a program's memory: where slots are, how much scratch, how many bytes of work."""
+        code, trace = self.code, Trace(self.samples[0], self.fixed)
+        unused = [f"(void){v};" for v in self.variables]
+        with code.block(f"static int64_t {prefix}place({self.declared}, int64_t *at)"):
+            code(f"int64_t end = {body.head};")
+            for n, slot in enumerate(body.slots):
+                sizes = [f"size_up({text_of(trace.formula(count) * item)})" for count, item in slot]
+                most = sizes[0]
+                for size in sizes[1:]:
+                    most = f"size_most({most}, {size})"
+                code(f"at[{n}] = end;")
+                code(f"end += {most};")
+            code(" ".join([*unused, "(void)at;"]))
+            code("return end;")
+        code("")
+        with code.block(f"static int64_t {prefix}work_bytes({self.declared})"):
+            code(f"int64_t at[{max(1, len(body.slots))}], most = 0;")
+            for texts in body.steps:
+                for t in texts:
+                    if t.scratch != "0":
+                        test = f"if ({t.test}) " if len(texts) > 1 else ""
+                        code(f"{test}most = size_most(most, {t.scratch});")
+            code(f"return {prefix}place({self.passed}, at) + most;")
+        code("")
+
+    # ------------------------------------------------------------------ the function
+    def _sized_entry(self, body: _Body, prefix: str, head: str) -> None:
+        """The function that runs all instructions in order."""
+        code = self.code
+        arrays = "const void *const inputs[], void *const outputs[], void *const params[], "
+        unused = "".join(
+            f"(void){n}; " for n in (*self.variables, "inputs", "outputs", "params", "work", "at", "scratch")
+        )
+        calls: list[list[str]] = [self._dispatch(texts) for texts in body.steps]
+        groups = [calls[i : i + TOGETHER] for i in range(0, len(calls), TOGETHER)]
+        for n, group in enumerate(groups):
+            more = "unsigned char *work, const int64_t *at, unsigned char *scratch"
+            with code.block(f"STEP int {prefix}part_{n}({self.declared}, {arrays}{more})"):
+                lines = [line for call in group for line in call]
+                if any("status" in line for line in lines):
+                    code("int status;")
+                for line in lines:
+                    code(line)
+                code(unused)
+                code("return 0;")
+            code("")
+        with code.block(f"{head}{arrays}void *work_)"):
+            code("unsigned char *const work = (unsigned char *)work_;")
+            code(f"int64_t at[{max(1, len(body.slots))}];")
+            if prefix:
+                for n, v in enumerate(self.variables):
+                    code(f"const int64_t {v} = ((const int64_t *)work_)[{n}];")
+            else:
+                code(f"if (!is_known({self.passed})) return {self.name}_BAD_SIZE;")
+                code.lines += [
+                    f"#ifdef {self.name}_CHECKED",
+                    f"    if (is_bad({self.passed}, inputs, outputs, params, work_)) return {self.name}_BAD_POINTER;",
+                    "#endif",
+                ]
+            code(f"unsigned char *const scratch = work + {prefix}place({self.passed}, at);")
+            code("int status = 0;")
+            for n in range(len(groups)):
+                run = f"{prefix}part_{n}({self.passed}, inputs, outputs, params, work, at, scratch)"
+                code(f"if ((status = {run}) != 0) return status;")
+            code("(void)inputs, (void)outputs, (void)params, (void)scratch;")
+            code("return status;")
+
+    def _dispatch(self, texts: Sequence[_Text]) -> list[str]:
+        """The call of the text that is right for the sizes."""
+        lines = []
+        for n, t in enumerate(texts):
+            call = call_of(t.function, t.unit, None)
+            call = f"if ((status = {call}) != 0) return status;" if t.unit.returns else f"{call};"
+            if len(texts) == 1:
+                return [call]
+            test = f"if ({t.test}) " if n < len(texts) - 1 else ""
+            lines.append(f"{'else ' if n else ''}{test}{{ {call} }}")
+        return lines

@@ -1,0 +1,75 @@
+"""Exported C whose sizes are arguments: the bits of every size, sizes that are refused, its header, test and loader."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from export_programs import PROGRAMS
+from exported import STRICT, Exported
+from under_test import ENVIRONMENT, PLACE
+
+import graphdiff as gd
+
+SCRIPT = Path(__file__).resolve().parents[1] / "support" / "export_sized.py"
+
+
+def rows():
+    x = gd.input("x", ("n", "m"))
+    return gd.compile([x], [gd.sum(x * 2, axis=1), x[1:]], name="rows")
+
+
+@pytest.mark.parametrize("names", [("mlp",), ("sequence", "shapes"), ("tables",)])
+def test_bits_are_those_of_each_size(names):
+    environment = {**ENVIRONMENT, "GRAPHDIFF_ISA": "plain", "GRAPHDIFF_BLAS": "off", "GRAPHDIFF_RATES": "nominal"}
+    run = subprocess.run(
+        [sys.executable, str(SCRIPT), "-O0", *names], env=environment, cwd=PLACE, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_sizes_without_code_are_refused(tmp_path):
+    made = Exported(rows(), tmp_path, "rows", "-O0 -Drows_CHECKED", sized=True, n=3, m=2)
+    status, (sums, rest) = made.call(np.ones((3, 2)))
+    assert status == 0 and sums.tolist() == [4, 4, 4] and rest.shape == (2, 2)
+    for n, m in ((-1, 2), (0, 2), (3, -5)):  # x[1:] of no rows has no size
+        made.sizes = {"n": n, "m": m}
+        assert made.work_bytes == 0
+        status = made.library.rows_sized(*made._sizes(), None, None, None, None)
+        assert made.text(status) == b"there is no code for these sizes"
+
+
+def test_some_sizes_may_be_given(tmp_path):
+    paths = rows().export_c(tmp_path, "rows", sized=True, m=2)
+    header = paths[0].read_text()
+    assert "int rows_sized(int64_t size_n, const void *const inputs[]" in header
+    assert "size_t rows_work_bytes_for(int64_t size_n);" in header
+    assert "#define rows_INPUT_0_BYTES(size_n) (8 * size_n) /* float x[n, 2] */" in header
+    flags = [*STRICT.split(), "-ffp-contract=off", "rows.c", "rows_test.c", "-o", "case", "-lm"]
+    subprocess.run(["cc", *flags], cwd=tmp_path, check=True)
+    assert subprocess.run(["./case"], cwd=tmp_path, check=True, capture_output=True).stdout == b"rows: as graphdiff\n"
+
+
+def test_what_has_no_sized_form_is_told(tmp_path):
+    x = gd.input("x", (3,))
+    limited, _, _, _ = PROGRAMS["memory_limited"]()
+    for f, sizes, told in (
+        (limited, {}, "the schedule of memory_limited under a memory limit depends on the sizes; give the sizes"),
+        (gd.compile([x], x * 2, name="f"), {}, "sized takes 1 to 8 sizes as arguments, got 0"),
+        (rows(), {"n": 2, "m": 2}, "sized takes 1 to 8 sizes as arguments, got 0"),
+        (rows(), {"k": 2}, "no dimension is called 'k'"),
+    ):
+        with pytest.raises(gd.GraphdiffError, match=told):
+            f.export_c(tmp_path / "out", "f", sized=True, **sizes)
+    assert not (tmp_path / "out").exists()
+
+
+def test_it_is_loaded_and_called_at_any_size(tmp_path):
+    rows().export_c(tmp_path, "rows", sized=True)
+    program = gd.interop.c.load(tmp_path, "rows")
+    for n, m in ((2, 3), (70, 1000)):
+        sums, rest = program(np.ones((n, m), np.float32))
+        assert (sums == 2 * m).all() and rest.shape == (n - 1, m) and program.sizes == {"n": n, "m": m}
+    with pytest.raises(gd.FeedError, match="there is no code for the sizes n=0, m=3"):
+        program(np.ones((0, 3), np.float32))
