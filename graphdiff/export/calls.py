@@ -11,7 +11,7 @@ from math import prod
 
 from .program import Step
 from .sources import C_TYPES, SUFFIX, micro_expressions
-from .unit import Unit
+from .unit import PARALLEL_LEAST, Unit
 from .writer import number
 
 CODES = {"float32": "GD_F32", "float64": "GD_F64", "int32": "GD_I32", "int64": "GD_I64", "bool": "GD_BOOL"}
@@ -53,6 +53,8 @@ def call(
         out(f"const gd_call call = {{&block, operands, {rooms}, 0, &fault, NULL}};")
         out(f"return {runs} == GD_OK ? 0 : {unit.failed};" if unit.can_fail else f"{runs};")
         return
+    if not scratch and not shared and not unit.can_fail:
+        unit.parallel(parts * PARALLEL_LEAST)
     with out.block(f"for (int64_t part = 0; part < {parts}; part++)"):
         out(f"const gd_call call = {{&block, operands, {rooms}, part, &fault, NULL}};")
         out(f"{runs};")

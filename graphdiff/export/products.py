@@ -131,6 +131,9 @@ def write(unit: Unit) -> None:
     blocks = _blocks(sizes, batch, dtype)
     if blocks is not None:
         row, column = blocks
+    loops = [count for count in batch if count > 1] + [1] * (row < m or column < n)
+    if loops and not _room(unit, replace(sizes, m=row, n=column), dtype):
+        unit.parallel(prod(batch) * m * n * k)
     with ExitStack() as stack:
         for name, count in zip(names, batch):
             if count > 1:
@@ -194,18 +197,28 @@ def _multiply(unit: Unit, sizes: Sizes, dtype: str, at: list[str]) -> None:
         unit.parts.texts[f"product_{suffix}"] = _INTEGER.format(S=suffix, T=C_TYPES[dtype], U=UNSIGNED[dtype])
         unit.out(f"product_{suffix}(&p, {operands});")
         return
-    item = np.dtype(dtype).itemsize
-    need = sizes.scratch(item) if sizes.route(item) == "blocks" else 0
+    need = _need(sizes, dtype)
     function = unit.kernel("product", f"gd_product_{suffix}", dtype)
     if need <= unit.most:
         unit.out(f"{function}(&p, {operands}, {unit.bytes(need) if need else 'NULL'});")
         return
     unit.parts.texts[f"product_plain_{suffix}"] = _PLAIN.format(S=suffix, T=C_TYPES[dtype], lanes=8, depth=DEPTH)
-    if replace(sizes, m=1).route(item) == "dots":  # a last block of few rows
+    if replace(sizes, m=1).route(np.dtype(dtype).itemsize) == "dots":  # a last block of few rows
         unit.out(f"if (p.m <= {DOT_ROWS}) {function}(&p, {operands}, NULL);")
         unit.out(f"else product_plain_{suffix}(&p, {operands});")
         return
     unit.out(f"product_plain_{suffix}(&p, {operands});")
+
+
+def _need(sizes: Sizes, dtype: str) -> int:
+    """Bytes of packing of a product of floats."""
+    item = np.dtype(dtype).itemsize
+    return sizes.scratch(item) if sizes.route(item) == "blocks" else 0
+
+
+def _room(unit: Unit, sizes: Sizes, dtype: str) -> bool:
+    """Whether a product is given scratch, of which there is one."""
+    return dtype not in UNSIGNED and 0 < _need(sizes, dtype) <= unit.most
 
 
 def _finish(unit: Unit, dtype: str, act: int, bias: int, offset: int, stride: int, at: str, column: str) -> None:

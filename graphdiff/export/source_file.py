@@ -19,7 +19,7 @@ from . import amalgam, attention, calls, control, lapack, products, reductions, 
 from .program import ALIGN, Item, Program, Step
 from .sources import C_TYPES, mathematics, micro_helpers, needed
 from .sources import Item as Definition
-from .unit import Parts, Unit
+from .unit import PARALLEL_LEAST, Parts, Unit
 from .writer import Lines, comment, identifier, number
 
 WRITERS: dict[str, Callable[[Unit], None]] = {
@@ -215,6 +215,14 @@ float sqrtf(float x) __attribute__((const));
 
 #if defined(__GNUC__) /* vectors are handed only to functions that are inlined */
 #pragma GCC diagnostic ignored "-Wpsabi"
+#endif
+
+/* loops that threads may share, with -fopenmp; the bits are the same */
+#ifdef {name}_OPENMP
+#define PRAGMA(text) _Pragma(#text)
+#define PARALLEL(work) PRAGMA(omp parallel for if ((work) >= {PARALLEL_LEAST}))
+#else
+#define PARALLEL(work) (void)(work);
 #endif
 
 /* functions that stay functions: of what is known of one call compilers would make copies, and warnings */

@@ -91,9 +91,11 @@ class _Writer(Loops):
         has_rows = len(self.row_dims) > 0 and any(op.is_row for op in self.s.ops)
         with ExitStack() as stack:
             self._settle(wanted)
-            for d in range(self.s.row_start if has_rows else len(self.s.dims)):
-                if self.s.dims[d] > 1:
-                    self._loop(stack, wanted, d, f"i{d}", self.s.dims[d])
+            dims = [d for d in range(self.s.row_start if has_rows else len(self.s.dims)) if self.s.dims[d] > 1]
+            if dims and not has_rows:  # each element by itself, and no scratch
+                self.unit.parallel(prod(self.s.dims))
+            for d in dims:
+                self._loop(stack, wanted, d, f"i{d}", self.s.dims[d])
             if has_rows:
                 self._phases()
             else:

@@ -26,6 +26,9 @@ _TYPES = frozenset(
 )
 
 
+PARALLEL_LEAST = 10000  # elements or products of a loop that threads share
+
+
 @dataclass
 class Parts:
     """What the functions of a program need beside themselves. ``helpers``: of reductions (piece, reduction, dtype);
@@ -116,6 +119,11 @@ class Unit:
             self._declared.append(f"{C_TYPES[dtype]} *const {name} = ({C_TYPES[dtype]} *)(void *){cast};")
             self._rooms[key] = name
         return self._rooms[key]
+
+    def parallel(self, work: int) -> None:
+        """Lets threads share the loop that is opened next, whose turns are independent, where there is enough work."""
+        if isinstance(work, Formula) or work >= PARALLEL_LEAST:
+            self.out(f"PARALLEL({work})")
 
     # ------------------------------------------------------------------ the function
     def signature(self, name: str) -> str:

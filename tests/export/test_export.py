@@ -110,6 +110,19 @@ def test_a_perceptron_with_adam_is_small(tmp_path):
     assert data + bss == 0 and 2000 < text < 12_000
 
 
+def test_threads_share_loops_with_the_same_bits(tmp_path):
+    x, y = gd.input("x", (300, 200)), gd.input("y", (40, 30, 20))
+    key = gd.state("key", value=np.int64(1))
+    outs = [gd.exp(x) * gd.sin(x), gd.tanh(y @ gd.matrix_transpose(y)), gd.random.normal(key, (70_000,))]
+    f = gd.compile([x, y], outs, name="f")
+    rng = np.random.default_rng(0)
+    feeds = [rng.standard_normal((300, 200)), rng.standard_normal((40, 30, 20))]
+    with_threads = Exported(f, tmp_path / "a", "f", "-O1 -fopenmp -Df_OPENMP")
+    assert (tmp_path / "a" / "f.c").read_text().count("    PARALLEL(") >= 3
+    for a, b in zip(with_threads.call(*feeds)[1], Exported(f, tmp_path / "b", "f", "-O1").call(*feeds)[1]):
+        assert a.tobytes() == b.tobytes()
+
+
 def test_the_functions_own_name_may_be_an_arrays(tmp_path):
     x, P = gd.input("x", (3,)), gd.parameter("step", value=np.ones(3, np.float32))
     f = gd.compile([x], x * P, updates={P: P + x}, name="f")
