@@ -28,8 +28,8 @@ from .instruction import ARENA, Buffer, Instruction, KernelCall
 ELEMENTS = 16  # that a call works on, at most
 SPAN = 512  # elements of storage that is read or written, at most: for one that is large others may wait
 PRODUCT = 64  # multiplications of a product, at most
-LENGTH = 8192  # micro-operations of a tape, about, and
-OPERANDS = 1024  # buffers, at most
+LENGTH = 32768  # micro-operations of a tape, about, and
+OPERANDS = 4000  # buffers that its parts read and write, at most
 
 # Nanoseconds, roughly: a tile and each of its micro-operations, an operation on scalars.
 _TILE, _TILE_STEP, _SCALAR = 20, 5, 1

@@ -139,15 +139,26 @@ def find(page, text):
 # ---------------------------------------------------------------------------------------------- stepping, finding
 
 
+def layer(path, rows, width, out):
+    """The page of a layer of tanh and its gradient, with the numbers that it is fed and those that it gives."""
+    x = gd.input("x", shape=(rows, width), dtype="float64")
+    W = gd.parameter("W", value=np.arange(1.0 * width * out).reshape(width, out) / 10)
+    adj = gd.adjoint(gd.sum(gd.tanh(x @ W)), [W])
+    x0 = np.random.default_rng(0).normal(size=(rows, width))
+    adj.to_html(path, feed={x: x0})
+    h = np.tanh(x0 @ W.value)
+    return path, h, x0.T @ (1 - h * h)
+
+
 @pytest.fixture
 def net(tmp_path):
-    x = gd.input("x", shape=(2, 3), dtype="float64")
-    W = gd.parameter("W", value=np.arange(6.0).reshape(3, 2) / 10)
-    adj = gd.adjoint(gd.sum(gd.tanh(x @ W)), [W])
-    x0 = np.random.default_rng(0).normal(size=(2, 3))
-    adj.to_html(tmp_path / "a.html", feed={x: x0})
-    h = np.tanh(x0 @ W.value)
-    return tmp_path / "a.html", h, x0.T @ (1 - h * h)
+    return layer(tmp_path / "a.html", 2, 3, 2)
+
+
+@pytest.fixture
+def larger_net(tmp_path):
+    """Of more elements than a tape takes: values lie in the arena."""
+    return layer(tmp_path / "a.html", 5, 4, 4)
 
 
 def test_steps_show_the_numbers_of_numpy(browse, net):
@@ -161,8 +172,8 @@ def test_steps_show_the_numbers_of_numpy(browse, net):
     assert re.fullmatch(r"step (\d+) of \1, backward", page.locator("#step").inner_text())
 
 
-def test_keys_and_finding(browse, net):
-    page = browse(net[0])
+def test_keys_and_finding(browse, larger_net):
+    page = browse(larger_net[0])
     page.focus("#drawing")
     for key in ("ArrowRight", "ArrowRight", "ArrowLeft"):
         page.keyboard.press(key)
@@ -208,8 +219,8 @@ def test_before_anything_is_chosen_the_whole_is_told(browse, net):
     assert page.locator("#panel .equation").inner_text().startswith(re.search(r"gradient of W: (\S+)", told)[1])
 
 
-def test_what_is_pointed_at_is_shown_until_it_is_left(browse, net):
-    page = browse(net[0])
+def test_what_is_pointed_at_is_shown_until_it_is_left(browse, larger_net):
+    page = browse(larger_net[0])
     page.locator("#boxes g", has_text="%1 tanh").click()
     page.locator("#boxes g", has_text="%0 matmul").hover()
     assert page.locator("#panel .equation").inner_text() == "%0 = matmul(x, W)"
