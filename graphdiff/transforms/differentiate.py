@@ -28,6 +28,7 @@ from ..ops.registry import Loop
 from ..ops.tensor import Tensor, as_tensor, describe, fail, scalar, where_am_i
 from ..ops.trees import Tree, is_nest, tensors, told_kind
 from ..ops.types import Same, Structure, Tensors
+from .parts import side_by_side
 from .stable import Form, stable_form
 
 Forms = dict[Node, Form]
@@ -185,7 +186,8 @@ def _pullback(
         total = found[0]
         if len(found) > 1:
             with deriving(value.node, "sum of contributions"):
-                for term in found[1:]:
+                total, *rest = side_by_side(found)
+                for term in rest:
                     total = add(total, term)
         adjoints[value] = total
         return total
