@@ -1,16 +1,10 @@
 """Steps over ranks: one process as ``gd.compile``, and one, two and four ranks beside each other."""
 
-import json
-import os
-import shutil
-import subprocess
-import sys
-import sysconfig
 from pathlib import Path
 
 import numpy as np
 import pytest
-from under_test import ENVIRONMENT, PLACE
+from ranks_of_mpi import run
 
 import graphdiff as gd
 from graphdiff.interop import mpi
@@ -46,6 +40,21 @@ def losses(shards, epochs=2):
 CASES = {
     "plain": RUN + "found = losses(None)",
     "shards": RUN + "found = losses(4)",
+    "divided": RUN
+    + """
+x, t = gd.input("x", ("batch", 5), "float64"), gd.input("t", ("batch",), "float64")
+start = np.random.default_rng(0)
+P = [gd.parameter(f"p{k}", value=start.normal(size=(5, n)) * 0.1) for k, n in enumerate((300, 400, 2))]
+loss = gd.mean(gd.square(gd.sum(gd.tanh(x @ P[0]), axis=1) + gd.sum(x @ P[1], axis=1) + gd.sum(x @ P[2], axis=1) - t))
+grads = gd.grad(loss, P)
+opt = gd.optim.Adam(0.01)
+step = mpi.compile([x, t], loss, opt.updates(P, grads), reduce=[loss, *grads], shard_updates=DIVIDED, shards=SHARDS)
+found = [float(step(*rows)).hex() for rows in mpi.batches((X, T), 16, seed=1, shards=SHARDS)]
+held = [*P, *opt.states]
+mpi.save(PATH, held, 3)
+mpi.restore(PATH, held)
+found += [float(np.sum(v.value * np.arange(1, v.value.size + 1).reshape(v.shape))).hex() for v in held]
+""",
     "failing": RUN
     + """
 step, w = made()
@@ -93,34 +102,9 @@ found.append(mpi.sweep(abs, [-1, -2, 3]))
 }
 
 
-def ranks(n, program, tmp_path=None):
-    """What rank 0 of ``n`` found, and the last ones' too."""
-    launcher = shutil.which("mpiexec", path=os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]]))
-    if launcher is None:
-        pytest.skip("no mpiexec")
-    program = program.replace("PATH", repr(str(tmp_path and tmp_path / "run.npz")))
-    program += "\nfor r in range(mpi.ranks.size_of(mpi.ranks.world(None))):\n"
-    program += "    mpi.ranks.world(None).Barrier()\n"
-    program += "    if r == mpi.ranks.rank_of(mpi.ranks.world(None)): print(json.dumps(found), flush=True)\n"
-    root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "GRAPHDIFF_NUM_THREADS": "1"}
-    options = ["--map-by", ":OVERSUBSCRIBE", "--bind-to", "none"] if "open" in _kind() else []
-    done = subprocess.run(
-        [launcher, "-n", str(n), *options, sys.executable, "-c", program],
-        cwd=PLACE,
-        env={**ENVIRONMENT, **root},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
-
-
-def _kind():
-    from mpi4py import MPI
-
-    return MPI.Get_library_version().lower()
+def ranks(n, case, tmp_path=None):
+    """What each of ``n`` ranks found."""
+    return run(n, case.replace("PATH", repr(str(tmp_path and tmp_path / "run.npz"))))
 
 
 def test_one_process_has_the_bits_of_compile():
@@ -145,6 +129,19 @@ def test_two_and_four_ranks_are_one_process_to_rounding_and_to_the_bit_with_shar
         assert all(found == two[0] for found in two) and all(found == four[0] for found in four)
         for found in (two[0], four[0]):
             assert found == one if exact else np.allclose(*([float.fromhex(v) for v in a] for a in (found, one)))
+
+
+@pytest.mark.parametrize("shards", [None, 4])
+def test_updates_that_are_divided_are_those_that_are_not(shards, tmp_path):
+    pytest.importorskip("mpi4py")
+    case = CASES["divided"].replace("SHARDS", str(shards))
+    whole = ranks(2, case.replace("DIVIDED", "False"), tmp_path)
+    divided = ranks(2, case.replace("DIVIDED", "True"), tmp_path)
+    assert whole[0] == whole[1] and divided[0] == divided[1]
+    if shards:
+        assert divided == whole
+    else:
+        np.testing.assert_allclose(*([float.fromhex(v) for v in f[0]] for f in (divided, whole)), rtol=1e-9)
 
 
 def test_a_failure_of_one_rank_is_one_of_all():

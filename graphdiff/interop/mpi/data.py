@@ -17,6 +17,7 @@ import graphdiff as gd
 from ...errors import FeedError, GraphdiffError, GraphError
 from ...ops.tensor import Tensor, where_am_i
 from ...weights import fill
+from .owners import owner_of
 from .ranks import rank_of, size_of, together, world
 
 T = TypeVar("T")
@@ -105,6 +106,10 @@ def save(
 
     An error there is raised on every rank. Example: ``gd.interop.mpi.save("run.npz", step.parameters, k)``."""
     comm, error = world(comm), None
+    for leaf in _named("save", leaves).values():
+        owner = owner_of(leaf)
+        if size_of(comm) > 1 and owner is not None:
+            comm.Bcast(leaf.value, root=owner)
     if rank_of(comm) == 0:
         try:
             values: dict[str, Tensor | np.ndarray] = {name: v.value for name, v in _named("save", leaves).items()}

@@ -25,6 +25,7 @@ from ...ops.tensor import Tensor, as_tensor, describe, where_am_i
 from ...ops.trees import tensors
 from ...ops.types import Fed, Tensors
 from .data import piece_sizes
+from .owners import leaves_under, own, owners
 from .ranks import MPI, rank_of, size_of, together, world
 
 
@@ -39,6 +40,7 @@ def compile(
     shards: int | None = None,
     batch: str = "batch",
     bucket_bytes: int = 4 << 20,
+    shard_updates: bool = False,
     **options: Any,
 ) -> Step:
     """As ``gd.compile``, for a step whose rows lie on many ranks: ``step(x_rows, t_rows)`` with the rows of this rank.
@@ -48,14 +50,26 @@ def compile(
     everywhere alike of those, parameters and states; outputs may also be of a rank's own rows. ``comm``: an mpi4py
     communicator, all ranks unless given. ``shards``: a power of two: the global batch is that many pieces for any
     number of ranks, added as one binary tree, so that 1, 2, 4, ... ranks have the same bits. ``batch``: the name of the
-    rows' dimension. ``bucket_bytes``: how much goes into one reduction. ``options``: of ``gd.compile``. A failed check,
-    a bad feed, or with ``debug="nan"`` a value that is not finite, on one rank is an error on all.
+    rows' dimension. ``bucket_bytes``: how much goes into one reduction. ``shard_updates``: each rank updates a
+    share of the leaves, with the gradients that it alone is given, and the others get the new values: the work and, but
+    for what the forward pass reads, the memory traffic of updates are divided. ``options``: of ``gd.compile``. A failed
+    check, a bad feed, or with ``debug="nan"`` a value that is not finite, on one rank is an error on all.
     Raises GraphError for an update that depends on a rank's rows beside ``reduce``, for what is reduced and needed
     again to compute what is reduced, and where ranks have different graphs; what ``gd.compile`` raises.
 
     Example: ``step = gd.interop.mpi.compile([x, t], loss, opt.updates(P, grads), reduce=[loss, *grads])``."""
     return Step(
-        list(inputs), outputs, dict(updates or {}), list(reduce), op, world(comm), shards, batch, bucket_bytes, options
+        list(inputs),
+        outputs,
+        dict(updates or {}),
+        list(reduce),
+        op,
+        world(comm),
+        shards,
+        batch,
+        bucket_bytes,
+        shard_updates,
+        options,
     )
 
 
@@ -74,6 +88,7 @@ class Step:
         shards: int | None,
         batch: str,
         bucket_bytes: int,
+        shard_updates: bool,
         options: dict[str, Any],
     ):
         if op not in ("mean", "sum"):
@@ -109,21 +124,41 @@ class Step:
                     f"mpi.compile: output {describe(found[k])} needs both a rank's rows and what is reduced",
                     source=where_am_i(),
                 )
+        self._own_axes = [_rows_axis(found[k], batch) for k in self._own]
+        if shards is not None and None in self._own_axes:
+            told = describe(found[self._own[self._own_axes.index(None)]])
+            raise GraphError(
+                f"mpi.compile: with shards, output {told} of a rank's own rows has them along an axis, {batch}",
+                source=where_am_i(),
+            )
         self._alike = [k for k in range(len(found)) if not mine[k]]
         self.local = gd.compile(inputs, [*reduce, *(found[k] for k in self._own)], name="mpi_local", **options)
+        new_values = dict(zip(values, alike[len(found) :]))
+        of: dict[Tensor, int | None] = dict.fromkeys(new_values)
+        if shard_updates and ranks > 1:
+            of = owners(new_values, ranks)
         self.shared = gd.compile(
             self._stand_ins,
             [alike[k] for k in self._alike],
-            dict(zip(values, alike[len(found) :])),
+            {leaf: new for leaf, new in new_values.items() if of[leaf] in (None, rank_of(comm))},
             name="mpi_shared",
             **options,
         )
-        held = {p.name: p for p in (*self.shared.parameters, *self.local.parameters)}
+        held = {p.name: p for p in (*self.shared.parameters, *self.local.parameters, *new_values)}
         self.parameters = list(held.values())
-        self._compare(
-            [Graph("local", inputs, reduce), Graph("shared", self._stand_ins, [alike[k] for k in self._alike])]
-        )
-        self._buffers = _Buffers(reduce)
+        shared = [*(alike[k] for k in self._alike), *new_values.values()]
+        self._compare([Graph("local", inputs, reduce), Graph("shared", self._stand_ins, shared)])
+        used: dict[Tensor, set[int | None]] = {v: set() for v in self._stand_ins}
+        for value, owner in [*((alike[k], None) for k in self._alike), *((v, of[p]) for p, v in new_values.items())]:
+            for v in _inputs(value):
+                used[v].add(owner)
+        self._buffers = _Buffers(reduce, [_only(used[v]) for v in self._stand_ins])
+        read = set(self.local.parameters) | {
+            p for k in self._alike for p in leaves_under(alike[k], ("parameter", "state"))
+        }
+        self._sent = [(leaf, owner) for leaf, owner in of.items() if owner is not None and leaf in read]
+        for leaf, owner in of.items():
+            own(leaf, None if leaf in read else owner)
 
     def _compare(self, graphs: Sequence[Graph]) -> None:
         """Raises GraphError on every rank where one has another graph than rank 0."""
@@ -155,7 +190,7 @@ class Step:
     def __call__(self, *args: Fed) -> Any:
         began = time.perf_counter()
         error: BaseException | None = None
-        rows, own = 0, [np.zeros(0)] * len(self._own)
+        rows, own = 0, list[list[np.ndarray]]()
         pieces: list[tuple[int, Sequence[Any]]] = []
         try:
             if len(args) != len(self.inputs):
@@ -176,7 +211,7 @@ class Step:
                         continue
                     found = self.local(*piece)
                     k = len(self._stand_ins)
-                    own = found[k:]
+                    own.append(found[k:])
                     shares.append((n, found[:k]))
                 self._add(shares, total)
             except Exception as e:
@@ -198,19 +233,34 @@ class Step:
         self._reduce(total)
         reduced = time.perf_counter()
         self.seconds["communicate"] += reduced - waited
-        shared = self.shared(*self._buffers.views)
-        self.seconds["update"] += time.perf_counter() - reduced
+        shared = self._updated()
+        updated = time.perf_counter()
+        self.seconds["update"] += updated - reduced
+        if self._sent:
+            MPI.Request.Waitall([self.comm.Ibcast(leaf.value, root=owner) for leaf, owner in self._sent])
+            self.seconds["communicate"] += time.perf_counter() - updated
         results: list[Any] = [None] * (len(self._own) + len(self._alike))
-        for k, value in [*zip(self._own, own), *zip(self._alike, shared)]:
+        for k, value in [*zip(self._own, self._joined(own)), *zip(self._alike, shared)]:
             results[k] = value
         return self._tree.build(results)
+
+    def _updated(self) -> list[np.ndarray]:
+        """What is computed everywhere alike, with this rank's updates; where these are divided, all fail or none."""
+        error, found = None, list[np.ndarray]()
+        try:
+            found = self.shared(*self._buffers.views)
+        except Exception as e:
+            error = e
+        if self._sent:
+            together(self.comm, error)
+        elif error is not None:
+            raise error
+        return found
 
     def _pieces(self, args: Sequence[Any], rows: int, total: int) -> list[tuple[int, Sequence[Any]]]:
         """The rank's rows in the pieces that are computed apart: (rows, arrays)."""
         if self.shards is None:
             return [(rows, args)]
-        if self._own:
-            raise GraphError("mpi step: with shards, outputs are of what is reduced alone", source=where_am_i())
         sizes = piece_sizes(total, self.shards, rank_of(self.comm), size_of(self.comm))
         if sum(sizes) != rows:
             raise FeedError(
@@ -223,12 +273,18 @@ class Step:
         for n in sizes:
             cut = []
             for v, a in zip(self.inputs, args):
-                axis = next((d for d, s in enumerate(v.shape) if s == self.batch), None)
+                axis = _rows_axis(v, self.batch)
                 where = (slice(None),) * (axis or 0) + (slice(at, at + n),)
                 cut.append(a if axis is None else np.asarray(a)[where])
             found.append((n, cut))
             at += n
         return found
+
+    def _joined(self, pieces: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
+        """The outputs of the rank's own rows, of its pieces one after the other."""
+        if len(pieces) < 2:
+            return list(pieces[0]) if pieces else [np.zeros(0)] * len(self._own)
+        return [np.concatenate(column, axis=axis) for axis, column in zip(self._own_axes, zip(*pieces))]
 
     def _add(self, shares: Sequence[tuple[int, Sequence[np.ndarray]]], total: int) -> None:
         """The rank's share, added over its pieces as a binary tree, into the buffers."""
@@ -243,15 +299,28 @@ class Step:
 
     def _reduce(self, total: int) -> None:
         ranks = size_of(self.comm)
-        for flat in self._buffers.flat:
+        waiting = []
+        for flat, segments in zip(self._buffers.flat, self._buffers.segments):
             if ranks > 1 and self.shards is None:
                 step = max(1, self.bucket_bytes // flat.itemsize)
-                waiting = [self.comm.Iallreduce(MPI.IN_PLACE, flat[k : k + step]) for k in range(0, flat.size, step)]
-                MPI.Request.Waitall(waiting)
+                for begin, end, owner in segments:
+                    for k in range(begin, end, step):
+                        waiting.append(self._reduction(flat[k : min(k + step, end)], owner))
             elif ranks > 1:
                 self._tree_of_ranks(flat)
-            if self.op == "mean" and (ranks > 1 or self.shards is not None):
+        if waiting:
+            MPI.Request.Waitall(waiting)
+        if self.op == "mean" and (ranks > 1 or self.shards is not None):
+            for flat in self._buffers.flat:
                 flat /= np.asarray(total, flat.dtype)
+
+    def _reduction(self, part: np.ndarray, owner: int | None) -> Any:
+        """A sum under way, for all ranks or for the one that needs it."""
+        if owner is None:
+            return self.comm.Iallreduce(MPI.IN_PLACE, part)
+        if owner == rank_of(self.comm):
+            return self.comm.Ireduce(MPI.IN_PLACE, part, root=owner)
+        return self.comm.Ireduce(part, None, root=owner)
 
     def _tree_of_ranks(self, flat: np.ndarray) -> None:
         """Adds what ranks have as the binary tree over their numbers: pairs, pairs of pairs, ..."""
@@ -266,31 +335,51 @@ class Step:
 
 
 class _Buffers:
-    """One flat buffer for each dtype, and a view of it for each value."""
+    """One flat buffer for each dtype, and a view of it for each value; ``segments``: (begin, end, rank) of a buffer
+    where one rank alone needs the sum, None where all do."""
 
-    def __init__(self, values: Sequence[Tensor]):
+    def __init__(self, values: Sequence[Tensor], owned: Sequence[int | None]):
         sizes: dict[np.dtype, int] = {}
-        places = []
-        for v in values:
+        places: dict[int, tuple[np.dtype, int, int, tuple[int, ...]]] = {}
+        segments: dict[np.dtype, list[tuple[int, int, int | None]]] = {}
+        for k in sorted(range(len(values)), key=lambda k: -1 if owned[k] is None else int(owned[k] or 0)):
+            v, owner = values[k], owned[k]
             if v.dtype.kind != "f" or not all(isinstance(s, int) for s in v.shape):
                 raise GraphError(
                     f"mpi.compile: what is reduced are floats of known shapes, got {describe(v)}", source=where_am_i()
                 )
             shape = tuple(int(s) for s in v.shape)
-            n = math.prod(shape)
-            places.append((v.dtype, sizes.get(v.dtype, 0), n, shape))
-            sizes[v.dtype] = sizes.get(v.dtype, 0) + n
+            begin, n = sizes.get(v.dtype, 0), math.prod(shape)
+            places[k] = (v.dtype, begin, n, shape)
+            sizes[v.dtype] = begin + n
+            mine = segments.setdefault(v.dtype, [])
+            if mine and mine[-1][2] == owner:
+                mine[-1] = (mine[-1][0], begin + n, owner)
+            else:
+                mine.append((begin, begin + n, owner))
         by_dtype = {dtype: np.zeros(n, dtype) for dtype, n in sizes.items()}
-        self.flat = list(by_dtype.values())
-        self.views = [by_dtype[dtype][at : at + n].reshape(shape) for dtype, at, n, shape in places]
+        self.flat, self.segments = list(by_dtype.values()), list(segments.values())
+        self.views = [
+            by_dtype[dtype][at : at + n].reshape(shape)
+            for dtype, at, n, shape in (places[k] for k in range(len(values)))
+        ]
 
     def clear(self) -> None:
         for flat in self.flat:
             flat[:] = 0
 
 
+def _rows_axis(v: Tensor, batch: str) -> int | None:
+    return next((d for d, s in enumerate(v.shape) if s == batch), None)
+
+
 def _inputs(value: Tensor) -> set[Tensor]:
-    return {v for n in topological([value]) if n.op.name == "input" for v in n.outputs}
+    return leaves_under(value, ("input",))
+
+
+def _only(users: set[int | None]) -> int | None:
+    """The rank that alone needs a value; None: all do."""
+    return next(iter(users)) if len(users) == 1 else None
 
 
 def _refuse_needed(reduce: Sequence[Tensor]) -> None:
