@@ -125,7 +125,7 @@ class Checkpoint(Callback):
 
     Raises GraphError, OSError. Example: ``gd.train.Checkpoint("runs/digits", best="val_accuracy")``."""
 
-    last = True
+    last = writes = True
 
     def __init__(
         self, folder: str | Path, keep: int = 3, best: str | None = None, mode: str | None = None, every: int = 1
@@ -203,14 +203,19 @@ def resume(path: FilePath, trainer: Trainer) -> Trainer:
     the run that was saved would have. Raises OSError, and FeedError for a file that is cut short or damaged and for
     another model: nothing has changed then.
     Example: ``gd.train.resume("runs/digits", trainer).fit((x, t), epochs=50)``."""
-    place = Path(os.fsdecode(path))
+    trainer.read(lambda: _state_at(Path(os.fsdecode(path))))
+    return trainer
+
+
+def _state_at(place: Path) -> State | None:
+    """The state in a file, or in the newest one of a folder; None where that has none."""
     if place.is_dir():
         saved = saved_in(place)
         if not saved:
-            return trainer
+            return None
         place = saved[-1]
-    trainer.load_state_dict(read_state(place))
-    return trainer
+    found: State = read_state(place)
+    return found
 
 
 class ReduceLROnPlateau(Callback):
@@ -273,6 +278,8 @@ class ReduceLROnPlateau(Callback):
 class CSVLogger(Callback):
     """Keeps the history as a CSV file of a row an epoch. Raises OSError. Example: ``gd.train.CSVLogger("r.csv")``."""
 
+    writes = True
+
     def __init__(self, path: str | Path):
         self.path = Path(path)
 
@@ -290,6 +297,8 @@ class TensorBoard(Callback):
 
     Raises ModuleNotFoundError without it (``pip install 'graphdiff[tensorboard]'``), OSError.
     Example: ``gd.train.TensorBoard("runs/digits")``."""
+
+    writes = True
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)

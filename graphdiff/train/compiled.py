@@ -6,7 +6,7 @@ Must not know: epochs; where batches come from.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +19,7 @@ from ..ops.tensor import where_am_i
 from ..weights import fill
 from .form import Fed, Form, Structures
 from .graphs import Evaluating, Loss, Predicting, Rule, Training, floats_of
+from .ranks import Ranks
 
 
 class Asking(Protocol):
@@ -41,7 +42,9 @@ class Compiled:
         measured: bool,
         options: dict[str, Any],
         seed: int,
+        ranks: Ranks,
     ):
+        self._ranks = ranks
         self._model, self._loss, self._rules = model, loss, rules
         self._clip_norm, self._accumulate, self._measured = clip_norm, accumulate, measured
         self._options, self.seed = options, seed
@@ -49,7 +52,7 @@ class Compiled:
         self._fed = {kind: Fed() for kind in ("fit", "evaluate", "predict")}
         self._training: Training | None = None
         self._loaded: dict[str, np.ndarray] = {}  # values of states whose graph is not built yet
-        self._functions: dict[tuple[Any, ...], gd.Function] = {}
+        self._functions: dict[tuple[Any, ...], Any] = {}
 
     def take(self, kind: str, structures: Structures, arrays: Sequence[np.ndarray]) -> None:
         """Has the function of a kind be of a form that these arrays fit. Raises FeedError."""
@@ -83,19 +86,30 @@ class Compiled:
             self._training, self._loaded = made, {}
         return self._training
 
-    def step(self, asking: tuple[Asking, ...] = ()) -> gd.Function:
-        """It gives the loss, the rate, the prediction where that is measured, and what each of ``asking`` wants."""
+    def step(self, asking: tuple[Asking, ...] = ()) -> Callable[..., Any]:
+        """It gives the loss, the rate, the prediction where that is measured, and what each of ``asking`` wants; over
+        ranks of their own rows, with the loss and the updates of all."""
         if ("fit", *asking) not in self._functions:
             made = self.training
             outputs = (made.loss, made.rate, made.prediction if self._measured else None)
-            self._functions["fit", *asking] = gd.compile(
-                made.inputs,
-                (*outputs, [a.outputs(made) for a in asking]),
-                updates=made.updates,
-                name="training_step",
-                **self._options,
-            )
-        return self._functions["fit", *asking]
+            wanted = (*outputs, [a.outputs(made) for a in asking])
+            if self._ranks.several:
+                self._functions["fit", *asking] = gd.interop.mpi.compile(
+                    made.inputs,
+                    wanted,
+                    made.updates,
+                    reduce=made.of_rows,
+                    comm=self._ranks.comm,
+                    shards=self._ranks.shards,
+                    **self._options,
+                )
+                self._ranks.same(made.states)
+            else:
+                self._functions["fit", *asking] = gd.compile(
+                    made.inputs, wanted, updates=made.updates, name="training_step", **self._options
+                )
+        found: Callable[..., Any] = self._functions["fit", *asking]
+        return found
 
     @property
     def last_step(self) -> gd.Function:
@@ -103,7 +117,8 @@ class Compiled:
         found = [f for key, f in self._functions.items() if key[0] == "fit"]
         if not found:
             raise GraphError("Trainer: the step is compiled at the first batch", source=where_am_i())
-        return found[-1]
+        last: gd.Function = found[-1].local if self._ranks.several else found[-1]
+        return last
 
     def evaluation(self) -> gd.Function:
         """It gives the loss, and the prediction where that is measured."""
@@ -111,7 +126,8 @@ class Compiled:
             made = Evaluating(self._model, self._loss, *self._known("evaluate"))
             outputs = (made.loss, made.prediction if self._measured else None)
             self._functions["evaluate",] = gd.compile(made.inputs, outputs, threads=self._options["threads"])
-        return self._functions["evaluate",]
+        found: gd.Function = self._functions["evaluate",]
+        return found
 
     def prediction(self) -> gd.Function:
         """It gives the prediction."""
@@ -119,7 +135,8 @@ class Compiled:
             form, structures = self._known("predict")
             made = Predicting(self._model, form, structures.x)
             self._functions["predict",] = gd.compile(made.inputs, made.prediction, threads=self._options["threads"])
-        return self._functions["predict",]
+        found: gd.Function = self._functions["predict",]
+        return found
 
     # ------------------------------------------------------------------ what is saved
     def values(self) -> dict[str, np.ndarray]:

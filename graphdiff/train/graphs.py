@@ -134,7 +134,8 @@ class Training:
     """The training step as a graph.
 
     ``inputs``, ``loss``, ``prediction``; ``parameters`` and ``gradients`` by name, as they go into the update;
-    ``updates`` for ``gd.compile``; ``states``: what changes beside parameters and states of the model, by name."""
+    ``updates`` for ``gd.compile``; ``states``: what changes beside parameters and states of the model, by name;
+    ``of_rows``: what is a mean over the rows of a batch: loss, gradients and new statistics."""
 
     def __init__(
         self,
@@ -176,6 +177,8 @@ class Training:
         if due is not None:
             updates = {leaf: gd.where(due, new, leaf) for leaf, new in updates.items()}
         self.updates = updates | gathered | run.updates
+        moved = [v for v in run.updates.values() if v.dtype.kind == "f"]
+        self.of_rows = [self.loss, *self._gradients.values(), *moved]
         self.states = {f"lr.{k}": rule.rate.state for k, rule in enumerate(rules)}
         for k, rule in enumerate(rules):
             self.states |= {f"optimizer.{k}.{i}": s for i, s in enumerate(rule.optimizer.states)}

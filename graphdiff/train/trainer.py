@@ -34,6 +34,7 @@ from .history import Epoch, History, Logs, Value
 from .interrupts import Interrupts
 from .metrics import Metric, metric_of
 from .progress import Progress
+from .ranks import Ranks
 
 Predicted: TypeAlias = Any  # arrays, in the structure of what the model gives
 Measure = Metric | Callable[[Any, Any], Any]
@@ -51,6 +52,7 @@ class Callback:
 
     seen: Any = None
     last = False  # whether it comes after those that are not, as what saves does
+    writes = False  # whether it is called on the rank that writes alone, where a run has several
 
     def __repr__(self) -> str:
         given = {k: str(v) if isinstance(v, Path) else v for k, v in vars(self).items() if k[0] != "_"}
@@ -96,7 +98,11 @@ class Trainer:
     one of ``gd.optim``, or a dict of them by patterns of parameters' names, of which the first that fits counts;
     ``metrics``: by name, functions of predictions and targets such as those of ``gd.train.metrics``; ``clip_norm``: the
     largest norm of all gradients together; ``accumulate``: batches an update; ``memory_limit``, ``checkpoint`` and
-    ``threads``: of the step, as for ``gd.compile``; ``seed``: of the shuffling and of what the training draws.
+    ``threads``: of the step, as for ``gd.compile``; ``seed``: of the shuffling and of what the training draws;
+    ``distributed``: whether the rows of each batch are divided over the ranks of MPI, which all run the same script
+    (``mpiexec -n 4 python train.py``; with one process it changes nothing): they begin with rank 0's values, have the
+    same history, and rank 0 shows progress and writes; ``shards``: has 1, 2, 4, ... ranks give the same bits, as for
+    ``gd.interop.mpi.compile``.
 
     Raises GraphError. Example::
 
@@ -118,6 +124,8 @@ class Trainer:
         checkpoint: KeptValues = None,
         threads: int | None = None,
         seed: int = 0,
+        distributed: bool = False,
+        shards: int | None = None,
     ):
         if not isinstance(model, Layer):
             raise GraphError(f"Trainer: the model is {model!r}, no layer of gd.layers", source=where_am_i())
@@ -125,13 +133,16 @@ class Trainer:
             raise GraphError(f"Trainer: accumulate is an integer from 1 on, got {accumulate!r}", source=where_am_i())
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
             raise GraphError(f"Trainer: a seed is an integer from 0 on, got {seed!r}", source=where_am_i())
+        if shards is not None and not distributed:
+            raise GraphError("Trainer: shards are of a run over ranks; write distributed=True", source=where_am_i())
         self.model = model
+        self._ranks = Ranks(distributed, shards)
         self.metrics = {name: metric_of(name, metric) for name, metric in (metrics or {}).items()}
         self.accumulate = accumulate
         self._rules = rules_of(optimizer)
         options = {"memory_limit": memory_limit, "checkpoint": checkpoint, "threads": threads}
         self._compiled = Compiled(
-            model, loss, self._rules, clip_norm, accumulate, bool(self.metrics), options, int(seed)
+            model, loss, self._rules, clip_norm, accumulate, bool(self.metrics), options, int(seed), self._ranks
         )
         self.history = History()
         self.epoch = 0
@@ -222,7 +233,7 @@ class Trainer:
         held_out = None if validation is None else opened("fit", validation, "validation", self._compiled.floats)
         self._of_epoch.cut_as([source.rows, int(batch_size), bool(shuffle), bool(drop_last)])
         self._begin(callbacks)
-        bar = Progress(progress, self.epoch, epochs, self._of_epoch.batch, total)
+        bar = Progress(progress and self._ranks.root, self.epoch, epochs, self._of_epoch.batch, total)
         interrupts = Interrupts()
         try:
             with interrupts:
@@ -242,8 +253,15 @@ class Trainer:
         finally:
             bar.close()
         for callback in reversed(self._callbacks):  # what saves comes before what restores
-            callback.on_fit_end(self)
+            self._call(callback, callback.on_fit_end)
         return self.history
+
+    def _call(self, callback: Callback, hook: Callable[..., None], *args: Any) -> None:
+        """Calls a hook, on rank 0 alone where the callback writes."""
+        if callback.writes:
+            self._ranks.at_root(lambda: hook(self, *args))
+        else:
+            hook(self, *args)
 
     def _begin(self, callbacks: Sequence[Callback]) -> None:
         """Takes the callbacks, those that save last, with the states that a resumed run had of them."""
@@ -255,8 +273,9 @@ class Trainer:
             if name in self._of_callbacks:
                 callback.load_state_dict(self._of_callbacks.pop(name))
         self._stopping = False
+        self._ranks.same(self.model.parameters | self.model.states)
         for callback in self._callbacks:
-            callback.on_fit_begin(self)
+            self._call(callback, callback.on_fit_begin)
 
     def _pass(self, source: Source, batches: Iterator[list[np.ndarray]], bar: Progress, interrupts: Interrupts) -> None:
         """The batches of an epoch that are left. The hot loop."""
@@ -270,14 +289,15 @@ class Trainer:
             self._compiled.take("fit", _structures(source), arrays)
             step = self._compiled.step(asking)
             with interrupts.held():
+                mine = self._ranks.mine(arrays)
                 try:
-                    loss, rate, prediction, extras = step(*arrays)
+                    loss, rate, prediction, extras = step(*mine)
                 except GraphdiffError as error:
-                    raise self._explained(error, arrays) from None
+                    raise self._explained(error, mine) from None
                 self.batches += 1
                 of_epoch.add(float(loss), float(rate), len(arrays[0]))
                 if metrics:
-                    target = _targets(source, arrays)
+                    target, prediction = _targets(source, arrays), self._ranks.whole(prediction)
                     for metric in metrics:
                         metric.add(prediction, target)
                 if watching:
@@ -285,7 +305,7 @@ class Trainer:
                     for callback, seen in zip(asking, extras):
                         callback.seen = seen
                     for callback in watching:
-                        callback.on_batch_end(self, logs)
+                        self._call(callback, callback.on_batch_end, logs)
             bar.batch()
         if of_epoch.rows == 0:
             raise FeedError("fit: train gave no batches", source=where_am_i())
@@ -299,12 +319,12 @@ class Trainer:
         self.epoch += 1
         self._of_epoch.begin()
         for callback in self._callbacks:
-            callback.on_epoch_end(self, logs)
+            self._call(callback, callback.on_epoch_end, logs)
         return logs
 
     def _saved_on_interrupt(self) -> str:
         where = f"stopped after step {self.step:,}, in epoch {self.epoch + 1}"
-        paths = [path for c in self._callbacks if (path := c.save(self)) is not None]
+        paths = [path for c in self._callbacks if self._ranks.root and (path := c.save(self)) is not None]
         if paths:
             return f"{where}; saved as {', '.join(map(str, paths))}, for gd.train.resume"
         return f"{where}; fit goes on from there"
@@ -317,7 +337,7 @@ class Trainer:
             return NonFiniteError(told, source=error.source)
         error.add_note(f"in {place}; nothing has changed")
         rows, batch_size = len(arrays[0]), self._of_epoch.cut[1]
-        if rows < batch_size:
+        if rows < batch_size and self._ranks.size == 1:
             error.add_note(f"the batch has {rows} of {batch_size} rows; fit(..., drop_last=True) leaves it out")
         return error
 
@@ -386,6 +406,12 @@ class Trainer:
         rules = {rule.pattern: type(rule.optimizer).__name__ for rule in self._rules}
         return {"optimizer": rules, "accumulate": self.accumulate, "metrics": list(self.metrics)}
 
+    def read(self, read: Callable[[], State | None]) -> None:
+        """Takes the state that rank 0 reads, if there is one. An error there is raised on every rank."""
+        state = self._ranks.told(self._ranks.at_root(read))
+        if state is not None:
+            self.load_state_dict(state)
+
     def load_state_dict(self, state: State) -> None:
         """Takes what ``state_dict`` gave, of a trainer made by the same code. Raises FeedError that tells all names of
         the model that do not fit, or what else differs; nothing has changed then."""
@@ -407,7 +433,7 @@ class Trainer:
     def save(self, path: FilePath) -> None:
         """Writes the whole run to a file, beside its place and renamed, for ``gd.train.resume``. Raises OSError: what
         was there before stays then. Example: ``trainer.save("run.npz")``."""
-        write_state(path, self.state_dict())
+        self._ranks.at_root(lambda: write_state(path, self.state_dict()))
 
 
 def _named(callbacks: Sequence[Callback]) -> Iterator[tuple[str, Callback]]:
