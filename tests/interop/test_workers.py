@@ -1,0 +1,70 @@
+"""Functions in the workers of joblib and dask: sent once, and used again; data that is mapped is not copied."""
+
+import functools
+import os
+
+import numpy as np
+import pytest
+
+import graphdiff as gd
+
+X = np.linspace(0, 1, 7)
+
+
+def made():
+    x, w = gd.input("x", ("n",), "float64"), gd.parameter("w", value=np.float64(2))
+    loss = gd.sum(gd.sin(w * x))
+    return gd.compile([x], [loss, gd.grad(loss, x)])
+
+
+@functools.cache
+def held():
+    """Of this process."""
+    return made()
+
+
+def called(f, scale):
+    value, slope = f(X * scale)
+    return os.getpid(), id(f), float(value), slope.tolist()
+
+
+def called_here(scale):
+    return called(held(), scale)
+
+
+def mapped(data, k):
+    total = gd.input("data", ("n", "m"), "float64")
+    held_total = gd.compile([total], gd.sum(total))
+    return isinstance(data, np.memmap), float(held_total(data)) + k
+
+
+def right(results):
+    f = made()
+    for k, (_, _, value, slope) in enumerate(results):
+        want, slopes = f(X * k)
+        assert value == want and slope == slopes.tolist()
+
+
+def test_joblib():
+    joblib = pytest.importorskip("joblib")
+    parallel = joblib.Parallel(n_jobs=2)
+    f = made()
+    right(parallel(joblib.delayed(called)(f, k) for k in range(6)))
+    here = parallel(joblib.delayed(called_here)(k) for k in range(8))
+    right(here)
+    assert len({pid for pid, *_ in here}) == len({(pid, number) for pid, number, *_ in here}) <= 2
+    large = np.ones((500, 600))  # joblib maps what is larger than a megabyte
+    for k, (is_mapped, total) in enumerate(parallel(joblib.delayed(mapped)(large, k) for k in range(2))):
+        assert is_mapped and total == 300_000 + k
+
+
+def test_dask():
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        f = client.scatter(made(), broadcast=True)
+        found = client.gather([client.submit(called, f, k, pure=False) for k in range(8)])
+        right(found)
+        assert len({(pid, number) for pid, number, *_ in found}) == len({pid for pid, *_ in found}) <= 2
