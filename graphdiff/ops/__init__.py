@@ -14,6 +14,7 @@ from . import (  # noqa: F401  (declaring is importing)
     ctc,
     cumulative,
     customize,
+    distributions,
     elementwise,
     embedding,
     functions,

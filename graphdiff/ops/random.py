@@ -3,7 +3,7 @@
 Two operations draw (floats of [0, 1) and integers below a span) by Philox4x32-10, a counter-based generator (Salmon,
 Moraes, Dror and Shaw 2011; the stream layout is in csrc/kernels/random.c); everything else is made of them. So the
 same key gives the same numbers for any number of threads, when a checkpoint recomputes them and after reload, element
-i is the same for every length of the result, and ``key + k`` gives another stream. The four functions draw from
+i is the same for every length of the result, and ``key + k`` gives another stream. The functions draw from
 streams of their own: one key may serve a call of each, but two calls of one function want two keys.
 
 Nothing is differentiable by the key; ``low``, ``high`` and everything else outside the draw is.
@@ -67,7 +67,7 @@ RANDOM_UNIT = register(
         kernel=Call("random", lambda node: (node.attrs["stream"],)),
         batch=_batch,
         law=law("int64", lambda xs, a: xs[0].shape == (), shape=is_shape, dtype=is_float, stream=_is_stream),
-        compute=lambda xs, a: _unit_reference(xs[0], **a),
+        compute=lambda xs, a: unit_reference(xs[0], **a),
     )
 )
 RANDOM_BELOW = register(
@@ -85,12 +85,12 @@ RANDOM_BELOW = register(
             shape=is_shape,
             stream=_is_stream,
         ),
-        compute=lambda xs, a: _below_reference(*xs, **a),
+        compute=lambda xs, a: below_reference(*xs, **a),
     )
 )
 
 
-def _unit(key: Tensor, shape: Shape, dtype: np.dtype, stream: int) -> Tensor:
+def unit(key: Tensor, shape: Shape, dtype: np.dtype, stream: int) -> Tensor:
     return make(RANDOM_UNIT, (key,), {"shape": shape, "dtype": dtype, "stream": stream})
 
 
@@ -104,7 +104,7 @@ def as_key(name: str, key: Any) -> Tensor:
     return astype(key, int64)
 
 
-def _fits(name: str, xs: list[Tensor], shape: Shape) -> None:
+def fits(name: str, xs: list[Tensor], shape: Shape) -> None:
     for x in xs:
         if broadcast(x.shape, shape) != shape:
             fail(
@@ -116,7 +116,7 @@ def _fits(name: str, xs: list[Tensor], shape: Shape) -> None:
             )
 
 
-def _floats(name: str, dtype: Any) -> np.dtype:
+def float_dtype(name: str, dtype: Any) -> np.dtype:
     dtype = dtype_or_default(name, dtype)
     if dtype not in FLOATS:
         fail(DTypeError, name, f"dtype is {dtype.name}; it draws float32 or float64")
@@ -146,7 +146,7 @@ def _words(key: Any, blocks: int, stream: int) -> np.ndarray:
     return philox(counter, int(key) & 0xFFFFFFFFFFFFFFFF)
 
 
-def _unit_reference(key: Any, shape: Any, dtype: Any, stream: int) -> np.ndarray:
+def unit_reference(key: Any, shape: Any, dtype: Any, stream: int) -> np.ndarray:
     n = math.prod(shape)
     if np.dtype(dtype) == float32:
         unit = (_words(key, -(-n // 4), stream).reshape(-1)[:n] >> 8) * np.float32(2**-24)
@@ -157,20 +157,20 @@ def _unit_reference(key: Any, shape: Any, dtype: Any, stream: int) -> np.ndarray
 
 def uniform_reference(key: Any, shape: Any, low: Any = 0.0, high: Any = 1.0, dtype: Any = "float32") -> Any:
     low, high = np.asarray(low, dtype), np.asarray(high, dtype)
-    return low + _unit_reference(key, shape, dtype, UNIFORM) * (high - low)
+    return low + unit_reference(key, shape, dtype, UNIFORM) * (high - low)
 
 
 def _normal_reference(key: Any, shape: Any, dtype: Any = "float32") -> Any:
-    u = _unit_reference(key, (*shape, 2), dtype, NORMAL).astype(np.float64)
+    u = unit_reference(key, (*shape, 2), dtype, NORMAL).astype(np.float64)
     return (np.sqrt(-2 * np.log1p(-u[..., 0])) * np.cos(2 * np.pi * u[..., 1])).astype(dtype)
 
 
 def bernoulli_reference(key: Any, p: Any, shape: Any) -> Any:
     dtype = p.dtype if isinstance(p, (np.ndarray, np.generic)) else "float32"
-    return _unit_reference(key, shape, dtype, BERNOULLI) < np.asarray(p, dtype)
+    return unit_reference(key, shape, dtype, BERNOULLI) < np.asarray(p, dtype)
 
 
-def _below_reference(key: Any, span: Any, shape: Any, stream: int) -> Any:
+def below_reference(key: Any, span: Any, shape: Any, stream: int) -> Any:
     n = math.prod(shape)
     bits = _words(key, -(-n // 2), stream).reshape(-1).view("<u8")[:n].tolist()
     spans = np.broadcast_to(span, shape).reshape(-1).tolist()
@@ -179,7 +179,7 @@ def _below_reference(key: Any, span: Any, shape: Any, stream: int) -> Any:
 
 
 def _randint_reference(key: Any, shape: Any, low: Any, high: Any, dtype: Any = "int64") -> Any:
-    return (low + _below_reference(key, np.asarray(high) - np.asarray(low), shape, RANDINT)).astype(dtype)
+    return (low + below_reference(key, np.asarray(high) - np.asarray(low), shape, RANDINT)).astype(dtype)
 
 
 # ------------------------------------------------------------------ the public functions
@@ -213,8 +213,8 @@ def uniform(
     """
     if dtype is None and not (is_weak(low) and is_weak(high)):
         dtype = operands("uniform", (low, high), "float")[0].dtype
-    shape, dtype, key = checked(as_shape, "uniform", shape), _floats("uniform", dtype), as_key("uniform", key)
-    u = _unit(key, shape, dtype, UNIFORM)
+    shape, dtype, key = checked(as_shape, "uniform", shape), float_dtype("uniform", dtype), as_key("uniform", key)
+    u = unit(key, shape, dtype, UNIFORM)
     if isinstance(low, (int, float)) and isinstance(high, (int, float)) and low == 0 and high == 1:
         return u
     u, lo, hi = operands("uniform", (u, low, high), "float")
@@ -225,7 +225,7 @@ def uniform(
             f"low and high are {u.dtype.name}, the result {dtype.name}; give dtype={u.dtype.name!r}",
             [lo, hi],
         )
-    _fits("uniform", [lo, hi], shape)
+    fits("uniform", [lo, hi], shape)
     return lo + u * (hi - lo)
 
 
@@ -251,8 +251,8 @@ def normal(key: TensorLike, shape: ShapeLike, dtype: DTypeLike | None = None) ->
     Example: gd.random.normal(0, (2,)).shape -> (2,)
     Source: Philox4x32-10, Salmon, Moraes, Dror and Shaw 2011; Box and Muller 1958
     """
-    shape, dtype, key = checked(as_shape, "normal", shape), _floats("normal", dtype), as_key("normal", key)
-    u = _unit(key, (*shape, 2), dtype, NORMAL)
+    shape, dtype, key = checked(as_shape, "normal", shape), float_dtype("normal", dtype), as_key("normal", key)
+    u = unit(key, (*shape, 2), dtype, NORMAL)
     return sqrt(-2 * log1p(-u[..., 0])) * cos((2 * math.pi) * u[..., 1])
 
 
@@ -284,8 +284,8 @@ def bernoulli(key: TensorLike, p: TensorLike, shape: ShapeLike) -> Tensor:
         fail(GraphError, "bernoulli", f"p is a probability, got {p}", [key])
     # the result has no floating dtype, so what is drawn for a number is the same under every default dtype
     (chance,) = operands("bernoulli", (np.asarray(p, np.float32) if is_weak(p) else p,), "float")
-    _fits("bernoulli", [chance], shape)
-    return less(_unit(key, shape, chance.dtype, BERNOULLI), chance)
+    fits("bernoulli", [chance], shape)
+    return less(unit(key, shape, chance.dtype, BERNOULLI), chance)
 
 
 @composite(
@@ -328,7 +328,7 @@ def randint(key: TensorLike, shape: ShapeLike, low: TensorLike, high: TensorLike
         lo, span = scalar(low, int64), scalar(high - low, int64)
     else:
         lo, hi = (astype(x, int64) for x in operands("randint", (low, high), "integer"))
-        _fits("randint", [lo, hi], shape)
+        fits("randint", [lo, hi], shape)
         span = hi - lo
     if span.shape != ():
         span = broadcast_to(span, shape)

@@ -25,7 +25,12 @@ FIXED = {
     "nn.embedding_bag",
     "place",
     "random.bernoulli",
+    "random.beta",
+    "random.categorical",
+    "random.gamma",
+    "random.permutation",
     "random.randint",
+    "random.truncated_normal",
     "random.uniform",
 }
 STEP = 1e-5
