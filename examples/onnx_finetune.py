@@ -1,15 +1,17 @@
-"""A vision network from an ONNX file: its last layers are fine-tuned on scikit-learn's digits within a memory limit.
+"""A vision network from an ONNX file, whose last layers are fine-tuned on scikit-learn's digits within a memory limit
+and which is written back.
 
     python examples/onnx_finetune.py                    # with a network that is written first
     python examples/onnx_finetune.py NET.onnx 'fc.*'    # with yours, of images (n, 1, 8, 8), and what of it is trained
 
-What is read has named sizes, so that one compiled step serves every batch. `trainable` says which of the file's weights
-are parameters; the others are constants, of which no gradient is taken, and the running statistics of batch
-normalisation are states. The step is compiled once freely and once to run in less memory; both give the same bits.
+What is read has named sizes, so that one compiled step serves every batch. All weights are parameters under their
+names, of which those that fit the patterns are trained, and the running statistics of batch normalisation are states.
+The step is compiled once freely and once to run in less memory; both give the same bits.
 """
 
 import sys
 import tempfile
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
@@ -58,17 +60,18 @@ def write_network(path):
 
 
 def main(path, trained):
-    model = gd.interop.onnx.load(path, trainable=trained)
+    model = gd.interop.onnx.load(path)
     print(model)
+    weights = {n: p for n, p in model.parameters.items() if any(fnmatchcase(n, pattern) for pattern in trained)}
     (image,), (logits,) = model.inputs.values(), model.outputs.values()
     t = gd.input("t", ("batch",), "int64")
     loss = gd.nn.cross_entropy(logits, t)
     optimizer = gd.optim.Adam(2e-3)
-    grads = gd.grad(loss, model.parameters)
+    grads = gd.grad(loss, weights)
 
     free = gd.compile([image, t], [loss, grads]).plan_for(batch=64).arena_bytes
     limit = free * 3 // 4
-    updates = optimizer.updates(list(model.parameters.values()), list(grads.values()))
+    updates = optimizer.updates(weights, grads)
     step = gd.compile([image, t], loss, updates=updates, memory_limit=limit)
     print(f"a step on 64 images takes {step.plan_for(batch=64).arena_bytes} bytes, without a limit {free}")
     predict = gd.compile([image], gd.argmax(logits, axis=1))
@@ -86,6 +89,13 @@ def main(path, trained):
         losses = [step(x[i : i + 64], y[i : i + 64]) for i in range(0, 1472, 64)]
         print(f"epoch {epoch + 1}: loss {np.mean(losses):.4f}, accuracy {accuracy():.3f}")
     assert accuracy() > 0.95 and step.plan_for(batch=64).arena_bytes <= limit
+
+    new = path.with_name(f"{path.stem}_tuned.onnx")
+    gd.interop.onnx.save(new, model.inputs, model.outputs)
+    again = gd.interop.onnx.load(new)
+    (probabilities,) = gd.compile(list(again.inputs.values()), list(again.outputs.values()))(x[1472:])
+    assert np.mean(probabilities.argmax(axis=1) == y[1472:]) == accuracy()
+    print(f"wrote {new.name}, which gives the same")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any
 import graphdiff as gd
 
 from ..errors import GraphdiffError
-from . import check, demo, diff, export_c, inspect, profile, train
+from . import check, demo, diff, export_c, inspect, onnx, profile, train
 
 COMMANDS: dict[str, Any] = {
     "inspect": inspect,
@@ -23,10 +23,13 @@ COMMANDS: dict[str, Any] = {
     "diff": diff,
     "demo": demo,
     "train": train,
+    "onnx": onnx,
     "export-c": export_c,
 }
 # What an optional package is called by pip, and which extra of graphdiff brings it.
-EXTRAS = {"sklearn": ("scikit-learn", "demo"), "matplotlib": ("matplotlib", "demo"), "tqdm": ("tqdm", "demo")}
+EXTRAS = {"sklearn": ("scikit-learn", "demo"), "matplotlib": ("matplotlib", "demo"), "tqdm": ("tqdm", "demo")} | {
+    "onnx": ("onnx", "onnx")
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,4 +1,5 @@
-"""What TARGET means on the command line: module:object, script.py:object, a saved function or the text of a graph.
+"""What TARGET means on the command line: module:object, script.py:object, a saved function, a model of ONNX or the text
+of a graph.
 
 Owns finding it and telling what is wrong with it.
 Must not know: what is done with it.
@@ -21,7 +22,7 @@ from ..inspect.picture import whole_graph
 from ..ir.dims import Dim, evaluate
 
 SHOWN = (gd.Adjoint, gd.Function, gd.Graph, gd.Tensor)
-HELP = "module:object, script.py:object, a file of Function.save, or a file with the text of a graph"
+HELP = "module:object, script.py:object, a file of Function.save, of ONNX, or with the text of a graph"
 
 
 def find(target: str) -> Any:
@@ -59,6 +60,9 @@ def graph_of(target: str) -> gd.Graph:
 def _read(path: str) -> gd.Function | gd.Graph:
     if not Path(path).exists():
         raise GraphError(f"{path}: no such file; a target is {HELP}")
+    if path.endswith(".onnx"):
+        m = gd.interop.onnx.load(path)
+        return gd.Graph(Path(path).stem, list(m.inputs.values()), list(m.outputs.values()))
     if zipfile.is_zipfile(path):
         return gd.load(path)
     try:
@@ -113,7 +117,7 @@ def feed_for(graph: gd.Graph, args: argparse.Namespace) -> dict[str, np.ndarray]
     """Arrays for the inputs: those of --feed, the others standard normal, or 0 and 1 for integers and bools.
 
     Raises GraphError for a named size that nothing tells, and for a file that is no .npz."""
-    given = {} if args.feed is None else _arrays(args.feed)
+    given = {} if args.feed is None else arrays(args.feed)
     sizes = dict(args.size)
     for v in graph.inputs:
         if v.name in given:
@@ -136,7 +140,8 @@ def feed_for(graph: gd.Graph, args: argparse.Namespace) -> dict[str, np.ndarray]
     return given
 
 
-def _arrays(path: str) -> dict[str, np.ndarray]:
+def arrays(path: str) -> dict[str, np.ndarray]:
+    """What an .npz file has. Raises GraphError for another one."""
     try:
         with np.load(path, allow_pickle=False) as file:
             if not isinstance(file, np.lib.npyio.NpzFile):

@@ -18,17 +18,24 @@ from .table import reader_of
 
 def check_supported(view: ModelView) -> None:
     """Raises UnsupportedOperator with all operators of the model, its functions and subgraphs that have no rule."""
-    missing: Counter[str] = Counter()
-    for graph, opsets in [(view.graph, view.opsets), *((f, f.opsets) for f in view.functions.values())]:
-        for node in _nodes(graph):
-            key = (node.domain, node.op)
-            if key not in view.functions and reader_of(*key) is None and not has_body(node, opsets):
-                missing[f"{node.domain}.{node.op}" if node.domain else node.op] += 1
+    missing = unsupported(view)
     if missing:
         raise UnsupportedOperator(view.label, dict(missing.most_common()), where_am_i())
 
 
-def _nodes(graph: GraphView) -> Iterator[NodeView]:
+def unsupported(view: ModelView) -> Counter[str]:
+    """The operators that have no rule, with how often each stands in the model."""
+    missing: Counter[str] = Counter()
+    for graph, opsets in [(view.graph, view.opsets), *((f, f.opsets) for f in view.functions.values())]:
+        for node in nodes_of(graph):
+            key = (node.domain, node.op)
+            if key not in view.functions and reader_of(*key) is None and not has_body(node, opsets):
+                missing[f"{node.domain}.{node.op}" if node.domain else node.op] += 1
+    return missing
+
+
+def nodes_of(graph: GraphView) -> Iterator[NodeView]:
+    """All nodes of a graph and of those inside it."""
     waiting = [graph]
     while waiting:
         for node in waiting.pop().nodes:
@@ -45,7 +52,7 @@ def has_body(node: NodeView, opsets: dict[str, int]) -> bool:
     except onnx.defs.SchemaError:
         return False
     body = function_view(schema.function_body)
-    return bool(body.nodes) and all(reader_of(n.domain, n.op) is not None for n in _nodes(body))
+    return bool(body.nodes) and all(reader_of(n.domain, n.op) is not None for n in nodes_of(body))
 
 
 def function_of(call: Call) -> GraphView | None:
