@@ -1,9 +1,12 @@
 """What is told of models that are broken, contradict themselves or ask for what graphdiff has not: one clear error with
 the node's name, and nothing read that lies outside of the model's folder."""
 
+from collections import Counter
+
 import numpy as np
 import onnx
 import pytest
+from fuzz_onnx import GOOD, outcomes
 from onnx import TensorProto, external_data_helper, helper
 from onnx_models import FLOAT, INT64, compiled, model, node
 
@@ -251,3 +254,23 @@ def test_half_precision_inside_is_told_with_the_node():
 def test_arguments_that_do_not_fit(given, error, told):
     with pytest.raises(error, match=told):
         load(good(), **given)
+
+
+def test_damaged_models_give_one_clear_error():
+    """tests/support/fuzz_onnx.py has more of them."""
+    found = Counter(told for told, _ in outcomes(7, 250))
+    assert set(found) <= set(GOOD), found
+    assert found["GraphError"] > 20
+
+
+def test_numbers_that_were_only_claimed_make_nothing_long():
+    body = onnx.helper.make_graph([], "body", [], [])
+    scan = model([node("Scan", "x", "y", body=body, num_scan_inputs=2**40)], {"x": (FLOAT, [3])}, {"y": (FLOAT, [3])})
+    with pytest.raises(gd.GraphError, match="num_scan_inputs is 1099511627776 of 1 operands"):
+        gd.interop.onnx.load(scan)
+    parts = model([node("Split", "x", "y", num_outputs=2**40)], {"x": (FLOAT, [3])}, {"y": (FLOAT, [3])})
+    with pytest.raises(gd.GraphError, match="num_outputs is 1099511627776, and it has 1 results"):
+        gd.interop.onnx.load(parts)
+    lrn = model([node("LRN", "x", "y", size=2**40)], {"x": (FLOAT, [1, 3, 2, 2])}, {"y": (FLOAT, [1, 3, 2, 2])})
+    with pytest.raises(gd.GraphError, match="size is 1099511627776"):
+        gd.interop.onnx.load(lrn)

@@ -169,6 +169,8 @@ def scan(call: Call) -> list[Value]:
     if call.opset < 9:
         return _batched_scan(call, body, rows)
     values = call.tensors()
+    if not 0 <= rows <= len(values):
+        call.fail(GraphError, f"num_scan_inputs is {rows} of {len(values)} operands")
     carried, xs = values[: len(values) - rows], values[len(values) - rows :]
     stacked = len(body.outputs) - len(carried)
     axes, turned = call.list_of("scan_input_axes", [0] * rows), call.list_of("scan_input_directions", [0] * rows)

@@ -185,7 +185,8 @@ def split(call: Call) -> list[Tensor]:
     n, whole = len(call.node.outputs), x.shape[axis]
     if call.opset >= 13:
         sizes = call.sizes(1, "the sizes") if call.has(1) else None
-        n = call.integer("num_outputs", n)
+        if call.integer("num_outputs", n) != n:
+            call.fail(GraphError, f"num_outputs is {call.integer('num_outputs')}, and it has {n} results")
     else:
         sizes = call.raw("split")
     if sizes is None:

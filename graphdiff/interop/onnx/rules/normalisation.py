@@ -90,11 +90,16 @@ def instance_normalization(call: Call) -> Tensor:
     return centred * gd.rsqrt(variance + call.number("epsilon", 1e-5)) * _by_channel(scale, x) + _by_channel(bias, x)
 
 
+WIDEST = 1000  # channels that are neighbours in LRN, each a sum
+
+
 @reads("LRN")
 def local_response(call: Call) -> Tensor:
     """By the squares of the neighbouring channels (Krizhevsky et al. 2012)."""
     x, size = call.tensor(), call.integer("size")
     alpha, beta, k = call.number("alpha", 1e-4), call.number("beta", 0.75), call.number("bias", 1.0)
+    if not 1 <= size <= WIDEST:
+        call.fail(GraphError, f"size is {size}, and must lie from 1 to {WIDEST}")
     before = (size - 1) // 2
     squares = gd.pad(gd.square(x), [(0, 0), (before, size - 1 - before), *[(0, 0)] * (x.ndim - 2)])
     total = squares[:, : x.shape[1]]

@@ -1,0 +1,167 @@
+"""Damaged models of ONNX: truncated, with bytes changed, and of messages with fields changed.
+
+    python tests/support/fuzz_onnx.py [--seed 0] [--count 2000]
+
+Each is read; what comes is a model or one GraphdiffError (OSError of a file), within a second and little memory. Prints
+what else came and fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import tracemalloc
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+import onnx
+from onnx_models import FLOAT, INT64, model, node
+
+import graphdiff as gd
+
+MOST = 64 << 20  # bytes that reading a model of a few kilobytes may take
+
+
+def models() -> list[bytes]:
+    """Small models of many parts: weights, shapes, a loop, a branch, attributes of all kinds."""
+    rng = np.random.default_rng(0)
+    arrays = {
+        "w": rng.normal(size=(4, 3)).astype("f"),
+        "b": np.zeros(3, "f"),
+        "to": np.array([-1, 3]),
+        "k": np.array(2),
+    }
+    dense = model(
+        [
+            node("Gemm", "x w b", "h", alpha=0.5),
+            node("Relu", "h", "r"),
+            node("Shape", "r", "s"),
+            node("Reshape", "r to", "y"),
+            node("Softmax", "y", "z", axis=-1),
+        ],
+        {"x": (FLOAT, ["n", 4])},
+        {"z": (FLOAT, ["n", 3]), "s": (INT64, [2])},
+        arrays,
+    )
+    conv = model(
+        [
+            node("Conv", "i c", "h", pads=[1, 1, 1, 1], strides=[2, 2]),
+            node("MaxPool", "h", "p", kernel_shape=[2, 2]),
+            node("Flatten", "p", "f"),
+            node("ReduceMean", "f", "y", keepdims=0),
+        ],
+        {"i": (FLOAT, [1, 2, 8, 8])},
+        {"y": (FLOAT, [])},
+        {"c": rng.normal(size=(3, 2, 3, 3)).astype("f")},
+    )
+    body = onnx.helper.make_graph(
+        [onnx.helper.make_node("Add", ["c", "r"], ["d"]), onnx.helper.make_node("Tanh", ["d"], ["e"])],
+        "body",
+        [onnx.helper.make_tensor_value_info(n, FLOAT, [3]) for n in "cr"],
+        [onnx.helper.make_tensor_value_info(n, FLOAT, [3]) for n in "de"],
+    )
+    loop = model(
+        [node("Scan", "x0 xs", "last ys", body=body, num_scan_inputs=1)],
+        {"x0": (FLOAT, [3]), "xs": (FLOAT, ["t", 3])},
+        {"last": (FLOAT, [3]), "ys": (FLOAT, ["t", 3])},
+    )
+    return [m.SerializeToString() for m in (dense, conv, loop)]
+
+
+def damaged(rng: np.random.Generator, data: bytes) -> bytes:
+    """One damage, or a few."""
+    out = bytearray(data)
+    kind = rng.integers(6)
+    if kind == 0:
+        return bytes(out[: rng.integers(len(out))])
+    if kind == 1:
+        return rng.bytes(int(rng.integers(1, 400)))
+    if kind == 2:
+        at = int(rng.integers(len(out)))
+        return bytes(out[:at] + out[at + int(rng.integers(1, 20)) :])
+    if kind == 3:
+        at = int(rng.integers(len(out)))
+        return bytes(out[:at] + rng.bytes(int(rng.integers(1, 8))) + out[at:])
+    if kind == 4:
+        return changed(rng, data)
+    for _ in range(int(rng.integers(1, 5))):
+        out[rng.integers(len(out))] = rng.integers(256)
+    return bytes(out)
+
+
+def changed(rng: np.random.Generator, data: bytes) -> bytes:
+    """A field of the message changed for one that contradicts: a shape, a name, a type, an operand, an attribute."""
+    m = onnx.ModelProto.FromString(data)
+    g = m.graph
+    n = g.node[rng.integers(len(g.node))]
+    what = rng.integers(9)
+    if what == 0 and g.initializer:
+        t = g.initializer[rng.integers(len(g.initializer))]
+        t.dims[:] = [int(d) for d in rng.choice([-1, 0, 1, 3, 2**40, 2**62], len(t.dims) or 1)]
+    elif what == 1 and g.initializer:
+        g.initializer[rng.integers(len(g.initializer))].data_type = int(rng.integers(25))
+    elif what == 2 and n.input:
+        n.input[rng.integers(len(n.input))] = str(rng.choice(["", "nothing", n.output[0], g.node[-1].output[0]]))
+    elif what == 3:
+        n.op_type = str(rng.choice(["Nothing", "Add", "MatMul", "Loop", "If", "Concat", "Expand", "Tile", "Resize"]))
+    elif what == 4 and n.attribute:
+        a = n.attribute[rng.integers(len(n.attribute))]
+        a.i, a.ints[:] = int(rng.choice([-(2**62), -1, 0, 10**9, 2**62])), [2**40] * int(rng.integers(4))
+    elif what == 5 and g.input:
+        shape = g.input[0].type.tensor_type.shape
+        if shape.dim:
+            shape.dim[0].dim_value = int(rng.choice([-5, 0, 2**40, 2**62]))
+    elif what == 6:
+        g.output[0].name = str(rng.choice(["", "nothing", g.input[0].name]))
+    elif what == 7:
+        del n.output[:]
+    else:
+        m.opset_import[0].version = int(rng.choice([-1, 0, 5, 10, 12, 99, 2**40]))
+    return m.SerializeToString()
+
+
+def outcomes(seed: int, count: int) -> Iterator[tuple[str, bytes]]:
+    """What comes of each damaged model: "read", the error's class, or what it should not be."""
+    rng = np.random.default_rng(seed)
+    whole = models()
+    for _ in range(count):
+        data = damaged(rng, whole[rng.integers(len(whole))])
+        if tracemalloc.is_tracing():
+            tracemalloc.reset_peak()
+        begun = time.process_time()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                gd.interop.onnx.load(data)
+            told = "read"
+        except gd.GraphdiffError as e:
+            told = type(e).__name__ if str(e) else "an empty message"
+        except Exception as e:
+            told = f"{type(e).__module__}.{type(e).__name__}: {e}"[:200]
+        if time.process_time() - begun > 5:
+            told = "slow"
+        if tracemalloc.is_tracing() and tracemalloc.get_traced_memory()[1] > MOST:
+            told = "large"
+        yield told, data
+
+
+GOOD = ("read", "GraphError", "ShapeError", "DTypeError", "UnsupportedOperator", "FeedError")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--count", type=int, default=2000)
+    args = parser.parse_args()
+    tracemalloc.start()
+    found = Counter(told for told, _ in outcomes(args.seed, args.count))
+    for told, n in found.most_common():
+        print(f"{n:6d} {told}")
+    return int(any(told not in GOOD for told in found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
