@@ -130,3 +130,93 @@ def _digamma(w: Writing) -> Given:
     whole = gd.logical_and(left, gd.equal(x, gd.round(x)))
     reflected = value - math.pi / gd.tan(math.pi * (x - gd.round(x)))
     return gd.where(whole, math.nan, gd.where(left, reflected, value))
+
+
+# --------------------------------------------------------------------------------------- kin of the exponential
+@writes("exp2")
+def _exp2(w: Writing) -> Given:
+    return gd.pow(gd.full((), 2, w.y.dtype), w.x)
+
+
+@writes("log1mexp")
+def _log1mexp(w: Writing) -> Given:
+    """By expm1 near 0, by log1p further down."""
+    x = w.x
+    near = gd.log(-gd.expm1(gd.maximum(x, -1)))
+    return gd.where(x > -0.6931, near, gd.log1p(-gd.exp(x)))
+
+
+@writes("log1mexp_slope")
+def _log1mexp_slope(w: Writing) -> Given:
+    return gd.exp(w.x) / gd.expm1(w.x)
+
+
+@writes("logdiffexp")
+def _logdiffexp(w: Writing) -> Given:
+    a, b = w.xs
+    same = gd.equal(a, b)
+    apart = gd.where(same, -1, b - a)
+    near = gd.log(-gd.expm1(gd.maximum(apart, -1)))
+    rest = gd.where(apart > -0.6931, near, gd.log1p(-gd.exp(apart)))
+    return gd.where(same, -math.inf, a + rest)
+
+
+@writes("logit")
+def _logit(w: Writing) -> Given:
+    """Near 1/2 by what is above it."""
+    x = w.x
+    near = gd.log1p((2 * x - 1) / (1 - x))
+    return gd.where(gd.abs(x - 0.5) < 0.2, near, gd.log(x) - gd.log1p(-x))
+
+
+@writes("xlog1py")
+def _xlog1py(w: Writing) -> Given:
+    x, y = w.xs
+    return gd.where(gd.logical_and(gd.equal(x, 0), gd.logical_not(gd.isnan(y))), 0, x * gd.log1p(y))
+
+
+@writes("signbit")
+def _signbit(w: Writing) -> Given:
+    return gd.logical_or(w.x < 0, gd.reciprocal(w.x) < 0)
+
+
+@writes("sinc")
+def _sinc(w: Writing) -> Given:
+    """By what is above the nearest whole number, whose sine is 0."""
+    x = w.x
+    whole = gd.round(x)
+    rest = x - whole
+    odd = gd.not_equal(gd.remainder(whole, 2), 0)
+    sine = gd.sin(math.pi * rest)
+    zero = gd.equal(x, 0)
+    return gd.where(zero, 1, gd.where(odd, -sine, sine) / (math.pi * gd.where(zero, 1, x)))
+
+
+# --------------------------------------------------------------------------------------- the normal distribution
+@writes("erfcx")
+def _erfcx(w: Writing) -> Given:
+    return erfcx(w.x)
+
+
+def erfcx(x: Tensor) -> Tensor:
+    z = gd.minimum(gd.abs(x), 1e30)
+    right = _clenshaw((z - 3.75) / (z + 3.75), _SCALED) / (1 + 2 * z)
+    return gd.where(x < 0, 2 * gd.exp(x * x) - right, right)
+
+
+@writes("ndtr")
+def _ndtr(w: Writing) -> Given:
+    return 0.5 * erfc(w.x * -math.sqrt(0.5))
+
+
+@writes("normal_density")
+def _normal_density(w: Writing) -> Given:
+    return gd.exp(-0.5 * w.x * w.x) * (1 / math.sqrt(2 * math.pi))
+
+
+@writes("log_ndtr")
+def _log_ndtr(w: Writing) -> Given:
+    x = w.x
+    low = gd.minimum(x, 0)
+    left = gd.log(0.5 * erfcx(low * -math.sqrt(0.5))) - 0.5 * low * low
+    return gd.where(x < 0, left, gd.log1p(-0.5 * erfc(gd.maximum(x, 0) * math.sqrt(0.5))))
