@@ -24,6 +24,7 @@ from ..ops.reduce import max as max_
 from ..ops.tensor import make
 from . import _core
 from .compiled import CompiledGraph
+from .inside import Inside, inside
 
 FURTHEST = 5000  # nodes that are looked through for where growth began
 GROWN = 10.0  # times larger: what is called growth
@@ -80,11 +81,15 @@ def blame(graph: Graph, i: Instruction, feeds: Sequence[np.ndarray], sizes: Mapp
     )
     if bad is None:
         return None
+    phase = "recompute" if i.recompute else i.phase
+    read = [arrays[v] if v in arrays else np.asarray(v.node.attrs["value"]) for v in bad.inputs]
+    found = inside(bad, read, sizes)
+    if found is not None:
+        return _told_inside(found, phase)
     names = Names((*graph.inputs, *graph.parameters))
     for node in graph.nodes:
         if not is_inline(node):
             names.add(node)
-    phase = "recompute" if i.recompute else i.phase
     fact = f"{bad.op.name} made a non-finite value in the {phase} pass"
     if bad.origin is not None:
         fact += f", by {bad.origin.rule} of {_told(bad.origin, names)}"
@@ -92,6 +97,23 @@ def blame(graph: Graph, i: Instruction, feeds: Sequence[np.ndarray], sizes: Mapp
     spans = [f"{names.of(v)} in {span(arrays[v])}" for v in operands if v.dtype in FLOATS]
     fact += f"; operands: {', '.join(spans)}" if spans else ""
     fact += _growth(graph, bad, arrays, feeds, names)
+    return _blame(bad, arrays, names, fact, sizes)
+
+
+def _told_inside(found: Inside, phase: str) -> Blame:
+    """The blame of a node in the step of a loop, or in a branch."""
+    bad, arrays = found.node, found.arrays
+    names = Names(())
+    for node in topological([*bad.inputs, *bad.outputs]):
+        if not is_inline(node):
+            names.add(node)
+    fact = f"{bad.op.name} made a non-finite value in {found.where}, in the {phase} pass"
+    spans = [f"{names.of(v)} in {span(arrays[v])}" for v in bad.inputs if v in arrays and v.dtype in FLOATS]
+    fact += f"; operands: {', '.join(spans)}" if spans else ""
+    return _blame(bad, arrays, names, fact, {})
+
+
+def _blame(bad: Node, arrays: Mapping[Value, np.ndarray], names: Names, fact: str, sizes: Mapping[str, int]) -> Blame:
     call = ", ".join(f"{names.of(v)}: {type_text(v)}" for v in bad.inputs)
     operation = f"{names.of(bad.outputs[0])} = {bad.op.name}({call})"
     source = str(bad.source) if bad.source else None

@@ -73,7 +73,7 @@ def test_a_reduction_a_loop_and_a_solver_have_scripts_too(tmp_path, run):
     h, _ = gd.scan(lambda h, row: (h * h * row, None), gd.ones((2,), dtype="float64"), x)
     cases = [
         ("sum", blamed([x], gd.sum(x, axis=0), np.full((3, 2), 1e308)), "1 of 1"),
-        ("loop", blamed([x], h, np.full((12, 2), 9.0)), "2 of 2"),
+        ("square", blamed([x], h, np.full((12, 2), 9.0)), "2 of 2"),
         ("linalg.cholesky", blamed([a], gd.linalg.cholesky(a), -np.eye(3)), "of 9"),
     ]
     for name, error, told in cases:
@@ -100,3 +100,36 @@ def test_without_debug_nothing_is_looked_at():
     assert np.isnan(plain(np.full(3, -1, "float32"))[0]).all()
     assert [r.name for r in plain.plan.instructions] == [r.name for r in debug.plan.instructions]
     assert plain._compiled.template.words.tolist()[:8] == debug._compiled.template.words.tolist()[:8]
+
+
+def test_the_operation_inside_of_a_loop_and_its_step_are_named():
+    x = gd.input("x", ("n",), dtype="float64")
+    total, _ = gd.scan(lambda c, x: (c * 2 + gd.log(x), None), 0.0, x)
+    error = blamed([x], total, np.array([1.0, 2.0, -1.0, 3.0]))
+    assert re.match(r"log made a non-finite value in step 2 \(from 0\) of the loop at test_blame\.py:\d+", error.fact)
+    assert error.fact.endswith("in the forward pass; operands: %0 in [-1, -1]")
+    assert error.operands["x0"] == -1 and re.fullmatch(r"test_blame\.py:\d+", error.source)
+    gone = gd.while_loop(lambda s: s[0] < 5, lambda s: (s[0] + 1, gd.sqrt(s[1] - 1)), (0, x[0]), 10)
+    assert "sqrt made a non-finite value in step 1 (from 0)" in blamed([x], gone[1], np.array([1.5])).fact
+
+
+def test_the_step_of_a_loop_that_runs_back():
+    """The square root's slope is infinite at 0, in the step that meets it, the others being finite."""
+    x = gd.input("x", ("n",), dtype="float64")
+    _, ys = gd.scan(lambda c, x: (c, gd.sqrt(x * c)), 1.0, x)
+    error = blamed([x], gd.grad(gd.sum(ys), x), np.array([1.0, 0.0, 2.0]))
+    assert "in step 1 (from 0) of the loop at test_blame.py:" in error.fact and "backward pass" in error.fact
+
+
+def test_the_operation_inside_of_a_branch_and_of_a_loop_in_a_loop():
+    x = gd.input("x", ("n",), dtype="float64")
+    y = gd.cond(x[0] > 0, lambda x: gd.log(x - 1), lambda x: x, x)
+    assert "log made a non-finite value in the branch at test_blame.py" in blamed([x], y, np.array([0.5, 3.0])).fact
+
+    def outer(c, x):
+        return gd.scan(lambda d, _: (gd.exp(d) * x, None), c, None, length=3)[0], None
+
+    error = blamed([x], gd.scan(outer, 1.0, x)[0], np.array([0.5, 5, 3]))
+    assert re.match(
+        r"exp made .* in step 2 \(from 0\) of the loop at .*, in step 1 \(from 0\) of the loop at", error.fact
+    )
