@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from ..files import write_file
 from ..ir.graph import Graph
-from ..ir.node import Leaf, Node, Value
+from ..ir.node import Leaf, Node, Value, collector_paused
 from ..ops.docstrings import parts as parts_of
 from ..ops.registry import REGISTRY
 from ..ops.tensor import Tensor
@@ -33,7 +33,7 @@ from .formula import Formulas
 from .layout import HEIGHT, WIDTH
 from .live import LIMIT, Slots, elements, program
 from .picture import Picture, whole_graph
-from .values import Digest, Recorded, named, record
+from .values import Recorded, digest, named, record
 from .views import views
 
 PHASES = ("leaf", "forward", "backward", "update", "recompute")
@@ -52,6 +52,11 @@ def adjoint_to_html(adj: Adjoint, path: str | Path, feed: Mapping[Leaf, ArrayLik
 
         gd.adjoint(loss, [W, b]).to_html("adjoint.html", feed={x: x0, t: t0})
     """
+    with collector_paused():
+        write_file(path, _adjoint_text(adj, feed))
+
+
+def _adjoint_text(adj: Adjoint, feed: Mapping[Leaf, ArrayLike] | None) -> str:
     picture = Picture(adj)
     page = _Page(picture, links(adj, Formulas()) if feed is not None else ())
     plan = None
@@ -66,7 +71,7 @@ def adjoint_to_html(adj: Adjoint, path: str | Path, feed: Mapping[Leaf, ArrayLik
         plan = f.plan
         page.became = {mapping.get(v, v).node.serial: v.node for v in page.slots}
         page.show(record(Graph(graph.name, held, graph.outputs), list(page.slots), by_name))
-    write_file(path, page.text(plan))
+    return page.text(plan)
 
 
 def function_to_html(f: Function, path: str | Path, /, *args: Fed, **kwargs: Fed) -> None:
@@ -145,9 +150,8 @@ class _Page:
 
     def show(self, recorded: Recorded) -> None:
         """Adds values, and where there are few enough of them what the page needs to compute them."""
-        digest, arrays = Digest(), recorded.arrays
-        self.values = [digest(arrays[v]) if v in arrays else None for v in self.slots]
-        self.types = digest.types
+        arrays = recorded.arrays
+        self.values, self.types = digest([arrays.get(v) for v in self.slots])
         n = elements(list(self.slots), recorded.sizes)
         if n <= LIMIT:
             self.live, self.note = program(self.slots, recorded.sizes, arrays), ""

@@ -23,6 +23,7 @@ from ..spelling import did_you_mean
 NUMBERS = 1024  # elements of an array that are kept one by one
 ALL_NUMBERS = 50_000  # elements kept in one page
 BINS = 16
+TOGETHER = 1 << 18  # elements whose statistics are made at once
 
 
 def named(feed: Mapping[Any, Any], inputs: Sequence[Value]) -> dict[str, Any]:
@@ -60,45 +61,79 @@ def record(graph: Graph, values: Sequence[Value], feed: Mapping[str, Any]) -> Re
     return Recorded(found, f.plan.sizes)
 
 
-class Digest:
-    """Makes arrays into JSON, keeping elements as long as the page has room for them. ``types``: the shapes and dtypes
-    seen, by number."""
+class Digest(NamedTuple):
+    """``values``: of each array ``type``, the number of its type; ``data``: elements in C order, where kept; else
+    ``stats`` (least, largest, mean, norm) and ``bins`` of the finite ones, and where there are any ``zeros``, and
+    ``broken`` ones that are not finite. ``types``: the shapes and dtypes seen, ``[shape, dtype]`` by number."""
 
-    def __init__(self) -> None:
-        self._left = ALL_NUMBERS
-        self._types: dict[tuple[tuple[int, ...], str], int] = {}
+    values: list[dict[str, Any] | None]
+    types: list[Any]
 
-    @property
-    def types(self) -> list[Any]:
-        """``[shape, dtype]`` of each number."""
-        return [[list(shape), dtype] for shape, dtype in self._types]
 
-    def __call__(self, array: np.ndarray) -> dict[str, Any]:
-        """``type``: its number; ``data``: elements in C order, where kept; else ``stats`` (least, largest, mean, norm)
-        and ``bins`` of the finite ones, and where there are any ``zeros``, and ``broken`` ones that are not finite."""
-        out: dict[str, Any] = {"type": self._types.setdefault((array.shape, array.dtype.name), len(self._types))}
-        if array.size <= min(NUMBERS, self._left):
-            self._left -= array.size
-            out["data"] = [_number(v, 7) for v in array.ravel()]
-            return out
-        wide = array.astype(np.float64).ravel()
-        finite = wide if np.isfinite(wide).all() else wide[np.isfinite(wide)]
-        if finite.size < wide.size:
-            out["broken"] = int(wide.size - finite.size)
-        if finite.size:
-            low, high = finite.min(), finite.max()
-            with np.errstate(over="ignore"):
-                stats = (low, high, finite.sum() / finite.size, np.sqrt(finite @ finite))
-                span = high - low
-            out["stats"] = [_number(s, 5) for s in stats]
-            zeros = int(finite.size - np.count_nonzero(finite))
-            if zeros:
-                out["zeros"] = zeros
-            if np.isfinite(span):
-                place = (finite - low) / span * BINS if span > 0 else np.full(finite.size, BINS / 2)
-                bins = np.bincount(np.minimum(place.astype(np.int64), BINS - 1), minlength=BINS)
-                out["bins"] = bins.tolist()
-        return out
+def digest(arrays: Sequence[np.ndarray | None]) -> Digest:
+    """Arrays as JSON, with elements as long as the page has room for them."""
+    left = ALL_NUMBERS
+    types: dict[tuple[tuple[int, ...], str], int] = {}
+    out: list[dict[str, Any] | None] = []
+    # what is told in statistics, by the number of elements: those of one number are made together
+    summed: dict[int, list[tuple[dict[str, Any], np.ndarray]]] = {}
+    for array in arrays:
+        if array is None:
+            out.append(None)
+            continue
+        told: dict[str, Any] = {"type": types.setdefault((array.shape, array.dtype.name), len(types))}
+        out.append(told)
+        if array.size <= min(NUMBERS, left):
+            left -= array.size
+            told["data"] = [_number(v, 7) for v in array.ravel()]
+        else:
+            summed.setdefault(array.size, []).append((told, array))
+    for size, alike in summed.items():
+        some = max(1, TOGETHER // size)
+        for k in range(0, len(alike), some):
+            now = alike[k : k + some]
+            rows = np.stack([array.ravel().astype(np.float64) for _, array in now])
+            for (told, _), statistics in zip(now, _statistics(rows)):
+                told.update(statistics)
+    return Digest(out, [[list(shape), dtype] for shape, dtype in types])
+
+
+def _statistics(rows: np.ndarray) -> list[dict[str, Any]]:
+    """What is told of each row beside its type."""
+    whole = np.isfinite(rows).all(axis=1)
+    told = iter(_of_finite(rows[whole]))
+    return [next(told) if is_whole else _of_broken(row) for row, is_whole in zip(rows, whole)]
+
+
+def _of_broken(row: np.ndarray) -> dict[str, Any]:
+    finite = row[np.isfinite(row)]
+    told = {"broken": int(row.size - finite.size)}
+    return told | _of_finite(finite[None])[0] if finite.size else told
+
+
+def _of_finite(rows: np.ndarray) -> list[dict[str, Any]]:
+    n, size = rows.shape
+    if not n:
+        return []
+    low, high = rows.min(axis=1), rows.max(axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        stats = np.stack([low, high, rows.sum(axis=1) / size, np.sqrt((rows * rows).sum(axis=1))], axis=1)
+        span = high - low
+        bounded = np.isfinite(span)
+        scale = np.where(bounded & (span > 0), span, 1)[:, None]
+        place = np.where((span > 0)[:, None], (rows - low[:, None]) / scale * BINS, BINS / 2)
+    place = np.minimum(np.where(bounded[:, None], place, 0).astype(np.int64), BINS - 1) + BINS * np.arange(n)[:, None]
+    bins = np.bincount(place.ravel(), minlength=BINS * n).reshape(n, BINS).tolist()
+    zeros = (size - np.count_nonzero(rows, axis=1)).tolist()
+    out: list[dict[str, Any]] = []
+    for row in range(n):
+        told: dict[str, Any] = {"stats": [_number(s, 5) for s in stats[row]]}
+        if zeros[row]:
+            told["zeros"] = zeros[row]
+        if bounded[row]:
+            told["bins"] = bins[row]
+        out.append(told)
+    return out
 
 
 def _number(v: Any, digits: int) -> Any:

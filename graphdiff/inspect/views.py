@@ -14,13 +14,17 @@ from typing import Any
 
 import numpy as np
 
+from ..ops.registry import REGISTRY
 from .dot import items_of
 from .layout import Item, lay_out
 from .picture import Box, Picture
 
 DEEPEST = 4  # scopes deeper than this are closed with the one they are in
 LONGEST_PERIOD = 64  # nodes of what repeats
+APART = "\0"  # in a group, between what is shown of it and what tells it from others
 FEWEST = 3  # times that something is there to be called repeated
+
+COMPOSITES = {op.name.rpartition(".")[2] for op in REGISTRY.values() if op.kind == "composite"}
 
 
 def views(picture: Picture) -> list[dict[str, Any]]:
@@ -35,6 +39,9 @@ def views(picture: Picture) -> list[dict[str, Any]]:
     repeated = _repeated(picture)
     if any("\n" in group for group in repeated):
         found.append(_closed(picture, "repeated structure", repeated))
+    calls = _closed(picture, "operations as called", [_called(b) for b in picture.boxes])
+    if len(calls["x"]) < len(picture.boxes):
+        found.append(calls | {"folded": True})
     at = lay_out(items_of(picture))
     whole = {"label": "every node", "x": _rounded(at.x), "y": _rounded(at.y), "size": [at.width, at.height]}
     return [*found, whole]
@@ -71,7 +78,7 @@ def _closed(picture: Picture, label: str, groups: Sequence[str]) -> dict[str, An
         "label": label,
         "first": [run[0].id for run in runs],  # those of its members that are no leaves follow it
         "leaves": of[: len(leaves)],  # the items that they are in
-        "scope": [groups[run[0].id] if len(run) + n > 1 else "" for run, n in zip(runs, inside)],
+        "scope": [groups[run[0].id].partition(APART)[0] if len(run) + n > 1 else "" for run, n in zip(runs, inside)],
         "inputs": [list(item.inputs) for item in items],
         "x": _rounded(at.x),
         "y": _rounded(at.y),
@@ -103,6 +110,15 @@ def _scope(b: Box, depth: int) -> str:
     if not scope and b.phase == "update":
         return "updates"
     return b.rule if not scope and b.rule == "sum of contributions" else scope
+
+
+def _called(b: Box) -> str:
+    """The operation that was called for a box, where that is one of several nodes: a mean is a sum and a quotient."""
+    parts = b.node.scope.split("/")
+    for k, part in enumerate(parts):
+        if part in COMPOSITES:
+            return f"{part}{APART}{'/'.join(parts[:k])} {b.source}"
+    return ""
 
 
 def _repeated(picture: Picture) -> list[str]:

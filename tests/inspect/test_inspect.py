@@ -17,6 +17,7 @@ from graphdiff.cli import main
 from graphdiff.inspect.diff import _aligned
 from graphdiff.inspect.formula import Formulas
 from graphdiff.inspect.layout import HEIGHT, WIDTH, Item, lay_out
+from graphdiff.inspect.values import digest
 from graphdiff.ops.registry import REGISTRY
 
 HOSTILE = '</script><script>alert("1")</script>\\" \' & \n é ☃'
@@ -187,6 +188,31 @@ def test_large_arrays_are_summarised(tmp_path):
     assert value_of(data, data["roles"][0][1])["data"] == ["nan"]
 
 
+def test_statistics_made_together_are_those_of_each():
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=(40, 50)).astype("float32") for _ in range(300)]
+    arrays += [np.full(2000, 3.0), np.zeros((2000, 1)), np.arange(2000), np.array([np.nan, np.inf, 1.0] * 700)]
+    arrays += [np.full(1500, np.nan), np.array([1e308, -1e308] * 900), rng.normal(size=3)]
+    values, types = digest(arrays)
+    for array, told in zip(arrays, values):
+        assert types[told["type"]] == [list(array.shape), array.dtype.name]
+        finite = array[np.isfinite(array)].astype("float64")
+        if array.size <= 1024:
+            assert told["data"] == pytest.approx(array.tolist(), rel=1e-6)
+            continue
+        assert told.get("broken", 0) == array.size - finite.size and told.get("zeros", 0) == (finite == 0).sum()
+        if finite.size and np.abs(finite).max() < 1e300:
+            norm = np.sqrt((finite**2).sum())
+            assert told["stats"] == pytest.approx([finite.min(), finite.max(), finite.mean(), norm], rel=1e-4, abs=1e-4)
+            if np.ptp(finite):
+                assert told["bins"] == np.histogram(finite, 16)[0].tolist()
+            else:
+                assert told["bins"][8] == finite.size
+        else:
+            assert "bins" not in told and ("stats" in told) == bool(finite.size)
+    assert digest([None, np.zeros(0)]).values == [None, {"type": 0, "data": []}]
+
+
 def test_hostile_names_stay_text(tmp_path):
     x, loss = hostile()
     gd.adjoint(loss, x).to_html(tmp_path / "h.html", feed={x: np.zeros(2)})
@@ -298,7 +324,8 @@ def test_rules_are_formulas():
     assert formulas_of(gd.sum(x)) == ["x̄ += ȳ"] and formulas_of(gd.square(x)) == ["x̄ += ȳ · x · 2"]
     assert formulas_of(gd.take(x, i, axis=1)) == ["x̄₁ += take_vjp(ȳ, x₂)"]
     assert formulas_of(gd.floor(x)) == [] == formulas_of(x)
-    assert formulas_of(gd.digamma(v))[0].endswith("operations over x, ȳ")
+    assert formulas_of(gd.digamma(v)) == ["x̄ += ȳ · polygamma(1, x)"]
+    assert formulas_of(gd.linalg.qr(x)[0])[0].endswith("operations over y₁, y₂, ȳ₁, ȳ₂")
     h, _ = gd.scan(lambda h, row: (gd.tanh(h + row), None), gd.zeros((3,)), x)
     assert formulas_of(h)[0] == "x̄₁ += a loop of the body's adjoint, run from the last step to the first"
     assert Formulas().jvp(gd.tanh(x).node) == [(0, "ẏ = ẋ · tanh_slope(x)")]

@@ -71,8 +71,9 @@
     return view;
   }
   for (const v of views) v.count = v.x.length;
-  // A large graph opens at its fewest items, a small one whole.
-  let view = prepared(count > 400 ? views.reduce((a, b) => (b.count < a.count ? b : a)) : views[views.length - 1]);
+  // A large graph opens at its fewest items, a small one with what was called.
+  const small = views.find((v) => v.folded) || views[views.length - 1];
+  let view = prepared(count > 400 ? views.reduce((a, b) => (b.count < a.count ? b : a)) : small);
   let chosen = -1;
   let kept = -1; // what is chosen again when nothing is pointed at
   let step = -1; // nothing is dimmed before the first step
@@ -197,22 +198,28 @@
     return role.set(view.item[chosen], "chosen");
   }
 
-  // A 0-d node's value, and its gradient's, as a box shows them.
+  // A 0-d node's value, and its gradient's, as a box shows them; a leaf's numbers or their range.
   function worth(b) {
     const v = boxes.results[b] === 1 ? values.scalar(firstSlot[b], 3) : null;
-    const g = v === null || gradients[b].length !== 1 ? null : values.scalar(firstSlot[gradients[b][0]], 3);
-    return v === null ? "" : g === null ? `= ${v}` : `= ${v}  ∂ ${g}`;
+    if (v === null) {
+      const range = boxes.phase[b] === 0 ? values.brief(firstSlot[b]) : null;
+      return range === null ? "" : `= ${range}`;
+    }
+    const g = gradients[b].length !== 1 ? null : values.scalar(firstSlot[gradients[b][0]], 3);
+    return g === null ? `= ${v}` : `= ${v}  ∂ ${g}`;
   }
   function boxOf(k, role) {
-    const b = view.box(k), scope = view.scope && view.scope[k];
+    const scope = view.scope && view.scope[k], folded = scope && view.folded;
+    const b = folded ? view.members[k][view.members[k].length - 1] : view.box(k); // of a call its result
     const [title, inside] = (scope || "").split("\n"); // of a repetition, which one and what is in it
     const name = boxes.results[b] > 1 ? `${boxes.name[b].split(",")[0]}…` : boxes.name[b];
-    const head = title || (boxes.phase[b] === 0 ? name : `${name} ${text("op", b)}`);
-    const small = inside || (scope ? `${view.members[k].length} nodes` : worth(b) || text("type", b));
+    const head = folded ? `${name} ${title}` : title || (boxes.phase[b] === 0 ? name : `${name} ${text("op", b)}`);
+    const closed = scope && !folded, type = text("type", b), is = closed ? "" : worth(b);
+    const small = inside || (closed ? `${view.members[k].length} nodes` : is || type);
     const later = step >= 0 && b > order[step];
     return make("g", {
       transform: `translate(${view.x[k]},${view.y[k]})`, id: `item${k}`, role: "button",
-      "aria-label": `${head}, ${small}, ${phases[boxes.phase[b]]}`,
+      "aria-label": `${head}, ${closed ? small : type}, ${phases[boxes.phase[b]]}${is ? `, ${is}` : ""}`,
       class: `p${boxes.phase[b]}${scope ? " scope" : ""}${role ? " " + role : ""}${later ? " later" : ""}`,
     }, make("rect", { width: W, height: H, rx: 6 }), make("text", { x: 9, y: 17 }, cut(head, 20)),
     make("text", { x: 9, y: 32, class: "small" }, cut(small, 23)));
@@ -309,6 +316,7 @@
       const value = boxes.results[n] === 1 ? values.scalar(firstSlot[n], 5) : null;
       $("said").textContent = `${equation(n)}, ${text("type", n)}${value === null ? "" : `, is ${value}`}`;
       drawing.setAttribute("aria-activedescendant", `item${view.item[n]}`);
+      address(n);
     }
     panel(n);
     if (plan) plan.light(n);
@@ -334,6 +342,41 @@
     }[e.key];
     if (act) { e.preventDefault(); act(); }
   });
+
+  // ------------------------------------------------------------------ links: #node=h&step=7&view=every+node&embed
+  // The address of what is chosen, which opens there; `embed` shows the drawing and the steps alone, for slides, with
+  // `embed=panel` what is told of a node too.
+  const asked = () => new URLSearchParams(location.hash.slice(1));
+  let written = location.hash, following = false; // on the way there nothing is written
+  function address(n) {
+    if (following) return;
+    const to = asked();
+    to.set("node", boxes.name[n].split(" ")[0]);
+    if (step >= 0) to.set("step", step + 1); else to.delete("step");
+    to.set("view", view.label);
+    written = "#" + to.toString().replace(/=(?=&|$)/g, "");
+    history.replaceState(null, "", written);
+  }
+  function follow() {
+    const to = asked(), name = to.get("node"), s = +to.get("step");
+    document.body.classList.toggle("embed", to.has("embed"));
+    document.body.classList.toggle("told", to.get("embed") === "panel");
+    const named = views.find((v) => v.label === to.get("view"));
+    following = true;
+    if (named && named !== view) open(named); else fit(false);
+    if (s >= 1) go(s - 1);
+    const n = name === null ? -1 : boxes.name.findIndex((called) => called === name || called.split(" ").some(
+      (part) => part === name || part === JSON.stringify(name)));
+    if (n >= 0) {
+      const at = step;
+      choose(n, true);
+      if (s >= 1 && at !== step) { step = at; $("slider").value = step; choose(n, false); }
+      centre(view.item[n], true);
+    }
+    following = false;
+    if (n >= 0 || s >= 1) address(kept);
+  }
+  window.addEventListener("hashchange", () => { if (location.hash !== written) { written = location.hash; follow(); } });
 
   // ------------------------------------------------------------------ finding, detail
   let hits = [], hit = -1;
@@ -505,5 +548,5 @@
   $("note").value = values.note();
   $("step").value = `${order.length} steps`;
   overview();
-  fit(false);
+  follow();
 })();

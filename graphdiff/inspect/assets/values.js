@@ -101,6 +101,16 @@ const makeValues = (data, html, svg, changed) => {
     const v = at(slot);
     return v && v.data && v.data.length === 1 ? number(v.data[0], digits) : null;
   };
+  // A value in the room of a few words: its numbers where they are three or fewer, else its range.
+  const brief = (slot) => {
+    const v = at(slot);
+    if (!v || !(v.data ? v.data.length : v.stats)) return null;
+    if (v.data && v.data.length === 1) return number(v.data[0], 3);
+    if (v.data && v.data.length <= 3) return `[${v.data.map((d) => number(d, 2)).join(", ")}]`;
+    const [low, high] = v.stats || statistics(v.data.filter(Number.isFinite));
+    if (low === high) return number(low, 3);
+    return low < high ? `${number(low, 3)} … ${number(high, 3)}` : null;
+  };
   // An element of the page that shows a slot, and goes on showing it.
   function shown(slot) {
     const e = html("div", { class: "value" });
@@ -246,5 +256,5 @@ const makeValues = (data, html, svg, changed) => {
   const note = () => fault || data.note || (missing.size
     ? `Live, but for ${[...missing].join(", ")} and what depends on it: recorded values.`
     : "Live: choose a leaf and change its numbers.");
-  return { shown, scalar, number, editor, editable, reset, note, fixed, live: !!live };
+  return { shown, scalar, brief, number, editor, editable, reset, note, fixed, live: !!live };
 };
