@@ -1,5 +1,6 @@
 """Every example runs, headless, and what it asserts holds; the numbers known by hand are in what it prints."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,10 @@ PRINTS = {
     "tagger": ["tags right: 9"],
     "resnet": ["residual training loss ", "plain    training loss 2."],
     "vae": ["of the variance left"],
+    "predator_prey": ["65 steps, largest difference to SciPy ", "as differences have it"],
+    "stiff_reaction": ["dopri5: 2000 steps reach t = 2.", "bdf2: 498 steps reach t = 1e+06"],
+    "implicit_layer": ["the same gradients with ", "iterations to the fixed point"],
+    "regularisation": ["slope by the strength 0.014319, by differences 0.014319", "best strength exp(-5.527)"],
 }
 PLOTS = {"gradient_flow", "exploding_recurrence", "checkpointing", "depth", "schedules"}
 # Those that train for minutes are run for less, and assert less then.
@@ -37,7 +42,9 @@ SHORT = {
 
 
 def test_all_are_there():
-    assert len(EXAMPLES) >= 11 and set(PRINTS) | PLOTS | set(SHORT) <= {path.stem for path in EXAMPLES}
+    index = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"\((\w+)\.py\)", index)) == [path.stem for path in EXAMPLES], "each once"
+    assert len(EXAMPLES) >= 20 and set(PRINTS) | PLOTS | set(SHORT) <= {path.stem for path in EXAMPLES}
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
