@@ -17,6 +17,8 @@ WITHOUT = {
     *("cofactors", "random_unit", "random_below", "nextafter"),
     *("bessel_i", "bessel_j", "i0", "i0e", "i0e_derivative", "i1", "i1e", "i1e_derivative", "j0", "j1"),
     *("k0e", "k0e_derivative", "k1e", "k1e_derivative"),
+    *("betainc", "betainc_by_a", "betainc_by_b", "betainc_by_aa", "betainc_by_ab", "betainc_by_bb", "beta_density"),
+    *("gammainc", "gammaincc", "gammainc_by_a", "gammainc_by_aa", "gamma_density"),
     *("gamma", "betaln", "digamma_gap", "trigamma_gap", "polygamma"),
     *("erfcx_derivative", "ndtri", "log_ndtr_slope", "log_ndtr_excess", "sinc_derivative"),
 }

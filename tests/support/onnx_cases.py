@@ -1,7 +1,7 @@
 """The backend cases of the installed package onnx: read, run, compared with their expected results, and derivatives of
 float ones with differences in float64.
 
-    python tests/support/onnx_cases.py [--match test_conv] [--verbose] [--node | --files]
+    python tests/support/onnx_cases.py [--match test_conv] [--verbose] [--round-trip] [--node | --files]
 
 Prints, by operator, how many cases pass, what is refused and why, and what is wrong; fails where anything is. A case
 whose data decides a shape is read with that input's value as a constant, as the error says.
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+import tempfile
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -117,7 +118,22 @@ def read(case: Case, inputs: dict[str, Any], dtype: str | None = None, trainable
             constants |= {name: inputs[name] for name in asked}
 
 
-def run(case: Case, gradients: bool = True) -> str | None:
+def round_trip(model: Any, given: dict[str, Any], want: list[np.ndarray]) -> None:
+    """What was read is written and run by ONNX Runtime, where that has kernels for it, beside graphdiff's results."""
+    from onnx_written import by_runtime
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "m.onnx"
+        try:
+            gd.interop.onnx.save(path, model.inputs, model.outputs)
+        except gd.UnsupportedOperator:
+            return
+        got = by_runtime(path, {n: given[n] for n in model.inputs})
+    for y, z in zip(want, got or ()):
+        np.testing.assert_allclose(z, y, 1e-3, 1e-5 + 1e-5 * largest(y), err_msg="written again")
+
+
+def run(case: Case, gradients: bool = True, again: bool = False) -> str | None:
     """None where a case passes; raises AssertionError where it is wrong; else why it is refused."""
     reason = foreign(case)
     if reason is not None:
@@ -147,6 +163,8 @@ def run(case: Case, gradients: bool = True) -> str | None:
                 and "training" not in case.name
             ):
                 np.testing.assert_allclose(y, want, case.rtol, case.atol + 1e-6 * largest(want))
+        if again:
+            round_trip(model, given, list(got))
         if gradients:
             check_gradient(case, given)
     return None
@@ -188,7 +206,7 @@ def check_gradient(case: Case, given: dict[str, Any]) -> None:
         assert abs(slope - centred) <= 2e-4 * size, f"derivative {slope}, by differences {centred}"
 
 
-def table(cases: Iterator[Case], verbose: bool, gradients: bool) -> int:
+def table(cases: Iterator[Case], verbose: bool, gradients: bool, again: bool) -> int:
     """Prints the table; the number of cases that are wrong."""
     passed: Counter[str] = Counter()
     refused: defaultdict[str, list[str]] = defaultdict(list)
@@ -197,7 +215,7 @@ def table(cases: Iterator[Case], verbose: bool, gradients: bool) -> int:
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
-                reason = run(case, gradients)
+                reason = run(case, gradients, again)
         except AssertionError as e:
             wrong.append(f"{case.name}: {' '.join(str(e).split())[:300]}")
             continue
@@ -221,6 +239,7 @@ def main() -> int:
     parser.add_argument("--match", default="", help="a pattern of cases' names")
     parser.add_argument("--verbose", action="store_true", help="names of some refused cases")
     parser.add_argument("--values", action="store_true", help="values alone, no derivatives")
+    parser.add_argument("--round-trip", action="store_true", help="written again and run by ONNX Runtime too")
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--node", action="store_true", help="cases of single operators alone")
     group.add_argument("--files", action="store_true", help="cases in folders alone")
@@ -229,7 +248,7 @@ def main() -> int:
     for kind, cases in (("node", node_cases), ("files", file_cases)):
         if not (args.files if kind == "node" else args.node):
             print(f"== {kind}")
-            bad += table(cases(args.match), args.verbose, not args.values)
+            bad += table(cases(args.match), args.verbose, not args.values, args.round_trip)
     return int(bad > 0)
 
 
