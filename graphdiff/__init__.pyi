@@ -1508,12 +1508,13 @@ def negative(x: TensorLike, /) -> Tensor:
     Example: gd.negative([1.0, -2.0]) -> [-1.0, 2.0]"""
 
 def nextafter(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-    """The next number after x1 towards x2 that the dtype has; x2 itself where they are equal.
+    """The next number after x1 towards x2 that the dtype has; x2 itself where they are equal. Its derivative is that of
+    x1.
 
     Dtypes: float32, float64
     Shapes: the operands broadcast
     Edges: nextafter(0.0, 0.0) = 0.0; nextafter(inf, 0.0) > 1e38; nextafter(nan, 1.0) = nan
-    Derivative: none, as if it were 0
+    Derivative: dy/dx1 = 1; dy/dx2 = 0
     Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
     Example: gd.nextafter(np.float64([1.0, 1.0]), np.float64([2.0, 0.0])) - 1.0 -> [2.220446e-16, -1.110223e-16]
     Source: IEEE 754, 5.3.1"""

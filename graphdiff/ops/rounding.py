@@ -1,4 +1,5 @@
-"""Declarations of what rounds elements to whole numbers, which stay floats. Their derivatives are 0."""
+"""Declarations of what rounds elements to whole numbers, which stay floats and whose derivatives are 0, and of the next
+number that a dtype has."""
 
 import numpy as np
 
@@ -45,11 +46,12 @@ trunc = elementwise(
 )
 nextafter = elementwise(
     "nextafter",
-    "The next number after x1 towards x2 that the dtype has; x2 itself where they are equal.\n"
+    "The next number after x1 towards x2 that the dtype has; x2 itself where they are equal. Its "
+    "derivative is that of x1.\n"
     "Edges: nextafter(0.0, 0.0) = 0.0; nextafter(inf, 0.0) > 1e38; nextafter(nan, 1.0) = nan\n"
     "Example: gd.nextafter(np.float64([1.0, 1.0]), np.float64([2.0, 0.0])) - 1.0 -> [2.220446e-16, -1.110223e-16]\n"
     "Source: IEEE 754, 5.3.1",
-    n=2,
+    partials=(1, None),
     reference=np.nextafter,
     samples=on(-2, 2, 2),
 )
