@@ -4,6 +4,7 @@ Owns: what is made before the pages are read: the reference of public names, the
 pages, all in docs/made/. Nothing of the site is fetched from elsewhere, and its search works from disk.
 """
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -15,6 +16,10 @@ import make_gallery  # noqa: E402
 import make_reference  # noqa: E402
 
 import graphdiff  # noqa: E402  the package that is documented: installed, or built in place
+
+place = str(Path(graphdiff.__file__).resolve().parent.parent)  # where kernels of notebooks find it too
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [place, os.environ.get("PYTHONPATH", "")]))
+os.environ.setdefault("GRAPHDIFF_RATES", "nominal")  # the same plans on every machine
 
 project = "graphdiff"
 author = copyright = "the graphdiff developers"
