@@ -51,6 +51,7 @@ nitpick_ignore_regex = [
     ("py:class", r"(?!graphdiff\.).*|graphdiff\.(ir|ops|lower|schedule|runtime|transforms|train\.\w+)\..*")
 ]
 autodoc_typehints = "signature"
+autodoc_inherit_docstrings = False  # those of other packages name what is not here
 autodoc_member_order = "bysource"
 python_maximum_signature_line_length = 88
 suppress_warnings = ["ref.python"]  # two classes of one name, as types

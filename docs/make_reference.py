@@ -142,7 +142,7 @@ def escaped(text: str) -> str:
     for i in range(1, len(parts), 2):
         role = re.fullmatch(r":(\w+):`(?:gd\.)?(\w+)`", parts[i])
         if role:
-            known = hasattr(gd, role[2])
+            known = role[1] != "mod" and hasattr(gd, role[2])
             parts[i] = f":py:{role[1]}:`~graphdiff.{role[2]}`" if known else f"``{role[2]}``"
     return "".join(parts)
 
