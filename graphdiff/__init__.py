@@ -18,7 +18,21 @@ from . import testing as testing
 from .errors import *  # noqa: F403
 from .ir.defaults import default_dtype as default_dtype
 from .ir.defaults import set_default_dtype as set_default_dtype
+from .ir.dtypes import float32 as float32
+from .ir.dtypes import float64 as float64
+from .ir.dtypes import int32 as int32
+from .ir.dtypes import int64 as int64
 from .ir.graph import Graph as Graph
+from .ir.kinds import can_cast as can_cast
+from .ir.kinds import e as e
+from .ir.kinds import finfo as finfo
+from .ir.kinds import iinfo as iinfo
+from .ir.kinds import inf as inf
+from .ir.kinds import isdtype as isdtype
+from .ir.kinds import nan as nan
+from .ir.kinds import newaxis as newaxis
+from .ir.kinds import pi as pi
+from .ir.kinds import result_type as result_type
 from .ir.node import name_scope as name_scope
 from .lower.policy import Every as Every
 from .ops import namespaces as _namespaces

@@ -2,23 +2,48 @@
 
 # Made by `python -m docs.make_stubs` from the declarations in graphdiff/ops; a test keeps it current.
 
-from .ops.types import Axes, Tensor, TensorLike
+from .ops.types import Axes, DTypeLike, Ints, Tensor, TensorLike
 from typing import Literal
 
 __all__ = [
+    "block_diag",
     "cholesky",
+    "cross",
     "det",
+    "diagonal",
     "eigh",
     "eigvalsh",
     "inv",
+    "matmul",
+    "matrix_norm",
+    "matrix_power",
+    "matrix_rank",
+    "matrix_transpose",
     "norm",
+    "outer",
     "qr",
     "slogdet",
     "solve",
+    "solve_sylvester",
     "solve_triangular",
     "svd",
     "svdvals",
+    "tensordot",
+    "toeplitz",
+    "trace",
+    "vecdot",
+    "vector_norm",
 ]
+
+def block_diag(*arrays: TensorLike) -> Tensor:
+    """Matrices along the diagonal of one, zeros beside; a vector is a row, a number a matrix of one element.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: the rows and the columns of all add up
+    Edges: block_diag([1.0, 2.0], 3.0) = [[1.0, 2.0, 0.0], [0.0, 0.0, 3.0]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.linalg.block_diag([[1.0]], [[2.0]]) -> [[1.0, 0.0], [0.0, 2.0]]"""
 
 def cholesky(x: TensorLike, /, upper: bool = False) -> Tensor:
     """The lower triangular L with L L^T = x, of positive definite matrices (their symmetric part is taken); ``upper``:
@@ -32,6 +57,16 @@ def cholesky(x: TensorLike, /, upper: bool = False) -> Tensor:
     Example: gd.linalg.cholesky([[4.0, 2.0], [2.0, 5.0]]) -> [[2.0, 0.0], [1.0, 2.0]]
     Source: derivative: Murray 2016, eq. 8 and 10"""
 
+def cross(x1: TensorLike, x2: TensorLike, /, *, axis: int = -1) -> Tensor:
+    """The cross products of vectors of three elements along ``axis``; the other dimensions broadcast.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: the operands broadcast; 3 along axis
+    Edges: cross([1.0, 0.0, 0.0], [1.0, 0.0, 0.0]) = [0.0, 0.0, 0.0]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.cross([1.0, 0.0, 0.0], [0.0, 1.0, 0.0]) -> [0.0, 0.0, 1.0]"""
+
 def det(x: TensorLike, /) -> Tensor:
     """The determinants of square matrices. The gradient is that of the polynomial of the elements: the cofactors, to
     half of the digits where x is exactly singular.
@@ -43,6 +78,16 @@ def det(x: TensorLike, /) -> Tensor:
     Raises: ShapeError, DTypeError
     Example: gd.linalg.det([[2.0, 0.0], [0.0, 4.0]]) -> 8.0
     Source: derivative: Giles 2008, section 2.2.4"""
+
+def diagonal(x: TensorLike, /, *, offset: int = 0) -> Tensor:
+    """The diagonals of matrices, over the last two dimensions; ``gd.diagonal`` takes any two.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: (..., m, n) -> (..., the diagonal's length)
+    Edges: diagonal([[1.0]], offset=5) = []
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.linalg.diagonal([[1.0, 2.0], [3.0, 4.0]], offset=1) -> [2.0]"""
 
 def eigh(x: TensorLike, /) -> tuple[Tensor, Tensor]:
     """(w, v) of symmetric matrices (their symmetric part is taken): eigenvalues, ascending, and eigenvectors as
@@ -80,6 +125,59 @@ def inv(x: TensorLike, /) -> Tensor:
     Example: gd.linalg.inv([[2.0, 0.0], [0.0, 4.0]]) -> [[0.5, 0.0], [0.0, 0.25]]
     Source: derivative: Giles 2008, section 2.3.1"""
 
+def matmul(x1: TensorLike, x2: TensorLike, /) -> Tensor:
+    """The product of matrices, batched over leading dimensions, which broadcast; 1-d operands are vectors.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: (..., m, k), (..., k, n) -> (..., m, n); of 1-d operands the k
+    Edges: matmul(np.zeros((1, 0)), np.zeros((0, 1))) = [[0.0]]; matmul([[inf]], [[0.0]]) = [[nan]]
+    Derivative: linear in each of its first two operands: the cotangents are two transposes
+    Raises: ShapeError, DTypeError
+    Example: gd.matmul([[1.0, 2.0]], [[3.0], [4.0]]) -> [[11.0]]"""
+
+def matrix_norm(
+    x: TensorLike, /, *, ord: float | Literal['fro', 'nuc'] | None = 'fro', keepdims: bool = False,
+) -> Tensor:
+    """The norms of matrices, over the last two dimensions: "fro", "nuc", 1, -1, 2, -2, inf or -inf.
+
+    Dtypes: float32, float64
+    Shapes: (..., m, n) -> (...), or (..., 1, 1) where keepdims
+    Edges: matrix_norm([[0.0]]) = 0.0; matrix_norm([[nan]]) = nan; the gradient at 0 is 0
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.linalg.matrix_norm([[3.0, 0.0], [0.0, 4.0]]) -> 5.0"""
+
+def matrix_power(x: TensorLike, n: int, /) -> Tensor:
+    """The product of ``n`` times a square matrix, of its inverse where n is negative; by repeated squaring.
+
+    Dtypes: float32, float64
+    Shapes: (..., m, m) -> (..., m, m)
+    Edges: matrix_power([[0.0]], 0) = [[1.0]]; matrix_power([[0.0]], -1) = [[nan]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.linalg.matrix_power([[1.0, 1.0], [0.0, 1.0]], 3) -> [[1.0, 3.0], [0.0, 1.0]]"""
+
+def matrix_rank(x: TensorLike, /, *, rtol: TensorLike | None = None) -> Tensor:
+    """How many singular values of matrices are above ``rtol`` times the largest, int64; unless given it is the rounding
+    of x's dtype times the larger of m and n.
+
+    Dtypes: float32, float64
+    Shapes: (..., m, n) -> (...)
+    Edges: matrix_rank([[0.0]]) = 0; matrix_rank([[1.0, 1.0], [1.0, 1.0]]) = 1
+    Derivative: none, as if it were 0
+    Raises: ShapeError, DTypeError
+    Example: gd.linalg.matrix_rank([[1.0, 0.0], [0.0, 2.0]]) -> 2"""
+
+def matrix_transpose(x: TensorLike, /) -> Tensor:
+    """The last two dimensions swapped.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: (..., m, n) -> (..., n, m)
+    Edges: matrix_transpose([[1.0, 2.0]]) = [[1.0], [2.0]]; needs two dimensions
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.matrix_transpose([[1.0, 2.0], [3.0, 4.0]]) -> [[1.0, 3.0], [2.0, 4.0]]"""
+
 def norm(
     x: TensorLike, /, *, ord: float | Literal['fro', 'nuc'] | None = None, axis: Axes = None, keepdims: bool = False,
 ) -> Tensor:
@@ -98,13 +196,23 @@ def norm(
     Example: gd.linalg.norm([[3.0, 0.0], [0.0, 4.0]]) -> 5.0
     Source: as numpy.linalg.norm"""
 
-def qr(x: TensorLike, /) -> tuple[Tensor, Tensor]:
-    """(q, r) with x = q r: q (..., m, k) of orthonormal columns, r (..., k, n) upper triangular, k = min(m, n); signs
-    as LAPACK gives them. Where m or n is known only at the call, m >= n is expected, else the call fails. The
-    derivative needs the first k columns to be independent.
+def outer(x1: TensorLike, x2: TensorLike, /) -> Tensor:
+    """All products of an element of x1 and one of x2, both taken as vectors: shape (x1.size, x2.size).
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: (x1.size, x2.size)
+    Edges: outer([inf], [0.0]) = [[nan]]; no elements stay none
+    Derivative: by its body
+    Raises: DTypeError
+    Example: gd.outer([1.0, 2.0], [3.0, 4.0]) -> [[3.0, 4.0], [6.0, 8.0]]"""
+
+def qr(x: TensorLike, /, mode: Literal['reduced', 'complete'] = 'reduced') -> tuple[Tensor, Tensor]:
+    """(q, r) with x = q r: q (..., m, k) of orthonormal columns, r (..., k, n) upper triangular, k = min(m, n), or m
+    where ``mode`` is 'complete'; signs as LAPACK gives them. Where m or n is known only at the call, m >= n is
+    expected, else the call fails. The derivative needs the first k columns to be independent.
 
     Dtypes: float32, float64
-    Shapes: (..., m, n) -> (..., m, k), (..., k, n), k = min(m, n)
+    Shapes: (..., m, n) -> (..., m, k), (..., k, n), k = min(m, n), m where complete
     Edges: qr([[0.0]]) = [[[1.0]], [[0.0]]]; columns that depend on each other have no derivative
     Derivative: by rules of its own
     Raises: ShapeError, DTypeError
@@ -136,6 +244,18 @@ def solve(a: TensorLike, b: TensorLike, /) -> Tensor:
     Raises: ShapeError, DTypeError
     Example: gd.linalg.solve([[2.0, 0.0], [0.0, 4.0]], [2.0, 4.0]) -> [1.0, 1.0]
     Source: derivative: Giles 2008, section 2.3.1"""
+
+def solve_sylvester(a: TensorLike, b: TensorLike, q: TensorLike, /) -> Tensor:
+    """x with a x + x b = q, as one system of m n equations, (mn)^3 operations: for small matrices. NaN where a and -b
+    share an eigenvalue.
+
+    Dtypes: float32, float64
+    Shapes: (m, m), (n, n), (m, n) -> (m, n)
+    Edges: solve_sylvester([[1.0]], [[-1.0]], [[1.0]]) = [[nan]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.linalg.solve_sylvester([[1.0]], [[3.0]], [[8.0]]) -> [[2.0]]
+    Source: Horn and Johnson 1991, section 4.4"""
 
 def solve_triangular(
     a: TensorLike, b: TensorLike, /, lower: bool = True, transpose: bool = False, unit_diagonal: bool = False,
@@ -175,3 +295,59 @@ def svdvals(x: TensorLike, /) -> Tensor:
     Raises: ShapeError, DTypeError
     Example: gd.linalg.svdvals([[3.0, 0.0], [0.0, 2.0]]) -> [3.0, 2.0]
     Source: derivative: Townsend 2016; Seeger et al. 2017, section 4.3"""
+
+def tensordot(x1: TensorLike, x2: TensorLike, /, axes: int | tuple[Ints, Ints] | list[list[int]] = 2) -> Tensor:
+    """The sum of products over pairs of axes: the last ``axes`` of x1 with the first of x2, or a pair of lists of axes.
+
+    The result has the other axes of x1, then those of x2. Raises ShapeError where sizes differ.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: the other axes of x1, then those of x2
+    Edges: tensordot([2.0], [3.0], axes=0) = [[6.0]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.tensordot([[1.0, 2.0]], [3.0, 4.0], axes=1) -> [11.0]"""
+
+def toeplitz(c: TensorLike, r: TensorLike | None = None, /) -> Tensor:
+    """The matrix whose diagonals are constant, with first column ``c`` and first row ``r``, c unless given; r[0] is not
+    used.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: (m,), (n,) -> (m, n)
+    Edges: toeplitz([1.0], [5.0, 2.0]) = [[1.0, 2.0]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.linalg.toeplitz([1.0, 2.0]) -> [[1.0, 2.0], [2.0, 1.0]]"""
+
+def trace(x: TensorLike, /, *, offset: int = 0, dtype: DTypeLike | None = None) -> Tensor:
+    """The sums of the diagonals of matrices, over the last two dimensions; of int32 and bool in int64, in ``dtype``
+    where it is given. ``gd.trace`` takes any two dimensions.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: (..., m, n) -> (...)
+    Edges: trace([[1.0]], offset=5) = 0.0
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.linalg.trace([[1.0, 2.0], [3.0, 4.0]]) -> 5.0"""
+
+def vecdot(x1: TensorLike, x2: TensorLike, /, axis: int = -1) -> Tensor:
+    """The inner products along ``axis`` of each, the other dimensions broadcast.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: the operands broadcast, without axis
+    Edges: vecdot([], []) = 0.0; vecdot([inf], [0.0]) = nan
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.vecdot([1.0, 2.0], [3.0, 4.0]) -> 11.0"""
+
+def vector_norm(x: TensorLike, /, *, axis: Axes = None, ord: float = 2, keepdims: bool = False) -> Tensor:
+    """The norms of vectors: of all elements along ``axis``, an int or several (all of them unless given).
+
+    Arguments: ``x``: a Tensor; ``axis``: an int or several; ``ord``: any number, inf and -inf too; ``keepdims``:
+    whether those axes stay, of size 1
+    Dtypes: float32, float64
+    Shapes: x.shape without the axes, or with 1 there where keepdims
+    Edges: vector_norm([]) = 0.0; vector_norm([nan]) = nan; the gradient at 0 is 0
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.linalg.vector_norm([[3.0, 0.0], [0.0, 4.0]]) -> 5.0"""

@@ -1,23 +1,27 @@
-/* indexing.c: take and take_along, which gather along one axis, and their derivatives, which scatter.
+/* indexing.c: take and take_along, which gather along one axis, their derivatives, which scatter, and segment.
  *
  *   take             x, idx -> y            [outer, axis, inner, n_idx]   y[o,i,n] = x[o,idx[i],n]
  *   take_vjp         idx, g (, base) -> y   the same   y = base or 0; y[o,idx[i],n] += g[o,i,n]
  *   take_along       x, idx -> y            the same   idx has shape (outer, n_idx, inner)
  *   take_along_vjp   idx, g -> y            the same
+ *   segment          idx, x -> y            [outer, axis, inner, n_idx, kind]   the product, maximum or minimum (kind: a
+ *                                           reduction's number) of the x[o,i,n] with idx[i] = a; of none the neutral one
  *
  * Operands are contiguous; y and x are seen as (outer, axis, inner). Invariants: every index is checked before the
  * instruction writes anything; an element that several indices name gets their contributions in the order of the
  * indices, and belongs to one part. Where there are so many that rounding after each would add up, float32 sums are
  * taken in double, for as much of the result at a time as fits into cache.
  */
+#include <math.h>
 #include <string.h>
 
+#include "../program/isa.h"
 #include "params.h"
 #include "template.h"
 
 typedef struct {
     int64_t outer, axis, inner, n_idx, parts;
-    int dtype, index_dtype, has_base, result; /* result: operand */
+    int dtype, index_dtype, has_base, result, kind; /* result: operand; kind: of segment, else 0 */
     int64_t wide; /* lines of the result that are summed in double at a time; 0: sums are of the dtype */
 } indexing_block;
 
@@ -26,13 +30,17 @@ enum { MANY = 4096, LONGEST = 1 << 17, WIDE_BYTES = 1 << 20 };
 
 #ifdef GD_PREPARE
 
-enum { OUTER, AXIS, INNER, N_IDX, N_PARAMS };
+enum { OUTER, AXIS, INNER, N_IDX, KIND };
 
-/* along: the index array has the shape of y (or g) rather than one axis; scatters: y is as long as the axis */
-static int prepare(gd_prepare *p, int along, int scatters) {
-    int status = gd_params_check(p, 2, scatters ? 3 : 2, 1, N_PARAMS);
+/* along: the index array has the shape of y (or g) rather than one axis; scatters: y is as long as the axis; folds: there
+ * is a kind */
+static int prepare(gd_prepare *p, int along, int scatters, int folds) {
+    int status = gd_params_check(p, 2, scatters && !folds ? 3 : 2, 1, KIND + folds);
     if (status != GD_OK) return status;
     const int64_t *w = gd_params(p);
+    int64_t kind = folds ? w[KIND] : 0;
+    if (folds && kind != GD_REDUCE_prod && kind != GD_REDUCE_max && kind != GD_REDUCE_min)
+        return gd_params_fail(p, GD_ERR_FORMAT, KIND);
     int64_t outer = w[OUTER], axis = w[AXIS], inner = w[INNER], n_idx = w[N_IDX];
     int64_t index = scatters ? 0 : 1, picked = scatters ? 1 : p->n_reads, whole = scatters ? p->n_reads : 0;
     int dtypes = scatters ? GD_NUMBERS : GD_ALL;
@@ -50,7 +58,8 @@ static int prepare(gd_prepare *p, int along, int scatters) {
                           .dtype = gd_operand(p, whole)->dtype,
                           .index_dtype = gd_operand(p, index)->dtype,
                           .has_base = p->n_reads == 3,
-                          .result = p->n_reads};
+                          .result = p->n_reads,
+                          .kind = (int)kind};
     if (gd_operand(p, picked)->dtype != b->dtype) return gd_prepare_fail(p, GD_ERR_TYPE, -1, b->dtype);
     if (b->has_base) {
         if ((status = gd_params_operand(p, 2, 1 << b->dtype, outer, axis, inner)) != GD_OK) return status;
@@ -63,7 +72,8 @@ static int prepare(gd_prepare *p, int along, int scatters) {
         b->parts = scatters ? gd_params_parts(outer * (begun + n_idx) * inner, outer + inner)
                             : gd_params_parts(outer * n_idx * inner, outer * inner);
     else if (scatters) b->parts = gd_params_parts(outer * (axis + n_idx) * inner, n_idx > 0 ? 1 + axis / n_idx : 64);
-    if (scatters && b->dtype == GD_F32 && n_idx >= MANY && (along ? axis * inner : axis) <= LONGEST && inner > 0) {
+    if (scatters && !folds && b->dtype == GD_F32 && n_idx >= MANY && (along ? axis * inner : axis) <= LONGEST &&
+        inner > 0) {
         b->wide = along ? axis : gd_min(gd_max(1, WIDE_BYTES / 8 / inner), axis);
         p->scratch = b->wide * inner * 8;
     }
@@ -72,10 +82,11 @@ static int prepare(gd_prepare *p, int along, int scatters) {
     return GD_OK;
 }
 
-int gd_prepare_take(gd_prepare *p) { return prepare(p, 0, 0); }
-int gd_prepare_take_vjp(gd_prepare *p) { return prepare(p, 0, 1); }
-int gd_prepare_take_along(gd_prepare *p) { return prepare(p, 1, 0); }
-int gd_prepare_take_along_vjp(gd_prepare *p) { return prepare(p, 1, 1); }
+int gd_prepare_take(gd_prepare *p) { return prepare(p, 0, 0, 0); }
+int gd_prepare_take_vjp(gd_prepare *p) { return prepare(p, 0, 1, 0); }
+int gd_prepare_take_along(gd_prepare *p) { return prepare(p, 1, 0, 0); }
+int gd_prepare_take_along_vjp(gd_prepare *p) { return prepare(p, 1, 1, 0); }
+int gd_prepare_segment(gd_prepare *p) { return prepare(p, 0, 1, 1); }
 
 #else
 
@@ -217,6 +228,16 @@ static void spread_wide(const indexing_block *b, const gd_call *call, gd_range o
     }
 }
 
+/* the maximum and the minimum of nothing */
+static inline float lowest_f32(void) { return -INFINITY; }
+static inline double lowest_f64(void) { return -(double)INFINITY; }
+static inline int32_t lowest_i32(void) { return INT32_MIN; }
+static inline int64_t lowest_i64(void) { return INT64_MIN; }
+static inline float highest_f32(void) { return INFINITY; }
+static inline double highest_f64(void) { return (double)INFINITY; }
+static inline int32_t highest_i32(void) { return INT32_MAX; }
+static inline int64_t highest_i64(void) { return INT64_MAX; }
+
 #define GD_BODY "indexing_body.h"
 #include "each_number.h"
 
@@ -233,6 +254,14 @@ int GD_ISA_NAME(gd_k_take_vjp)(const gd_call *call) {
     }
     if (b->wide > 0) return GD_OK;
     GD_NUMBER_CALL(b->dtype, take_vjp, call, lines);
+    return GD_OK;
+}
+
+int GD_ISA_NAME(gd_k_segment)(const gd_call *call) {
+    const indexing_block *b = call->block;
+    int status = check(b, call->operands[0], b->n_idx, call->fault);
+    if (status != GD_OK) return status;
+    GD_NUMBER_CALL(b->dtype, segment, call, gd_params_range(b->outer * b->axis, call->part, b->parts));
     return GD_OK;
 }
 

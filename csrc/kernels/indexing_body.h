@@ -18,6 +18,39 @@ static void NAME(take_vjp)(const gd_call *call, gd_range lines) {
     }
 }
 
+INLINE void NAME(fold)(const int kind, T *to, const T *x, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        if (kind == GD_REDUCE_prod) to[i] = (T)((U)to[i] * (U)x[i]);
+        else if (kind == GD_REDUCE_max) to[i] = x[i] > to[i] || IS_NAN(x[i]) ? x[i] : to[i];
+        else to[i] = x[i] < to[i] || IS_NAN(x[i]) ? x[i] : to[i];
+    }
+}
+
+/* the same lines, which begin as the neutral element */
+INLINE void NAME(folds)(const int kind, T neutral, const gd_call *call, gd_range lines) {
+    const indexing_block *b = call->block;
+    T *y = (T *)call->operands[b->result];
+    for (int64_t l = lines.first * b->inner; l < lines.last * b->inner; l++) y[l] = neutral;
+    for (int64_t l = lines.first; l < lines.last;) {
+        int64_t o = l / b->axis, low = l % b->axis, high = gd_min(low + lines.last - l, b->axis);
+        const T *x = (const T *)call->operands[1] + o * b->n_idx * b->inner;
+        for (int64_t i = 0; i < b->n_idx; i++, x += b->inner) {
+            int64_t at = index_at(call->operands[0], b->index_dtype, i, b->axis);
+            if (at >= low && at < high) NAME(fold)(kind, y + (o * b->axis + at) * b->inner, x, b->inner);
+        }
+        l += high - low;
+    }
+}
+
+static void NAME(segment)(const gd_call *call, gd_range lines) {
+    const indexing_block *b = call->block;
+    switch (b->kind) {
+    case GD_REDUCE_prod: NAME(folds)(GD_REDUCE_prod, 1, call, lines); break;
+    case GD_REDUCE_max: NAME(folds)(GD_REDUCE_max, NAME(lowest)(), call, lines); break;
+    default: NAME(folds)(GD_REDUCE_min, NAME(highest)(), call, lines);
+    }
+}
+
 /* what lies in one outer index is begun and done with while it is in cache */
 INLINE void NAME(spread)(const int index_dtype, const gd_call *call, gd_range outer) {
     const indexing_block *b = call->block;

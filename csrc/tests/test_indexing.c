@@ -88,6 +88,28 @@ static void test_round(int round) {
             }
         }
 
+    const char *kinds[] = {"prod", "max", "min"};
+    for (int kind = 0; kind < (along ? 0 : 3); kind++) {
+        params[0] = outer, params[3] = n, params[4] = gd_reduction(kinds[kind]);
+        CHECK(run("segment", 3, (array[]){idx, g, gx}, 5, params) == GD_OK);
+        for (int64_t e = 0; e < gx.count; e++) {
+            int64_t o = e / (axis * inner), a = e / inner % axis, l = e % inner;
+            float want = kind == 0 ? 1 : kind == 1 ? -INFINITY : INFINITY;
+            for (int64_t i = 0; i < n; i++) {
+                float v = ((float *)g.data)[(o * n + i) * inner + l];
+                if ((index[i] < 0 ? index[i] + axis : index[i]) == a)
+                    want = kind == 0 ? want * v : kind == 1 ? fmaxf(want, v) : fminf(want, v);
+            }
+            CHECK(((float *)gx.data)[e] == want, "round %d, element %d, %s", round, (int)e, kinds[kind]);
+        }
+    }
+    if (!along) { /* there are three kinds, and no base */
+        params[4] = gd_reduction("sum");
+        CHECK(run("segment", 3, (array[]){idx, g, gx}, 5, params) == GD_ERR_FORMAT);
+        params[4] = gd_reduction("max");
+        CHECK(run("segment", 4, (array[]){idx, g, x, gx}, 5, params) == GD_ERR_FORMAT);
+    }
+
     int64_t range[] = {axis, -axis};
     CHECK(run("check_index", 1, &idx, 2, range) == GD_OK);
     params[0] = outer, params[3] = n;
@@ -95,6 +117,8 @@ static void test_round(int round) {
         index[random_below(lines)] = random_below(2) ? axis : -axis - 1;
         CHECK(run(along ? "take_along" : "take", 3, (array[]){x, idx, y}, 4, params) == GD_ERR_INDEX);
         CHECK(run(along ? "take_along_vjp" : "take_vjp", 4, (array[]){idx, g, x, gx}, 4, params) == GD_ERR_INDEX);
+        params[4] = gd_reduction("max");
+        if (!along) CHECK(run("segment", 3, (array[]){idx, g, gx}, 5, params) == GD_ERR_INDEX);
         CHECK(run("check_index", 1, &idx, 2, range) == GD_ERR_INDEX);
         index[0] = -1, range[1] = 0;
         CHECK(run("check_index", 1, &idx, 2, range) == GD_ERR_INDEX);

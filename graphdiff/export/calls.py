@@ -82,10 +82,10 @@ def _params(step: Step) -> tuple[int, ...]:
     return step.payload[1:]
 
 
-def _indexing(function: str, along: bool, scatters: bool) -> Callable[[Unit], None]:
+def _indexing(function: str, along: bool, scatters: bool, folds: bool = False) -> Callable[[Unit], None]:
     def write(unit: Unit) -> None:
         step = unit.step
-        outer, axis, inner, n_idx = _params(step)
+        outer, axis, inner, n_idx, *kind = _params(step)
         result = step.n_reads
         dtype = unit.dtype(result if scatters else 0)
         fields: dict[str, int | str] = {
@@ -98,9 +98,10 @@ def _indexing(function: str, along: bool, scatters: bool) -> Callable[[Unit], No
             "index_dtype": CODES[unit.dtype(0 if scatters else 1)],
             "has_base": int(step.n_reads == 3),
             "result": result,
+            "kind": kind[0] if folds else 0,
         }
         scratch, longest = 0, axis * inner if along else axis
-        if scatters and dtype == "float32" and n_idx >= _MANY and longest <= _LONGEST and inner > 0:
+        if scatters and not folds and dtype == "float32" and n_idx >= _MANY and longest <= _LONGEST and inner > 0:
             wide = axis if along else min(max(1, _WIDE_BYTES // 8 // inner), axis)
             fields["wide"], scratch = wide, wide * inner * 8
         unit.can_fail = True
@@ -215,6 +216,7 @@ WRITERS: dict[str, Callable[[Unit], None]] = {
     "take_vjp": _indexing("gd_k_take_vjp", False, True),
     "take_along": _indexing("gd_k_take_along", True, False),
     "take_along_vjp": _indexing("gd_k_take_along_vjp", True, True),
+    "segment": _indexing("gd_k_segment", False, True, True),
     "arg_max": _argreduce("gd_k_arg_max"),
     "arg_min": _argreduce("gd_k_arg_min"),
     "cumulative": _cumulative,

@@ -169,6 +169,7 @@ def _axes_of_both(a: Tensor, b: Tensor, axes: Any) -> tuple[list[int], list[int]
 
 
 @composite(
+    also="linalg",
     reference=np.tensordot,
     samples=lambda rng: [
         Sample((rng.uniform(-1, 1, s), rng.uniform(-1, 1, t)), {"axes": axes})
@@ -214,6 +215,7 @@ def _vecdot_reference(x1: Any, x2: Any, axis: int = -1) -> Any:
 
 
 @composite(
+    also="linalg",
     reference=_vecdot_reference,
     samples=lambda rng: [
         Sample((rng.uniform(-1, 1, s), rng.uniform(-1, 1, t)), {"axis": axis})
@@ -250,7 +252,7 @@ def _to_last(name: str, x: Tensor, axis: int) -> Tensor:
     return permute_dims(x, (*(i for i in range(x.ndim) if i != axis), axis))
 
 
-@composite(reference=np.outer, samples=_pairs(((3,), (4,)), ((2, 2), (3,)), ((), (2,)), ((0,), (3,))))
+@composite(also="linalg", reference=np.outer, samples=_pairs(((3,), (4,)), ((2, 2), (3,)), ((), (2,)), ((0,), (3,))))
 def outer(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """All products of an element of x1 and one of x2, both taken as vectors: shape (x1.size, x2.size).
 

@@ -170,7 +170,7 @@ take = linear(
 TAKE = op_of(take)
 
 
-def _infer_take_vjp(xs: Any, attrs: Any) -> Any:
+def infer_scatter(xs: Any, attrs: Any) -> Any:
     g, idx = xs
     axis = attrs["axis"]
     return (((*g.shape[:axis], attrs["size"], *g.shape[axis + idx.ndim :]), g.dtype),)
@@ -183,7 +183,7 @@ def _take_vjp(g: Any, indices: Any, /, size: Any, axis: int = 0) -> Tensor:
     return make(TAKE_VJP, (g, idx), {"axis": axis, "size": as_size(size)})
 
 
-def _take_vjp_reference(g: Any, indices: Any, size: Any, axis: int = 0) -> Any:
+def take_vjp_reference(g: Any, indices: Any, size: Any, axis: int = 0) -> Any:
     y = np.zeros((size, *g.shape[:axis], *g.shape[axis + indices.ndim :]), g.dtype)
     np.add.at(y, indices, np.moveaxis(g, range(axis, axis + indices.ndim), range(indices.ndim)))
     return np.moveaxis(y, 0, axis)
@@ -194,18 +194,20 @@ def _take_vjp_samples(rng: np.random.Generator) -> Any:
         yield Sample((rng.uniform(-2, 2, shape), rng.integers(-5, 5, idx)), {"size": 5, "axis": axis})
 
 
-def _take_vjp_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
+def scatter_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
+    """What brings elements together by indices, which are operand 1, along ``axis`` of a ``size``."""
     g, idx = xs
     axis, size, idx_moved = node.attrs["axis"], node.attrs["size"], batching.is_moved(node, xs, 1)
     g, idx = in_front(g, node.inputs[0], batch.size), batch.indices(idx, idx_moved)
     if not idx_moved:
-        return [make(TAKE_VJP, (g, idx), {"axis": axis + 1, "size": size})]
+        return batching.remade(node, [g, idx], {**node.attrs, "axis": axis + 1})
     g = _rows_first(g, axis, idx.ndim - 1)
-    rows = make(TAKE_VJP, (g, spread(idx, size)), {"axis": 0, "size": batch.size * size})
+    attrs = {**node.attrs, "axis": 0, "size": batch.size * size}
+    (rows,) = batching.remade(node, [g, spread(idx, size)], attrs)
     return [_rows_back(parted(rows, batch.size, size), axis)]
 
 
-def _keeps_take_vjp(xs: Values, a: Attrs) -> bool:
+def keeps_scatter(xs: Values, a: Attrs) -> bool:
     g, idx = xs
     return 0 <= a["axis"] and a["axis"] + idx.ndim <= g.ndim and g.shape[a["axis"] :][: idx.ndim] == idx.shape
 
@@ -213,7 +215,7 @@ def _keeps_take_vjp(xs: Values, a: Attrs) -> bool:
 take_vjp = linear(
     "take_vjp",
     "The transpose of take: g added up at ``indices`` along an axis of ``size``.",
-    infer=_infer_take_vjp,
+    infer=infer_scatter,
     public=_take_vjp,
     transpose=lambda node, g: take(g, node.inputs[1], axis=node.attrs["axis"]),
     kernel=Call(
@@ -222,10 +224,10 @@ take_vjp = linear(
         reads=(1, 0),
         guard=True,
     ),
-    reference=_take_vjp_reference,
+    reference=take_vjp_reference,
     samples=_take_vjp_samples,
-    batch=_take_vjp_batch,
-    law=law("numeric index", _keeps_take_vjp, axis=is_int, size=is_size),
+    batch=scatter_batch,
+    law=law("numeric index", keeps_scatter, axis=is_int, size=is_size),
     internal=True,
     page="addedUp",
     pattern=pattern.scattered(0),

@@ -137,6 +137,7 @@ matmul = bilinear(
     "Raises: ShapeError, DTypeError\n"
     "Example: gd.matmul([[1.0, 2.0]], [[3.0], [4.0]]) -> [[11.0]]",
     infer=_infer_matmul,
+    also="linalg",
     kernel=Matmul(),
     public=_matmul,
     transposes=(

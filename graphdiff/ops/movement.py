@@ -199,7 +199,9 @@ permute_dims = linear(
 PERMUTE = op_of(permute_dims)
 
 
-@composite(reference=lambda x: np.swapaxes(x, -1, -2), samples=on(-2, 2, shapes=[((3, 4),), ((2, 3, 4),)]))
+@composite(
+    also="linalg", reference=lambda x: np.swapaxes(x, -1, -2), samples=on(-2, 2, shapes=[((3, 4),), ((2, 3, 4),)])
+)
 def matrix_transpose(x: TensorLike, /) -> Tensor:
     """The last two dimensions swapped.
 

@@ -139,7 +139,7 @@ def _sorted(name: str, x: Any, axis: Any, descending: bool, k: Any = ...) -> tup
     return make(SORT, (x,), {"axis": axis, "descending": bool(descending), "k": k})
 
 
-def _sort(x: TensorLike, /, axis: int = -1, descending: bool = False) -> Tensor:
+def _sort(x: TensorLike, /, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
     return _sorted("sort", x, axis, descending)[0]
 
 
@@ -187,6 +187,8 @@ sort = custom(
     "sort",
     "The elements along ``axis`` in ascending order, or ``descending``. NaN counts as the largest; at "
     "ties each element's gradient follows its place in the stable order.\n"
+    "Arguments: ``x``: a Tensor; ``axis``: an int; ``descending``: whether the largest come first; ``stable``: either "
+    "way equal elements keep their order\n"
     "Dtypes: any\n"
     "Shapes: of x, as is the result's\n"
     "Edges: sort([nan, 1.0]) = [1.0, nan]; sort([nan, 1.0], descending=True) = [nan, 1.0]; equal elements "
@@ -233,9 +235,11 @@ SORT = op_of(sort)
         for d in (False, True)
     ],
 )
-def argsort(x: TensorLike, /, axis: int = -1, descending: bool = False) -> Tensor:
+def argsort(x: TensorLike, /, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
     """The indices that sort along ``axis``, int64; equal elements keep their order.
 
+    Arguments: ``x``: a Tensor; ``axis``: an int; ``descending``: whether the largest come first; ``stable``: either
+    way equal elements keep their order
     Dtypes: any
     Shapes: of x, as is the result's
     Edges: argsort([nan, 1.0]) = [1, 0]; argsort([nan, 1.0], descending=True) = [0, 1]; equal elements keep their order

@@ -237,8 +237,11 @@ def _sources(node: Node, values: Values) -> np.ndarray | None:
     return at - 1 if (np.append(0, second)[at] == check).all() else None
 
 
-def scattered(sums: int, base: int | None = None) -> Callable[..., list[Pattern | None]]:
-    """Operand ``sums`` is added up at known indices, the other way round as its transpose moves; ``base`` is added."""
+def scattered(
+    sums: int, base: int | None = None, adds: Callable[..., Any] | None = None
+) -> Callable[..., list[Pattern | None]]:
+    """Operand ``sums`` is added up at known indices, the other way round as its transpose moves; ``base`` is added.
+    ``adds(arrays, attrs)``: where elements of what brings them together otherwise would be added up."""
 
     def rule(node: Node, patterns: Patterns, values: Values, walk: Walk) -> list[Pattern | None]:
         (y,) = node.outputs
@@ -248,14 +251,14 @@ def scattered(sums: int, base: int | None = None) -> Callable[..., list[Pattern 
         found: list[Pattern | None] = [] if base is None else [patterns[base]]
         p = patterns[sums]
         if p is not None:
-            targets = _targets(node, sums, values, base)
+            targets = _targets(node, sums, values, base, adds or node.op.on_arrays)
             found.append(p.joined(targets, np.arange(p.height), count(y)))
         return [union(found)]
 
     return rule
 
 
-def _targets(node: Node, sums: int, values: Values, base: int | None) -> np.ndarray:
+def _targets(node: Node, sums: int, values: Values, base: int | None, adds: Callable[..., Any]) -> np.ndarray:
     """Where each element of an operand that is added up goes: the operation's reference adds up lists of numbers of
     elements, whose sum is their concatenation."""
     v, (y,) = node.inputs[sums], node.outputs
@@ -264,7 +267,7 @@ def _targets(node: Node, sums: int, values: Values, base: int | None) -> np.ndar
         marks = [_Listed((k,) if i == sums else ()) for k in range(count(x))]
         listed = i in (sums, base)
         arrays.append(np.fromiter(marks, object, len(marks)).reshape(shape(x)) if listed else value)
-    out = np.asarray(node.op.on_arrays(arrays, node.attrs)).ravel()
+    out = np.asarray(adds(arrays, node.attrs)).ravel()
     targets = np.zeros(count(v), np.int64)
     for place in range(count(y)):
         if out[place]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Size, product
-from ..ir.dtypes import bool_, float32, float64, int32, int64
+from ..ir.dtypes import as_dtype, bool_, float32, float64, int32, int64
 from ..ir.node import Node
 from . import batching
 from .comparison import equal, not_equal
@@ -27,8 +27,8 @@ from .movement import broadcast_to, permute_dims, reshape
 from .notation import PRODUCT, Notation, prefix
 from .opdef import axes_of, check_dtype, composite, custom, elementwise, on, op
 from .registry import Reduce, Sample, op_of
-from .tensor import Tensor, as_tensor, fail, make
-from .types import Axes, TensorLike
+from .tensor import Tensor, as_tensor, checked, fail, make
+from .types import Axes, DTypeLike, TensorLike
 
 
 def kept(x: Tensor, axes: Sequence[int]) -> tuple[Size, ...]:
@@ -78,6 +78,14 @@ class Reduced(Protocol):
     def __call__(self, x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor: ...
 
 
+class Added(Protocol):
+    """That of sum and prod: x is brought to ``dtype`` first."""
+
+    def __call__(
+        self, x: TensorLike, /, axis: Axes = None, keepdims: bool = False, dtype: DTypeLike | None = None
+    ) -> Tensor: ...
+
+
 def _reduction(
     name: str,
     doc: str,
@@ -92,13 +100,19 @@ def _reduction(
     smooth: bool = True,
     page: str | None = None,
     notation: Notation | None = None,
-) -> Reduced:
+) -> Any:
     def infer(xs: Any, attrs: Any) -> Any:
         x, axes = xs[0], attrs["axes"]
         return ((tuple(s for i, s in enumerate(x.shape) if i not in axes), x.dtype),)
 
     def public(x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
+        return reduced(as_tensor(x, name), axis, keepdims)
+
+    def brought(x: TensorLike, /, axis: Axes = None, keepdims: bool = False, dtype: DTypeLike | None = None) -> Tensor:
         x = as_tensor(x, name)
+        return reduced(x if dtype is None else astype(x, checked(as_dtype, name, dtype, [x])), axis, keepdims)
+
+    def reduced(x: Tensor, axis: Axes, keepdims: bool) -> Tensor:
         axes = axes_of(name, axis, x.ndim, [x])
         if accepts == "bool":
             x = x if x.dtype is bool_ else op("not_equal")(x, 0)
@@ -115,7 +129,7 @@ def _reduction(
         doc,
         infer=infer,
         kernel=Reduce(name, empty=not needs_elements),
-        public=public,
+        public=brought if name in ("sum", "prod") else public,
         vjp=vjp,
         jvp=jvp,
         reference=reference,
@@ -150,9 +164,11 @@ def _kept(node: Node, d: Any, g: Tensor) -> Tensor:
     return g if d.mask is None else where(_masks(node, d.mask, (True,))[0], g, 0)
 
 
-sum = _reduction(
+sum: Added = _reduction(
     "sum",
-    "The sum over axes; of int32 and bool in int64.\n"
+    "The sum over axes, of int32 and bool in int64; in ``dtype`` where it is given.\n"
+    "Arguments: ``x``: a Tensor; ``axis``: an int or several, all of them unless given; ``keepdims``: whether they "
+    "stay, of size 1; ``dtype``: that x is brought to first\n"
     "Dtypes: any\n"
     "Shapes: x.shape without the axes, or with 1 there where keepdims\n"
     "Edges: sum([]) = 0.0; sum([nan, 1.0]) = nan\n"
@@ -190,9 +206,12 @@ def _prod_samples(rng: np.random.Generator) -> Iterable[Sample]:
         yield Sample((zeros,))
 
 
-prod = _reduction(
+prod: Added = _reduction(
     "prod",
-    "The product over axes; of int32 and bool in int64. Derivatives hold where elements are zero.\n"
+    "The product over axes, of int32 and bool in int64; in ``dtype`` where it is given. Derivatives hold where "
+    "elements are zero.\n"
+    "Arguments: ``x``: a Tensor; ``axis``: an int or several, all of them unless given; ``keepdims``: whether they "
+    "stay, of size 1; ``dtype``: that x is brought to first\n"
     "Dtypes: any\n"
     "Shapes: x.shape without the axes, or with 1 there where keepdims\n"
     "Edges: prod([]) = 1.0; prod([nan, 1.0]) = nan\n"
@@ -255,7 +274,7 @@ min = _extreme(
     "ReduceMin",
     page="reduction(Infinity, (a, b) => Math.min(a, b))",
 )
-all = _reduction(
+all: Reduced = _reduction(
     "all",
     "Whether all elements over axes are true (nonzero).\n"
     "Dtypes: any\n"
@@ -270,7 +289,7 @@ all = _reduction(
     samples=reduction_samples(),
     page="reduction(1, (a, b) => a & b)",
 )
-any = _reduction(
+any: Reduced = _reduction(
     "any",
     "Whether any element over axes is true (nonzero).\n"
     "Dtypes: any\n"
@@ -288,6 +307,32 @@ any = _reduction(
 
 
 # ------------------------------------------------------------------ made of the others
+@composite(
+    reference=lambda x, axis=None, keepdims=False: np.sum(x != 0, axis=axis, keepdims=keepdims),
+    differentiable=False,
+    samples=lambda rng: [
+        Sample((rng.integers(-1, 2, s).astype(float),), kwargs)
+        for s, kwargs in (
+            ((3, 4), {}),
+            ((3, 4), {"axis": 0}),
+            ((2, 3, 4), {"axis": (0, 2), "keepdims": True}),
+            ((0,), {}),
+        )
+    ],
+)
+def count_nonzero(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """How many elements over axes are not zero, int64; NaN is not zero.
+
+    Dtypes: any
+    Shapes: x.shape without the axes, or with 1 there where keepdims
+    Edges: count_nonzero([nan, 0.0, -0.0]) = 1; count_nonzero([]) = 0
+    Raises: ShapeError, DTypeError
+    Example: gd.count_nonzero([[1.0, 0.0], [0.0, 0.0]], axis=1) -> [1, 0]
+    """
+    x = as_tensor(x, "count_nonzero")
+    return sum(x if x.dtype is bool_ else not_equal(x, 0), axis=axis, keepdims=keepdims)
+
+
 def count(x: Tensor, axes: Sequence[int]) -> Size:
     """The number of elements along axes."""
     return product(x.shape[a] for a in axes)

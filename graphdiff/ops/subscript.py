@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,7 +31,7 @@ EVERY = slice(None)
 
 def subscript(x: Tensor, key: Index) -> Tensor:
     """``x[key]``. Raises ShapeError and DTypeError."""
-    keys = _read(x, key if isinstance(key, tuple) else (key,))
+    keys = read(x, key)
     basic: list[Any] = []
     indices: dict[int, Tensor] = {}  # by the dimension of what the other keys give
     windows: dict[int, Tensor] = {}
@@ -64,10 +64,10 @@ def _is_int(k: Any) -> bool:
 # --------------------------------------------------------------------------------------- reading the key
 
 
-def _read(x: Tensor, keys: Sequence[Any]) -> list[Any]:
+def read(x: Tensor, key: Index) -> list[Any]:
     """A key for every dimension of ``x``, and Nones; a mask is the indices of what it keeps, one a dimension."""
     out: list[Any] = []
-    for k in keys:
+    for k in key if isinstance(key, tuple) else (key,):
         if k is None or k is Ellipsis or isinstance(k, slice) or _is_int(k):
             out.append(k)
         elif isinstance(k, (Tensor, np.ndarray, list)):
@@ -136,10 +136,28 @@ def _indices(x: Tensor, k: Any) -> list[Any]:
 
 
 def _basic(x: Tensor, keys: Sequence[Any]) -> Tensor:
+    starts, sizes, steps, shape = region(x, keys)
+    if sizes != x.shape or any(s != 1 for s in steps):
+        x = slice_(x, starts, sizes, steps)
+    return x if shape == x.shape else reshape(x, shape)
+
+
+class Region(NamedTuple):
+    """What ints, slices and Nones pick: a start, a size and a step for each dimension, and the shape it gets: ints drop
+    a dimension, None adds one."""
+
+    starts: tuple[Size, ...]
+    sizes: tuple[Size, ...]
+    steps: tuple[int, ...]
+    shape: tuple[Size, ...]
+
+
+def region(x: Tensor, keys: Sequence[Any]) -> Region:
+    """The region of ``x`` that ``keys`` of these kinds pick. Raises ShapeError."""
     starts: list[Size] = []
     sizes: list[Size] = []
     steps: list[int] = []
-    shape: list[Size] = []  # the result's: ints drop a dimension, None adds one
+    shape: list[Size] = []
     axis = 0
     for k in keys:
         if k is None:
@@ -155,9 +173,7 @@ def _basic(x: Tensor, keys: Sequence[Any]) -> Tensor:
         starts.append(start)
         sizes.append(size)
         steps.append(step)
-    if tuple(sizes) != x.shape or any(s != 1 for s in steps):
-        x = slice_(x, tuple(starts), tuple(sizes), tuple(steps))
-    return x if tuple(shape) == x.shape else reshape(x, tuple(shape))
+    return Region(tuple(starts), tuple(sizes), tuple(steps), tuple(shape))
 
 
 def _position(x: Tensor, k: Any, n: Size) -> Size:

@@ -26,6 +26,9 @@ from ..spelling import explained
 from ..wording import one_line
 from .registry import REGISTRY, Nothing, Op, register
 
+if TYPE_CHECKING:
+    from .at import At
+
 Read = TypeVar("Read")
 
 
@@ -126,8 +129,10 @@ class Tensor(Value):
     __array_priority__ = 1000
     __hash__ = object.__hash__
 
-    if TYPE_CHECKING:  # graphdiff.inspect and subscript.py give the class these, which stand after it
+    if TYPE_CHECKING:  # graphdiff.inspect, subscript.py and at.py give the class these, which stand after it
 
+        @property
+        def at(self) -> At: ...
         def __getitem__(self, key: Index) -> Tensor: ...
         def to_dot(self) -> str: ...
         def to_svg(self, path: str | Path | None = None) -> str: ...

@@ -6,10 +6,11 @@ those of the function computed (JAX does the same; NumPy reads one triangle).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from ...errors import GraphError
 from ...ir.dims import Dim
 from ...ir.node import Node
 from .. import batching, pattern
@@ -19,10 +20,10 @@ from ..joining import concat
 from ..laws import Attrs, Values, is_square, law
 from ..masks import cut_by
 from ..matmul import matmul
-from ..movement import matrix_transpose
+from ..movement import broadcast_to, matrix_transpose
 from ..opdef import custom
 from ..registry import Call, Sample, op_of
-from ..tensor import Tensor, make
+from ..tensor import Tensor, fail, make
 from ..types import TensorLike
 from .differences import NAN, told_apart
 from .matrices import (
@@ -30,6 +31,7 @@ from .matrices import (
     batch_and_sides,
     batch_count,
     cubic_flops,
+    identity,
     lower_triangle,
     matrix,
     needs_tall,
@@ -133,9 +135,16 @@ def _qr_jvp(node: Node, ts: Any, _d: Any) -> Any:
     return [moved - matmul(q, upper), matmul(upper, r)]
 
 
-def _qr(x: TensorLike, /) -> tuple[Tensor, Tensor]:
+def _qr(x: TensorLike, /, mode: Literal["reduced", "complete"] = "reduced") -> tuple[Tensor, Tensor]:
     x = matrix("qr", x)
+    if mode not in ("reduced", "complete"):
+        fail(GraphError, "qr", f'mode is "reduced" or "complete", got {mode!r}', [x])
     rows, columns = x.shape[-2:]
+    if mode == "complete" and rows != columns and not (isinstance(rows, int) and columns > rows):
+        # with unit vectors behind, as many as make it square
+        more = identity(rows, x.dtype)[:, columns:]
+        q, r = make(QR, (concat([x, broadcast_to(more, (*x.shape[:-1], rows - columns))], axis=-1),))
+        return q, r[..., :columns]
     if isinstance(rows, int) and isinstance(columns, int) and rows < columns:
         q, r = make(QR, (x[..., :rows],))  # the rest of r follows: it needs no factorisation, nor derivative of one
         return q, concat([r, matmul(matrix_transpose(q), x[..., rows:])], axis=-1)
@@ -150,10 +159,11 @@ def _keeps_qr(xs: Values, a: Attrs) -> bool:
 qr = custom(
     "linalg.qr",
     "(q, r) with x = q r: q (..., m, k) of orthonormal columns, r (..., k, n) upper triangular, k = "
-    "min(m, n); signs as LAPACK gives them. Where m or n is known only at the call, m >= n is expected, "
-    "else the call fails. The derivative needs the first k columns to be independent.\n"
+    "min(m, n), or m where ``mode`` is 'complete'; signs as LAPACK gives them. Where m or n is known only at "
+    "the call, m >= n is expected, else the call fails. The derivative needs the first k columns to be "
+    "independent.\n"
     "Dtypes: float\n"
-    "Shapes: (..., m, n) -> (..., m, k), (..., k, n), k = min(m, n)\n"
+    "Shapes: (..., m, n) -> (..., m, k), (..., k, n), k = min(m, n), m where complete\n"
     "Edges: qr([[0.0]]) = [[[1.0]], [[0.0]]]; columns that depend on each other have no derivative\n"
     "Raises: ShapeError, DTypeError\n"
     "Example: gd.linalg.qr([[3.0, 0.0], [0.0, 2.0]])[1] -> [[3.0, 0.0], [0.0, 2.0]]\n"

@@ -89,9 +89,12 @@ def largest(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     return max_(x, axis=axes, keepdims=True)
 
 
+def identity(n: Size, dtype: np.dtype) -> Tensor:
+    return astype(equal(positions((n, n), 0), positions((n, n), 1)), dtype)
+
+
 def identity_like(x: Tensor) -> Tensor:
-    n = x.shape[-1]
-    return astype(equal(positions((n, n), 0), positions((n, n), 1)), x.dtype)
+    return identity(x.shape[-1], x.dtype)
 
 
 def cubic_flops(times: int, over: int = 1) -> Any:

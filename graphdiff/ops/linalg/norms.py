@@ -1,4 +1,4 @@
-"""The declaration of ``gd.linalg.norm``: norms of vectors and of matrices."""
+"""Declarations of the norms of vectors and of matrices: NumPy's norm and the array API's two, and the rank."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ from typing import Any, Literal
 import numpy as np
 
 from ...errors import GraphError, ShapeError
+from ...ir.dtypes import int64
+from ..comparison import greater
 from ..elementwise import abs as abs_
-from ..movement import permute_dims, reshape
-from ..opdef import axes_of, check_dtype, composite, op
+from ..elementwise import astype, maximum
+from ..gather import size_as
+from ..movement import broadcast_to, permute_dims, reshape
+from ..opdef import axes_of, check_dtype, composite, op, operands
+from ..reduce import count_nonzero
 from ..reduce import max as max_
 from ..reduce import min as min_
 from ..reduce import sum as sum_
 from ..registry import Sample
-from ..tensor import Tensor, as_tensor, fail
+from ..tensor import Tensor, as_tensor, fail, scalar
 from ..types import Axes, TensorLike
+from .matrices import largest, matrix
 from .spectral import svdvals
 
 
@@ -92,3 +98,107 @@ def _in_order(name: str, x: Tensor, axis: Any) -> tuple[int, ...]:
     """Axes counted from the front, in the order given: a matrix's rows, then its columns."""
     axes = axes_of(name, axis, x.ndim, [x])
     return tuple(a % x.ndim for a in axis) if isinstance(axis, (tuple, list)) else axes
+
+
+# ------------------------------------------------------------------ the array API's
+def _matrix_norm_reference(x: Any, ord: Any = "fro", keepdims: bool = False) -> Any:
+    return np.linalg.norm(x, ord=ord, axis=(-2, -1), keepdims=keepdims)
+
+
+@composite(
+    namespace="linalg",
+    reference=_matrix_norm_reference,
+    samples=lambda rng: [
+        Sample((rng.uniform(-2, 2, (2, 4, 3)),), {"ord": o, "keepdims": o == 1})
+        for o in ("fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf)
+    ],
+    smooth=False,
+)
+def matrix_norm(
+    x: TensorLike, /, *, ord: float | Literal["fro", "nuc"] | None = "fro", keepdims: bool = False
+) -> Tensor:
+    """The norms of matrices, over the last two dimensions: "fro", "nuc", 1, -1, 2, -2, inf or -inf.
+
+    Dtypes: float
+    Shapes: (..., m, n) -> (...), or (..., 1, 1) where keepdims
+    Edges: matrix_norm([[0.0]]) = 0.0; matrix_norm([[nan]]) = nan; the gradient at 0 is 0
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.linalg.matrix_norm([[3.0, 0.0], [0.0, 4.0]]) -> 5.0
+    """
+    x = matrix("matrix_norm", x)
+    return norm(x, ord=ord, axis=(-2, -1), keepdims=keepdims)
+
+
+def _vector_norm_reference(x: Any, axis: Any = None, ord: Any = 2, keepdims: bool = False) -> Any:
+    return np.linalg.vector_norm(x, axis=axis, ord=ord, keepdims=keepdims)
+
+
+@composite(
+    namespace="linalg",
+    reference=_vector_norm_reference,
+    samples=lambda rng: [
+        Sample((rng.uniform(0.5, 2, (2, 3, 4)),), kwargs)
+        for kwargs in (
+            {},
+            {"axis": 1},
+            {"axis": (0, 2), "ord": 1},
+            {"axis": (2, 1, 0), "ord": 3, "keepdims": True},
+            {"axis": -1, "ord": np.inf},
+            {"ord": -np.inf},
+        )
+    ],
+    smooth=False,
+)
+def vector_norm(x: TensorLike, /, *, axis: Axes = None, ord: float = 2, keepdims: bool = False) -> Tensor:
+    """The norms of vectors: of all elements along ``axis``, an int or several (all of them unless given).
+
+    Arguments: ``x``: a Tensor; ``axis``: an int or several; ``ord``: any number, inf and -inf too; ``keepdims``:
+    whether those axes stay, of size 1
+    Dtypes: float
+    Shapes: x.shape without the axes, or with 1 there where keepdims
+    Edges: vector_norm([]) = 0.0; vector_norm([nan]) = nan; the gradient at 0 is 0
+    Raises: ShapeError, DTypeError
+    Example: gd.linalg.vector_norm([[3.0, 0.0], [0.0, 4.0]]) -> 5.0
+    """
+    x = as_tensor(x, "vector_norm")
+    check_dtype("vector_norm", (x,), "float")
+    return op("norm")(x, axis=axes_of("vector_norm", axis, x.ndim, [x]), keepdims=keepdims, ord=ord)
+
+
+def above_noise(s: Tensor, x: Tensor, rtol: TensorLike | None) -> Tensor:
+    """Which singular values ``s`` of ``x`` count: those above rtol times the largest, by default the rounding of the
+    larger side."""
+    if rtol is None:
+        rows, columns = x.shape[-2:]
+        eps = float(np.finfo(x.dtype).eps)
+        sides = maximum(size_as(rows, x.dtype), size_as(columns, x.dtype))
+        limit: Tensor = largest(s, (-1,)) * (sides * eps)
+    else:
+        (limit,) = operands("rtol", (rtol,))
+        limit = largest(s, (-1,)) * reshape(astype(limit, x.dtype), (*limit.shape, 1))
+    return greater(s, limit)
+
+
+@composite(
+    namespace="linalg",
+    reference=lambda x, rtol=None: np.linalg.matrix_rank(x, rtol=rtol),
+    samples=lambda rng: [
+        Sample((rng.integers(-3, 4, s).astype(float) @ rng.integers(-3, 4, t),), kwargs)
+        for s, t, kwargs in (((4, 2), (2, 3), {}), ((2, 3, 3), (3, 3), {}), ((3, 1), (1, 3), {"rtol": 1e-3}))
+    ],
+    differentiable=False,
+)
+def matrix_rank(x: TensorLike, /, *, rtol: TensorLike | None = None) -> Tensor:
+    """How many singular values of matrices are above ``rtol`` times the largest, int64; unless given it is the rounding
+    of x's dtype times the larger of m and n.
+
+    Dtypes: float
+    Shapes: (..., m, n) -> (...)
+    Edges: matrix_rank([[0.0]]) = 0; matrix_rank([[1.0, 1.0], [1.0, 1.0]]) = 1
+    Raises: ShapeError, DTypeError
+    Example: gd.linalg.matrix_rank([[1.0, 0.0], [0.0, 2.0]]) -> 2
+    """
+    x = matrix("matrix_rank", x)
+    if 0 in x.shape[-2:]:
+        return broadcast_to(scalar(0, int64), x.shape[:-2])
+    return count_nonzero(above_noise(svdvals(x), x, rtol), axis=-1)
