@@ -13,7 +13,10 @@ __all__ = [
     "diagonal",
     "eigh",
     "eigvalsh",
+    "expm",
     "inv",
+    "lstsq",
+    "lu_factor",
     "matmul",
     "matrix_norm",
     "matrix_power",
@@ -21,6 +24,7 @@ __all__ = [
     "matrix_transpose",
     "norm",
     "outer",
+    "pinv",
     "qr",
     "slogdet",
     "solve",
@@ -114,6 +118,20 @@ def eigvalsh(x: TensorLike, /) -> Tensor:
     Example: gd.linalg.eigvalsh([[2.0, 0.0], [0.0, 1.0]]) -> [1.0, 2.0]
     Source: derivative: Giles 2008, section 3.1"""
 
+def expm(x: TensorLike, /) -> Tensor:
+    """The exponentials of square matrices, sum(x^k / k!), by scaling and squaring of a Padé approximant, of degree 13
+    or of float32 7. Derivatives of every order are Fréchet derivatives.
+
+    Dtypes: float32, float64
+    Shapes: (..., n, n) -> (..., n, n)
+    Edges: expm([[0.0, 1.0], [0.0, 0.0]]) = [[1.0, 1.0], [0.0, 1.0]]; expm([[nan]]) = [[nan]]; expm([[-1000.0]]) =
+    [[0.0]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.linalg.expm([[0.0, 0.0], [0.0, 1.0]]) -> [[1.0, 0.0], [0.0, 2.718282]]
+    Source: Higham 2005, "The scaling and squaring method for the matrix exponential revisited"; derivative: Higham
+    2008, eq. 3.16"""
+
 def inv(x: TensorLike, /) -> Tensor:
     """The inverses of square matrices; NaN where there is none. ``solve`` is cheaper and closer.
 
@@ -124,6 +142,31 @@ def inv(x: TensorLike, /) -> Tensor:
     Raises: ShapeError, DTypeError
     Example: gd.linalg.inv([[2.0, 0.0], [0.0, 4.0]]) -> [[0.5, 0.0], [0.0, 0.25]]
     Source: derivative: Giles 2008, section 2.3.1"""
+
+def lstsq(a: TensorLike, b: TensorLike, /, *, rtol: TensorLike | None = None) -> Tensor:
+    """The x of least |a x - b|, of least norm among several. Singular values up to ``rtol`` times the largest count as
+    0; unless given it is the rounding of a's dtype times the larger of m and n. The derivative is that at constant
+    rank.
+
+    Dtypes: float32, float64
+    Shapes: (..., m, n), (m,) or (..., m, k) -> (n,) or (..., n, k), batches broadcast
+    Edges: lstsq([[1.0, 1.0]], [2.0]) = [1.0, 1.0]; lstsq([[0.0]], [1.0]) = [0.0]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.linalg.lstsq([[1.0], [1.0]], [1.0, 3.0]) -> [2.0]
+    Source: derivative: Golub and Pereyra 1973, eq. 4.12"""
+
+def lu_factor(x: TensorLike, /) -> tuple[Tensor, Tensor]:
+    """(lu, pivots) of square matrices with rows exchanged for the largest pivots: u in the upper triangle, l below it,
+    whose diagonal is 1; row i was exchanged with row pivots[i], int32. As SciPy's.
+
+    Dtypes: float32, float64
+    Shapes: (..., n, n) -> (..., n, n), (..., n)
+    Edges: lu_factor([[0.0, 1.0], [2.0, 0.0]]) = [[[2.0, 0.0], [0.0, 1.0]], [1, 1]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.linalg.lu_factor([[4.0, 2.0], [2.0, 3.0]])[0] -> [[4.0, 2.0], [0.5, 2.0]]
+    Source: Golub and Van Loan, algorithm 3.4.1; derivative: de Hoog, Anderssen and Lukas 2011"""
 
 def matmul(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """The product of matrices, batched over leading dimensions, which broadcast; 1-d operands are vectors.
@@ -205,6 +248,18 @@ def outer(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     Derivative: by its body
     Raises: DTypeError
     Example: gd.outer([1.0, 2.0], [3.0, 4.0]) -> [[3.0, 4.0], [6.0, 8.0]]"""
+
+def pinv(x: TensorLike, /, *, rtol: TensorLike | None = None) -> Tensor:
+    """The pseudo-inverses of Moore and Penrose. Singular values up to ``rtol`` times the largest count as 0; unless
+    given it is the rounding of x's dtype times the larger of m and n. The derivative is that at constant rank.
+
+    Dtypes: float32, float64
+    Shapes: (..., m, n) -> (..., n, m)
+    Edges: pinv([[0.0]]) = [[0.0]]; pinv([[1.0, 1.0], [1.0, 1.0]]) = [[0.25, 0.25], [0.25, 0.25]]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.linalg.pinv([[2.0, 0.0]]) -> [[0.5], [0.0]]
+    Source: derivative: Golub and Pereyra 1973, eq. 4.12"""
 
 def qr(x: TensorLike, /, mode: Literal['reduced', 'complete'] = 'reduced') -> tuple[Tensor, Tensor]:
     """(q, r) with x = q r: q (..., m, k) of orthonormal columns, r (..., k, n) upper triangular, k = min(m, n), or m

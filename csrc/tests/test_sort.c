@@ -1,4 +1,4 @@
-/* test_sort.c: sorting, the first k, and the linear recurrence, at random sizes and of every dtype, against plain
+/* test_sort.c: sorting, the first k, bisection and the linear recurrence, at random sizes and of every dtype, against plain
  * loops, in buffers of the exact size, so that a sanitizer sees a step outside.
  */
 #include "harness.h"
@@ -128,12 +128,44 @@ static void test_refusals(void) {
     CHECK(run("recurrence", 2, 3, integers, six, numbers, 5, (int64_t[]){1, 6, 1, 0, 0}) == GD_ERR_TYPE);
 }
 
+static void test_search(int round) {
+    int dtype = round % 4, right = (int)random_below(2);
+    int64_t outer = random_below(4), axis = random_below(round % 10 ? 9 : 300), n = random_below(20);
+    int64_t item = item_bytes(dtype), counts[] = {outer * axis, outer * n, outer * n, outer * axis};
+    void *rows = malloc((size_t)(counts[0] * item)), *x = malloc((size_t)(counts[1] * item));
+    int64_t *at = malloc((size_t)counts[2] * 8), *order = malloc((size_t)counts[0] * 8);
+    void *sorted = malloc((size_t)(counts[0] * item));
+    fill(rows, dtype, counts[0], 0), fill(x, dtype, counts[1], 0);
+    /* sorted by the core, whose order the search has too */
+    CHECK(run("sort", 1, 3, (int[]){dtype, dtype, GD_I64}, (int64_t[]){counts[0], counts[0], counts[0]},
+              (void *[]){rows, sorted, order}, 5, (int64_t[]){outer, axis, 1, 0, axis}) == GD_OK);
+    int dtypes[] = {dtype, dtype, GD_I64};
+    CHECK(run("search", 2, 3, dtypes, counts, (void *[]){sorted, x, at}, 4, (int64_t[]){outer, axis, n, right}) ==
+          GD_OK);
+    void *both = malloc((size_t)(2 * item));
+    for (int64_t i = 0; i < counts[2]; i++) {
+        int64_t want = 0;
+        for (int64_t a = 0; a < axis; a++) {
+            memcpy(both, (char *)sorted + (i / n * axis + a) * item, (size_t)item);
+            memcpy((char *)both + item, (char *)x + i * item, (size_t)item);
+            want += right ? !less(both, dtype, 1, 0) : less(both, dtype, 0, 1);
+        }
+        CHECK(at[i] == want, "round %d, element %d: %d, not %d", round, (int)i, (int)at[i], (int)want);
+    }
+    CHECK(run("search", 2, 3, dtypes, counts, (void *[]){sorted, x, at}, 4, (int64_t[]){outer, axis, n, 2}) ==
+          GD_ERR_FORMAT);
+    CHECK(run("search", 2, 3, dtypes, counts, (void *[]){sorted, x, at}, 4, (int64_t[]){outer, axis, n + 1, 0}) ==
+          (outer ? GD_ERR_SHAPE : GD_OK));
+    free(rows), free(x), free(at), free(order), free(sorted), free(both);
+}
+
 int main(void) {
     need_isa();
     for (int threads = 1; threads <= 2; threads++) {
         gd_set_threads(threads);
         for (int round = 0; round < 400; round++) test_sort(round);
         for (int round = 0; round < 400; round++) test_recurrence(round);
+        for (int round = 0; round < 400; round++) test_search(round);
     }
     test_refusals();
     return report();

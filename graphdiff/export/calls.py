@@ -171,6 +171,13 @@ def _sort(unit: Unit) -> None:
     call(unit, "sort", "gd_k_sort", block_text(fields), dtype, scratch=32 * axis)
 
 
+def _search(unit: Unit) -> None:
+    outer, axis, count, right = _params(unit.step)
+    dtype = unit.dtype(0)
+    fields: Fields = {"outer": outer, "axis": axis, "count": count, "parts": 1, "dtype": CODES[dtype], "right": right}
+    call(unit, "search", "gd_k_search", block_text(fields), dtype)
+
+
 def _recurrence(unit: Unit) -> None:
     outer, axis, inner, reverse, previous = _params(unit.step)
     fields: Fields = {
@@ -224,6 +231,7 @@ WRITERS: dict[str, Callable[[Unit], None]] = {
     "check_true": _check_true,
     "random": _random,
     "sort": _sort,
+    "search": _search,
     "recurrence": _recurrence,
     "max_pool2d": _pool("gd_k_max_pool2d"),
     "sum_pool2d": _pool("gd_k_sum_pool2d"),

@@ -46,9 +46,12 @@ from . import (  # noqa: F401  (declaring is importing)
     resample,
     rounding,
     running,
+    search,
     segments,
     sigmoids,
+    signals,
     sparsity,
     special,
+    statistics,
     subscript,
 )

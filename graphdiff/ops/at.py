@@ -225,4 +225,4 @@ def _at(x: Tensor) -> At:
     return At(x)
 
 
-Tensor.at = property(_at)  # type: ignore[misc]
+Tensor.at = property(_at)  # type: ignore[method-assign,assignment]

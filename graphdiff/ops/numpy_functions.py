@@ -61,6 +61,16 @@ def _round(a: Any, decimals: int = 0) -> Any:
     return _op("round")(a)
 
 
+def _histogram(a: Any, bins: Any = 10) -> Any:
+    if isinstance(bins, (int, str)):
+        fail(GraphError, "np.histogram", f"bins of Tensors are given by their edges, got {bins!r}", [a])
+    return _op("histogram")(a, bins), bins
+
+
+def _gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
+    return _op("gradient")(f, *varargs, axis=axis, edge_order=edge_order)
+
+
 def _where(condition: Any, x: Any, y: Any) -> Any:
     return _op("where")(condition, x, y)
 
@@ -99,6 +109,17 @@ ADAPTERS: dict[Any, Callable[..., Any]] = {
     np.cumprod: _along("cumprod"),
     np.std: lambda a, axis=None, ddof=0, keepdims=False: _op("std")(a, axis=axis, correction=ddof, keepdims=keepdims),
     np.var: lambda a, axis=None, ddof=0, keepdims=False: _op("var")(a, axis=axis, correction=ddof, keepdims=keepdims),
+    np.median: lambda a, axis=None, keepdims=False: _op("median")(a, axis=axis, keepdims=keepdims),
+    np.quantile: lambda a, q, axis=None, keepdims=False: _op("quantile")(a, q, axis=axis, keepdims=keepdims),
+    np.histogram: _histogram,
+    np.interp: lambda x, xp, fp, left=None, right=None: _op("interp")(x, xp, fp, left, right),
+    np.searchsorted: lambda a, v, side="left", sorter=None: _op("searchsorted")(a, v, side, sorter),
+    np.gradient: _gradient,
+    np.diff: lambda a, n=1, axis=-1, **more: _op("diff")(a, axis=axis, n=n, **more),
+    np.cross: lambda a, b, axis=-1: _op("cross")(a, b, axis=axis),
+    np.count_nonzero: lambda a, axis=None, keepdims=False: _op("count_nonzero")(a, axis=axis, keepdims=keepdims),
+    np.linalg.matrix_rank: lambda A, rtol=None: _op("linalg.matrix_rank")(A, rtol=rtol),
+    np.linalg.pinv: lambda a, rtol=None: _op("linalg.pinv")(a, rtol=rtol),
     np.linalg.norm: lambda x, ord=None, axis=None, keepdims=False: _op("linalg.norm")(
         x, axis=axis, keepdims=keepdims, **({} if ord is None else {"ord": ord})
     ),
@@ -107,10 +128,17 @@ ADAPTERS: dict[Any, Callable[..., Any]] = {
         getattr(np, n): _as_it_is(n)
         for n in (
             *("swapaxes", "moveaxis", "expand_dims", "broadcast_to", "tril", "triu", "diag", "zeros_like", "ones_like"),
-            *("full_like", "einsum", "tensordot", "diagonal", "take_along_axis"),
+            *("full_like", "einsum", "tensordot", "diagonal", "take_along_axis", "kron", "convolve", "correlate"),
+            *("meshgrid", "broadcast_arrays", "trapezoid"),
         )
     },
-    **{getattr(np.linalg, n): _as_it_is(f"linalg.{n}") for n in ("inv", "det", "solve", "cholesky", "slogdet", "eigh")},
+    **{  # which NumPy has since 2.1
+        getattr(np, n): _as_it_is(n) for n in ("cumulative_sum", "cumulative_prod", "unstack") if hasattr(np, n)
+    },
+    **{
+        getattr(np.linalg, n): _as_it_is(f"linalg.{n}")
+        for n in ("inv", "det", "solve", "cholesky", "slogdet", "eigh", "matrix_power")
+    },
 }
 
 

@@ -19,7 +19,11 @@ SIGNS = {"linalg.eigh", "linalg.svd"}  # the vectors' signs are LAPACK's choice
 FIXED = {
     "broadcast_to",
     "gradient",
+    "histogram",
+    "interp",
+    "linalg.lstsq",
     "linalg.norm",
+    "linalg.pinv",
     "linalg.qr",
     "linalg.svd",
     "linalg.svdvals",
@@ -33,6 +37,8 @@ FIXED = {
     "random.randint",
     "random.truncated_normal",
     "random.uniform",
+    "search",
+    "searchsorted",
 }
 STEP = 1e-5
 

@@ -166,6 +166,28 @@ def sorting():
     return f, (_random(7, 60), np.random.default_rng(0).integers(-9, 9, 90, dtype=np.int32)), {}, 1
 
 
+def searching():
+    """Bisection, quantiles, segments and elements set at indices."""
+    x, edges = gd.input("x", (9,)), gd.input("edges", (4,), "float64")
+    i, k = gd.input("i", (9,), "int32"), gd.input("k", (9,), "int64")
+    wide = x.astype("float64")
+    outs = [
+        gd.histogram(wide, edges),
+        gd.interp(wide, edges, edges * edges),
+        gd.median(x),
+        gd.quantile(x, [0.1, 0.8]),
+        gd.segment_max(x, i, 4),
+        gd.segment_max(k, i, 4),
+        x.at[i].mul(x),
+        x.at[i].set(2 * x),
+        gd.grad(gd.sum(x.at[i].min(x * x - 1)), x),
+    ]
+    f = gd.compile([x, edges, i, k], outs, name="searching")
+    index = np.random.default_rng(4).integers(0, 4, 9)
+    feeds = [_random(9), np.array([-1.0, 0.0, 0.5, 2.0]), index.astype("int32"), index[::-1].copy()]
+    return f, feeds, {}, 1
+
+
 def random_numbers():
     """Random numbers of every kind, a state advanced by each call."""
     key = gd.state("key", value=np.int64(7))
@@ -249,6 +271,7 @@ PROGRAMS = {
         memory_limited,
         gather_scatter,
         sorting,
+        searching,
         random_numbers,
         conv_net,
         attention,

@@ -7,19 +7,18 @@ from typing import Any, Literal
 import numpy as np
 
 from ...errors import GraphError, ShapeError
-from ...ir.dtypes import int64
 from ..comparison import greater
 from ..elementwise import abs as abs_
 from ..elementwise import astype, maximum
 from ..gather import size_as
-from ..movement import broadcast_to, permute_dims, reshape
-from ..opdef import axes_of, check_dtype, composite, op, operands
+from ..movement import broadcast_to, expand_dims, permute_dims, reshape
+from ..opdef import axes_of, check_dtype, composite, op
 from ..reduce import count_nonzero
 from ..reduce import max as max_
 from ..reduce import min as min_
 from ..reduce import sum as sum_
 from ..registry import Sample
-from ..tensor import Tensor, as_tensor, fail, scalar
+from ..tensor import Tensor, as_tensor, fail
 from ..types import Axes, TensorLike
 from .matrices import largest, matrix
 from .spectral import svdvals
@@ -165,18 +164,22 @@ def vector_norm(x: TensorLike, /, *, axis: Axes = None, ord: float = 2, keepdims
     return op("norm")(x, axis=axes_of("vector_norm", axis, x.ndim, [x]), keepdims=keepdims, ord=ord)
 
 
-def above_noise(s: Tensor, x: Tensor, rtol: TensorLike | None) -> Tensor:
-    """Which singular values ``s`` of ``x`` count: those above rtol times the largest, by default the rounding of the
+def noise(name: str, x: Tensor, rtol: TensorLike | None) -> Tensor:
+    """What singular values of matrices are compared with, over the largest of each: ``rtol``, or the rounding of the
     larger side."""
     if rtol is None:
-        rows, columns = x.shape[-2:]
-        eps = float(np.finfo(x.dtype).eps)
-        sides = maximum(size_as(rows, x.dtype), size_as(columns, x.dtype))
-        limit: Tensor = largest(s, (-1,)) * (sides * eps)
+        sides = maximum(*(size_as(n, x.dtype) for n in x.shape[-2:]))
+        limit = sides * float(np.finfo(x.dtype).eps)
     else:
-        (limit,) = operands("rtol", (rtol,))
-        limit = largest(s, (-1,)) * reshape(astype(limit, x.dtype), (*limit.shape, 1))
-    return greater(s, limit)
+        limit = as_tensor(rtol, name, x.dtype)
+        check_dtype(name, (limit,), "float")
+        limit = astype(limit, x.dtype)
+    return broadcast_to(limit, x.shape[:-2])
+
+
+def above_noise(s: Tensor, limit: Tensor) -> Tensor:
+    """Which singular values count."""
+    return greater(s, largest(s, (-1,)) * expand_dims(limit, -1)) if s.shape[-1] != 0 else greater(s, 0)
 
 
 @composite(
@@ -199,6 +202,4 @@ def matrix_rank(x: TensorLike, /, *, rtol: TensorLike | None = None) -> Tensor:
     Example: gd.linalg.matrix_rank([[1.0, 0.0], [0.0, 2.0]]) -> 2
     """
     x = matrix("matrix_rank", x)
-    if 0 in x.shape[-2:]:
-        return broadcast_to(scalar(0, int64), x.shape[:-2])
-    return count_nonzero(above_noise(svdvals(x), x, rtol), axis=-1)
+    return count_nonzero(above_noise(svdvals(x), noise("matrix_rank", x, rtol)), axis=-1)

@@ -93,7 +93,7 @@ def _in_triangle(x: Tensor, attrs: dict[str, Any]) -> Tensor:
 
 
 def _triangular(a: Tensor, b: Tensor, attrs: dict[str, Any]) -> Tensor:
-    shape = _common_batch("solve_triangular", a, b)
+    shape = common_batch("solve_triangular", a, b)
     return make(TRIANGULAR, (broadcast_to(a, (*shape, *a.shape[-2:])), broadcast_to(b, (*shape, *b.shape[-2:]))), attrs)
 
 
@@ -195,7 +195,7 @@ solve_triangular = custom(
 TRIANGULAR = op_of(solve_triangular)
 
 
-def _common_batch(name: str, a: Tensor, b: Tensor) -> tuple[Size, ...]:
+def common_batch(name: str, a: Tensor, b: Tensor) -> tuple[Size, ...]:
     shape = broadcast(a.shape[:-2], b.shape[:-2])
     if shape is None:
         fail(
@@ -309,7 +309,7 @@ LU_SOLVE = register(
 
 
 def factored_solve(a: Tensor, factors: tuple[Tensor, Tensor], b: Tensor, transpose: bool = False) -> Tensor:
-    shape = _common_batch("solve", a, b)
+    shape = common_batch("solve", a, b)
     f, pivots = factors
     n = a.shape[-1]
     return make(
