@@ -24,10 +24,8 @@ from ..ir.text import inline_text, name_text, number_text, size_of, type_text
 from ..ir.words import ArrayLike, Axes, DTypeLike, ShapeLike
 from ..spelling import explained
 from ..wording import one_line
+from .places import At
 from .registry import REGISTRY, Nothing, Op, register
-
-if TYPE_CHECKING:
-    from .at import At
 
 Read = TypeVar("Read")
 
@@ -129,10 +127,8 @@ class Tensor(Value):
     __array_priority__ = 1000
     __hash__ = object.__hash__
 
-    if TYPE_CHECKING:  # graphdiff.inspect, subscript.py and at.py give the class these, which stand after it
+    if TYPE_CHECKING:  # graphdiff.inspect and subscript.py give the class these, which stand after it
 
-        @property
-        def at(self) -> At: ...
         def __getitem__(self, key: Index) -> Tensor: ...
         def to_dot(self) -> str: ...
         def to_svg(self, path: str | Path | None = None) -> str: ...
@@ -219,6 +215,11 @@ class Tensor(Value):
             )
             raise GraphError(f"{describe(self)} {why}", source=where_am_i())
         return storage
+
+    @property
+    def at(self) -> At[Tensor]:
+        """``x.at[key].set(v)``: a new Tensor with other elements where ``x[key]`` reads; also add, mul, min and max."""
+        return At(self)
 
     # ------------------------------------------------------------------ methods
     def named(self, name: str) -> Tensor:
