@@ -158,6 +158,7 @@ __all__ = [
     "expit",
     "expm1",
     "eye",
+    "finfo",
     "fixed_point",
     "flip",
     "floor",
