@@ -212,7 +212,9 @@ def _gradient_reference(f: Any, *spacing: Any, axis: Any = None, edge_order: int
 
 
 @composite(reference=_gradient_reference, samples=_gradient_samples)
-def gradient(f: TensorLike, /, *spacing: TensorLike, axis: Axes = None, edge_order: int = 1) -> Any:
+def gradient(
+    f: TensorLike, /, *spacing: TensorLike, axis: Axes = None, edge_order: int = 1
+) -> Tensor | tuple[Tensor, ...]:
     """The slopes of values on a grid: second-order accurate differences inside, one-sided ones at both ends. Of one
     axis a Tensor, of several a tuple of them.
 
