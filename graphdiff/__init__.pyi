@@ -27,7 +27,21 @@ from .errors import NonFiniteError as NonFiniteError
 from .errors import GradientMismatch as GradientMismatch
 from .ir.defaults import default_dtype as default_dtype
 from .ir.defaults import set_default_dtype as set_default_dtype
+from .ir.dtypes import float32 as float32
+from .ir.dtypes import float64 as float64
+from .ir.dtypes import int32 as int32
+from .ir.dtypes import int64 as int64
 from .ir.graph import Graph as Graph
+from .ir.kinds import can_cast as can_cast
+from .ir.kinds import e as e
+from .ir.kinds import finfo as finfo
+from .ir.kinds import iinfo as iinfo
+from .ir.kinds import inf as inf
+from .ir.kinds import isdtype as isdtype
+from .ir.kinds import nan as nan
+from .ir.kinds import newaxis as newaxis
+from .ir.kinds import pi as pi
+from .ir.kinds import result_type as result_type
 from .ir.node import name_scope as name_scope
 from .lower.policy import Every as Every
 from .ops.control import cond as cond
@@ -123,7 +137,9 @@ __all__ = [
     "bitwise_or",
     "bitwise_right_shift",
     "bitwise_xor",
+    "broadcast_arrays",
     "broadcast_to",
+    "can_cast",
     "ceil",
     "check",
     "check_grad",
@@ -132,20 +148,28 @@ __all__ = [
     "concat",
     "cond",
     "constant",
+    "convolve",
     "copysign",
+    "correlate",
     "cos",
     "cosh",
+    "count_nonzero",
+    "cross",
     "cummax",
     "cummin",
     "cumprod",
     "cumsum",
+    "cumulative_prod",
+    "cumulative_sum",
     "custom",
     "default_dtype",
     "diag",
     "diagonal",
+    "diff",
     "digamma",
     "divide",
     "dot",
+    "e",
     "einsum",
     "equal",
     "erf",
@@ -161,6 +185,8 @@ __all__ = [
     "finfo",
     "fixed_point",
     "flip",
+    "float32",
+    "float64",
     "floor",
     "floor_divide",
     "fmax",
@@ -174,19 +200,27 @@ __all__ = [
     "get_include",
     "get_num_threads",
     "grad",
+    "gradient",
     "greater",
     "greater_equal",
     "hessian",
+    "histogram",
     "hvp",
     "hypot",
     "i0",
     "i0e",
     "i1",
     "i1e",
+    "iinfo",
+    "inf",
     "init",
     "input",
     "inspect",
+    "int32",
+    "int64",
     "interop",
+    "interp",
+    "isdtype",
     "isfinite",
     "isinf",
     "isnan",
@@ -196,6 +230,7 @@ __all__ = [
     "jvp",
     "k0e",
     "k1e",
+    "kron",
     "largest",
     "layers",
     "less",
@@ -226,6 +261,8 @@ __all__ = [
     "max",
     "maximum",
     "mean",
+    "median",
+    "meshgrid",
     "min",
     "minimize",
     "minimum",
@@ -233,9 +270,11 @@ __all__ = [
     "moveaxis",
     "multiply",
     "name_scope",
+    "nan",
     "ndtr",
     "ndtri",
     "negative",
+    "newaxis",
     "nextafter",
     "nn",
     "norm",
@@ -250,16 +289,19 @@ __all__ = [
     "parameter",
     "parse",
     "permute_dims",
+    "pi",
     "polygamma",
     "polyval",
     "positive",
     "pow",
     "prod",
+    "quantile",
     "random",
     "reciprocal",
     "remainder",
     "repeat",
     "reshape",
+    "result_type",
     "roll",
     "root",
     "round",
@@ -267,6 +309,9 @@ __all__ = [
     "save_weights",
     "scan",
     "scatter_add",
+    "searchsorted",
+    "segment_max",
+    "segment_sum",
     "set_default_dtype",
     "set_num_threads",
     "show_config",
@@ -299,9 +344,11 @@ __all__ = [
     "trace",
     "tradeoff",
     "train",
+    "trapezoid",
     "tril",
     "triu",
     "trunc",
+    "unstack",
     "var",
     "vecdot",
     "vjp",
@@ -416,9 +463,11 @@ def argmin(x: TensorLike, /, axis: int | None = None, keepdims: bool = False) ->
     Raises: ShapeError, DTypeError
     Example: gd.argmin([3.0, 1.0, 1.0]) -> 1"""
 
-def argsort(x: TensorLike, /, axis: int = -1, descending: bool = False) -> Tensor:
+def argsort(x: TensorLike, /, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
     """The indices that sort along ``axis``, int64; equal elements keep their order.
 
+    Arguments: ``x``: a Tensor; ``axis``: an int; ``descending``: whether the largest come first; ``stable``: either way
+    equal elements keep their order
     Dtypes: float32, float64, int32, int64, bool
     Shapes: of x, as is the result's
     Edges: argsort([nan, 1.0]) = [1, 0]; argsort([nan, 1.0], descending=True) = [0, 1]; equal elements keep their order
@@ -578,6 +627,16 @@ def bitwise_xor(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
     Example: gd.bitwise_xor([6, 5], 3) -> [5, 6]"""
 
+def broadcast_arrays(*arrays: TensorLike) -> list[Tensor]:
+    """Each of the Tensors as large as all of them broadcast to.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: the operands broadcast
+    Edges: broadcast_arrays([1.0]) = [[1.0]]; dtypes stay as they are
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.broadcast_arrays([1.0, 2.0], 3.0) -> [[1.0, 2.0], [3.0, 3.0]]"""
+
 def broadcast_to(x: TensorLike, /, shape: ShapeLike) -> Tensor:
     """x repeated along new dimensions and along those of size 1.
 
@@ -618,6 +677,19 @@ def concat(arrays: TensorList, /, axis: int | None = 0) -> Tensor:
     Raises: ShapeError, DTypeError
     Example: gd.concat([[1.0, 2.0], [3.0]]) -> [1.0, 2.0, 3.0]"""
 
+def convolve(a: TensorLike, v: TensorLike, /, mode: Literal['full', 'same', 'valid'] = 'full') -> Tensor:
+    """The convolution of two vectors: sums of a[i - k] v[k] over k, at every i where they overlap ("full"), at as many
+    as the longer has ("same"), or where they overlap whole ("valid"). Where a's size is known only at the call
+    v's must be an int, and no more.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: (n,), (m,) -> (n + m - 1,), (max(n, m),) or (max(n, m) - min(n, m) + 1,)
+    Edges: convolve([nan, 1.0], [1.0]) = [nan, 1.0]; convolve([1.0], [2.0, 3.0], "same") = [2.0, 3.0]; a vector of no
+    elements is a ShapeError
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.convolve([1.0, 2.0, 3.0], [0.0, 1.0]) -> [0.0, 1.0, 2.0, 3.0]"""
+
 def copysign(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """|x1| with the sign of x2.
 
@@ -627,6 +699,18 @@ def copysign(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     Derivative: dy/dx1 = sign(x1) · copysign(1, x2); dy/dx2 = 0
     Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
     Example: gd.copysign([1.0, 2.0], [-3.0, 3.0]) -> [-1.0, 2.0]"""
+
+def correlate(a: TensorLike, v: TensorLike, /, mode: Literal['full', 'same', 'valid'] = 'valid') -> Tensor:
+    """The correlation of two vectors: sums of a[i + k] v[k] over k; modes as ``convolve``. Where a's size
+    is known only at the call v's must be an int, and no more.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: (n,), (m,) -> (n + m - 1,), (max(n, m),) or (max(n, m) - min(n, m) + 1,)
+    Edges: correlate([nan, 1.0], [1.0]) = [nan, 1.0]; correlate([1.0], [2.0, 3.0], "same") = [3.0, 2.0]; a vector of no
+    elements is a ShapeError
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.correlate([1.0, 2.0, 3.0], [0.0, 1.0]) -> [2.0, 3.0]"""
 
 def cos(x: TensorLike, /) -> Tensor:
     """The cosine.
@@ -649,6 +733,26 @@ def cosh(x: TensorLike, /) -> Tensor:
     Accuracy: within 1.5 ulp; first derivatives 1.5, second 1.5
     Raises: DTypeError for other dtypes
     Example: gd.cosh([0.0, 1.0]) -> [1.0, 1.543081]"""
+
+def count_nonzero(x: TensorLike, /, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """How many elements over axes are not zero, int64; NaN is not zero.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: x.shape without the axes, or with 1 there where keepdims
+    Edges: count_nonzero([nan, 0.0, -0.0]) = 1; count_nonzero([]) = 0
+    Derivative: none, as if it were 0
+    Raises: ShapeError, DTypeError
+    Example: gd.count_nonzero([[1.0, 0.0], [0.0, 0.0]], axis=1) -> [1, 0]"""
+
+def cross(x1: TensorLike, x2: TensorLike, /, *, axis: int = -1) -> Tensor:
+    """The cross products of vectors of three elements along ``axis``; the other dimensions broadcast.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: the operands broadcast; 3 along axis
+    Edges: cross([1.0, 0.0, 0.0], [1.0, 0.0, 0.0]) = [0.0, 0.0, 0.0]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.cross([1.0, 0.0, 0.0], [0.0, 1.0, 0.0]) -> [0.0, 0.0, 1.0]"""
 
 def cummax(x: TensorLike, /, axis: int | None = None, reverse: bool = False) -> Tensor:
     """The largest element so far along ``axis`` (over all elements in order unless given), from the end where
@@ -694,6 +798,35 @@ def cumsum(x: TensorLike, /, axis: int | None = None, reverse: bool = False) -> 
     Raises: ShapeError, DTypeError
     Example: gd.cumsum([1.0, 2.0, 3.0]) -> [1.0, 3.0, 6.0]"""
 
+def cumulative_prod(
+    x: TensorLike, /, *, axis: int | None = None, dtype: DTypeLike | None = None, include_initial: bool = False,
+) -> Tensor:
+    """The running product along ``axis``, which must be given unless x has one dimension; of int32 and bool in int64.
+    Derivatives hold where elements are zero.
+
+    Arguments: ``x``: a Tensor; ``axis``: an int; ``dtype``: that x is brought to first; ``include_initial``: whether
+    the product of nothing, 1, comes first, so that there is one more
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: of x; one longer along axis where include_initial
+    Edges: cumulative_prod([], include_initial=True) = [1.0]; cumulative_prod([nan, 1.0]) = [nan, nan]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.cumulative_prod([1.0, 2.0, 3.0]) -> [1.0, 2.0, 6.0]"""
+
+def cumulative_sum(
+    x: TensorLike, /, *, axis: int | None = None, dtype: DTypeLike | None = None, include_initial: bool = False,
+) -> Tensor:
+    """The running sum along ``axis``, which must be given unless x has one dimension; of int32 and bool in int64.
+
+    Arguments: ``x``: a Tensor; ``axis``: an int; ``dtype``: that x is brought to first; ``include_initial``: whether
+    the sum of nothing, 0, comes first, so that there is one more
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: of x; one longer along axis where include_initial
+    Edges: cumulative_sum([], include_initial=True) = [0.0]; cumulative_sum([nan, 1.0]) = [nan, nan]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.cumulative_sum([1.0, 2.0, 3.0]) -> [1.0, 3.0, 6.0]"""
+
 def diag(x: TensorLike, /, k: int = 0) -> Tensor:
     """Of a vector the matrix with it on diagonal ``k``; of a matrix the vector of its diagonal ``k``.
 
@@ -715,6 +848,26 @@ def diagonal(x: TensorLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1) 
     Derivative: linear: the tangent is the operation on the operand's, the cotangent its transpose
     Raises: ShapeError, DTypeError
     Example: gd.diagonal([[1.0, 2.0], [3.0, 4.0]]) -> [1.0, 4.0]"""
+
+def diff(
+    x: TensorLike,
+    /,
+    *,
+    axis: int = -1,
+    n: int = 1,
+    prepend: TensorLike | None = None,
+    append: TensorLike | None = None,
+) -> Tensor:
+    """The differences of neighbours along ``axis``, taken ``n`` times.
+
+    Arguments: ``x``: a Tensor; ``axis``: an int; ``n``: how many times, 0 or more; ``prepend``: what is put before x
+    along axis first, of as many dimensions, or one number; ``append``: what is put behind
+    Dtypes: float32, float64, int32, int64
+    Shapes: of x, shorter by n along axis, 0 at least
+    Edges: diff([1.0], n=4) = []; diff([inf, inf]) = [nan]; diff([1.0, 3.0], n=0) = [1.0, 3.0]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.diff([1.0, 3.0, 6.0]) -> [2.0, 3.0]"""
 
 def digamma(x: TensorLike, /) -> Tensor:
     """The logarithmic derivative of Gamma.
@@ -1010,6 +1163,23 @@ def gather_nd(x: TensorLike, indices: TensorLike, /, batch_dims: int = 0) -> Ten
     Example: gd.gather_nd([[1.0, 2.0], [3.0, 4.0]], [[1, 0], [0, 1]]) -> [3.0, 2.0]
     Source: as ONNX GatherND"""
 
+def gradient(
+    f: TensorLike, /, *spacing: TensorLike, axis: Axes = None, edge_order: int = 1,
+) -> Tensor | tuple[Tensor, ...]:
+    """The slopes of values on a grid: second-order accurate differences inside, one-sided ones at both ends. Of one
+    axis a Tensor, of several a tuple of them.
+
+    Arguments: ``f``: the values; ``spacing``: their distance, a number for all axes or one for each, or coordinates of
+    one dimension; ``axis``: an int or several, all of them unless given; ``edge_order``: 1 or 2, the accuracy at the
+    ends
+    Dtypes: float32, float64
+    Shapes: of f, as is each result's; edge_order + 1 elements at least along each axis
+    Edges: gradient([1.0, 3.0]) = [2.0, 2.0]; gradient([1.0, inf, 2.0]) = [inf, 0.5, -inf]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.gradient([1.0, 2.0, 4.0]) -> [1.0, 1.5, 2.0]
+    Source: as numpy.gradient; Fornberg 1988"""
+
 def greater(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """x1 > x2.
 
@@ -1029,6 +1199,18 @@ def greater_equal(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     Derivative: none, as if it were 0
     Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
     Example: gd.greater_equal([1.0, 2.0, 3.0], 2.0) -> [False, True, True]"""
+
+def histogram(x: TensorLike, edges: TensorLike, /) -> Tensor:
+    """How many elements lie between each two neighbours of the ascending ``edges``, int64: from the lower on, below the
+    upper, which counts too for the last. Elements beside the edges, and NaN, are in none.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: any, (n + 1,) -> (n,)
+    Edges: histogram([1.0, 2.0, 3.0, nan], [1.0, 2.0]) = [2]
+    Derivative: none, as if it were 0
+    Raises: ShapeError, DTypeError
+    Example: gd.histogram([0.0, 0.5, 1.0, 2.0], [0.0, 1.0, 2.0]) -> [2, 2]
+    Source: as numpy.histogram"""
 
 def hypot(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """sqrt(x1**2 + x2**2) without overflow; derivative 0 at the origin.
@@ -1088,6 +1270,22 @@ def i1e(x: TensorLike, /) -> Tensor:
     Raises: DTypeError for other dtypes
     Example: gd.i1e([0.0, 1000.0]) -> [0.0, 0.01261093]
     Source: DLMF 10.25.2 and 10.32.1, which derivatives follow from too"""
+
+def interp(
+    x: TensorLike, xp: TensorLike, fp: TensorLike, /, left: TensorLike | None = None, right: TensorLike | None = None,
+) -> Tensor:
+    """The piecewise linear function through the points (xp, fp), at ``x``; constant beside them. Where ``xp`` does not
+    ascend the result is none of use, and told nowhere: sort it first. At a point the slope is that of the piece behind.
+
+    Arguments: ``x``: of any shape; ``xp``: where the points are, ascending; ``fp``: their values; ``left``: the value
+    before xp[0], fp[0] unless given; ``right``: that behind xp[-1], fp[-1] unless given
+    Dtypes: float32, float64
+    Shapes: any, (n,), (n,) -> that of x
+    Edges: interp(nan, [0.0, 1.0], [0.0, 1.0]) = nan; interp([-inf, inf], [0.0, 1.0], [2.0, 3.0]) = [2.0, 3.0]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.interp([0.5, 3.0], [0.0, 1.0, 2.0], [0.0, 10.0, 0.0]) -> [5.0, 0.0]
+    Source: as numpy.interp"""
 
 def isfinite(x: TensorLike, /) -> Tensor:
     """Whether x is neither NaN nor infinite.
@@ -1166,6 +1364,16 @@ def k1e(x: TensorLike, /) -> Tensor:
     Raises: DTypeError for other dtypes
     Example: gd.k1e([1.0, 1000.0]) -> [1.636153, 0.03964813]
     Source: DLMF 10.31 and 10.32.9, which derivatives follow from too"""
+
+def kron(a: TensorLike, b: TensorLike, /) -> Tensor:
+    """The Kronecker product: b times each element of a, in a's order, block beside block.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: each size the product of both, those of the shorter filled up with 1 in front
+    Edges: kron(2.0, 3.0) = 6.0; kron([inf], [0.0]) = [nan]
+    Derivative: by its body
+    Raises: DTypeError
+    Example: gd.kron([1.0, 2.0], [1.0, 1.0]) -> [1.0, 1.0, 2.0, 2.0]"""
 
 def less(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """x1 < x2.
@@ -1433,6 +1641,28 @@ def mean(x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
     Raises: ShapeError, DTypeError
     Example: gd.mean([[1.0, 2.0], [3.0, 4.0]], axis=0) -> [2.0, 3.0]"""
 
+def median(x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """The middle element over axes, of an even number the mean of both; the elements up to it are selected, not all
+    sorted. NaN where an element is NaN. The gradient goes to the elements taken; of equal ones to the first in order.
+
+    Dtypes: float32, float64
+    Shapes: x.shape without the axes, or with 1 there where keepdims
+    Edges: median([1.0, nan]) = nan; median([inf, -inf, 0.0]) = 0.0; no elements are a ShapeError
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.median([3.0, 1.0, 4.0, 2.0]) -> 2.5"""
+
+def meshgrid(*arrays: TensorLike, indexing: Literal['xy', 'ij'] = 'xy') -> list[Tensor]:
+    """The coordinates of a grid: for each vector a Tensor over all of its points. The first two dimensions change
+    places where ``indexing`` is "xy": rows are then along the second vector.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: (m,), (n,), (k,) .. -> (n, m, k ..) each, or (m, n, k ..) for "ij"
+    Edges: meshgrid([1.0]) = [[1.0]]; numbers are vectors of one
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.meshgrid([1.0, 2.0], [3.0, 4.0]) -> [[[1.0, 2.0], [1.0, 2.0]], [[3.0, 3.0], [4.0, 4.0]]]"""
+
 def min(x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """The smallest over axes; NaN wins. Ties share the gradient equally.
 
@@ -1657,15 +1887,33 @@ def pow(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
     Example: gd.pow([2.0, 3.0], 2.0) -> [4.0, 9.0]"""
 
-def prod(x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """The product over axes; of int32 and bool in int64. Derivatives hold where elements are zero.
+def prod(x: TensorLike, /, axis: Axes = None, keepdims: bool = False, dtype: DTypeLike | None = None) -> Tensor:
+    """The product over axes, of int32 and bool in int64; in ``dtype`` where it is given. Derivatives hold where
+    elements are zero.
 
+    Arguments: ``x``: a Tensor; ``axis``: an int or several, all of them unless given; ``keepdims``: whether they stay,
+    of size 1; ``dtype``: that x is brought to first
     Dtypes: float32, float64, int32, int64, bool
     Shapes: x.shape without the axes, or with 1 there where keepdims
     Edges: prod([]) = 1.0; prod([nan, 1.0]) = nan
     Derivative: by rules of its own
     Raises: ShapeError, DTypeError
     Example: gd.prod([[1.0, 2.0], [3.0, 4.0]], axis=0) -> [3.0, 8.0]"""
+
+def quantile(x: TensorLike, q: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """The q-quantiles over axes, between two elements linear. Where ``q`` is known the elements up to the largest are
+    selected, not all sorted. NaN where an element is NaN, and at a q outside of [0, 1] that is fed; one that is known
+    is an error. The gradient goes to the elements taken, of equal ones to the first in order, and to q.
+
+    Arguments: ``x``: a Tensor; ``q``: from 0 to 1, of any shape; ``axis``: an int or several, all of them unless given;
+    ``keepdims``: whether they stay, of size 1
+    Dtypes: float32, float64
+    Shapes: q.shape, then x.shape without the axes, or with 1 there where keepdims
+    Edges: quantile([1.0, nan], 0.0) = nan; quantile([5.0], 0.3) = 5.0; no elements are a ShapeError
+    Derivative: by its body
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.quantile([1.0, 2.0, 3.0, 4.0], [0.0, 0.5]) -> [1.0, 2.5]
+    Source: as numpy.quantile's method "linear": Hyndman and Fan 1996, number 7"""
 
 def reciprocal(x: TensorLike, /) -> Tensor:
     """1 / x, floats only.
@@ -1753,6 +2001,46 @@ def scatter_add(x: TensorLike, indices: TensorLike, updates: TensorLike, /) -> T
     Raises: ShapeError, DTypeError
     Example: gd.scatter_add([0.0, 0.0], [1, 1], [2.0, 3.0]) -> [0.0, 5.0]"""
 
+def searchsorted(
+    x1: TensorLike, x2: TensorLike, /, side: Literal['left', 'right'] = 'left', sorter: TensorLike | None = None,
+) -> Tensor:
+    """Where each element of ``x2`` belongs in the ascending ``x1``, int64: before equal ones, or behind them where
+    ``side`` is "right". NaN is greater than every number. Where x1 is not sorted the result is some number from 0 to n.
+
+    Arguments: ``x1``: a vector, ascending; ``x2``: of any shape; ``side``: "left" or "right"; ``sorter``: indices that
+    sort x1 where it is not
+    Dtypes: float32, float64, int32, int64
+    Shapes: (n,), any -> that of x2
+    Edges: searchsorted([1.0, nan], [nan, 2.0]) = [1, 1]; searchsorted([], [1.0]) = [0]
+    Derivative: none, as if it were 0
+    Raises: ShapeError, DTypeError, GraphError
+    Example: gd.searchsorted([1.0, 2.0, 2.0, 3.0], [2.0, 0.5], side="right") -> [3, 0]"""
+
+def segment_max(x: TensorLike, ids: TensorLike, /, n: SizeLike) -> Tensor:
+    """The largest of each of ``n`` segments: row i belongs to segment ids[i], in any order; NaN wins. Rows whose id is
+    outside [0, n) belong to none; a segment without rows is -inf, of integers the least there is. Ties share the
+    gradient equally.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: ids.shape + rest, ids.shape -> (n,) + rest
+    Edges: segment_max([1.0, nan], [0, 0], 2) = [nan, -inf]; segment_max([1.0], [1], 1) = [-inf]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.segment_max([1.0, 2.0, 3.0], [0, 1, 0], 2) -> [3.0, 2.0]
+    Source: as jax.ops.segment_max"""
+
+def segment_sum(x: TensorLike, ids: TensorLike, /, n: SizeLike) -> Tensor:
+    """The sums of the rows of each of ``n`` segments: row i belongs to segment ids[i], in any order. Rows whose id is
+    outside [0, n) belong to none; a segment without rows is 0.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: ids.shape + rest, ids.shape -> (n,) + rest
+    Edges: segment_sum([1.0, 2.0], [-1, 2], 2) = [0.0, 0.0]
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.segment_sum([1.0, 2.0, 3.0], [0, 1, 0], 2) -> [4.0, 2.0]
+    Source: as jax.ops.segment_sum"""
+
 def sign(x: TensorLike, /) -> Tensor:
     """-1, 0 or 1; NaN of NaN.
 
@@ -1806,10 +2094,12 @@ def sinh(x: TensorLike, /) -> Tensor:
     Raises: DTypeError for other dtypes
     Example: gd.sinh([0.0, 1.0]) -> [0.0, 1.175201]"""
 
-def sort(x: TensorLike, /, axis: int = -1, descending: bool = False) -> Tensor:
+def sort(x: TensorLike, /, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
     """The elements along ``axis`` in ascending order, or ``descending``. NaN counts as the largest; at ties each
     element's gradient follows its place in the stable order.
 
+    Arguments: ``x``: a Tensor; ``axis``: an int; ``descending``: whether the largest come first; ``stable``: either way
+    equal elements keep their order
     Dtypes: float32, float64, int32, int64, bool
     Shapes: of x, as is the result's
     Edges: sort([nan, 1.0]) = [1.0, nan]; sort([nan, 1.0], descending=True) = [nan, 1.0]; equal elements keep their
@@ -1903,9 +2193,11 @@ def subtract(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     Raises: DTypeError for other dtypes and those that do not promote; ShapeError for shapes that do not broadcast
     Example: gd.subtract([1.0, 2.0], [10.0, 20.0]) -> [-9.0, -18.0]"""
 
-def sum(x: TensorLike, /, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """The sum over axes; of int32 and bool in int64.
+def sum(x: TensorLike, /, axis: Axes = None, keepdims: bool = False, dtype: DTypeLike | None = None) -> Tensor:
+    """The sum over axes, of int32 and bool in int64; in ``dtype`` where it is given.
 
+    Arguments: ``x``: a Tensor; ``axis``: an int or several, all of them unless given; ``keepdims``: whether they stay,
+    of size 1; ``dtype``: that x is brought to first
     Dtypes: float32, float64, int32, int64, bool
     Shapes: x.shape without the axes, or with 1 there where keepdims
     Edges: sum([]) = 0.0; sum([nan, 1.0]) = nan
@@ -2012,6 +2304,18 @@ def trace(x: TensorLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> 
     Raises: ShapeError, DTypeError
     Example: gd.trace([[1.0, 2.0], [3.0, 4.0]]) -> 5.0"""
 
+def trapezoid(y: TensorLike, x: TensorLike | None = None, dx: TensorLike = 1.0, axis: int = -1) -> Tensor:
+    """The integral of ``y`` along ``axis`` by the trapezoidal rule.
+
+    Arguments: ``y``: the values; ``x``: where they are, of y's shape or of one dimension; ``dx``: their distance where
+    x is not given; ``axis``: an int
+    Dtypes: float32, float64
+    Shapes: y.shape without axis
+    Edges: trapezoid([1.0]) = 0.0; trapezoid([1.0, nan]) = nan
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.trapezoid([1.0, 2.0, 3.0], dx=2.0) -> 8.0"""
+
 def tril(x: TensorLike, /, k: int = 0) -> Tensor:
     """The lower triangle of the last two dimensions: elements above diagonal ``k`` become 0.
 
@@ -2041,6 +2345,16 @@ def trunc(x: TensorLike, /) -> Tensor:
     Derivative: none, as if it were 0
     Raises: DTypeError for other dtypes
     Example: gd.trunc([1.2, -1.7, 2.5]) -> [1.0, -1.0, 2.0]"""
+
+def unstack(x: TensorLike, /, *, axis: int = 0) -> tuple[Tensor, ...]:
+    """The parts of x along ``axis``, each without it: the reverse of stack.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: as many as axis has, each x.shape without axis
+    Edges: unstack([1.0, 2.0]) = [1.0, 2.0]; a size known only at the call is an error
+    Derivative: by its body
+    Raises: ShapeError, DTypeError
+    Example: gd.unstack([[1.0, 2.0], [3.0, 4.0]]) -> [[1.0, 2.0], [3.0, 4.0]]"""
 
 def var(x: TensorLike, /, axis: Axes = None, keepdims: bool = False, correction: float = 0) -> Tensor:
     """The mean squared deviation from the mean over axes, floats only: the sum of squares divided by n - correction.
