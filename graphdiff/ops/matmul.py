@@ -137,7 +137,6 @@ matmul = bilinear(
     "Raises: ShapeError, DTypeError\n"
     "Example: gd.matmul([[1.0, 2.0]], [[3.0], [4.0]]) -> [[11.0]]",
     infer=_infer_matmul,
-    also="linalg",
     kernel=Matmul(),
     public=_matmul,
     transposes=(
@@ -152,6 +151,7 @@ matmul = bilinear(
     batch=_matmul_batch,
     law=law("numeric numeric", _keeps_matmul),
     page="product",
+    also="linalg",
     notation=infix("@", PRODUCT),
 )
 MATMUL = op_of(matmul)
