@@ -108,18 +108,18 @@ double special_stirling_rest(double x) {
     return series / x;
 }
 
-/* a is an integer <= 0: the limit where b is one too and a + b <= 0, else infinite, as in SciPy */
-static double special_betaln_pole(double a, double b) {
-    double c = 1 - a - b;
-    if (b != floor(b) || !(c > 0) || a < -2147483648.0) return HUGE_VAL;
-    return special_betaln(c, b);
-}
-
 /* log|B(a, b)|. Large arguments by the parts that Stirling's formula leaves (Didonato and Morris 1992, TOMS 708). */
 double special_betaln(double a, double b) {
     if (a != a || b != b) return a + b;
-    if (a <= 0 && a == floor(a)) return special_betaln_pole(a, b);
-    if (b <= 0 && b == floor(b)) return special_betaln_pole(b, a);
+    for (int i = 0; i < 2;
+         i++) { /* at a pole the limit where the other is an integer too, else infinite, as in SciPy */
+        double c = a, rest = 1 - a - b;
+        if (a <= 0 && a == floor(a)) {
+            if (b != floor(b) || !(rest > 0) || a < -2147483648.0) return HUGE_VAL;
+            c = rest;
+        }
+        a = b, b = c;
+    }
     double p = a < b ? a : b, q = a < b ? b : a;
     if (q == HUGE_VAL) return p == q || p == -q ? NAN : p > 0 ? -HUGE_VAL : HUGE_VAL;
     if (p >= 10) {

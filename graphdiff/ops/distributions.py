@@ -207,6 +207,7 @@ def _log_gamma(key: Tensor, a: Tensor, stream: int) -> Tensor:
     namespace="random",
     reference="graphdiff.ops.draws.gamma",
     differentiable=False,
+    smooth=False,
     samples=lambda rng: [
         Sample((np.int64(7), 2.5, (3, 5))),
         Sample((np.int64(-1), 0.3, ()), {"dtype": "float64"}),
@@ -239,6 +240,7 @@ def gamma(key: TensorLike, a: TensorLike, shape: ShapeLike, dtype: DTypeLike | N
     namespace="random",
     reference="graphdiff.ops.draws.beta",
     differentiable=False,
+    smooth=False,
     samples=lambda rng: [
         Sample((np.int64(7), 2.5, 0.5, (3, 5))),
         Sample((np.int64(-1), 0.3, 4.0, ()), {"dtype": "float64"}),
