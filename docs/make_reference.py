@@ -144,6 +144,8 @@ def escaped(text: str) -> str:
         if role:
             known = role[1] != "mod" and hasattr(gd, role[2])
             parts[i] = f":py:{role[1]}:`~graphdiff.{role[2]}`" if known else f"``{role[2]}``"
+        elif parts[i].startswith(":ref:"):  # of another package's pages
+            parts[i] = f"``{parts[i][6:-1]}``"
     return "".join(parts)
 
 
