@@ -30,7 +30,7 @@ from graphdiff.ops.registry import REGISTRY, Op, Sample
 PAGE = Path(__file__).with_name("operations.md")
 CONTROL = (gd.scan, gd.while_loop, gd.cond, gd.map, gd.custom)
 SHORT = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64", "bool": "bool"}
-HEADINGS = {"": "Operations of `gd`", "linalg": "`gd.linalg`", "nn": "`gd.nn`", "random": "`gd.random`"}
+HEADINGS = {"": "Operations of `gd`", **{name: f"`gd.{name}`" for name in ("fft", "linalg", "nn", "random")}}
 
 HEAD = """# Operations
 

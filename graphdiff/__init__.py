@@ -8,6 +8,7 @@ import types as _types
 
 from . import built as _built  # noqa: F401  first: it says what to do where the extensions are not built
 from . import export as _export  # noqa: F401  gives functions export_c
+from . import fft as fft
 from . import init as init
 from . import inspect as inspect
 from . import linalg as linalg
@@ -85,7 +86,7 @@ __version__ = "0.2.0"
 globals().update(_namespaces.functions(""))  # the operations, by their names
 
 _LATE = ("interop", "layers", "train")  # written with the names above, so imported when they are asked for
-_MODULES = ("init", "inspect", "linalg", "nn", "optim", "random", "testing", *_LATE)
+_MODULES = ("fft", "init", "inspect", "linalg", "nn", "optim", "random", "testing", *_LATE)
 __all__ = [n for n, v in globals().items() if n[0] != "_" and not isinstance(v, _types.ModuleType)]
 __all__ = sorted([*__all__, *_MODULES])
 _missing, __dir__ = _namespaces.presented(globals(), __all__)

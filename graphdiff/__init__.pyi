@@ -7,6 +7,7 @@ Their types are in __init__.pyi, which docs/make_stubs.py makes of the imports h
 from .ops.types import Axes, DTypeLike, Ints, PadWidth, ShapeLike, SizeLike, TensorLike, TensorList
 from collections.abc import Sequence
 from typing import Literal
+from . import fft as fft
 from . import init as init
 from . import inspect as inspect
 from . import linalg as linalg
@@ -182,6 +183,7 @@ __all__ = [
     "expit",
     "expm1",
     "eye",
+    "fft",
     "finfo",
     "fixed_point",
     "flip",

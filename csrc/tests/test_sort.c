@@ -1,4 +1,4 @@
-/* test_sort.c: sorting, the first k, bisection and the linear recurrence, at random sizes and of every dtype, against plain
+/* test_sort.c: sorting, the first k, bisection, Fourier transforms and the linear recurrence, at random sizes and of every dtype, against plain
  * loops, in buffers of the exact size, so that a sanitizer sees a step outside.
  */
 #include "harness.h"
@@ -159,6 +159,31 @@ static void test_search(int round) {
     free(rows), free(x), free(at), free(order), free(sorted), free(both);
 }
 
+/* against the sum that it stands for */
+static void test_fft(int round) {
+    int64_t outer = random_below(3), n = 1 + random_below(40), inner = 1 + random_below(3), kind = round % 2;
+    int64_t count = outer * n * inner, counts[] = {count, count, count, count};
+    int dtypes[] = {GD_F64, GD_F64, GD_F64, GD_F64};
+    double *data[4];
+    for (int i = 0; i < 4; i++) data[i] = malloc((size_t)count * 8);
+    for (int64_t i = 0; i < count; i++)
+        data[0][i] = (double)random_below(9) - 4, data[1][i] = (double)random_below(9) - 4;
+    CHECK(run("fft", 2, 4, dtypes, counts, (void **)data, 4, (int64_t[]){outer, n, inner, kind}) == GD_OK);
+    for (int64_t e = 0; e < count; e++) {
+        int64_t o = e / (n * inner), k = e / inner % n, l = e % inner;
+        double re = 0, im = 0;
+        for (int64_t j = 0; j < n; j++) {
+            double angle = (kind ? 2 : -2) * acos(-1) * (double)(j * k % n) / (double)n;
+            double a = data[0][(o * n + j) * inner + l], b = data[1][(o * n + j) * inner + l];
+            re += a * cos(angle) - b * sin(angle), im += a * sin(angle) + b * cos(angle);
+        }
+        CHECK(fabs(re - data[2][e]) < 1e-11 && fabs(im - data[3][e]) < 1e-11, "round %d, n %d", round, (int)n);
+    }
+    CHECK(run("fft", 2, 4, dtypes, counts, (void **)data, 4, (int64_t[]){outer, n, inner, 4}) == GD_ERR_FORMAT);
+    CHECK(run("fft", 2, 4, dtypes, counts, (void **)data, 4, (int64_t[]){outer, 0, inner, 0}) == GD_ERR_SHAPE);
+    for (int i = 0; i < 4; i++) free(data[i]);
+}
+
 int main(void) {
     need_isa();
     for (int threads = 1; threads <= 2; threads++) {
@@ -166,6 +191,7 @@ int main(void) {
         for (int round = 0; round < 400; round++) test_sort(round);
         for (int round = 0; round < 400; round++) test_recurrence(round);
         for (int round = 0; round < 400; round++) test_search(round);
+        for (int round = 0; round < 200; round++) test_fft(round);
     }
     test_refusals();
     return report();

@@ -6,8 +6,9 @@ Invariant: one part, or all parts in order, so the bits of any number of threads
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from math import prod
+from collections.abc import Callable, Mapping, Sequence
+from math import cos, prod, sin
+from operator import index
 
 from .program import Step
 from .sources import C_TYPES, SUFFIX, micro_expressions
@@ -25,6 +26,21 @@ def block_text(fields: Fields) -> str:
     """An initialiser of a block."""
     values = ((k, v if isinstance(v, str) else number(v)) for k, v in fields.items())
     return "{" + ", ".join(f".{k} = {v}" for k, v in values) + "}"
+
+
+def table(unit: Unit, c_type: str, name: str, rows: Sequence[Sequence[int | str]]) -> None:
+    """A constant table; a row of several numbers is a struct."""
+    cells = [str(r[0]) if len(r) == 1 else "{" + ", ".join(map(str, r)) + "}" for r in rows] or ["0"]
+    lines, line = [], ""
+    for cell in cells:
+        if len(line) + len(cell) > 100:
+            lines.append(line)
+            line = ""
+        line += f"{cell}, "
+    unit.out(f"static const {c_type} {name}[] = {{")
+    for text in (*lines, line):
+        unit.out("    " + text.strip())
+    unit.out("};")
 
 
 def call(
@@ -178,6 +194,48 @@ def _search(unit: Unit) -> None:
     call(unit, "search", "gd_k_search", block_text(fields), dtype)
 
 
+_LARGEST_RADIX = 13  # csrc/kernels/fft.c
+
+
+def _root(k: int, n: int) -> tuple[float, float]:
+    quadrant, rest = divmod(4 * k, n)
+    mirrored = 2 * rest > n
+    angle = 1.57079632679489661923 * ((n - rest if mirrored else rest) / n)
+    c, s = (sin(angle), cos(angle)) if mirrored else (cos(angle), sin(angle))
+    return ((c, -s), (-s, -c), (-c, s), (s, c))[quadrant]
+
+
+def _passes_of(n: int) -> int:
+    rest = n
+    for p in range(2, _LARGEST_RADIX + 1):
+        while rest % p == 0:
+            rest //= p
+    return n if rest == 1 else 1 << (2 * n - 2).bit_length()
+
+
+def _fft(unit: Unit) -> None:
+    outer, size, inner, kind = _params(unit.step)
+    n = index(size)  # the tables are of one length
+    length = _passes_of(n)
+    numbers = [v for k in range(length) for v in _root(k, length)]
+    if length != n:
+        numbers += [v for k in range(n) for v in _root(k * k % (2 * n), 2 * n)]
+    table(unit, "double", "roots", [[v.hex()] for v in numbers])
+    fields: Fields = {
+        "outer": outer,
+        "n": n,
+        "inner": inner,
+        "parts": 1,
+        "length": length,
+        "roots": "roots",
+        "chirp": "NULL" if length == n else f"roots + {2 * length}",
+        "dtype": CODES[unit.dtype(0)],
+        "kind": kind,
+    }
+    if outer * inner:
+        call(unit, "fft", "gd_k_fft", block_text(fields), "", scratch=length * (4 if length == n else 6) * 8)
+
+
 def _recurrence(unit: Unit) -> None:
     outer, axis, inner, reverse, previous = _params(unit.step)
     fields: Fields = {
@@ -232,6 +290,7 @@ WRITERS: dict[str, Callable[[Unit], None]] = {
     "random": _random,
     "sort": _sort,
     "search": _search,
+    "fft": _fft,
     "recurrence": _recurrence,
     "max_pool2d": _pool("gd_k_max_pool2d"),
     "sum_pool2d": _pool("gd_k_sum_pool2d"),

@@ -6,10 +6,10 @@ Must not know: how bands are multiplied (csrc does), where operands lie.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
-from .calls import CODES, activation, block_text, call
+from .calls import CODES, activation, block_text, call, table
 from .formula import least, real, whole
 from .program import MICROOPS
 from .unit import Unit
@@ -90,9 +90,9 @@ class _Correlation:
         pieces_at = vectors_at + _up((vectors + 1) * _VECTOR, 64)
         scratch = pieces_at + _up((vectors + band_rows) * _PIECE, 64)
         taps, made = make(height)
-        _table(unit, "int64_t", "row_phases", [[r] for r in phases[0]])
-        _table(unit, "int64_t", "col_phases", [[c] for c in phases[1]])
-        _table(unit, "gd_conv_tap", "taps", taps)
+        table(unit, "int64_t", "row_phases", [[r] for r in phases[0]])
+        table(unit, "int64_t", "col_phases", [[c] for c in phases[1]])
+        table(unit, "gd_conv_tap", "taps", taps)
         unit.out(f"const gd_conv_phase phases[] = {{{', '.join(map(block_text, made))}}};")
         source = {
             **image,
@@ -138,21 +138,6 @@ class _Correlation:
         act, operand, offset, stride = words
         function = activation(self.unit, MICROOPS[act], self.dtype) if act >= 0 else "NULL"
         return block_text({"operand": operand, "offset": offset, "stride": stride, "act": function})
-
-
-def _table(unit: Unit, c_type: str, name: str, rows: Sequence[Sequence[int]]) -> None:
-    """A constant table; a row of several numbers is a struct."""
-    cells = [str(r[0]) if len(r) == 1 else "{" + ", ".join(map(str, r)) + "}" for r in rows] or ["0"]
-    lines, line = [], ""
-    for cell in cells:
-        if len(line) + len(cell) > 100:
-            lines.append(line)
-            line = ""
-        line += f"{cell}, "
-    unit.out(f"static const {c_type} {name}[] = {{")
-    for text in (*lines, line):
-        unit.out("    " + text.strip())
-    unit.out("};")
 
 
 def _is_empty(unit: Unit) -> bool:
@@ -291,8 +276,8 @@ def _conv2d_dw(unit: Unit) -> None:
     results_at = _up((elements * image + _SLACK) * item, 64)
     sums_at = results_at + _up((columns * lanes + _SLACK) * item, 64)
     scratch = sums_at + _up(channel_step * kernel * lanes * item, 64)
-    _table(unit, "int64_t", "phase", [[0]])
-    _table(unit, "gd_conv_tap", "taps", taps)
+    table(unit, "int64_t", "phase", [[0]])
+    table(unit, "gd_conv_tap", "taps", taps)
     source: dict[str, int | str] = {
         "height": q.h,
         "width": q.w,

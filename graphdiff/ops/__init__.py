@@ -18,6 +18,7 @@ from . import (  # noqa: F401  (declaring is importing)
     distributions,
     elementwise,
     embedding,
+    fourier,
     functions,
     gather,
     grids,

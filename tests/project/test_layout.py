@@ -31,6 +31,7 @@ ORDER = [
     "weights",
     "init",
     "nn",
+    "fft",
     "linalg",
     "random",
     "optim",

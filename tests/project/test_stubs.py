@@ -391,7 +391,7 @@ def test_inputs_and_sizes_that_are_not_there_say_which_was_meant():
 
 
 def test_functions_are_named_and_signed_as_users_call_them():
-    for space in ("", "nn", "linalg", "random"):
+    for space in ("", "fft", "nn", "linalg", "random"):
         for name, function in functions(space).items():
             assert function.__name__ == name and function.__doc__
             assert op_of(function).public is not None

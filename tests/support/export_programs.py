@@ -181,6 +181,9 @@ def searching():
         x.at[i].mul(x),
         x.at[i].set(2 * x),
         gd.grad(gd.sum(x.at[i].min(x * x - 1)), x),
+        *gd.fft.rfft(x),
+        *gd.fft.rfft(wide, n=17),
+        gd.fft.irfft((x, wide.astype("float32")), n=12),
     ]
     f = gd.compile([x, edges, i, k], outs, name="searching")
     index = np.random.default_rng(4).integers(0, 4, 9)
