@@ -37,7 +37,7 @@ LINUX = platform.system() == "Linux"
 FLAGS = ["-g0", "-fvisibility=hidden", "-pthread", "-Werror=implicit-function-declaration"]
 
 
-EXPORTED = ("math/*.h", "micro/*.[ch]", "kernels/*.[ch]", "program/kernel.h", "program/sizes.h", "openblas/blas.h")
+EXPORTED = ("math/*.[ch]", "micro/*.[ch]", "kernels/*.[ch]", "program/kernel.h", "program/sizes.h", "openblas/blas.h")
 """The sources of the core that exported programs are put together from: they go with the package."""
 
 
