@@ -9,7 +9,7 @@ Must not know: graphs, how operands were found, the order of instructions, the n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -342,6 +342,7 @@ class TapeBuilder:
 
     def words(self, reads: Mapping[Buffer, int], writes: Mapping[Buffer, int]) -> Words:
         """``reads``, ``writes``: the numbers of operands."""
+        self._prune()
         n_loads, n_consts = len(self.loads), len(self.consts)
         first = (0, n_loads - _CONST, n_loads + n_consts - _OP)
         out: Words = [n_loads, n_consts, len(self.ops), len(self.stores)]
@@ -358,6 +359,28 @@ class TapeBuilder:
         for (buffer, element), r in self.stores.items():
             out += (r + first[r >> 24], writes[buffer], element)
         return out
+
+    def _prune(self) -> None:
+        """Leaves out what no store needs: elements of a value of which a later tile reads others only."""
+        needed = set(self.stores.values())
+        for (_, _, args), i in reversed(self.ops.items()):
+            if _OP + i in needed:
+                needed.update(args)
+        if len(needed) == len(self.loads) + len(self.consts) + len(self.ops):
+            return
+        moved: dict[int, int] = {}
+        self.loads = _renumbered(self.loads, 0, needed, moved)
+        self.consts = _renumbered(self.consts, _CONST, needed, moved)
+        ops = _renumbered(self.ops, _OP, needed, moved)
+        self.ops = {(name, code, tuple([moved[a] for a in args])): n for (name, code, args), n in ops.items()}
+        self.stores = {at: moved[r] for at, r in self.stores.items()}
+
+
+def _renumbered(rows: dict[Any, int], first: int, needed: Collection[int], moved: dict[int, int]) -> dict[Any, int]:
+    """Those of ``rows`` whose registers, from ``first`` on, are needed; ``moved`` is told where each is now."""
+    kept = [row for row, i in rows.items() if first + i in needed]
+    moved.update((first + rows[row], first + n) for n, row in enumerate(kept))
+    return {row: n for n, row in enumerate(kept)}
 
 
 # --------------------------------------------------------------------------------------- read back

@@ -169,3 +169,12 @@ def test_small_products_with_what_follows_them(a, b, dtype):
     assert "matmul" not in kernels(f)
     for got, wanted in zip(f(u, v), (np.maximum(u @ v + bias, 0), v.T @ v)):
         np.testing.assert_array_equal(got, wanted, strict=True)
+
+
+def test_a_tape_leaves_out_what_nothing_reads():
+    x = gd.input("x", (3, 4))
+    f = gd.compile([x], gd.floor(gd.min(x, axis=0)[1:2]) + 0.5)
+    fed = np.arange(12, dtype=np.float32).reshape(3, 4)[::-1].copy()
+    np.testing.assert_array_equal(f(fed), [1.5])
+    (tape,) = [c for i in f._planned.order for c in i.calls]
+    assert tape.kernel == "tape" and tape.payload[:4] == [3, 1, 4, 1]  # a column, a half, two minima
