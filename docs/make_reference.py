@@ -47,6 +47,9 @@ def homes() -> dict[str, str]:
     return found
 
 
+ABSENT = object()
+
+
 def modules() -> dict[str, ModuleType]:
     """The public modules below ``gd``, by their dotted names after it."""
     found = {}
@@ -61,7 +64,15 @@ def modules() -> dict[str, ModuleType]:
 def public_module(module: ModuleType, name: str) -> bool:
     """Whether a name of a module is a module of its own that users see."""
     told = getattr(module, "__all__", None)
-    return isinstance(getattr(module, name), ModuleType) and told is not None and name in told
+    return isinstance(there(module, name), ModuleType) and told is not None and name in told
+
+
+def there(module: ModuleType, name: str) -> Any:
+    """What a name of a module stands for; ABSENT for a bridge to a package that is not there: it has no page then."""
+    try:
+        return getattr(module, name)
+    except ImportError:
+        return ABSENT
 
 
 def names_of(module: ModuleType) -> list[str]:
@@ -70,7 +81,7 @@ def names_of(module: ModuleType) -> list[str]:
     if told is None:
         mine = [n for n, v in vars(module).items() if getattr(v, "__module__", None) == module.__name__]
         told = sorted(n for n in mine if not n.startswith("_"))
-    here = {n: getattr(module, n) for n in told}
+    here = {n: v for n in told if (v := there(module, n)) is not ABSENT}
     shown_above = set() if module is gd else {n for n, v in here.items() if getattr(gd, n, None) is v}
     return [n for n, v in here.items() if not isinstance(v, ModuleType) and n not in shown_above]
 

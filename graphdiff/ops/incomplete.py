@@ -72,18 +72,21 @@ gamma_density = elementwise(
         lambda y, a, x: where(equal(y, 0), 0, y * _score(a, x)),
         lambda y, a, x: where(equal(y, 0), 0, y * ((a - 1) / x - 1)),
     ),
+    reference="graphdiff.ops.differences.gamma_density",
     internal=True,
 )
 gammainc_by_a = elementwise(
     "gammainc_by_a",
     "The derivative of gammainc by its shape.",
     partials=(lambda y, a, x: gammainc_by_aa(a, x), _of(gamma_density, _score)),
+    reference="graphdiff.ops.differences.gammainc_by_a",
     internal=True,
 )
 gammainc_by_aa = elementwise(
     "gammainc_by_aa",
     "The second derivative of gammainc by its shape.",
     partials=(_beyond, _of(gamma_density, lambda a, x: _score(a, x) * _score(a, x) - polygamma(1.0, a))),
+    reference="graphdiff.ops.differences.gammainc_by_aa",
     internal=True,
 )
 
@@ -123,6 +126,7 @@ beta_density = elementwise(
         lambda y, *xs: where(equal(y, 0), 0, y * _score_b(*xs)),
         lambda y, a, b, x: where(equal(y, 0), 0, y * ((a - 1) / x - (b - 1) / (1 - x))),
     ),
+    reference="graphdiff.ops.differences.beta_density",
     internal=True,
 )
 
@@ -133,6 +137,7 @@ def _by(shapes: str, weight: Callable[..., Tensor], further: tuple[Any, Any]) ->
         f"betainc_by_{shapes}",
         f"The derivative of betainc by its shapes {' and '.join(shapes)}.",
         partials=(*further, _of(beta_density, weight)),
+        reference=f"graphdiff.ops.differences.betainc_by_{shapes}",
         internal=True,
     )
 

@@ -45,8 +45,9 @@ def right(results):
         assert value == want and slope == slopes.tolist()
 
 
-def test_joblib():
+def test_joblib(tmp_path, monkeypatch):
     joblib = pytest.importorskip("joblib")
+    monkeypatch.chdir(tmp_path)  # workers look first where they are started: not in a checkout that is not built
     parallel = joblib.Parallel(n_jobs=2)
     f = made()
     right(parallel(joblib.delayed(called)(f, k) for k in range(6)))

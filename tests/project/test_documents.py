@@ -79,6 +79,8 @@ def test_the_names_in_the_prose_of_a_page_are_there(name):
             resolved(dotted)
         except AttributeError:
             missing.append(dotted)
+        except ImportError:  # a bridge to a package that is not there
+            assert dotted.startswith("gd.interop.")
     assert missing == []
 
 

@@ -15,7 +15,7 @@ PRINTS = {
     "gmm": ["largest error of a derivative", "means [[2.0, -4.0], [-4.0, 0.0], [3.0, 3.0]]"],
     "bundle_adjustment": ["Jacobian 186 x 166: 1798 nonzeros by 14 products"],
     "low_level": ["minimum at ones to ", "integral of f' from 0 to 2 = 0.729022362, f(2) - f(0) = 0.729022362"],
-    "onnx_finetune": ["5 parameters, 2 states", "accuracy before 0.169"],
+    "onnx_finetune": ["9 parameters, 2 states", "accuracy before 0.169"],
     "lstm": ["2 of them loops", "length 48: ", "final loss 0.0"],
     "transformer": ["final loss 0."],
     "digits_cnn": ["test: 9"],
