@@ -24,7 +24,7 @@ from ..tensor import Tensor, make
 from ..types import TensorLike
 from .given import given
 from .matrices import lower_triangle, matrix, random_square
-from .solve import LU, TRIANGULAR
+from .solve import LU, TRIANGULAR, lu_arrays
 
 
 def _order(pivots: Tensor) -> Tensor:
@@ -90,17 +90,8 @@ PACKED = given(
 
 
 def _arrays(a: Any) -> Any:
-    f, n = np.array(a), a.shape[-1]
-    pivots = np.empty(a.shape[:-1], np.int32)
-    for batch in np.ndindex(*a.shape[:-2]):
-        m = f[batch]
-        for k in range(n):  # Golub and Van Loan, algorithm 3.4.1
-            p = k + int(np.argmax(np.abs(m[k:, k])))
-            pivots[(*batch, k)] = p
-            m[[k, p]] = m[[p, k]]
-            m[k + 1 :, k] /= m[k, k]
-            m[k + 1 :, k + 1 :] -= np.outer(m[k + 1 :, k], m[k, k + 1 :])
-    return f, pivots
+    f, pivots = lu_arrays([np.swapaxes(a, -1, -2)], {})
+    return np.swapaxes(f, -1, -2), pivots - 1
 
 
 @composite(

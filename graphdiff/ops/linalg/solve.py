@@ -224,19 +224,20 @@ def _with_columns(name: str, a: Any, b: Any, solve: Any) -> Tensor:
     return solve(a, b)
 
 
-def _lu_arrays(xs: Any, _a: Any) -> Any:
-    f = np.array(xs[0])
+def lu_arrays(xs: Any, _a: Any) -> Any:
+    """As LAPACK sees a row-major matrix: the factors of its transpose, and pivots from 1."""
+    f = np.array(np.swapaxes(xs[0], -1, -2), order="C")
     n = f.shape[-1]
     pivots = np.empty(f.shape[:-1], np.int32)
     for batch in np.ndindex(*f.shape[:-2]):
         m = f[batch]
         for k in range(n):  # Golub and Van Loan, algorithm 3.4.1
             p = k + int(np.argmax(np.abs(m[k:, k])))
-            pivots[(*batch, k)] = p
+            pivots[(*batch, k)] = p + 1
             m[[k, p]] = m[[p, k]]
             m[k + 1 :, k] /= m[k, k]
             m[k + 1 :, k + 1 :] -= np.outer(m[k + 1 :, k], m[k, k + 1 :])
-    return f, pivots
+    return np.swapaxes(f, -1, -2), pivots
 
 
 LU = register(
@@ -250,7 +251,7 @@ LU = register(
         kernel=Call("lu", batch_and_sides, flops=cubic_flops(2, 3)),
         batch=batching.leading,
         law=law("float", lambda xs, a: is_square(xs[0])),
-        compute=_lu_arrays,
+        compute=lu_arrays,
         pattern=pattern.by_entry([2], [2, 1]),
     )
 )
