@@ -255,7 +255,7 @@ def _slope(f: Tensor, axis: int, h: Tensor, edge_order: int) -> Tensor:
     first, last = ends(slopes, 1)
     before, after = _between(slopes, axis, None, -1), _between(slopes, axis, 1, None)
     if even:
-        inside = (before + after) * 0.5
+        inside = (_between(f, axis, 2, None) - _between(f, axis, None, -2)) / (h * 2)
         ahead = behind = as_tensor(0.5, "gradient", f.dtype)
     else:  # a parabola through three: each slope weighs as the other's distance
         left, right = _between(steps, axis, None, -1), _between(steps, axis, 1, None)

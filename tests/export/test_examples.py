@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from exported import WASM, builds
 from playwright.sync_api import expect, sync_playwright
-from under_test import ENVIRONMENT
+from under_test import ENVIRONMENT, PLACE
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples" / "c"
@@ -60,7 +60,7 @@ def told(path, first):
 def trained(name):
     paths = os.pathsep.join([str(EXAMPLES), ENVIRONMENT["PYTHONPATH"]])
     settings = {"GRAPHDIFF_ISA": "plain", "GRAPHDIFF_BLAS": "off", "PYTHONPATH": paths}
-    return run([sys.executable, "-c", TRAINED, name], ROOT, env={**ENVIRONMENT, **settings})
+    return run([sys.executable, "-c", TRAINED, name], PLACE, env={**ENVIRONMENT, **settings})
 
 
 @pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler")

@@ -31,7 +31,7 @@ Shape, DType, Graph = gd.ShapeError, gd.DTypeError, gd.GraphError
 TABLE = [
     # NumPy's own functions, whose defaults are others
     (Graph, "np.sum: does not take dtype with Tensors; write gd.sum", lambda: np.sum(a, dtype="float64")),
-    (Graph, "np.fft.rfft: does not take Tensors; see the gd functions", lambda: np.fft.rfft(a)),
+    (Graph, "np.fft.rfft: does not take Tensors; write gd.fft.rfft", lambda: np.fft.rfft(a)),
     # axes
     (Shape, "sum: axis 2 is out of range for 2 dimensions", lambda: gd.sum(a, axis=2)),
     (Shape, "max: axis -3 is out of range for 2 dimensions", lambda: gd.max(a, axis=-3)),
