@@ -180,10 +180,10 @@ REDUCTIONS = ("sum", "mean", "max", "min", "logsumexp", "norm", "var", "std")
 ALONG = ("nn.softmax", "nn.log_softmax", "cumsum", "sort", "flip")
 
 
-def _meet(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
-    """Whether two shapes broadcast to something not much larger."""
+def _meet(*shapes: tuple[int, ...]) -> bool:
+    """Whether shapes broadcast to something not much larger."""
     try:
-        return np.prod(np.broadcast_shapes(a, b)) <= 20_000
+        return np.prod(np.broadcast_shapes(*shapes)) <= 20_000
     except ValueError:
         return False
 
@@ -265,7 +265,9 @@ class Artist:
                 near = [
                     i
                     for i, b in enumerate(self.drawn.arrays)
-                    if b.dtype == a.dtype and _meet(a.shape, b.shape) and _may_meet(sizes[slot], sizes[i])
+                    if b.dtype == a.dtype
+                    and _meet(b.shape, *(self.drawn.arrays[s].shape for s in slots))
+                    and all(_may_meet(sizes[s], sizes[i]) for s in slots)
                 ]
                 slots.insert(int(self.rng.integers(2)), self.choose(near or [slot]))  # one this large meets itself only
             found = [self.ranged(i, sample) for i, sample in zip(slots, OPS[name][0].args)]
