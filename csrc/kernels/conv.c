@@ -87,6 +87,12 @@ static int read_sizes(gd_prepare *p, int image, int weight, int result, conv_siz
     return GD_OK;
 }
 
+/* additions and multiplications */
+static double work_of(const conv_sizes *s) {
+    const int64_t *q = s->p;
+    return 2.0 * (double)(q[N] * q[O]) * (double)(q[HO] * q[WO]) * (double)(s->c * q[KH] * q[KW]);
+}
+
 /* the different remainders of i * step by split, in order of appearance; returns how many */
 static int64_t remainders(int64_t n, int64_t step, int64_t first, int64_t split, int64_t *out) {
     int64_t count = 0;
@@ -104,8 +110,8 @@ static int64_t position(const int64_t *list, int64_t value) {
     return k;
 }
 
-/* the epilogue; bands as high as the cache takes them, then parts: images first, then bands, then channels */
-static int finish_correlation(gd_prepare *p, gd_conv_correlation *b, int64_t images, double work) {
+/* the epilogue, and bands as high as the cache takes them */
+static int cut_bands(gd_prepare *p, gd_conv_correlation *b, int64_t images) {
     b->epilogue = (gd_epilogue){-1, 0, 0, NULL};
     b->result = p->n_reads;
     if (has_epilogue(p)) {
@@ -125,14 +131,7 @@ static int finish_correlation(gd_prepare *p, gd_conv_correlation *b, int64_t ima
     if (elements > LARGEST_BAND || elements * s->pitch > LARGEST_BAND)
         return gd_prepare_fail(p, GD_ERR_SHAPE, -1, elements);
 
-    int64_t wanted = work > 64 * 4e6 ? 64 : gd_max((int64_t)(work / 4e6), 1);
     b->units = images * b->groups * b->bands;
-    b->part_units = gd_max(b->units / wanted, 1);
-    /* parts that share a band gather it each, so only where there are few */
-    int64_t blocks = gd_max(gd_min(gd_min(wanted, 16) / b->units, b->target_channels / 16), 1);
-    b->channel_step = gd_ceil_div(gd_ceil_div(b->target_channels, blocks), 8) * 8;
-    b->channel_blocks = gd_ceil_div(b->target_channels, b->channel_step);
-    p->parts = gd_ceil_div(b->units, b->part_units) * b->channel_blocks;
 
     /* scratch: the band, then for one phase at a time its vectors and the pieces of the result that each makes */
     int64_t vectors = (s->pitch / (MIN_LANES_BYTES / item) + 1) * b->band_rows + 1;
@@ -140,6 +139,18 @@ static int finish_correlation(gd_prepare *p, gd_conv_correlation *b, int64_t ima
     b->pieces_at = b->vectors_at + gd_round_up((vectors + 1) * VECTOR_BYTES, GD_ALIGN);
     p->scratch = b->pieces_at + gd_round_up((vectors + b->band_rows) * PIECE_BYTES, GD_ALIGN);
     return GD_OK;
+}
+
+/* parts: images first, then bands, then channels */
+static void cut_parts(gd_prepare *p, gd_conv_correlation *b, double work) {
+    int64_t wanted = work > 64 * 4e6 ? 64 : gd_max((int64_t)(work / 4e6), 1);
+    b->part_units = gd_max(b->units / wanted, 1);
+    /* parts that share a band gather it each, so only where there are few */
+    int64_t blocks = gd_max(gd_min(gd_min(wanted, 16) / b->units, b->target_channels / 16), 1);
+    b->channel_step = gd_ceil_div(gd_ceil_div(b->target_channels, blocks), 8) * 8;
+    b->channel_blocks = gd_ceil_div(b->target_channels, b->channel_step);
+    p->parts = gd_ceil_div(b->units, b->part_units) * b->channel_blocks;
+    p->block = b;
 }
 
 int gd_prepare_conv2d(gd_prepare *p) {
@@ -179,8 +190,7 @@ int gd_prepare_conv2d(gd_prepare *p) {
                                .phases = phase};
     b->source.n_row_phases = remainders(q[KH], q[DH], 0, q[SH], phases);
     b->source.n_col_phases = remainders(q[KW], q[DW], 0, q[SW], phases + q[KH]);
-    double work = 2.0 * (double)(q[N] * q[O]) * (double)(q[HO] * q[WO]) * (double)n_taps;
-    if ((status = finish_correlation(p, b, q[N], work)) != GD_OK) return status;
+    if ((status = cut_bands(p, b, q[N])) != GD_OK) return status;
 
     gd_conv_source *g = &b->source;
     *phase = (gd_conv_phase){.taps = taps, .n_taps = n_taps, .row_high = q[HO], .col_high = q[WO]};
@@ -194,8 +204,11 @@ int gd_prepare_conv2d(gd_prepare *p) {
                 taps[t].b = (int32_t)((plane * g->rows + down / q[SH]) * g->pitch + along / q[SW]);
             }
         }
-    p->block = b;
-    return GD_OK;
+    gd_conv_axis rows = {q[H], q[HO], q[KH], q[SH], q[TOP], q[DH], 0};
+    gd_conv_axis cols = {q[W], q[WO], q[KW], q[SW], q[LEFT], q[DW], 0};
+    status = gd_conv_images(p, b, &rows, &cols, q[N], q[KH] * q[KW]);
+    cut_parts(p, b, work_of(&s));
+    return status;
 }
 
 /* the q with 0 <= q * split + phase - before < size */
@@ -245,8 +258,7 @@ int gd_prepare_conv2d_dx(gd_prepare *p) {
                                .col_step = q[SW],
                                .n_phases = down * along,
                                .phases = phase};
-    double work = 2.0 * (double)(q[N] * q[O]) * (double)(q[HO] * q[WO]) * (double)(s.c * kernel);
-    if ((status = finish_correlation(p, b, q[N], work)) != GD_OK) return status;
+    if ((status = cut_bands(p, b, q[N])) != GD_OK) return status;
 
     remainders(down, 1, q[TOP], q[SH], phases);
     remainders(along, 1, q[LEFT], q[SW], phases + down);
@@ -270,8 +282,11 @@ int gd_prepare_conv2d_dx(gd_prepare *p) {
                 }
             phase->n_taps = taps - phase->taps;
         }
-    p->block = b;
-    return GD_OK;
+    gd_conv_axis rows = {q[HO], q[H], q[KH], q[SH], q[TOP], q[DH], 1};
+    gd_conv_axis cols = {q[WO], q[W], q[KW], q[SW], q[LEFT], q[DW], 1};
+    status = gd_conv_images(p, b, &rows, &cols, q[N], s.c * kernel);
+    cut_parts(p, b, work_of(&s));
+    return status;
 }
 
 int gd_prepare_conv2d_dw(gd_prepare *p) {
@@ -310,7 +325,7 @@ int gd_prepare_conv2d_dw(gd_prepare *p) {
     b->tap_row = q[DH] * b->source.pitch;
 
     /* parts: blocks of 32 results, then of channels while a block still has 128 taps */
-    double work = 2.0 * (double)(q[N] * q[O]) * (double)positions * (double)(s.c * kernel);
+    double work = work_of(&s);
     b->result_step = work > 4e6 ? gd_min(s.o, 32) : s.o;
     b->result_blocks = gd_ceil_div(s.o, b->result_step);
     int64_t wanted = work > 64 * 4e6 ? 64 : (int64_t)(work / 4e6);
@@ -428,9 +443,16 @@ static int64_t list_vectors(const gd_conv_correlation *b, const gd_conv_phase *p
 #define GD_BODY "conv_body.h"
 #include "each_float.h"
 
+static int correlate_images(const gd_conv_correlation *b, const gd_call *call) {
+    if (b->dtype == GD_F32) images_f32(b, call);
+    else images_f64(b, call);
+    return GD_OK;
+}
+
 static int correlate(const gd_call *call) {
     const gd_conv_correlation *b = call->block;
     if (b == NULL) return GD_OK; /* no results */
+    if (b->lanes > 0) return correlate_images(b, call);
     if (b->dtype == GD_F32) correlate_f32(b, call);
     else correlate_f64(b, call);
     return GD_OK;

@@ -8,6 +8,10 @@
  * A gathered band of a channel holds, for each used phase (row and column modulo the stride, where the stride is the
  * source's), `rows` rows of `pitch` elements. Positions in it are counted in q, the source's padded coordinates over
  * its stride: row q of phase f is row q * split + f - top of the image, zero outside of it.
+ *
+ * Where images are so small that much of such vectors is padding, the same place of many images is a vector: the band is
+ * images side by side, without padding, and the elements of the result that have the same taps inside the image are a
+ * phase (conv_images.c).
  */
 #ifndef GD_CONV_H
 #define GD_CONV_H
@@ -35,7 +39,14 @@ typedef struct {
     int64_t n_taps;
     int64_t row_low, row_high, col_low, col_high;
     int64_t to;
+    int64_t n_places; /* of images side by side, which have no rows and columns */
+    const struct gd_conv_place *places;
 } gd_conv_phase;
+
+/* an element of the result: where its first tap lies in the band, and itself in a plane */
+typedef struct gd_conv_place {
+    int32_t from, to;
+} gd_conv_place;
 
 /* conv2d and conv2d_dx: the source's bands, correlated with the weight */
 typedef struct {
@@ -48,10 +59,12 @@ typedef struct {
     int64_t row_step, col_step;
     int64_t n_phases;
     const gd_conv_phase *phases;
-    int64_t units, part_units, channel_step, channel_blocks; /* a unit is one image's group's band */
+    int64_t units, part_units, channel_step, channel_blocks; /* a unit is one group's band */
     int64_t vectors_at, pieces_at;                           /* bytes into the scratch */
     int result;                                              /* operand */
     gd_epilogue epilogue;
+    int64_t images, lanes; /* how many lie side by side in a band; 0: one at a time */
+    int64_t results_at;    /* bytes into the scratch */
 } gd_conv_correlation;
 
 /* conv2d_dw: images gathered, results transposed, multiplied over positions */
@@ -68,5 +81,17 @@ typedef struct {
     int64_t channel_step, channel_blocks, result_step, result_blocks, lanes;
     int64_t results_at, sums_at; /* bytes into the scratch */
 } gd_conv_weight;
+
+/* which elements of the source an element of the result sums over, along rows or columns: t * stride + i * dilation -
+ * before, or, in the transpose, those for which t is that */
+typedef struct {
+    int64_t sources, targets, taps, stride, before, dilation;
+    int is_transpose;
+} gd_conv_axis;
+
+/* Lays images side by side where that takes less work: then b's phases, units and lanes and p's scratch are new.
+ * weight_channel: elements from a channel of the source to the next in the weight. */
+int gd_conv_images(gd_prepare *p, gd_conv_correlation *b, const gd_conv_axis *rows, const gd_conv_axis *cols,
+                   int64_t images, int64_t weight_channel);
 
 #endif

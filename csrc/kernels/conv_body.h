@@ -202,6 +202,54 @@ static void NAME(transpose)(const T *from, int64_t channels, int64_t plane, int6
         for (int64_t p = 0; p < positions; p++) to[p * lanes + c] = from[c * plane + p];
 }
 
+/* a correlation whose lanes are images */
+static void NAME(images)(const gd_conv_correlation *b, const gd_call *call) {
+    static const NAME(block_fn) blocks[][VECTORS] = BLOCKS;
+    T *band = call->scratch, tile[ROWS * WIDTH];
+    int64_t first = call->part % b->channel_blocks * b->channel_step;
+    int64_t last = first + b->channel_step < b->target_channels ? first + b->channel_step : b->target_channels;
+    int64_t unit = call->part / b->channel_blocks * b->part_units;
+    int64_t end = unit + b->part_units < b->units ? unit + b->part_units : b->units;
+    int64_t source = b->source_channels * b->source_plane, source_image = b->groups * source, per = b->lanes / LANES;
+    int64_t target = b->target_channels * b->target_plane, target_image = b->groups * target;
+    T *results = (T *)((char *)call->scratch + b->results_at); /* of ROWS channels, images innermost */
+    for (; unit < end; unit++) {
+        int64_t image = unit / b->groups * b->lanes, group = unit % b->groups;
+        int64_t images = b->images - image < b->lanes ? b->images - image : b->lanes;
+        const T *x = (const T *)call->operands[0] + image * source_image + group * source;
+        const T *weight = (const T *)call->operands[1] + group * b->weight_group;
+        T *y = (T *)call->operands[b->result] + image * target_image + group * target;
+        const T *bias = gd_epilogue_bias(&b->epilogue, call, group * b->target_channels, sizeof(T));
+        if (images < b->lanes) memset(band, 0, (size_t)(source * b->lanes) * sizeof(T));
+        NAME(transpose)(x, images, source_image, source, band, b->lanes);
+        for (int64_t c = first; c < last;) {
+            int which, rows = NAME(block_rows)(last - c, &which);
+            const T *a[ROWS];
+            for (int r = 0; r < rows; r++) a[r] = weight + (c + r) * b->weight_row;
+            for (const gd_conv_phase *phase = b->phases; phase < b->phases + b->n_phases; phase++)
+                for (int64_t v = 0, n = phase->n_places * per; v < n;) {
+                    int vecs = NAME(block_vectors)(n - v);
+                    const T *from[VECTORS];
+                    T *to[VECTORS];
+                    for (int k = 0; k < vecs; k++, v++) {
+                        const gd_conv_place *place = &phase->places[v / per];
+                        from[k] = band + place->from + v % per * LANES;
+                        to[k] = results + place->to * b->lanes + v % per * LANES;
+                    }
+                    blocks[which][vecs - 1](phase->n_taps, phase->taps, a, from, tile);
+                    NAME(finish)(&b->epilogue, bias, c, rows, vecs, tile);
+                    for (int r = 0; r < rows; r++)
+                        for (int k = 0; k < vecs; k++)
+                            *(LANE_VECTOR *)(to[k] + r * b->target_plane * b->lanes) =
+                                *(const LANE_VECTOR *)(tile + r * WIDTH + k * LANES);
+                }
+            for (int r = 0; r < rows; r++, c++)
+                NAME(transpose)(results + r * b->target_plane * b->lanes, b->target_plane, b->lanes, images,
+                                y + c * b->target_plane, target_image);
+        }
+    }
+}
+
 static void NAME(weight)(const gd_conv_weight *b, const gd_call *call) {
     const gd_conv_source *s = &b->source;
     static const NAME(block_fn) blocks[][VECTORS] = BLOCKS;

@@ -29,6 +29,9 @@ static inline void NAME(window)(const int kind, const pool_block *b, const T *x,
     if (kind == POOL_MAX) at[c] = (int32_t)place;
 }
 
+#define LANES 2
+#define EVENS(v, w) __builtin_shufflevector(v, w, 0, 3)
+#include "pool_run.h"
 #define LANES 4
 #define EVENS(v, w) __builtin_shufflevector(v, w, 0, 2, 5, 7)
 #include "pool_run.h"
@@ -44,15 +47,16 @@ INLINE void NAME(rows)(const int kind, const int64_t step, const pool_block *b, 
     int64_t low = gd_min(gd_ceil_div(b->left, b->col_stride), b->cols);
     int64_t room = b->width + b->left - (b->kernel_cols - 1) * b->col_step - 1;
     int64_t high = room < 0 ? 0 : gd_min(room / b->col_stride + 1, b->cols);
-    if (high - low < 4) high = low;
-    int64_t lanes = high - low < 8 ? 4 : high - low < 16 ? 8 : 16;
+    if (high - low < 2) high = low;
+    int64_t lanes = high - low < 4 ? 2 : high - low < 8 ? 4 : high - low < 16 ? 8 : 16;
     for (int64_t r = 0; r < b->rows; r++, y += b->cols) {
         for (int64_t c = 0; c < low; c++) NAME(window)(kind, b, x, r, c, y, at);
         for (int64_t next = low; next < high; next += lanes) {
             int64_t c = next + lanes <= high ? next : high - lanes;
             if (lanes == 16) GD_CAT(NAME(run), 16)(kind, step, b, x, r, c, y, at);
             else if (lanes == 8) GD_CAT(NAME(run), 8)(kind, step, b, x, r, c, y, at);
-            else GD_CAT(NAME(run), 4)(kind, step, b, x, r, c, y, at);
+            else if (lanes == 4) GD_CAT(NAME(run), 4)(kind, step, b, x, r, c, y, at);
+            else GD_CAT(NAME(run), 2)(kind, step, b, x, r, c, y, at);
         }
         for (int64_t c = high; c < b->cols; c++) NAME(window)(kind, b, x, r, c, y, at);
         if (kind == POOL_MAX) at += b->cols;

@@ -96,11 +96,14 @@ static void compare(one *t, double *const *expected, double tolerance) {
 
 /* ---- convolution ---- */
 
-static void conv_sizes(int64_t *q, int large) {
-    int64_t most = large ? 40 : 11;
+enum { SMALL, LARGE, MANY }; /* images: MANY are smaller still, so that they lie side by side */
+
+static void conv_sizes(int64_t *q, int kind) {
+    int large = kind == LARGE;
+    int64_t most = large ? 40 : kind == MANY ? 6 : 11;
     do {
         q[GROUPS] = 1 + random_below(3);
-        q[N] = random_below(4);
+        q[N] = kind == MANY ? 8 + random_below(60) : random_below(4);
         q[C] = q[GROUPS] * random_below(large ? 3 : 7);
         q[O] = q[GROUPS] * (1 + random_below(large ? 40 : 9));
         q[H] = 1 + random_below(most);
@@ -151,10 +154,10 @@ static one conv(const int64_t *q, int dtype, int which, const int64_t *count, vo
     return t;
 }
 
-static void test_convolutions(int rounds, int large) {
+static void test_convolutions(int rounds, int kind) {
     for (int round = 0; round < rounds; round++) {
         int64_t q[CONV_PARAMS];
-        conv_sizes(q, large);
+        conv_sizes(q, kind);
         int64_t count[3] = {q[N] * q[C] * q[H] * q[W], q[O] * (q[C] / q[GROUPS]) * q[KH] * q[KW],
                             q[N] * q[O] * q[HO] * q[WO]};
         for (int dtype = GD_F32; dtype <= GD_F64; dtype++) {
@@ -175,7 +178,7 @@ static void test_convolutions(int rounds, int large) {
 static void test_epilogues(int rounds) {
     for (int round = 0; round < rounds; round++) {
         int64_t q[CONV_PARAMS];
-        conv_sizes(q, round % 8 == 0);
+        conv_sizes(q, round % 8 == 0 ? LARGE : round % 8 < 3 ? MANY : SMALL);
         int which = round % 2 * 2, dtype = round % 4 < 2 ? GD_F32 : GD_F64;
         int relu = random_below(3) > 0, biased = !relu || random_below(3) > 0;
         int64_t count[3] = {q[N] * q[C] * q[H] * q[W], q[O] * (q[C] / q[GROUPS]) * q[KH] * q[KW],
@@ -291,7 +294,7 @@ static void test_wrong_words(int rounds) {
         one t;
         void *data[3] = {NULL, NULL, NULL};
         if (round % 4 < 3) {
-            conv_sizes(q, 0);
+            conv_sizes(q, round % 8 < 4 ? SMALL : MANY);
             int64_t count[3] = {q[N] * q[C] * q[H] * q[W], q[O] * (q[C] / q[GROUPS]) * q[KH] * q[KW],
                                 q[N] * q[O] * q[HO] * q[WO]};
             for (int i = 0; i < 3; i++) data[i] = filled(GD_F32, count[i]);
@@ -334,8 +337,9 @@ static void test_wrong_words(int rounds) {
 
 int main(void) {
     need_isa();
-    test_convolutions(150, 0);
-    test_convolutions(8, 1);
+    test_convolutions(150, SMALL);
+    test_convolutions(8, LARGE);
+    test_convolutions(60, MANY);
     test_epilogues(120);
     test_pooling(200);
     test_wrong_words(1500);

@@ -138,6 +138,7 @@ def kernel(stem: str, dtypes: frozenset[str], roots: frozenset[str]) -> str:
     text = _expanded(text_of(file), file, dtypes)
     text = re.sub(r"/\* a product and its sum are one rounding.*?#endif\n", "", text, flags=re.S)
     text = re.sub(r" *const gd_blas \*blas;\n", "", text)
+    text = re.sub(r" *if \(b->lanes > 0\) return correlate_images.*\n", "", text)  # images are small at a time
     text = re.sub(r"#define GD_LAPACK_KERNEL\(name\)(.*\\\n)*.*\n", "", text)
     text = re.sub(r"GD_LAPACK_KERNEL\((\w+)\)", _LAPACK_KERNEL, text)
     text = text.replace("static const NAME(block_fn)", "const NAME(block_fn)")  # no address is kept
