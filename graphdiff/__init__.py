@@ -24,6 +24,7 @@ from .ir.dtypes import float64 as float64
 from .ir.dtypes import int32 as int32
 from .ir.dtypes import int64 as int64
 from .ir.graph import Graph as Graph
+from .ir.kinds import __array_namespace_info__ as __array_namespace_info__
 from .ir.kinds import can_cast as can_cast
 from .ir.kinds import e as e
 from .ir.kinds import finfo as finfo
@@ -48,6 +49,8 @@ from .ops.leaves import monitor as monitor
 from .ops.leaves import parameter as parameter
 from .ops.leaves import state as state
 from .ops.parse import parse as parse
+from .ops.standard import VERSION as __array_api_version__  # noqa: F401
+from .ops.standard import from_dlpack as from_dlpack
 from .ops.tensor import Tensor as Tensor
 from .ops.tensor import constant as constant
 from .runtime.compile import compile as compile

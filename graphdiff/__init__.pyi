@@ -56,6 +56,7 @@ from .ops.leaves import monitor as monitor
 from .ops.leaves import parameter as parameter
 from .ops.leaves import state as state
 from .ops.parse import parse as parse
+from .ops.standard import from_dlpack as from_dlpack
 from .ops.tensor import Tensor as Tensor
 from .ops.tensor import constant as constant
 from .runtime.compile import compile as compile
@@ -124,6 +125,7 @@ __all__ = [
     "argmax",
     "argmin",
     "argsort",
+    "asarray",
     "asin",
     "asinh",
     "astype",
@@ -148,6 +150,7 @@ __all__ = [
     "compile",
     "concat",
     "cond",
+    "conj",
     "constant",
     "convolve",
     "copysign",
@@ -172,6 +175,8 @@ __all__ = [
     "dot",
     "e",
     "einsum",
+    "empty",
+    "empty_like",
     "equal",
     "erf",
     "erfc",
@@ -193,6 +198,7 @@ __all__ = [
     "floor_divide",
     "fmax",
     "fmin",
+    "from_dlpack",
     "full",
     "full_like",
     "gamma",
@@ -214,6 +220,7 @@ __all__ = [
     "i1",
     "i1e",
     "iinfo",
+    "imag",
     "inf",
     "init",
     "input",
@@ -299,6 +306,7 @@ __all__ = [
     "prod",
     "quantile",
     "random",
+    "real",
     "reciprocal",
     "remainder",
     "repeat",
@@ -477,6 +485,18 @@ def argsort(x: TensorLike, /, axis: int = -1, descending: bool = False, stable: 
     Raises: ShapeError, DTypeError
     Example: gd.argsort([3.0, 1.0, nan, 2.0]) -> [1, 3, 0, 2]"""
 
+def asarray(x: TensorLike, /, *, dtype: DTypeLike | None = None, copy: bool | None = None) -> Tensor:
+    """x as a Tensor, in its own dtype unless given: a Tensor as it is, anything else as ``gd.constant`` makes it.
+
+    Arguments: ``x``: a Tensor, an array, a number or lists of them; ``dtype``: of the result; ``copy``: changes
+    nothing, as Tensors never change
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: of x, as is the result's
+    Edges: asarray(True) = True; asarray([nan]) = [nan]
+    Derivative: by its body
+    Raises: DTypeError, ShapeError
+    Example: gd.asarray([1.0, 2.0]) -> [1.0, 2.0]"""
+
 def asin(x: TensorLike, /) -> Tensor:
     """The inverse sine; NaN outside [-1, 1].
 
@@ -650,11 +670,11 @@ def broadcast_to(x: TensorLike, /, shape: ShapeLike) -> Tensor:
     Example: gd.broadcast_to([[1.0], [2.0]], (2, 2)) -> [[1.0, 1.0], [2.0, 2.0]]"""
 
 def ceil(x: TensorLike, /) -> Tensor:
-    """The least integer not below x, as a float.
+    """The least integer not below x, in x's dtype.
 
-    Dtypes: float32, float64
+    Dtypes: float32, float64, int32, int64
     Shapes: of x, as is the result's
-    Edges: ceil(inf) = inf; ceil(nan) = nan
+    Edges: ceil(inf) = inf; ceil(nan) = nan; ceil(7) = 7; integers stay as they are
     Derivative: none, as if it were 0
     Raises: DTypeError for other dtypes
     Example: gd.ceil([1.2, -1.7, 2.5]) -> [2.0, -1.0, 3.0]"""
@@ -678,6 +698,16 @@ def concat(arrays: TensorList, /, axis: int | None = 0) -> Tensor:
     Derivative: by rules of its own
     Raises: ShapeError, DTypeError
     Example: gd.concat([[1.0, 2.0], [3.0]]) -> [1.0, 2.0, 3.0]"""
+
+def conj(x: TensorLike, /) -> Tensor:
+    """The complex conjugate, which is x itself: there are no complex dtypes.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: of x, as is the result's
+    Edges: conj(-inf) = -inf
+    Derivative: by its body
+    Raises: DTypeError
+    Example: gd.conj([1.0, 2.0]) -> [1.0, 2.0]"""
 
 def convolve(a: TensorLike, v: TensorLike, /, mode: Literal['full', 'same', 'valid'] = 'full') -> Tensor:
     """The convolution of two vectors: sums of a[i - k] v[k] over k, at every i where they overlap ("full"), at as many
@@ -920,6 +950,26 @@ def einsum(subscripts: str, /, *xs: TensorLike) -> Tensor:
     Raises: ShapeError, DTypeError
     Example: gd.einsum('ij,j->i', [[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0]) -> [3.0, 7.0]"""
 
+def empty(shape: ShapeLike, dtype: DTypeLike | None = None) -> Tensor:
+    """What ``gd.zeros`` gives: no Tensor has elements that nobody has written, and zeros cost nothing.
+
+    Dtypes: the result has dtype
+    Shapes: shape
+    Edges: empty(()) = 0.0; a named size is open until the call
+    Derivative: none, as if it were 0
+    Raises: ShapeError, DTypeError
+    Example: gd.empty((2,)) -> [0.0, 0.0]"""
+
+def empty_like(x: TensorLike, /, dtype: DTypeLike | None = None) -> Tensor:
+    """What ``gd.zeros_like`` gives: no Tensor has elements that nobody has written, and zeros cost nothing.
+
+    Dtypes: float32, float64, int32, int64, bool
+    Shapes: of x, as is the result's
+    Edges: empty_like([True]) = [False]
+    Derivative: none, as if it were 0
+    Raises: DTypeError
+    Example: gd.empty_like([1.0, 2.0]) -> [0.0, 0.0]"""
+
 def equal(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """x1 == x2.
 
@@ -1054,11 +1104,11 @@ def flip(x: TensorLike, /, axis: Axes = None) -> Tensor:
     Example: gd.flip([1.0, 2.0, 3.0]) -> [3.0, 2.0, 1.0]"""
 
 def floor(x: TensorLike, /) -> Tensor:
-    """The greatest integer not above x, as a float.
+    """The greatest integer not above x, in x's dtype.
 
-    Dtypes: float32, float64
+    Dtypes: float32, float64, int32, int64
     Shapes: of x, as is the result's
-    Edges: floor(inf) = inf; floor(nan) = nan
+    Edges: floor(inf) = inf; floor(nan) = nan; floor(7) = 7; integers stay as they are
     Derivative: none, as if it were 0
     Raises: DTypeError for other dtypes
     Example: gd.floor([1.2, -1.7, 2.5]) -> [1.0, -2.0, 2.0]"""
@@ -1273,6 +1323,16 @@ def i1e(x: TensorLike, /) -> Tensor:
     Example: gd.i1e([0.0, 1000.0]) -> [0.0, 0.01261093]
     Source: DLMF 10.25.2 and 10.32.1, which derivatives follow from too"""
 
+def imag(x: TensorLike, /) -> Tensor:
+    """The imaginary part, which is 0: there are no complex dtypes.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: of x, as is the result's
+    Edges: imag(7.0) = 0.0
+    Derivative: none, as if it were 0
+    Raises: DTypeError
+    Example: gd.imag([1.0, 2.0]) -> [0.0, 0.0]"""
+
 def interp(
     x: TensorLike, xp: TensorLike, fp: TensorLike, /, left: TensorLike | None = None, right: TensorLike | None = None,
 ) -> Tensor:
@@ -1292,9 +1352,9 @@ def interp(
 def isfinite(x: TensorLike, /) -> Tensor:
     """Whether x is neither NaN nor infinite.
 
-    Dtypes: float32, float64; the result is bool
+    Dtypes: float32, float64, int32, int64; the result is bool
     Shapes: of x, as is the result's
-    Edges: isfinite(nan) = False; isfinite(inf) = False; isfinite(0.0) = True
+    Edges: isfinite(nan) = False; isfinite(inf) = False; isfinite(0.0) = True; isfinite(7) = True
     Derivative: none, as if it were 0
     Raises: DTypeError for other dtypes
     Example: gd.isfinite([1.0, inf, nan]) -> [True, False, False]"""
@@ -1302,9 +1362,9 @@ def isfinite(x: TensorLike, /) -> Tensor:
 def isinf(x: TensorLike, /) -> Tensor:
     """Whether x is infinite.
 
-    Dtypes: float32, float64; the result is bool
+    Dtypes: float32, float64, int32, int64; the result is bool
     Shapes: of x, as is the result's
-    Edges: isinf(nan) = False; isinf(inf) = True; isinf(0.0) = False
+    Edges: isinf(nan) = False; isinf(inf) = True; isinf(0.0) = False; isinf(7) = False
     Derivative: none, as if it were 0
     Raises: DTypeError for other dtypes
     Example: gd.isinf([1.0, inf, nan]) -> [False, True, False]"""
@@ -1312,9 +1372,9 @@ def isinf(x: TensorLike, /) -> Tensor:
 def isnan(x: TensorLike, /) -> Tensor:
     """Whether x is NaN.
 
-    Dtypes: float32, float64; the result is bool
+    Dtypes: float32, float64, int32, int64; the result is bool
     Shapes: of x, as is the result's
-    Edges: isnan(nan) = True; isnan(inf) = False; isnan(0.0) = False
+    Edges: isnan(nan) = True; isnan(inf) = False; isnan(0.0) = False; isnan(7) = False
     Derivative: none, as if it were 0
     Raises: DTypeError for other dtypes
     Example: gd.isnan([1.0, inf, nan]) -> [False, False, True]"""
@@ -1917,6 +1977,16 @@ def quantile(x: TensorLike, q: TensorLike, /, axis: Axes = None, keepdims: bool 
     Example: gd.quantile([1.0, 2.0, 3.0, 4.0], [0.0, 0.5]) -> [1.0, 2.5]
     Source: as numpy.quantile's method "linear": Hyndman and Fan 1996, number 7"""
 
+def real(x: TensorLike, /) -> Tensor:
+    """The real part, which is x itself: there are no complex dtypes.
+
+    Dtypes: float32, float64, int32, int64
+    Shapes: of x, as is the result's
+    Edges: real(-inf) = -inf
+    Derivative: by its body
+    Raises: DTypeError
+    Example: gd.real([1.0, 2.0]) -> [1.0, 2.0]"""
+
 def reciprocal(x: TensorLike, /) -> Tensor:
     """1 / x, floats only.
 
@@ -1972,11 +2042,11 @@ def roll(x: TensorLike, /, shift: Ints, axis: Axes = None) -> Tensor:
     Example: gd.roll([1.0, 2.0, 3.0], 1) -> [3.0, 1.0, 2.0]"""
 
 def round(x: TensorLike, /) -> Tensor:
-    """The nearest integer, halves to even, as a float.
+    """The nearest integer, halves to even, in x's dtype.
 
-    Dtypes: float32, float64
+    Dtypes: float32, float64, int32, int64
     Shapes: of x, as is the result's
-    Edges: round(inf) = inf; round(nan) = nan
+    Edges: round(inf) = inf; round(nan) = nan; round(7) = 7; integers stay as they are
     Derivative: none, as if it were 0
     Raises: DTypeError for other dtypes
     Example: gd.round([1.2, -1.7, 2.5]) -> [1.0, -2.0, 2.0]"""
@@ -2339,11 +2409,11 @@ def triu(x: TensorLike, /, k: int = 0) -> Tensor:
     Example: gd.triu([[1.0, 2.0], [3.0, 4.0]]) -> [[1.0, 2.0], [0.0, 4.0]]"""
 
 def trunc(x: TensorLike, /) -> Tensor:
-    """x without its fraction, as a float.
+    """x without its fraction, in x's dtype.
 
-    Dtypes: float32, float64
+    Dtypes: float32, float64, int32, int64
     Shapes: of x, as is the result's
-    Edges: trunc(inf) = inf; trunc(nan) = nan
+    Edges: trunc(inf) = inf; trunc(nan) = nan; trunc(7) = 7; integers stay as they are
     Derivative: none, as if it were 0
     Raises: DTypeError for other dtypes
     Example: gd.trunc([1.2, -1.7, 2.5]) -> [1.0, -1.0, 2.0]"""

@@ -1,4 +1,4 @@
-"""How the package writes files: whole, or not at all.
+"""How the package writes files: whole, or not at all; and what becomes of output that nobody reads.
 
 A file is written beside its place under a name of its own, synced to the disk and renamed. Whatever interrupts it - a
 full disk, a signal, a lost machine - what stood there before stays as it was.
@@ -11,6 +11,7 @@ import contextlib
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
@@ -83,3 +84,11 @@ def _sync_folder(folder: str) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def let_go_of_output() -> None:
+    """What could not be written to the standard output, and is flushed again at exit, goes nowhere."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,7 +6,6 @@ have them.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import graphdiff as gd
 
 from ..errors import GraphdiffError
+from ..files import let_go_of_output
 from . import check, demo, diff, export_c, inspect, onnx, profile, train
 
 COMMANDS: dict[str, Any] = {
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        _let_go_of_output()
+        let_go_of_output()
         return 141
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
@@ -64,14 +64,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno is None:
             raise
         message = f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror}"
-        _let_go_of_output()
+        let_go_of_output()
     print(f"graphdiff {args.command}: {message}", file=sys.stderr)
     return 2
-
-
-def _let_go_of_output() -> None:
-    """What could not be written, and is flushed again at exit, goes nowhere."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

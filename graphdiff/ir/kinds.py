@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ..errors import DTypeError
-from .dtypes import as_dtype, promote, weak_dtype
+from .defaults import default_float
+from .dtypes import DTYPES, as_dtype, int64, promote, weak_dtype
 from .node import Value
 
 e, pi, inf, nan = math.e, math.pi, math.inf, math.nan
@@ -85,3 +86,41 @@ def result_type(*arrays_and_dtypes: Typed | float) -> np.dtype:
         if weak_dtype(number, found) is None:
             raise DTypeError(f"the number {number!r} does not go with {found}; write .astype on the Tensor")
     return found
+
+
+class Info:
+    """What a library can do, as the array API standard asks: ``capabilities()``, ``default_dtypes()``, ``dtypes()``,
+    ``devices()`` and ``default_device()``."""
+
+    def capabilities(self) -> dict[str, bool | int]:
+        """No indexing by bools that are no constants, no shapes that depend on values, at most 32 dimensions."""
+        return {"boolean indexing": False, "data-dependent shapes": False, "max dimensions": 32}
+
+    def default_device(self) -> str:
+        """The processor."""
+        return "cpu"
+
+    def devices(self) -> list[str]:
+        """The processor alone."""
+        return ["cpu"]
+
+    def default_dtypes(self, *, device: str | None = None) -> dict[str, np.dtype]:
+        """What is taken where none is given; ``gd.set_default_dtype`` sets that of floats."""
+        self._is_here(device)
+        return {"real floating": default_float(), "integral": int64, "indexing": int64}
+
+    def dtypes(self, *, device: str | None = None, kind: str | tuple[str, ...] | None = None) -> dict[str, np.dtype]:
+        """The dtypes of a kind, or of all, by name."""
+        self._is_here(device)
+        return {d.name: d for d in DTYPES if kind is None or isdtype(d, kind)}
+
+    def _is_here(self, device: str | None) -> None:
+        if device not in (None, "cpu"):
+            raise DTypeError(f"there is no device {device!r}; the only one is 'cpu'")
+
+
+def __array_namespace_info__() -> Info:
+    """What graphdiff can do, for code written for the array API standard.
+
+    Example: ``gd.__array_namespace_info__().dtypes(kind="real floating")``."""
+    return Info()

@@ -53,6 +53,7 @@ from . import (  # noqa: F401  (declaring is importing)
     signals,
     sparsity,
     special,
+    standard,
     statistics,
     subscript,
 )

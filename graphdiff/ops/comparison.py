@@ -9,7 +9,7 @@ import numpy as np
 
 from ..ir.dtypes import bool_
 from .notation import COMPARISON, infix
-from .opdef import booleans, declare_public, elementwise, integers, on, operands
+from .opdef import booleans, declare_public, elementwise, integers, on, op, operands
 from .registry import op_of
 from .tensor import Tensor
 from .types import TensorLike
@@ -104,10 +104,11 @@ greater_equal = elementwise(
 isnan = elementwise(
     "isnan",
     "Whether x is NaN.\n"
-    "Edges: isnan(nan) = True; isnan(inf) = False; isnan(0.0) = False\n"
+    "Edges: isnan(nan) = True; isnan(inf) = False; isnan(0.0) = False; isnan(7) = False\n"
     "Example: gd.isnan([1.0, inf, nan]) -> [False, False, True]",
     result="bool",
     reference=np.isnan,
+    whole=lambda x: op("full_like")(x, False, dtype=bool_),
     samples=on(-2, 2),
     onnx="IsNaN",
     page="(x) => +(x !== x)",
@@ -115,10 +116,11 @@ isnan = elementwise(
 isinf = elementwise(
     "isinf",
     "Whether x is infinite.\n"
-    "Edges: isinf(nan) = False; isinf(inf) = True; isinf(0.0) = False\n"
+    "Edges: isinf(nan) = False; isinf(inf) = True; isinf(0.0) = False; isinf(7) = False\n"
     "Example: gd.isinf([1.0, inf, nan]) -> [False, True, False]",
     result="bool",
     reference=np.isinf,
+    whole=lambda x: op("full_like")(x, False, dtype=bool_),
     samples=on(-2, 2),
     onnx="IsInf",
     page="(x) => +(abs(x) === Infinity)",
@@ -126,10 +128,11 @@ isinf = elementwise(
 isfinite = elementwise(
     "isfinite",
     "Whether x is neither NaN nor infinite.\n"
-    "Edges: isfinite(nan) = False; isfinite(inf) = False; isfinite(0.0) = True\n"
+    "Edges: isfinite(nan) = False; isfinite(inf) = False; isfinite(0.0) = True; isfinite(7) = True\n"
     "Example: gd.isfinite([1.0, inf, nan]) -> [True, False, False]",
     result="bool",
     reference=np.isfinite,
+    whole=lambda x: op("full_like")(x, True, dtype=bool_),
     samples=on(-2, 2),
     page="(x) => +isFinite(x)",
 )

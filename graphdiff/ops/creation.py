@@ -38,13 +38,13 @@ def _filled(name: str, shape: Any, value: float, dtype: Any) -> Tensor:
     return broadcast_to(scalar(value, dtype_or_default(name, dtype)), checked(as_shape, name, shape))
 
 
-def _shape_samples(_rng: np.random.Generator) -> Iterable[Sample]:
+def shape_samples(_rng: np.random.Generator) -> Iterable[Sample]:
     for shape in ((2, 3), 4, (), (0, 2)):
         for dtype in ("float32", "float64", "int64", "bool"):
             yield Sample((shape,), {"dtype": dtype})
 
 
-@composite(reference=np.zeros, samples=_shape_samples, differentiable=False)
+@composite(reference=np.zeros, samples=shape_samples, differentiable=False)
 def zeros(shape: ShapeLike, dtype: DTypeLike | None = None) -> Tensor:
     """Zeros of ``shape``, of the default dtype unless given.
 
@@ -57,7 +57,7 @@ def zeros(shape: ShapeLike, dtype: DTypeLike | None = None) -> Tensor:
     return _filled("zeros", shape, 0, dtype)
 
 
-@composite(reference=np.ones, samples=_shape_samples, differentiable=False)
+@composite(reference=np.ones, samples=shape_samples, differentiable=False)
 def ones(shape: ShapeLike, dtype: DTypeLike | None = None) -> Tensor:
     """Ones of ``shape``, of the default dtype unless given.
 
@@ -93,13 +93,13 @@ def full(shape: ShapeLike, fill_value: TensorLike, dtype: DTypeLike | None = Non
     return broadcast_to(value, checked(as_shape, "full", shape))
 
 
-def _like_samples(rng: np.random.Generator) -> Iterable[Sample]:
+def like_samples(rng: np.random.Generator) -> Iterable[Sample]:
     for shape in ((2, 3), (), (0, 2)):
         yield Sample((rng.uniform(-2, 2, shape),))
         yield Sample((rng.integers(-2, 2, shape),), {"dtype": "float64"})
 
 
-@composite(reference=np.zeros_like, samples=_like_samples, differentiable=False)
+@composite(reference=np.zeros_like, samples=like_samples, differentiable=False)
 def zeros_like(x: TensorLike, /, dtype: DTypeLike | None = None) -> Tensor:
     """Zeros of x's shape, and of its dtype unless given.
 
@@ -113,7 +113,7 @@ def zeros_like(x: TensorLike, /, dtype: DTypeLike | None = None) -> Tensor:
     return _filled("zeros_like", x.shape, 0, x.dtype if dtype is None else dtype)
 
 
-@composite(reference=np.ones_like, samples=_like_samples, differentiable=False)
+@composite(reference=np.ones_like, samples=like_samples, differentiable=False)
 def ones_like(x: TensorLike, /, dtype: DTypeLike | None = None) -> Tensor:
     """Ones of x's shape, and of its dtype unless given.
 

@@ -50,8 +50,8 @@ def dtype_names(kind: str) -> str:
 
 
 def _of_elements(op: Op) -> dict[str, str]:
-    accepted = op.dtypes[0]
-    dtype = next(d for d in DTYPES if d in CLASSES[accepted])
+    accepted = "numeric" if op.whole else op.dtypes[0]
+    dtype = next(d for d in DTYPES if d in CLASSES[op.dtypes[0]])
     labels = _labels(op)
     assert op.infer is not None
     same = op.infer([_leaf("x", dtype)] * len(labels), {})[0][1] is dtype

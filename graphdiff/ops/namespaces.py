@@ -34,7 +34,6 @@ OTHER_NAMES = {
     "amax": "max",
     "amin": "min",
     "array": "constant",
-    "asarray": "constant",
     "bmm": "matmul",
     "cat": "concat",
     "clamp": "clip",

@@ -129,7 +129,7 @@ ADAPTERS: dict[Any, Callable[..., Any]] = {
         for n in (
             *("swapaxes", "moveaxis", "expand_dims", "broadcast_to", "tril", "triu", "diag", "zeros_like", "ones_like"),
             *("full_like", "einsum", "tensordot", "diagonal", "take_along_axis", "kron", "convolve", "correlate"),
-            *("meshgrid", "broadcast_arrays", "trapezoid"),
+            *("meshgrid", "broadcast_arrays", "trapezoid", "real", "imag", "empty_like"),
         )
     },
     **{  # which NumPy has since 2.1

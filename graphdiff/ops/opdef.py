@@ -246,6 +246,7 @@ def elementwise(
     notation: Notation | None = None,
     commutative: bool = False,
     internal: bool = False,
+    whole: Callable[[Tensor], Tensor] | None = None,
 ) -> Callable[..., Tensor]:
     """An operation on corresponding elements of its operands, which broadcast.
 
@@ -254,8 +255,8 @@ def elementwise(
     op is not differentiable.
     ``accepts``: float, numeric, integer, bool, integer_or_bool, any; ``result``: "same" or "bool";
     ``namespace``: "" or "nn", where the public function lives; ``also``: where it is besides; ``commutative``: its two
-    operands may change places, bit for bit; ``selects``, ``errors`` and
-    ``internal`` as in :class:`Op`.
+    operands may change places, bit for bit; ``selects``, ``errors``,
+    ``whole`` and ``internal`` as in :class:`Op`.
     """
     arity = n if n is not None else max(len(partials), 1)
     allowed = CLASSES[accepts]
@@ -334,6 +335,7 @@ def elementwise(
             masks=elementwise_masks,
             batch=batching.elementwise,
             linear_in=linear_in,
+            whole=whole,
         )
     )
 
@@ -343,6 +345,9 @@ def elementwise(
         def unary(x: TensorLike, /) -> Tensor:
             x = as_tensor(x, name)
             if x.dtype not in allowed:
+                if whole is not None:
+                    check_dtype(name, (x,), "numeric")
+                    return whole(x)
                 check_dtype(name, (x,), accepts)
             return make(declared, (x,))
 

@@ -164,6 +164,7 @@ class Op:
     ``linear_in``: groups of operands, in each of which together the result is linear, element by element;
     ``namespace``: where its public function is, "" for ``gd``; ``also``: where it is besides;
     ``arity``: the number of operands of an elementwise op;
+    ``whole(x)``: what the public function gives of an integer Tensor, where the kernel takes floats alone;
     ``law``: what a node keeps besides what ``infer`` checks, dtypes and attributes; None: no text can hold it;
     ``compute(arrays, attrs)``: the primitive in NumPy where sizes are known, where that is not ``reference`` over
     operands and attributes by name; an inner graph is a function there that has the ``types`` of its results;
@@ -199,6 +200,7 @@ class Op:
     namespace: str = ""
     also: str | None = None
     arity: int | None = None
+    whole: Callable[[Any], Any] | None = None
     selects: Callable[[Node], Sequence[Any]] | None = None
     errors: tuple[float, float, float] | None = None
     masks: Callable[..., Sequence[Any]] | None = None

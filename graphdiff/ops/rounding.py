@@ -1,5 +1,7 @@
-"""Declarations of what rounds elements to whole numbers, which stay floats and whose derivatives are 0, and of the next
-number that a dtype has."""
+"""Declarations of what rounds elements to whole numbers of the same dtype, whose derivatives are 0, and of the next
+number that a dtype has.
+
+Of integers there is nothing to round: they are given back as they are, and no operation is made."""
 
 import numpy as np
 
@@ -7,40 +9,44 @@ from .opdef import elementwise, on
 
 ceil = elementwise(
     "ceil",
-    "The least integer not below x, as a float.\n"
-    "Edges: ceil(inf) = inf; ceil(nan) = nan\n"
+    "The least integer not below x, in x's dtype.\n"
+    "Edges: ceil(inf) = inf; ceil(nan) = nan; ceil(7) = 7; integers stay as they are\n"
     "Example: gd.ceil([1.2, -1.7, 2.5]) -> [2.0, -1.0, 3.0]",
     reference=np.ceil,
+    whole=lambda x: x,
     samples=on(-3, 3),
     onnx="Ceil",
     page="Math.ceil",
 )
 floor = elementwise(
     "floor",
-    "The greatest integer not above x, as a float.\n"
-    "Edges: floor(inf) = inf; floor(nan) = nan\n"
+    "The greatest integer not above x, in x's dtype.\n"
+    "Edges: floor(inf) = inf; floor(nan) = nan; floor(7) = 7; integers stay as they are\n"
     "Example: gd.floor([1.2, -1.7, 2.5]) -> [1.0, -2.0, 2.0]",
     reference=np.floor,
+    whole=lambda x: x,
     samples=on(-3, 3),
     onnx="Floor",
     page="floor",
 )
 round = elementwise(
     "round",
-    "The nearest integer, halves to even, as a float.\n"
-    "Edges: round(inf) = inf; round(nan) = nan\n"
+    "The nearest integer, halves to even, in x's dtype.\n"
+    "Edges: round(inf) = inf; round(nan) = nan; round(7) = 7; integers stay as they are\n"
     "Example: gd.round([1.2, -1.7, 2.5]) -> [1.0, -2.0, 2.0]",
     reference=np.round,
+    whole=lambda x: x,
     samples=on(-3, 3),
     onnx="Round",
     page="even",
 )
 trunc = elementwise(
     "trunc",
-    "x without its fraction, as a float.\n"
-    "Edges: trunc(inf) = inf; trunc(nan) = nan\n"
+    "x without its fraction, in x's dtype.\n"
+    "Edges: trunc(inf) = inf; trunc(nan) = nan; trunc(7) = 7; integers stay as they are\n"
     "Example: gd.trunc([1.2, -1.7, 2.5]) -> [1.0, -1.0, 2.0]",
     reference=np.trunc,
+    whole=lambda x: x,
     samples=on(-3, 3),
     page="trunc",
 )

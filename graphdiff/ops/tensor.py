@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import EllipsisType
+from types import EllipsisType, ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 import numpy as np
@@ -24,7 +24,7 @@ from ..ir.text import inline_text, name_text, number_text, size_of, type_text
 from ..ir.words import ArrayLike, Axes, DTypeLike, ShapeLike
 from ..spelling import explained
 from ..wording import one_line
-from .places import At
+from .places import At, NoValue, cannot_assign
 from .registry import REGISTRY, Nothing, Op, register
 
 Read = TypeVar("Read")
@@ -127,12 +127,13 @@ class Tensor(Value):
     __array_priority__ = 1000
     __hash__ = object.__hash__
 
-    if TYPE_CHECKING:  # graphdiff.inspect and subscript.py give the class these, which stand after it
+    if TYPE_CHECKING:  # graphdiff.inspect, subscript.py and standard.py give the class these, which stand after it
 
         def __getitem__(self, key: Index) -> Tensor: ...
         def to_dot(self) -> str: ...
         def to_svg(self, path: str | Path | None = None) -> str: ...
         def to_html(self, path: str | Path, feed: Mapping[Leaf, ArrayLike] | None = None) -> None: ...
+        def __array_namespace__(self, *, api_version: str | None = None) -> ModuleType: ...
 
     # ------------------------------------------------------------------ what a Tensor refuses
     def __bool__(self) -> bool:
@@ -165,6 +166,15 @@ class Tensor(Value):
     def __iter__(self) -> Iterator[Tensor]:
         n = len(self)
         return (self[i] for i in range(n))
+
+    def __setitem__(self, key: Any, v: Any) -> NoReturn:
+        cannot_assign(self, key, v)
+
+    def __delitem__(self, key: Any) -> NoReturn:
+        raise GraphError(
+            f"a Tensor keeps its elements ({describe(self)}); write slices of what stays and gd.concat",
+            source=where_am_i(),
+        )
 
     def __contains__(self, item: Any) -> bool:
         self.__bool__()
@@ -321,6 +331,7 @@ UFUNC_NAMES = {
     "arccosh": "acosh",
     "arctanh": "atanh",
     "rint": "round",
+    "conjugate": "conj",
     "invert": "bitwise_invert",
     "left_shift": "bitwise_left_shift",
     "right_shift": "bitwise_right_shift",
@@ -361,7 +372,7 @@ _scalars: dict[tuple[Any, ...], Tensor] = {}  # by dtype and bytes, and by numbe
 PLAIN = (float, int, bool)
 
 
-def constant(value: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
+def constant(value: ArrayLike | Number, dtype: DTypeLike | None = None) -> Tensor:
     """A Tensor that is the same at every call.
 
     ``value``: an array, a NumPy scalar (their dtype is kept), a size such as ``x.shape[0]``, a Python number or nested
@@ -374,12 +385,18 @@ def constant(value: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
         fail(GraphError, "constant", "the value is a Tensor already", [value])
     if isinstance(value, Arithmetic):
         return as_tensor(value, "constant", None if dtype is None else checked(as_dtype, "constant", dtype))
+    if isinstance(value, NoValue):
+        value.refused()
     value = strong(value)
+    try:
+        given = np.asarray(value)
+    except ValueError:
+        fail(ShapeError, "constant", f"{value!r} is no array")
+    if given.dtype.kind not in "biuf":
+        fail(DTypeError, "constant", f"{value!r} is no array of real numbers")
     if dtype is None and not isinstance(value, (np.ndarray, np.generic)):
-        guess = np.asarray(value)
-        example = _EXAMPLES.get(guess.dtype.kind)
-        dtype = guess.dtype if example is None else default_of(example)
-    array = np.asarray(value) if dtype is None else np.asarray(value, dtype=as_dtype(dtype))
+        dtype = default_of(_EXAMPLES[given.dtype.kind]) if given.dtype.kind in _EXAMPLES else given.dtype
+    array = given if dtype is None else np.asarray(value, dtype=checked(as_dtype, "constant", dtype))
     if array.dtype not in CODE:
         fail(DTypeError, "constant", f"dtype {array.dtype} is not one of float32, float64, int32, int64, bool")
     return _constant(array)
@@ -472,6 +489,8 @@ def as_tensor(x: Any, op: str = "as_tensor", beside: np.dtype | None = None) -> 
         array, example = None, x
     elif isinstance(x, Arithmetic):  # a size, or a number made of sizes: an int or a float known at the call
         array, example = None, example_of(x)
+    elif isinstance(x, NoValue):
+        x.refused()
     else:
         fail(DTypeError, op, f"expected a Tensor, an array or a number, got {type(x).__name__}")
     dtype = weak_dtype(example, beside) if beside is not None else None

@@ -13,6 +13,7 @@ from typing import Literal, overload
 import numpy as np
 
 from ..errors import GraphError
+from ..files import let_go_of_output
 from ..ir.defaults import default_float
 from . import _core, compiled, rates, threads
 
@@ -56,5 +57,8 @@ def show_config(mode: Literal["stdout", "dict"] = "stdout") -> dict[str, str] | 
     if mode == "dict":
         return told
     width = max(map(len, told))
-    print("\n".join(f"{name:{width}}  {text}" for name, text in told.items()))
+    try:
+        print("\n".join(f"{name:{width}}  {text}" for name, text in told.items()), flush=True)
+    except BrokenPipeError:  # as where head has what it wants
+        let_go_of_output()
     return None

@@ -38,3 +38,11 @@ def test_it_is_printed_one_fact_a_line(capsys):
 def test_another_mode_is_refused():
     with pytest.raises(gd.GraphError, match=r'"stdout" or "dict", got .html.'):
         gd.show_config(mode="html")
+
+
+def test_nobody_needs_to_read_it_to_the_end(run, tmp_path):
+    code = (
+        "import os, sys, graphdiff as gd; there, here = os.pipe(); os.dup2(here, 1); os.close(there); "
+        "gd.show_config(); sys.stderr.write('went on')"
+    )
+    assert run(tmp_path, "-c", code) == (0, "", "went on")

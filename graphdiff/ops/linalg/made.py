@@ -171,8 +171,10 @@ def _toeplitz_reference(c: Any, r: Any) -> Any:
     ],
 )
 def solve_sylvester(a: TensorLike, b: TensorLike, q: TensorLike, /) -> Tensor:
-    """x with a x + x b = q, as one system of m n equations, (mn)^3 operations: for small matrices. NaN where a and -b
-    share an eigenvalue.
+    """x with a x + x b = q, as one system of m n equations: about (m n)^3 operations and a matrix of m n by m n, so for
+    small ones, m n up to a few thousand (m n = 1,000 takes 8 MB). NaN where a and -b share an eigenvalue. Of large
+    symmetric a and b, with ``(s, u), (t, v) = eigh(a), eigh(b)``, x is
+    ``u @ ((u.T @ q @ v) / (s[:, None] + t)) @ v.T``.
 
     Dtypes: float
     Shapes: (m, m), (n, n), (m, n) -> (m, n)
