@@ -19,6 +19,7 @@ from . import testing as testing
 from .errors import *  # noqa: F403
 from .ir.defaults import default_dtype as default_dtype
 from .ir.defaults import set_default_dtype as set_default_dtype
+from .ir.dtypes import ARRAY_API as __array_api_version__  # noqa: F401
 from .ir.dtypes import float32 as float32
 from .ir.dtypes import float64 as float64
 from .ir.dtypes import int32 as int32
@@ -49,7 +50,6 @@ from .ops.leaves import monitor as monitor
 from .ops.leaves import parameter as parameter
 from .ops.leaves import state as state
 from .ops.parse import parse as parse
-from .ops.standard import VERSION as __array_api_version__  # noqa: F401
 from .ops.standard import from_dlpack as from_dlpack
 from .ops.tensor import Tensor as Tensor
 from .ops.tensor import constant as constant

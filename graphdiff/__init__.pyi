@@ -1254,13 +1254,14 @@ def greater_equal(x1: TensorLike, x2: TensorLike, /) -> Tensor:
 
 def histogram(x: TensorLike, edges: TensorLike, /) -> Tensor:
     """How many elements lie between each two neighbours of the ascending ``edges``, int64: from the lower on, below the
-    upper, which counts too for the last. Elements beside the edges, and NaN, are in none.
+    upper, which counts too for the last. Elements beside the edges, and NaN, are in none. Edges that do not ascend are
+    told: fed ones by the call (FeedError).
 
     Dtypes: float32, float64, int32, int64
     Shapes: any, (n + 1,) -> (n,)
     Edges: histogram([1.0, 2.0, 3.0, nan], [1.0, 2.0]) = [2]
     Derivative: none, as if it were 0
-    Raises: ShapeError, DTypeError
+    Raises: ShapeError, DTypeError, GraphError
     Example: gd.histogram([0.0, 0.5, 1.0, 2.0], [0.0, 1.0, 2.0]) -> [2, 2]
     Source: as numpy.histogram"""
 
@@ -1334,18 +1335,26 @@ def imag(x: TensorLike, /) -> Tensor:
     Example: gd.imag([1.0, 2.0]) -> [0.0, 0.0]"""
 
 def interp(
-    x: TensorLike, xp: TensorLike, fp: TensorLike, /, left: TensorLike | None = None, right: TensorLike | None = None,
+    x: TensorLike,
+    xp: TensorLike,
+    fp: TensorLike,
+    /,
+    left: TensorLike | None = None,
+    right: TensorLike | None = None,
+    period: float | None = None,
 ) -> Tensor:
-    """The piecewise linear function through the points (xp, fp), at ``x``; constant beside them. Where ``xp`` does not
-    ascend the result is none of use, and told nowhere: sort it first. At a point the slope is that of the piece behind.
+    """The piecewise linear function through the points (xp, fp), at ``x``; constant beside them. An ``xp`` that
+    does not ascend is told: a fed one by the call (FeedError). At a point the slope is that of the piece behind.
 
     Arguments: ``x``: of any shape; ``xp``: where the points are, ascending; ``fp``: their values; ``left``: the value
-    before xp[0], fp[0] unless given; ``right``: that behind xp[-1], fp[-1] unless given
+    before xp[0], fp[0] unless given; ``right``: that behind xp[-1], fp[-1] unless given; ``period``: that of x and xp,
+    which then may be in any order; there is no left and right of it
     Dtypes: float32, float64
     Shapes: any, (n,), (n,) -> that of x
-    Edges: interp(nan, [0.0, 1.0], [0.0, 1.0]) = nan; interp([-inf, inf], [0.0, 1.0], [2.0, 3.0]) = [2.0, 3.0]
+    Edges: interp(nan, [0.0, 1.0], [0.0, 1.0]) = nan; interp([-inf, inf], [0.0, 1.0], [2.0, 3.0]) = [2.0, 3.0];
+    interp(350.0, [10.0, 330.0], [1.0, 3.0], period=360.0) = 2.0
     Derivative: by its body
-    Raises: ShapeError, DTypeError
+    Raises: ShapeError, DTypeError, GraphError
     Example: gd.interp([0.5, 3.0], [0.0, 1.0, 2.0], [0.0, 10.0, 0.0]) -> [5.0, 0.0]
     Source: as numpy.interp"""
 

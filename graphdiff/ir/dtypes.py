@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike
 
 from ..errors import DTypeError
 
+ARRAY_API = "2024.12"  # the version of the array API standard that is followed
 float32 = np.dtype("float32")
 float64 = np.dtype("float64")
 int32 = np.dtype("int32")

@@ -112,7 +112,7 @@ ADAPTERS: dict[Any, Callable[..., Any]] = {
     np.median: lambda a, axis=None, keepdims=False: _op("median")(a, axis=axis, keepdims=keepdims),
     np.quantile: lambda a, q, axis=None, keepdims=False: _op("quantile")(a, q, axis=axis, keepdims=keepdims),
     np.histogram: _histogram,
-    np.interp: lambda x, xp, fp, left=None, right=None: _op("interp")(x, xp, fp, left, right),
+    np.interp: lambda x, xp, fp, left=None, right=None, period=None: _op("interp")(x, xp, fp, left, right, period),
     np.searchsorted: lambda a, v, side="left", sorter=None: _op("searchsorted")(a, v, side, sorter),
     np.gradient: _gradient,
     np.diff: lambda a, n=1, axis=-1, **more: _op("diff")(a, axis=axis, n=n, **more),

@@ -150,9 +150,10 @@ def diff(
 def _spacing(name: str, f: Tensor, x: Any, axis: int) -> Tensor:
     """Coordinates, of one dimension or of all of f's, to broadcast against f."""
     x = as_tensor(x, name, f.dtype)
+    along = 0 if x.ndim == 1 else axis
+    if x.ndim in (1, f.ndim) and x.shape[along] != f.shape[axis]:
+        fail(ShapeError, name, f"{x.shape[along]} coordinates for {f.shape[axis]} along axis {axis}", [f, x])
     if x.ndim == 1 and f.ndim != 1:
-        if x.shape[0] != f.shape[axis]:
-            fail(ShapeError, name, f"{x.shape[0]} coordinates for {f.shape[axis]} along axis {axis}", [f, x])
         return reshape(x, tuple(x.shape[0] if i == axis else 1 for i in range(f.ndim)))
     if x.ndim != f.ndim:
         fail(ShapeError, name, f"coordinates have {x.ndim} dimensions: 1 are expected, or {f.ndim}", [f, x])

@@ -12,16 +12,20 @@ import numpy as np
 
 from ..errors import GraphError, ShapeError
 from ..ir.dims import product
-from ..ir.dtypes import int64
+from ..ir.dtypes import bool_, int64
 from ..ir.node import Node
 from . import batching, pattern
 from .batching import Batch, in_front
-from .comparison import equal
-from .elementwise import clip, where
+from .comparison import equal, logical_not
+from .elementwise import clip, remainder, where
 from .gather import size_as, take
+from .joining import concat
 from .laws import is_bool, law
+from .leaves import ensured
 from .movement import broadcast_to, reshape
 from .opdef import composite, custom, operands
+from .ordering import argsort
+from .reduce import any
 from .registry import Call, Sample, op_of
 from .segments import segment_sum
 from .tensor import Tensor, as_tensor, fail, make, scalar
@@ -130,21 +134,30 @@ def _interp_samples(rng: np.random.Generator) -> Any:
     for shape, n in (((5,), 4), ((2, 3), 6), ((), 2), ((0,), 2), ((3,), 1)):
         xp = np.cumsum(rng.uniform(0.5, 1, n))
         yield Sample((rng.uniform(0.1, 0.6 * n + 1, shape), xp, rng.uniform(-2, 2, n)))
+        yield Sample((rng.uniform(-9, 9, shape), rng.permutation(xp), rng.uniform(-2, 2, n)), {"period": n + 1.5})
 
 
 @composite(reference=np.interp, samples=_interp_samples, smooth=False)
 def interp(
-    x: TensorLike, xp: TensorLike, fp: TensorLike, /, left: TensorLike | None = None, right: TensorLike | None = None
+    x: TensorLike,
+    xp: TensorLike,
+    fp: TensorLike,
+    /,
+    left: TensorLike | None = None,
+    right: TensorLike | None = None,
+    period: float | None = None,
 ) -> Tensor:
-    """The piecewise linear function through the points (xp, fp), at ``x``; constant beside them. Where ``xp`` does not
-    ascend the result is none of use, and told nowhere: sort it first. At a point the slope is that of the piece behind.
+    """The piecewise linear function through the points (xp, fp), at ``x``; constant beside them. An ``xp`` that
+    does not ascend is told: a fed one by the call (FeedError). At a point the slope is that of the piece behind.
 
     Arguments: ``x``: of any shape; ``xp``: where the points are, ascending; ``fp``: their values; ``left``: the value
-    before xp[0], fp[0] unless given; ``right``: that behind xp[-1], fp[-1] unless given
+    before xp[0], fp[0] unless given; ``right``: that behind xp[-1], fp[-1] unless given; ``period``: that of x and xp,
+    which then may be in any order; there is no left and right of it
     Dtypes: float
     Shapes: any, (n,), (n,) -> that of x
-    Edges: interp(nan, [0.0, 1.0], [0.0, 1.0]) = nan; interp([-inf, inf], [0.0, 1.0], [2.0, 3.0]) = [2.0, 3.0]
-    Raises: ShapeError, DTypeError
+    Edges: interp(nan, [0.0, 1.0], [0.0, 1.0]) = nan; interp([-inf, inf], [0.0, 1.0], [2.0, 3.0]) = [2.0, 3.0];
+    interp(350.0, [10.0, 330.0], [1.0, 3.0], period=360.0) = 2.0
+    Raises: ShapeError, DTypeError, GraphError
     Example: gd.interp([0.5, 3.0], [0.0, 1.0, 2.0], [0.0, 10.0, 0.0]) -> [5.0, 0.0]
     Source: as numpy.interp
     """
@@ -156,6 +169,10 @@ def interp(
         fail(ShapeError, "interp", f"{n} places and {fp.shape[0]} values", [x, xp, fp])
     if n == 0:
         fail(ShapeError, "interp", "no points", [x, xp, fp])
+    if period is not None:
+        x, xp, fp = _around("interp", period, x, xp, fp)
+        left, right, n = None, None, xp.shape[0]
+    ascends = _ascends("interp", "xp", xp)
     at = _search_all(xp, x, True)  # the pieces are numbered by their ends
     before, behind = equal(at, 0), equal(at, size_as(n, int64))
     end = clip(at, 1, size_as(n - 1, int64)) if n != 1 else broadcast_to(scalar(0, int64), x.shape)
@@ -167,7 +184,30 @@ def interp(
     last = take(fp, scalar(-1, int64)) if right is None else as_tensor(right, "interp", x.dtype)
     at_last = equal(x, take(xp, scalar(-1, int64)))  # which left and right do not mean
     y = where(before, first, where(behind, where(at_last, take(fp, scalar(-1, int64)), last), y))
-    return where(equal(x, x), y, x)
+    return where(ascends & equal(x, x), y, np.nan)
+
+
+def _around(name: str, period: float, x: Tensor, xp: Tensor, fp: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """x and the points within one period, sorted, with the last before the first and the first behind the last."""
+    if not isinstance(period, (int, float)) or not 0 < abs(period) < np.inf:
+        fail(GraphError, name, f"period is a finite number other than 0, got {period!r}", [x, xp, fp])
+    x, xp = remainder(x, abs(period)), remainder(xp, abs(period))
+    order = argsort(xp)
+    xp, fp = take(xp, order), take(fp, order)
+    return x, concat([xp[-1:] - abs(period), xp, xp[:1] + abs(period)]), concat([fp[-1:], fp, fp[:1]])
+
+
+def _ascends(name: str, what: str, v: Tensor) -> Tensor:
+    """True, where a call gets that far: a vector that falls somewhere fails it, a constant one when it is built."""
+    told = f"{name}: {what} must ascend; sort it"
+    if v.node.op.name == "constant":
+        array = v.node.attrs["value"]
+        fallen = np.flatnonzero(array[1:] < array[:-1])
+        if fallen.size:
+            i = int(fallen[0])
+            fail(GraphError, name, f"{what} must ascend, but {array[i + 1]} follows {array[i]}; sort it", [v])
+        return scalar(True, bool_)
+    return scalar(True, bool_) if v.shape[0] == 1 else ensured(logical_not(any(v[1:] < v[:-1])), told)
 
 
 def _histogram_samples(rng: np.random.Generator) -> Any:
@@ -178,16 +218,19 @@ def _histogram_samples(rng: np.random.Generator) -> Any:
 @composite(reference=lambda x, edges: np.histogram(x, edges)[0], samples=_histogram_samples, differentiable=False)
 def histogram(x: TensorLike, edges: TensorLike, /) -> Tensor:
     """How many elements lie between each two neighbours of the ascending ``edges``, int64: from the lower on, below the
-    upper, which counts too for the last. Elements beside the edges, and NaN, are in none.
+    upper, which counts too for the last. Elements beside the edges, and NaN, are in none. Edges that do not ascend are
+    told: fed ones by the call (FeedError).
 
     Dtypes: numeric
     Shapes: any, (n + 1,) -> (n,)
     Edges: histogram([1.0, 2.0, 3.0, nan], [1.0, 2.0]) = [2]
-    Raises: ShapeError, DTypeError
+    Raises: ShapeError, DTypeError, GraphError
     Example: gd.histogram([0.0, 0.5, 1.0, 2.0], [0.0, 1.0, 2.0]) -> [2, 2]
     Source: as numpy.histogram
     """
     x, edges = operands("histogram", (x, edges), "numeric")
+    if edges.ndim == 0:
+        fail(ShapeError, "histogram", "bins are given by their edges; write gd.linspace(low, high, n + 1)", [x, edges])
     _vector("histogram", edges, "edges", [x, edges])
     bins = edges.shape[0] - 1
     if isinstance(bins, int) and bins < 1:
@@ -196,4 +239,5 @@ def histogram(x: TensorLike, edges: TensorLike, /) -> Tensor:
     at = search(edges, x, right=True) - 1
     last = equal(x, take(edges, scalar(-1, int64)))
     at = where(last, size_as(bins - 1, int64), at)
-    return segment_sum(broadcast_to(scalar(1, int64), x.shape), at, bins)
+    found = segment_sum(broadcast_to(scalar(1, int64), x.shape), at, bins)
+    return where(_ascends("histogram", "edges", edges), found, 0)

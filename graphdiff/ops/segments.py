@@ -174,6 +174,8 @@ def _segments(name: str, x: Any, ids: Any, n: Any) -> tuple[Tensor, Tensor, Size
     x, ids = as_tensor(x, name), as_index(name, ids)
     check_dtype(name, (x,), "numeric")
     n = checked(as_size, name, n, [x, ids])
+    if isinstance(n, int) and n < 0:
+        fail(ShapeError, name, f"{n} segments", [x, ids])
     if ids.ndim == 0 or x.shape[: ids.ndim] != ids.shape:
         fail(
             ShapeError,

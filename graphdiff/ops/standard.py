@@ -1,15 +1,10 @@
-"""What code written for the array API standard asks of a library beside the operations: the namespace of a Tensor, what
-it can do, and functions that are there for such code alone.
+"""Functions that are there for code written for the array API standard alone.
 
 There are no complex numbers, devices or memory that nobody has written, so these do the little that is left.
 Must not know: derivatives, plans, kernels.
 """
 
 from __future__ import annotations
-
-import sys
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -18,19 +13,7 @@ from .creation import like_samples, shape_samples, zeros, zeros_like
 from .opdef import check_dtype, composite, on
 from .registry import REGISTRY, Sample
 from .tensor import Tensor, as_tensor, constant, fail
-from .types import DTypeLike, ShapeLike, TensorLike
-
-VERSION = "2024.12"
-
-
-def _namespace(self: Tensor, *, api_version: str | None = None) -> ModuleType:
-    """The module whose functions take this Tensor: graphdiff. Raises GraphError for another version of the standard."""
-    if api_version not in (None, VERSION):
-        fail(GraphError, "__array_namespace__", f"the standard is that of {VERSION}, asked for {api_version!r}", [self])
-    return sys.modules[__package__.partition(".")[0]]
-
-
-Tensor.__array_namespace__ = _namespace  # type: ignore[method-assign]
+from .types import DTypeLike, Exchanged, ShapeLike, TensorLike
 
 
 @composite(
@@ -59,7 +42,7 @@ def asarray(x: TensorLike, /, *, dtype: DTypeLike | None = None, copy: bool | No
     return x if dtype is None else x.astype(dtype)
 
 
-def from_dlpack(x: Any, /) -> Tensor:
+def from_dlpack(x: Exchanged | Tensor, /) -> Tensor:
     """The array of another library as a Tensor that is the same at every call; its numbers are copied.
 
     ``x``: whatever has ``__dlpack__`` in memory of the processor. Raises DTypeError for a dtype that no Tensor can

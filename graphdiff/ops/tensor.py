@@ -7,6 +7,7 @@ Must not know: derivatives, plans, kernels.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import EllipsisType, ModuleType
@@ -17,7 +18,7 @@ import numpy as np
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.defaults import default_float, default_of
 from ..ir.dims import Dim, Size
-from ..ir.dtypes import CODE, as_dtype, promote, weak_dtype
+from ..ir.dtypes import ARRAY_API, CODE, as_dtype, promote, weak_dtype
 from ..ir.node import NO_ATTRS, Leaf, Node, Value, ambient, user_source
 from ..ir.numbers import Arithmetic, Number
 from ..ir.text import inline_text, name_text, number_text, size_of, type_text
@@ -127,13 +128,12 @@ class Tensor(Value):
     __array_priority__ = 1000
     __hash__ = object.__hash__
 
-    if TYPE_CHECKING:  # graphdiff.inspect, subscript.py and standard.py give the class these, which stand after it
+    if TYPE_CHECKING:  # graphdiff.inspect and subscript.py give the class these, which stand after it
 
         def __getitem__(self, key: Index) -> Tensor: ...
         def to_dot(self) -> str: ...
         def to_svg(self, path: str | Path | None = None) -> str: ...
         def to_html(self, path: str | Path, feed: Mapping[Leaf, ArrayLike] | None = None) -> None: ...
-        def __array_namespace__(self, *, api_version: str | None = None) -> ModuleType: ...
 
     # ------------------------------------------------------------------ what a Tensor refuses
     def __bool__(self) -> bool:
@@ -252,6 +252,12 @@ class Tensor(Value):
         if not axes or axes == (None,):
             return self.T
         return REGISTRY["permute_dims"].public(self, axes[0] if len(axes) == 1 and not _is_int(axes[0]) else axes)
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> ModuleType:
+        """The module whose functions take this Tensor, for code written for the array API standard."""
+        if api_version not in (None, ARRAY_API):
+            raise GraphError(f"the standard is that of {ARRAY_API}, asked for {api_version!r}", source=where_am_i())
+        return sys.modules[__package__.partition(".")[0]]
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         name = UFUNC_NAMES.get(ufunc.__name__, ufunc.__name__)

@@ -19,6 +19,7 @@ __all__ = [
     "Axes",
     "Carry",
     "DTypeLike",
+    "Exchanged",
     "Dim",
     "Fed",
     "Index",
@@ -49,7 +50,7 @@ class _Dataclass(Protocol):
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
-class _Exchanged(Protocol):
+class Exchanged(Protocol):
     """An array of another library, by DLPack."""
 
     def __dlpack__(self, **kwargs: Any) -> Any: ...
@@ -58,7 +59,7 @@ class _Exchanged(Protocol):
 # Structures nest lists, tuples, dicts, dataclasses and None: of Tensors, of operands, and of what is fed.
 Tensors: TypeAlias = Tensor | Sequence["Tensors"] | Mapping[Any, "Tensors"] | _Dataclass | None
 Structure: TypeAlias = TensorLike | Sequence["Structure"] | Mapping[Any, "Structure"] | _Dataclass | None
-Fed: TypeAlias = ArrayLike | _Exchanged | Sequence["Fed"] | Mapping[Any, "Fed"] | _Dataclass | None
+Fed: TypeAlias = ArrayLike | Exchanged | Sequence["Fed"] | Mapping[Any, "Fed"] | _Dataclass | None
 # Which axis of each Tensor of a structure runs over examples: one for all below, or a structure of them.
 Along: TypeAlias = int | Sequence["Along"] | Mapping[Any, "Along"] | _Dataclass | None
 Same = TypeVar("Same", bound=Tensors)  # a structure that comes back as it was given

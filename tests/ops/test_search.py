@@ -35,7 +35,6 @@ def test_what_is_not_sorted_gives_a_number_in_range():
     rows, x = rng.normal(size=50), rng.normal(size=500)
     got = value(gd.searchsorted, rows, x)
     assert ((got >= 0) & (got <= 50)).all()
-    assert np.isfinite(value(gd.interp, x, rows, rng.normal(size=50))).sum() > 0
     rows[:] = NAN
     assert value(gd.interp, x, rows, rng.normal(size=50)).shape == (500,)
 
@@ -139,3 +138,38 @@ def test_bisection_has_the_same_bits_for_any_number_of_threads():
     x = gd.input("x", (300_000,), "float64")
     one, two = (gd.compile([x], gd.searchsorted(rows, x), threads=k)(a) for k in (1, 2))
     assert np.array_equal(one, np.searchsorted(rows, a)) and np.array_equal(one, two)
+
+
+@pytest.mark.parametrize("function", ["interp", "histogram"])
+@pytest.mark.parametrize("named", [False, True])
+def test_what_must_ascend_is_told(function, named):
+    """A constant when the graph is built, a fed one by the call; equal neighbours and NaN are fine."""
+    x = gd.input("x", (2,), "float64")
+    fed = gd.input("fed", ("n",) if named else (3,), "float64")
+    more = (gd.constant(np.arange(3.0)),) if function == "interp" and not named else ()
+    more = (fed,) if function == "interp" and named else more
+    found = getattr(gd, function)
+    y = found(x, fed, *more)
+    f = gd.compile([x, fed], y, updates={(s := gd.state("s", value=0)): s + 1})
+    for good in ([0.0, 1.0, 2.0], [0.0, 1.0, 1.0], [0.0, 1.0, np.nan]):
+        f([0.5, 1.0], good)
+    for bad in ([0.0, 2.0, 1.0], [3.0, 2.0, 1.0]):
+        with pytest.raises(gd.FeedError, match=f"{function}: .* must ascend; sort it"):
+            f([0.5, 1.0], bad)
+        with pytest.raises(gd.GraphError, match=f"{function}: .* must ascend, but .* follows .*; sort it"):
+            found(x, np.array(bad), *([np.arange(3.0)] if more else []))
+    assert s.value == 3
+
+
+def test_a_loop_looks_at_the_order_once():
+    xp = gd.input("xp", ("n",), "float64")
+    total, _ = gd.scan(lambda c, x: (c + gd.interp(x, xp, xp), None), np.float64(0), np.linspace(0, 1, 4))
+    text = str(gd.compile([xp], total).graph)
+    assert text.index("check_true") < text.index("body ")
+    assert text.count("check_true") == 1
+
+
+@pytest.mark.parametrize("period", [0, np.inf, np.nan, "day"])
+def test_periods_that_are_none(period):
+    with pytest.raises(gd.GraphError, match="interp: period is a finite number other than 0"):
+        gd.interp(1.0, [0.0, 1.0], [0.0, 1.0], period=period)
