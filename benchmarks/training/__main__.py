@@ -1,10 +1,12 @@
-"""Five models trained by graphdiff, PyTorch and Keras: lines of code, and the time of a step in one run.
+"""Five models trained by graphdiff, PyTorch, JAX and Keras: lines of code, and the time of a step in one run.
 
     python -m benchmarks.training [--rounds 5] [--threads N] [--keras]
 
 A step's time is what a user waits: what a run of five epochs takes longer than one of two, over the steps between,
 data, update and loss included. Rounds alternate between the engines, so that what else the machine does is shared; of
-each length the least of the rounds counts. Keras is counted, and timed with ``--keras``, on its PyTorch backend.
+each length the least of the rounds counts, so there are two at least: JAX compiles in the first. It is timed where
+Flax and Optax are installed too; its lines are not counted. Keras is counted, and timed with ``--keras``, on its
+PyTorch backend. With one thread the process is kept on one core, since JAX knows no such option.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import argparse
 import ast
 import importlib
+import importlib.util
 import os
 import time
 from pathlib import Path
@@ -23,7 +26,8 @@ import numpy as np
 import graphdiff as gd
 
 MODELS = ("cnn", "gpt", "tagger", "resnet", "vae")
-ENGINES = {"graphdiff": "ours", "PyTorch": "by_torch", "Keras": "by_keras"}
+ENGINES = {"graphdiff": "ours", "PyTorch": "by_torch", "JAX": "by_jax", "Keras": "by_keras"}
+COUNTED = ("graphdiff", "PyTorch", "Keras")
 ROWS, SHORT, LONG = 640, 2, 5  # rows of data; epochs of the two runs whose difference is taken
 
 
@@ -56,8 +60,10 @@ def lines(module: str) -> dict[str, int]:
 def engines(keras: bool) -> dict[str, ModuleType]:
     """Those that are timed."""
     os.environ.setdefault("KERAS_BACKEND", "torch")
-    timed = {engine: module for engine, module in ENGINES.items() if keras or engine != "Keras"}
-    return {engine: importlib.import_module(f"{__package__}.{module}") for engine, module in timed.items()}
+    left = set() if keras else {"Keras"}
+    if any(importlib.util.find_spec(package) is None for package in ("jax", "flax", "optax")):
+        left.add("JAX")
+    return {e: importlib.import_module(f"{__package__}.{module}") for e, module in ENGINES.items() if e not in left}
 
 
 def seconds_of(train: Any, x: Any, t: Any, epochs: int) -> float:
@@ -72,12 +78,16 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--keras", action="store_true", help="time it too")
     args = parser.parse_args()
+    if args.rounds < 2:
+        parser.error("--rounds must be 2 or more: the first holds compiling")
+    if args.threads == 1:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     gd.set_num_threads(args.threads)
     found = engines(args.keras)
     importlib.import_module("torch").set_num_threads(args.threads)
-    counted = {engine: lines(module) for engine, module in ENGINES.items()}
-    print("| model | " + " | ".join([f"{e}, lines" for e in ENGINES] + [f"{e}, ms a step" for e in found]) + " |")
-    print("|---" * (1 + len(ENGINES) + len(found)) + "|")
+    counted = {engine: lines(module) for engine, module in ENGINES.items() if engine in COUNTED}
+    print("| model | " + " | ".join([f"{e}, lines" for e in COUNTED] + [f"{e}, ms a step" for e in found]) + " |")
+    print("|---" * (1 + len(COUNTED) + len(found)) + "|")
     for name in MODELS:
         x, t = data_of(name)
         least = {(engine, epochs): float("inf") for engine in found for epochs in (SHORT, LONG)}
@@ -86,10 +96,10 @@ def main() -> None:
                 seconds = seconds_of(getattr(found[engine], name), x, t, epochs)
                 least[engine, epochs] = min(least[engine, epochs], seconds)
         steps = (LONG - SHORT) * (ROWS // 64)
-        cells = [str(counted[engine][name]) for engine in ENGINES]
+        cells = [str(counted[engine][name]) for engine in COUNTED]
         cells += [f"{1e3 * (least[e, LONG] - least[e, SHORT]) / steps:.2f}" for e in found]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
-    totals = [str(sum(counted[engine].values())) for engine in ENGINES]
+    totals = [str(sum(counted[engine].values())) for engine in COUNTED]
     print(f"| all | {' | '.join(totals + [''] * len(found))} |")
 
 
