@@ -20,7 +20,7 @@ from operator import attrgetter
 from ..ir.dims import Shape, Size
 from ..ir.node import Node, Value
 from ..ops.microops import REDUCTIONS
-from ..ops.opdef import contiguous_strides
+from ..ops.operands import contiguous_strides
 from ..ops.registry import Index, Nothing, Reduce, Strided, Tile, View
 
 GROUP_LIMIT = 160  # micro-operations in one group: compile time and registers stay bounded

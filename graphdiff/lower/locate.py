@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import CompileError
 from ..ir.dims import product
 from ..ir.node import Node, Value
-from ..ops.opdef import contiguous_strides
+from ..ops.operands import contiguous_strides
 from ..ops.registry import Index, Strided, View
 from .encode import TileBuilder
 from .instruction import ARENA, CONST, Buffer, Instruction, Location

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..ir.dims import Size, floor_div
 from ..ir.node import Node, Value
-from ..ops.opdef import contiguous_strides
+from ..ops.operands import contiguous_strides
 from .encode import AttentionWords, OperandView, call_words, epilogue_words, matmul_words
 from .epilogue import Epilogue
 from .instruction import ARENA, Buffer, Instruction, KernelCall, Location

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from ..ir.dims import Size
 from ..ir.node import Node, Value
-from ..ops.opdef import contiguous_strides
+from ..ops.operands import contiguous_strides
 from ..ops.registry import Place, Reduce
 from .encode import TileBuilder
 from .fuse import Group

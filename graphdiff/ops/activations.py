@@ -22,10 +22,12 @@ from .functions import expm1, log, log1p, softplus
 from .gather import positions
 from .movement import expand_dims, reshape
 from .nn import softmax, softmax_reference
-from .opdef import axis_of, check_dtype, composite, on, operands
+from .opdef import composite
+from .operands import axis_of, check_dtype, operands
 from .ordering import argmax
 from .random import uniform, uniform_reference
 from .registry import Sample
+from .samples import on
 from .sigmoids import sigmoid, tanh
 from .special import erf
 from .tensor import Tensor, as_tensor, fail

@@ -19,7 +19,8 @@ from .elementwise import maximum, minimum, remainder, where
 from .gather import index, size_as, take
 from .joining import concat
 from .movement import broadcast_to, expand_dims, permute_dims, place, reshape, slice
-from .opdef import as_list, axis_of, composite
+from .opdef import composite
+from .operands import as_list, axis_of
 from .registry import Sample
 from .tensor import Tensor, as_tensor, checked, fail
 from .types import Axes, Ints, PadWidth, SizeLike, TensorLike

@@ -21,7 +21,8 @@ from .elementwise import maximum, minimum, multiply, where
 from .gather import index, take
 from .indexing import scatter_add
 from .movement import broadcast_to, place, reshape
-from .opdef import check_dtype, composite, contiguous_strides
+from .opdef import composite
+from .operands import check_dtype, contiguous_strides
 from .registry import Sample
 from .segments import highest, lowest, segment
 from .subscript import EVERY, read, region, subscript

@@ -6,7 +6,8 @@ derivative, a positive integral of its own. So no derivative cancels, at 0 or fa
 
 from __future__ import annotations
 
-from .opdef import elementwise, of_order, on
+from .opdef import elementwise
+from .samples import of_order, on
 
 # ------------------------------------------------------------------ of the first kind
 j0 = elementwise(

@@ -15,8 +15,8 @@ from ..ir.dtypes import bool_
 from ..ir.graph import Graph
 from ..ir.node import Node, Value, ambient
 from .leaves import input as placeholder
-from .opdef import op
 from .rebuild import rebuild
+from .registry import op
 from .sparsity import SPARSITY
 from .tensor import Tensor, scalar
 

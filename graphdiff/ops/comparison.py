@@ -9,8 +9,10 @@ import numpy as np
 
 from ..ir.dtypes import bool_
 from .notation import COMPARISON, infix
-from .opdef import booleans, declare_public, elementwise, integers, on, op, operands
-from .registry import op_of
+from .opdef import declare_public, elementwise
+from .operands import operands
+from .registry import op, op_of
+from .samples import booleans, integers, on
 from .tensor import Tensor
 from .types import TensorLike
 

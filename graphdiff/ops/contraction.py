@@ -22,7 +22,8 @@ from .gather import positions
 from .laws import Attrs, Values, are_ints, is_int, is_size, law, on_axis
 from .matmul import matmul
 from .movement import permute_dims, place, reshape
-from .opdef import axis_of, composite, int_of, linear, operands
+from .opdef import composite, linear
+from .operands import axis_of, int_of, operands
 from .reduce import sum as sum_
 from .registry import Sample, Strided, View, op_of
 from .tensor import Tensor, as_tensor, fail, make

@@ -37,10 +37,10 @@ from .inner import keeps_branch
 from .laws import is_body, law
 from .leaves import Watcher, building_body, watch
 from .loop import make_loop, row_type
-from .opdef import custom, op
-from .opdef import operands as together
+from .opdef import custom
+from .operands import operands as together
 from .rebuild import depends_on, rebuild
-from .registry import REGISTRY, Branch, op_of
+from .registry import REGISTRY, Branch, op, op_of
 from .tensor import Tensor, as_tensor, example_of, fail, make, scalar
 from .trees import Tree, flatten, operand_or_number
 from .types import Carry, Out, SizeLike, Structure, TensorLike

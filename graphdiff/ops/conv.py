@@ -22,7 +22,8 @@ from .batching import Batch
 from .laws import Attrs, Values, are_offsets, is_pair, is_shape, is_size, law
 from .masks import leading_masks, without_unkept
 from .movement import permute_dims, reshape
-from .opdef import bilinear, operands
+from .opdef import bilinear
+from .operands import operands
 from .registry import Call, Sample, op_of
 from .tensor import Tensor, fail, make
 from .types import Ints, Padding, TensorLike

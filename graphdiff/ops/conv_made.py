@@ -28,7 +28,8 @@ from .conv import (
 )
 from .gather import index, take
 from .movement import permute_dims, reshape
-from .opdef import composite, operands
+from .opdef import composite
+from .operands import operands
 from .registry import Sample
 from .tensor import Tensor, fail, make
 from .types import Ints, Padding, TensorLike

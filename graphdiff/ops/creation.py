@@ -19,7 +19,8 @@ from .comparison import equal, greater, logical_and
 from .elementwise import astype, maximum, where
 from .gather import index, size_as
 from .movement import broadcast_to
-from .opdef import composite, operands
+from .opdef import composite
+from .operands import operands
 from .registry import Sample
 from .tensor import Tensor, as_tensor, checked, constant, dtype_or_default, fail, scalar
 from .types import DTypeLike, ShapeLike, SizeLike, TensorLike

@@ -27,7 +27,8 @@ from .joining import stack
 from .leaves import ensured
 from .losses import numpy_reduced, reduced
 from .movement import broadcast_to, expand_dims, reshape, squeeze
-from .opdef import composite, int_of, operands
+from .opdef import composite
+from .operands import int_of, operands
 from .reduce import all as all_
 from .reduce import mean
 from .registry import Sample

@@ -19,8 +19,9 @@ from .elementwise import add, astype, stop_gradient, where
 from .gather import TAKE_ALONG_VJP, positions, split_at_axis, take_along_axis
 from .laws import is_bool, is_int, law, on_axis
 from .movement import place, reshape, slice
-from .opdef import axis_of, check_dtype, composite, custom, linear, moved_masks, op, operands
-from .registry import Call, Sample, op_of
+from .opdef import composite, custom, linear, moved_masks
+from .operands import axis_of, check_dtype, operands
+from .registry import Call, Sample, op, op_of
 from .tensor import Tensor, as_tensor, fail, make
 from .types import TensorLike
 

@@ -17,9 +17,9 @@ from ..ir.node import Node, Value, is_fixed, newest, topological
 from . import batching
 from .batching import Batch
 from .bodies import placeholders, zeros_for
-from .opdef import beside_each_other, op
 from .opdef import custom as declare
-from .registry import Strided, View, op_of
+from .operands import beside_each_other
+from .registry import Strided, View, op, op_of
 from .tensor import Tensor, as_tensor, call_text, describe, fail, make
 
 Rule = Callable[..., Any]

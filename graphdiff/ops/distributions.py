@@ -22,10 +22,11 @@ from .elementwise import astype, maximum, minimum, negative, sqrt, square, stop_
 from .functions import cos, exp, log, log1p
 from .incomplete import gamma_density, gammainc_by_a
 from .movement import broadcast_to
-from .opdef import composite, op, operands
+from .opdef import composite
+from .operands import operands
 from .ordering import argsort
 from .random import RANDOM_BELOW, as_key, fits, float_dtype, unit
-from .registry import Sample
+from .registry import Sample, op
 from .sigmoids import sigmoid
 from .special import digamma, log_ndtr, log_ndtr_slope, ndtri
 from .tensor import Tensor, checked, fail, is_weak, make, scalar

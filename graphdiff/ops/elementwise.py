@@ -19,9 +19,11 @@ from . import batching
 from .comparison import equal, greater, greater_equal, isnan, less, less_equal, logical_not
 from .laws import is_dtype, law
 from .notation import ATOM, POWER, PRODUCT, SUM, chosen, factors, infix, powers, prefix, raised, truth, unseen
-from .opdef import aligned, broadcast_shape, composite, custom, elementwise, elementwise_masks, on, op, operands, sum_to
-from .registry import Sample, Tile, op_of
+from .opdef import composite, custom, elementwise, elementwise_masks
+from .operands import aligned, broadcast_shape, operands, sum_to
+from .registry import Sample, Tile, op, op_of
 from .rounding import round
+from .samples import on
 from .tensor import Tensor, as_tensor, checked, fail, make
 from .types import DTypeLike, TensorLike
 

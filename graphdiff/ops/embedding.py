@@ -22,7 +22,8 @@ from .elementwise import astype, maximum, stop_gradient, where
 from .gather import as_index, index, take, take_vjp
 from .leaves import ensured
 from .movement import expand_dims
-from .opdef import composite, int_of, operands
+from .opdef import composite
+from .operands import int_of, operands
 from .reduce import all as all_
 from .reduce import max as max_
 from .reduce import sum as sum_

@@ -21,7 +21,8 @@ from .elementwise import reciprocal, rsqrt, where
 from .gather import positions, size_as, split_at_axis
 from .laws import Attrs, Values, is_bool, is_int, is_size, law, on_axis
 from .movement import broadcast_to, place
-from .opdef import axis_of, composite, custom, operands
+from .opdef import composite, custom
+from .operands import axis_of, operands
 from .registry import Call, Sample, op_of
 from .tensor import Tensor, checked, fail, make, scalar
 from .types import SizeLike, TensorLike

@@ -16,8 +16,10 @@ from ..ir.dtypes import float32
 from .comparison import equal, greater, isnan, less, logical_and
 from .elementwise import abs, copysign, maximum, negative, reciprocal, rsqrt, sqrt, square, where
 from .notation import ATOM, SUM, raised
-from .opdef import composite, elementwise, int_of, on, op, operands
-from .registry import Sample
+from .opdef import composite, elementwise
+from .operands import int_of, operands
+from .registry import Sample, op
+from .samples import on
 from .sigmoids import sigmoid
 from .tensor import Tensor, as_tensor, fail
 from .types import TensorLike

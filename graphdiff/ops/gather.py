@@ -21,8 +21,9 @@ from .elementwise import astype
 from .laws import Attrs, Values, are_offsets, beside, is_int, is_offset, is_shape, is_size, law, on_axis
 from .movement import broadcast_to, expand_dims, permute_dims
 from .notation import position, unseen
-from .opdef import axis_of, check_dtype, composite, linear, op
-from .registry import Call, Guard, Index, Op, Sample, op_of, register
+from .opdef import composite, linear
+from .operands import axis_of, check_dtype
+from .registry import Call, Guard, Index, Op, Sample, op, op_of, register
 from .tensor import Tensor, as_tensor, checked, dtype_or_default, fail, make, scalar
 from .types import DTypeLike, SizeLike, TensorLike
 

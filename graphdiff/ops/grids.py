@@ -15,7 +15,8 @@ from ..ir.dims import Dim
 from .arrange import part
 from .joining import stack
 from .movement import broadcast_to, reshape
-from .opdef import axis_of, beside_each_other, broadcast_shape, composite, operands
+from .opdef import composite
+from .operands import axis_of, beside_each_other, broadcast_shape, operands
 from .registry import Sample
 from .tensor import Tensor, as_tensor, fail
 from .types import TensorLike

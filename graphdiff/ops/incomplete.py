@@ -14,7 +14,8 @@ from typing import Any
 from .comparison import equal
 from .elementwise import negative, where
 from .functions import log, log1p
-from .opdef import elementwise, on
+from .opdef import elementwise
+from .samples import on
 from .special import digamma, digamma_gap, polygamma, trigamma_gap
 from .tensor import Tensor
 

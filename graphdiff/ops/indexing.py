@@ -24,7 +24,8 @@ from .elementwise import astype, where
 from .gather import as_index, checked_index, checked_rows, index, size_as, split_at_axis, spread, take, take_vjp
 from .laws import law
 from .movement import place, reshape
-from .opdef import composite, custom, int_of, moved_masks, operands
+from .opdef import composite, custom, moved_masks
+from .operands import int_of, operands
 from .registry import Call, Sample, op_of
 from .tensor import Tensor, as_tensor, checked, fail, make, scalar
 from .types import TensorLike

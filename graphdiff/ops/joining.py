@@ -15,7 +15,8 @@ from ..ir.node import Node
 from . import batching
 from .laws import beside, is_int, law, on_axis
 from .movement import broadcast_to, expand_dims, reshape, slice
-from .opdef import aligned, axis_of, composite, custom, moved_masks, operands
+from .opdef import composite, custom, moved_masks
+from .operands import aligned, axis_of, operands
 from .registry import Place, Sample, op_of
 from .tensor import Tensor, fail, make, scalar
 from .types import TensorList

@@ -19,7 +19,8 @@ from .elementwise import negative, square, stop_gradient, where
 from .functions import bounded_log, exp, log, logaddexp, softplus
 from .losses import matched, numpy_reduced, reduced
 from .movement import expand_dims
-from .opdef import composite, operands
+from .opdef import composite
+from .operands import operands
 from .registry import Sample
 from .tensor import Tensor, fail
 from .types import Reduction, TensorLike

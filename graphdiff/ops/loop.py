@@ -23,9 +23,9 @@ from .batching import Batch
 from .bodies import batched_arguments, placeholders, spread_mask, types_of, where_alive, zeros_for
 from .inner import keeps_loop, loop_arrays
 from .laws import is_body, is_bool, is_int, is_size, law
-from .opdef import custom, op
+from .opdef import custom
 from .rebuild import rebuild
-from .registry import Loop, op_of
+from .registry import Loop, op, op_of
 from .tensor import Tensor, make, scalar
 
 # operands: carries, xs, captured values, and a step count where attrs["counted"]

@@ -21,7 +21,8 @@ from .gather import checked_label, is_label, size_as, take
 from .linalg.norms import norm
 from .losses import matched, numpy_reduced, pair_samples, reduced, weighted
 from .movement import broadcast_to, reshape
-from .opdef import axis_of, beside_each_other, composite, operands
+from .opdef import composite
+from .operands import axis_of, beside_each_other, operands
 from .reduce import mean
 from .reduce import sum as sum_
 from .registry import Sample

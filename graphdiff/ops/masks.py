@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..ir.node import Node
-from .opdef import op
+from .registry import op
 from .tensor import Tensor, make
 
 

@@ -15,8 +15,9 @@ from .batching import Batch, ranked
 from .laws import Attrs, Values, law
 from .movement import matrix_transpose, reshape
 from .notation import PRODUCT, infix
-from .opdef import bilinear, op, operands, sum_to
-from .registry import Matmul, Sample, op_of
+from .opdef import bilinear
+from .operands import operands, sum_to
+from .registry import Matmul, Sample, op, op_of
 from .tensor import Tensor, fail, label, make
 from .types import TensorLike
 

@@ -20,8 +20,10 @@ from .batching import Batch, in_front, ranked
 from .elementwise import where
 from .laws import all_within, are_ints, are_offsets, is_shape, law
 from .notation import transposed, unseen
-from .opdef import as_list, axes_of, axis_of, composite, contiguous_strides, custom, linear, moved_masks, on, op, sum_to
-from .registry import Place, Sample, Strided, View, Within, op_of
+from .opdef import composite, custom, linear, moved_masks
+from .operands import as_list, axes_of, axis_of, contiguous_strides, sum_to
+from .registry import Place, Sample, Strided, View, Within, op, op_of
+from .samples import on
 from .tensor import Tensor, as_tensor, checked, fail, make, scalar
 from .types import Axes, Ints, ShapeLike, TensorLike
 

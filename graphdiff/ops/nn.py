@@ -14,7 +14,8 @@ import numpy as np
 from ..errors import GraphError
 from .elementwise import add, where
 from .matmul import matmul
-from .opdef import check_dtype, composite
+from .opdef import composite
+from .operands import check_dtype
 from .random import bernoulli, bernoulli_reference
 from .reduce import logsumexp, softmax_parts
 from .registry import Sample

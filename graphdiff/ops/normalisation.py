@@ -18,7 +18,8 @@ from .elementwise import rsqrt, square, where
 from .gather import size_as
 from .leaves import ensured
 from .movement import reshape
-from .opdef import check_dtype, composite, int_of, operands
+from .opdef import composite
+from .operands import check_dtype, int_of, operands
 from .reduce import count, mean
 from .registry import Sample
 from .tensor import Tensor, as_tensor, fail

@@ -13,33 +13,24 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
-import numpy as np
-
-from ..errors import DTypeError, ShapeError
-from ..ir.dims import Dim, Shape, Size, as_size, broadcast, unclipped
-from ..ir.dtypes import CLASSES, FLOATS, bool_, int64, promote
+from ..ir.dtypes import CLASSES, bool_
 from ..ir.node import Node, ambient
 from ..spelling import explain
 from . import batching
 from .called import remember
 from .laws import law
 from .notation import Notation
-from .registry import REGISTRY, Kernel, Op, Sample, Tile, publish, register
-from .tensor import PLAIN, Tensor, as_tensor, checked, fail, is_weak, make, strong
+from .operands import aligned, broadcast_shape, check_dtype, operands, sum_to
+from .registry import Kernel, Op, Tile, op, publish, register
+from .samples import Samples
+from .tensor import PLAIN, Tensor, as_tensor, make
 from .types import TensorLike
 
 P = ParamSpec("P")  # of the public function: a declaration has its parameters and its results
 R = TypeVar("R")
-Samples = Callable[["np.random.Generator"], Iterable[Sample]]  # a text: NumPy imports its random numbers when asked
-
-
-@functools.cache
-def op(name: str) -> Callable[..., Any]:
-    """The public function of an operation: how rules reach operations declared later."""
-    return REGISTRY[name].public
 
 
 def declare_public(op_: Op, function: Callable[P, R]) -> Callable[P, R]:
@@ -52,128 +43,6 @@ def declare_public(op_: Op, function: Callable[P, R]) -> Callable[P, R]:
 
 
 # --------------------------------------------------------------------------------------- elementwise
-
-
-def operands(name: str, args: Sequence[Any], accepts: str = "any") -> tuple[Tensor, ...]:
-    """Arguments as Tensors of one dtype: weak Python numbers follow the Tensors, arrays promote as in the array API.
-
-    Raises DTypeError for dtypes that do not promote or that the operation does not take."""
-    dtype = None
-    args = [strong(a) for a in args]
-    for a in args:
-        if isinstance(a, (Tensor, np.ndarray, np.generic)):
-            if dtype is None:
-                dtype = a.dtype
-            elif dtype is not a.dtype:
-                joined = promote(dtype, a.dtype)
-                if joined is None:
-                    _mixed(name, args)
-                dtype = joined
-    if dtype is None:  # only Python numbers
-        found = {as_tensor(a, name).dtype for a in args}
-        dtype = next((d for d in found if d in FLOATS), int64 if int64 in found else bool_)
-    out = []
-    for a in args:
-        x = as_tensor(a, name, dtype)
-        out.append(x if x.dtype is dtype else op("astype")(x, dtype))
-    check_dtype(name, out, accepts)
-    return tuple(out)
-
-
-def beside_each_other(name: str, args: Sequence[Any]) -> tuple[Tensor, ...]:
-    """Arguments as Tensors that keep dtypes of their own; weak Python numbers follow the floating ones among them."""
-    floats = [
-        a.dtype for a in map(strong, args) if isinstance(a, (Tensor, np.ndarray, np.generic)) and a.dtype in FLOATS
-    ]
-    joined = functools.reduce(lambda p, q: promote(p, q) or p, floats) if floats else None
-
-    def read(a: Any) -> Tensor:
-        kinds = np.asarray(a).dtype.kind if joined is not None and is_weak(a) else ""
-        return as_tensor(a, name, joined if kinds == "f" else None)
-
-    return tuple(read(a) for a in args)
-
-
-def _mixed(name: str, args: Sequence[Any]) -> None:
-    tensors = [as_tensor(a, name) if isinstance(a, (np.ndarray, np.generic)) else a for a in args]
-    typed = [a for a in tensors if isinstance(a, Tensor)]
-    target = next((a.dtype for a in typed if a.dtype in FLOATS), None) or next(
-        a.dtype for a in typed if a.dtype is not bool_
-    )
-    culprit = next(a for a in typed if a.dtype is not target and promote(a.dtype, target) is None)
-    fail(
-        DTypeError,
-        name,
-        f"{' and '.join(dict.fromkeys(a.dtype.name for a in typed))} do not mix; write "
-        f".astype({target.name!r}) on the {culprit.dtype.name} operand",
-        tensors,
-    )
-
-
-def check_dtype(name: str, xs: Sequence[Tensor], accepts: str) -> None:
-    allowed = CLASSES[accepts]
-    for x in xs:
-        if x.dtype not in allowed:
-            what = {
-                "float": "floating",
-                "numeric": "integer or floating",
-                "integer": "integer",
-                "bool": "bool",
-                "integer_or_bool": "integer or bool",
-            }[accepts]
-            write = {
-                "float": "float32",
-                "numeric": "float32",
-                "integer": "int64",
-                "bool": "bool",
-                "integer_or_bool": "int64",
-            }[accepts]
-            fail(DTypeError, name, f"needs {what} operands, got {x.dtype.name}; write .astype({write!r})", xs)
-
-
-def broadcast_shape(name: str, xs: Sequence[Tensor]) -> Shape:
-    """The shape the operands broadcast to. Raises ShapeError naming the two that do not meet."""
-    shape = xs[0].shape
-    for x in xs[1:]:
-        joined = broadcast(shape, x.shape)
-        if joined is None:
-            pairs = zip(reversed(shape), reversed(x.shape))
-            a, b = next((a, b) for a, b in pairs if a != b and a != 1 and b != 1)
-            fail(ShapeError, name, f"shapes do not broadcast: {a} meets {b}", xs)
-        shape = joined
-    return shape
-
-
-def aligned(*xs: Tensor) -> tuple[Tensor, ...]:
-    """The operands, those whose shapes differ from another's only where a slice clips brought to that one's: sizes that
-    agree wherever no slice reaches past an end are compared at the call."""
-    shape = xs[0].shape
-    if all(x.shape is shape or x.shape == shape or not x.shape for x in xs[1:]):
-        return xs
-    wanted: dict[int, Size] = {}  # by the axis counted from the last: a size that no slice clips, where there is one
-    for x in xs:
-        for axis, s in enumerate(reversed(x.shape)):
-            if s != 1 and (axis not in wanted or unclipped(wanted[axis]) == s):
-                wanted[axis] = s
-
-    def brought(x: Tensor) -> Tensor:
-        sizes = [
-            wanted[axis] if s != 1 and s != wanted[axis] and unclipped(s) == unclipped(wanted[axis]) else s
-            for axis, s in enumerate(reversed(x.shape))
-        ]
-        return op("reshape")(x, tuple(reversed(sizes)))
-
-    return tuple(map(brought, xs))
-
-
-def sum_to(g: Tensor, shape: Shape) -> Tensor:
-    """The transpose of broadcasting: ``g`` summed over the dimensions that ``shape`` was stretched along."""
-    if g.shape == shape:
-        return g
-    extra = g.ndim - len(shape)
-    axes = tuple(range(extra)) + tuple(i + extra for i, s in enumerate(shape) if s == 1 and g.shape[i + extra] != 1)
-    g = op("sum")(g, axis=axes)
-    return g if g.shape == shape else op("reshape")(g, shape)
 
 
 def elementwise_masks(node: Node, mask: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
@@ -493,101 +362,3 @@ def composite(
         return declare_public(declared, public)
 
     return declare
-
-
-# --------------------------------------------------------------------------------------- what declarations share
-
-
-def axis_of(name: str, axis: Any, ndim: int, xs: Sequence[Any] = ()) -> int:
-    """``axis`` counted from the front. Raises ShapeError when out of range."""
-    try:
-        i = axis.__index__() if not isinstance(axis, bool) else None
-    except (AttributeError, ShapeError):
-        i = None
-    if i is None:
-        fail(ShapeError, name, f"axis {axis!r} is no integer", xs)
-    if not -ndim <= i < ndim:
-        fail(ShapeError, name, f"axis {i} is out of range for {ndim} dimensions", xs)
-    return i % ndim
-
-
-def int_of(name: str, what: str, value: Any, xs: Sequence[Any] = ()) -> int:
-    """``value`` as an int. Raises ShapeError for anything else, a size known only at the call included."""
-    size = checked(as_size, name, value, xs)
-    if isinstance(size, Dim):
-        fail(ShapeError, name, f"{what} must be an int, got {size}", xs)
-    return size
-
-
-def as_list(value: Any) -> list[Any]:
-    """One thing, or the things in a tuple, list or array of one dimension."""
-    return list(value) if isinstance(value, (tuple, list, np.ndarray)) and np.ndim(value) else [value]
-
-
-def axes_of(name: str, axis: Any, ndim: int, xs: Sequence[Any] = ()) -> tuple[int, ...]:
-    """``axis=None|int|tuple`` as sorted axes counted from the front. Raises ShapeError for a repeated one."""
-    if axis is None:
-        return tuple(range(ndim))
-    axes = tuple(axis_of(name, a, ndim, xs) for a in (axis if isinstance(axis, (tuple, list)) else (axis,)))
-    if len(set(axes)) != len(axes):
-        fail(ShapeError, name, f"repeated axis in {tuple(axis)}", xs)
-    return tuple(sorted(axes))
-
-
-@functools.lru_cache(maxsize=4096)
-def contiguous_strides(shape: Shape) -> tuple[Size, ...]:
-    """Strides in elements of a row-major array."""
-    out: list[Size] = []
-    step: Size = 1
-    for s in reversed(shape):
-        out.append(step)
-        step = step * s
-    return tuple(reversed(out))
-
-
-# ---------------------------------------------------------------------------- samples that declarations share
-
-
-def on(low: float, high: float, n: int = 1, shapes: Sequence[Sequence[Shape]] | None = None) -> Samples:
-    """Samples of ``n`` operands drawn uniformly from [low, high], over several shapes, broadcasting included."""
-
-    def draw(rng: np.random.Generator) -> Iterable[Sample]:
-        cases = shapes or _SHAPES[n]
-        for case in cases:
-            yield Sample(tuple(rng.uniform(low, high, s) for s in case))
-
-    return draw
-
-
-_SHAPES: dict[int, Sequence[Sequence[Shape]]] = {
-    1: [((3, 4),), ((),), ((1,),), ((0, 3),), ((2, 1, 5),)],
-    2: [((3, 4), (3, 4)), ((3, 4), (4,)), ((3, 1), (1, 4)), ((), (2, 3)), ((2, 3), ()), ((0, 3), (3,)), ((1,), (1,))],
-    3: [((3, 4), (3, 4), (3, 4)), ((3, 1), (4,), ()), ((), (), ()), ((0, 2), (2,), ())],
-}
-
-
-def of_order(first: int, last: int, low: float, high: float) -> Samples:
-    """Samples of an order, a number, and an operand drawn uniformly from [low, high]."""
-
-    def draw(rng: np.random.Generator) -> Iterable[Sample]:
-        for n in range(first, last + 1):
-            for shape in ((3, 4), ()):
-                yield Sample((float(n), rng.uniform(low, high, shape)))
-
-    return draw
-
-
-def integers(low: int, high: int, n: int = 1) -> Samples:
-    def draw(rng: np.random.Generator) -> Iterable[Sample]:
-        for case in _SHAPES[n]:
-            yield Sample(tuple(rng.integers(low, high, s) for s in case))
-
-    return draw
-
-
-def booleans(n: int = 1) -> Samples:
-    def draw(rng: np.random.Generator) -> Iterable[Sample]:
-        for case in _SHAPES[n]:
-            yield Sample(tuple(rng.integers(0, 2, s).astype(bool) for s in case))
-
-    return draw

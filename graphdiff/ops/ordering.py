@@ -19,7 +19,8 @@ from . import batching, pattern
 from .gather import split_at_axis, take_along_axis, take_along_vjp
 from .laws import Attrs, Values, is_bool, is_int, is_size, law, on_axis
 from .movement import reshape
-from .opdef import axis_of, composite, custom, moved_masks
+from .opdef import composite, custom, moved_masks
+from .operands import axis_of
 from .registry import Call, Sample, op_of
 from .tensor import Tensor, as_tensor, checked, fail, make
 from .types import TensorLike

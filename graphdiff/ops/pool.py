@@ -22,8 +22,9 @@ from .conv import pair_of, sides_of, window_count
 from .laws import Attrs, Values, are_offsets, is_pair, is_shape, law
 from .masks import cut_by, leading_masks
 from .movement import reshape
-from .opdef import custom, linear, op, operands
-from .registry import Call, Sample, op_of
+from .opdef import custom, linear
+from .operands import operands
+from .registry import Call, Sample, op, op_of
 from .tensor import Tensor, fail, make
 from .types import Ints, Padding, TensorLike
 from .windows import from_taps, taps

@@ -17,7 +17,8 @@ from .comparison import less
 from .elementwise import astype, floor_divide, maximum, minimum, where
 from .gather import index, size_as, take
 from .movement import reshape
-from .opdef import as_list, composite, operands
+from .opdef import composite
+from .operands import as_list, operands
 from .pool import CASES, MAX_POOL, SUM_POOL, Windows, apart, max_reference, pool_reference, windows_of
 from .reduce import sum as sum_
 from .registry import Op, Sample

@@ -16,7 +16,8 @@ from .functions import cos, sin
 from .gather import index
 from .joining import concat, stack
 from .movement import expand_dims, permute_dims, reshape
-from .opdef import axis_of, check_dtype, composite, int_of
+from .opdef import composite
+from .operands import axis_of, check_dtype, int_of
 from .registry import Sample
 from .tensor import Tensor, as_tensor, fail
 from .types import TensorLike

@@ -29,7 +29,8 @@ from .elementwise import astype, sqrt
 from .functions import cos, log1p
 from .laws import is_float, is_shape, law
 from .movement import broadcast_to
-from .opdef import composite, operands
+from .opdef import composite
+from .operands import operands
 from .registry import Call, Op, Sample, register
 from .tensor import Tensor, as_tensor, checked, dtype_or_default, fail, is_weak, make, scalar
 from .types import DTypeLike, ShapeLike, TensorLike

@@ -25,8 +25,10 @@ from .gather import size_as
 from .laws import Attrs, Values, are_ints, law, on_axis
 from .movement import broadcast_to, permute_dims, reshape
 from .notation import PRODUCT, Notation, prefix
-from .opdef import axes_of, check_dtype, composite, custom, elementwise, on, op
-from .registry import Reduce, Sample, op_of
+from .opdef import composite, custom, elementwise
+from .operands import axes_of, check_dtype
+from .registry import Reduce, Sample, op, op_of
+from .samples import on
 from .tensor import Tensor, as_tensor, checked, fail, make
 from .types import Axes, DTypeLike, TensorLike
 

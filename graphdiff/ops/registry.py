@@ -7,6 +7,7 @@ Must not know: any particular operation; how to differentiate a graph; how a pla
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 from collections.abc import Callable, Iterable, Sequence
@@ -253,3 +254,9 @@ def op_of(function: Callable[..., Any]) -> Op:
     """The operation that a public function was declared as. Raises KeyError where it was none."""
     found = _BY_FUNCTION.get(function)
     return _BY_FUNCTION[inspect.unwrap(function)] if found is None else found
+
+
+@functools.cache
+def op(name: str) -> Callable[..., Any]:
+    """The public function of an operation: how rules reach operations declared later."""
+    return REGISTRY[name].public

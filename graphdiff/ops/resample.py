@@ -19,7 +19,8 @@ from ..ir.dtypes import float64, int64
 from .elementwise import astype, maximum, minimum
 from .gather import index, size_as, take
 from .movement import reshape
-from .opdef import as_list, composite, operands
+from .opdef import composite
+from .operands import as_list, operands
 from .pool_made import averaged
 from .registry import Sample
 from .rounding import floor

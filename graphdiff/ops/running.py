@@ -16,7 +16,8 @@ from .cumulative import cumprod, cumsum
 from .elementwise import astype
 from .joining import concat
 from .movement import broadcast_to, place, reshape
-from .opdef import axes_of, axis_of, composite, int_of, operands
+from .opdef import composite
+from .operands import axes_of, axis_of, int_of, operands
 from .reduce import sum as sum_
 from .registry import Sample
 from .tensor import Tensor, as_tensor, checked, fail

@@ -23,7 +23,8 @@ from .joining import concat
 from .laws import is_bool, law
 from .leaves import ensured
 from .movement import broadcast_to, reshape
-from .opdef import composite, custom, operands
+from .opdef import composite, custom
+from .operands import operands
 from .ordering import argsort
 from .reduce import any
 from .registry import Call, Sample, op_of

@@ -33,7 +33,8 @@ from .gather import (
 )
 from .laws import is_int, is_size, law
 from .movement import broadcast_to, permute_dims, reshape
-from .opdef import axis_of, check_dtype, composite, custom, moved_masks
+from .opdef import composite, custom, moved_masks
+from .operands import axis_of, check_dtype
 from .ordering import argsort
 from .registry import Call, Sample, op_of
 from .tensor import Tensor, as_tensor, checked, fail, make

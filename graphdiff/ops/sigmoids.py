@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .elementwise import negative
-from .opdef import elementwise, on
+from .opdef import elementwise
+from .samples import on
 
 tanh = elementwise(
     "tanh",

@@ -17,7 +17,8 @@ from .conv_made import conv1d
 from .gather import index, take
 from .matmul import matmul
 from .movement import flip, reshape
-from .opdef import composite, int_of, operands
+from .opdef import composite
+from .operands import int_of, operands
 from .registry import Sample
 from .tensor import Tensor, fail
 from .types import TensorLike

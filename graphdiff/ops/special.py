@@ -15,7 +15,8 @@ import numpy as np
 from .comparison import isinf, less
 from .elementwise import reciprocal, where
 from .notation import ATOM, raised
-from .opdef import elementwise, of_order, on
+from .opdef import elementwise
+from .samples import of_order, on
 from .tensor import Tensor
 
 # ------------------------------------------------------------------ the error function

@@ -10,8 +10,10 @@ import numpy as np
 
 from ..errors import GraphError
 from .creation import like_samples, shape_samples, zeros, zeros_like
-from .opdef import check_dtype, composite, on
+from .opdef import composite
+from .operands import check_dtype
 from .registry import REGISTRY, Sample
+from .samples import on
 from .tensor import Tensor, as_tensor, constant, fail
 from .types import DTypeLike, Exchanged, ShapeLike, TensorLike
 

@@ -18,7 +18,8 @@ from .comparison import greater_equal, isnan, less_equal, logical_and
 from .elementwise import astype, clip, minimum, where
 from .gather import size_as, take
 from .movement import permute_dims, reshape
-from .opdef import axes_of, check_dtype, composite
+from .opdef import composite
+from .operands import axes_of, check_dtype
 from .ordering import SORT
 from .reduce import any as any_
 from .reduce import kept

@@ -23,7 +23,7 @@ from .elementwise import astype, minimum
 from .gather import checked_index, index, size_as, take
 from .movement import broadcast_to, permute_dims, reshape
 from .movement import slice as slice_
-from .opdef import broadcast_shape, contiguous_strides
+from .operands import broadcast_shape, contiguous_strides
 from .tensor import Index, Tensor, as_tensor, checked, fail, scalar
 
 EVERY = slice(None)

@@ -30,7 +30,7 @@ from ..ops.linalg.differences import (
 from ..ops.linalg.matrices import symmetric_part, with_diagonal
 from ..ops.matmul import matmul
 from ..ops.movement import broadcast_to, expand_dims, matrix_transpose, place, reshape
-from ..ops.opdef import sum_to
+from ..ops.operands import sum_to
 from ..ops.reduce import sum as sum_
 from ..ops.registry import Tile
 from ..ops.tensor import Tensor, make, scalar

@@ -21,7 +21,7 @@ from ..ops.elementwise import where
 from ..ops.gather import positions
 from ..ops.leaves import building_body, watch
 from ..ops.movement import broadcast_to, reshape
-from ..ops.opdef import contiguous_strides
+from ..ops.operands import contiguous_strides
 from ..ops.reduce import any as any_
 from ..ops.registry import Strided, View
 from ..ops.tensor import Tensor, fail, scalar, where_am_i

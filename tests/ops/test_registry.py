@@ -18,8 +18,10 @@ from graphdiff.ops.gather import split_at_axis
 from graphdiff.ops.laws import broken, is_int, law, on_axis
 from graphdiff.ops.microops import MICROOPS, REDUCTIONS, cost_of
 from graphdiff.ops.notation import ATOM, PRODUCT, infix, written
-from graphdiff.ops.opdef import axis_of, composite, elementwise, linear, on
+from graphdiff.ops.opdef import composite, elementwise, linear
+from graphdiff.ops.operands import axis_of
 from graphdiff.ops.registry import REGISTRY, Call, Reduce, Sample, Tile, op_of
+from graphdiff.ops.samples import on
 from graphdiff.ops.tensor import as_tensor, make
 from graphdiff.runtime import _core
 from graphdiff.schedule.cost import NOMINAL, Costs

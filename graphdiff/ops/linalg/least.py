@@ -15,7 +15,8 @@ from ...ir.node import Node
 from ..elementwise import stop_gradient, where
 from ..matmul import matmul
 from ..movement import broadcast_to, expand_dims, matrix_transpose, reshape
-from ..opdef import composite, operands
+from ..opdef import composite
+from ..operands import operands
 from ..registry import Sample
 from ..tensor import Tensor, fail, make
 from ..types import TensorLike

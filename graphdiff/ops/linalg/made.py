@@ -19,7 +19,8 @@ from ..grids import kron
 from ..joining import concat
 from ..matmul import matmul
 from ..movement import broadcast_to, flip, matrix_transpose, reshape
-from ..opdef import composite, int_of, operands
+from ..opdef import composite
+from ..operands import int_of, operands
 from ..reduce import sum as sum_
 from ..registry import Sample
 from ..tensor import Tensor, as_tensor, fail

@@ -21,7 +21,7 @@ from ..elementwise import astype, where
 from ..gather import positions
 from ..masks import leading_masks
 from ..movement import expand_dims, matrix_transpose, place
-from ..opdef import check_dtype
+from ..operands import check_dtype
 from ..reduce import max as max_
 from ..registry import Sample
 from ..tensor import Tensor, as_tensor, fail

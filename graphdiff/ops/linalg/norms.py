@@ -12,12 +12,13 @@ from ..elementwise import abs as abs_
 from ..elementwise import astype, maximum
 from ..gather import size_as
 from ..movement import broadcast_to, expand_dims, permute_dims, reshape
-from ..opdef import axes_of, check_dtype, composite, op
+from ..opdef import composite
+from ..operands import axes_of, check_dtype
 from ..reduce import count_nonzero
 from ..reduce import max as max_
 from ..reduce import min as min_
 from ..reduce import sum as sum_
-from ..registry import Sample
+from ..registry import Sample, op
 from ..tensor import Tensor, as_tensor, fail
 from ..types import Axes, TensorLike
 from .matrices import largest, matrix

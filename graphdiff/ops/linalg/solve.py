@@ -22,7 +22,8 @@ from ..laws import Values, is_bool, is_square, law
 from ..masks import any_of
 from ..matmul import matmul
 from ..movement import broadcast_to, matrix_transpose, permute_dims, reshape
-from ..opdef import composite, custom, operands
+from ..opdef import composite, custom
+from ..operands import operands
 from ..registry import Call, Op, Sample, op_of, register
 from ..tensor import Tensor, fail, make
 from ..types import TensorLike
