@@ -28,11 +28,11 @@ from .masks import cut_by, leading_masks
 from .matmul import matmul
 from .movement import broadcast_to, expand_dims, matrix_transpose, reshape
 from .nn import dropout
+from .norms import softmax_parts
 from .opdef import composite, custom
 from .operands import beside_each_other, operands, sum_to
 from .random import bernoulli_reference
 from .rebuild import rebuild
-from .reduce import softmax_parts
 from .registry import Attention, Sample, op, op_of
 from .tensor import Tensor, fail, make
 from .types import TensorLike

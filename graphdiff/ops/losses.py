@@ -21,9 +21,10 @@ from .functions import bounded_log, exp, log, log1p, softplus
 from .gather import checked_label, is_label, size_as, take
 from .movement import broadcast_to, permute_dims, reshape
 from .nn import softmax_reference
+from .norms import logsumexp
 from .opdef import composite
 from .operands import aligned, axis_of, beside_each_other, check_dtype, int_of, operands
-from .reduce import logsumexp, mean
+from .reduce import mean
 from .reduce import sum as sum_
 from .registry import Sample
 from .tensor import Tensor, as_tensor, fail, scalar

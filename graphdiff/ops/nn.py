@@ -14,10 +14,10 @@ import numpy as np
 from ..errors import GraphError
 from .elementwise import add, where
 from .matmul import matmul
+from .norms import logsumexp, softmax_parts
 from .opdef import composite
 from .operands import check_dtype
 from .random import bernoulli, bernoulli_reference
-from .reduce import logsumexp, softmax_parts
 from .registry import Sample
 from .tensor import Tensor, as_tensor, fail
 from .types import Axes, TensorLike

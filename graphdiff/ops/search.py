@@ -16,8 +16,9 @@ from ..ir.dtypes import bool_, int64
 from ..ir.node import Node
 from . import batching, pattern
 from .batching import Batch, in_front
+from .clipping import clip
 from .comparison import equal, logical_not
-from .elementwise import clip, remainder, where
+from .elementwise import remainder, where
 from .gather import size_as, take
 from .joining import concat
 from .laws import is_bool, law

@@ -14,8 +14,9 @@ import numpy as np
 from ..errors import GraphError, ShapeError
 from ..ir.dims import Dim, Size, as_size, product
 from ..ir.dtypes import int64
+from .clipping import clip
 from .comparison import greater_equal, isnan, less_equal, logical_and
-from .elementwise import astype, clip, minimum, where
+from .elementwise import astype, minimum, where
 from .gather import size_as, take
 from .movement import permute_dims, reshape
 from .opdef import composite

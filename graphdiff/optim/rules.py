@@ -7,8 +7,9 @@ Must not know: how updates are run.
 from __future__ import annotations
 
 from ..errors import GraphError
+from ..ops.clipping import clip
 from ..ops.comparison import equal, greater, less
-from ..ops.elementwise import clip, sign, sqrt, square, where
+from ..ops.elementwise import sign, sqrt, square, where
 from ..ops.tensor import Tensor, where_am_i
 from ..spelling import explained
 from .optimizer import Optimizer, Rate, Step, decayed, of

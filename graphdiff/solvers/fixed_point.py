@@ -23,10 +23,10 @@ from ..ops.elementwise import stop_gradient, where
 from ..ops.joining import concat
 from ..ops.linalg.solve import solve
 from ..ops.movement import matrix_transpose
+from ..ops.norms import norm
 from ..ops.rebuild import depends_on
 from ..ops.reduce import all as all_
 from ..ops.reduce import max as max_
-from ..ops.reduce import norm
 from ..ops.tensor import Tensor, scalar
 from ..ops.types import Carry, Structure
 from .closed import Outcome, closed, epsilon, inlined, steps_bound

@@ -22,8 +22,8 @@ from ..ops.creation import eye
 from ..ops.elementwise import abs as abs_
 from ..ops.elementwise import minimum, stop_gradient, where
 from ..ops.leaves import building_body
+from ..ops.norms import norm
 from ..ops.reduce import max as max_
-from ..ops.reduce import norm
 from ..ops.reduce import sum as sum_
 from ..ops.tensor import Tensor, as_tensor, fail, scalar
 from ..ops.types import Same

@@ -27,8 +27,8 @@ from ..ops.elementwise import abs as abs_
 from ..ops.elementwise import maximum, minimum, sign, where
 from ..ops.joining import concat, stack
 from ..ops.leaves import building_body, ensured
+from ..ops.norms import norm
 from ..ops.reduce import all as all_
-from ..ops.reduce import norm
 from ..ops.tensor import Tensor, as_tensor, describe, fail, scalar
 from ..ops.types import Carry, Structure, TensorLike
 from .closed import Closed, Layout, Outcome, epsilon, floating, inlined, over_vector, started, steps_bound

@@ -16,9 +16,9 @@ from ..ops.control import while_loop
 from ..ops.elementwise import abs as abs_
 from ..ops.elementwise import stop_gradient, where
 from ..ops.linalg.solve import solve
+from ..ops.norms import norm
 from ..ops.reduce import all as all_
 from ..ops.reduce import max as max_
-from ..ops.reduce import norm
 from ..ops.tensor import Tensor, scalar
 from ..ops.types import Carry, Structure
 from .closed import Closed, Outcome, closed, epsilon, inlined, steps_bound

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from ...ir.dtypes import int32
 from ...ir.node import Node
+from ..clipping import clip
 from ..comparison import equal, isfinite, less
 from ..control import while_loop
 from ..elementwise import abs as abs_
-from ..elementwise import astype, clip, pow, stop_gradient, where
+from ..elementwise import astype, pow, stop_gradient, where
 from ..functions import log2
 from ..joining import concat
 from ..matmul import matmul

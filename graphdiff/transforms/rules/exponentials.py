@@ -10,7 +10,7 @@ from ...ops.comparison import less
 from ...ops.elementwise import abs, add, astype, divide, multiply, negative, square, subtract, where
 from ...ops.functions import exp, log, log1p, logaddexp, sinh, softplus
 from ...ops.movement import reshape
-from ...ops.reduce import logsumexp, softmax_parts
+from ...ops.norms import logsumexp, softmax_parts
 from ...ops.sigmoids import sigmoid
 from .table import Rewritten, full, is_one, number, of, rule, with_number
 
