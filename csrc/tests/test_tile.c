@@ -179,11 +179,12 @@ static int64_t random_view(const program *p, view *v, int64_t mask, int broadcas
             order[e] = swap;
         }
     int64_t step = random_below(6) == 0 ? 2 : 1, gap = random_below(5) == 0, low = 0, high = 0;
+    int by_channel = p->n_dims == 3 && random_below(3) == 0; /* one value for each of the middle dimension */
     v->offset = 0;
     for (int i = p->n_dims - 1; i >= 0; i--) {
         int d = order[i];
         v->stride[d] = 0;
-        if ((mask >> d & 1) || (broadcast && random_below(4) == 0)) continue;
+        if ((mask >> d & 1) || (broadcast && (random_below(4) == 0 || (by_channel && d != 1)))) continue;
         int64_t dim = p->dims[d] > 0 ? p->dims[d] : 1;
         v->stride[d] = random_below(8) == 0 ? -step : step;
         if (v->stride[d] < 0) low -= step * (dim - 1);
@@ -255,6 +256,13 @@ static void random_program(program *p) {
         p->total *= p->dims[d];
     }
     if (p->total > 20000) p->dims[random_below(p->n_dims)] = 1;
+    if (random_below(6) == 0) { /* images, in which values of a channel are kept from tile to tile */
+        p->n_dims = 3;
+        p->row_dims = random_below(4) == 0;
+        p->dims[0] = 4 + random_below(12);
+        p->dims[1] = 1 + random_below(90);
+        p->dims[2] = 1 + random_below(40);
+    }
     p->total = 1;
     for (int d = 0; d < p->n_dims; d++) p->total *= p->dims[d];
 

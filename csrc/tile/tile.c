@@ -14,6 +14,7 @@ typedef struct {
     int64_t k;
     int64_t n[GD_WIDTH_COUNT]; /* elements of a register of each width */
     int64_t first, masked;     /* turns of the masked loops: where the walk begins, and how many it takes */
+    int fresh;                 /* 1: what tiles keep from one to the next is not there */
 } walk;
 
 static inline void *address(const walk *w, int entry) { return (void *)(uintptr_t)w->at[entry]; }
@@ -172,7 +173,8 @@ static int64_t shape_total(const gd_shape *shape, int64_t k) {
     return runs * run;
 }
 
-static void reduce_tile(const walk *w, const gd_tile_reduction *r, const char *from) {
+/* a tile, or what was accumulated of whole tiles, down to its contribution */
+static const char *fold_tile(const walk *w, const gd_tile_reduction *r, const char *from) {
     char *buffer = w->scratch + r->buffer;
     for (int i = 0; i < r->n_folds; i++) {
         const gd_tile_fold *f = &r->folds[i];
@@ -181,6 +183,11 @@ static void reduce_tile(const walk *w, const gd_tile_reduction *r, const char *f
                 f->inner);
         from = to;
     }
+    return from;
+}
+
+static void reduce_tile(const walk *w, const gd_tile_reduction *r, const char *from) {
+    if (!r->late) from = fold_tile(w, r, from);
     if (r->immediate) {
         scatter(address(w, r->view), from, &r->part_shape, w->k, r->item);
         return;
@@ -190,7 +197,8 @@ static void reduce_tile(const walk *w, const gd_tile_reduction *r, const char *f
         at += w->index[l] * r->at_stride[l];
         turn += w->index[l] * r->turn_stride[l];
     }
-    accumulate(r, w->scratch + r->accumulator + at, from, shape_total(&r->part_shape, w->k), turn);
+    int64_t n = r->late ? w->n[r->late] : shape_total(&r->part_shape, w->k);
+    accumulate(r, w->scratch + r->accumulator + at, from, n, turn);
 }
 
 /* ---- walking ---- */
@@ -203,6 +211,7 @@ static inline int advance(walk *w, int first, int last) {
         const int64_t *stride = pass->loop_stride + (size_t)l * (size_t)n;
         if (++w->index[l] < pass->count[l]) {
             for (int v = 0; v < n; v++) w->at[v] += (uint64_t)stride[v];
+            w->fresh |= l < pass->still;
             return 1;
         }
         w->index[l] = 0;
@@ -266,7 +275,7 @@ static void run_fetching(const walk *w, const gd_tile_stage *stage) {
     for (int v = 0; v < pass->n_views; v++) lines += (pass->views[v].ahead * n + 63) / 64;
     int64_t each = lines / (stage->n_steps + 1) + 1;
     int v = 0;
-    for (int i = 0; i < stage->n_steps; i++) {
+    for (int i = w->fresh ? 0 : stage->n_kept; i < stage->n_steps; i++) {
         for (int64_t left = each * 64; left > 0 && v < pass->n_views;) {
             int64_t end = pass->views[v].ahead * n, stop = at + left < end ? at + left : end;
             const char *next = (const char *)(uintptr_t)(w->at[v] + (uint64_t)stride[v]);
@@ -285,10 +294,11 @@ static inline void run_tile(walk *w, const gd_tile_stage *stage) {
     set_k(w);
     if (w->pass->fetches) {
         run_fetching(w, stage);
-        return;
+    } else {
+        const gd_tile_step *s = stage->steps + (w->fresh ? 0 : stage->n_kept), *end = stage->steps + stage->n_steps;
+        for (; s < end; s++) run_step(w, s);
     }
-    const gd_tile_step *end = stage->steps + stage->n_steps;
-    for (const gd_tile_step *s = stage->steps; s < end; s++) run_step(w, s);
+    w->fresh = 0;
 }
 
 /* the stages on `masked` turns of the masked loops, from where the walk is */
@@ -312,6 +322,12 @@ static void run_masked(walk *w) {
 /* reductions over several tiles into memory: the others are done with */
 static inline int is_open(const gd_tile_reduction *r) { return !r->immediate && r->row < 0; }
 
+/* all that an open reduction has accumulated: n elements of its result */
+static const char *total_of(const walk *w, const gd_tile_reduction *r, int64_t n) {
+    if (!r->late) return collect(r, w, n);
+    return fold_tile(w, r, collect(r, w, w->n[r->late]));
+}
+
 static void store_reduction(const walk *w, const gd_tile_reduction *r, const char *result) {
     scatter(address(w, r->view), result, &r->shape, w->k, r->item);
 }
@@ -334,6 +350,7 @@ static void start_walk(walk *w, const gd_call *call, const gd_tile_pass *pass) {
     w->scratch = call->scratch;
     w->k = pass->k;
     w->first = 0;
+    w->fresh = 1;
     w->masked = pass->masked_total;
     w->at = start_table(call, pass);
     for (int l = 0; l < pass->n_loops; l++) w->index[l] = 0;
@@ -358,7 +375,7 @@ static void run_pass(const gd_call *call, const gd_tile_pass *pass, int64_t from
         run_masked(&w);
         for (int j = 0; j < pass->n_reductions; j++) {
             const gd_tile_reduction *r = &pass->reductions[j];
-            if (is_open(r)) store_reduction(&w, r, collect(r, &w, shape_total(&r->shape, w.k)));
+            if (is_open(r)) store_reduction(&w, r, total_of(&w, r, shape_total(&r->shape, w.k)));
         }
         advance(&w, 0, pass->n_outer);
     }
@@ -384,7 +401,7 @@ static void run_segment(const gd_call *call, const gd_tile_pass *pass, int64_t o
         const gd_tile_reduction *r = &pass->reductions[j];
         if (!is_open(r)) continue;
         int64_t n = shape_total(&r->shape, w.k);
-        memcpy(left_of(call, pass, r, outer) + segment * n * r->item, collect(r, &w, n), (size_t)(n * r->item));
+        memcpy(left_of(call, pass, r, outer) + segment * n * r->item, total_of(&w, r, n), (size_t)(n * r->item));
     }
 }
 

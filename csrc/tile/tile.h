@@ -58,7 +58,7 @@ typedef struct {
 } gd_tile_step;
 
 typedef struct {
-    int32_t n_steps;
+    int32_t n_steps, n_kept;   /* the first n_kept are for the first tile after a loop before pass->still has moved */
     int32_t first_row, n_rows; /* reductions whose results the next stages need */
     gd_tile_step *steps;
 } gd_tile_stage;
@@ -75,6 +75,7 @@ typedef struct {
     int32_t item;
     int32_t immediate; /* 1: no loop reduces, each tile's result is stored at once */
     int32_t cascade;   /* 1: sums of sums in a tree, for accuracy; 0: one accumulator */
+    int32_t late;      /* the width of whole tiles that are accumulated, then folded; 0: each tile is folded first */
     gd_fold_fn fold;
     gd_micro_fn combine;
     int32_t n_folds;
@@ -95,6 +96,7 @@ typedef struct {
     int32_t n_views, n_entries, n_loops, n_stages, n_reductions;
     int32_t n_outer, n_masked; /* loops [0, n_outer) keep, [n_outer, n_outer + n_masked) reduce, the rest walk a row */
     int32_t chunk;             /* the loop that cuts the tiles' first dimension, or -1 */
+    int32_t still;             /* loops from here on move no load of GD_WIDTH_ROW */
     int32_t fetches;           /* 1: some view is fetched ahead */
     int64_t k, last_k, per_k;  /* steps in a tile, in the last one, elements in a step */
     int64_t count[GD_TILE_LOOPS];

@@ -28,6 +28,8 @@ typedef struct {
     int dim_of_loop[GD_TILE_LOOPS]; /* outermost first; dimension t's loop counts tiles */
     int64_t count_of_loop[GD_TILE_LOOPS];
     int8_t *width;  /* [regs] gd_width */
+    int8_t *still;  /* [regs] 1: the same along loops from pass->still on; all 0 where that brings nothing */
+    int spreads;    /* 1: values of GD_WIDTH_ROW are spread over short rows, once for as many tiles as it can be */
     int32_t *level; /* [regs] the stage in which it can first be computed */
 
     /* the pass */

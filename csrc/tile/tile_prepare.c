@@ -9,7 +9,9 @@
 #include "tile_build.h"
 
 enum {
-    TILE_BYTES = 2048,      /* of a register: a dozen of them stay in the first-level cache */
+    TILE_BYTES = 2048,      /* of a register: a dozen of them stay in the first-level cache, */
+    REGISTER_BYTES = 24576, /* and of fewer larger ones: of all of them, */
+    MOST_TILE_BYTES = 8192, /* and of one */
     ROW_BYTES = 8192,       /* rows up to this stay in registers whole */
     PART_ELEMENTS = 32768,  /* a part has at least so many elements, */
     PART_LEAST = 1024,      /* or fewer, but no less than this, */
@@ -17,6 +19,9 @@ enum {
     WORK_PER_NS = 12,       /* on one core */
     PARTS = 64,             /* and more parts than so many bring nothing */
     CACHE_BYTES = 1 << 24,  /* what all views together reach stays in cache up to this */
+    SHORT_ROW = 128,        /* elements that a step has at most where its one value is spread over them, */
+    SHORTER_ROW = 32,       /* and where loops change their order for it */
+    STILL_TURNS = 4,        /* if so many tiles take it as it is */
     FEW_OPS = 16,           /* so few between one tile and the next leave fetching ahead to the processor */
     SEGMENTS = 64,          /* a reduction is cut into so many at most, */
     SEGMENT_BYTES = 1 << 22 /* if what they leave is no more than this */
@@ -33,7 +38,8 @@ static void choose_tile(builder *b) {
         int64_t bytes = gd_item_bytes(s->dtype[i]);
         if (bytes > item) item = bytes;
     }
-    b->limit = TILE_BYTES / item;
+    int64_t bytes = REGISTER_BYTES / (s->n_regs > 0 ? s->n_regs : 1) / 1024 * 1024;
+    b->limit = gd_max(TILE_BYTES, gd_min(bytes, MOST_TILE_BYTES)) / item;
     for (int d = s->row_start; d < s->n_dims; d++) row *= s->dims[d];
     int has_rows = s->row_start < s->n_dims;
     b->staged = has_rows && row > ROW_BYTES / item;
@@ -123,15 +129,24 @@ static int has_own_walk(const builder *b, const gd_source_store *store) {
     return loops_reduced(b, store, 0) != 0 || loops_reduced(b, store, 1) != 0;
 }
 
+/* whether a loop over a dimension moves a load that has one value for each step */
+static int moves_rows(const builder *b, int dim) {
+    for (int i = 0; i < b->s->n_loads; i++)
+        if (b->width[i] == GD_WIDTH_ROW && b->s->loads[i].stride[dim] != 0) return 1;
+    return 0;
+}
+
 static void order_loops(builder *b, uint32_t reduced) {
     gd_tile_pass *pass = b->pass;
     pass->chunk = -1;
     pass->outer_total = 1;
-    for (int group = 0; group < 3; group++)
+    pass->still = 0;
+    for (int turn = 0; turn < 4; turn++)
         for (int l = 0; l < b->n_loops; l++) {
-            int dim = b->dim_of_loop[l];
-            int in = b->staged && dim >= b->s->row_start ? 2 : (int)(reduced >> dim & 1);
-            if (in != group) continue;
+            int dim = b->dim_of_loop[l], moves = moves_rows(b, dim);
+            int group = b->staged && dim >= b->s->row_start ? 2 : (int)(reduced >> dim & 1);
+            int later = !moves && b->per_k <= SHORTER_ROW; /* among those that keep */
+            if (turn != (group > 0 ? group + 1 : later)) continue;
             b->loop_dim[pass->n_loops] = dim;
             pass->count[pass->n_loops] = b->count_of_loop[l];
             if (dim == b->t) pass->chunk = pass->n_loops;
@@ -139,7 +154,29 @@ static void order_loops(builder *b, uint32_t reduced) {
             pass->n_outer += group == 0;
             pass->n_masked += group == 1;
             pass->n_loops++;
+            if (moves) pass->still = pass->n_loops;
         }
+}
+
+/* Steps on short rows that take one value for each cost more calls than work. Where many tiles take the same values these
+ * are spread once: decides whether, and which registers hold such values. */
+static void choose_spreads(builder *b) {
+    const gd_tile_source *s = b->s;
+    const gd_tile_pass *pass = b->pass;
+    int64_t turns = 1;
+    for (int l = pass->still; l < pass->n_loops; l++) turns *= pass->count[l];
+    b->spreads = pass->still > 0 && !b->staged && b->per_k <= SHORT_ROW && turns >= STILL_TURNS;
+    for (int i = 0; i < s->n_loads; i++)
+        for (int j = 0; j < s->n_stores && b->width[i] == GD_WIDTH_ROW && s->loads[i].operand >= 0; j++)
+            b->spreads &=
+                !gd_values_overlap(gd_operand(b->p, s->loads[i].operand), gd_operand(b->p, s->stores[j].view.operand));
+    for (int i = 0; i < s->n_regs; i++) {
+        const gd_source_op *op = i < s->n_loads + s->n_consts ? NULL : &s->ops[i - s->n_loads - s->n_consts];
+        b->still[i] = b->spreads && b->width[i] != GD_WIDTH_TILE && (op == NULL || !gd_is_row_op(op->micro));
+        for (int l = pass->still; l < pass->n_loops && i < s->n_loads; l++)
+            b->still[i] &= s->loads[i].stride[b->loop_dim[l]] == 0;
+        for (int k = 0; op != NULL && k < 3 && op->arg[k] >= 0; k++) b->still[i] &= b->still[op->arg[k]];
+    }
 }
 
 /* of an element, in float32 additions */
@@ -206,6 +243,7 @@ static void build_pass(builder *b, gd_tile_pass *pass, uint32_t reduced) {
     const gd_tile_source *s = b->s;
     b->pass = pass;
     order_loops(b, reduced);
+    choose_spreads(b);
     memset(b->needed, 0, (size_t)s->n_regs);
     int stages = 1, reductions = 0, n_views = 0;
     for (int j = 0; j < s->n_stores; j++)
@@ -355,7 +393,7 @@ static void *make_tables(builder *b) {
     size_t entries = values + 3 * loads + stores + (size_t)s->n_consts + ops; /* two notes a load */
     size_t words64 = 2 * entries, words32 = loads + stores + ops + regs + 3 * regs + GD_WIDTH_COUNT * values;
     size_t bytes = drafts * sizeof *b->drafts + words64 * 8 + values * sizeof *b->values + words32 * 4 + 3 * regs +
-                   stores + entries;
+                   stores + entries + regs;
     char *at = calloc(1, bytes + 64);
     void *memory = at;
     if (at == NULL) return NULL;
@@ -373,6 +411,7 @@ static void *make_tables(builder *b) {
         TAKE(b->free[w], values);
     }
     TAKE(b->width, regs);
+    TAKE(b->still, regs);
     TAKE(b->needed, regs);
     TAKE(b->wanted, regs);
     TAKE(b->in_pass, stores);

@@ -109,12 +109,16 @@ static int row_reduction(int micro) {
     return reduce;
 }
 
+static int is_spread(const builder *b, int32_t reg, int width) {
+    return width == GD_WIDTH_TILE && b->width[reg] == GD_WIDTH_ROW && b->still[reg];
+}
+
 /* The operands that an elementwise step can take narrower than its result, as bits: all that are, if there is a body
  * for it, else the largest part of them. */
 static int narrow_operands(const builder *b, const gd_source_op *op, int width) {
     int narrow = 0, best = 0;
     for (int i = 0; i < 3 && op->arg[i] >= 0; i++)
-        if (b->width[op->arg[i]] < width) narrow |= 1 << i;
+        if (b->width[op->arg[i]] < width && !is_spread(b, op->arg[i], width)) narrow |= 1 << i;
     if (width == GD_WIDTH_ONE || op->micro == GD_MICRO_cast) return 0;
     for (int form = narrow; form > 0; form = (form - 1) & narrow)
         if (b->isa->scalar[op->micro][op->compute][form] != NULL &&
@@ -209,7 +213,6 @@ static void reserve(builder *b, gd_tile_reduction *r, int64_t all) {
     r->buffer = b->scratch;
     b->scratch += 2 * r->buffer_bytes;
     if (r->immediate) return;
-    r->segment_bytes = all * r->item;
     r->level_bytes = gd_round_up(all * r->item, GD_ALIGN);
     r->levels = 1;
     for (int64_t leaves = r->turns / GD_TILE_LEAF; leaves > 0; leaves /= 2) r->levels++;
@@ -217,6 +220,14 @@ static void reserve(builder *b, gd_tile_reduction *r, int64_t all) {
     if (!r->cascade) r->levels = 1;
     r->accumulator = b->scratch;
     b->scratch += r->levels * r->level_bytes;
+}
+
+/* Short rows and columns are dear to fold: of many whole tiles the sum is taken first. */
+static int folds_late(const builder *b, const gd_tile_reduction *r) {
+    enum { TURNS = 4, INNER = 16, LENGTH = 256 };
+    if (b->staged || r->turns < TURNS || r->n_folds == 0 || r->folds[0].inner >= INNER) return 0;
+    int64_t length = r->folds[0].length * (r->folds[0].scale_length ? b->k : 1);
+    return length < LENGTH && b->pass->chunk < b->pass->n_outer;
 }
 
 /* `row` is the entry of a staged row reduction's result, -1 for a store's reduction into a view */
@@ -245,6 +256,7 @@ static void draft_reduce(builder *b, const gd_source_store *store, int32_t view,
                              .combine = combine_of(b->isa, store->reduce, dtype),
                              .cascade = store->reduce == GD_REDUCE_sum};
     make_folds(b, r, mask, to);
+    int64_t all = b->staged ? kept(b, mask, s->row_start, s->dims[b->t]) : kept(b, mask, b->t, b->k);
     r->part_shape = gd_tile_shape(b, &store->view, item, b->t, mask, t_kept);
     r->shape = b->staged ? gd_tile_shape(b, &store->view, item, s->row_start, mask, 0) : r->part_shape;
     r->at_stride = gd_tile_keep(b, GD_TILE_LOOPS * sizeof *r->at_stride);
@@ -261,7 +273,12 @@ static void draft_reduce(builder *b, const gd_source_store *store, int32_t view,
         }
     }
     r->immediate = row < 0 && r->turns == 1;
-    reserve(b, r, b->staged ? kept(b, mask, s->row_start, s->dims[b->t]) : kept(b, mask, b->t, b->k));
+    r->segment_bytes = all * r->item;
+    if (folds_late(b, r)) {
+        r->late = width;
+        all = b->k * (width == GD_WIDTH_TILE ? b->per_k : 1);
+    }
+    reserve(b, r, all);
 }
 
 /* ---- stores ---- */
@@ -407,6 +424,27 @@ static void draft_copies(builder *b) {
     }
 }
 
+/* What is the same in tiles one after the other, and spread for those steps that take it: in registers of its own.
+ * Returns how many drafts that are. */
+static int32_t draft_kept(builder *b) {
+    const gd_tile_source *s = b->s;
+    for (int i = 0; i < s->n_ops; i++) {
+        int32_t reg = gd_tile_reg_of_op(s, i);
+        const gd_source_op *op = &s->ops[i];
+        if (!b->wanted[reg]) continue;
+        if (b->still[reg]) draft_elementwise(b, i);
+        for (int k = 0; k < 3 && op->arg[k] >= 0 && !gd_is_row_op(op->micro); k++)
+            if (is_spread(b, op->arg[k], b->width[reg])) want(b, op->arg[k], GD_WIDTH_TILE);
+    }
+    for (int32_t v = 0; v < b->n_values; v++) {
+        gd_tile_value *value = &b->values[v];
+        if (value->fixed) continue;
+        value->entry = gd_tile_entry(b, NULL, register_bytes(b, value->width));
+        value->fixed = 1;
+    }
+    return b->n_drafts;
+}
+
 void gd_tile_stage_build(builder *b, int stage, int last) {
     const gd_tile_source *s = b->s;
     gd_tile_pass *pass = b->pass;
@@ -415,8 +453,10 @@ void gd_tile_stage_build(builder *b, int stage, int last) {
     b->n_values = b->n_drafts = 0;
     choose_wanted(b, stage, last);
     if (last) draft_copies(b);
+    if (b->spreads && b->n_drafts == 0) built->n_kept = draft_kept(b); /* not where a store overwrites what is read */
     for (int i = 0; i < s->n_ops; i++) {
-        if (!b->wanted[gd_tile_reg_of_op(s, i)]) continue;
+        int32_t reg = gd_tile_reg_of_op(s, i);
+        if (!b->wanted[reg] || b->at_width[b->width[reg]][reg] >= 0) continue; /* kept from tile to tile */
         if (!gd_is_row_op(s->ops[i].micro)) draft_elementwise(b, i);
         else if (!b->staged) draft_row(b, i);
     }

@@ -16,9 +16,10 @@ import numpy as np
 from ..ops.microops import MICROOPS as FACTS
 from .program import DTYPES, MICROOPS, REDUCTIONS, Step
 
-TILE_BYTES, ROW_BYTES = 2048, 8192
+TILE_BYTES, REGISTER_BYTES, MOST_TILE_BYTES, ROW_BYTES = 2048, 24576, 8192, 8192
 PART_ELEMENTS, PART_LEAST, PART_WORK = 32768, 1024, 65536
 SEGMENTS, SEGMENT_BYTES = 64, 1 << 22
+LATE_TURNS, LATE_INNER, LATE_LENGTH = 4, 16, 256  # where tiles are summed whole, then folded
 LEAF = 8  # turns summed one by one before the tree of sums begins
 MOST_LEVEL_BYTES = 1 << 26
 IDEMPOTENT = ("max", "min", "all", "any")
@@ -182,7 +183,8 @@ class Reduction:
     """What becomes of a register's tiles. ``store`` None: the result of a row operation, number ``op``.
 
     ``width``: ROW where a tile has one value a step; ``turn_strides``, ``at_strides``: by loop, which turn it is and
-    where its contribution stands among ``kept`` elements; ``cascade``: sums in a tree of ``levels``."""
+    where its contribution stands among ``kept`` elements; ``cascade``: sums in a tree of ``levels``; ``late``: elements
+    of whole tiles, which are summed before they are folded, or 0."""
 
     register: int
     reduce: str
@@ -203,6 +205,7 @@ class Reduction:
     kept_count: int
     part_scaled: bool
     per_masked: int = 1
+    late: int = 0
 
 
 @dataclass
@@ -244,7 +247,7 @@ class Cut:
 def cut(s: Source) -> Cut:
     """How an instruction over at least one element is cut."""
     item = max([4, *(s.dtype(r).itemsize for r in range(s.n_registers))])
-    limit = TILE_BYTES // item
+    limit = max(TILE_BYTES, min(REGISTER_BYTES // max(s.n_registers, 1) // 1024 * 1024, MOST_TILE_BYTES)) // item
     row = prod(s.dims[s.row_start :])
     has_rows = s.row_start < len(s.dims)
     staged = has_rows and row > ROW_BYTES // item
@@ -363,7 +366,11 @@ def _reduction(c: Cut, p: Pass, register: int, reduce: str, mask: int, store: St
     immediate = store is not None and turns == 1
     part_count = prod(s.dims[d] for d in part if d != c.t)
     kept_count = prod(s.dims[d] for d in kept) if c.staged else part_count * (c.k if c.t in part else 1)
-    level_bytes = -(-kept_count * s.dtype(register).itemsize // 64) * 64
+    folds = _folds(c, mask, to)
+    late = 0
+    if store is not None and not immediate and _folds_late(c, p, folds, turns):
+        late = c.k * (c.per_k if width == TILE else 1)
+    level_bytes = -(-(late or kept_count) * s.dtype(register).itemsize // 64) * 64
     levels = 1 + (turns // LEAF).bit_length()
     cascade = reduce == "sum" and level_bytes <= MOST_LEVEL_BYTES // levels
     return Reduction(
@@ -373,7 +380,7 @@ def _reduction(c: Cut, p: Pass, register: int, reduce: str, mask: int, store: St
         store,
         op,
         width,
-        _folds(c, mask, to),
+        folds,
         turn_strides,
         at_strides,
         turns,
@@ -385,7 +392,16 @@ def _reduction(c: Cut, p: Pass, register: int, reduce: str, mask: int, store: St
         part_count,
         kept_count,
         c.t in part,
+        late=late,
     )
+
+
+def _folds_late(c: Cut, p: Pass, folds: list[Fold], turns: int) -> bool:
+    """Whether many whole tiles are summed before their short rows or columns are folded."""
+    if c.staged or turns < LATE_TURNS or not folds or folds[0].inner >= LATE_INNER:
+        return False
+    length = folds[0].length * (c.k if folds[0].scale_length else 1)
+    return length < LATE_LENGTH and (c.chunks == 1 or c.t in p.outer)
 
 
 def _folds(c: Cut, mask: int, to: int) -> list[Fold]:

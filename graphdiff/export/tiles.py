@@ -130,13 +130,9 @@ class _Writer(Loops):
                         self.bound.add(d)
                 self._settle(wanted)
                 self._stages()
-            self._collect("n")
-            for r in self._open():
+            for r, total in self._totals("n"):
                 place, n = self.places[id(r)], self._kept_count(r)
-                self.out(
-                    f"memcpy({place['left']} + segment * {n}, {place['level']}, (size_t)({n}) * "
-                    f"sizeof *{place['left']});"
-                )
+                self.out(f"memcpy({place['left']} + segment * {n}, {total}, (size_t)({n}) * sizeof *{place['left']});")
         for r in self._open():
             place, n = self.places[id(r)], self._kept_count(r)
             fold = self.unit.helper("fold", r.reduce, self.s.dtype(r.register).name)
@@ -147,17 +143,21 @@ class _Writer(Loops):
         return [r for r in self.reductions if r.store is not None and not r.immediate]
 
     def _store_totals(self, masked: str) -> None:
-        self._collect(masked)
-        for r in self._open():
-            self._scatter(r, self.places[id(r)]["level"])
+        for r, total in self._totals(masked):
+            self._scatter(r, total)
 
-    def _collect(self, masked: str) -> None:
+    def _totals(self, masked: str) -> list[tuple[Reduction, str]]:
+        """The open reductions and where all that they have summed is, after so many turns of the masked loops."""
+        found = []
         for r in self._open():
+            place = self.places[id(r)]
             if r.cascade:
-                place, n = self.places[id(r)], self._kept_count(r)
+                n = self._times_k(self.c.per_k if r.width == TILE else 1) if r.late else self._kept_count(r)
                 turns = masked if r.per_masked == 1 else f"{masked} * {r.per_masked}"
                 collect = self.unit.helper("tree", "sum", self.s.dtype(r.register).name, "collect")
                 self.out(f"{collect}({place['level']}, {place['apart']}, {n}, {turns});")
+            found.append((r, self._fold(r, place["level"]) if r.late else place["level"]))
+        return found
 
     def _kept_count(self, r: Reduction) -> str:
         if self.c.staged or not r.part_scaled:
@@ -335,7 +335,8 @@ class _Writer(Loops):
             f = r.folds[-1]
             place["part"] = unit.room(dtype, f.outer * f.inner * (c.k if f.scale_outer else 1), (key, "part"))
         if not r.immediate:
-            apart = -(-r.kept_count * self.s.dtype(r.register).itemsize // 64) * 64 // self.s.dtype(r.register).itemsize
+            size = self.s.dtype(r.register).itemsize
+            apart = -(-(r.late or r.kept_count) * size // 64) * 64 // size
             place["apart"] = str(apart)
             place["level"] = unit.room(dtype, apart * r.levels, (key, "level"))
             if self.p.segments > 1 and r.store is not None:
@@ -346,20 +347,15 @@ class _Writer(Loops):
         """A tile's contribution, folded, then added to what there is."""
         place, dtype = self.places[id(r)], self.s.dtype(r.register).name
         values = direct or place["values"]
-        for n, f in enumerate(r.folds):
-            is_last = n == len(r.folds) - 1
-            memory = self._contiguous(r) if is_last and r.immediate else None
-            target = memory or place["part" if is_last else f"fold{n % 2}"]
-            fold = self.unit.helper("fold", r.reduce, dtype)
-            outer = self._times_k(f.outer) if f.scale_outer else str(f.outer)
-            length = self._times_k(f.length) if f.scale_length else str(f.length)
-            self.out(f"{fold}({target}, {values}, {outer}, {length}, {f.inner});")
-            values = target
+        if not r.late:
+            values = self._fold(r, values)
         if r.immediate:
             if not r.folds or self._contiguous(r) is None:
                 self._scatter(r, values)
             return
         n_part = self._times_k(r.part_count) if r.part_scaled else str(r.part_count)
+        if r.late:
+            n_part = self._times_k(self.c.per_k if r.width == TILE else 1)
         names = {d: f"c{d}" if d == self.c.t else f"i{d}" for d in (*self.p.masked, *self.p.along)}
         turns = dict(r.turn_strides)
         if self.p.segments > 1 and r.store is not None:
@@ -378,6 +374,20 @@ class _Writer(Loops):
         else:
             join = self.unit.helper("join", r.reduce, dtype)
             self.out(f"{join}({level}, {values}, {n_part}, {turn} == 0);")
+
+    def _fold(self, r: Reduction, values: str) -> str:
+        """A tile, or what was summed of whole ones, made its contribution; where that is."""
+        place, dtype = self.places[id(r)], self.s.dtype(r.register).name
+        for n, f in enumerate(r.folds):
+            is_last = n == len(r.folds) - 1
+            memory = self._contiguous(r) if is_last and r.immediate else None
+            target = memory or place["part" if is_last else f"fold{n % 2}"]
+            fold = self.unit.helper("fold", r.reduce, dtype)
+            outer = self._times_k(f.outer) if f.scale_outer else str(f.outer)
+            length = self._times_k(f.length) if f.scale_length else str(f.length)
+            self.out(f"{fold}({target}, {values}, {outer}, {length}, {f.inner});")
+            values = target
+        return values
 
     def _target(self, r: Reduction) -> tuple[Store, list[int], str]:
         """A store's reduction: the store, the dimensions kept of what is at hand, and where its first element goes."""

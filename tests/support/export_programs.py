@@ -68,9 +68,11 @@ def reductions():
     outs += [gd.nn.softmax(gd.reshape(y, (14, 5000)))]
     waves = gd.cos(x)  # read by a sum in the pass that writes over it
     outs += [gd.logsumexp(waves, axis=2), gd.mean(waves, axis=2)]
-    f = gd.compile([x, y, n], outs, name="reductions")
+    z, a = gd.input("z", (60, 90, 30)), gd.input("a", (90, 1))  # whole tiles are summed before their rows are folded
+    outs += [gd.sum(gd.nn.relu(z * a), axis=(0, 2)), gd.max(z - a, axis=(0, 2)), gd.sum(z, axis=(0, 2))]
+    f = gd.compile([x, y, n, z, a], outs, name="reductions")
     n_fed = np.random.default_rng(0).integers(-50, 50, (40, 50))
-    return f, (_random(3, 5, 700), _random(70000, seed=1), n_fed), {}, 1
+    return f, (_random(3, 5, 700), _random(70000, seed=1), n_fed, _random(60, 90, 30), _random(90, 1, seed=2)), {}, 1
 
 
 def lstm():
