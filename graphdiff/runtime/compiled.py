@@ -257,15 +257,7 @@ class CompiledGraph:
         assert self.limit is not None
 
         choice, slots = self._choice(env)
-        effort = PLACE_SECONDS, max(PLACE_SECONDS, PLACE_SHARE * self.plan_seconds)
-
-        def lay_out(c: Schedule, variant: int, hard: bool) -> Placed:
-            offsets, arena_bytes, bound = place(c.lifetimes, env, effort[hard])
-            template = Template(c.order, c.lifetimes, slots[variant])
-            program = template.program(env, offsets, arena_bytes)
-            return Placed(offsets, arena_bytes, bound, arena_bytes + self._scratch(program))
-
-        chosen = choice.choose(self.limit, lay_out)
+        chosen = choice.choose(self.limit)
         c, placed = chosen.schedule, chosen.placed
         scratch = placed.total - placed.arena_bytes
         if not chosen.fits:
@@ -289,16 +281,27 @@ class CompiledGraph:
         return PlannedProgram(plan, program, c.order, template)
 
     def _choice(self, env: dict[str, int]) -> tuple[Choice, list[Slots]]:
-        """The schedules to choose from at these sizes, which are the same for every limit: the last ones are kept. And
+        """The schedules to choose from at these sizes, made as far as the limit needs: the last ones are kept. And
         where feeds, results and parameters are, for each variant."""
+        assert self.limit is not None
         key = tuple(env[n] for n in self.names)
         with self._planning:
             if key not in self._pool:
                 self._pool.clear()
                 variants, slots = zip(*self._variants(env))
-                choice = Choice(variants, env, not self.debug, self.costs, self.plan_seconds)
+                lay_out = partial(self._laid_out, env, slots)
+                choice = Choice(variants, env, not self.debug, self.costs, self.plan_seconds, lay_out)
                 self._pool[key] = choice, list(slots)
+            self._pool[key][0].reach(self.limit)
             return self._pool[key]
+
+    def _laid_out(self, env: dict[str, int], slots: Sequence[Slots], c: Schedule, variant: int, hard: bool) -> Placed:
+        """A schedule of a variant with offsets."""
+        seconds = max(PLACE_SECONDS, PLACE_SHARE * self.plan_seconds) if hard else PLACE_SECONDS
+        offsets, arena_bytes, bound = place(c.lifetimes, env, seconds)
+        template = Template(c.order, c.lifetimes, slots[variant])
+        program = template.program(env, offsets, arena_bytes)
+        return Placed(offsets, arena_bytes, bound, arena_bytes + self._scratch(program))
 
     def _nothing_fits(self, env: Mapping[str, int], chosen: Chosen, scratch: int) -> MemoryLimitError:
         """The error for a limit below the smallest arena, ``chosen``: what is in memory where it is at its most."""

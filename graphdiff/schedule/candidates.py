@@ -3,9 +3,10 @@
 A candidate says which buffers the forward pass keeps and which recomputed copies are kept until their last use, or it
 is a schedule of instructions step by step. There are greedy paths that drop, step by step, what frees most bytes at
 the peak for its cost; families of segments - of one level, of two, and halved again and again; other orders; and
-schedules annealed to fixed shares of the peak, from the cheapest of the others. None of them depends on a limit. How
-many there are depends on the seconds allowed, which count instructions written and steps of the search and not time:
-the same graph has the same candidates on every machine.
+schedules annealed to fixed shares of the peak, from the smallest share up, each from the cheapest of those before.
+None of them depends on a limit, but the annealed ones are made as far as somebody asks. How many there are depends on
+the seconds allowed, which count instructions written and steps of the search and not time: the same graph has the same
+candidates on every machine.
 Must not know: limits; operations; offsets.
 """
 
@@ -22,13 +23,14 @@ from .checkpoint import forward_part, recompute, segments
 from .cost import Costs
 from .memory import Lifetimes
 from .orders import reordered
-from .problem import problem, replay, steps_of
+from .problem import Problem, problem, replay, steps_of
 
 GREEDY_STEPS = 60
 WRITTEN_PER_SECOND = 40_000  # instructions of candidates, nominally
 ANNEALED = 0.75  # of the seconds, on top
 ANNEALED_EACH = 1.5e-4, 4e-4  # seconds, nominal, for each instruction and share: at least for a fine ladder, at most
 COARSE, FINE = (tuple(k / n for k in range(n // 7, n)) for n in (20, 50))  # shares of the peak: no limit decides them
+MARGIN = 25  # a search may well end a 25th of the peak below what it was asked for
 SHORT = 200  # forward instructions of which nothing need be kept: the repetitions are as many as their square
 
 
@@ -56,7 +58,8 @@ class Schedule(NamedTuple):
 
 class Candidate(NamedTuple):
     """What makes a schedule (see ``recompute``; with ``steps`` see ``replay``), its predicted seconds and what no arena
-    for it can go below."""
+    for it can go below. ``target``: what those that are annealed may be expected to take at least, 0 of others: a
+    problem counts bytes that are shared, and searches often end below what they were asked for."""
 
     kept: frozenset[Buffer]
     copies_kept: frozenset[Buffer] | None
@@ -65,11 +68,12 @@ class Candidate(NamedTuple):
     seconds: float
     bound: int
     text: str
+    target: int = 0
 
 
 class Candidates:
-    """Those of one variant at given sizes. ``list`` has them; their schedules, which together are a hundred times as
-    large, are made again by ``schedule``."""
+    """Those of one variant at given sizes. ``list`` has them, the annealed ones as far as ``anneal`` was asked for;
+    their schedules, which together are a hundred times as large, are made again by ``schedule``."""
 
     def __init__(self, variant: LoopVariant, env: Mapping[str, int], inplace: bool, costs: Costs, seconds: float):
         self.left = int(seconds * WRITTEN_PER_SECOND)
@@ -84,9 +88,21 @@ class Candidates:
         self.pinned = variant.pinned or set()
         self.read_later = [b for b in read_later if b not in self.pinned]
         self.list = list(self._dropping())
+        self.problem: Problem | None = None
+        self.waiting: list[int] = []  # bytes to anneal to, rising
         if variant.pinned is None:  # these would not know what is to stay
-            for c in self._rearranged():
-                self.list.append(c)
+            self._rearrange()
+
+    def anneal(self, limit: int) -> None:
+        """Makes those with a target of no more than ``limit`` bytes that are not there."""
+        while self.problem is not None and self.waiting and self.waiting[0] - self.beyond <= limit:
+            at = self.waiting.pop(0)
+            made = self.problem.solve(at, self.each, self._start(at))
+            if made.peak > at:  # there may be nothing so small: half of what is below this is left out
+                self.waiting = [t for t in self.waiting if t >= (at + made.peak) // 2]
+            if made.peak < self.given:
+                text = f"annealed to {at / self.given:.0%} of what is alive at most"
+                self.list.append(self._replayed(made.schedule, text, at - self.beyond))
 
     def schedule(self, c: Candidate) -> Schedule:
         """Its schedule."""
@@ -189,28 +205,27 @@ class Candidates:
         return total
 
     # ------------------------------------------------------------------ instructions moved and repeated
-    def _rearranged(self) -> Iterator[Candidate]:
+    def _rearrange(self) -> None:
+        """Adds other orders, and finds what can be annealed."""
         p = problem(self.order, self.seconds, self.env, self.inplace)
         if p is None:
             return
-        given = p.solve(sum(p.size) + sum(p.workspace), 0).peak
+        given = self.given = p.solve(sum(p.size) + sum(p.workspace), 0).peak
         for name, order in reordered(p.size, p.inputs):
             found = p.solve(0, 0, order)
             if found.peak < given:
-                yield self._replayed(found.schedule, f"in another order: {name}")
+                self.list.append(self._replayed(found.schedule, f"in another order: {name}"))
         least, most = (x * len(p.cost) for x in ANNEALED_EACH)
         shares = FINE if least * len(FINE) <= self.annealing else COARSE
-        each = min(most, self.annealing / len(shares))
-        for share in shares:
-            limit = int(share * given)
-            found = p.solve(limit, each, self._start(limit))
-            if found.peak < given:
-                yield self._replayed(found.schedule, f"annealed to {share:.0%} of what is alive at most")
+        self.each = min(most, self.annealing / len(shares))
+        self.problem, self.beyond = p, given - self.list[0].bound + given // MARGIN
+        targets, least = [int(share * given) for share in shares], p.least()
+        self.waiting = [t for t, above in zip(targets, [*targets[1:], given]) if above > least]
 
-    def _replayed(self, steps: Sequence[int], text: str) -> Candidate:
+    def _replayed(self, steps: Sequence[int], text: str, target: int = 0) -> Candidate:
         array = np.array(steps, np.int32)
         made = self._schedule(replay(self.order, array))
-        return Candidate(frozenset(), None, None, array, made.seconds, made.bound, text)
+        return Candidate(frozenset(), None, None, array, made.seconds, made.bound, text, target)
 
     def _start(self, limit: int) -> list[int]:
         """The cheapest candidate so far that needs no more than ``limit``, or the smallest: where a search begins."""

@@ -1,8 +1,9 @@
 """Under a byte limit: the schedule that fits at the least predicted time.
 
 The candidates do not depend on the limit (candidates.py): of the order that keeps everything and, where loops' rows
-are needed later, of those in which loops run again in segments of some lengths. The cheapest one whose arena as laid
-out fits is taken, so a larger limit never costs more.
+are needed later, of those in which loops run again in segments of some lengths. Those annealed to more than the limit
+are not made, but for what the smallest of the rest takes. The cheapest one whose arena as laid out fits is taken, so a
+larger limit never costs more, and what was asked before changes nothing.
 Must not know: operations; how offsets are found (it is handed ``lay_out``).
 """
 
@@ -43,49 +44,84 @@ class Chosen(NamedTuple):
 LayOut = Callable[[Schedule, int, bool], Placed]  # of a variant's schedule; with more effort or less
 
 
+class _Entry:
+    """A candidate of a variant. ``floor``: what it cannot go below as far as is known; ``total``: its bytes, once it
+    was laid out with all effort."""
+
+    def __init__(self, candidate: Candidate, variant: int):
+        self.candidate, self.variant = candidate, variant
+        self.floor = candidate.bound
+        self.total: int | None = None
+
+
 class Choice:
     """The candidates of several variants to run one graph at given sizes, made once and remembered."""
 
     def __init__(
-        self, variants: Sequence[LoopVariant], env: Mapping[str, int], inplace: bool, costs: Costs, seconds: float
+        self,
+        variants: Sequence[LoopVariant],
+        env: Mapping[str, int],
+        inplace: bool,
+        costs: Costs,
+        seconds: float,
+        lay_out: LayOut,
     ):
         shares = [FIRST, *[(1 - FIRST) / (len(variants) - 1)] * (len(variants) - 1)] if len(variants) > 1 else [1.0]
         self.variants = [
             Candidates(variant, env, inplace, costs, share * seconds) for variant, share in zip(variants, shares)
         ]
-        every = [(c, w) for w, made in enumerate(self.variants) for c in made.list]
-        self.list: list[tuple[Candidate, int]] = sorted(every, key=lambda x: (x[0].seconds, x[0].bound))
-        self.floors: dict[int, int] = {}  # what a candidate that was laid out cannot go below, by number
-        self.totals: dict[int, int] = {}  # the bytes of those that were laid out with all effort
+        self.lay_out = lay_out
+        self.list: list[_Entry] = []  # the cheapest first
+        self._taken = [0] * len(variants)  # candidates of each that are listed
+        self._list_new()
+        smallest = min(self.list, key=lambda e: e.candidate.bound)
+        self.smallest = self._placed(smallest, -1).placed.total  # before any is annealed
 
-    def choose(self, limit: int, lay_out: LayOut) -> Chosen:
-        """The cheapest candidate that fits in ``limit`` bytes as laid out, or the one that takes least."""
-        for n, (c, _) in enumerate(self.list):
-            if max(c.bound, self.floors.get(n, 0)) <= limit:
-                found = self._placed(n, limit, lay_out)
+    def reach(self, limit: int) -> None:
+        """Makes what a limit needs of candidates; one thread at a time."""
+        for made in self.variants:
+            made.anneal(max(limit, self.smallest))
+        if sum(len(made.list) for made in self.variants) > len(self.list):
+            self._list_new()
+
+    def _list_new(self) -> None:
+        new = [_Entry(c, w) for w, made in enumerate(self.variants) for c in made.list[self._taken[w] :]]
+        self._taken = [len(made.list) for made in self.variants]
+        self.list = sorted([*self.list, *new], key=lambda e: (e.candidate.seconds, e.candidate.bound))
+
+    def choose(self, limit: int) -> Chosen:
+        """The cheapest candidate that fits in ``limit`` bytes as laid out, or the one that takes least. ``reach`` was
+        called for the limit."""
+        reach = max(limit, self.smallest)
+        entries = [e for e in self.list if e.candidate.target <= reach]
+        for e in entries:
+            if e.floor <= limit:
+                found = self._placed(e, limit)
                 if found.fits:
                     return found
-        known = dict(self.totals)  # other threads may add to it
-        for n in sorted(range(len(self.list)), key=lambda n: self.list[n][0].bound):
-            least = min(known.values(), default=-1)
-            if known and max(self.list[n][0].bound, self.floors.get(n, 0)) >= least:
-                if self.list[n][0].bound >= least:
-                    break
-            elif n not in known:
-                known[n] = self._placed(n, least, lay_out).placed.total
-        return self._placed(min(known, key=lambda n: (known[n], n)), -1, lay_out)
+        best, smallest = None, -1
+        for e in entries:
+            if e.total is not None and (best is None or e.total < smallest):
+                best, smallest = e, e.total
+        for e in sorted(entries, key=lambda e: e.candidate.bound):
+            if e.total is None and (best is None or e.floor < smallest):
+                total = self._placed(e, smallest).placed.total
+                if best is None or total < smallest:
+                    best, smallest = e, total
+        assert best is not None
+        return self._placed(best, -1)
 
-    def _placed(self, n: int, limit: int, lay_out: LayOut) -> Chosen:
+    def _placed(self, e: _Entry, limit: int) -> Chosen:
         """A candidate laid out: with all effort where less does not reach the limit, which none may be (-1)."""
-        c, w = self.list[n]
+        c, w = e.candidate, e.variant
         made = self.variants[w].schedule(c)
-        placed = lay_out(made, w, False)
+        placed = self.lay_out(made, w, False)
         floor = placed.total - placed.arena_bytes + placed.bound
         if placed.total > limit and (limit < 0 or floor <= limit):
             if placed.total > floor:
-                placed = lay_out(made, w, True)
-            floor = self.totals[n] = placed.total
-        self.floors[n] = floor
+                placed = self.lay_out(made, w, True)
+            floor = e.total = placed.total
+        e.floor = floor
         how = self.variants[w].variant.text
         return Chosen(made, w, f"{how}; {c.text}" if how else c.text, placed, placed.total <= limit)
 

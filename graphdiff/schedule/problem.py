@@ -44,6 +44,13 @@ class Problem(NamedTuple):
             start=start,
         )
 
+    def least(self) -> int:
+        """The bytes of the largest node with its inputs: no schedule has a smaller peak."""
+        out = 0
+        for own, inputs, work, taken in zip(self.size, self.inputs, self.workspace, self.inplace):
+            out = max(out, sum(self.size[i] for i in inputs) + work + (0 if taken >= 0 else own))
+        return out
+
 
 def problem(
     order: Sequence[Instruction], costs: Mapping[Instruction, float], env: Mapping[str, int], inplace: bool = True

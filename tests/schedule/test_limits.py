@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import graphdiff as gd
+from graphdiff.schedule.problem import Problem
 
 BATCHES, GRAPHS, LIMITS = 10, 50, 6
 
@@ -237,3 +238,42 @@ def test_a_limit_holds_with_control_flow_forks_and_bound_calls(length, debug):
         for got in (f(data), f.fork()(data), out, f(data)):
             assert [a.tobytes() for a in got] == want
         assert f.plan_for(n=length).arena_bytes <= limit
+
+
+def deep_network():
+    """A compiled training step of 20 layers, and its arena without a limit."""
+    x = gd.input("x", (64, 32))
+    params, h = [], x
+    for k in range(20):
+        params.append(gd.parameter(f"W{k}", np.eye(32, dtype=np.float32)))
+        h = gd.tanh(h @ params[-1])
+    loss = gd.sum(gd.square(h))
+    f = gd.compile([x], gd.grad(loss, params), plan_seconds=0.2)
+    return f, f.plan.arena_bytes
+
+
+def told(f):
+    return [(row.name, row.phase, [(b.offset, b.bytes) for b in row.writes]) for row in f.plan_for().instructions]
+
+
+def test_a_plan_does_not_depend_on_the_limits_asked_for_before():
+    f, arena = deep_network()
+    limits = [int(share * arena) for share in (0.9, 0.6, 0.45, 0.75)]
+    after_others = [told(f.within(limit)) for limit in limits]
+    assert after_others == [told(deep_network()[0].within(limit)) for limit in limits]
+    assert len({str(plan) for plan in after_others}) == len(limits)
+
+
+def test_a_small_limit_does_not_make_the_schedules_of_large_ones(monkeypatch):
+    asked = []
+    solve = Problem.solve
+    monkeypatch.setattr(
+        Problem, "solve", lambda self, limit, *a, **k: asked.append(limit) or solve(self, limit, *a, **k)
+    )
+    f, arena = deep_network()
+    f.within(arena // 2).plan_for()
+    few = len(asked)
+    f.within(arena // 2).plan_for()
+    assert len(asked) == few > 3
+    f.within(arena - 64).plan_for()
+    assert len(asked) > few + 3
