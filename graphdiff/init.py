@@ -18,6 +18,7 @@ Sources: Glorot and Bengio 2010; He et al. 2015; LeCun et al. 1998. Normal ones 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import prod, sqrt
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,10 @@ __all__ = [
 ]
 
 Draw = Callable[[tuple[int, ...], np.dtype], np.ndarray]
+Numbers = Callable[
+    ["np.random.Generator", tuple[int, ...]], np.ndarray
+]  # a text: NumPy imports its random numbers late
+Variance = Callable[[int, int], float]
 
 
 class Initialiser:
@@ -77,20 +82,27 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     return shape[1] * kernel, shape[0] * kernel
 
 
-def _drawn(text: str, seed: int, draw: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]) -> Initialiser:
+# What draws is a function of this module, with its numbers given: a layer that keeps its initialisers can be pickled.
+def _floats(how: Numbers, seed: int, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    if dtype.kind != "f":
+        raise DTypeError(f"init: random weights are floats, got {dtype.name}", source=where_am_i())
+    return how(np.random.default_rng(seed), shape).astype(dtype)
+
+
+def _drawn(text: str, seed: int, how: Numbers) -> Initialiser:
     """An initialiser of random floats; a fresh generator at each call makes it a function of the shape alone."""
     np.random.SeedSequence(seed)  # a seed that is none is told where it was written
+    return Initialiser(
+        f"{text}, seed={seed!r})" if "(" in text else f"{text}(seed={seed!r})", partial(_floats, how, seed)
+    )
 
-    def init(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        if dtype.kind != "f":
-            raise DTypeError(f"init: random weights are floats, got {dtype.name}", source=where_am_i())
-        return draw(np.random.default_rng(seed), shape).astype(dtype)
 
-    return Initialiser(f"{text}, seed={seed!r})" if "(" in text else f"{text}(seed={seed!r})", init)
+def _full(value: Any, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    return np.full(shape, value, dtype)
 
 
 def _filled(text: str, value: Any) -> Initialiser:
-    return Initialiser(text, lambda shape, dtype: np.full(shape, value, dtype))
+    return Initialiser(text, partial(_full, value))
 
 
 def zeros() -> Initialiser:
@@ -121,7 +133,11 @@ def normal(std: float, seed: int) -> Initialiser:
     """
     if not std >= 0:
         raise GraphError(f"init.normal: std is {std}, which is no deviation", source=where_am_i())
-    return _drawn(f"normal(std={std!r}", seed, lambda rng, shape: rng.standard_normal(shape) * std)
+    return _drawn(f"normal(std={std!r}", seed, partial(_of_deviation, std))
+
+
+def _of_deviation(std: float, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return rng.standard_normal(shape) * std
 
 
 def uniform(a: float, b: float, seed: int) -> Initialiser:
@@ -131,19 +147,20 @@ def uniform(a: float, b: float, seed: int) -> Initialiser:
     """
     if not a <= b:
         raise GraphError(f"init.uniform: a = {a} is not below b = {b}", source=where_am_i())
-    return _drawn(f"uniform(a={a!r}, b={b!r}", seed, lambda rng, shape: rng.random(shape) * (b - a) + a)
+    return _drawn(f"uniform(a={a!r}, b={b!r}", seed, partial(_between, a, b))
 
 
-def _scaled_normal(text: str, seed: int, variance: Callable[[int, int], float]) -> Initialiser:
-    return _drawn(text, seed, lambda rng, shape: rng.standard_normal(shape) * sqrt(variance(*fans(shape))))
+def _between(a: float, b: float, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return rng.random(shape) * (b - a) + a
 
 
-def _scaled_uniform(text: str, seed: int, variance: Callable[[int, int], float]) -> Initialiser:
-    def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        limit = sqrt(3 * variance(*fans(shape)))  # the variance of a uniform number on ±limit is limit**2 / 3
-        return (2 * rng.random(shape) - 1) * limit
+def _scaled_normal(variance: Variance, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return rng.standard_normal(shape) * sqrt(variance(*fans(shape)))
 
-    return _drawn(text, seed, draw)
+
+def _scaled_uniform(variance: Variance, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    limit = sqrt(3 * variance(*fans(shape)))  # the variance of a uniform number on ±limit is limit**2 / 3
+    return (2 * rng.random(shape) - 1) * limit
 
 
 # Sizes of 0 have no elements to scale, and must not divide by zero.
@@ -165,7 +182,7 @@ def xavier_normal(seed: int) -> Initialiser:
     Floats, two dimensions or more (ShapeError). Glorot and Bengio 2010.
     Example: ``W = gd.parameter("W", shape=(64, 10), init=gd.init.xavier_normal(seed=0))``.
     """
-    return _scaled_normal("xavier_normal", seed, _xavier)
+    return _drawn("xavier_normal", seed, partial(_scaled_normal, _xavier))
 
 
 def xavier_uniform(seed: int) -> Initialiser:
@@ -173,7 +190,7 @@ def xavier_uniform(seed: int) -> Initialiser:
 
     Example: ``gd.parameter("W", shape=(64, 10), init=gd.init.xavier_uniform(seed=0))``.
     """
-    return _scaled_uniform("xavier_uniform", seed, _xavier)
+    return _drawn("xavier_uniform", seed, partial(_scaled_uniform, _xavier))
 
 
 def he_normal(seed: int) -> Initialiser:
@@ -182,7 +199,7 @@ def he_normal(seed: int) -> Initialiser:
     Floats, two dimensions or more (ShapeError). He et al. 2015.
     Example: ``W = gd.parameter("W", shape=(64, 10), init=gd.init.he_normal(seed=0))``.
     """
-    return _scaled_normal("he_normal", seed, _he)
+    return _drawn("he_normal", seed, partial(_scaled_normal, _he))
 
 
 def he_uniform(seed: int) -> Initialiser:
@@ -190,7 +207,7 @@ def he_uniform(seed: int) -> Initialiser:
 
     Example: ``gd.parameter("W", shape=(64, 10), init=gd.init.he_uniform(seed=0))``.
     """
-    return _scaled_uniform("he_uniform", seed, _he)
+    return _drawn("he_uniform", seed, partial(_scaled_uniform, _he))
 
 
 def lecun_normal(seed: int) -> Initialiser:
@@ -198,7 +215,7 @@ def lecun_normal(seed: int) -> Initialiser:
 
     Example: ``gd.parameter("W", shape=(64, 10), init=gd.init.lecun_normal(seed=0))``.
     """
-    return _scaled_normal("lecun_normal", seed, _lecun)
+    return _drawn("lecun_normal", seed, partial(_scaled_normal, _lecun))
 
 
 def lecun_uniform(seed: int) -> Initialiser:
@@ -206,7 +223,7 @@ def lecun_uniform(seed: int) -> Initialiser:
 
     Example: ``gd.parameter("W", shape=(64, 10), init=gd.init.lecun_uniform(seed=0))``.
     """
-    return _scaled_uniform("lecun_uniform", seed, _lecun)
+    return _drawn("lecun_uniform", seed, partial(_scaled_uniform, _lecun))
 
 
 def orthogonal(seed: int) -> Initialiser:
@@ -217,15 +234,15 @@ def orthogonal(seed: int) -> Initialiser:
 
     Example: ``gd.parameter("U", shape=(8, 8), init=gd.init.orthogonal(seed=0))``.
     """
+    return _drawn("orthogonal", seed, _orthonormal)
 
-    def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        fans(shape)
-        rows, columns = shape[0], prod(shape[1:])
-        q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
-        q *= np.where(np.diagonal(r) < 0, -1.0, 1.0)
-        return (q if rows >= columns else q.T).reshape(shape)
 
-    return _drawn("orthogonal", seed, draw)
+def _orthonormal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    fans(shape)
+    rows, columns = shape[0], prod(shape[1:])
+    q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
+    q *= np.where(np.diagonal(r) < 0, -1.0, 1.0)
+    return (q if rows >= columns else q.T).reshape(shape)
 
 
 if not TYPE_CHECKING:  # a checker knows the names by itself

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -64,11 +65,7 @@ class MultiHeadAttention(Layer):
             )
         columns = width + 2 * kv_heads * self._size
         limit = math.sqrt(6 / (width + columns))
-
-        def xavier(seed: int) -> Callable[..., np.ndarray]:
-            return gd.init.uniform(-limit, limit, seed)
-
-        self.in_proj_weight = parameter((width, columns), xavier, dtype)
+        self.in_proj_weight = parameter((width, columns), partial(gd.init.uniform, -limit, limit), dtype)
         self.in_proj_bias = parameter((columns,), gd.init.zeros(), dtype) if bias else None
         self.out_proj = Linear(width, width, bias, dtype=dtype)
         if bias:

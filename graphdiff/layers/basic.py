@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,7 @@ from .training import current
 def uniform_of(fan_in: int) -> Init:
     """Uniform on ±1 / sqrt(fan_in), as most of torch.nn's layers begin."""
     limit = 1 / math.sqrt(max(fan_in, 1))
-
-    def init(seed: int) -> Callable[..., np.ndarray]:
-        return gd.init.uniform(-limit, limit, seed)
-
-    return init
+    return partial(gd.init.uniform, -limit, limit)
 
 
 class Linear(Layer):

@@ -50,7 +50,7 @@ class Variable:
 
 def seeded(init: Init, seed: int) -> Callable[..., np.ndarray]:
     """The initialiser itself."""
-    takes_seed = inspect.isfunction(init) and "seed" in inspect.signature(init).parameters
+    takes_seed = "seed" in inspect.signature(init).parameters
     found: Callable[..., np.ndarray] = init(seed=seed) if takes_seed else init
     return found
 

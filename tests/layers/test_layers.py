@@ -1,7 +1,9 @@
 """Layers: what is found and how it is named, training and inference graphs, seeds, freezing, values by name."""
 
 import copy
+import functools
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -179,6 +181,36 @@ def test_initialisers_with_and_without_seeds():
     np.testing.assert_allclose(a.T @ a, np.eye(4), atol=1e-6)
     assert not np.array_equal(a, b)
     np.testing.assert_array_equal(L.Linear(2, 3, init=gd.init.ones()).weight.value, 1)
+    small = functools.partial(gd.init.normal, 1e-3)
+    pair = L.Sequential(L.Linear(4, 4, init=small), L.Linear(4, 4, init=small))
+    a, b = (p.value for name, p in pair.parameters.items() if name.endswith("weight"))
+    assert 0 < np.abs(a).max() < 1e-2 and not np.array_equal(a, b)
+
+
+KINDS = [
+    lambda: L.Linear(2, 3),
+    lambda: L.Linear(2, 3, init=gd.init.he_normal),
+    lambda: L.Linear(2, 2, init=gd.init.orthogonal(seed=3)),
+    lambda: L.Embedding(3, 4),
+    lambda: L.Conv2d(1, 2, 3),
+    lambda: L.ConvTranspose1d(1, 2, 3),
+    lambda: L.LSTM(2, 3, bidirectional=True),
+    lambda: L.TransformerBlock(4, 2, 8),
+    lambda: L.Sequential(L.Linear(2, 2), gd.nn.relu, L.BatchNorm(2), L.Dropout(0.3), L.Residual(L.Linear(2, 2))),
+]
+
+
+@pytest.mark.parametrize("make", KINDS)
+@pytest.mark.parametrize("settled", [False, True])
+def test_models_are_pickled(make, settled):
+    model = make()
+    before = model.state_dict() if settled else None
+    again = pickle.loads(pickle.dumps(model))
+    found = again.state_dict()
+    wanted = model.state_dict() if before is None else before
+    assert list(found) == list(wanted)
+    for k in wanted:
+        np.testing.assert_array_equal(found[k], wanted[k])
 
 
 BOUNDS = [
