@@ -118,8 +118,12 @@ class Flat:
                 leaf.value = z[end - n : end].reshape(self.shape(leaf)).astype(leaf.dtype)
 
     def spread(self, by_leaf: Mapping[Tensor, Any] | None, index: int, default: float) -> np.ndarray:
-        """A number for each element, from pairs by leaf. Raises FeedError for another leaf."""
+        """A number for each element, from pairs by leaf. Raises FeedError for another leaf, and what is no dict."""
         out = np.full(self.n, default)
+        if not isinstance(by_leaf, (Mapping, type(None))):
+            first = next(iter(self.number)).name or "x"
+            told = f"bounds go by leaf; write bounds={{{first}: (low, high)}}, got {type(by_leaf).__name__}"
+            raise FeedError(f"{self.what}: {told}", source=where_am_i())
         for leaf, pair in (by_leaf or {}).items():
             if not isinstance(leaf, Tensor) or leaf not in self.number:
                 told = describe(leaf) if isinstance(leaf, Tensor) else repr(leaf)

@@ -82,18 +82,17 @@ def _beside(what: str, path: str, x: Any, like: Tensor) -> Tensor:
 def scan(
     step: Callable[..., tuple[Carry, Out]],
     init: Structure,
-    xs: Structure,
+    xs: Structure = None,
     length: SizeLike | None = None,
     reverse: bool = False,
 ) -> tuple[Carry, Out]:
     """A loop that carries a state and maps over the first axis of ``xs``: ``(carry, y) = step(carry, x)`` for each row.
 
     ``init``, ``xs`` and what ``step`` returns are Tensors, or structures of them (lists, tuples, dicts, None and
-    dataclasses nest); ``xs`` may be
-    None with a ``length`` (an int or a size). The carry keeps structure, shapes and dtypes; a Python number in ``init``
-    takes the dtype that the step gives it, for which the step may be called again. Returns ``(carry, ys)``
-    with the rows of ``ys`` stacked, as in JAX; ``reverse`` runs from the last row to the first. One node however long
-    it runs, differentiable to any order. Raises ShapeError, DTypeError, GraphError.
+    dataclasses nest); without ``xs`` a ``length`` (an int or a size) says how often. The carry keeps structure, shapes
+    and dtypes; a Python number in ``init`` takes the dtype that the step gives it, for which the step may be called
+    again. Returns ``(carry, ys)`` with the rows of ``ys`` stacked, as in JAX; ``reverse`` runs from the last row to the
+    first. One node however long it runs, differentiable to any order. Raises ShapeError, DTypeError, GraphError.
 
     Example::
 

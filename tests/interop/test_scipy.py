@@ -159,6 +159,10 @@ def test_what_does_not_fit_is_told():
         (lambda: bridge.problem(loss, wrt, feed | {"y": 1.0}), "data has 'y', which nothing depends on"),
         (lambda: bridge.problem(loss, wrt, feed, hess="full"), "hess is None"),
         (lambda: bridge.minimize(loss, wrt, feed, bounds={loss: (0, 1)}), "bounds of"),
+        (
+            lambda: bridge.minimize(loss, wrt, feed, bounds=(0, 1)),
+            r"bounds go by leaf; write bounds=\{w: \(low, high\)\}, got tuple",
+        ),
         (lambda: p.fun(np.zeros(4)), r"the vector has shape \(3,\), got \(4,\)"),
         (lambda: p.pack([np.zeros(3), {"b": 0.0}]), r"w has shape \(2,\), got \(3,\)"),
         (lambda: bridge.ode(r, gd.input("t2", ()), gd.input("y", (3,))), "has the derivative"),

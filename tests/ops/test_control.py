@@ -543,3 +543,10 @@ def test_the_weights_of_a_long_convolution():
     g = gd.compile([x, w], gd.grad(gd.sum(gd.nn.conv1d(x, w)), w))
     found = g(np.full((1, 1, 300_002), 0.1, np.float32), [[[1.0, 1.0, 1.0]]])
     np.testing.assert_allclose(found, np.full((1, 1, 3), 300_000 * float(np.float32(0.1))), rtol=1e-5)
+
+
+def test_a_scan_without_rows_has_a_length():
+    last, ys = gd.scan(lambda c, _: (c + 1.0, c), 0.0, length=3)
+    assert [v.tolist() for v in gd.compile([], [last, ys])()] == [3, [0, 1, 2]]
+    with pytest.raises(gd.ShapeError, match="scan: without xs a length is needed"):
+        gd.scan(lambda c, _: (c, c), 0.0)
