@@ -4,9 +4,9 @@
  *
  * x is (outer, axis, inner), values and int64 indices are (outer, k, inner), all contiguous. NaN is greater than
  * every number, -0 equals 0, equal elements keep their order. Each row becomes pairs of an order-preserving unsigned
- * key and an index: those that can be among the first k are found by counting digits from the top, then sorted by
- * insertion where they are few, else digit by digit from the bottom, which is stable. Values are copied from x, so
- * their bits are its own.
+ * key and an index. A few first ones of many are kept sorted while the row is read once; else those that can be among the
+ * first k are found by counting digits from the top, then sorted by insertion where they are few, or digit by digit from
+ * the bottom, which is stable. Values are copied from x, so their bits are its own.
  */
 #include <string.h>
 
@@ -58,7 +58,7 @@ int gd_prepare_sort(gd_prepare *p) {
 
 #else
 
-enum { DIGIT = 8, BUCKETS = 1 << DIGIT, FEW = 48 };
+enum { DIGIT = 8, BUCKETS = 1 << DIGIT, FEW = 48, BLOCK = 16 };
 
 /* Keys in the order of the elements: for floats the sign is folded in, so that the bits compare as numbers do. */
 static inline uint64_t key_f32(float x) {
@@ -97,13 +97,14 @@ static uint64_t kth_key(const sort_pair *p, int64_t n, int64_t k, int bits, int6
     return found;
 }
 
+/* puts x where it belongs among the n before p[n], behind its equals */
+static inline void insert(sort_pair *p, int64_t n, sort_pair x) {
+    for (; n > 0 && p[n - 1].key > x.key; n--) p[n] = p[n - 1];
+    p[n] = x;
+}
+
 static void sort_few(sort_pair *p, int64_t n) {
-    for (int64_t i = 1; i < n; i++) {
-        sort_pair x = p[i];
-        int64_t j = i;
-        for (; j > 0 && p[j - 1].key > x.key; j--) p[j] = p[j - 1];
-        p[j] = x;
-    }
+    for (int64_t i = 1; i < n; i++) insert(p, i, p[i]);
 }
 
 /* sorts p; a digit that all keys share costs nothing. Returns p or other, whichever holds the result. */
