@@ -15,7 +15,8 @@
 #include "strided.h"
 
 enum { OPERAND_A, OPERAND_B, OPERAND_C };
-enum { ROUTE_OWN, ROUTE_GEMM, ROUTE_COLUMN, ROUTE_ROW, ROUTE_INTEGER }; /* column, row: matrix times vector */
+/* column, row: matrix times vector; lanes: many small ones side by side */
+enum { ROUTE_OWN, ROUTE_GEMM, ROUTE_COLUMN, ROUTE_ROW, ROUTE_INTEGER, ROUTE_LANES };
 
 typedef struct {
     int64_t operand, offset, row, col;
@@ -105,6 +106,13 @@ static int choose_route(const matmul_block *b, int64_t m, int64_t n) {
     if (m > 1 && (x[OPERAND_C].row < n || x[OPERAND_C].row > INT32_MAX)) return ROUTE_OWN;
     if (b->m == 1) return b->k > 1 && (x[OPERAND_A].col < 1 || x[OPERAND_A].col > INT32_MAX) ? ROUTE_OWN : ROUTE_ROW;
     return ROUTE_GEMM;
+}
+
+/* Products so small that a call of any kind costs more than they do. */
+static int are_many(const matmul_block *b) {
+    const int64_t side = GD_PRODUCT_LANES_MOST;
+    if (b->entries < GD_PRODUCT_LANES || b->m > side || b->n > side || b->k > side || b->k == 0) return 0;
+    return b->m * b->k + b->k * b->n + b->m * b->n <= GD_PRODUCT_LANES_MOST;
 }
 
 /* Blocks of about 2 million operations along the longer side. */
@@ -226,8 +234,11 @@ int gd_prepare_matmul(gd_prepare *p) {
     if (!lies_for_blas(b->k, b->n, x[OPERAND_B].row, x[OPERAND_B].col, &b->transposed[1], &b->leading[1]))
         b->leading[1] = 0;
     b->route = is_float ? choose_route(b, b->m_step, b->n_step) : ROUTE_INTEGER;
-    if (b->route == ROUTE_OWN) {
-        gd_product block = product_of(b, b->m_step, b->n_step);
+    gd_product block = product_of(b, b->m_step, b->n_step);
+    if (is_float && are_many(b)) {
+        b->route = ROUTE_LANES;
+        p->scratch = gd_product_lanes_scratch(&block) * gd_item_bytes(b->dtype);
+    } else if (b->route == ROUTE_OWN) {
         p->scratch = gd_product_scratch(&block, gd_item_bytes(b->dtype));
     }
     return GD_OK;
@@ -310,6 +321,40 @@ DEFINE_FINISH(finish_i64, int64_t, uint64_t)
 DEFINE_FLOAT_BLOCK(block_f32, float, GD_ISA_NAME(gd_product_f32), sgemm, sgemv)
 DEFINE_FLOAT_BLOCK(block_f64, double, GD_ISA_NAME(gd_product_f64), dgemm, dgemv)
 
+/* products first..last-1, GD_PRODUCT_LANES at a time */
+static void run_lanes(const matmul_block *b, const gd_call *call, int64_t first, int64_t last) {
+    const matmul_view *v = b->view;
+    int64_t item = gd_item_bytes(b->dtype), index[GD_STRIDED_DIMS], entry = first;
+    gd_product p = product_of(b, b->m, b->n);
+    char *at[3], *lane[3][GD_PRODUCT_LANES];
+    for (int i = 0; i < 3; i++) at[i] = (char *)call->operands[v[i].operand] + v[i].offset * item;
+    for (int64_t d = b->n_batch - 1; d >= 0; d--) {
+        index[d] = entry % b->batch_dims[d];
+        entry /= b->batch_dims[d];
+        for (int i = 0; i < 3; i++) at[i] += index[d] * v[i].batch[d] * item;
+    }
+    const void *bias = gd_epilogue_bias(&b->epilogue, call, 0, item);
+    while (first < last) {
+        int lanes = (int)gd_min(last - first, GD_PRODUCT_LANES);
+        for (int l = 0; l < lanes; l++) {
+            for (int i = 0; i < 3; i++) lane[i][l] = at[i];
+            for (int64_t d = b->n_batch - 1; d >= 0; d--) {
+                int64_t turns = ++index[d] < b->batch_dims[d] ? 1 : 1 - b->batch_dims[d];
+                for (int i = 0; i < 3; i++) at[i] += turns * v[i].batch[d] * item;
+                if (turns == 1) break;
+                index[d] = 0;
+            }
+        }
+        void *a = lane[OPERAND_A], *with = lane[OPERAND_B], *c = lane[OPERAND_C];
+        if (b->dtype == GD_F32) GD_ISA_NAME(gd_products_f32)(&p, lanes, a, with, c, call->scratch);
+        else GD_ISA_NAME(gd_products_f64)(&p, lanes, a, with, c, call->scratch);
+        for (int l = 0; l < lanes && (bias != NULL || b->epilogue.act != NULL); l++)
+            if (b->dtype == GD_F32) finish_f32(b, &p, (float *)(void *)lane[OPERAND_C][l], bias);
+            else finish_f64(b, &p, (double *)(void *)lane[OPERAND_C][l], bias);
+        first += lanes;
+    }
+}
+
 int GD_ISA_NAME(gd_k_matmul)(const gd_call *call) {
     const matmul_block *b = call->block;
     const matmul_view *v = b->view;
@@ -317,6 +362,10 @@ int GD_ISA_NAME(gd_k_matmul)(const gd_call *call) {
     gd_product p = product_of(b, b->m, b->n);
     int64_t units = b->entries * b->blocks, first = call->part * b->part_units;
     int64_t last = first + b->part_units < units ? first + b->part_units : units;
+    if (b->route == ROUTE_LANES) {
+        run_lanes(b, call, first, last);
+        return GD_OK;
+    }
     for (int64_t unit = first; unit < last; unit++) {
         int64_t entry = unit, m0 = 0, n0 = 0, at[3];
         if (b->blocks > 1) {

@@ -21,6 +21,9 @@ enum { GD_PRODUCT_DEPTH = 256, GD_PRODUCT_COLUMNS = 512, GD_PRODUCT_ROWS = 96 };
 enum { GD_PRODUCT_STRIP_BYTES = 128 }; /* two vectors of the widest instruction set */
 /* up to so many rows of A, contiguous columns of B are read as dot products rather than packed */
 enum { GD_PRODUCT_DOT_ROWS = 4 };
+/* so many products of a shape are done side by side, one in each lane, where their factors and results have no more than
+ * so many elements together */
+enum { GD_PRODUCT_LANES = 32, GD_PRODUCT_LANES_MOST = 108 };
 
 /* A strip of B that many rows of A meet should stay in L1: where its rows are a large power of two apart, or a
  * multiple, they share few of the sets there. For fewer rows gathering costs as much as it saves. */
@@ -60,7 +63,24 @@ static inline int64_t gd_product_scratch(const gd_product *p, int64_t item) {
     return gd_round_up(bytes, GD_ALIGN);
 }
 
+/* whether each element of C is a dot product of contiguous vectors, summed as such */
+static inline int gd_product_is_dots(const gd_product *p) {
+    int is_column = p->n == 1 && p->a_row == 1 && p->c_row == 1 && p->m > 1;
+    int few = p->n == 1 || (p->m <= GD_PRODUCT_DOT_ROWS && p->b_col != 1);
+    return !is_column && few && p->b_row == 1 && p->a_col == 1;
+}
+
+/* elements of scratch for products side by side */
+static inline int64_t gd_product_lanes_scratch(const gd_product *p) {
+    return GD_PRODUCT_LANES * (p->m * p->k + p->k * p->n + p->m * p->n);
+}
+
 #ifndef GD_PREPARE
+/* a, b, c: of each of `lanes` products; the same bits as one by one */
+void GD_ISA_NAME(gd_products_f32)(const gd_product *p, int lanes, const float *const *a, const float *const *b,
+                                  float *const *c, float *scratch);
+void GD_ISA_NAME(gd_products_f64)(const gd_product *p, int lanes, const double *const *a, const double *const *b,
+                                  double *const *c, double *scratch);
 void GD_ISA_NAME(gd_product_f32)(const gd_product *p, const float *a, const float *b, float *c, void *scratch);
 void GD_ISA_NAME(gd_product_f64)(const gd_product *p, const double *a, const double *b, double *c, void *scratch);
 #endif

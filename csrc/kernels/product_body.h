@@ -205,15 +205,106 @@ void GD_ISA_NAME(NAME(gd_product))(const gd_product *p, const T *a, const T *b, 
     } else if (p->n == 1 && p->a_row == 1 && p->c_row == 1 && p->m > 1) {
         /* a column from an A with contiguous columns: the row of the transposed product */
         NAME(strips)(1, p->m, p->k, b, 0, p->b_row, a, p->a_col, c, 0, alpha, p->accumulate);
-    } else if (p->n == 1 && p->a_col == 1 && p->b_row == 1) {
+    } else if (p->n == 1 && gd_product_is_dots(p)) {
         NAME(dot_product)(1, p->m, p->k, b, 0, a, p->a_row, c, 0, p->c_row, alpha, p->accumulate);
-    } else if (p->n > 1 && p->m <= GD_PRODUCT_DOT_ROWS && p->b_col != 1 && p->b_row == 1 && p->a_col == 1) {
+    } else if (gd_product_is_dots(p)) {
         NAME(dot_product)(p->m, p->n, p->k, a, p->a_row, b, p->b_col, c, p->c_row, 1, alpha, p->accumulate);
     } else if (!gd_product_packs_b(p, sizeof(T)) && !gd_product_packs_a(p, sizeof(T))) {
         NAME(strips)(p->m, p->n, p->k, a, p->a_row, p->a_col, b, p->b_row, c, p->c_row, alpha, p->accumulate);
     } else {
         NAME(blocked)(p, a, b, c, scratch, alpha);
     }
+}
+
+/* ---- products side by side ---- */
+
+enum { NAME(AT_ONCE) = GD_PRODUCT_LANES / FULL < 4 ? GD_PRODUCT_LANES / FULL : 4 }; /* vectors in registers */
+
+/* elements from a lane's matrix to the next one's, where all are as far apart and each lies in one piece; else 0 */
+static int64_t NAME(lane_step)(int64_t rows, int64_t cols, int64_t row, int64_t col, const T *const *lane) {
+    int by_rows = (rows == 1 || row == cols) && (cols == 1 || col == 1);
+    int by_cols = (cols == 1 || col == rows) && (rows == 1 || row == 1);
+    int64_t step = lane[1] - lane[0];
+    for (int l = 2; l < GD_PRODUCT_LANES; l++)
+        if (lane[l] - lane[l - 1] != step) return 0;
+    return by_rows || by_cols ? step : 0;
+}
+
+/* a matrix of each lane, side by side: element (r, c) of lane l is at r * *row + c * *col + l then */
+static void NAME(to_lanes)(int64_t rows, int64_t cols, int64_t *row, int64_t *col, const T *const *from, T *to) {
+    int64_t step = NAME(lane_step)(rows, cols, *row, *col, from), down = *row, along = *col;
+    *row = (step != 0 ? down : cols) * GD_PRODUCT_LANES;
+    *col = (step != 0 ? along : 1) * GD_PRODUCT_LANES;
+    if (step != 0) {
+        NAME(pack)(GD_PRODUCT_LANES, rows * cols, from[0], step, 1, to);
+        return;
+    }
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t c = 0; c < cols; c++, to += GD_PRODUCT_LANES)
+            for (int l = 0; l < GD_PRODUCT_LANES; l++) to[l] = from[l][r * down + c * along];
+}
+
+/* and results of the first lanes back, row by row */
+static void NAME(from_lanes)(int64_t rows, int64_t cols, int64_t row, int lanes, const T *from, T *const *to) {
+    if (lanes == GD_PRODUCT_LANES && NAME(lane_step)(rows, cols, row, 1, (const T *const *)to) == rows * cols) {
+        NAME(pack)(rows * cols, GD_PRODUCT_LANES, from, GD_PRODUCT_LANES, 1, to[0]);
+        return;
+    }
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t c = 0; c < cols; c++, from += GD_PRODUCT_LANES)
+            for (int l = 0; l < lanes; l++) to[l][r * row + c] = from[l];
+}
+
+/* one element of AT_ONCE vectors of products: the sum over its factors, a and b elements apart */
+INLINE void NAME(sum_lanes)(int64_t depth, const T *x, int64_t a, const T *y, int64_t b, VECTOR(FULL) * sum) {
+    UNROLL for (int v = 0; v < NAME(AT_ONCE); v++) sum[v] = (VECTOR(FULL)){0};
+    for (int64_t d = 0; d < depth; d++, x += a, y += b)
+        UNROLL for (int v = 0; v < NAME(AT_ONCE); v++) sum[v] +=
+            *(const VECTOR(FULL) *)(x + v * FULL) * *(const VECTOR(FULL) *)(y + v * FULL);
+}
+
+/* the same in the order of NAME(dots) */
+static void NAME(sum_dots)(int64_t k, const T *x, int64_t a, const T *y, int64_t b, VECTOR(FULL) * sum) {
+    const int64_t whole = k / DOT * DOT;
+    NAME(sum_lanes)(k - whole, x + whole * a, a, y + whole * b, b, sum);
+    if (whole == 0) return;
+    VECTOR(FULL) part[DOT][NAME(AT_ONCE)];
+    for (int64_t d = 0; d < DOT; d++) NAME(sum_lanes)(whole / DOT, x + d * a, DOT * a, y + d * b, DOT * b, part[d]);
+    for (int half = DOT / 2; half > 0; half /= 2)
+        for (int d = 0; d < half; d++)
+            for (int v = 0; v < NAME(AT_ONCE); v++) part[d][v] += part[d + half][v];
+    for (int v = 0; v < NAME(AT_ONCE); v++) sum[v] += part[0][v];
+}
+
+void GD_ISA_NAME(NAME(gd_products))(const gd_product *p, int lanes, const T *const *a, const T *const *b, T *const *c,
+                                    T *scratch) {
+    const T *from[3][GD_PRODUCT_LANES];
+    T *x = scratch, *y = x + p->m * p->k * GD_PRODUCT_LANES, *z = y + p->k * p->n * GD_PRODUCT_LANES;
+    int is_dots = gd_product_is_dots(p);
+    for (int l = 0; l < GD_PRODUCT_LANES; l++) {
+        int lane = l < lanes ? l : 0;
+        from[0][l] = a[lane], from[1][l] = b[lane], from[2][l] = c[lane];
+    }
+    int64_t a_row = p->a_row, a_col = p->a_col, b_row = p->b_row, b_col = p->b_col, c_row = p->c_row, c_col = 1;
+    NAME(to_lanes)(p->m, p->k, &a_row, &a_col, from[0], x);
+    NAME(to_lanes)(p->k, p->n, &b_row, &b_col, from[1], y);
+    if (p->accumulate) NAME(to_lanes)(p->m, p->n, &c_row, &c_col, from[2], z);
+    for (int64_t i = 0; i < p->m; i++)
+        for (int64_t j = 0; j < p->n; j++)
+            for (int64_t v = 0; v < GD_PRODUCT_LANES; v += NAME(AT_ONCE) * FULL) {
+                const T *row = x + i * a_row + v, *col = y + j * b_col + v;
+                T *to = z + (i * p->n + j) * GD_PRODUCT_LANES + v;
+                VECTOR(FULL) sum[NAME(AT_ONCE)];
+                if (is_dots) NAME(sum_dots)(p->k, row, a_col, col, b_row, sum);
+                else NAME(sum_lanes)(p->k, row, a_col, col, b_row, sum);
+                UNROLL for (int u = 0; u < NAME(AT_ONCE); u++) {
+                    VECTOR(FULL) *at = (VECTOR(FULL) *)(to + u * FULL), before = *at;
+                    *at = (T)p->alpha * sum[u];
+                    if (p->accumulate) *at += before;
+                    else if (is_dots) *at += 0;
+                }
+            }
+    NAME(from_lanes)(p->m, p->n, p->c_row, lanes, z, c);
 }
 
 #undef SQUARE

@@ -66,17 +66,21 @@ static layout lay_out(int n, const int64_t *dims, int result) {
     return l;
 }
 
-static int64_t size(int large) {
+enum { SMALL, LARGE, MANY }; /* MANY: tiny ones in large batches */
+
+static int64_t size(int kind) {
     static const int64_t fixed[] = {0, 1, 1, 2, 3, 4, 8, 16, 17, 32, 33};
-    if (large) return 1 + random_below(300);
+    if (kind == LARGE) return 1 + random_below(300);
+    if (kind == MANY) return random_below(7);
     return random_below(2) ? fixed[random_below(11)] : 1 + random_below(40);
 }
 
-static void draw(product *p, int large) {
+static void draw(product *p, int kind) {
+    int large = kind == LARGE;
     *p = (product){.dtype = (int)random_below(large ? 2 : 4), .n_batch = large ? 0 : (int)random_below(MOST_BATCH + 1)};
     int is_float = p->dtype == GD_F32 || p->dtype == GD_F64;
-    for (int i = 0; i < p->n_batch; i++) p->batch[i] = random_below(10) ? 1 + random_below(3) : 0;
-    p->m = size(large), p->n = size(large), p->k = size(large);
+    for (int i = 0; i < p->n_batch; i++) p->batch[i] = random_below(10) ? 1 + random_below(kind == MANY ? 50 : 3) : 0;
+    p->m = size(kind), p->n = size(kind), p->k = size(kind);
     p->accumulate = (int)random_below(2);
     p->has_bias = (int)random_below(2);
     p->relu = is_float && !p->accumulate && random_below(2);
@@ -182,13 +186,15 @@ static void test(int rounds, int large) {
 int main(void) {
     need_isa();
     gd_set_threads(2);
-    test(4000, 0);
-    test(60, 1);
+    test(4000, SMALL);
+    test(60, LARGE);
+    test(500, MANY);
     const char *path = getenv("GRAPHDIFF_BLAS");
     if (path != NULL) {
         CHECK(gd_blas_load(path) == GD_OK && gd_blas_loaded(), "%s", path);
-        test(4000, 0);
-        test(60, 1);
+        test(4000, SMALL);
+        test(60, LARGE);
+        test(500, MANY);
     }
     CHECK(gd_blas_load("/nowhere") == (path != NULL ? GD_OK : GD_ERR_NO_BLAS));
     return report();
