@@ -22,11 +22,13 @@
 typedef struct {
     int64_t outer, axis, inner, n_idx, parts;
     int dtype, index_dtype, has_base, result, kind; /* result: operand; kind: of segment, else 0 */
+    int64_t columns;                                /* of a line, that a part scatters to */
     int64_t wide; /* lines of the result that are summed in double at a time; 0: sums are of the dtype */
 } indexing_block;
 
 /* from so many indices on sums are wide, if the axis is short enough for looking at all indices again for each block */
 enum { MANY = 4096, LONGEST = 1 << 17, WIDE_BYTES = 1 << 20 };
+enum { STRIP = 32, FEW = 3, CHUNK = 64 };
 
 #ifdef GD_PREPARE
 
@@ -59,7 +61,8 @@ static int prepare(gd_prepare *p, int along, int scatters, int folds) {
                           .index_dtype = gd_operand(p, index)->dtype,
                           .has_base = p->n_reads == 3,
                           .result = p->n_reads,
-                          .kind = (int)kind};
+                          .kind = (int)kind,
+                          .columns = inner};
     if (gd_operand(p, picked)->dtype != b->dtype) return gd_prepare_fail(p, GD_ERR_TYPE, -1, b->dtype);
     if (b->has_base) {
         if ((status = gd_params_operand(p, 2, 1 << b->dtype, outer, axis, inner)) != GD_OK) return status;
@@ -68,14 +71,18 @@ static int prepare(gd_prepare *p, int along, int scatters, int folds) {
     /* each part checks all indices, so parts are no more than keep that a small share of the work; what is added where
        the base is goes to lines that indices name alone */
     int64_t begun = b->has_base && gd_params_same(p, 2, 3) ? 0 : axis;
-    if (!along)
-        b->parts = scatters ? gd_params_parts(outer * (begun + n_idx) * inner, outer + inner)
-                            : gd_params_parts(outer * n_idx * inner, outer * inner);
+    if (!along && scatters) {
+        int64_t wanted = gd_params_parts(outer * (begun + n_idx) * inner, 64), strips = gd_min(inner / STRIP, wanted);
+        if (strips > 1) b->columns = gd_round_up(gd_ceil_div(inner, strips), STRIP);
+        if (strips > 1) strips = gd_ceil_div(inner, b->columns);
+        /* a part of the lines of one outer index looks at all of its indices */
+        b->parts = strips > 1 ? strips * gd_max(1, gd_min(wanted / strips, outer)) : gd_min(wanted, outer + FEW);
+    } else if (!along) b->parts = gd_params_parts(outer * n_idx * inner, outer * inner);
     else if (scatters) b->parts = gd_params_parts(outer * (axis + n_idx) * inner, n_idx > 0 ? 1 + axis / n_idx : 64);
     if (scatters && !folds && b->dtype == GD_F32 && n_idx >= MANY && (along ? axis * inner : axis) <= LONGEST &&
         inner > 0) {
-        b->wide = along ? axis : gd_min(gd_max(1, WIDE_BYTES / 8 / inner), axis);
-        p->scratch = b->wide * inner * 8;
+        b->wide = along ? axis : gd_min(gd_max(1, WIDE_BYTES / 8 / b->columns), axis);
+        p->scratch = b->wide * b->columns * 8;
     }
     p->parts = b->parts;
     p->block = b;
@@ -191,25 +198,62 @@ static void narrow(float *to, const double *from, int64_t n) {
     for (int64_t i = 0; i < n; i++) to[i] = (float)from[i];
 }
 
+/* what a part of a scatter writes: columns of lines of the result, (outer, axis) */
+typedef struct {
+    gd_range lines;
+    int64_t column, n; /* the first of them, and how many */
+} scatter_part;
+
+static scatter_part part_of(const indexing_block *b, const gd_call *call) {
+    int64_t strips = b->columns > 0 ? gd_ceil_div(b->inner, b->columns) : 1;
+    scatter_part part = {.column = call->part % strips * b->columns};
+    part.lines = gd_params_range(b->outer * b->axis, call->part / strips, b->parts / strips);
+    part.n = gd_min(b->columns, b->inner - part.column);
+    return part;
+}
+
+/* which of CHUNK indices from one on name lines low..high-1, and which: no branch, as it would be taken at random */
+typedef struct {
+    int64_t n, from[CHUNK], at[CHUNK];
+} named;
+
+static void find_named(const indexing_block *b, const void *indices, int64_t first, int64_t low, int64_t high,
+                       named *found) {
+    int64_t n = gd_min(b->n_idx - first, CHUNK);
+    found->n = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t at = index_at(indices, b->index_dtype, first + i, b->axis);
+        found->from[found->n] = i;
+        found->at[found->n] = at - low;
+        found->n += at >= low && at < high;
+    }
+}
+
+static void add_wide(double *restrict to, const float *restrict g, int64_t n) {
+    for (int64_t i = 0; i < n; i++) to[i] += (double)g[i];
+}
+
 /* lines low to high of one outer index, which have been begun: all of them, or where there are more than indices those
  * that an index names, each perhaps several times */
-static void scatter_wide(const indexing_block *b, const gd_call *call, int64_t o, int64_t low, int64_t high) {
+static void scatter_wide(const indexing_block *b, const gd_call *call, const scatter_part *part, int64_t o, int64_t low,
+                         int64_t high) {
     double *sums = call->scratch;
-    const float *g = (const float *)call->operands[1] + o * b->n_idx * b->inner;
-    float *y = (float *)call->operands[b->result] + (o * b->axis + low) * b->inner;
+    const float *g = (const float *)call->operands[1] + o * b->n_idx * b->inner + part->column;
+    float *y = (float *)call->operands[b->result] + (o * b->axis + low) * b->inner + part->column;
     int all = high - low <= b->n_idx;
-    if (all) widen(sums, y, (high - low) * b->inner);
+    named found;
+    for (int64_t l = 0; all && l < high - low; l++) widen(sums + l * part->n, y + l * b->inner, part->n);
     for (int step = all ? 1 : 0; step < (all ? 2 : 3); step++)
-        for (int64_t i = 0; i < b->n_idx; i++) {
-            int64_t at = index_at(call->operands[0], b->index_dtype, i, b->axis) - low;
-            if (at < 0 || at >= high - low) continue;
-            double *to = sums + at * b->inner;
-            if (step == 0) widen(to, y + at * b->inner, b->inner);
-            else if (step == 2) narrow(y + at * b->inner, to, b->inner);
-            else
-                for (int64_t n = 0; n < b->inner; n++) to[n] += (double)g[i * b->inner + n];
+        for (int64_t first = 0; first < b->n_idx; first += CHUNK) {
+            find_named(b, call->operands[0], first, low, high, &found);
+            for (int64_t i = 0; i < found.n; i++) {
+                double *to = sums + found.at[i] * part->n;
+                if (step == 0) widen(to, y + found.at[i] * b->inner, part->n);
+                else if (step == 2) narrow(y + found.at[i] * b->inner, to, part->n);
+                else add_wide(to, g + (first + found.from[i]) * b->inner, part->n);
+            }
         }
-    if (all) narrow(y, sums, (high - low) * b->inner);
+    for (int64_t l = 0; all && l < high - low; l++) narrow(y + l * b->inner, sums + l * part->n, part->n);
 }
 
 /* float32 in double, one outer index at a time */
@@ -245,15 +289,18 @@ int GD_ISA_NAME(gd_k_take_vjp)(const gd_call *call) {
     const indexing_block *b = call->block;
     int status = check(b, call->operands[0], b->n_idx, call->fault);
     if (status != GD_OK) return status;
-    gd_range lines = gd_params_range(b->outer * b->axis, call->part, b->parts);
-    begin(b, call, lines.first * b->inner, lines.last * b->inner);
+    scatter_part part = part_of(b, call);
+    gd_range lines = part.lines;
+    if (part.n == b->inner) begin(b, call, lines.first * b->inner, lines.last * b->inner);
+    for (int64_t l = lines.first; part.n < b->inner && l < lines.last; l++)
+        begin(b, call, l * b->inner + part.column, l * b->inner + part.column + part.n);
     for (int64_t l = lines.first; b->wide > 0 && l < lines.last;) {
         int64_t low = l % b->axis, high = gd_min(low + gd_min(b->wide, lines.last - l), b->axis);
-        scatter_wide(b, call, l / b->axis, low, high);
+        scatter_wide(b, call, &part, l / b->axis, low, high);
         l += high - low;
     }
     if (b->wide > 0) return GD_OK;
-    GD_NUMBER_CALL(b->dtype, take_vjp, call, lines);
+    GD_NUMBER_CALL(b->dtype, take_vjp, call, &part);
     return GD_OK;
 }
 
@@ -261,7 +308,8 @@ int GD_ISA_NAME(gd_k_segment)(const gd_call *call) {
     const indexing_block *b = call->block;
     int status = check(b, call->operands[0], b->n_idx, call->fault);
     if (status != GD_OK) return status;
-    GD_NUMBER_CALL(b->dtype, segment, call, gd_params_range(b->outer * b->axis, call->part, b->parts));
+    scatter_part part = part_of(b, call);
+    GD_NUMBER_CALL(b->dtype, segment, call, &part);
     return GD_OK;
 }
 

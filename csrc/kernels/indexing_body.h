@@ -1,18 +1,21 @@
 /* indexing_body.h: the scatters of one type of numbers (see template.h); indexing.c includes it. */
 
-/* lines of the result, (outer, axis): the part's range of the axis, one outer index at a time */
-static void NAME(take_vjp)(const gd_call *call, gd_range lines) {
+static void NAME(add)(T *restrict to, const T *restrict g, int64_t n) {
+    for (int64_t i = 0; i < n; i++) to[i] = (T)((U)to[i] + (U)g[i]);
+}
+
+/* a part's lines, one outer index at a time */
+static void NAME(take_vjp)(const gd_call *call, const scatter_part *part) {
     const indexing_block *b = call->block;
-    const void *indices = call->operands[0];
-    for (int64_t l = lines.first; l < lines.last;) {
-        int64_t o = l / b->axis, low = l % b->axis, high = gd_min(low + lines.last - l, b->axis);
-        const T *g = (const T *)call->operands[1] + o * b->n_idx * b->inner;
-        T *y = (T *)call->operands[b->result] + o * b->axis * b->inner;
-        for (int64_t i = 0; i < b->n_idx; i++, g += b->inner) {
-            int64_t at = index_at(indices, b->index_dtype, i, b->axis);
-            if (at < low || at >= high) continue;
-            T *to = y + at * b->inner;
-            for (int64_t n = 0; n < b->inner; n++) to[n] = (T)((U)to[n] + (U)g[n]);
+    named found;
+    for (int64_t l = part->lines.first; l < part->lines.last;) {
+        int64_t o = l / b->axis, low = l % b->axis, high = gd_min(low + part->lines.last - l, b->axis);
+        const T *g = (const T *)call->operands[1] + o * b->n_idx * b->inner + part->column;
+        T *y = (T *)call->operands[b->result] + l * b->inner + part->column;
+        for (int64_t first = 0; first < b->n_idx; first += CHUNK, g += CHUNK * b->inner) {
+            find_named(b, call->operands[0], first, low, high, &found);
+            for (int64_t i = 0; i < found.n; i++)
+                NAME(add)(y + found.at[i] * b->inner, g + found.from[i] * b->inner, part->n);
         }
         l += high - low;
     }
@@ -27,27 +30,30 @@ INLINE void NAME(fold)(const int kind, T *to, const T *x, int64_t n) {
 }
 
 /* the same lines, which begin as the neutral element */
-INLINE void NAME(folds)(const int kind, T neutral, const gd_call *call, gd_range lines) {
+INLINE void NAME(folds)(const int kind, T neutral, const gd_call *call, const scatter_part *part) {
     const indexing_block *b = call->block;
-    T *y = (T *)call->operands[b->result];
-    for (int64_t l = lines.first * b->inner; l < lines.last * b->inner; l++) y[l] = neutral;
-    for (int64_t l = lines.first; l < lines.last;) {
-        int64_t o = l / b->axis, low = l % b->axis, high = gd_min(low + lines.last - l, b->axis);
-        const T *x = (const T *)call->operands[1] + o * b->n_idx * b->inner;
-        for (int64_t i = 0; i < b->n_idx; i++, x += b->inner) {
-            int64_t at = index_at(call->operands[0], b->index_dtype, i, b->axis);
-            if (at >= low && at < high) NAME(fold)(kind, y + (o * b->axis + at) * b->inner, x, b->inner);
+    named found;
+    for (int64_t l = part->lines.first; l < part->lines.last;) {
+        int64_t o = l / b->axis, low = l % b->axis, high = gd_min(low + part->lines.last - l, b->axis);
+        const T *x = (const T *)call->operands[1] + o * b->n_idx * b->inner + part->column;
+        T *y = (T *)call->operands[b->result] + l * b->inner + part->column;
+        for (int64_t line = 0; line < high - low; line++)
+            for (int64_t n = 0; n < part->n; n++) y[line * b->inner + n] = neutral;
+        for (int64_t first = 0; first < b->n_idx; first += CHUNK, x += CHUNK * b->inner) {
+            find_named(b, call->operands[0], first, low, high, &found);
+            for (int64_t i = 0; i < found.n; i++)
+                NAME(fold)(kind, y + found.at[i] * b->inner, x + found.from[i] * b->inner, part->n);
         }
         l += high - low;
     }
 }
 
-static void NAME(segment)(const gd_call *call, gd_range lines) {
+static void NAME(segment)(const gd_call *call, const scatter_part *part) {
     const indexing_block *b = call->block;
     switch (b->kind) {
-    case GD_REDUCE_prod: NAME(folds)(GD_REDUCE_prod, 1, call, lines); break;
-    case GD_REDUCE_max: NAME(folds)(GD_REDUCE_max, NAME(lowest)(), call, lines); break;
-    default: NAME(folds)(GD_REDUCE_min, NAME(highest)(), call, lines);
+    case GD_REDUCE_prod: NAME(folds)(GD_REDUCE_prod, 1, call, part); break;
+    case GD_REDUCE_max: NAME(folds)(GD_REDUCE_max, NAME(lowest)(), call, part); break;
+    default: NAME(folds)(GD_REDUCE_min, NAME(highest)(), call, part);
     }
 }
 

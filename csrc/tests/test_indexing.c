@@ -41,6 +41,8 @@ static void test_round(int round) {
     int64_t outer = random_below(4), axis = 1 + random_below(9), inner = random_below(3) ? 1 + random_below(70) : 1;
     int64_t n = random_below(12);
     if (round % 50 == 0) outer = 3, axis = 400, inner = 1 + random_below(300), n = 500;
+    if (round % 100 == 10)
+        outer = 1, axis = 30 + random_below(300), inner = 1 + random_below(90), n = 4000 + random_below(900);
     int64_t along = round % 2, lines = along ? outer * n * inner : n, params[5] = {outer, axis, inner, n};
     array x = fresh(GD_VALUE_INPUT, GD_F32, outer * axis * inner), g = fresh(GD_VALUE_INPUT, GD_F32, outer * n * inner);
     array idx = fresh(GD_VALUE_INPUT, GD_I64, lines);

@@ -115,6 +115,7 @@ def _indexing(function: str, along: bool, scatters: bool, folds: bool = False) -
             "has_base": int(step.n_reads == 3),
             "result": result,
             "kind": kind[0] if folds else 0,
+            "columns": inner,
         }
         scratch, longest = 0, axis * inner if along else axis
         if scatters and not folds and dtype == "float32" and n_idx >= _MANY and longest <= _LONGEST and inner > 0:
