@@ -10,6 +10,9 @@ diagonal and the strictly lower triangle. With the constants left out, up to the
 against a loop over points and components by hand, against differences, and the mixture is fitted to what it made.
 """
 
+import argparse
+from pathlib import Path
+
 import numpy as np
 from scipy.special import logsumexp
 
@@ -75,3 +78,15 @@ for _ in range(400):
 found = at[1][np.lexsort(at[1].T)]
 print(f"fitted: loss {values[0]:.1f} to {values[-1]:.1f}, means {found.round(1).tolist()}")
 assert np.all(np.diff(values) < 1e-8) and np.abs(found - centres[np.lexsort(centres.T)]).max() < 0.3
+
+parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+parser.add_argument("--out", type=Path, help="folder of the plot; without it none is drawn")
+out = parser.parse_args().out
+if out:
+    import matplotlib.pyplot as plt
+
+    out.mkdir(parents=True, exist_ok=True)
+    plt.scatter(*points.T, s=8, alpha=0.5)
+    plt.plot(*found.T, "kx", markersize=12, mew=3, label="means found")
+    plt.legend()
+    plt.savefig(out / "gmm.png", dpi=120)

@@ -4,6 +4,9 @@ gd.fixed_point finds z and differentiates by what holds at it, not through its s
 of 100 steps written as a scan, which keeps every step. Then a classifier of two interleaved spirals is trained with it.
 """
 
+import argparse
+from pathlib import Path
+
 import numpy as np
 
 import graphdiff as gd
@@ -51,3 +54,17 @@ for _ in range(150):
     loss, right, iterations = step(spirals, side)
 print(f"loss {loss:.3f}, {right:.1%} right, {iterations} iterations to the fixed point")
 assert right > 0.9
+
+parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+parser.add_argument("--out", type=Path, help="folder of the plot; without it none is drawn")
+out = parser.parse_args().out
+if out:
+    import matplotlib.pyplot as plt
+
+    out.mkdir(parents=True, exist_ok=True)
+    grid = np.linspace(spirals.min(), spirals.max(), 81)
+    where = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
+    chosen = gd.compile([x], gd.argmax(z @ V, axis=1))(where).reshape(81, 81)
+    plt.contourf(grid, grid, chosen, levels=1, alpha=0.3, cmap="coolwarm")
+    plt.scatter(*spirals.T, c=side, s=12, cmap="coolwarm")
+    plt.savefig(out / "implicit_layer.png", dpi=120)

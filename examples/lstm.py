@@ -5,6 +5,9 @@ round. What does not depend on the state - the product with all inputs - is one 
 compiled step takes every length and every batch.
 """
 
+import argparse
+from pathlib import Path
+
 import numpy as np
 
 import graphdiff as gd
@@ -60,3 +63,15 @@ for length in (LENGTH, 2 * LENGTH):
 print(f"final loss {np.mean(losses[-10:]):.4f}")
 symbols, first = draw(LENGTH, 500)
 assert np.mean(losses[-10:]) < 0.1 and np.mean(guess(symbols) == first) > 0.95
+
+parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+parser.add_argument("--out", type=Path, help="folder of the plot; without it none is drawn")
+out = parser.parse_args().out
+if out:
+    import matplotlib.pyplot as plt
+
+    out.mkdir(parents=True, exist_ok=True)
+    plt.semilogy(losses)
+    plt.xlabel("step")
+    plt.ylabel("loss")
+    plt.savefig(out / "lstm.png", dpi=120)

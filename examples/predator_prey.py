@@ -5,6 +5,9 @@ they were made, so they are those of the misfit as it is computed: they are held
 against SciPy's. Then BFGS finds the rates, all of it in one compiled function of the data.
 """
 
+import argparse
+from pathlib import Path
+
 import numpy as np
 from scipy.integrate import solve_ivp
 
@@ -56,3 +59,17 @@ best, iterations, slope = gd.minimize(misfit, np.array([0.9, 0.09, 0.08, 1.4]), 
 found, iterations, slope = gd.compile([data], [best, iterations, slope])(observed)
 print(f"rates {found.round(3).tolist()} after {iterations} iterations, true ones {RATES.tolist()}")
 assert np.abs(found / RATES - 1).max() < 0.05 and slope < 1e-2
+
+parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+parser.add_argument("--out", type=Path, help="folder of the plot; without it none is drawn")
+out = parser.parse_args().out
+if out:
+    import matplotlib.pyplot as plt
+
+    out.mkdir(parents=True, exist_ok=True)
+    for k, name in enumerate(["hares", "lynxes"]):
+        plt.scatter(times, observed[:, k], s=14, label=f"{name}, observed")
+        plt.plot(times, solved(found)[0][:, k], label=f"{name}, at the rates found")
+    plt.xlabel("time")
+    plt.legend()
+    plt.savefig(out / "predator_prey.png", dpi=120)

@@ -5,6 +5,9 @@ the end; how the trained weights depend on the strength follows from the implici
 found by descent too. The gradient is held against differences, the weights against scikit-learn.
 """
 
+import argparse
+from pathlib import Path
+
 import numpy as np
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
@@ -50,3 +53,17 @@ right = np.mean(
 )
 print(f"best strength exp({strength:.3f}): validation loss {loss:.4f}, slope {slope:.1e}, {right:.1%} right")
 assert abs(slope) < 1e-4 and right > 0.95
+
+parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+parser.add_argument("--out", type=Path, help="folder of the plot; without it none is drawn")
+out = parser.parse_args().out
+if out:
+    import matplotlib.pyplot as plt
+
+    out.mkdir(parents=True, exist_ok=True)
+    strengths = np.linspace(-9, 0, 25)
+    plt.plot(strengths, [f(s)[1] for s in strengths], label="validation loss")
+    plt.plot(strength, loss, "o", label="found by descent")
+    plt.xlabel("logarithm of the strength")
+    plt.legend()
+    plt.savefig(out / "regularisation.png", dpi=120)

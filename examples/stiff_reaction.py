@@ -5,6 +5,9 @@ reached; "bdf2" takes steps as long as the solution allows. How the last state d
 differences of logarithms.
 """
 
+import argparse
+from pathlib import Path
+
 import numpy as np
 
 import graphdiff as gd
@@ -36,3 +39,20 @@ for k in range(3):
     difference = (f(moved[0])[3] - f(moved[1])[3]) / 2e-5
     print(f"d log left / d log rate {k + 1}: {gradient[k] * RATES[k]:.6f}")
     assert abs(gradient[k] * RATES[k] - difference) < 1e-6
+
+parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+parser.add_argument("--out", type=Path, help="folder of the plot; without it none is drawn")
+out = parser.parse_args().out
+if out:
+    import matplotlib.pyplot as plt
+
+    out.mkdir(parents=True, exist_ok=True)
+    fine = np.concatenate([[0], np.logspace(-5, 6, 120)])
+    path = gd.compile([rates], gd.odeint(right, np.array([1.0, 0, 0]), fine, method="bdf2"))(RATES)
+    for k, factor in enumerate([1, 1e4, 1]):
+        plt.semilogx(fine[1:], factor * path[1:, k], label=f"substance {k + 1}" + (" times 10,000" if k == 1 else ""))
+    stopped = gd.compile([rates], explicit)(RATES)[2]
+    plt.axvline(stopped, color="grey", linestyle=":", label="where dopri5 stops")
+    plt.xlabel("time")
+    plt.legend()
+    plt.savefig(out / "stiff_reaction.png", dpi=120)

@@ -1,5 +1,8 @@
 """XOR, the smallest problem that needs a hidden layer: a 2-4-1 sigmoid network, trained by plain gradient descent."""
 
+import argparse
+from pathlib import Path
+
 import numpy as np
 
 import graphdiff as gd
@@ -30,3 +33,18 @@ probability = gd.compile([x], gd.nn.sigmoid(logits))(X)
 for row, p in zip(X.astype(int), probability[:, 0], strict=True):
     print(f"{row[0]} xor {row[1]} = {p:.3f}")
 assert np.array_equal(probability > 0.5, T > 0.5) and value < 0.05
+
+parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+parser.add_argument("--out", type=Path, help="folder of the plot; without it none is drawn")
+out = parser.parse_args().out
+if out:
+    import matplotlib.pyplot as plt
+
+    out.mkdir(parents=True, exist_ok=True)
+    grid = np.linspace(-0.5, 1.5, 101)
+    where = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
+    surface = gd.compile([x], gd.nn.sigmoid(logits))(where).reshape(101, 101)
+    plt.contourf(grid, grid, surface, levels=20, cmap="RdBu_r", vmin=0, vmax=1)
+    plt.colorbar(label="probability of 1")
+    plt.scatter(*X.T, c=T[:, 0], cmap="RdBu_r", edgecolors="black", s=90)
+    plt.savefig(out / "xor.png", dpi=120)

@@ -28,7 +28,8 @@ PRINTS = {
     "implicit_layer": ["the same gradients with ", "iterations to the fixed point"],
     "regularisation": ["slope by the strength 0.014319, by differences 0.014319", "best strength exp(-5.527)"],
 }
-PLOTS = {"gradient_flow", "exploding_recurrence", "checkpointing", "depth", "schedules"}
+PLOTS = {"gradient_flow", "exploding_recurrence", "checkpointing", "depth", "schedules", "xor", "predator_prey", "gmm"}
+PLOTS |= {"stiff_reaction", "regularisation", "implicit_layer", "lstm"}
 # Those that train for minutes are run for less, and assert less then.
 SHORT = {
     "digits_cnn": ["--epochs", 2],
