@@ -122,6 +122,7 @@ def stub(namespace: str) -> str:
     found = dict(sorted(functions(namespace).items()))
     kept = reexports(path.with_suffix(".py").read_text(encoding="utf-8"))
     kept += [f"from . import {name} as {name}" for name in getattr(module, "_LATE", ())]
+    kept += [f"from .{home} import {name} as {name}" for name, home in getattr(module, "_LATE_NAMES", {}).items()]
     given = {line.rpartition(" ")[2] for line in kept}
     needed = set().union(*map(annotations, found.values())) - given
     parts = [f'"""{inspect.getdoc(module)}"""\n', HEAD]

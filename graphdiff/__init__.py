@@ -7,15 +7,12 @@ import importlib as _importlib
 import types as _types
 
 from . import built as _built  # noqa: F401  first: it says what to do where the extensions are not built
-from . import export as _export  # noqa: F401  gives functions export_c
 from . import fft as fft
 from . import init as init
-from . import inspect as inspect
 from . import linalg as linalg
 from . import nn as nn
 from . import optim as optim
 from . import random as random
-from . import testing as testing
 from .errors import *  # noqa: F403
 from .ir.defaults import default_dtype as default_dtype
 from .ir.defaults import set_default_dtype as set_default_dtype
@@ -37,7 +34,6 @@ from .ir.kinds import newaxis as newaxis
 from .ir.kinds import pi as pi
 from .ir.kinds import result_type as result_type
 from .ir.node import name_scope as name_scope
-from .lower.policy import Every as Every
 from .ops import namespaces as _namespaces
 from .ops.control import cond as cond
 from .ops.control import map_ as map  # noqa: F401
@@ -53,23 +49,6 @@ from .ops.parse import parse as parse
 from .ops.standard import from_dlpack as from_dlpack
 from .ops.tensor import Tensor as Tensor
 from .ops.tensor import constant as constant
-from .runtime.compile import compile as compile
-from .runtime.config import show_config as show_config
-from .runtime.entry import Entry as Entry
-from .runtime.entry import get_include as get_include
-from .runtime.function import Function as Function
-from .runtime.function import load as load
-from .runtime.plan import Plan as Plan
-from .runtime.threads import get_num_threads as get_num_threads
-from .runtime.threads import set_num_threads as set_num_threads
-from .runtime.tradeoff import Tradeoff as Tradeoff
-from .runtime.tradeoff import largest as largest
-from .runtime.tradeoff import tradeoff as tradeoff
-from .solvers.fixed_point import fixed_point as fixed_point
-from .solvers.minimize import minimize as minimize
-from .solvers.odeint import odeint as odeint
-from .solvers.root import root as root
-from .testing import check_grad as check_grad
 from .transforms.adjoint import Adjoint as Adjoint
 from .transforms.adjoint import adjoint as adjoint
 from .transforms.differentiate import grad as grad
@@ -81,19 +60,46 @@ from .transforms.jacobian import jacobian as jacobian
 from .transforms.sparsity import SparseJacobian as SparseJacobian
 from .transforms.substitute import substitute as substitute
 from .transforms.vmap import vmap as vmap
-from .weights import load_weights as load_weights
-from .weights import save_weights as save_weights
 
 __version__ = "0.2.0"
 
 globals().update(_namespaces.functions(""))  # the operations, by their names
 
-_LATE = ("interop", "layers", "train")  # written with the names above, so imported when they are asked for
-_MODULES = ("fft", "init", "inspect", "linalg", "nn", "optim", "random", "testing", *_LATE)
+# Imported when they are asked for: modules, and names by their modules
+_LATE = ("inspect", "interop", "layers", "testing", "train")
+_LATE_NAMES = {
+    "Every": "lower.policy",
+    "compile": "runtime.compile",
+    "show_config": "runtime.config",
+    "Entry": "runtime.entry",
+    "get_include": "runtime.entry",
+    "Function": "runtime.function",
+    "load": "runtime.function",
+    "Plan": "runtime.plan",
+    "get_num_threads": "runtime.threads",
+    "set_num_threads": "runtime.threads",
+    "Tradeoff": "runtime.tradeoff",
+    "largest": "runtime.tradeoff",
+    "tradeoff": "runtime.tradeoff",
+    "fixed_point": "solvers.fixed_point",
+    "minimize": "solvers.minimize",
+    "odeint": "solvers.odeint",
+    "root": "solvers.root",
+    "check_grad": "testing",
+    "load_weights": "weights",
+    "save_weights": "weights",
+}
+
+_MODULES = ("fft", "init", "linalg", "nn", "optim", "random", *_LATE)
 __all__ = [n for n, v in globals().items() if n[0] != "_" and not isinstance(v, _types.ModuleType)]
-__all__ = sorted([*__all__, *_MODULES])
+__all__ = sorted([*__all__, *_LATE_NAMES, *_MODULES])
 _missing, __dir__ = _namespaces.presented(globals(), __all__)
 
 
 def __getattr__(name: str) -> object:
-    return _importlib.import_module(f"{__name__}.{name}") if name in _LATE else _missing(name)
+    if name in _LATE:
+        return _importlib.import_module(f"{__name__}.{name}")
+    if name not in _LATE_NAMES:
+        return _missing(name)
+    globals()[name] = getattr(_importlib.import_module(f"{__name__}.{_LATE_NAMES[name]}"), name)
+    return _namespaces.present(globals(), name)

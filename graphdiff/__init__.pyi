@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from typing import Literal
 from . import fft as fft
 from . import init as init
-from . import inspect as inspect
 from . import linalg as linalg
 from . import nn as nn
 from . import optim as optim
 from . import random as random
-from . import testing as testing
 from .errors import GraphdiffError as GraphdiffError
 from .errors import ShapeError as ShapeError
 from .errors import DTypeError as DTypeError
@@ -44,7 +42,6 @@ from .ir.kinds import newaxis as newaxis
 from .ir.kinds import pi as pi
 from .ir.kinds import result_type as result_type
 from .ir.node import name_scope as name_scope
-from .lower.policy import Every as Every
 from .ops.control import cond as cond
 from .ops.control import map_ as map
 from .ops.control import scan as scan
@@ -59,6 +56,23 @@ from .ops.parse import parse as parse
 from .ops.standard import from_dlpack as from_dlpack
 from .ops.tensor import Tensor as Tensor
 from .ops.tensor import constant as constant
+from .transforms.adjoint import Adjoint as Adjoint
+from .transforms.adjoint import adjoint as adjoint
+from .transforms.differentiate import grad as grad
+from .transforms.differentiate import hvp as hvp
+from .transforms.differentiate import jvp as jvp
+from .transforms.differentiate import vjp as vjp
+from .transforms.jacobian import hessian as hessian
+from .transforms.jacobian import jacobian as jacobian
+from .transforms.sparsity import SparseJacobian as SparseJacobian
+from .transforms.substitute import substitute as substitute
+from .transforms.vmap import vmap as vmap
+from . import inspect as inspect
+from . import interop as interop
+from . import layers as layers
+from . import testing as testing
+from . import train as train
+from .lower.policy import Every as Every
 from .runtime.compile import compile as compile
 from .runtime.config import show_config as show_config
 from .runtime.entry import Entry as Entry
@@ -76,22 +90,8 @@ from .solvers.minimize import minimize as minimize
 from .solvers.odeint import odeint as odeint
 from .solvers.root import root as root
 from .testing import check_grad as check_grad
-from .transforms.adjoint import Adjoint as Adjoint
-from .transforms.adjoint import adjoint as adjoint
-from .transforms.differentiate import grad as grad
-from .transforms.differentiate import hvp as hvp
-from .transforms.differentiate import jvp as jvp
-from .transforms.differentiate import vjp as vjp
-from .transforms.jacobian import hessian as hessian
-from .transforms.jacobian import jacobian as jacobian
-from .transforms.sparsity import SparseJacobian as SparseJacobian
-from .transforms.substitute import substitute as substitute
-from .transforms.vmap import vmap as vmap
 from .weights import load_weights as load_weights
 from .weights import save_weights as save_weights
-from . import interop as interop
-from . import layers as layers
-from . import train as train
 
 __all__ = [
     "Adjoint",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 import sys
 from collections.abc import Callable
@@ -34,7 +33,7 @@ def write_file(path: Path, content: Content) -> None:
         return
     if mode is not None and not os.access(target, os.W_OK):
         raise PermissionError(13, "Permission denied", os.fspath(path))
-    part = os.path.join(os.path.dirname(target), f".{secrets.token_hex(8)}.part")
+    part = os.path.join(os.path.dirname(target), f".{os.urandom(8).hex()}.part")
     try:
         with open(part, "xb") as file:
             _write(file, content)

@@ -7,12 +7,12 @@ Must not know: which operations exist, derivatives, plans.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from numpy.typing import ArrayLike
 
 from ..errors import GraphError
+from ..late import given_later
 from ..spelling import Suggesting
 from ..wording import count, left_out, one_line
 from .node import Leaf, Node, Source, Value, topological
@@ -31,10 +31,14 @@ from .text import (
     types_text,
 )
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 _COMMENT_COLUMN = 49
 Form: TypeAlias = Literal["short", "whole", "exact"]  # of a text: for a print, for reading back, for files
 
 
+@given_later("graphdiff.inspect", "to_dot", "to_svg", "to_html", "_repr_html_")
 class Graph(Suggesting):
     """A set of outputs and updates closed over named leaves.
 

@@ -44,6 +44,7 @@ def docstring(op: Op) -> str:
     return "\n".join([prose, "", *(f"{key}: {sections[key]}" for key in SECTIONS if key in sections)])
 
 
+@functools.cache
 def dtype_names(kind: str) -> str:
     """``float32, float64`` for "float"."""
     return ", ".join(dtype.name for dtype in DTYPES if dtype in CLASSES[kind])

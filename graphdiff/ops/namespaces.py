@@ -67,16 +67,22 @@ def presented(module: dict[str, Any], names: Collection[str]) -> tuple[Callable[
     their signatures. Returns its ``__getattr__``, which says what a name it does not have was probably meant to be, and
     its ``__dir__``, which lists ``names`` alone."""
     for name in names:
-        function = module.get(name)
-        if isinstance(function, FunctionType) and not hasattr(function, "__wrapped__"):
-            shown = module[name] = _explained(function)
-            # of where it is public, as help shows it and a pickle looks for it
-            shown.__module__, shown.__name__, shown.__qualname__ = module["__name__"], name, name
+        present(module, name)
 
     def missing(name: str) -> Any:
         raise absent(module["__name__"], name, names)
 
     return missing, lambda: sorted(names)
+
+
+def present(module: dict[str, Any], name: str) -> Any:
+    """What a public module has under a name, a function so that it says what does not fit its signature."""
+    function = module.get(name)
+    if isinstance(function, FunctionType) and not hasattr(function, "__wrapped__"):
+        shown = module[name] = _explained(function)
+        # of where it is public, as help shows it and a pickle looks for it
+        shown.__module__, shown.__name__, shown.__qualname__ = module["__name__"], name, name
+    return module.get(name)
 
 
 def absent(module: str, name: str, names: Collection[str]) -> AttributeError:

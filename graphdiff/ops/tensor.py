@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from types import EllipsisType, ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
@@ -23,10 +22,14 @@ from ..ir.node import NO_ATTRS, Leaf, Node, Value, ambient, user_source
 from ..ir.numbers import Arithmetic, Number
 from ..ir.text import inline_text, name_text, number_text, size_of, type_text
 from ..ir.words import ArrayLike, Axes, DTypeLike, ShapeLike
+from ..late import given_later
 from ..spelling import explained
 from ..wording import one_line
 from .places import At, NoValue, cannot_assign
 from .registry import REGISTRY, Nothing, Op, register
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Read = TypeVar("Read")
 
@@ -118,6 +121,7 @@ def _unary(name: str) -> Callable[[Any], Tensor]:
     return method
 
 
+@given_later("graphdiff.inspect", "to_dot", "to_svg", "to_html", "_repr_html_")
 class Tensor(Value):
     """A value of the graph: ``shape`` (a tuple of ints and size expressions), ``dtype``, operators, NumPy ufuncs.
 

@@ -23,6 +23,7 @@ from ..ir.dtypes import CODE
 from ..ir.graph import Graph
 from ..ir.node import Node, Value
 from ..ir.text import type_text
+from ..late import given_later
 from ..lower.instruction import Instruction
 from ..ops.leaves import Watcher
 from ..ops.tensor import Tensor, call_text, describe, where_am_i
@@ -50,6 +51,8 @@ def _cast(fed: np.dtype, wanted: np.dtype) -> str:
     return f"write .astype({wanted.name!r})" + (f', or give the input dtype="{fed.name}"' if wider else "")
 
 
+@given_later("graphdiff.inspect", "to_dot", "to_svg", "to_html", "_repr_html_")
+@given_later("graphdiff.export", "export_c")
 class Function(_core.Runner):
     """A compiled function. Made by ``gd.compile``; call it with arrays, by position or by name.
 

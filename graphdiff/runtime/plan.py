@@ -13,6 +13,7 @@ import numpy as np
 
 from ..ir.dims import evaluate
 from ..ir.node import Node
+from ..late import given_later
 from ..lower.instruction import ARENA, Buffer, Instruction
 from ..ops.registry import Loop
 from ..schedule.cost import Costs
@@ -85,6 +86,7 @@ class Decision(NamedTuple):
     source: str
 
 
+@given_later("graphdiff.inspect", "plot", "_repr_html_")
 class Plan(Suggesting):
     """What a compiled function does at given sizes.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..files import write_file
+from ..late import given_later
 from ..wording import count, one_line, quoted, seconds_text
 
 
@@ -56,6 +57,7 @@ class ProfileRow(NamedTuple):
         return self.bytes / self.ns if self.ns else 0.0
 
 
+@given_later("graphdiff.inspect", "_repr_html_")
 class Profile:
     """Times of each instruction, averaged over ``calls``. ``str(profile)`` is a table, dearest first.
 

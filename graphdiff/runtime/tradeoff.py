@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import CompileError, FeedError, GraphError, MemoryLimitError
 from ..ir.node import user_source
+from ..late import given_later
 from ..ops.tensor import Tensor
 from ..ops.types import Fed, TensorLike, Tensors
 from ..schedule.limit import limit_of, parse_bytes
@@ -46,6 +47,7 @@ class Point(NamedTuple):
     smallest: int | None = None
 
 
+@given_later("graphdiff.inspect", "plot", "_repr_html_")
 class Tradeoff(Suggesting):
     """Time against bytes. ``points``: one for each limit, in the order given; ``everything``: the arena and predicted
     seconds without a limit; ``str(curve)`` is a table, ``curve.plot(path)`` a picture."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, overload
 
 from numpy.typing import ArrayLike
@@ -16,6 +15,7 @@ from ..errors import GraphError
 from ..ir.graph import Form, Graph, format_adjoint
 from ..ir.node import LEAVES, NAMED_LEAVES, Leaf, Node, Source, Value, deriving, topological
 from ..ir.text import Names, is_inline, type_text
+from ..late import given_later
 from ..ops.naming import labels_of
 from ..ops.pickles import together
 from ..ops.tensor import Tensor, label, scalar, where_am_i
@@ -24,6 +24,9 @@ from ..ops.types import Same, Tensors
 from ..spelling import Suggesting
 from ..wording import count, one_line, quoted
 from .differentiate import Terms, check_leaves, pullback, scalar_loss, wrt_of, zeros_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Explanation(NamedTuple):
@@ -42,6 +45,7 @@ class Explanation(NamedTuple):
         return one_line(f"<Explanation: {self.text}>")
 
 
+@given_later("graphdiff.inspect", "to_dot", "to_svg", "to_html", "_repr_html_")
 class Adjoint(Suggesting, Generic[Same]):
     """The adjoint graph of a loss. Made by :func:`adjoint`.
 
