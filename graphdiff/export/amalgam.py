@@ -13,7 +13,7 @@ import functools
 import re
 from collections.abc import Iterable, Sequence
 
-from .control import INNER
+from .control import inner
 from .lapack import ROUTINES
 from .program import REDUCTIONS
 from .sources import Item, items_of, reachable, text_of
@@ -106,8 +106,8 @@ _LANES = {"product": "#define GD_DOT_f32 4\n#define GD_DOT_f64 2\n\n"}
 
 
 @functools.cache
-def shared() -> tuple[Item, ...]:
-    """What kernels have in common: the call, dtypes, sizes, templates."""
+def shared(has_sizes: bool) -> tuple[Item, ...]:
+    """What kernels have in common: the call, dtypes, sizes, templates. ``has_sizes``: bodies are given the sizes."""
     kernel = [i for i in items_of(text_of("program/kernel.h")) if "gd_item_bytes" in i.names]
     numbers = ", ".join(f"GD_REDUCE_{name} = {code}" for code, name in sorted(REDUCTIONS.items()))
     out = [*items_of(_PRELUDE), *items_of(f"enum {{ {numbers} }};\n"), *kernel]
@@ -125,7 +125,7 @@ def shared() -> tuple[Item, ...]:
             found = [i for i in found if i.text.startswith("enum") or "\nenum" in i.text]
         declared = re.compile(r"void GD_ISA_NAME\([^{]*;")  # functions that stand in another file there
         if file.endswith("sizes.h"):
-            found += items_of(INNER)
+            found += items_of(inner(has_sizes))
         out += [i for i in found if "gd_prepare" not in i.words and not declared.match(i.text)]
     return tuple(out)
 

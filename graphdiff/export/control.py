@@ -55,6 +55,15 @@ static inline int gd_team_spend(const void *team, int64_t work) {
 """
 
 
+def inner(has_sizes: bool) -> str:
+    """INNER; with sizes as arguments bodies are given them too."""
+    if not has_sizes:
+        return INNER
+    text = INNER.replace("void *work);", "void *work,\n               const int64_t *sizes);")
+    text = text.replace("int64_t inputs, outputs, slots;", "int64_t inputs, outputs, slots;\n    const int64_t *sizes;")
+    return text.replace("run->work);", "run->work, p->sizes);")
+
+
 @dataclass
 class _Room:
     """Scratch that is given out piece by piece."""
@@ -67,16 +76,17 @@ class _Room:
         return at
 
 
-def _slots(program: Program) -> int:
-    return -(-sum(program.slots) * _POINTER // ALIGN) * ALIGN
+def _slots(count: int) -> int:
+    return -(-count * _POINTER // ALIGN) * ALIGN
 
 
 class _Tables:
     """The tables of one instruction, and the bodies it runs."""
 
     def __init__(self, unit: Unit):
-        self.unit, self.room = unit, _Room()
-        self.heads: list[int] = []  # where the work of each body is
+        self.unit, self.room, self.spare = unit, _Room(), unit.spare
+        if unit.sizes:
+            unit.out(f"const int64_t sizes[] = {{{', '.join(unit.sizes)}}};")
 
     def table(self, c_type: str, name: str, rows: list[list[int]]) -> str:
         """A table of rows of numbers, by its address."""
@@ -88,13 +98,13 @@ class _Tables:
 
     def body(self, program: Program, name: str) -> tuple[str, int]:
         """A body's function in a table, and where its slots and room are in the scratch."""
-        left = self.unit.most - self.room.used - _slots(program)
-        function, work = self.unit.program(program, left)
         inputs, outputs, _ = program.slots
-        row = f"{{{function}, {inputs}, {outputs}, {sum(program.slots)}}}"
+        count = sum(program.slots)
+        function, work = self.unit.program(program, self.spare)
+        self.spare -= work - self.unit.least(program)
+        row = f"{{{function}, {inputs}, {outputs}, {count}{', sizes' if self.unit.sizes else ''}}}"
         self.unit.out(f"const gd_program {name} = {row};")
-        at = self.room.take(_slots(program) + work)
-        self.heads.append(at + _slots(program))
+        at = self.room.take(_slots(count) + work)
         return f"(gd_program *)&{name}", at
 
 
@@ -110,13 +120,15 @@ def _loop(unit: Unit) -> None:
         n_carry, n_xs, n_captured, n_ys, n_sums, reverse = w[at : at + 6]
         at += 6
 
-        def rows(number: int, width: int, spares: int) -> list[list[int]]:
-            """Rows of a payload, each with room behind it for what it names so."""
+        def rows(number: int, width: int, spares: int, operand: int = -1) -> list[list[int]]:
+            """Rows of a payload, each with so many places of its bytes behind it; room only where the row has no
+            ``operand`` by that column."""
             nonlocal at
             out = []
             for _ in range(number):
                 row = list(w[at : at + width])
-                out.append(row + [tables.room.take(row[-1]) for _ in range(spares)])
+                has_none = operand < 0 or row[operand] < 0
+                out.append(row + [tables.room.take(row[-1]) if has_none else 0 for _ in range(spares)])
                 at += width
             return out
 
@@ -131,8 +143,8 @@ def _loop(unit: Unit) -> None:
             "carries": tables.table("control_carry_row", f"carries{n}", rows(n_carry, 5, 2)),
             "xs": tables.table("control_step_row", f"xs{n}", [[*r, 0] for r in rows(n_xs, 3, 0)]),
             "captured": tables.table("int64_t", f"captured{n}", rows(n_captured, 1, 0)),
-            "ys": tables.table("control_step_row", f"ys{n}", rows(n_ys, 3, 1)),
-            "sums": tables.table("control_sum_row", f"sums{n}", rows(n_sums, 3, 1)),
+            "ys": tables.table("control_step_row", f"ys{n}", rows(n_ys, 3, 1, operand=0)),
+            "sums": tables.table("control_sum_row", f"sums{n}", rows(n_sums, 3, 1, operand=1)),
         }
         fields["body"], fields["body_at"] = tables.body(next(bodies), f"body{n}")
         at = _skip(w, at)
@@ -150,7 +162,7 @@ def _loop(unit: Unit) -> None:
         block["condition"], block["condition_at"] = tables.body(condition, "condition")
     block["pred_at"] = tables.room.take(ALIGN)
     block["state_at"] = tables.room.take((n_again + 1) * _STATE)
-    _run(unit, "loop", block_text(block), tables.room.used, tables.heads)
+    _run(unit, "loop", block_text(block), tables.room.used)
 
 
 def _branch(unit: Unit) -> None:
@@ -158,24 +170,20 @@ def _branch(unit: Unit) -> None:
     most = 0
     names = []
     for n, program in enumerate(unit.step.programs):
-        tables.room.used = 0  # only one of them runs
+        tables.room.used, tables.spare = 0, unit.spare  # only one of them runs
         names.append(tables.body(program, ("if_true", "if_false")[n])[0])
         most = max(most, tables.room.used)
     block = block_text({"n_in": w[0], "n_out": w[1], "programs": "{" + ", ".join(names) + "}"})
-    _run(unit, "branch", block, most, tables.heads)
+    _run(unit, "branch", block, most)
 
 
-def _run(unit: Unit, kernel: str, block: str, scratch: int, heads: list[int]) -> None:
+def _run(unit: Unit, kernel: str, block: str, scratch: int) -> None:
     unit.kernel("control", f"gd_k_{kernel}")
     out = unit.out
     out(f"const control_{kernel}_block block = {block};")
     operands = ", ".join(f"(void *){unit.name(n)}" for n in range(len(unit.step.operands)))
     out(f"void *const operands[] = {{{operands}}};")
     room = unit.bytes(scratch)
-    if unit.sizes:  # bodies find them at the start of their work
-        out(f"const int64_t sizes[] = {{{', '.join(unit.sizes)}}};")
-        for at in heads:
-            out(f"memcpy({room} + {at}, sizes, sizeof sizes);")
     out(f"const gd_call call = {{&block, operands, {room}, NULL, 0, NULL, NULL}};")
     unit.passes_status = True
     out(f"return gd_k_{kernel}(&call);")

@@ -25,7 +25,7 @@ from . import beside, header, program, source_file
 from .formula import Trace, name_of, text_of
 from .header import Interface, Slot
 from .program import Step
-from .sized_file import SizedFile
+from .sized_file import PACKED, SizedFile
 from .source_file import STAND_IN, Failure, Written
 from .sources import SUFFIX, code_of, items_of
 from .writer import KEYWORDS, LIBRARY
@@ -125,8 +125,12 @@ def _written_sized(
         raise CompileError(f"export_c: sized: {f.name} has a sparse result; give the sizes", source=_here())
     rest = {n: sizes.get(n, 1) for n in compiled.names}
     compiled.sizes.given("export_c", {**rest, **sizes})
-    file = SizedFile(STAND_IN, _message(f), compiled, {n: int(sizes[n]) for n in sizes})
-    written = file.write_sized()
+    fixed = {n: int(sizes[n]) for n in sizes}
+    for spare, body_spare in ((PACKED, PACKED), (PACKED, 0), (0, 0)):  # as much as there is room for
+        file = SizedFile(STAND_IN, _message(f), compiled, fixed, spare, body_spare)
+        written = file.write_sized()
+        if file.is_within_plan():
+            break
     env = file.samples[0]
     return written, compiled.planned(env), env, file.variables
 

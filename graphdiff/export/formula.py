@@ -33,7 +33,7 @@ static inline int64_t size_least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static inline int64_t size_most(int64_t a, int64_t b) { return a < b ? b : a; }
 
-static inline int64_t size_up(int64_t a) { return (a + 63) / 64 * 64; }
+static inline int64_t size_blocks(int64_t a) { return (a + 63) / 64; }
 
 static inline int64_t size_bits(int64_t a) {
     int64_t n = 0;

@@ -199,7 +199,7 @@ def _multiply(unit: Unit, sizes: Sizes, dtype: str, at: list[str]) -> None:
         return
     need = _need(sizes, dtype)
     function = unit.kernel("product", f"gd_product_{suffix}", dtype)
-    if need <= unit.most:
+    if need <= unit.spare:
         unit.out(f"{function}(&p, {operands}, {unit.bytes(need) if need else 'NULL'});")
         return
     unit.parts.texts[f"product_plain_{suffix}"] = _PLAIN.format(S=suffix, T=C_TYPES[dtype], lanes=8, depth=DEPTH)
@@ -218,7 +218,7 @@ def _need(sizes: Sizes, dtype: str) -> int:
 
 def _room(unit: Unit, sizes: Sizes, dtype: str) -> bool:
     """Whether a product is given scratch, of which there is one."""
-    return dtype not in UNSIGNED and 0 < _need(sizes, dtype) <= unit.most
+    return dtype not in UNSIGNED and 0 < _need(sizes, dtype) <= unit.spare
 
 
 def _finish(unit: Unit, dtype: str, act: int, bias: int, offset: int, stride: int, at: str, column: str) -> None:

@@ -2,8 +2,7 @@
 
 An instruction's writer is asked at sample sizes; the conditions that it decides by (formula.py) say where its text is
 right. Sizes that no text covers are asked next, until samples and all between them are covered; a call with others is
-refused before anything is written. Buffers that never live together share a slot, which is as large as the largest of
-them, so that every offset is a sum of formulas.
+refused before anything is written. sized_arena.py has where buffers and scratch lie.
 Invariant: for each size the numbers of the program exported at that size. Must not know: how a kernel computes.
 """
 
@@ -13,18 +12,20 @@ import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise, product
 from typing import Any
 
 from ..errors import CompileError, FeedError
-from ..ir.dims import Size, evaluate
+from ..ir.dims import evaluate
 from ..lower.encode import programs_in
-from ..lower.instruction import Instruction
+from ..lower.instruction import Buffer, Instruction
 from ..runtime.assemble import HEADER_WORDS, VALUE_WORDS, Nested, Template
 from ..runtime.compiled import CompiledGraph
-from ..schedule.memory import Lifetimes, aligned
+from ..schedule.memory import Lifetimes
 from .formula import FUNCTIONS, Formula, Region, Trace, name_of, text_of
 from .program import ALIGN, DTYPES, INSTRUCTION_WORDS, KERNELS, KINDS, Item, Program, Step
+from .sized_arena import MOST_PIECES, Arena, Piece, blocks
 from .source_file import CHECKS, TOGETHER, WRITERS, Failure, File, Written, call_of, refused, table_texts, words
 from .unit import Unit
 from .writer import Lines
@@ -32,8 +33,9 @@ from .writer import Lines
 DRAWN = 800  # samples of several sizes
 MOST_TEXTS = 48  # of one instruction
 LEAST_COVERED = 0.95  # of the samples: a call with other sizes is refused
-MOST_SLOTS, MOST_SIZES = 400, 8  # a call's frame has their offsets; a body's work begins with the sizes
-_ROOM = 1 << 62  # scratch that there may be
+MOST_SIZES = 8
+PACKED = 1 << 62  # bytes to spare of an instruction whose products are packed
+_PLANNED, _PLANNED_SIZE = 8, 3000  # samples that are held to the plan, and their largest size
 Env = Mapping[str, int]
 
 
@@ -85,24 +87,32 @@ class _Text:
 
 @dataclass
 class _Body:
-    """A program: its instructions, each with its texts, and its slots with the counts and bytes of an element."""
+    """A program: its instructions, each with its texts, where their scratch is among the pieces of the arena (-1: they
+    need none), and the arena."""
 
     steps: list[list[_Text]]
-    slots: list[list[tuple[Size, int]]]
-    head: int
+    scratch: list[int]
+    arena: Arena
 
     def bytes_at(self, env: Env) -> int:
-        arena = sum(max(aligned(evaluate(n, env) * item) for n, item in slot) for slot in self.slots)
-        scratch = [next((t.scratch_at(env) for t in texts if t.covers(env)), 0) for texts in self.steps]
-        return self.head + arena + max(scratch, default=0)
+        return self.arena.blocks_at(env) * ALIGN
 
 
 class SizedFile(File):
-    """The file of a compiled graph whose sizes are arguments but for those that are ``fixed``."""
+    """The file of a compiled graph whose sizes are arguments but for those that are ``fixed``. ``spare``: scratch for
+    speed alone that an instruction may have; ``body_spare``: one of a program inside."""
 
-    def __init__(self, name: str, messages: Callable[[Step], str], compiled: CompiledGraph, fixed: Env):
+    def __init__(
+        self,
+        name: str,
+        messages: Callable[[Step], str],
+        compiled: CompiledGraph,
+        fixed: Env,
+        spare: int = PACKED,
+        body_spare: int = PACKED,
+    ):
         super().__init__(name, messages)
-        self.compiled, self.fixed = compiled, fixed
+        self.compiled, self.fixed, self.spare, self.body_spare = compiled, fixed, spare, body_spare
         self.names = [n for n in compiled.names if n not in fixed]
         if not 0 < len(self.names) <= MOST_SIZES:
             raise CompileError(f"export_c: sized takes 1 to {MOST_SIZES} sizes as arguments, got {len(self.names)}")
@@ -113,7 +123,14 @@ class SizedFile(File):
         self.keep: list[Program] = []
         self.bodies: dict[int, tuple[str, _Body]] = {}
         self.known: list[str] = []  # what must hold of the sizes
+        self.bytes_at: Callable[[Env], int] = lambda env: 0  # of work, once it is written
         self.samples = self._samples()
+
+    def is_within_plan(self) -> bool:
+        """Whether the work is at most the plan's arena, at some samples."""
+        known = [env for env in self.samples if max(env.values()) <= _PLANNED_SIZE]
+        some = known[:: max(1, len(known) // _PLANNED)]
+        return all(self.bytes_at(env) <= self.compiled.planned(env).plan.arena_bytes for env in some)
 
     def _samples(self) -> list[dict[str, int]]:
         """Sizes to ask at, the usual ones first."""
@@ -149,7 +166,7 @@ class SizedFile(File):
     def write_sized(self) -> Written:
         """The text; ``work_bytes`` is that of the first sample."""
         c = self.compiled
-        body = self._body(lambda t: self._read(c.template, c.lifetimes, c.order, t), c.lifetimes, "", 0)
+        body = self._body(lambda t: self._read(c.template, c.lifetimes, c.order, t), c.template, c.lifetimes, "")
         name, sizes = self.name, self.declared
         for least in c.sizes.conditions:
             formula = Trace(self.samples[0], self.fixed).formula(least.size)
@@ -168,9 +185,10 @@ class SizedFile(File):
             self.code(f"return is_known({self.passed}) ? (size_t)work_bytes({self.passed}) : 0;")
         self.code("")
         self._sized_entry(body, "", f"int {name}_sized({sizes}, ")
+        self.bytes_at = body.bytes_at
         return self._finished(body.bytes_at(self.samples[0]), FUNCTIONS)
 
-    def _body(self, make: Callable[[Trace], Program], lifetimes: Lifetimes, prefix: str, head: int) -> _Body:
+    def _body(self, make: Callable[[Trace], Program], template: Template, lifetimes: Lifetimes, prefix: str) -> _Body:
         programs: dict[tuple[int, ...], tuple[Trace, Program]] = {}
 
         def at(env: dict[str, int]) -> tuple[Trace, Program]:
@@ -183,15 +201,15 @@ class SizedFile(File):
         first = at(self.samples[0])[1]
         steps = [self._texts(n, at, prefix) for n in range(len(first.steps))]
         self.tables += table_texts(first, prefix)
-        body = _Body(steps, self._slots(lifetimes)[0], head)
-        if len(body.slots) > MOST_SLOTS:
-            raise CompileError(f"export_c: more than {MOST_SLOTS} buffers live at once; give the sizes")
         self._functions([(t.function, t.unit) for texts in steps for t in texts])
         for texts in steps:
             for t in texts:
                 t.name_condition(self.code, self.declared, self.passed, self.variables)
             if all(t.test for t in texts):
                 self.known.append(" || ".join(f"({t.test})" for t in texts) if len(texts) > 1 else texts[0].test)
+        pieces, scratch = self._pieces(lifetimes, template.tags, steps)
+        places = [scratch.get(row, -1) for row in template.tags]
+        body = _Body(steps, places, Arena(pieces, self.samples))
         self._layout(body, prefix)
         return body
 
@@ -207,7 +225,8 @@ class SizedFile(File):
                 return
             trace, program = at(env)
             trace.begin()
-            unit = Unit(program.steps[n], self.parts, _ROOM, failed, self._inner_sized(trace))
+            spare = self.body_spare if prefix else self.spare
+            unit = Unit(program.steps[n], self.parts, spare, failed, self._inner_sized(trace), lambda _: 0)
             unit.sizes = self.variables
             unit.prefix = prefix
             unit.definitions = trace.definitions
@@ -271,19 +290,18 @@ class SizedFile(File):
 
     # ------------------------------------------------------------------ programs
     def _read(self, template: Template, lifetimes: Lifetimes, order: Sequence[Instruction], trace: Trace) -> Program:
-        """The program with sizes as formulas, and slots as places."""
+        """The program with sizes as formulas, and the numbers of units as places."""
         w: list[Any] = template.words.tolist()
         for dim, places in template._open_words:
             formula = trace.formula(dim)
             for place in places:
                 w[place] = formula
-        slot_of = self._slots(lifetimes)[1]
         items = []
         for n, buffer in enumerate(template.buffers):
             kind, dtype, count, at = w[HEADER_WORDS + VALUE_WORDS * n : HEADER_WORDS + VALUE_WORDS * (n + 1)]
             found = KINDS[kind]
             if found == "arena":
-                found, at = "slot", slot_of[lifetimes.unit[buffer]]
+                found, at = "slot", lifetimes.unit[buffer]
             items.append(Item(found, DTYPES[dtype], count, at, buffer.label))
         steps = []
         at = HEADER_WORDS + VALUE_WORDS * len(items)
@@ -317,7 +335,7 @@ class SizedFile(File):
                 def make(t: Trace) -> Program:
                     return self._read(nested.template, nested.lifetimes, nested.instructions, t)
 
-                body = self._body(make, nested.lifetimes, prefix, ALIGN)
+                body = self._body(make, nested.template, nested.lifetimes, prefix)
                 self._sized_entry(body, prefix, f"STEP int {prefix}run(")
                 self.code("")
                 self.bodies[id(nested)] = prefix, body
@@ -327,62 +345,48 @@ class SizedFile(File):
         return inner
 
     # ------------------------------------------------------------------ memory
-    def _slots(self, lifetimes: Lifetimes) -> tuple[list[list[tuple[Size, int]]], list[int]]:
-        """What may be in each slot, and the slot of each unit: the largest first, each in the first slot whose units
-        are never alive with it."""
-        sizes = [int(n) for n in lifetimes.sizes(self.samples[-1])]
-        order = sorted(range(len(sizes)), key=lambda u: (-sizes[u], u))
-        first, last = lifetimes.first, lifetimes.last
-        slots: list[list[int]] = []
-        slot_of = [0] * len(sizes)
-        for u in order:
-            apart = (n for n, slot in enumerate(slots) if all(last[v] < first[u] or last[u] < first[v] for v in slot))
-            n = next(apart, len(slots))
-            if n == len(slots):
-                slots.append([])
-            slots[n].append(u)
-            slot_of[u] = n
-        members = [[(lifetimes.members[u].count, lifetimes.members[u].dtype.itemsize) for u in slot] for slot in slots]
-        return [list(dict.fromkeys(m)) for m in members], slot_of
+    def _pieces(
+        self, lifetimes: Lifetimes, rows: Sequence[int], steps: Sequence[Sequence[_Text]]
+    ) -> tuple[list[Piece], dict[int, int]]:
+        """Buffers, then the scratch of each row of the plan, and which piece that of a row is. Raises CompileError for
+        too many."""
+        trace = Trace(self.samples[0], self.fixed)
+        out: list[Piece] = []
+        for first, last, buffer in zip(lifetimes.first, lifetimes.last, lifetimes.members):
+            text = f"size_blocks({text_of(trace.formula(buffer.count) * buffer.dtype.itemsize)})"
+            out.append(Piece(first, last, text, partial(_buffer_at, buffer)))
+        scratch: dict[int, int] = {}
+        for row in dict.fromkeys(rows):
+            needing = [s for n, s in zip(rows, steps) if n == row and any(t.scratch != "0" for t in s)]
+            if needing:
+                scratch[row] = len(out)
+                text = _scratch_text(needing[0])
+                for texts in needing[1:]:
+                    text = f"size_most({text}, {_scratch_text(texts)})"
+                out.append(Piece(row, row, text, partial(_scratch_at, needing)))
+        if len(out) > MOST_PIECES:
+            raise CompileError(f"export_c: sized: more than {MOST_PIECES} buffers; give the sizes")
+        return out, scratch
 
     def _layout(self, body: _Body, prefix: str) -> None:
-        """The functions of a program's memory: where slots are, how much scratch, how many bytes of work."""
-        code, trace = self.code, Trace(self.samples[0], self.fixed)
-        unused = [f"(void){v};" for v in self.variables]
-        with code.block(f"static int64_t {prefix}place({self.declared}, int64_t *at)"):
-            code(f"int64_t end = {body.head};")
-            for n, slot in enumerate(body.slots):
-                sizes = [f"size_up({text_of(trace.formula(count) * item)})" for count, item in slot]
-                most = sizes[0]
-                for size in sizes[1:]:
-                    most = f"size_most({most}, {size})"
-                code(f"at[{n}] = end;")
-                code(f"end += {most};")
-            code(" ".join([*unused, "(void)at;"]))
-            code("return end;")
-        code("")
-        with code.block(f"static int64_t {prefix}work_bytes({self.declared})"):
-            code(f"int64_t at[{max(1, len(body.slots))}], most = 0;")
-            for texts in body.steps:
-                for t in texts:
-                    if t.scratch != "0":
-                        test = f"if ({t.test}) " if len(texts) > 1 else ""
-                        code(f"{test}most = size_most(most, {t.scratch});")
-            code(f"return {prefix}place({self.passed}, at) + most;")
-        code("")
+        """The functions of a program's memory: where everything is, and how many bytes of work that takes."""
+        body.arena.write(self.code, f"{prefix}place", self.declared, [f"(void){v};" for v in self.variables])
+        self.code("")
+        with self.code.block(f"static int64_t {prefix}work_bytes({self.declared})"):
+            self.code(f"uint32_t at[{max(1, len(body.arena.pieces))}];")
+            self.code(f"return {prefix}place({self.passed}, at) * {ALIGN};")
+        self.code("")
 
     # ------------------------------------------------------------------ the function
     def _sized_entry(self, body: _Body, prefix: str, head: str) -> None:
         """The function that runs all instructions in order."""
         code = self.code
         arrays = "const void *const inputs[], void *const outputs[], void *const params[], "
-        unused = "".join(
-            f"(void){n}; " for n in (*self.variables, "inputs", "outputs", "params", "work", "at", "scratch")
-        )
-        calls: list[list[str]] = [self._dispatch(texts) for texts in body.steps]
+        unused = "".join(f"(void){n}; " for n in (*self.variables, "inputs", "outputs", "params", "work", "at"))
+        calls: list[list[str]] = [self._dispatch(texts, at) for texts, at in zip(body.steps, body.scratch)]
         groups = [calls[i : i + TOGETHER] for i in range(0, len(calls), TOGETHER)]
         for n, group in enumerate(groups):
-            more = "unsigned char *work, const int64_t *at, unsigned char *scratch"
+            more = "unsigned char *work, const uint32_t *at"
             with code.block(f"STEP int {prefix}part_{n}({self.declared}, {arrays}{more})"):
                 lines = [line for call in group for line in call]
                 if any("status" in line for line in lines):
@@ -392,12 +396,12 @@ class SizedFile(File):
                 code(unused)
                 code("return 0;")
             code("")
-        with code.block(f"{head}{arrays}void *work_)"):
+        with code.block(f"{head}{arrays}void *work_{', const int64_t *sizes' if prefix else ''})"):
             code("unsigned char *const work = (unsigned char *)work_;")
-            code(f"int64_t at[{max(1, len(body.slots))}];")
+            code(f"uint32_t at[{max(1, len(body.arena.pieces))}];")
             if prefix:
                 for n, v in enumerate(self.variables):
-                    code(f"const int64_t {v} = ((const int64_t *)work_)[{n}];")
+                    code(f"const int64_t {v} = sizes[{n}];")
             else:
                 code(f"if (!is_known({self.passed})) return {self.name}_BAD_SIZE;")
                 code.lines += [
@@ -405,22 +409,39 @@ class SizedFile(File):
                     f"    if (is_bad({self.passed}, inputs, outputs, params, work_)) return {self.name}_BAD_POINTER;",
                     "#endif",
                 ]
-            code(f"unsigned char *const scratch = work + {prefix}place({self.passed}, at);")
+            code(f"{prefix}place({self.passed}, at);")
             code("int status = 0;")
             for n in range(len(groups)):
-                run = f"{prefix}part_{n}({self.passed}, inputs, outputs, params, work, at, scratch)"
+                run = f"{prefix}part_{n}({self.passed}, inputs, outputs, params, work, at)"
                 code(f"if ((status = {run}) != 0) return status;")
-            code("(void)inputs, (void)outputs, (void)params, (void)scratch;")
+            code("(void)inputs, (void)outputs, (void)params;")
             code("return status;")
 
-    def _dispatch(self, texts: Sequence[_Text]) -> list[str]:
-        """The call of the text that is right for the sizes."""
+    def _dispatch(self, texts: Sequence[_Text], scratch: int) -> list[str]:
+        """The call of the text that is right for the sizes. ``scratch``: which piece it is."""
         lines = []
         for n, t in enumerate(texts):
-            call = call_of(t.function, t.unit, None)
+            call = call_of(t.function, t.unit, f"work + (size_t)at[{scratch}] * {ALIGN}")
             call = f"if ((status = {call}) != 0) return status;" if t.unit.returns else f"{call};"
             if len(texts) == 1:
                 return [call]
             test = f"if ({t.test}) " if n < len(texts) - 1 else ""
             lines.append(f"{'else ' if n else ''}{test}{{ {call} }}")
         return lines
+
+
+def _scratch_text(texts: Sequence[_Text]) -> str:
+    """The blocks of scratch of an instruction, as an expression of C."""
+    *others, last = texts
+    found = "".join(f"({t.test}) ? {t.scratch} : " for t in others) + last.scratch
+    return f"size_blocks({found})"
+
+
+def _scratch_at(steps: Sequence[Sequence[_Text]], env: Env) -> int:
+    """The blocks of scratch of instructions one after the other, at sizes."""
+    return blocks(max(next((t.scratch_at(env) for t in texts if t.covers(env)), 0) for texts in steps))
+
+
+def _buffer_at(buffer: Buffer, env: Env) -> int:
+    """The blocks of a buffer at sizes."""
+    return blocks(evaluate(buffer.count, env) * buffer.dtype.itemsize)

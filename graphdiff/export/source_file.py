@@ -17,6 +17,7 @@ from ..errors import CompileError
 from ..ops.tensor import call_text
 from . import amalgam, attention, calls, control, lapack, products, reductions, tape, tiles, windows
 from .program import ALIGN, Item, Program, Step
+from .scratch import Gaps
 from .sources import C_TYPES, mathematics, micro_helpers, needed
 from .sources import Item as Definition
 from .unit import PARALLEL_LEAST, Parts, Unit
@@ -57,7 +58,7 @@ class Written:
 
 
 def write(program: Program, plan_scratch: int, messages: Callable[[Step], str]) -> Written:
-    """The C of a program, called STAND_IN. ``plan_scratch``: bytes of scratch that there may be; ``messages``: what is
+    """The C of a program, called STAND_IN. ``plan_scratch``: bytes of scratch in the plan; ``messages``: what is
     told where an instruction fails. Raises CompileError for one that cannot be exported."""
     return File(STAND_IN, messages).write(program, plan_scratch)
 
@@ -72,31 +73,32 @@ class File:
         self.code = Lines()
         self.tables: list[str] = []
         self.programs = 0
+        self.needs: dict[int, int] = {}  # scratch that an instruction cannot do without, by its id
 
     def write(self, program: Program, plan_scratch: int) -> Written:
-        units = self._units(program, plan_scratch, "")
-        arena, work = _work_of(program, units)
+        units = self._units(program, program.arena_bytes + plan_scratch, "")
+        scratch, work = _places(program, [unit.scratch for _, unit in units])
         self._functions(units)
         self.code(CHECKS)
         self.code(f"const size_t {self.name}_work_bytes = {self.name}_WORK_BYTES;")
         self.code("")
-        self._entry(program, units, arena, f"int {self.name}", "", is_checked=True)
+        self._entry(units, scratch, f"int {self.name}", "", is_checked=True)
         return self._finished(work)
 
     def _finished(self, work: int, first: str = "") -> Written:
         body = self.code.text()
-        helpers = _helpers(self.parts, body)
+        helpers = _helpers(self.parts, body, bool(first))
         text = "\n\n".join(t for t in (_head(self.name), first, helpers, *self.tables, body) if t)
         return Written(text, work, self.failures)
 
-    def _units(self, program: Program, most: int, prefix: str) -> list[tuple[str, Unit]]:
+    def _units(self, program: Program, limit: int, prefix: str) -> list[tuple[str, Unit]]:
+        """The instructions of a program, in so many bytes of work or as many as they need."""
         units: list[tuple[str, Unit]] = []
+        gaps = Gaps(program)
         for n, step in enumerate(program.steps):
-            writer = WRITERS.get(step.kernel)
-            if writer is None:
-                raise refused(step)
-            unit = Unit(step, self.parts, most, f"{self.name}_FAILED_{prefix}{n}", self._inner)
-            writer(unit)
+            spare = max(0, gaps.room(n, limit) - self._need(step))
+            unit = Unit(step, self.parts, spare, f"{self.name}_FAILED_{prefix}{n}", self._inner, self._least)
+            WRITERS[step.kernel](unit)
             if unit.can_fail:
                 self.failures.append(Failure(unit.failed, self.messages(step)))
             units.append((f"{prefix}step_{n}_{words(step)}", unit))
@@ -105,14 +107,29 @@ class File:
             unit.prefix = prefix
         return units
 
-    def _inner(self, program: Program, most: int) -> tuple[str, int]:
+    def _need(self, step: Step) -> int:
+        """The scratch of an instruction that has none to spare."""
+        if id(step) not in self.needs:
+            writer = WRITERS.get(step.kernel)
+            if writer is None:
+                raise refused(step)
+            unit = Unit(step, Parts(), 0, "", lambda p, _: ("", self._least(p)), self._least)
+            writer(unit)
+            self.needs[id(step)] = unit.scratch
+        return self.needs[id(step)]
+
+    def _least(self, program: Program) -> int:
+        """The work of a program inside an instruction that has none to spare."""
+        return _places(program, [self._need(step) for step in program.steps])[1]
+
+    def _inner(self, program: Program, spare: int) -> tuple[str, int]:
         """Writes a program inside an instruction: the name of its function, and the bytes of its work."""
         self.programs += 1
         prefix = f"body_{self.programs}_"
-        units = self._units(program, most, prefix)
-        arena, work = _work_of(program, units)
+        units = self._units(program, self._least(program) + spare, prefix)
+        scratch, work = _places(program, [unit.scratch for _, unit in units])
         self._functions(units)
-        self._entry(program, units, arena, f"STEP int {prefix}run", prefix)
+        self._entry(units, scratch, f"STEP int {prefix}run", prefix)
         self.code("")
         return f"{prefix}run", work
 
@@ -126,9 +143,8 @@ class File:
 
     def _entry(
         self,
-        program: Program,
         units: Sequence[tuple[str, Unit]],
-        arena: int,
+        scratch: Sequence[int],
         head: str,
         prefix: str,
         is_checked: bool = False,
@@ -137,8 +153,8 @@ class File:
         code = self.code
         arguments = "const void *const inputs[], void *const outputs[], void *const params[], "
         calls = []
-        for function, unit in units:
-            call = call_of(function, unit, arena)
+        for (function, unit), at in zip(units, scratch):
+            call = call_of(function, unit, f"work + {at}" if at else "work")
             calls.append(f"if ((status = {call}) != 0) return status;" if unit.returns else f"{call};")
         unused = "".join(f"(void){n}; " for n in ("inputs", "outputs", "params", "work"))
         groups = [calls[i : i + TOGETHER] for i in range(0, len(calls), TOGETHER)]
@@ -170,10 +186,11 @@ def _with_status(calls: Sequence[str]) -> list[str]:
     return ["int status;", *calls] if any("status" in c for c in calls) else list(calls)
 
 
-def _work_of(program: Program, units: Sequence[tuple[str, Unit]]) -> tuple[int, int]:
-    """The bytes of the arena, and of that and the scratch behind it."""
-    arena = -(-program.arena_bytes // ALIGN) * ALIGN
-    return arena, arena + max((unit.scratch for _, unit in units), default=0)
+def _places(program: Program, scratch: Sequence[int]) -> tuple[list[int], int]:
+    """Where the scratch of each instruction lies, and the bytes of work: the end of all."""
+    gaps = Gaps(program)
+    places = [gaps.place(n, count) for n, count in enumerate(scratch)]
+    return places, max([gaps.end, *(at + count for at, count in zip(places, scratch))])
 
 
 def refused(step: Step) -> CompileError:
@@ -246,8 +263,8 @@ _POSIX = {
 # --------------------------------------------------------------------------------------- helpers
 
 
-def _helpers(parts: Parts, body: str) -> str:
-    """The definitions that functions need, each once."""
+def _helpers(parts: Parts, body: str, has_sizes: bool) -> str:
+    """The definitions that functions need, each once. ``has_sizes``: sizes are arguments."""
     kernels = []
     turned = set().union(*(types for stem, (_, types) in parts.kernels.items() if stem in ("product", "conv")))
     if turned:
@@ -267,7 +284,7 @@ def _helpers(parts: Parts, body: str) -> str:
     for dtype in ("float32", "float64", "int32", "int64"):
         micro += needed(micro_helpers(dtype), all_text)
     all_text += "\n".join(i.text for i in micro)
-    general = needed(amalgam.shared(), all_text)
+    general = needed(amalgam.shared(has_sizes), all_text)
     mathematical = needed(mathematics(), all_text)
     named = {word for i in mathematical for word in i.words}
     general[:0] = [Definition((name,), text) for name, text in _POSIX.items() if name in named]
@@ -334,7 +351,7 @@ def _address(x: Item, written: bool, prefix: str) -> str:
     if x.kind == "const":
         return _table(x, prefix) if x.count else "NULL"
     if x.kind == "slot":
-        return f"({const}{c_type} *)(void *)(work + at[{x.place}])"
+        return f"({const}{c_type} *)(void *)(work + (size_t)at[{x.place}] * {ALIGN})"
     if x.kind == "arena":
         at = f"work + {x.place}" if x.place else "work"
         return f"({const}{c_type} *)(void *)({at})"
@@ -342,11 +359,11 @@ def _address(x: Item, written: bool, prefix: str) -> str:
     return f"({const}{c_type} *){array}[{x.place}]"
 
 
-def call_of(function: str, unit: Unit, arena: int | None) -> str:
-    """The call of an instruction's function. ``arena``: what is before the scratch; None where a variable has it."""
+def call_of(function: str, unit: Unit, scratch: str) -> str:
+    """The call of an instruction's function. ``scratch``: its address."""
     written = {Unit._key(x) for x in unit.step.operands[unit.step.n_reads :]}
     arguments = unit.sizes_named()
     arguments += [_address(x, Unit._key(x) in written, unit.prefix) for x in unit.operands.values()]
     if unit.needs_scratch:
-        arguments.append("scratch" if arena is None else f"work + {arena}" if arena else "work")
+        arguments.append(scratch)
     return f"{function}({', '.join(arguments)})"

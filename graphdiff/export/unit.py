@@ -40,16 +40,17 @@ class Parts:
 
 
 Inner = Callable[[Program, int], tuple[str, int]]
+Least = Callable[[Program], int]
 
 
 class Unit:
-    """One instruction. ``out``: the lines of its function's body; ``scratch``: bytes it needs, of at most ``most``;
-    ``failed``: the status where it fails; ``program``: writes a program inside it, with so much scratch at most, and
-    gives the name of its function and the bytes of its work."""
+    """One instruction. ``out``: the lines of its function's body; ``scratch``: bytes it needs, at most ``spare`` of
+    them for speed; ``failed``: the status where it fails; ``program``: writes a program inside it, with so much to
+    spare, and gives the name of its function and the bytes of its work; ``least``: those with nothing to spare."""
 
-    def __init__(self, step: Step, parts: Parts, most: int, failed: str, inner: Inner):
-        self.step, self.parts, self.most, self.failed = step, parts, most, failed
-        self.program = inner
+    def __init__(self, step: Step, parts: Parts, spare: int, failed: str, inner: Inner, least: Least):
+        self.step, self.parts, self.spare, self.failed = step, parts, spare, failed
+        self.program, self.least = inner, least
         self.prefix = ""  # of the tables of the program it belongs to
         self.sizes: tuple[str, ...] = ()  # the variables of C that its formulas are made of
         self.definitions: Callable[[list[str]], list[str]] = lambda lines: []  # what formulas in lines need before them

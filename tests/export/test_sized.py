@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from export_programs import PROGRAMS
+from export_sized import PROGRAMS as SIZED
 from exported import STRICT, Exported
 from under_test import ENVIRONMENT, PLACE
 
@@ -27,6 +28,19 @@ def test_bits_are_those_of_each_size(names):
         [sys.executable, str(SCRIPT), "-O0", *names], env=environment, cwd=PLACE, capture_output=True, text=True
     )
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_work_is_at_most_the_plans_arena_at_any_size(tmp_path):
+    """Also where the executor's products need no room of their own, and those of exported C would like some."""
+    f, _, _ = SIZED["sequence"]()
+    made = Exported(f, tmp_path, "sequence", "-O0", sized=True)
+    for n in (0, 1, 5, 13, 33, 64, 100, 333):
+        made.sizes = {"time": n, "batch": n + 1}
+        arena = f.plan_for(**made.sizes).arena_bytes
+        assert made.work_bytes <= arena
+        f.export_c(tmp_path / "fixed", "fixed", **made.sizes)
+        header = (tmp_path / "fixed" / "fixed.h").read_text()
+        assert int(header.partition("#define fixed_WORK_BYTES ")[2].split()[0]) <= arena
 
 
 def test_sizes_without_code_are_refused(tmp_path):

@@ -82,7 +82,7 @@ def differences(name, folder, flags):
         if status != 0 or wrong:
             out.append(f"{name} at {at}: {made.text(status).decode()}, results {wrong} differ")
         arena = f.plan_for(**made.sizes).arena_bytes
-        if made.work_bytes > 1.25 * arena + 4096:
+        if made.work_bytes > arena:
             out.append(f"{name} at {at}: {made.work_bytes} bytes of work, the plan has {arena}")
     return out
 
