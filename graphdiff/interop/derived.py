@@ -22,7 +22,7 @@ from ..ops.leaves import input as input_leaf
 from ..ops.tensor import Tensor, describe, where_am_i
 from ..runtime.entry import Entry
 from ..runtime.sizes import Sizes
-from .flat import frozen
+from .flat import carry_checks, check_again, frozen
 
 _numbers = itertools.count()
 
@@ -36,9 +36,12 @@ def derived(what: str, inputs: Sequence[Tensor], outputs: Sequence[Tensor], name
             told = describe(leaf) if isinstance(leaf, Tensor) else repr(leaf)
             raise GraphError(f"{what}: inputs are leaves, got {told}", source=where_am_i())
     fresh = [input_leaf(None, v.shape, v.dtype) for v in leaves]
-    alone = frozen(what, list(outputs), None, leaves)
-    made = list(gd.substitute(alone, dict(zip(leaves, fresh))))
-    return Derived(fresh, made, [str(v.name) for v in leaves], name or what.replace(".", "_"))
+
+    def moved(values: Sequence[Tensor]) -> list[Tensor]:
+        return list(gd.substitute(frozen(what, list(values), None, leaves), dict(zip(leaves, fresh))))
+
+    carry_checks(leaves, (), fresh, moved)
+    return Derived(fresh, moved(outputs), [str(v.name) for v in leaves], name or what.replace(".", "_"))
 
 
 class Derived:
@@ -143,6 +146,7 @@ class Derived:
                 xs.append(input_leaf(None, shape, v.dtype))
 
             def one(*given: Tensor) -> Any:
+                check_again(self.inputs, given)
                 return tuple(gd.substitute(self.outputs, dict(zip(self.inputs, given))))
 
             found = list(gd.vmap(one, in_axes=tuple(in_dims))(*xs))

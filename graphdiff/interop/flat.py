@@ -8,7 +8,7 @@ Must not know: any solver.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from ..errors import FeedError, GraphError, ShapeError
 from ..ir.graph import Graph
 from ..ir.node import topological
 from ..ops.elementwise import astype
+from ..ops.leaves import Watcher, check
 from ..ops.leaves import input as input_leaf
 from ..ops.movement import reshape
 from ..ops.tensor import Tensor, constant, describe, where_am_i
@@ -54,13 +55,32 @@ class Flat:
         self.ends = np.cumsum(self.sizes).tolist()
         self.n = self.ends[-1]
         self.z = input_leaf(None, (self.n,), "float64")
+        self._has_checks = False
 
     @staticmethod
     def shape(leaf: Tensor) -> tuple[int, ...]:
         return tuple(int(s) for s in leaf.shape)
 
     def at_z(self, values: Sequence[Tensor]) -> list[Tensor]:
-        """The values as functions of the vector in place of the leaves."""
+        """The values as functions of the vector in place of the leaves, whose checks it has from now on."""
+        if not self._has_checks:
+            self._has_checks = True
+            carry_checks(self.leaves, None, [self.z], self._moved)
+        return self._moved(values)
+
+    def frozen_at_z(self, values: Sequence[Tensor], data: Data) -> list[Tensor]:
+        """As ``at_z``, with all else as it is now (:func:`frozen`)."""
+        if not self._has_checks:
+            self._has_checks = True
+            carry_checks(
+                self.leaves,
+                data or (),
+                [self.z],
+                lambda found: self._moved(frozen(self.what, [*values, *found], data, self.leaves)[len(values) :]),
+            )
+        return self._moved(frozen(self.what, values, data, self.leaves))
+
+    def _moved(self, values: Sequence[Tensor]) -> list[Tensor]:
         pieces = {
             leaf: astype(reshape(self.z[end - n : end], leaf.shape), leaf.dtype)
             for leaf, n, end in zip(self.leaves, self.sizes, self.ends)
@@ -193,6 +213,39 @@ def frozen(what: str, values: Sequence[Tensor], data: Data, apart: Sequence[Tens
             if array is not None and v not in kept:
                 known[v] = constant(np.array(array, v.dtype))
     return list(substitute(list(values), known))
+
+
+def _checks(leaves: Sequence[Tensor]) -> list[Watcher]:
+    found = {id(w): w for leaf in leaves for w in leaf.node.attrs.get("watchers", ()) if w.kind == "check"}
+    return list(found.values())
+
+
+def check_again(leaves: Sequence[Tensor], given: Sequence[Tensor]) -> None:
+    """Checks what the checks of ``leaves`` do of Tensors that stand for them, as in ``gd.vmap``."""
+    for w in _checks(leaves):
+        check(substitute(w.value.node.inputs[0], dict(zip(leaves, given))), w.text)
+
+
+def carry_checks(
+    leaves: Sequence[Tensor],
+    fed: Iterable[Tensor | str] | None,
+    on: Sequence[Tensor],
+    through: Callable[[list[Tensor]], list[Tensor]],
+) -> None:
+    """Gives the checks of ``leaves`` to those that stand for them, ``on``, as ``through`` makes them of these.
+
+    A check of an input that is neither among ``leaves`` nor ``fed`` is of other functions; None: all are fed."""
+    checks = _checks(leaves)
+    if fed is not None:
+        known = {v.name for v in leaves} | {key.name if isinstance(key, Tensor) else key for key in fed}
+        checks = [w for w in checks if all(v.name in known for v in inputs_under([w.value]))]
+    if not checks:
+        return
+    for w, value in zip(checks, through([w.value for w in checks])):
+        under = set(inputs_under([value]))
+        for leaf in on:
+            if leaf in under:
+                leaf.node.attrs.setdefault("watchers", []).append(w._replace(value=value))
 
 
 class Compiled:

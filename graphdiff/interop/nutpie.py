@@ -56,7 +56,7 @@ def _logp(flat: Flat, logp: Tensor, data: Data) -> Pointer:
     if not isinstance(logp, Tensor) or logp.size != 1:
         told = describe(logp) if isinstance(logp, Tensor) else repr(logp)
         raise GraphError(f"nutpie: logp is one number, got {told}", source=where_am_i())
-    (at_z,) = flat.at_z(frozen(flat.what, [logp], data, flat.leaves))
+    (at_z,) = flat.frozen_at_z([logp], data)
     value = gd.astype(gd.reshape(at_z, ()), "float64")
     return _pointer(gd.compile([flat.z], [value, gd.grad(value, flat.z)], name="logp").entry(), LOGP)
 
@@ -156,10 +156,11 @@ def model(
         if name not in named or len(shown) != named[name].ndim:
             told = describe(named[name]) if name in named else "no draw"
             raise ShapeError(f"nutpie: dims of {name!r} are {', '.join(shown)}, and it is {told}", source=where_am_i())
+    density = _logp(flat, logp, data)
     values = frozen(flat.what, list(named.values()), _only(named, data), flat.leaves)
     values = [gd.astype(v, "float64") for v in values]
     expand = _pointer(gd.compile([flat.z], flat.at_z(values), name="expand").entry(), EXPAND)
-    return Model(flat, _logp(flat, logp, data), expand, given, coords or {}, _start(flat, init), list(named))
+    return Model(flat, density, expand, given, coords or {}, _start(flat, init), list(named))
 
 
 def _only(named: Mapping[str, Tensor], data: Data) -> Data:

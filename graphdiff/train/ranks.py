@@ -14,6 +14,7 @@ import numpy as np
 import graphdiff as gd
 
 T = TypeVar("T")
+Given = TypeVar("Given")
 
 
 class Ranks:
@@ -70,6 +71,19 @@ class Ranks:
         gd.interop.mpi.ranks.together(self.comm, error)
         return found
 
+    def each(self, do: Callable[[Given], T], given: Sequence[Given]) -> list[T]:
+        """What is done of each, at most one for a rank, on every rank; an error of one is raised on all."""
+        if self.size == 1:
+            return [do(g) for g in given]
+        found, error = None, None
+        try:
+            found = do(given[self.rank]) if self.rank < len(given) else None
+        except Exception as e:
+            error = e
+        gd.interop.mpi.ranks.together(self.comm, error)
+        all_found: list[T] = self.comm.allgather(found)
+        return all_found[: len(given)]
+
     def told(self, found: Any) -> Any:
         """What rank 0 has found, on every rank."""
         return found if self.size == 1 else self.comm.bcast(found, root=0)
@@ -88,3 +102,7 @@ def _joined(parts: Sequence[Any]) -> Any:
     if isinstance(first, (list, tuple)):
         return type(first)(_joined(list(column)) for column in zip(*parts))
     return np.concatenate(parts)
+
+
+ONE = Ranks(False, None)
+"""One process."""

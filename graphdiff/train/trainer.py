@@ -8,6 +8,7 @@ Must not know: any particular callback; how a state is written.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -34,7 +35,7 @@ from .history import Epoch, History, Logs, Value
 from .interrupts import Interrupts
 from .metrics import Metric, metric_of
 from .progress import Progress
-from .ranks import Ranks
+from .ranks import ONE, Ranks
 
 Predicted: TypeAlias = Any  # arrays, in the structure of what the model gives
 Measure = Metric | Callable[[Any, Any], Any]
@@ -243,7 +244,7 @@ class Trainer:
                         order = order_of(source.rows, self._compiled.seed, self.epoch)
                     batches = passed(source, batch_size, order, drop_last, self._of_epoch.batch)
                     self._pass(source, batches, bar, interrupts)
-                    measured = {} if held_out is None else self._measured(held_out, batch_size, "val_")
+                    measured = {} if held_out is None else self._measured(held_out, batch_size, "val_", self._ranks)
                     with interrupts.held():
                         bar.epoch(self._end_epoch(measured))
         except KeyboardInterrupt:
@@ -351,17 +352,24 @@ class Trainer:
         _whole("evaluate", "batch_size", batch_size, 1)
         return self._measured(opened("evaluate", data, "data", self._compiled.floats), batch_size, "")
 
-    def _measured(self, source: Source, batch_size: int, prefix: str) -> dict[str, Any]:
+    def _measured(self, source: Source, batch_size: int, prefix: str, ranks: Ranks = ONE) -> dict[str, Any]:
+        """``ranks``: which have a batch each at a time, and add all in the order of batches: the same bits for any."""
         metrics = {name: metric.copy() for name, metric in self.metrics.items()}
         total, rows = 0.0, 0
-        for arrays in passed(source, batch_size, None, False):
+
+        def evaluated(arrays: list[np.ndarray]) -> tuple[float, Any]:
             self._compiled.take("evaluate", _structures(source), arrays)
             loss, prediction = self._compiled.evaluation()(*arrays)
-            n = len(arrays[0])
-            total, rows = total + float(loss) * n, rows + n
-            target = _targets(source, arrays) if metrics else None
-            for metric in metrics.values():
-                metric.add(prediction, target)
+            return float(loss), prediction if metrics else None
+
+        batches = iter(passed(source, batch_size, None, False))
+        while group := list(islice(batches, ranks.size)):
+            for arrays, (loss, prediction) in zip(group, ranks.each(evaluated, group)):
+                n = len(arrays[0])
+                total, rows = total + loss * n, rows + n
+                target = _targets(source, arrays) if metrics else None
+                for metric in metrics.values():
+                    metric.add(prediction, target)
         if not rows:
             raise FeedError("evaluate: the data gave no batches", source=where_am_i())
         return {f"{prefix}loss": total / rows} | {f"{prefix}{name}": m.result() for name, m in metrics.items()}

@@ -190,14 +190,14 @@ def test_forward_mode_and_second_order_of_rules_of_ones_own_and_of_solves():
 
 def test_all_that_has_no_rule_is_told_at_once_with_its_lines():
     def odd(x):
-        y = jnp.fft.fft(x)
-        return jnp.abs(y) + jax.random.normal(jax.random.key(0), (5,))
+        y = jnp.linalg.eigvals(jnp.outer(x, x) + 1)
+        return jnp.abs(y) + jax.pure_callback(np.sin, jax.ShapeDtypeStruct((5,), "float64"), x)
 
     line = inspect.getsourcelines(odd)[1]
     with pytest.raises(gd.GraphdiffError) as told:
         from_jax(odd, v)
     counts = told.value.counts
-    assert any(c.startswith("fft") for c in counts) and any(c.startswith("random_bits") for c in counts)
+    assert any(c.startswith("eig") for c in counts) and any(c.startswith("pure_callback") for c in counts)
     assert any(f"test_jax.py:{line + 1}" in c for c in counts)
 
 

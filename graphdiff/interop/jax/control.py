@@ -17,9 +17,10 @@ import graphdiff as gd
 from ...ops.leaves import input as input_leaf
 from ...ops.tensor import Tensor, constant
 from ..needs import needs
+from .foreign import inside
 from .integers import held, wrapped
 from .missing import check
-from .rules import RULES, Params, rule
+from .rules import COMPLEX, Complex, Params, chosen, rule
 
 with needs("jax"):
     import jax
@@ -43,23 +44,41 @@ def run(jaxpr: Any, consts: Sequence[Tensor], args: Sequence[Tensor]) -> list[Te
         return held(v.val) if isinstance(v, core.Literal) else env[v]
 
     for eqn in jaxpr.eqns:
-        found = RULES[eqn.primitive.name].build(eqn.params, [read(v) for v in eqn.invars], eqn.outvars)
+        by, given = chosen(eqn), [read(v) for v in eqn.invars]
+        found = evaluate(inside(eqn), given) if by is None else by.build(eqn.params, given, eqn.outvars)
         env.update((v, wrapped(y, v.aval.dtype)) for v, y in zip(eqn.outvars, found))
     return [read(v) for v in jaxpr.outvars]
+
+
+def by_jax(name: str, fn: Callable[..., Any], avals: Sequence[Any], args: Sequence[Tensor]) -> list[Tensor]:
+    """The results of what JAX itself lowers a primitive to: ``fn``, traced with ``avals``."""
+    traced = jax.make_jaxpr(fn)(*avals)
+    check(name, traced)
+    return evaluate(traced, args)
 
 
 # ------------------------------------------------------------------ calls
 
 
-@rule("jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint", "core_closed_call")
+_CALLS = "jit pjit closed_call call core_call remat remat2 checkpoint core_closed_call composite remat_opt linear_call"
+
+
+@rule(*_CALLS.split(), table=COMPLEX)
+@rule(*_CALLS.split())
 def _call(params: Params, xs: list[Tensor], outs: Sequence[Any]) -> list[Tensor]:
-    inner = params["jaxpr"] if "jaxpr" in params else params["call_jaxpr"]
+    inner = next(params[key] for key in ("jaxpr", "call_jaxpr", "fwd_jaxpr", "callee") if key in params)
     return evaluate(inner, xs) if isinstance(inner, core.ClosedJaxpr) else run(inner, [], xs)
+
+
+@rule("pure_callback", "io_callback", "debug_callback", refuses=lambda p, avals: "of Python")
+def _callback(params: Params, xs: list[Tensor], outs: Sequence[Any]) -> list[Tensor]:
+    raise AssertionError("refused")
 
 
 # ------------------------------------------------------------------ loops and branches
 
 
+@rule("scan", table=COMPLEX)
 @rule("scan")
 def _scan(params: Params, xs: list[Tensor], outs: Sequence[Any]) -> list[Tensor]:
     n_consts, n_carry = params["num_consts"], params["num_carry"]
@@ -77,23 +96,38 @@ def _scan(params: Params, xs: list[Tensor], outs: Sequence[Any]) -> list[Tensor]
     return [*carry[:n_carry], *made]
 
 
+@rule("while", table=COMPLEX)
 @rule("while")
 def _while(params: Params, xs: list[Tensor], outs: Sequence[Any]) -> list[Tensor]:
     n_cond, n_body = params["cond_nconsts"], params["body_nconsts"]
     of_cond, of_body, init = xs[:n_cond], xs[n_cond : n_cond + n_body], xs[n_cond + n_body :]
-    found = gd.while_loop(
-        lambda *state: evaluate(params["cond_jaxpr"], [*of_cond, *_state(state)])[0],
-        lambda *state: tuple(evaluate(params["body_jaxpr"], [*of_body, *_state(state)])),
-        tuple(init),
-        MOST_STEPS,
-    )
-    return list(found)
+    examples = params["cond_jaxpr"].out_avals[0].ndim  # under jax.vmap each of them goes on for itself
+
+    def going(*state: Any) -> Tensor:
+        return evaluate(params["cond_jaxpr"], [*of_cond, *_state(state)])[0]
+
+    def body(*state: Any) -> tuple[Any, ...]:
+        new, old = evaluate(params["body_jaxpr"], [*of_body, *_state(state)]), _state(state)
+        return tuple(_where(going(*state), y, x) for y, x in zip(new, old)) if examples else tuple(new)
+
+    def go_on(*state: Any) -> Tensor:
+        return gd.any(going(*state)) if examples else going(*state)
+
+    return list(gd.while_loop(go_on, body, tuple(init), MOST_STEPS))
+
+
+def _where(which: Tensor, y: Any, x: Any) -> Any:
+    """``y`` for the examples that ``which`` tells by the first axes, ``x`` for the others."""
+    if isinstance(y, Complex):
+        return Complex(_where(which, y.re, x.re), _where(which, y.im, x.im))
+    return gd.where(gd.reshape(which, (*which.shape, *(1,) * (y.ndim - which.ndim))), y, x)
 
 
 def _state(given: tuple[Any, ...]) -> tuple[Tensor, ...]:
     return given[0] if len(given) == 1 and isinstance(given[0], tuple) else given
 
 
+@rule("cond", table=COMPLEX)
 @rule("cond")
 def _cond(params: Params, xs: list[Tensor], outs: Sequence[Any]) -> list[Tensor]:
     which, operands, branches = xs[0], xs[1:], list(params["branches"])
@@ -187,15 +221,17 @@ def _custom_vjp(params: Params, xs: list[Tensor], outs: Sequence[Any]) -> list[T
     call = params["call_jaxpr"]
     name = params.get("name") or "custom_vjp"
     f, avals = _function(primitives.custom_vjp_call_p, params), _avals(call.jaxpr.invars)
-    is_float, results = _floats(avals), _avals(outs)
+    closed_over, results = params["num_consts"], _avals(outs)  # of which JAX takes no derivative
+    is_float = [is_one and k >= closed_over for k, is_one in enumerate(_floats(avals))]
     of_floats = [v for v, is_one in zip(results, _floats(results)) if is_one]
 
     @functools.cache
     def cotangents() -> Any:  # of floats by primals, then cotangents of floats
         def pulled(*args: Any) -> Any:
             given, gs = args[: len(avals)], args[len(avals) :]
-            found = jax.vjp(f, *given)[1](list(_filled(_floats(results), gs, results)))
-            return [g for g, is_one in zip(found, is_float) if is_one]
+            consts, xs = given[:closed_over], given[closed_over:]
+            found = jax.vjp(lambda *xs: f(*consts, *xs), *xs)[1](list(_filled(_floats(results), gs, results)))
+            return [g for g, is_one in zip(found, is_float[closed_over:]) if is_one]
 
         traced = jax.make_jaxpr(pulled)(*avals, *of_floats)
         check(f"the vjp of {name}", traced)

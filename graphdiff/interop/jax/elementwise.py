@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
-
-import numpy as np
 
 import graphdiff as gd
 
+from ...ops.incomplete import gammainc_by_a
 from ...ops.tensor import Tensor
-from .integers import CARRIED, carrier
+from .integers import carrier
 from .rules import Params, one, rule
 
 _ALIKE = (
     "abs acos acosh asin asinh atan atan2 atanh ceil cos cosh digamma erf erfc exp exp2 expm1 floor lgamma log log1p "
-    "nextafter polygamma pow rsqrt sign sin sinh sqrt square stop_gradient tan tanh"
+    "nextafter polygamma rsqrt sign sin sinh sqrt square stop_gradient tan tanh"
 )
 SAME = {name: name for name in _ALIKE.split()} | {
     "add": "add",
@@ -25,6 +25,7 @@ SAME = {name: name for name in _ALIKE.split()} | {
     "mul": "multiply",
     "neg": "negative",
     "eq": "equal",
+    "eq_to": "equal",
     "ne": "not_equal",
     "lt": "less",
     "le": "less_equal",
@@ -38,8 +39,6 @@ SAME = {name: name for name in _ALIKE.split()} | {
     "regularized_incomplete_beta": "betainc",
     "bessel_i0e": "i0e",
     "bessel_i1e": "i1e",
-    "shift_left": "bitwise_left_shift",
-    "shift_right_arithmetic": "bitwise_right_shift",
 }
 """JAX's name: ours."""
 
@@ -102,6 +101,11 @@ def _rem(params: Params, x: Tensor, y: Tensor) -> Tensor:
     return gd.copysign(of_sizes, x) if x.dtype.kind == "f" else gd.where(x < 0, -of_sizes, of_sizes)
 
 
+@one("pow")
+def _pow(params: Params, x: Tensor, y: Tensor) -> Tensor:
+    return gd.pow(x, gd.astype(y, x.dtype))
+
+
 @one("integer_pow")
 def _integer_pow(params: Params, x: Tensor) -> Tensor:
     n = params["y"]
@@ -124,7 +128,7 @@ def _round(params: Params, x: Tensor) -> Tensor:
 
 @one("clamp")
 def _clamp(params: Params, low: Tensor, x: Tensor, high: Tensor) -> Tensor:
-    return gd.minimum(gd.maximum(x, low), high)
+    return gd.where(x <= low, gd.minimum(low, high), gd.where(x >= high, high, x))  # nothing flows to x at a bound
 
 
 @one("select_n")
@@ -147,29 +151,52 @@ def _convert(params: Params, x: Tensor) -> Tensor:
     return gd.astype(x, to)
 
 
-@one(
-    "reduce_precision",
-    refuses=lambda p, avals: (
-        ""
-        if (p["exponent_bits"], p["mantissa_bits"]) == {4: (8, 23), 8: (11, 52)}[avals[0].dtype.itemsize]
-        else f"to {p['exponent_bits']} and {p['mantissa_bits']} bits"
-    ),
-)
+_BITS = {4: (8, 23), 8: (11, 52)}  # bytes of a float: bits of its exponent and of its fraction
+
+
+def _not_a_dtype(params: Params, avals: Sequence[Any]) -> str:
+    wanted = (params["exponent_bits"], params["mantissa_bits"])
+    return "" if wanted in (_BITS[4], _BITS[avals[0].dtype.itemsize]) else f"to {wanted[0]} and {wanted[1]} bits"
+
+
+@one("reduce_precision", refuses=_not_a_dtype)
 def _reduce_precision(params: Params, x: Tensor) -> Tensor:
-    return x
+    if params["mantissa_bits"] == _BITS[x.dtype.itemsize][1]:
+        return x
+    return gd.astype(gd.astype(x, "float32"), x.dtype)
 
 
-@rule("copy", "copy_p", "device_put", "sharding_constraint", "optimization_barrier", "name", "pvary")
+_IDENTITIES = (
+    "copy copy_p device_put sharding_constraint layout_constraint reshard optimization_barrier name pvary stage tie "
+    "reduced_vary_cast_p"
+)
+
+
+@rule(*_IDENTITIES.split())
 def _same(params: Params, xs: list[Tensor], outs: Any) -> list[Tensor]:
     return xs
 
 
-@one(
-    "shift_right_logical",
-    refuses=lambda p, a: "" if np.dtype(a[0].dtype) in CARRIED and a[0].dtype.kind == "u" else f"of {a[0].dtype}",
-)
-def _shift_right_logical(params: Params, x: Tensor, k: Tensor) -> Tensor:
-    return gd.bitwise_right_shift(x, k)
+@one("igamma_grad_a")
+def _igamma_by_a(params: Params, a: Tensor, x: Tensor) -> Tensor:
+    return gammainc_by_a(a, x)
+
+
+_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330)
+
+
+@one("zeta")
+def _zeta(params: Params, s: Tensor, q: Tensor) -> Tensor:
+    """Hurwitz's, by Euler and Maclaurin (DLMF 25.11.28) of what is left after 10 terms."""
+    n = 10
+    found = sum((gd.pow(q + k, -s) for k in range(1, n)), gd.pow(q, -s))
+    x = q + n
+    found = found + gd.pow(x, 1 - s) / (s - 1) + 0.5 * gd.pow(x, -s)
+    factor = s * gd.pow(x, -s - 1)
+    for j, b in enumerate(_BERNOULLI, 1):
+        found = found + factor * (b / math.factorial(2 * j))
+        factor = factor * (s + 2 * j - 1) * (s + 2 * j) / gd.square(x)
+    return found
 
 
 @one("lt_to")

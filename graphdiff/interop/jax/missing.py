@@ -9,22 +9,23 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
 from ...errors import UnsupportedOperator
 from ...ops.tensor import where_am_i
 from ..needs import needs
-from .integers import known
-from .rules import RULES
+from .foreign import inside
+from .integers import PARTS, known
+from .rules import chosen
 
 with needs("jax"):
+    import jax
     from jax._src import source_info_util
     from jax.extend import core
 
 
 def check(name: str, closed: Any) -> None:
     """Raises UnsupportedOperator with all that has no rule in a closed jaxpr and those inside it."""
-    missing = Counter(_missing(closed.jaxpr, closed.consts))
+    odd = [f"an argument of {v.aval.dtype}" for v in closed.jaxpr.invars if v.aval.dtype in PARTS]
+    missing = Counter([*odd, *_missing(closed.jaxpr, closed.consts)])
     if missing:
         raise UnsupportedOperator(name, missing, where_am_i())
 
@@ -52,20 +53,25 @@ _UNUSED = dict.fromkeys(
 )
 
 
-def _missing(jaxpr: Any, consts: Sequence[Any] = ()) -> Iterator[str]:
-    """What has no rule, in ``jaxpr`` and those inside it: names with lines, each as often as it stands there."""
+def _missing(jaxpr: Any, consts: Sequence[Any] = (), caller: str = "") -> Iterator[str]:
+    """What has no rule, in ``jaxpr`` and those inside it: names with lines, each as often as it stands there; where
+    JAX has no line, that of the ``caller``."""
     for c in consts:
-        if not known(getattr(c, "dtype", np.asarray(c).dtype)):
+        if not known(jax.typeof(c).dtype):
             yield f"a constant of {c.dtype}"
     for eqn in jaxpr.eqns:
-        name = eqn.primitive.name
-        rule = RULES.get(name)
+        name, line = eqn.primitive.name, _line(eqn) or caller
+        rule = chosen(eqn)
         why = "" if rule is None else rule.refuses(eqn.params, [v.aval for v in eqn.invars])
+        made = inside(eqn) if rule is None else None
+        if made is not None:
+            yield from _missing(made.jaxpr, made.consts, line)
+            continue
         if rule is None or why:
-            yield f"{name}{why and f' ({why})'}{_line(eqn)}"
+            yield f"{name}{why and f' ({why})'}{line}"
             continue
         odd = {str(v.aval.dtype) for v in eqn.outvars if not known(v.aval.dtype)}
         if odd:
-            yield f"{name} of {', '.join(sorted(odd))}{_line(eqn)}"
+            yield f"{name} of {', '.join(sorted(odd))}{line}"
         for one in _inner(eqn):
-            yield from _missing(one)
+            yield from _missing(one, caller=line)

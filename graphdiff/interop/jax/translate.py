@@ -15,7 +15,7 @@ import numpy as np
 from ...errors import DTypeError, ShapeError
 from ...ops.tensor import Tensor, constant, describe, where_am_i
 from ..needs import needs
-from . import arrays, elementwise, indexing  # noqa: F401  for the rules that they declare
+from . import arrays, bits, complex, elementwise, indexing, keys, linalg, windows  # noqa: F401  for their rules
 from .control import evaluate
 from .integers import carrier
 from .missing import check
@@ -29,8 +29,11 @@ def from_jax(fn: Callable[..., Any], *example_args: Any) -> Callable[..., Any]:
 
     ``example_args``: arrays, pytrees of them or ``jax.ShapeDtypeStruct``: the shapes and dtypes that ``fn`` is traced
     with, once. ``g`` takes Tensors in the same pytrees and gives those of ``fn``; arrays that ``fn`` closes over are
-    constants. Small and unsigned integers are carried as int64. Derivatives come from the graph; ``custom_jvp`` and
-    ``custom_vjp`` keep their rules. A ``while_loop`` has no bound in JAX: it is given one of 10⁹ steps.
+    constants. Small and unsigned integers and random keys are carried as int64, a complex result is the pair of its
+    parts; random numbers by keys are JAX's own, to the bit. Derivatives come from the graph; ``custom_jvp`` and
+    ``custom_vjp`` keep their rules. Primitives of other libraries are what their implementations do; Equinox's checks
+    call Python unless the environment has ``EQX_ON_ERROR=nan``. A ``while_loop`` has no bound in JAX: it is given one
+    of 10⁹ steps.
     Raises UnsupportedOperator with all primitives that have no rule, each with the line of ``fn`` that it comes from,
     before anything is built; what JAX raises for a function that it cannot trace.
 

@@ -21,6 +21,7 @@ from ...ops.leaves import input as input_leaf
 from ...ops.tensor import Tensor, describe, where_am_i
 from ...ops.trees import tensors
 from ...ops.types import Tensors
+from ..flat import carry_checks, check_again
 from ..needs import needs
 
 with needs("torch"):
@@ -53,7 +54,12 @@ def function(inputs: Sequence[Tensor], outputs: Tensors, order: Literal[1, 2] = 
             source=where_am_i(),
         )
     fresh = [input_leaf(None, v.shape, v.dtype) for v in leaves]
-    op = _Op(fresh, list(gd.substitute(found, dict(zip(leaves, fresh)))), [str(v.name) for v in leaves], order)
+
+    def moved(values: Sequence[Tensor]) -> list[Tensor]:
+        return list(gd.substitute(list(values), dict(zip(leaves, fresh))))
+
+    carry_checks(leaves, (), fresh, moved)
+    op = _Op(fresh, moved(found), [str(v.name) for v in leaves], order)
 
     def call(*args: Any) -> Any:
         if len(args) != len(leaves):
@@ -159,6 +165,7 @@ class _Op:
                 xs.append(input_leaf(None, shape, v.dtype))
 
             def one(*given: Tensor) -> Any:
+                check_again(self.inputs, given)
                 return tuple(gd.substitute(given_back, dict(zip(self.inputs, given))))
 
             outputs = list(gd.vmap(one, in_axes=in_dims)(*xs))
