@@ -14,6 +14,7 @@ import numpy as np
 
 import graphdiff as gd
 
+from ...ir.node import topological
 from ...ops.leaves import input as input_leaf
 from ...ops.tensor import Tensor, constant
 from ..needs import needs
@@ -216,22 +217,31 @@ def _each_float(made: list[Tensor], with_rules: Callable[[int, int], Tensor]) ->
     return made
 
 
+def _moves(x: Tensor) -> bool:
+    """Whether it is no constant, so that a derivative may be asked for."""
+    return any(n.op.name != "constant" and not n.inputs for n in topological([x]))
+
+
 @rule("custom_vjp_call")
 def _custom_vjp(params: Params, xs: list[Tensor], outs: Sequence[Any]) -> list[Tensor]:
     call = params["call_jaxpr"]
     name = params.get("name") or "custom_vjp"
     f, avals = _function(primitives.custom_vjp_call_p, params), _avals(call.jaxpr.invars)
     closed_over, results = params["num_consts"], _avals(outs)  # of which JAX takes no derivative
-    is_float = [is_one and k >= closed_over for k, is_one in enumerate(_floats(avals))]
+    is_float = [f and k >= closed_over and _moves(x) for k, (f, x) in enumerate(zip(_floats(avals), xs))]
     of_floats = [v for v, is_one in zip(results, _floats(results)) if is_one]
 
     @functools.cache
     def cotangents() -> Any:  # of floats by primals, then cotangents of floats
         def pulled(*args: Any) -> Any:
             given, gs = args[: len(avals)], args[len(avals) :]
-            consts, xs = given[:closed_over], given[closed_over:]
-            found = jax.vjp(lambda *xs: f(*consts, *xs), *xs)[1](list(_filled(_floats(results), gs, results)))
-            return [g for g, is_one in zip(found, is_float[closed_over:]) if is_one]
+
+            def of_moved(*moved: Any) -> Any:
+                rest = iter(moved)
+                return f(*(next(rest) if is_one else x for is_one, x in zip(is_float, given)))
+
+            moved = [x for is_one, x in zip(is_float, given) if is_one]
+            return list(jax.vjp(of_moved, *moved)[1](list(_filled(_floats(results), gs, results))))
 
         traced = jax.make_jaxpr(pulled)(*avals, *of_floats)
         check(f"the vjp of {name}", traced)
