@@ -41,7 +41,9 @@ def carrier(dtype: Any) -> np.dtype:
     if is_key(dtype):
         return np.dtype("int64")
     found: np.dtype = np.dtype(dtype)
-    return CARRIED.get(found, PARTS.get(found, found))
+    if found in CARRIED:
+        return CARRIED[found]
+    return PARTS[found] if found in PARTS else found
 
 
 def held(value: Any) -> Any:
