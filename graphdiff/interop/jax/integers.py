@@ -23,7 +23,10 @@ with needs("jax"):
 
 CARRIED = {np.dtype(name): np.dtype("int64") for name in ("uint8", "uint16", "uint32", "uint64", "int8", "int16")}
 WORD = (1 << 32) - 1
-PARTS = {np.dtype("complex64"): np.dtype("float32"), np.dtype("complex128"): np.dtype("float64")}
+PARTS: dict[np.dtype, np.dtype] = {
+    np.dtype("complex64"): np.dtype("float32"),
+    np.dtype("complex128"): np.dtype("float64"),
+}
 
 
 def is_key(dtype: Any) -> bool:
@@ -41,9 +44,7 @@ def carrier(dtype: Any) -> np.dtype:
     if is_key(dtype):
         return np.dtype("int64")
     found: np.dtype = np.dtype(dtype)
-    if found in CARRIED:
-        return CARRIED[found]
-    return PARTS[found] if found in PARTS else found
+    return CARRIED.get(found, PARTS.get(found, found))
 
 
 def held(value: Any) -> Any:
