@@ -49,6 +49,51 @@ OTHER_NAMES = {
     "vstack": "concat",
 }
 
+# What one writes for functions of NumPy, SciPy, JAX and the array API standard that have no counterpart
+INSTEAD = {
+    "allclose": "gd.all(gd.abs(a - b) <= 1e-6)",
+    "average": "gd.sum(w * x) / gd.sum(w)",
+    "bincount": "gd.segment_sum(gd.ones_like(i), i, n)",
+    "bool": "dtype='bool'",
+    "bool_": "dtype='bool'",
+    "cbrt": "gd.sign(x) * gd.abs(x) ** (1 / 3)",
+    "copy": "x; Tensors never change",
+    "cov": "(x - gd.mean(x, axis=0)).T @ (x - gd.mean(x, axis=0)) / (x.shape[0] - 1)",
+    "deg2rad": "x * (gd.pi / 180)",
+    "digitize": "gd.searchsorted(edges, x, side='right')",
+    "fori_loop": "gd.scan(lambda c, i: (f(i, c), None), init, gd.arange(n))[0]",
+    "gammaln": "gd.lgamma(x)",
+    "geomspace": "gd.exp(gd.linspace(0.0, 1.0, n))",
+    "heaviside": "gd.where(x > 0, 1.0, gd.where(x < 0, 0.0, a))",
+    "inner": "gd.vecdot(a, b)",
+    "isclose": "gd.abs(a - b) <= 1e-6",
+    "logspace": "10.0 ** gd.linspace(0.0, 1.0, n)",
+    "logsubexp": "gd.logdiffexp(a, b)",
+    "nanmax": "gd.max(gd.where(gd.isnan(x), -gd.inf, x))",
+    "nanmean": "gd.sum(gd.where(gd.isnan(x), 0.0, x)) / gd.sum(gd.where(gd.isnan(x), 0.0, 1.0))",
+    "nanmin": "gd.min(gd.where(gd.isnan(x), gd.inf, x))",
+    "nansum": "gd.sum(gd.where(gd.isnan(x), 0.0, x))",
+    "ndim": "x.ndim",
+    "percentile": "gd.quantile(x, 0.3)",
+    "psi": "gd.digamma(x)",
+    "rad2deg": "x * (180 / gd.pi)",
+    "select": "gd.where(x > 1, a, gd.where(x > 0, b, 0.0))",
+    "size": "x.size",
+    "special": "gd.erf(x); special functions are in gd itself",
+    "switch": "gd.cond(i[0] == 0, lambda: a, lambda: gd.cond(i[0] == 1, lambda: b, lambda: 0 * a))",
+    "trapz": "gd.trapezoid(x)",
+    "vectorize": "gd.vmap(f)",
+}
+_DTYPES = "Tensors are of float32, float64, int32, int64 or bool"
+_PAIRS = "a complex number is a pair of Tensors, its real and its imaginary part"
+_SHAPE = "the shape of its result would be known only at the call, and shapes are known before"
+ABSENT = {
+    **dict.fromkeys(("float16", "bfloat16", "int8", "int16", "uint8", "uint16", "uint32", "uint64"), _DTYPES),
+    **dict.fromkeys(("complex64", "complex128", "fft2", "ifft", "angle"), _PAIRS),
+    **dict.fromkeys(("nonzero", "argwhere", "flatnonzero", "compress", "extract", "unique"), _SHAPE),
+    **dict.fromkeys(("unique_all", "unique_counts", "unique_inverse", "unique_values"), _SHAPE),
+}
+
 
 _explained = functools.cache(explained)  # the same function by every name it has
 
@@ -95,6 +140,10 @@ def absent(module: str, name: str, names: Collection[str]) -> AttributeError:
 
 
 def _meant(name: str, names: Collection[str]) -> str:
+    if name in INSTEAD:
+        return f"; write {INSTEAD[name]}"
+    if name in ABSENT:
+        return f"; {ABSENT[name]}"
     of_numpy = vars(np).get(name)
     same = [k for k in names if of_numpy is not None and vars(np).get(k) is of_numpy]
     same += [k for k in names if k == OTHER_NAMES.get(name)]
