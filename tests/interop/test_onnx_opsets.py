@@ -74,6 +74,24 @@ def test_an_operator_of_an_opset(opset, made, x, want):
         np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
 
 
+def test_the_nearest_of_opsets_that_had_rules_of_their_own():
+    """Of opset 10 that after a place where an axis shrinks, that before where it grows; of opset 11 with a coordinate
+    mode of its own."""
+    x = np.arange(8, dtype="f").reshape(1, 1, 1, 8)
+    half = {"coordinate_transformation_mode": "tf_half_pixel_for_nn", "nearest_mode": "floor"}
+    for opset, operands, how, scale, want in (
+        (10, "x s", {}, 0.6, [0, 2, 4, 5]),
+        (10, "x s", {}, 1.5, [0, 0, 1, 2, 2, 3, 4, 4, 5, 6, 6, 7]),
+        (11, "x roi s", half, 0.6, [0, 2, 4, 5]),
+        (11, "x roi s", half, 0.5, [1, 3, 5, 7]),
+    ):
+        arrays = {"s": np.float32([1, 1, 1, scale])} | ({"roi": np.zeros(0, "f")} if "roi" in operands else {})
+        proto = model(
+            [node("Resize", operands, "y", **how)], {"x": (FLOAT, x.shape)}, {"y": (FLOAT, None)}, arrays, opset
+        )
+        assert compiled(gd.interop.onnx.load(proto))(x)["y"].ravel().tolist() == want
+
+
 def test_a_scale_and_a_bias_by_group_before_opset_21_and_by_channel_since():
     x, scale, bias = np.random.default_rng(0).normal(size=(2, 4, 3)), np.float64([2, 3]), np.float64([1, -1])
     g = x.reshape(2, 2, 6)

@@ -204,6 +204,34 @@ def test_updates_are_outputs_and_what_they_move_is_fed_or_as_it_is(tmp_path):
         np.testing.assert_allclose(w.value, got[1], rtol=1e-5)
 
 
+def test_the_gradient_of_a_loop_that_stops_keeps_the_steps_that_ran(tmp_path):
+    """Nothing is as long as the most steps that there might have been."""
+    x = gd.input("x", (3,), "float32")
+    y = gd.while_loop(lambda v: gd.max(v) < 50, lambda v: v * v + 1, x, 1000)
+    outputs = {"y": y, "g": gd.grad(gd.sum(y), x)}
+    compare({"x": x}, outputs, {"x": np.float32([0.5, 1, 2])}, 21, ("reference", "runtime"))
+    save(tmp_path / "m.onnx", {"x": x}, outputs)
+    assert "Concat" not in {n.op_type for n in onnx.load(tmp_path / "m.onnx").graph.node}
+
+
+def test_an_input_and_a_weight_may_be_outputs_under_their_names(tmp_path):
+    x, w = gd.input("x", ("n", 3)), parameter("w", 3)
+    save(tmp_path / "m.onnx", {"x": x}, {"x": x, "w": w, "y": x * w})
+    m, a = gd.interop.onnx.load(tmp_path / "m.onnx"), floats(2, 3)
+    assert [*m.inputs] == ["x"] and [*m.outputs] == ["x", "w", "y"] and [*m.parameters] == ["w"]
+    for found in (session(tmp_path / "m.onnx").run(None, {"x": a}), gd.compile([*m.inputs.values()], m.outputs)(a)):
+        for got, want in zip(found.values() if isinstance(found, dict) else found, (a, w.value, a * w.value)):
+            np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
+def test_a_window_that_begins_in_the_padding_is_none_whatever_the_package_infers():
+    """AveragePool of opset 19 rounds up to windows that begin beyond the end, in what the package onnx infers."""
+    x = gd.input("x", (1, 2, 5, 6))
+    for f in (gd.nn.avg_pool2d, gd.nn.max_pool2d):
+        y = f(x, (3, 2), 2, ((1, 1), (0, 1)), ceil_mode=True)
+        compare({"x": x}, {"y": y}, {"x": floats(1, 2, 5, 6)}, 21, ("runtime", "read"))
+
+
 # ------------------------------------------------------------------ what is refused, and files
 def test_all_that_onnx_has_not_is_told_and_no_file_left(tmp_path):
     x = gd.input("x", (3, 3))

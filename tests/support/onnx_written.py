@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 from onnx.reference import ReferenceEvaluator
 from op_samples import SAMPLED, Case, cast, changed, samples
@@ -27,14 +28,18 @@ import graphdiff as gd
 LACKING = re.compile(
     r"NOT_IMPLEMENTED|Could not find an implementation|not implemented|zero scan-input length|Issues with types"
     r"|matching the calculated number of sliding|match the calculated number of sliding|cannot reshape array"
-    r"|could not broadcast input array|OrtValueTensorSlicer",
+    r"|could not broadcast input array|OrtValueTensorSlicer|is not defined for empty set|at most 64 array objects"
+    r"|layout_ == 0 was false|Unknown activation function|must have the same size as num_directions"
+    r"|all dimensions of index and self should be the same size|No registered implementation",
     re.IGNORECASE,
 )
 
 
 def by_reference(path: Path, feeds: dict[str, np.ndarray]) -> list[Any] | None:
     """What the evaluator of the package onnx gives; None where it lacks a case (ConvTranspose of groups or dilations,
-    scans of no rows, functions of numbers)."""
+    scans of no rows, functions of numbers) or is wrong: in the places of MaxPool."""
+    if any(n.op_type == "MaxPool" and len(n.output) > 1 for n in onnx.load(path).graph.node):
+        return None
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:

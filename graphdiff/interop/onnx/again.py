@@ -18,7 +18,7 @@ from ...ops.called import remember
 from ...ops.tensor import Tensor
 from .call import Call as Read
 from .known import Known
-from .source import ArrayView, GraphView, Ref, Refused
+from .source import ArrayView, GraphView, Ref, Refused, attribute_value
 from .write.operators import operators, sizes
 from .write.table import Call, Given, by_name
 
@@ -46,13 +46,18 @@ def _again(call: Call) -> Given | None:
 
     op, attrs, read = call["op"], call["attrs"], call["opset"]
     try:
-        then, now = (onnx.defs.get_schema(op, v, "").since_version for v in (read, call.opset))
+        then, now = (onnx.defs.get_schema(op, v, "") for v in (read, call.opset))
     except onnx.defs.SchemaError:
         return None
     operands = [_operand(v) for v in call["args"]]
-    if then != now or any(x is None and v is not None for x, v in zip(operands, call["args"])):
+    if then.since_version != now.since_version or any(
+        x is None and v is not None for x, v in zip(operands, call["args"])
+    ):
         return None
-    how = {k: tuple(v) if isinstance(v, list) else v for k, v in attrs.items()}
+    # what an attribute is unless told, which the package's inference of shapes does not know of some operators
+    unless = {k: a.default_value for k, a in now.attributes.items() if a.default_value.type}
+    how = {k: attribute_value(v) for k, v in unless.items()} | attrs
+    how = {k: tuple(v) if isinstance(v, list) else v for k, v in how.items()}
     return operators(op, operands, call.types, **how)
 
 

@@ -121,12 +121,11 @@ def _of_tensors(inputs: Any, outputs: Any, name: str | None) -> Parts:
         raise GraphError("save: there are no outputs", source=where_am_i())
     if len(set(given.values())) != len(given):
         raise GraphError("save: an input is listed twice", source=where_am_i())
-    both = sorted(given.keys() & results.keys())
-    for key in both:
+    for key in sorted(k for k in given.keys() & results.keys() if given[k] is not results[k]):
         raise GraphError(f"save: {key!r} is an input and an output; give names by a dict", source=where_am_i())
     graph = Graph(name or "graph", list(given.values()), list(results.values()))
     for p in graph.parameters:
-        if p.name in given or p.name in results:
+        if p.name in given or results.get(p.name, p) is not p:
             raise GraphError(f"save: {p.name!r} is a parameter's name and another's too", source=where_am_i())
     return graph, dict(given), [*results]
 

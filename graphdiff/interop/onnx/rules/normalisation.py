@@ -36,7 +36,7 @@ def batch_normalization(call: Call) -> list[Tensor]:
     moved = [
         old * momentum + converted(new, old.dtype) * (1 - momentum) for old, new in ((mean, of_batch), (var, spread))
     ]
-    return [y, *moved, of_batch, spread][: max(call.results(), 1)]
+    return [y, *moved] if call.opset >= 14 else [y, *moved, of_batch, spread][: call.results()]
 
 
 @reads("LayerNormalization")

@@ -56,7 +56,8 @@ def resize(call: Call) -> Tensor:
     x = call.tensor()
     if call.opset < 11:
         scales = [float(s) for s in call.numbers(1, "the scales").ravel()]
-        return _resized(call, x, _by_scales(x, range(x.ndim), scales, None), "asymmetric", "floor")
+        rounding = "by scale" if call.text("mode", "nearest") == "nearest" else "floor"
+        return _resized(call, x, _by_scales(x, range(x.ndim), scales, None), "asymmetric", rounding)
     axes = [call.axis(a, x.ndim) for a in call.list_of("axes", range(x.ndim))]
     how = call.text("coordinate_transformation_mode", "half_pixel")
     rois = None
@@ -121,12 +122,22 @@ def _resized(call: Call, x: Tensor, axes: Sequence[Axis], how: str, rounding: st
         if mode == "nearest" and whole and (how, rounding) in _REPEATS:
             x = gd.repeat(x, int(a.ratio or 1), axis=a.axis)
             continue
-        x = _along(call, x, a, how, mode, rounding)
+        x = _along(call, x, a, how, mode, rounding if rounding != "by scale" else _by_scale(a))
     return converted(x, dtype)
 
 
+def _by_scale(a: Axis) -> str:
+    """How Resize of opset 10 takes the nearest: the one before where the axis grows, the one after where it shrinks."""
+    return "ceil" if a.ratio is not None and a.ratio < 1 else "floor"
+
+
 # where a whole scale k means each element k times in a row
-_REPEATS = {("asymmetric", "floor"), ("half_pixel", "round_prefer_floor"), ("half_pixel", "round_prefer_ceil")}
+_REPEATS = {
+    ("asymmetric", "floor"),
+    ("asymmetric", "by scale"),
+    ("half_pixel", "round_prefer_floor"),
+    ("half_pixel", "round_prefer_ceil"),
+}
 
 
 def _along(call: Call, x: Tensor, a: Axis, how: str, mode: str, rounding: str) -> Tensor:
@@ -200,6 +211,8 @@ def _origin(call: Call, a: Axis, how: str) -> Tensor:
     centred = (i + 0.5) / scale - 0.5
     if how == "pytorch_half_pixel":
         return gd.where(width == 1, -0.5, centred)
+    if how == "tf_half_pixel_for_nn":  # of opset 11
+        return (i + 0.5) / scale
     if how == "half_pixel_symmetric":
         return n / 2 * (1 - to / width) + centred
     if how != "half_pixel":

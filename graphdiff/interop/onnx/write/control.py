@@ -187,12 +187,15 @@ def _condition(body: Nodes, loop: _Loop, carries: Sequence[str]) -> str:
 
 
 def _filled(body: Nodes, loop: _Loop, name: str, value: Value, taken: str) -> None:
-    """The rows that there are, in order, and zeros for those of steps that did not run."""
+    """The rows that there are, in order, and zeros for those of steps that did not run, where anything reads them."""
     whole = body.whole
     if loop.reverse:
         name = _turned(body, name)
     if value.ndim == 1:  # of numbers some runtimes stack rows of one element
         name = body.add("Reshape", [name, whole.constant(np.array([-1]))])
+    if value not in whole.read_whole:
+        body.names[value] = name
+        return
     missing = body.add(
         "Sub", [whole.sizes.one(loop.length), body.add("Reshape", [taken, whole.constant(np.array([1]))])]
     )

@@ -110,7 +110,9 @@ class Emitter:
         self.initializers: list[Initializer] = []
         self.known: dict[Any, str] = {}
         self.scope = ""
-        self.read = _read([graph]) | set(outputs.values())
+        self.read, self.read_whole = _read([graph])
+        self.read |= set(outputs.values())
+        self.read_whole |= set(outputs.values())
         self.main = Body(self, {v: name for name, v in inputs.items()})
         self.sizes = SizeWriter(self)
 
@@ -157,19 +159,30 @@ class Emitter:
                 main.names[value] = name
         main.write(self.graph.nodes)
         for name, value in extra:
-            main.result(value, name)
+            if main.names.get(value) != name:
+                main.result(value, name)
         inputs = [value_info(name, v) for name, v in self.inputs.items()]
         inputs += [value_info(p.name, p) for p in self.moved]
         return main.proto(self.graph.name, inputs, [value_info(n, v) for n, v in self.outputs.items()])
 
 
-def _read(waiting: list[Graph]) -> set[Value]:
-    """What nodes read, in graphs and those inside them, and what inner graphs give."""
+def _read(waiting: list[Graph]) -> tuple[set[Value], set[Value]]:
+    """What nodes read, in graphs and those inside them, and what inner graphs give; and of it what is read further than
+    by a loop of as many steps as the one that gave it."""
     found: set[Value] = set()
+    whole: set[Value] = set()
     while waiting:
         for node in waiting.pop().nodes:
-            found.update(node.inputs)
+            rows: range = range(0)
+            if isinstance(node.op.kernel, Loop) and node.attrs["counted"]:
+                rows = range(node.attrs["n_carry"], node.attrs["n_carry"] + node.attrs["n_xs"])
+            for i, v in enumerate(node.inputs):
+                found.add(v)
+                if i not in rows or v.node.outputs[-1] is not node.inputs[-1]:
+                    whole.add(v)
             inner = [a for a in node.attrs.values() if isinstance(a, Graph)]
-            found.update(v for graph in inner for v in graph.outputs)
+            given = {v for graph in inner for v in graph.outputs}
+            found |= given
+            whole |= given
             waiting += inner
-    return found
+    return found, whole

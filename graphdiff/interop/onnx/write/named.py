@@ -19,6 +19,7 @@ from ....ir.graph import Graph
 from ....ir.node import Node, Value
 from ....ops.called import Called
 from ....ops.tensor import Tensor
+from .inferred import is_expected
 from .table import NAMED, call_of
 
 _STABLE = ("log", "log1p", "log2", "log10", "bounded_log")  # of which forms with all digits are known
@@ -86,7 +87,7 @@ def _operators(called: Called, opset: int) -> dict[Value, Tensor] | None:
     if made is None:
         return None
     results = [made] if isinstance(made, Tensor) else list(made)
-    if not all(map(_is_exact, results)):
+    if not all(map(_is_exact, results)) or not is_expected(results, opset):
         return None
     found: dict[Value, Tensor] = {}
     for old, new in zip(called.results, results, strict=True):

@@ -12,7 +12,7 @@ import numpy as np
 
 import graphdiff as gd
 
-from .....ir.dtypes import FLOATS, bool_
+from .....ir.dtypes import FLOATS, bool_, int64
 from .....ops.tensor import Tensor
 from ..operators import operator
 from ..table import Call, Given, Writing, by_name, writes
@@ -114,17 +114,27 @@ _bits("BitwiseXor", "bitwise_xor", gd.logical_xor)
 _bits("BitwiseNot", "bitwise_invert", gd.logical_not)
 
 
-@writes("bitwise_left_shift")
-def _left(w: Writing) -> Given:
-    """ONNX shifts numbers without a sign alone."""
-    x, n = w.xs
-    return x * gd.pow(gd.full((), 2, x.dtype), n)
+def _shift(direction: str, operation: str) -> None:
+    @writes(operation)
+    def rule(w: Writing) -> Given:
+        """Before opset 28 numbers without a sign alone are shifted: products and quotients of powers of 2, in two steps
+        as 2^63 is no number. By as many bits as there are or more, and by negative numbers, all are shifted out."""
+        x, n = w.xs
+        if w.opset >= 28:
+            return operator("BitShift", [x, n], w.y, direction=direction)
+        bits = 8 * w.y.dtype.itemsize
+        x, n = gd.astype(x, int64), gd.astype(n, int64)
+        out = gd.logical_or(n < 0, n >= bits)
+        n = gd.where(out, bits - 1, n)
+        half = gd.floor_divide(n, 2)
+        first, second = (gd.pow(gd.full((), 2, int64), k) for k in (half, n - half))
+        if direction == "RIGHT":
+            return gd.astype(gd.floor_divide(gd.floor_divide(x, first), second), w.y.dtype)
+        return gd.astype(gd.where(out, 0, x * first * second), w.y.dtype)
 
 
-@writes("bitwise_right_shift")
-def _right(w: Writing) -> Given:
-    x, n = w.xs
-    return gd.floor_divide(x, gd.pow(gd.full((), 2, x.dtype), n))
+_shift("LEFT", "bitwise_left_shift")
+_shift("RIGHT", "bitwise_right_shift")
 
 
 # --------------------------------------------------------------------------------------- exponentials and logarithms
