@@ -334,6 +334,9 @@ int gd_prepare_conv2d_dw(gd_prepare *p) {
     b->channel_blocks = gd_ceil_div(s.c, b->channel_step);
     b->lanes = gd_ceil_div(b->result_step, 16) * 16;
     p->parts = b->groups * b->result_blocks * b->channel_blocks;
+    b->by_rows =
+        positions > 0 && q[SW] == 1 && b->result_blocks == 1 && 2 * s.o * gd_ceil_div(q[WO] * item, 64) <= q[WO];
+    int64_t sums = b->by_rows ? s.o * 16 : b->lanes; /* for each tap */
 
     /* bands of a large image, several small images at once */
     int64_t spread = gd_max(b->channel_step * b->source.pitch * q[SH], b->lanes * q[WO]) * item; /* bytes a row */
@@ -361,7 +364,7 @@ int gd_prepare_conv2d_dw(gd_prepare *p) {
             }
     b->results_at = gd_round_up((elements * image + SLACK) * item, GD_ALIGN);
     b->sums_at = b->results_at + gd_round_up((columns * b->lanes + SLACK) * item, GD_ALIGN);
-    p->scratch = b->sums_at + gd_round_up(b->channel_step * kernel * b->lanes * item, GD_ALIGN);
+    p->scratch = b->sums_at + gd_round_up(b->channel_step * kernel * sums * item, GD_ALIGN);
     p->block = b;
     return GD_OK;
 }
@@ -465,7 +468,8 @@ int GD_ISA_NAME(gd_k_conv2d_dx)(const gd_call *call) { return correlate(call); }
 int GD_ISA_NAME(gd_k_conv2d_dw)(const gd_call *call) {
     const gd_conv_weight *b = call->block;
     if (b == NULL) return GD_OK;
-    if (b->dtype == GD_F32) weight_f32(b, call);
+    if (b->by_rows) GD_FLOAT_CALL(b->dtype, weight_by_rows, b, call);
+    else if (b->dtype == GD_F32) weight_f32(b, call);
     else weight_f64(b, call);
     return GD_OK;
 }

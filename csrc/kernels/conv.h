@@ -76,6 +76,7 @@ typedef struct {
     int64_t kernel_rows, kernel_cols, tap_row, tap_col; /* from a tap of the kernel to the next, in the band */
     int64_t result_rows, result_cols, band_rows, bands, image_step;
     int64_t row_stride;
+    int by_rows;    /* 1: lanes are positions along a row, not results, of which there are few */
     int64_t n_taps; /* of a whole band, or of image_step images */
     const gd_conv_tap *taps;
     int64_t channel_step, channel_blocks, result_step, result_blocks, lanes;

@@ -311,6 +311,83 @@ static void NAME(weight)(const gd_conv_weight *b, const gd_call *call) {
     }
 }
 
+/* ---- the weight's product where a group has few results ---- */
+
+typedef I NAME(lane_mask) __attribute__((vector_size(BYTES), aligned(sizeof(T)), may_alias));
+
+/* sum[k] += g * x[k], vector by vector along `rows` rows of `cols` positions; taps is a constant where called */
+INLINE void NAME(multiply_rows)(const int taps, int64_t rows, int64_t cols, const T *g, int64_t g_row,
+                                const T *const *from, int64_t x_row, LANE_VECTOR *sum) {
+    enum { MOST = 9 };
+    LANE_VECTOR total[MOST];
+    NAME(lane_mask) mask;
+    const T *x[MOST];
+    int64_t rest = cols % LANES;
+    for (int64_t l = 0; l < LANES; l++) mask[l] = l < rest ? -1 : 0;
+    UNROLL for (int k = 0; k < taps; k++) total[k] = (LANE_VECTOR){0}, x[k] = from[k];
+    for (int64_t r = 0; r < rows; r++, g += g_row) {
+        int64_t c = 0;
+        for (; c + LANES <= cols; c += LANES) {
+            LANE_VECTOR line = *(const LANE_VECTOR *)(g + c);
+            UNROLL for (int k = 0; k < taps; k++) total[k] += line * *(const LANE_VECTOR *)(x[k] + c);
+        }
+        if (rest > 0) { /* what lies behind a row is not looked at: it may be infinite */
+            LANE_VECTOR line = {0};
+            NAME(copy)((T *)&line, g + c, rest);
+            UNROLL for (int k = 0; k < taps; k++) total[k] +=
+                line * (LANE_VECTOR)(*(const NAME(lane_mask) *)(x[k] + c) & mask);
+        }
+        UNROLL for (int k = 0; k < taps; k++) x[k] += x_row;
+    }
+    UNROLL for (int k = 0; k < taps; k++) sum[k] += total[k];
+}
+
+static void NAME(weight_by_rows)(const gd_conv_weight *b, const gd_call *call) {
+    const gd_conv_source *s = &b->source;
+    T *band = call->scratch, *sums = (T *)((char *)call->scratch + b->sums_at);
+    int64_t first = call->part % b->channel_blocks * b->channel_step, group = call->part / b->channel_blocks;
+    int64_t channels = b->source_channels - first < b->channel_step ? b->source_channels - first : b->channel_step;
+    int64_t kernel = b->kernel_rows * b->kernel_cols, n = channels * kernel, step = s->rows * s->pitch;
+    int64_t most = gd_max(STRETCH * LANES / b->result_cols, 1); /* rows added to one number */
+    memset(sums, 0, (size_t)(n * b->result_channels * LANES) * sizeof(T));
+    memset(band, 0, (size_t)(channels * step) * sizeof(T));
+    for (int64_t image = 0; image < b->images; image++)
+        for (int64_t y = 0; y < b->result_rows; y += b->band_rows) {
+            int64_t entry = image * b->groups + group, rows = gd_min(b->result_rows - y, b->band_rows);
+            const T *x = (const T *)call->operands[0] + (entry * b->source_channels + first) * b->source_plane;
+            const T *g = (const T *)call->operands[1] + entry * b->result_channels * b->result_plane;
+            NAME(gather)(s, x, channels, b->source_plane, y * b->row_stride, band, step);
+            for (int64_t o = 0; o < b->result_channels; o++)
+                for (int64_t k = 0; k < n;) {
+                    int64_t left = n - k, taps = left >= 9 ? 9 : left >= 3 ? 3 : 1;
+                    for (int64_t r = 0; r < rows; r += most) {
+                        const T *from[9], *to = g + o * b->result_plane + (y + r) * b->result_cols;
+                        for (int64_t i = 0; i < taps; i++)
+                            from[i] = band + (k + i) / kernel * step + r * b->row_stride * s->pitch +
+                                      (k + i) % kernel / b->kernel_cols * b->tap_row +
+                                      (k + i) % b->kernel_cols * b->tap_col;
+                        LANE_VECTOR *sum = (LANE_VECTOR *)(sums + (o * n + k) * LANES);
+                        int64_t count = gd_min(rows - r, most), down = b->row_stride * s->pitch;
+#define MULTIPLY(taps) NAME(multiply_rows)(taps, count, b->result_cols, to, b->result_cols, from, down, sum)
+                        if (taps == 9) MULTIPLY(9);
+                        else if (taps == 3) MULTIPLY(3);
+                        else MULTIPLY(1);
+#undef MULTIPLY
+                    }
+                    k += taps;
+                }
+        }
+    for (int64_t o = 0; o < b->result_channels; o++) {
+        T *to = (T *)call->operands[2] + ((group * b->result_channels + o) * b->source_channels + first) * kernel;
+        for (int64_t k = 0; k < n; k++) {
+            T *lane = sums + (o * n + k) * LANES;
+            for (int64_t half = LANES / 2; half > 0; half /= 2)
+                for (int64_t l = 0; l < half; l++) lane[l] += lane[l + half];
+            to[k] = lane[0];
+        }
+    }
+}
+
 #undef BLOCKS
 #undef BLOCKS_OF
 #undef DEFINE_BLOCK

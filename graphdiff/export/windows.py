@@ -259,6 +259,8 @@ def _conv2d_dw(unit: Unit) -> None:
     channel_step = -(-c // min(blocks, c))
     channel_blocks = -(-c // channel_step)
     lanes = _up(result_step, 16)
+    by_rows = positions > 0 and q.sw == 1 and result_blocks == 1 and 2 * o * -(-q.wo * item // 64) <= q.wo
+    sums = o * 16 if by_rows else lanes
     spread = max(channel_step * pitch * q.sh, lanes * q.wo) * item
     band_rows = max(min(int(_BAND / float(max(spread, 1))), q.ho), 1)
     bands = -(-q.ho // band_rows)
@@ -275,7 +277,7 @@ def _conv2d_dw(unit: Unit) -> None:
             taps += [((n * height + y * q.sh) * pitch + x * q.sw, (len(taps) + x) * lanes) for x in range(q.wo)]
     results_at = _up((elements * image + _SLACK) * item, 64)
     sums_at = results_at + _up((columns * lanes + _SLACK) * item, 64)
-    scratch = sums_at + _up(channel_step * kernel * lanes * item, 64)
+    scratch = sums_at + _up(channel_step * kernel * sums * item, 64)
     table(unit, "int64_t", "phase", [[0]])
     table(unit, "gd_conv_tap", "taps", taps)
     source: dict[str, int | str] = {
@@ -311,6 +313,7 @@ def _conv2d_dw(unit: Unit) -> None:
         "bands": bands,
         "image_step": image_step,
         "row_stride": q.sh,
+        "by_rows": int(by_rows),
         "n_taps": columns,
         "taps": "taps",
         "channel_step": channel_step,

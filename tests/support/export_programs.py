@@ -216,11 +216,13 @@ def conv_net():
     b1 = gd.parameter("b1", value=_random(8, seed=1))
     K2 = gd.parameter("K2", value=_random(8, 4, 3, 2, seed=2, scale=0.3))
     W = gd.parameter("W", value=_random(8, 4, seed=3))
-    h = gd.nn.max_pool2d(gd.nn.relu(gd.nn.conv2d(x, K1, b1, padding=1)), 2)
+    D = gd.parameter("D", value=_random(6, 1, 3, 3, seed=5, scale=0.3))  # two results of each channel: rows are lanes
+    x0 = gd.nn.conv2d(x, D, padding=1, groups=3)[:, ::2]
+    h = gd.nn.max_pool2d(gd.nn.relu(gd.nn.conv2d(x0, K1, b1, padding=1)), 2)
     h = gd.tanh(gd.nn.conv2d(h, K2, stride=2, padding=1, groups=2))
     h = gd.mean(gd.nn.avg_pool2d(h, 2, stride=1, padding=1), axis=(2, 3))
     loss = gd.nn.cross_entropy(h @ W, t)
-    P = [K1, b1, K2, W]
+    P = [K1, b1, K2, W, D]
     updates = gd.optim.SGD(0.1).updates(P, gd.grad(loss, P))
     f = gd.compile([x, t], [loss, gd.grad(loss, x)], updates=updates, name="conv_net")
     return f, (_random(5, 3, 12, 11, seed=4), np.arange(5) % 4), {"batch": 5}, 4
