@@ -1,4 +1,5 @@
 """``python -m benchmarks [workload ...] --engines graphdiff,torch,jax``: step times side by side.
+``python -m benchmarks wide``: many kinds of work (benchmarks/wide/).
 
 Each engine runs in a process of its own; they take turns, so that a machine whose speed drifts is unfair to none. Loss
 trajectories must agree. Sizes are options of the data builders: ``--size batch=128``. Writes benchmarks/results/.
@@ -8,12 +9,14 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
 from .compare import ENGINES, compare, installed
 from .data import WORKLOADS
 from .report import FOLDER, markdown, processor, time_text, write
+from .wide.main import main as wide
 
 Rows = list[dict[str, Any]]
 
@@ -158,4 +161,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["wide"]:
+        sys.exit(wide(sys.argv[2:]))
     main()

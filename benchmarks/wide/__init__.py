@@ -1,0 +1,4 @@
+"""The wide suite, ``python -m benchmarks wide``: many kinds of work beside every peer that is installed.
+
+A workload is one function of an engine's array functions; what differs between packages is in engines.py.
+"""
