@@ -3,8 +3,18 @@
 
 #define ADD(x, y) ((x) + (y))
 #define MULTIPLY(x, y) ((x) * (y))
-#define MAX_SCALAR(x, y) ((x) >= (y) || (x) != (x) ? (x) : (y))
-#define MIN_SCALAR(x, y) ((x) <= (y) || (x) != (x) ? (x) : (y))
+#define MAX_SCALAR(x, y) choose_scalar(((x) >= (y)) | ((x) != (x)), x, y)
+#define MIN_SCALAR(x, y) choose_scalar(((x) <= (y)) | ((x) != (x)), x, y)
+
+/* no branch, which would be taken at random */
+static inline GD_T choose_scalar(int first, GD_T x, GD_T y) {
+    GD_MASK a, b, m = -(GD_MASK)first;
+    memcpy(&a, &x, sizeof a);
+    memcpy(&b, &y, sizeof b);
+    a = (m & a) | (~m & b);
+    memcpy(&x, &a, sizeof x);
+    return x;
+}
 
 static inline part max_part(part x, part y) { return choose((x >= y) | (x != x), x, y); }
 static inline part min_part(part x, part y) { return choose((x <= y) | (x != x), x, y); }
