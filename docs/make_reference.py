@@ -44,6 +44,7 @@ def homes() -> dict[str, str]:
             room = node.module.partition(".")[0]
             names = gd.errors.__all__ if node.names[0].name == "*" else [a.asname or a.name for a in node.names]
             found.update({name: room for name in names if not name.startswith("_")})
+    found.update({name: home.partition(".")[0] for name, home in gd._LATE_NAMES.items()})
     return found
 
 
