@@ -17,6 +17,7 @@ import numpy as np
 from ..ir.dims import Shape, Size
 from ..ir.dtypes import CODE, int64
 from ..ir.node import Node, Value
+from ..ops.microops import MICROOPS
 from .fuse import in_frame
 from .instruction import Buffer, Instruction, KernelCall, Location
 
@@ -214,7 +215,8 @@ _OP_WORDS = 5  # of a micro-operation
 # from one of these on.
 _CONST, _OP = 1 << 24, 2 << 24
 _MICROOPS: dict[str, str] = {}  # as payloads name them
-_NO_ARGS = ((-1, -1, -1), (-1, -1), (-1,))
+_NO_ARGS = ((-1, -1, -1), (-1, -1), (-1,), ())
+_OF_ROWS = frozenset(f"microop:{name}" for name, microop in MICROOPS.items() if microop.result == "R")
 
 
 class TileBuilder:
@@ -340,6 +342,42 @@ class TapeBuilder:
     def store(self, register: int, buffer: Buffer, element: int) -> None:
         self.stores[buffer, element] = register
 
+    def one(self, call: KernelCall, operands: Sequence[Buffer], there: dict[tuple[Buffer, int], int]) -> None:
+        """Writes out a tile over one element, of whose views only the offsets matter, and whose rows are what is in
+        them. ``there``: the registers of what was written, which is told of what this writes.
+
+        Most tiles of scalar work are such, thousands of operations each: their words are read in place."""
+        w = call.payload
+        n, _, n_loads, n_consts, n_ops, _ = w[:_HEAD]
+        view = _VIEW + n
+        start = _HEAD + n
+        loads, consts, ops = self.loads, self.consts, self.ops
+        registers: list[int] = []
+        for i in range(start, start + view * n_loads, view):
+            if w[i] < 0:  # the number itself
+                registers.append(self.const(CODE[int64], w[i + 1]))
+            else:
+                at = (operands[w[i]], w[i + 1])
+                found = there.get(at)
+                registers.append(loads.setdefault(at, len(loads)) if found is None else found)
+        start += view * n_loads
+        for i in range(start, start + 2 * n_consts, 2):
+            registers.append(_CONST + consts.setdefault((w[i], w[i + 1]), len(consts)))
+        start += 2 * n_consts
+        end = start + _OP_WORDS * n_ops
+        for microop, code, a, b, c in zip(*[iter(w[start:end])] * _OP_WORDS):
+            if microop in _OF_ROWS:
+                registers.append(registers[a])
+                continue
+            args: tuple[int, ...]
+            if b < 0:
+                args = (registers[a],) if a >= 0 else ()
+            else:
+                args = (registers[a], registers[b]) if c < 0 else (registers[a], registers[b], registers[c])
+            registers.append(_OP + ops.setdefault((microop, code, args), len(ops)))
+        for i in range(end, len(w), 3 + view):
+            there[operands[w[i + 3]], w[i + 4]] = registers[w[i]]
+
     def words(self, reads: Mapping[Buffer, int], writes: Mapping[Buffer, int]) -> Words:
         """``reads``, ``writes``: the numbers of operands."""
         self._prune()
@@ -351,11 +389,14 @@ class TapeBuilder:
         for const in self.consts:
             out += const
         for microop, code, args in self.ops:
-            out += (microop, code)
-            for r in args:
-                out.append(r + first[r >> 24])
-            if len(args) < 3:
-                out += _NO_ARGS[len(args)]
+            if len(args) == 2:
+                a, b = args
+                out += (microop, code, a + first[a >> 24], b + first[b >> 24], -1)
+            elif len(args) == 1:
+                (a,) = args
+                out += (microop, code, a + first[a >> 24], -1, -1)
+            else:
+                out += (microop, code, *[r + first[r >> 24] for r in args], *_NO_ARGS[len(args)])
         for (buffer, element), r in self.stores.items():
             out += (r + first[r >> 24], writes[buffer], element)
         return out

@@ -33,6 +33,7 @@ OPERANDS = 4000  # buffers that its parts read and write, at most
 
 # Nanoseconds, roughly: a tile and each of its micro-operations, an operation on scalars.
 _TILE, _TILE_STEP, _SCALAR = 20, 5, 1
+_NUMBERS_AND_NAMES = {int, str}
 
 
 def taped(order: Sequence[Instruction], join: bool = True, in_body: bool = False) -> list[Instruction]:
@@ -83,13 +84,12 @@ def _work(i: Instruction) -> _Work | None:
             apart += 2 * _TILE
         else:
             return None
-        for item in call.payload:
-            if type(item) is str:
-                scalars += size
-                apart += _TILE_STEP
-                together += size * _weight(item)
-            elif type(item) is not int:
-                return None
+        if not _NUMBERS_AND_NAMES.issuperset(map(type, call.payload)):
+            return None
+        names = [item for item in call.payload if type(item) is str]
+        scalars += size * len(names)
+        apart += _TILE_STEP * len(names)
+        together += size * sum(map(_weight, names))
     if not all(type(b.count) is int and b.count <= SPAN for b in (*i.reads, *i.writes)):
         return None
     return _Work(scalars, apart, together)
@@ -214,6 +214,9 @@ class _Writer:
 
     # ------------------------------------------------------------------ tiles
     def tile(self, call: KernelCall, operands: Sequence[Buffer]) -> None:
+        if prod(cast("Sequence[int]", dims_in(call))) == 1:
+            self.out.one(call, operands, self.there)
+            return
         t = tile_in(call)
         at = list(every(*map(range, t.dims)))
         registers = [self._elements(view, operands, at) for view in t.loads]

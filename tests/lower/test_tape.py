@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import graphdiff as gd
+from graphdiff.lower import tape
 from graphdiff.lower.encode import programs_in
 from graphdiff.runtime import compiled
 
@@ -178,3 +179,31 @@ def test_a_tape_leaves_out_what_nothing_reads():
     np.testing.assert_array_equal(f(fed), [1.5])
     (tape,) = [c for i in f._planned.order for c in i.calls]
     assert tape.kernel == "tape" and tape.payload[:4] == [3, 1, 4, 1]  # a column, a half, two minima
+
+
+def test_a_tile_over_one_element_is_written_as_any_other(monkeypatch):
+    """The short way and the way for all sizes leave the same registers, in the same order."""
+    kept = []
+    monkeypatch.setattr(compiled, "taped", lambda order, **_: kept.extend(order) or order)
+    x, k, w = gd.input("x", ()), gd.input("k", (), "int64"), gd.input("w", (1, 1))
+    y = (
+        gd.where(x > 0.5, gd.sin(x) * x, gd.exp(-x) + gd.astype(k, "float32"))
+        + gd.sum(gd.nn.softmax(w))
+        + gd.max(w * x)
+    )
+    gd.compile([x, k, w], [y, *gd.grad(y, [x, w]), gd.clip(x, 0.0, y)])
+    tiles = [i for i in kept if [c.kernel for c in i.calls] == ["tile"]]
+    written = []
+    for general in (False, True):
+        if general:
+            monkeypatch.setattr(tape, "dims_in", lambda _: (2,))
+        writer = tape._Writer()
+        for i in tiles:
+            (call,) = i.calls
+            buffers = (*i.reads, *i.writes)
+            writer.tile(call, [buffers[n] for n in (*call.reads, *call.writes)])
+        out = writer.out
+        written.append([list(d.items()) for d in (out.loads, out.consts, out.ops, writer.there)])
+    assert written[0] == written[1]
+    names = {name for (name, _, _), _ in written[0][2]}
+    assert {"microop:sin", "microop:where", "microop:exp"} <= names
