@@ -233,6 +233,9 @@ float sqrtf(float x) __attribute__((const));
 #if defined(__GNUC__) /* vectors are handed only to functions that are inlined */
 #pragma GCC diagnostic ignored "-Wpsabi"
 #endif
+#if defined(__clang__) /* -Os does without some inline functions */
+#pragma clang diagnostic ignored "-Wunused-function"
+#endif
 
 /* loops that threads may share, with -fopenmp; the bits are the same */
 #ifdef {name}_OPENMP
@@ -265,18 +268,14 @@ _POSIX = {
 
 def _helpers(parts: Parts, body: str, has_sizes: bool) -> str:
     """The definitions that functions need, each once. ``has_sizes``: sizes are arguments."""
-    kernels = []
-    turned = set().union(*(types for stem, (_, types) in parts.kernels.items() if stem in ("product", "conv")))
+    rest_of = {stem: _kernel(stem, *found) for stem, found in parts.kernels.items()}
+    turned: set[str] = set()  # the element types of those that call it
+    for stem in ("product", "conv"):
+        turned |= parts.kernels[stem][1] if "gd_transpose" in rest_of.get(stem, "") else set()
+    kernels = [rest_of[stem] for stem in sorted(rest_of, key=lambda stem: (stem != "product", stem))]
     if turned:
-        parts.kernels["transpose"] = {"gd_transpose"}, turned
-    first = ("transpose", "product")  # others call them
-    for stem, (functions, dtypes) in sorted(
-        parts.kernels.items(), key=lambda kv: (kv[0] not in first, kv[0] != first[0], kv[0])
-    ):
-        text = amalgam.kernel(stem, frozenset(dtypes), frozenset(functions))
-        if stem == "transpose" and "conv" not in parts.kernels:
-            text = f"#ifndef __OPTIMIZE_SIZE__\n\n{text}\n#endif\n"
-        kernels.append(text)
+        text = _kernel("transpose", {"gd_transpose"}, turned)
+        kernels.insert(0, text if "conv" in rest_of else f"#ifndef __OPTIMIZE_SIZE__\n\n{text}\n#endif\n")
     folds = [reductions.text(*h) for h in reductions.with_needed(parts.helpers)]
     texts = [*parts.texts.values()]
     all_text = "\n".join([*kernels, *folds, *texts, body])
@@ -292,6 +291,10 @@ def _helpers(parts: Parts, body: str, has_sizes: bool) -> str:
     each = [t for n, t in parts.texts.items() if n.startswith("each_")]  # kernels call them
     rest = [t for n, t in parts.texts.items() if not n.startswith("each_")]
     return "\n\n".join([*out, *(t.strip() for t in (*each, *kernels, *folds, *rest))])
+
+
+def _kernel(stem: str, functions: set[str], dtypes: set[str]) -> str:
+    return amalgam.kernel(stem, frozenset(dtypes), frozenset(functions))
 
 
 # --------------------------------------------------------------------------------------- tables

@@ -42,6 +42,28 @@ def test_the_saved_case_passes_and_can_fail(name, tmp_path):
     assert subprocess.run([tmp_path / "fails"], capture_output=True).returncode == 1
 
 
+def test_the_saved_case_of_nothing_and_of_a_failure_compiles(tmp_path):
+    """Arrays without elements; a case whose feeds fail a check, so that there is nothing to compare."""
+    x, i = gd.input("x", (0, 3)), gd.input("i", (4,), dtype="int64")
+    W = gd.parameter("W", value=np.ones((0,), np.float32))
+    gd.check(gd.all(i > 5), "too small")
+    for n, f in enumerate((gd.compile([x], [x * 2], updates={W: W * 2}), gd.compile([i], i + 1))):
+        f.export_c(tmp_path, f"f{n}")
+        run(tmp_path, "cc", *STRICT.split(), f"f{n}_test.c", f"f{n}.c", "-o", f"f{n}", "-lm")
+        assert run(tmp_path, f"./f{n}") == f"f{n}: as graphdiff\n"
+
+
+@pytest.mark.parametrize("compiler", ["cc -O0", "clang -O0", "clang -Os"])
+def test_no_helper_is_left_over(compiler, tmp_path):
+    """A convolution that turns nothing round beside a product of another type that does."""
+    if shutil.which(compiler.split()[0]) is None:
+        pytest.skip(f"there is no {compiler.split()[0]}")
+    x, z = gd.input("x", (2, 3, 17)), gd.input("z", (200, 300), "float64")
+    K = gd.parameter("K", value=np.zeros((4, 3, 5), np.float32))
+    gd.compile([x, z], [gd.nn.conv1d(x, K), z @ z.T]).export_c(tmp_path, "model")
+    run(tmp_path, *compiler.split(), *STRICT.split(), "-c", "model.c")
+
+
 def test_values_are_tables_and_a_build_takes_them(tmp_path):
     function, _, sizes, _ = PROGRAMS["mlp"]()
     paths = function.export_c(tmp_path, "model", values=True, **sizes)
