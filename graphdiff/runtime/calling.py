@@ -6,7 +6,7 @@ Must not know: what arrays an input takes; files.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,8 @@ from ..ops.tensor import Tensor, as_tensor, describe, where_am_i
 from ..ops.trees import LEAF, ONE, WHAT_NESTS, Tree, flatten, is_nest, told_kind
 from ..transforms.sparsity import SparseJacobian
 from .sparse import Sparse
+
+Packer = Callable[[Sequence[np.ndarray], Mapping[str, Sparse]], Any]
 
 
 class Structure(NamedTuple):
@@ -31,17 +33,32 @@ class Structure(NamedTuple):
     @property
     def form(self) -> str:
         """ "one", "list" or "tuple" where results are that and nothing more, else "pack"."""
+        return "pack" if self.sparse else self._flat
+
+    @property
+    def _flat(self) -> str:
         tree = self.results
-        if self.sparse or (tree.kind != LEAF and any(c.kind != LEAF for c in tree.children)):
+        if tree.kind != LEAF and any(c.kind != LEAF for c in tree.children):
             return "pack"
         return {LEAF: "one", list: "list", tuple: "tuple"}.get(tree.kind, "pack")
 
-    def pack(self, arrays: Sequence[np.ndarray], found: Mapping[str, Sparse]) -> Any:
-        """The results in their structure; ``found``: patterns by name."""
-        items: list[Any] = list(arrays[: self.results.size])
-        for index, sparse in self.sparse.items():
-            items[index] = (found[sparse] if isinstance(sparse, Dim) else sparse).matrix(items[index])
-        return self.results.build(items)
+    def packer(self) -> Packer:
+        """What gives the results of a call in their structure, given its arrays and the patterns by name."""
+        n, sparse = self.results.size, tuple(self.sparse.items())
+        build: Callable[[list[Any]], Any] | None = {
+            "one": lambda items: items[0],
+            "list": None,
+            "tuple": tuple,
+            "pack": self.results.build,
+        }[self._flat]
+
+        def pack(arrays: Sequence[np.ndarray], found: Mapping[str, Sparse]) -> Any:
+            items: list[Any] = list(arrays[:n])
+            for index, pattern in sparse:
+                items[index] = (found[pattern] if isinstance(pattern, Dim) else pattern).matrix(items[index])
+            return items if build is None else build(items)
+
+        return pack
 
     def feeds(self, name: str, args: Sequence[Any]) -> list[Any]:
         """What is given by position for the first inputs: each argument in its structure, or, where none of them is

@@ -85,6 +85,7 @@ class Function(_core.Runner):
         self._compiled = program
         self._messages = messages
         self._structure = structure
+        self._packed = structure.packer()
         self._monitor_names = tuple(monitors)
         self.graph = graph
         self.name = graph.name
@@ -234,7 +235,7 @@ class Function(_core.Runner):
     def _pack(self, arrays: list[np.ndarray], planned: PlannedProgram) -> Any:
         if self._monitor_names:
             self._recorded = _core.next_number(), dict(zip(self._monitor_names, arrays[self._n_results :]))
-        return self._structure.pack(arrays, planned.sparse)
+        return self._packed(arrays, planned.sparse)
 
     @property
     def monitors(self) -> dict[str, np.ndarray]:

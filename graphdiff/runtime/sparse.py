@@ -19,18 +19,21 @@ class Sparse:
         self.indices, self.indptr, self.shape = indices, indptr, shape
         for array in (indices, indptr):
             array.setflags(write=False)
-        self._made: Any = None
+        self._class: Any = None
+        self._attributes: dict[str, Any] = {}  # of every matrix, but for the data
 
     def matrix(self, data: np.ndarray) -> Any:
         """A ``scipy.sparse.csr_array`` over ``data``. The first is checked by scipy, others are its copies."""
-        if self._made is None:
+        if self._class is None:
             try:
                 import scipy.sparse
             except ImportError:
                 raise CompileError("a sparse result needs scipy: pip install scipy") from None
-            self._made = scipy.sparse.csr_array((data, self.indices, self.indptr), shape=self.shape)
-            self._made.has_canonical_format = True
-            self._made.data = self._made.data[:0]  # the caller's own
-        made = object.__new__(type(self._made))
-        made.__dict__.update(self._made.__dict__, data=data)
+            first = scipy.sparse.csr_array((data, self.indices, self.indptr), shape=self.shape)
+            first.has_canonical_format = True
+            self._attributes = {**vars(first), "data": data[:0]}  # the data are the caller's own
+            self._class = type(first)
+        made = object.__new__(self._class)
+        made.__dict__ = attributes = self._attributes.copy()
+        attributes["data"] = data
         return made

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+import scipy.sparse
 from scipy import LowLevelCallable
 from scipy.integrate import quad
 from scipy.optimize import minimize
@@ -331,3 +332,32 @@ assert os.waitpid(child, 0)[1] == 0
 os._exit(0)
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120, cwd=PLACE)
+
+
+@pytest.mark.parametrize(
+    ("place", "take"),
+    [
+        (lambda y, m: m, lambda r: (None, r)),
+        (lambda y, m: [y, m], lambda r: r),
+        (lambda y, m: (y, m), lambda r: r),
+        (lambda y, m: {"y": y, "inner": [m]}, lambda r: (r["y"], r["inner"][0])),
+    ],
+)
+def test_matrices_stand_where_they_were_asked_for_each_with_data_of_its_own(place, take):
+    x = gd.input("x", (4,), "float64")
+    y = gd.sin(x[1:]) * x[:-1]
+    f = gd.compile([x], place(y, gd.jacobian(y, x, sparse=True)))
+    at = [np.linspace(0, 1, 4), np.linspace(2, 5, 4)]
+    results = [f(a) for a in at]
+    assert type(results[0]) is type(place(1, 2)) or isinstance(results[0], scipy.sparse.csr_array)
+    for a, (value, matrix) in zip(at, map(take, results)):
+        dense = np.zeros((3, 4))
+        dense[range(3), range(3)] = np.sin(a[1:])
+        dense[range(3), range(1, 4)] = np.cos(a[1:]) * a[:-1]
+        np.testing.assert_allclose(matrix.toarray(), dense, rtol=1e-12)
+        assert matrix.has_canonical_format and (matrix @ np.ones(4)).shape == (3,)
+        if value is not None:
+            np.testing.assert_allclose(value, np.sin(a[1:]) * a[:-1], rtol=1e-12)
+    first, second = (take(r)[1] for r in results)
+    first.data[:] = 0
+    assert second.data.all() and not np.shares_memory(first.data, second.data)
