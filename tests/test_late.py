@@ -5,11 +5,11 @@ import subprocess
 import sys
 
 import pytest
+from under_test import ENVIRONMENT, PLACE
 
 import graphdiff as gd
 from graphdiff.export import METHODS as OF_EXPORT
 from graphdiff.inspect import METHODS as OF_INSPECT
-from tests.support.under_test import ENVIRONMENT, PLACE
 
 LATE_ROOMS = {"lower", "schedule", "runtime", "solvers", "inspect", "export", "testing", "weights"}
 

@@ -28,7 +28,10 @@ def commit() -> str:
     where = Path(__file__).parent
 
     def git(*arguments: str) -> str:
-        done = subprocess.run(["git", *arguments], cwd=where, capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(["git", *arguments], cwd=where, capture_output=True, text=True, check=False)
+        except OSError:  # there is no git
+            return ""
         return done.stdout.strip() if done.returncode == 0 else ""
 
     short = git("rev-parse", "--short=10", "HEAD")
