@@ -75,6 +75,16 @@ def test_values_are_tables_and_a_build_takes_them(tmp_path):
         assert ctypes.string_at(address, p.value.nbytes) == p.value.tobytes()
 
 
+def test_the_build_makes_a_library_and_runs_its_test(tmp_path):
+    if shutil.which("cmake") is None:
+        pytest.skip("there is no cmake")
+    PROGRAMS["loops"]()[0].export_c(tmp_path, "model", values=True)
+    run(tmp_path, "cmake", "-S", ".", "-B", "build")
+    run(tmp_path, "cmake", "--build", "build")
+    assert "100% tests passed" in run(tmp_path / "build", "ctest")
+    assert (tmp_path / "build" / "libmodel.a").is_file()
+
+
 def test_two_models_link_and_no_other_name_is_theirs(tmp_path):
     for n, name in enumerate(("mlp", "conv_net")):
         function, _, sizes, _ = PROGRAMS[name]()
