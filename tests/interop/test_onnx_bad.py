@@ -72,6 +72,12 @@ def test_a_cycle_and_a_name_that_nothing_gives():
         load(proto)
 
 
+def test_a_name_that_two_nodes_give():
+    proto = model([node("Relu", "x", "y"), node("Neg", "x", "y")], {"x": (FLOAT, [2])}, {"y": (FLOAT, [2])})
+    with pytest.raises(gd.GraphError, match="the node Neg of 'y' gives 'y', which another node"):
+        gd.interop.onnx.load(proto)
+
+
 def test_nodes_that_are_not_in_order_are_put_so():
     proto = model([node("Relu", "a", "y"), node("Neg", "x", "a")], {"x": (FLOAT, [4])}, {"y": (FLOAT, [4])})
     x = np.float32([1, -2, 3, -4])

@@ -73,8 +73,14 @@ def function_of(call: Call) -> GraphView | None:
 
 def in_order(graph: GraphView, known: Callable[[str], bool]) -> list[NodeView]:
     """The nodes of a graph, each after those whose results it uses; as they stand where they already do. ``known``:
-    whether a name has a value before the first. Raises GraphError for a cycle and for a name that nothing gives."""
-    made = {name for node in graph.nodes for name in node.outputs if name}
+    whether a name has a value before the first. Raises GraphError for a cycle, and for a name that nothing gives or
+    that two nodes do."""
+    made: set[str] = set()
+    for node in graph.nodes:
+        for name in filter(None, node.outputs):
+            if name in made:
+                raise GraphError(f"{node.label} gives {name!r}, which another node gives too", source=where_am_i())
+            made.add(name)
     done: set[str] = set()
     out: list[NodeView] = []
     late: list[NodeView] = []
