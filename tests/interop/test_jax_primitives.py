@@ -93,3 +93,9 @@ def test_what_cannot_be_is_refused_with_its_reason():
         with pytest.raises(gd.GraphdiffError) as e:
             from_jax(fn, np.eye(3))
         assert told in str(e.value)
+
+
+def test_a_function_that_calls_ours_becomes_its_graph():
+    x = gd.input("x", ("n",), "float64")
+    ours = gd.interop.jax.function([x], gd.erfcx(x) * gd.sum(x))
+    assert compare(lambda v: jnp.sin(ours(v)), (np.linspace(0.1, 1, 4),))

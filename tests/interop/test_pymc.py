@@ -41,7 +41,36 @@ def counts():
     pymc.Binomial("k", 10, p, observed=np.array([2, 5, 7]))
 
 
-MODELS = [eight_schools, regression, logistic, counts]
+def censored():  # erfcx, which PyTensor's JAX has not
+    mu, sigma = pymc.Normal("mu"), pymc.HalfNormal("sigma")
+    pymc.Censored("y", pymc.Normal.dist(mu, sigma), lower=-1, upper=1, observed=np.clip(Y, -1, 1))
+    pymc.TruncatedNormal("z", mu, sigma, lower=-3, upper=4, observed=Y)
+
+
+def covariances():
+    factor, _, _ = pymc.LKJCholeskyCov("factor", n=3, eta=2.0, sd_dist=pymc.Exponential.dist(1.0, shape=3))
+    pymc.MvNormal("x", pymc.ZeroSumNormal("z", shape=3), chol=factor, observed=X)
+    pymc.OrderedLogistic(
+        "t",
+        eta=pymc.Uniform("eta", -1, 2),
+        cutpoints=pymc.Normal("c", 0, 2, shape=2, transform=pymc.distributions.transforms.ordered, initval=[-1, 1]),
+        observed=np.arange(30) % 3,
+    )
+
+
+MODELS = [eight_schools, regression, logistic, counts, censored]
+
+
+def test_derivatives_of_transforms_are_pymcs():
+    with pymc.Model() as model:
+        covariances()
+    point = {name: np.asarray(v) + rng.normal(size=np.shape(v)) * 0.3 for name, v in model.initial_point().items()}
+    value, slopes = bridge.logp(model)(**point)
+    np.testing.assert_allclose(
+        value, model.compile_logp(mode="FAST_COMPILE")(point), rtol=1e-7
+    )  # PyMC has LKJ's constant in float32
+    flat = np.concatenate([np.ravel(slopes[v.name]) for v in model.value_vars])
+    np.testing.assert_allclose(flat, model.compile_dlogp(mode="FAST_COMPILE")(point), rtol=1e-9, atol=1e-10)
 
 
 @pytest.mark.parametrize("make", MODELS, ids=lambda f: f.__name__)

@@ -15,7 +15,7 @@ import numpy as np
 from ...errors import DTypeError, ShapeError
 from ...ops.tensor import Tensor, constant, describe, where_am_i
 from ..needs import needs
-from . import arrays, bits, complex, elementwise, indexing, keys, linalg, windows  # noqa: F401  for their rules
+from . import arrays, bits, complex, elementwise, indexing, keys, linalg, ours, windows  # noqa: F401  for their rules
 from .control import evaluate
 from .integers import carrier
 from .missing import check

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import graphdiff as gd
+
 from ...errors import ShapeError
 from ...ops.tensor import Tensor, where_am_i
-from ..jax import from_jax
+from ..jax import from_jax, function
 from ..needs import needs
 
 with needs("pytensor"):
@@ -22,7 +24,16 @@ with needs("pytensor"):
     from pytensor.graph.replace import clone_replace
     from pytensor.graph.traversal import graph_inputs
     from pytensor.link.jax.dispatch import jax_funcify
+    from pytensor.scalar.math import Erfcx
     from pytensor.tensor import as_tensor_variable
+
+
+@jax_funcify.register(Erfcx)
+def _erfcx(op: Any, **options: Any) -> Callable[..., Any]:
+    """PyTensor's JAX has none; of ours it is a primitive, for JAX proper too."""
+    x = gd.input(None, ("n",), "float64")
+    flat = function([x], gd.erfcx(x), name="erfcx")
+    return lambda x: jax.numpy.reshape(flat(jax.numpy.ravel(x)), jax.numpy.shape(x))
 
 
 def from_pytensor(
@@ -51,9 +62,8 @@ def from_pytensor(
     wanted = clone_replace(wanted, replace=shared) if shared else wanted
     graph = FunctionGraph(list(inputs), wanted, clone=True)
     get_mode("JAX").optimizer.rewrite(graph)
-    function = jax_funcify(graph)
-    with jax.enable_x64(True):
-        build = from_jax(function, *examples)
+    with jax.enable_x64(True):  # constants too: jax_funcify makes arrays of JAX's of them
+        build = from_jax(jax_funcify(graph), *examples)
 
         def made(*args: Tensor) -> Any:
             with jax.enable_x64(True):  # rules of custom derivatives are traced where they are used

@@ -227,11 +227,11 @@ def _index_put(x: Tensor, indices: Sequence[Tensor | None], values: Tensor, accu
     if first is not None and first.dtype.kind == "b" and len(indices) == 1:
         mask = gd.reshape(first, (*first.shape, *(1,) * (x.ndim - first.ndim)))
         return gd.where(mask, x + values if accumulate else gd.broadcast_to(values, x.shape), x)
-    places = _numbered(x)[_key(indices)]
+    places = numbered(x)[_key(indices)]
     return _put(x, places, gd.broadcast_to(values, places.shape), accumulate)
 
 
-def _numbered(x: Tensor) -> Tensor:
+def numbered(x: Tensor) -> Tensor:
     """The number of each element."""
     return gd.reshape(gd.arange(x.size, dtype="int64"), x.shape)
 
@@ -253,7 +253,7 @@ def _put(x: Tensor, places: Tensor, values: Tensor, accumulate: bool) -> Tensor:
 
 
 @rule("gather.default")
-def _gather(x: Tensor, dim: int, index: Tensor, sparse_grad: bool = False) -> Tensor:
+def gathered(x: Tensor, dim: int, index: Tensor, sparse_grad: bool = False) -> Tensor:
     for d in range(x.ndim):
         if d != dim % x.ndim and x.shape[d] != index.shape[d]:
             x = at_axis(x, d, slice(0, index.shape[d]))
@@ -271,12 +271,12 @@ def _source(x: Tensor, index: Tensor, source: Any) -> Tensor:
 
 @rule("scatter.src", "scatter.value")
 def _scatter(x: Tensor, dim: int, index: Tensor, source: Any) -> Tensor:
-    return _put(x, _gather(_numbered(x), dim, index), _source(x, index, source), False)
+    return _put(x, gathered(numbered(x), dim, index), _source(x, index, source), False)
 
 
 @rule("scatter_add.default")
 def _scatter_add(x: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
-    return _put(x, _gather(_numbered(x), dim, index), _source(x, index, source), True)
+    return _put(x, gathered(numbered(x), dim, index), _source(x, index, source), True)
 
 
 @rule("embedding.default")

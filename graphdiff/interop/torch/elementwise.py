@@ -44,6 +44,26 @@ for _name in _ANY.split():
     rule(f"{_name}.default")(_ours(_name))
 
 
+_SPECIAL = {  # torch.special's name: ours
+    "erfcx": gd.erfcx,
+    "i0e": gd.i0e,
+    "i1": gd.i1,
+    "i1e": gd.i1e,
+    "log_ndtr": gd.log_ndtr,
+    "ndtri": gd.ndtri,
+    "bessel_j0": gd.j0,
+    "bessel_j1": gd.j1,
+}
+for _name, _of_one in _SPECIAL.items():
+    rule(f"special_{_name}.default")(_real(_of_one))
+rule("i0.default")(_real(gd.i0))
+
+
+@rule("polygamma.default")
+def _polygamma(n: int, x: Tensor) -> Tensor:
+    return gd.polygamma(float(n), floating(x))
+
+
 @rule("exp2.default")
 def _exp2(x: Tensor) -> Tensor:
     return gd.pow(2.0, floating(x))

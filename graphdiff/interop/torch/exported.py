@@ -2,7 +2,7 @@
 
 Owns: the walk over an exported graph, its leaves, and the report of all that has no rule. Invariant: nothing is built
 unless everything can be. Operators that have a rule stay whole, others are taken apart as PyTorch tells.
-Must not know: any operator (elementwise.py, arrays.py, products.py, network.py).
+Must not know: any operator (the modules of rules beside it).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ...errors import DTypeError, GraphError, ShapeError, UnsupportedOperator
 from ...ir.dims import Size, format_shape
 from ...ops.tensor import Tensor, as_tensor, describe, where_am_i
 from ..needs import needs
-from . import arrays, elementwise, network, products  # noqa: F401  for the rules that they declare
+from . import arrays, elementwise, network, ordering, products  # noqa: F401  for the rules that they declare
 from .rules import RULES, cast, dtype_of
 
 with needs("torch"):

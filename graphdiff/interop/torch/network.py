@@ -261,6 +261,9 @@ def _rms_norm(x: Tensor, shape: Sequence[int], weight: Tensor | None = None, eps
 
 
 def _dropped(x: Any, hx: Any, params: Any, has_biases: bool, layers: int, dropout: float, train: bool, *r: Any) -> str:
+    bidirectional = bool(r and r[0])
+    if len(params) != layers * (1 + bidirectional) * (4 if has_biases else 2):
+        return "with a projection"
     return "with dropout between its layers" if train and dropout > 0 and layers > 1 else ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -73,6 +73,34 @@ def _slogdet(x: Tensor) -> list[Any]:
 @rule("_linalg_eigh.default", refuses=lambda x, uplo="L", **options: "" if uplo == "L" else "of the upper triangle")
 def _eigh(x: Tensor, uplo: str = "L", compute_v: bool = True) -> list[Tensor]:
     return list(gd.linalg.eigh(gd.tril(x) + gd.matrix_transpose(gd.tril(x, -1))))
+
+
+@rule("_linalg_svd.default")
+def _svd(x: Tensor, full_matrices: bool = False, compute_uv: bool = True, **options: Any) -> list[Any]:
+    if not compute_uv:
+        return [None, gd.linalg.svdvals(x), None]
+    return list(gd.linalg.svd(x, full_matrices=full_matrices))
+
+
+@rule("linalg_qr.default", refuses=lambda x, mode="reduced": "" if mode != "r" else "of R alone")
+def _qr(x: Tensor, mode: Literal["reduced", "complete"] = "reduced") -> list[Tensor]:
+    return list(gd.linalg.qr(x, mode=mode))
+
+
+@rule("linalg_matrix_exp.default")
+def _matrix_exp(x: Tensor) -> Tensor:
+    return gd.linalg.expm(x)
+
+
+@rule("cholesky_solve.default")
+def _cholesky_solve(b: Tensor, factor: Tensor, upper: bool = False) -> Tensor:
+    y = gd.linalg.solve_triangular(factor, b, lower=not upper, transpose=upper)
+    return gd.linalg.solve_triangular(factor, y, lower=not upper, transpose=not upper)
+
+
+@rule("_cdist_forward.default", refuses=lambda x, y, p, mode: "" if p > 0 else f"of p {p}")
+def _cdist(x: Tensor, y: Tensor, p: float, mode: int | None) -> Tensor:
+    return gd.norm(gd.expand_dims(x, -2) - gd.expand_dims(y, -3), axis=-1, ord=p)
 
 
 # ------------------------------------------------------------------ makers
