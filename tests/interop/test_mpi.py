@@ -1,10 +1,11 @@
 """Steps over ranks: one process as ``gd.compile``, and one, two and four ranks beside each other."""
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
-from ranks_of_mpi import run
+from ranks_of_mpi import command, run
 
 import graphdiff as gd
 from graphdiff.interop import mpi
@@ -157,6 +158,36 @@ def test_values_files_and_sweeps_over_ranks(tmp_path):
     pytest.importorskip("mpi4py")
     for n in (1, 2):
         assert ranks(n, CASES["values"], tmp_path) == [[7, True, "failed", [1, 2, 3]]] * n
+
+
+def test_a_rank_that_dies_ends_the_job_which_goes_on_with_others(tmp_path):
+    pytest.importorskip("mpi4py")
+    case = (
+        RUN
+        + """
+import os
+from pathlib import Path
+
+step, w = made(4)
+held = [*step.parameters]
+done = mpi.restore(PATH, held) if Path(PATH).exists() else 0
+data = mpi.batches((X, T), 16, seed=1, shards=4)
+for k, rows in enumerate(data):
+    if k < done:
+        continue
+    if k == DIES and mpi.ranks.rank_of(mpi.ranks.world(None)) == 1:
+        os._exit(9)
+    step(*rows)
+    mpi.save(PATH, held, k + 1)
+found = [v.hex() for v in w.value.tolist()]
+"""
+    )
+    whole = ranks(1, case.replace("DIES", "-1"), tmp_path)
+    (tmp_path / "run.npz").unlink()
+    program = case.replace("DIES", "2").replace("PATH", repr(str(tmp_path / "run.npz")))
+    with subprocess.Popen(**command(2, program)) as job:
+        assert job.wait(60) != 0
+    assert ranks(4, case.replace("DIES", "-1"), tmp_path) == whole * 4
 
 
 def test_batches_are_the_same_for_any_number_of_ranks():
