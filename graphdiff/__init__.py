@@ -4,6 +4,7 @@ Their types are in __init__.pyi, which docs/make_stubs.py makes of the imports h
 """
 
 import importlib as _importlib
+import os as _os
 import types as _types
 
 from . import built as _built  # noqa: F401  first: it says what to do where the extensions are not built
@@ -89,6 +90,9 @@ _LATE_NAMES = {
     "load_weights": "weights",
     "save_weights": "weights",
 }
+
+if "GRAPHDIFF_ISA" in _os.environ:  # whoever names an instruction set hears here that this processor has it not
+    _importlib.import_module(".runtime._core", __name__)
 
 _MODULES = ("fft", "init", "linalg", "nn", "optim", "random", *_LATE)
 __all__ = [n for n, v in globals().items() if n[0] != "_" and not isinstance(v, _types.ModuleType)]
