@@ -92,7 +92,7 @@ _LATE_NAMES = {
 }
 
 if "GRAPHDIFF_ISA" in _os.environ:  # whoever names an instruction set hears here that this processor has it not
-    _importlib.import_module(".runtime._core", __name__)
+    from .runtime import _core as _core
 
 _MODULES = ("fft", "init", "linalg", "nn", "optim", "random", *_LATE)
 __all__ = [n for n, v in globals().items() if n[0] != "_" and not isinstance(v, _types.ModuleType)]
