@@ -7,6 +7,7 @@ Must not know: feeds, results, threads.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import importlib.util
 import math
@@ -71,11 +72,20 @@ _alive: weakref.WeakSet[CompiledGraph] = weakref.WeakSet()
 def _after_fork() -> None:
     """A child has none of the threads that hold its parent's locks."""
     for program in _alive:
-        program._lock, program._planning = threading.Lock(), threading.Lock()
+        program._planning = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+class _Searching(threading.local):
+    """Whether this thread searches for a schedule within a limit."""
+
+    now = False
+
+
+_searching = _Searching()
 
 Slots = tuple[Any, Any, Any]  # buffers of inputs, outputs and parameters
 
@@ -126,7 +136,6 @@ class CompiledGraph:
         self.sizes = Sizes(graph, self.written)
         self.names = self.sizes.names
         self._planned_at: OrderedDict[tuple[int, ...], PlannedProgram] = OrderedDict()
-        self._lock = threading.Lock()
         self._pool: dict[tuple[int, ...], tuple[Choice, list[Slots]]] = {}  # shared by all limits
         self._planning = threading.Lock()
         self.turn = _core.Turn() if graph.updates else None  # no two calls write the parameters at a time
@@ -136,7 +145,7 @@ class CompiledGraph:
         """This program under another byte limit; what they share is made once."""
         other = copy.copy(self)
         other.limit = limit
-        other._planned_at, other._lock = OrderedDict(), threading.Lock()
+        other._planned_at = OrderedDict()
         _alive.add(other)
         return other
 
@@ -183,21 +192,25 @@ class CompiledGraph:
         return buffers
 
     def planned(self, env: Mapping[str, int]) -> PlannedProgram:
-        """The plan and core program at ``env``, made anew or remembered."""
+        """The plan and core program at ``env``, made anew or remembered.
+
+        Without a lock, since a signal's handler may call the function again from within: each step is one of C's, and
+        what is kept may be gone before the next.
+        """
         key = tuple(env[n] for n in self.names)
-        with self._lock:
-            found = self._planned_at.get(key)
-            if found is not None:
+        found = self._planned_at.get(key)
+        if found is not None:
+            with contextlib.suppress(KeyError):
                 self._planned_at.move_to_end(key)
-                return found
+            return found
         try:
             made = self._make_with_patterns(dict(zip(self.names, key)))
         except OverflowError:
             sizes = ", ".join(f"{n}={size}" for n, size in env.items())
             raise FeedError(f"{self.graph.name}: sizes are too large at {sizes}") from None
-        with self._lock:
-            self._planned_at[key] = made
-            while len(self._planned_at) > KEPT_PLANS:
+        self._planned_at[key] = made
+        while len(self._planned_at) > KEPT_PLANS:
+            with contextlib.suppress(KeyError):
                 self._planned_at.popitem(last=False)
         return made
 
@@ -284,16 +297,26 @@ class CompiledGraph:
         """The schedules to choose from at these sizes, made as far as the limit needs: the last ones are kept. And
         where feeds, results and parameters are, for each variant."""
         assert self.limit is not None
+        if _searching.now:  # a finalizer or a signal calls from within a search: to wait for its lock would be for ever
+            choice, slots = self._new_choice(env)
+            choice.reach(self.limit)
+            return choice, slots
         key = tuple(env[n] for n in self.names)
-        with self._planning:
-            if key not in self._pool:
-                self._pool.clear()
-                variants, slots = zip(*self._variants(env))
-                lay_out = partial(self._laid_out, env, slots)
-                choice = Choice(variants, env, not self.debug, self.costs, self.plan_seconds, lay_out)
-                self._pool[key] = choice, list(slots)
-            self._pool[key][0].reach(self.limit)
-            return self._pool[key]
+        _searching.now = True
+        try:
+            with self._planning:
+                if key not in self._pool:
+                    self._pool.clear()
+                    self._pool[key] = self._new_choice(env)
+                self._pool[key][0].reach(self.limit)
+                return self._pool[key]
+        finally:
+            _searching.now = False
+
+    def _new_choice(self, env: dict[str, int]) -> tuple[Choice, list[Slots]]:
+        variants, slots = zip(*self._variants(env))
+        lay_out = partial(self._laid_out, env, slots)
+        return Choice(variants, env, not self.debug, self.costs, self.plan_seconds, lay_out), list(slots)
 
     def _laid_out(self, env: dict[str, int], slots: Sequence[Slots], c: Schedule, variant: int, hard: bool) -> Placed:
         """A schedule of a variant with offsets."""

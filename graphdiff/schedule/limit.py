@@ -86,8 +86,9 @@ class Choice:
 
     def _list_new(self) -> None:
         new = [_Entry(c, w) for w, made in enumerate(self.variants) for c in made.list[self._taken[w] :]]
-        self._taken = [len(made.list) for made in self.variants]
-        self.list = sorted([*self.list, *new], key=lambda e: (e.candidate.seconds, e.candidate.bound))
+        taken = [len(made.list) for made in self.variants]
+        listed = sorted([*self.list, *new], key=lambda e: (e.candidate.seconds, e.candidate.bound))
+        self._taken, self.list = taken, listed  # both, or neither where a signal ends the search
 
     def choose(self, limit: int) -> Chosen:
         """The cheapest candidate that fits in ``limit`` bytes as laid out, or the one that takes least. ``reach`` was

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import OrderedDict
 from contextlib import contextmanager
 
 import numpy as np
@@ -19,6 +20,7 @@ from scipy.optimize import minimize
 from under_test import PLACE
 
 import graphdiff as gd
+from graphdiff.schedule.limit import Choice
 
 
 def scalar():
@@ -209,6 +211,49 @@ def test_a_signal_between_instructions_ends_a_call_and_the_next_one_is_whole():
         assert np.array_equal(W.value, np.eye(900))
 
 
+def test_a_call_from_within_the_search_for_a_plan_does_not_wait_for_it(monkeypatch):
+    """As a signal's handler or a finalizer calls: of the same function, and of one that has the same search."""
+    x = gd.input("x", ("n", 4), dtype="float64")
+    y = x
+    for _ in range(6):
+        y = gd.exp(gd.tanh(y) @ np.eye(4))
+    slope = gd.grad(gd.sum(y), x)
+    whole = gd.compile([x], slope)
+    f = gd.compile([x], slope, memory_limit=int(0.7 * whole.plan_for(n=500).arena_bytes))
+    inner, reached = [], Choice.reach
+
+    def reach(choice, limit):
+        if not inner:
+            inner.append(None)
+            inner[0] = f(np.ones((480, 4)))
+        reached(choice, limit)
+
+    monkeypatch.setattr(Choice, "reach", reach)
+    found = []
+    caller = threading.Thread(target=lambda: found.append(f(np.ones((500, 4)))), daemon=True)
+    caller.start()
+    caller.join(60)
+    assert found, "the inner call waits for the outer one"
+    assert np.array_equal(found[0], whole(np.ones((500, 4)))) and np.array_equal(inner[0], whole(np.ones((480, 4))))
+
+
+def test_what_is_kept_of_sizes_may_be_forgotten_at_any_moment():
+    """A signal's handler may call at other sizes between any two steps of a call that looks up its plan."""
+
+    class Interrupted(OrderedDict):
+        def get(self, key):
+            found = super().get(key)
+            for n in range(10, 20) if found is not None and key == (3,) else ():
+                f(np.ones(n))
+            return found
+
+    x = gd.input("x", ("n",), dtype="float64")
+    f = gd.compile([x], gd.sum(x) * 2)
+    assert f(np.ones(3)) == 6 and f(np.ones(4)) == 8
+    f._compiled._planned_at = Interrupted(f._compiled._planned_at)
+    assert f(np.ones(3)) == 6 and f(np.ones(4)) == 8
+
+
 def test_a_signal_that_calls_the_same_function():
     """Numbers stay right; where updates are under way the inner call says so."""
     x, n = gd.input("x", shape=("n",)), gd.state("n", np.int64(0))
@@ -297,6 +342,7 @@ def test_a_child_forked_during_a_call_or_a_search_can_call(what):
 import os, signal, sys, threading, time
 import numpy as np
 import graphdiff as gd
+from graphdiff.schedule.limit import Choice
 gd.set_num_threads(3)
 x = gd.input("x", shape=("n",))
 loop = gd.scan(lambda c, _: (c * 0.5 + 1, None), gd.sum(x), None, length=4_000_000)[0]
