@@ -27,8 +27,8 @@ import numpy as np
 from .errors import DTypeError, GraphError, ShapeError
 from .ir.defaults import default_float
 from .ir.words import DTypeLike
+from .ops.messages import where_am_i
 from .ops.namespaces import presented
-from .ops.tensor import where_am_i
 from .wording import one_line
 
 __all__ = [

@@ -24,11 +24,12 @@ from .ir.graph import Graph
 from .ir.node import LEAVES, NAMED_LEAVES, Leaf, Node, Value, topological
 from .ops.leaves import input as input_
 from .ops.loop import LoopParts
+from .ops.messages import call_text, where_am_i
 from .ops.namespaces import presented
 from .ops.rebuild import rebuild
 from .ops.reduce import sum as sum_
 from .ops.registry import Call
-from .ops.tensor import Tensor, call_text, make, where_am_i
+from .ops.tensor import Tensor, make
 from .ops.types import Tensors
 from .runtime.compile import compile as compile_
 from .runtime.sizes import Sizes

@@ -17,7 +17,8 @@ import numpy as np
 
 from .errors import FeedError, GraphError
 from .files import Path, write_file
-from .ops.tensor import Tensor, where_am_i
+from .ops.messages import where_am_i
+from .ops.tensor import Tensor
 from .runtime.archive import checked, pack
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import CompileError
-from ..ops.tensor import call_text
+from ..ops.messages import call_text
 from . import amalgam, attention, calls, control, lapack, products, reductions, tape, tiles, windows
 from .program import ALIGN, Item, Program, Step
 from .scratch import Gaps

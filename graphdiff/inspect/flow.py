@@ -20,7 +20,8 @@ from ..ops import elementwise, reduce
 from ..ops.comparison import equal
 from ..ops.creation import full_like
 from ..ops.joining import stack
-from ..ops.tensor import Tensor, where_am_i
+from ..ops.messages import where_am_i
+from ..ops.tensor import Tensor
 from ..ops.trees import tensor, tensors
 from ..ops.types import TensorLike, Tensors
 from ..runtime.compile import compile as compile_

@@ -20,8 +20,9 @@ from ..ir.dtypes import FLOATS
 from ..ir.graph import Graph
 from ..ir.node import Value, topological
 from ..ops.leaves import input as placeholder
+from ..ops.messages import where_am_i
 from ..ops.registry import REGISTRY
-from ..ops.tensor import Tensor, where_am_i
+from ..ops.tensor import Tensor
 from ..transforms.differentiate import grad, jvp, vjp
 from .values import named
 

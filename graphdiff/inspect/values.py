@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import FeedError
 from ..ir.graph import Graph
 from ..ir.node import Value
-from ..ops.tensor import where_am_i
+from ..ops.messages import where_am_i
 from ..runtime.compile import compile as compile_
 from ..spelling import did_you_mean
 

@@ -22,7 +22,8 @@ import graphdiff as gd
 
 from ..errors import GraphdiffError, GraphError, ShapeError
 from ..ops.leaves import input as input_leaf
-from ..ops.tensor import Tensor, constant, describe, where_am_i
+from ..ops.messages import describe, where_am_i
+from ..ops.tensor import Tensor, constant
 from ..runtime.entry import Entry
 from ..runtime.function import Function
 from ..transforms.sparsity import at_sizes

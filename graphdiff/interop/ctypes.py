@@ -10,7 +10,7 @@ import ctypes
 from typing import Protocol
 
 from ..errors import GraphError
-from ..ops.tensor import where_am_i
+from ..ops.messages import where_am_i
 from ..runtime.entry import Entry, canonical
 from ..runtime.function import Function
 

@@ -19,7 +19,8 @@ from ..errors import FeedError, GraphError
 from ..ir.dims import shape_at
 from ..ir.graph import Graph
 from ..ops.leaves import input as input_leaf
-from ..ops.tensor import Tensor, describe, where_am_i
+from ..ops.messages import describe, where_am_i
+from ..ops.tensor import Tensor
 from ..runtime.entry import Entry
 from ..runtime.sizes import Sizes
 from .flat import carry_checks, check_again, frozen

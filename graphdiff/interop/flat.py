@@ -19,8 +19,9 @@ from ..ir.node import topological
 from ..ops.elementwise import astype
 from ..ops.leaves import Watcher, check
 from ..ops.leaves import input as input_leaf
+from ..ops.messages import describe, where_am_i
 from ..ops.movement import reshape
-from ..ops.tensor import Tensor, constant, describe, where_am_i
+from ..ops.tensor import Tensor, constant
 from ..ops.trees import tensors
 from ..ops.types import Fed, Tensors
 from ..runtime.compile import compile

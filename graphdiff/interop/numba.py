@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import GraphError
-from ..ops.tensor import where_am_i
+from ..ops.messages import where_am_i
 from ..runtime.entry import Entry, Slot
 from ..runtime.function import Function
 from .ctypes import entry_of

@@ -16,7 +16,8 @@ import numpy as np
 import graphdiff as gd
 
 from ..errors import GraphError, ShapeError
-from ..ops.tensor import Tensor, describe, where_am_i
+from ..ops.messages import describe, where_am_i
+from ..ops.tensor import Tensor
 from ..ops.types import Tensors
 from ..runtime.entry import Entry
 from .flat import Data, Flat, frozen, inputs_under

@@ -16,9 +16,10 @@ from ..errors import GraphError, ShapeError
 from ..ops.elementwise import astype
 from ..ops.joining import concat
 from ..ops.leaves import input as input_leaf
+from ..ops.messages import describe, where_am_i
 from ..ops.movement import reshape
 from ..ops.reduce import sum as total
-from ..ops.tensor import Tensor, describe, where_am_i
+from ..ops.tensor import Tensor
 from ..ops.trees import tensors
 from ..ops.types import Tensors
 from ..runtime.compile import compile

@@ -14,7 +14,7 @@ import numpy as np
 
 import graphdiff as gd
 
-from ..ops.tensor import where_am_i
+from ..ops.messages import where_am_i
 from ..ops.types import DTypeLike
 from .basic import Dropout, Linear
 from .layer import Layer, parameter

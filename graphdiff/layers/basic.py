@@ -11,7 +11,7 @@ import numpy as np
 
 import graphdiff as gd
 
-from ..ops.tensor import where_am_i
+from ..ops.messages import where_am_i
 from ..ops.types import DTypeLike
 from .layer import Init, Layer, parameter, seeded
 from .training import current

@@ -7,7 +7,7 @@ from typing import Any
 
 import graphdiff as gd
 
-from ..ops.tensor import where_am_i
+from ..ops.messages import where_am_i
 from .layer import Layer
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import graphdiff as gd
 
-from ..ops.tensor import where_am_i
+from ..ops.messages import where_am_i
 from ..ops.types import DTypeLike, Ints, Padding
 from .basic import uniform_of
 from .layer import Init, Layer, parameter

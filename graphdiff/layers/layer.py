@@ -22,7 +22,7 @@ import numpy as np
 
 import graphdiff as gd
 
-from ..ops.tensor import where_am_i
+from ..ops.messages import where_am_i
 from ..ops.types import DTypeLike
 from ..weights import fill
 from .summary import Summary, measured, watched

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import GraphError
-from ..ops.tensor import where_am_i
+from ..ops.messages import where_am_i
 
 
 @dataclass(frozen=True, init=False)

@@ -17,10 +17,11 @@ from ..ir.node import Node, Value, is_fixed, newest, topological
 from . import batching
 from .batching import Batch
 from .bodies import placeholders, zeros_for
+from .messages import call_text, describe
 from .opdef import custom as declare
 from .operands import beside_each_other
 from .registry import Strided, View, op, op_of
-from .tensor import Tensor, as_tensor, call_text, describe, fail, make
+from .tensor import Tensor, as_tensor, fail, make
 
 Rule = Callable[..., Any]
 

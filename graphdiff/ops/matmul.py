@@ -13,12 +13,13 @@ from ..ir.node import Node
 from . import batching
 from .batching import Batch, ranked
 from .laws import Attrs, Values, law
+from .messages import label
 from .movement import matrix_transpose, reshape
 from .notation import PRODUCT, infix
 from .opdef import bilinear
 from .operands import operands, sum_to
 from .registry import Matmul, Sample, op, op_of
-from .tensor import Tensor, fail, label, make
+from .tensor import Tensor, fail, make
 from .types import TensorLike
 
 

@@ -27,9 +27,10 @@ from .gather import index
 from .laws import broken
 from .leaves import input as input_leaf
 from .leaves import unvalued
+from .messages import where_am_i
 from .pieces import LITERAL, QUOTED, Pieces
 from .registry import REGISTRY
-from .tensor import CONSTANT, Tensor, constant, make, where_am_i
+from .tensor import CONSTANT, Tensor, constant, make
 
 _NAME = rf"{QUOTED}|{WORD.pattern}"
 _HEADER = re.compile(rf"(graph|body @\d+)\s+({_NAME})\s*\(")

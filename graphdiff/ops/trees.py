@@ -19,7 +19,8 @@ import numpy as np
 
 from ..errors import GraphdiffError, GraphError
 from ..ir.numbers import Arithmetic
-from .tensor import Tensor, as_tensor, call_text, fail, where_am_i
+from .messages import call_text, where_am_i
+from .tensor import Tensor, as_tensor, fail
 
 LEAF = "leaf"
 DEEPEST = 200  # what nests deeper holds itself

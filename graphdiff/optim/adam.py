@@ -21,9 +21,10 @@ from ..ops.elementwise import astype, maximum, sign, sqrt, square, where
 from ..ops.gather import take
 from ..ops.indexing import scatter_add
 from ..ops.leaves import state
+from ..ops.messages import where_am_i
 from ..ops.movement import reshape
 from ..ops.reduce import sum as sum_
-from ..ops.tensor import Tensor, where_am_i
+from ..ops.tensor import Tensor
 from ..spelling import explained
 from ..transforms.rows import Rows, rows_of
 from .optimizer import Optimizer, Rate, Step, decayed, of

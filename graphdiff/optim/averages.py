@@ -15,7 +15,8 @@ from ..ir.dims import Dim
 from ..ops.comparison import equal
 from ..ops.elementwise import where
 from ..ops.leaves import state
-from ..ops.tensor import Tensor, describe, where_am_i
+from ..ops.messages import describe, where_am_i
+from ..ops.tensor import Tensor
 from ..ops.trees import tensors
 from ..ops.types import Same
 

@@ -17,7 +17,8 @@ from ..errors import GraphError, ShapeError
 from ..ir.dtypes import float64
 from ..ops.elementwise import astype
 from ..ops.leaves import state
-from ..ops.tensor import Tensor, as_tensor, describe, where_am_i
+from ..ops.messages import describe, where_am_i
+from ..ops.tensor import Tensor, as_tensor
 from ..ops.trees import tensor, tensors
 from ..ops.types import Tensors
 from ..spelling import did_you_mean

@@ -10,7 +10,8 @@ from ..errors import GraphError
 from ..ops.clipping import clip
 from ..ops.comparison import equal, greater, less
 from ..ops.elementwise import sign, sqrt, square, where
-from ..ops.tensor import Tensor, where_am_i
+from ..ops.messages import where_am_i
+from ..ops.tensor import Tensor
 from ..spelling import explained
 from .optimizer import Optimizer, Rate, Step, decayed, of
 

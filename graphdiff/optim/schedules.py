@@ -21,8 +21,9 @@ from ..ops import namespaces as _namespaces
 from ..ops.comparison import greater, greater_equal, less_equal
 from ..ops.elementwise import astype, minimum, pow, rsqrt, where
 from ..ops.functions import cos, log
+from ..ops.messages import where_am_i
 from ..ops.rounding import floor, round
-from ..ops.tensor import Tensor, as_tensor, where_am_i
+from ..ops.tensor import Tensor, as_tensor
 from ..wording import one_line
 
 __all__ = [

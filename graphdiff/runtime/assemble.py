@@ -17,7 +17,7 @@ from ..errors import CompileError, ShapeError
 from ..ir.dims import Dim, Size, evaluate
 from ..lower.encode import programs_in, rank_in
 from ..lower.instruction import ARENA, CONST, INPUT, OUTPUT, PARAM, Buffer, Instruction
-from ..ops.tensor import call_text
+from ..ops.messages import call_text
 from ..schedule import arena
 from ..schedule.memory import ALIGN, Lifetimes
 from . import _core

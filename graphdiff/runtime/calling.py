@@ -13,7 +13,8 @@ import numpy as np
 
 from ..errors import FeedError, GraphError
 from ..ir.dims import Dim
-from ..ops.tensor import Tensor, as_tensor, describe, where_am_i
+from ..ops.messages import describe, where_am_i
+from ..ops.tensor import Tensor, as_tensor
 from ..ops.trees import LEAF, ONE, WHAT_NESTS, Tree, flatten, is_nest, told_kind
 from ..transforms.sparsity import SparseJacobian
 from .sparse import Sparse

@@ -18,8 +18,9 @@ from ..ir.graph import Graph
 from ..ir.node import NAMED_LEAVES, Value, collector_paused, topological
 from ..lower.policy import Every
 from ..ops.leaves import Watcher, parameter, state
+from ..ops.messages import describe, where_am_i
 from ..ops.rebuild import rebuild
-from ..ops.tensor import Tensor, as_tensor, describe, where_am_i
+from ..ops.tensor import Tensor, as_tensor
 from ..ops.trees import flatten, is_nest, tensor
 from ..ops.types import TensorLike, Tensors
 from ..schedule.cost import Costs

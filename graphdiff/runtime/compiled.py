@@ -31,8 +31,8 @@ from ..lower.phases import every_node, phases
 from ..lower.policy import Every
 from ..lower.select import Selected, select
 from ..lower.tape import taped
+from ..ops.messages import call_text
 from ..ops.registry import Loop
-from ..ops.tensor import call_text
 from ..schedule.candidates import LoopVariant, Schedule
 from ..schedule.checkpoint import recompute, segments
 from ..schedule.cost import Costs

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import CompileError, FeedError, GraphError
 from ..ir.node import Value
-from ..ops.tensor import describe, where_am_i
+from ..ops.messages import describe, where_am_i
 from ..spelling import did_you_mean
 from ..wording import count, one_line
 from . import _core

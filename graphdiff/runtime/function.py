@@ -26,7 +26,8 @@ from ..ir.text import type_text
 from ..late import given_later
 from ..lower.instruction import Instruction
 from ..ops.leaves import Watcher
-from ..ops.tensor import Tensor, call_text, describe, where_am_i
+from ..ops.messages import call_text, describe, where_am_i
+from ..ops.tensor import Tensor
 from ..ops.trees import told_kind
 from ..ops.types import Fed
 from ..schedule.cost import bytes_of

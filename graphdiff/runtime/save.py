@@ -22,9 +22,10 @@ from ..ir.node import Node, Source, Value
 from ..ir.text import is_literal
 from ..lower.policy import Every
 from ..ops.leaves import Watcher
+from ..ops.messages import where_am_i
 from ..ops.parse import parse
 from ..ops.sparsity import SPARSITY
-from ..ops.tensor import Storage, where_am_i
+from ..ops.tensor import Storage
 from ..schedule.cost import Costs
 from . import _core
 from .archive import Archive, pack

@@ -16,9 +16,9 @@ from ..ir.graph import Graph
 from ..ir.node import Node, Value
 from ..ir.text import type_text
 from ..lower.phases import every_node
+from ..ops.messages import call_text, where_am_i
 from ..ops.registry import Call, Reduce, Tile
 from ..ops.sparsity import SPARSITY
-from ..ops.tensor import call_text, where_am_i
 from ..spelling import did_you_mean
 
 

@@ -24,7 +24,8 @@ import numpy as np
 from ..errors import GraphError
 from ..ir.dims import Dim
 from ..ir.node import Value
-from ..ops.tensor import Tensor, describe, where_am_i
+from ..ops.messages import describe, where_am_i
+from ..ops.tensor import Tensor
 from ..ops.trees import LEAF, ONE, Tree
 from .archive import Archive
 from .sparse import Sparse

@@ -23,9 +23,10 @@ from ..ops.carried import Step, settled
 from ..ops.control import alike
 from ..ops.joining import concat
 from ..ops.leaves import Watcher, building_body, check, watch
+from ..ops.messages import describe
 from ..ops.movement import reshape
 from ..ops.rebuild import depends_on, rebuild
-from ..ops.tensor import Tensor, describe, fail
+from ..ops.tensor import Tensor, fail
 from ..ops.trees import Tree, flatten, operand_or_number
 from ..ops.types import Structure
 

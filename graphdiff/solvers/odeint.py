@@ -27,9 +27,10 @@ from ..ops.elementwise import abs as abs_
 from ..ops.elementwise import maximum, minimum, sign, where
 from ..ops.joining import concat, stack
 from ..ops.leaves import building_body, ensured
+from ..ops.messages import describe
 from ..ops.norms import norm
 from ..ops.reduce import all as all_
-from ..ops.tensor import Tensor, as_tensor, describe, fail, scalar
+from ..ops.tensor import Tensor, as_tensor, fail, scalar
 from ..ops.types import Carry, Structure, TensorLike
 from .closed import Closed, Layout, Outcome, epsilon, floating, inlined, over_vector, started, steps_bound
 from .steps import Rate, method_of, rk4

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from ..errors import FeedError
-from ..ops.tensor import where_am_i
+from ..ops.messages import where_am_i
 from ..ops.trees import flatten, is_nest
 from ..ops.types import Fed
 from ..wording import count

@@ -20,7 +20,7 @@ import graphdiff as gd
 from ..files import Path as FilePath
 from ..files import write_file
 from ..inspect.flow import STATISTICS
-from ..ops.tensor import where_am_i
+from ..ops.messages import where_am_i
 from ..runtime.compile import Outputs
 from ..spelling import explained
 from .files import State, read_state, write_state

@@ -15,7 +15,7 @@ import graphdiff as gd
 
 from ..errors import GraphError
 from ..layers import Layer
-from ..ops.tensor import where_am_i
+from ..ops.messages import where_am_i
 from ..weights import fill
 from .form import Fed, Form, Structures
 from .graphs import Evaluating, Loss, Predicting, Rule, Training, floats_of

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import FeedError, GraphError
 from ..files import Path, write_file
-from ..ops.tensor import where_am_i
+from ..ops.messages import where_am_i
 from ..runtime.archive import Archive, pack
 
 State: TypeAlias = dict[str, Any]

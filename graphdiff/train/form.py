@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import FeedError
-from ..ops.tensor import where_am_i
+from ..ops.messages import where_am_i
 from ..ops.trees import Tree
 
 

@@ -18,7 +18,7 @@ import graphdiff as gd
 
 from ..layers import Layer, training
 from ..layers.summary import Call, watched
-from ..ops.tensor import where_am_i
+from ..ops.messages import where_am_i
 from ..ops.trees import Tree, flatten
 from ..optim.schedules import Schedule
 from .form import Form, Structures

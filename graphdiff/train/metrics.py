@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import FeedError, GraphError
-from ..ops.tensor import where_am_i
+from ..ops.messages import where_am_i
 from ..ops.trees import flatten
 
 __all__ = ["Metric", "accuracy", "auc", "confusion_matrix", "f1", "mae", "r2", "top_k"]

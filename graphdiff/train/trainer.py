@@ -19,7 +19,7 @@ import graphdiff as gd
 from ..errors import FeedError, GraphdiffError, GraphError, NonFiniteError
 from ..files import Path as FilePath
 from ..layers import Layer
-from ..ops.tensor import where_am_i
+from ..ops.messages import where_am_i
 from ..ops.trees import flatten
 from ..ops.types import Fed
 from ..runtime.compile import Checkpoint as KeptValues

@@ -16,9 +16,10 @@ from ..ir.graph import Form, Graph, format_adjoint
 from ..ir.node import LEAVES, NAMED_LEAVES, Leaf, Node, Source, Value, deriving, topological
 from ..ir.text import Names, is_inline, type_text
 from ..late import given_later
+from ..ops.messages import label, where_am_i
 from ..ops.naming import labels_of
 from ..ops.pickles import together
-from ..ops.tensor import Tensor, label, scalar, where_am_i
+from ..ops.tensor import Tensor, scalar
 from ..ops.trees import flatten
 from ..ops.types import Same, Tensors
 from ..spelling import Suggesting

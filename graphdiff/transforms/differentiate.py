@@ -23,9 +23,10 @@ from ..ir.dtypes import FLOATS
 from ..ir.node import NAMED_LEAVES, Node, Value, ambient, collector_paused, deriving, origin_of, topological
 from ..ops.comparison import logical_and, logical_or
 from ..ops.elementwise import add, where
+from ..ops.messages import describe, where_am_i
 from ..ops.movement import broadcast_to
 from ..ops.registry import Loop
-from ..ops.tensor import Tensor, as_tensor, describe, fail, scalar, where_am_i
+from ..ops.tensor import Tensor, as_tensor, fail, scalar
 from ..ops.trees import Tree, is_nest, tensors, told_kind
 from ..ops.types import Same, Structure, Tensors
 from .parts import side_by_side

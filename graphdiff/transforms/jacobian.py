@@ -16,8 +16,9 @@ from ..ops.control import map_
 from ..ops.creation import arange
 from ..ops.elementwise import astype
 from ..ops.gather import positions
+from ..ops.messages import where_am_i
 from ..ops.movement import broadcast_to, permute_dims, reshape
-from ..ops.tensor import Tensor, scalar, where_am_i
+from ..ops.tensor import Tensor, scalar
 from ..ops.trees import tensors
 from ..ops.types import Same, Tensors
 from .differentiate import check_floating, check_leaves, grad, pullback, pushforward, scalar_loss, wrt_of

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..errors import DTypeError, GraphError, ShapeError
+from ..ops.messages import describe, where_am_i
 from ..ops.rebuild import rebuild
-from ..ops.tensor import Tensor, describe, fail, where_am_i
+from ..ops.tensor import Tensor, fail
 from ..ops.trees import tensors
 from ..ops.types import Same
 

@@ -20,11 +20,12 @@ from ..ops.comparison import equal
 from ..ops.elementwise import where
 from ..ops.gather import positions
 from ..ops.leaves import building_body, watch
+from ..ops.messages import where_am_i
 from ..ops.movement import broadcast_to, reshape
 from ..ops.operands import contiguous_strides
 from ..ops.reduce import any as any_
 from ..ops.registry import Strided, View
-from ..ops.tensor import Tensor, fail, scalar, where_am_i
+from ..ops.tensor import Tensor, fail, scalar
 from ..ops.trees import Tree, flatten, operand, operand_or_number
 from ..ops.types import Along, Out
 

@@ -13,7 +13,8 @@ import graphdiff as gd
 
 from ...errors import GraphError
 from ...ops.leaves import input as input_leaf
-from ...ops.tensor import Tensor, where_am_i
+from ...ops.messages import where_am_i
+from ...ops.tensor import Tensor
 
 
 class Collocation:

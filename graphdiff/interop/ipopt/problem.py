@@ -17,9 +17,10 @@ from ...ops.elementwise import astype
 from ...ops.gather import take
 from ...ops.joining import concat
 from ...ops.leaves import input as input_leaf
+from ...ops.messages import describe, where_am_i
 from ...ops.movement import reshape
 from ...ops.reduce import sum as total
-from ...ops.tensor import Tensor, constant, describe, where_am_i
+from ...ops.tensor import Tensor, constant
 from ...ops.types import Tensors
 from ...transforms.differentiate import grad
 from ...transforms.jacobian import hessian, jacobian

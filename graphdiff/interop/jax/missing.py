@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ...errors import UnsupportedOperator
-from ...ops.tensor import where_am_i
+from ...ops.messages import where_am_i
 from ..needs import needs
 from .foreign import inside
 from .integers import PARTS, known

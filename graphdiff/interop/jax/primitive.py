@@ -18,7 +18,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from ...errors import CompileError, DTypeError, FeedError
-from ...ops.tensor import Tensor, where_am_i
+from ...ops.messages import where_am_i
+from ...ops.tensor import Tensor
 from ...ops.trees import tensors
 from ...ops.types import Tensors
 from ...runtime import _core

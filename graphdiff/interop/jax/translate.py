@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import DTypeError, ShapeError
-from ...ops.tensor import Tensor, constant, describe, where_am_i
+from ...ops.messages import describe, where_am_i
+from ...ops.tensor import Tensor, constant
 from ..needs import needs
 from . import arrays, bits, complex, elementwise, indexing, keys, linalg, ours, windows  # noqa: F401  for their rules
 from .control import evaluate

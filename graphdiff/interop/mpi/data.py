@@ -15,7 +15,8 @@ import numpy as np
 import graphdiff as gd
 
 from ...errors import FeedError, GraphdiffError, GraphError
-from ...ops.tensor import Tensor, where_am_i
+from ...ops.messages import where_am_i
+from ...ops.tensor import Tensor
 from ...weights import fill
 from .owners import owner_of
 from .ranks import rank_of, size_of, together, world

@@ -21,7 +21,8 @@ from ...errors import CompileError, FeedError, GraphError
 from ...ir.graph import Graph, exact_text
 from ...ir.node import topological
 from ...ops.leaves import input as input_leaf
-from ...ops.tensor import Tensor, as_tensor, describe, where_am_i
+from ...ops.messages import describe, where_am_i
+from ...ops.tensor import Tensor, as_tensor
 from ...ops.trees import tensors
 from ...ops.types import Fed, Tensors
 from .data import piece_sizes

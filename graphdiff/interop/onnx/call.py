@@ -17,7 +17,8 @@ from ...errors import DTypeError, GraphdiffError, GraphError, ShapeError
 from ...ir.dims import Dim, Size
 from ...ir.dtypes import CODE, FLOATS
 from ...ir.node import NAMED_LEAVES, Node, topological
-from ...ops.tensor import Tensor, call_text, where_am_i
+from ...ops.messages import call_text, where_am_i
+from ...ops.tensor import Tensor
 from .known import Element, Known, Ratio, known
 from .scope import Scope, Value
 from .source import ArrayView, GraphView, NodeView, Ref, Refused

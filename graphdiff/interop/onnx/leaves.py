@@ -18,7 +18,8 @@ import graphdiff as gd
 from ...errors import DTypeError, GraphError, ShapeError
 from ...ir.dims import Size, as_shape, as_size, format_shape, named, names_of, substitute
 from ...ir.dtypes import CODE, FLOATS
-from ...ops.tensor import Tensor, where_am_i
+from ...ops.messages import where_am_i
+from ...ops.tensor import Tensor
 from ...spelling import did_you_mean
 from .known import Known, known
 from .scope import Roles, Value

@@ -21,7 +21,8 @@ from ...ir.dtypes import FLOATS, as_dtype
 from ...ir.node import collector_paused
 from ...ir.words import ArrayLike, DTypeLike, ShapeLike
 from ...ops.leaves import check_sizes
-from ...ops.tensor import Tensor, where_am_i
+from ...ops.messages import where_am_i
+from ...ops.tensor import Tensor
 from . import rules as rules
 from .again import remember_node
 from .call import Call

@@ -20,7 +20,8 @@ from ...errors import GraphError
 from ...files import write_file
 from ...ir.graph import Graph
 from ...ir.node import Value, collector_paused
-from ...ops.tensor import Tensor, as_tensor, where_am_i
+from ...ops.messages import where_am_i
+from ...ops.tensor import Tensor, as_tensor
 from .source import CONSTANTS
 from .write import rules as rules
 from .write.emit import Emitter, Initializer

@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 
 from ...errors import GraphError, UnsupportedOperator
-from ...ops.tensor import where_am_i
+from ...ops.messages import where_am_i
 from .call import Call
 from .source import GraphView, ModelView, NodeView, attribute_value, function_view
 from .table import reader_of

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import DTypeError, FeedError
-from ...ops.tensor import Tensor, where_am_i
+from ...ops.messages import where_am_i
+from ...ops.tensor import Tensor
 from ...ops.trees import tensors
 from ...ops.types import Tensors
 from .. import numba

@@ -12,7 +12,8 @@ from typing import Any
 import graphdiff as gd
 
 from ...errors import ShapeError
-from ...ops.tensor import Tensor, where_am_i
+from ...ops.messages import where_am_i
+from ...ops.tensor import Tensor
 from ..jax import from_jax, function
 from ..needs import needs
 

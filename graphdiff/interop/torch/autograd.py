@@ -18,7 +18,8 @@ import graphdiff as gd
 from ...errors import FeedError, GraphError
 from ...ir.node import topological
 from ...ops.leaves import input as input_leaf
-from ...ops.tensor import Tensor, describe, where_am_i
+from ...ops.messages import describe, where_am_i
+from ...ops.tensor import Tensor
 from ...ops.trees import tensors
 from ...ops.types import Tensors
 from ..flat import carry_checks, check_again

@@ -21,7 +21,8 @@ import graphdiff as gd
 
 from ...errors import DTypeError, GraphError, ShapeError, UnsupportedOperator
 from ...ir.dims import Size, format_shape
-from ...ops.tensor import Tensor, as_tensor, describe, where_am_i
+from ...ops.messages import describe, where_am_i
+from ...ops.tensor import Tensor, as_tensor
 from ..needs import needs
 from . import arrays, elementwise, network, ordering, products  # noqa: F401  for the rules that they declare
 from .rules import RULES, cast, dtype_of

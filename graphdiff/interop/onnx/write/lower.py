@@ -15,8 +15,9 @@ from typing import Any
 from ....errors import GraphError, UnsupportedOperator
 from ....ir.graph import Graph
 from ....ir.node import LEAVES, Node, Value, ambient, newest
+from ....ops.messages import where_am_i
 from ....ops.registry import Branch, Loop
-from ....ops.tensor import Tensor, where_am_i
+from ....ops.tensor import Tensor
 from ....transforms.simplify import simplify
 from .named import with_names
 from .operators import is_operator, operators
