@@ -14,8 +14,9 @@ def needs(extra: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as e:
-        if (e.name or "").startswith("graphdiff"):
+        package = (e.name or "").partition(".")[0]
+        if package == "graphdiff":
             raise
         raise ImportError(
-            f"gd.interop.{extra} needs the package {e.name}; write pip install 'graphdiff[{extra}]'", name=e.name
+            f"gd.interop.{extra} needs the package {package}; write pip install 'graphdiff[{extra}]'", name=e.name
         ) from None

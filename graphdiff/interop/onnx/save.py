@@ -22,6 +22,7 @@ from ...ir.graph import Graph
 from ...ir.node import Value, collector_paused
 from ...ops.messages import where_am_i
 from ...ops.tensor import Tensor, as_tensor
+from ..needs import needs
 from .source import CONSTANTS
 from .write import rules as rules
 from .write.emit import Emitter, Initializer
@@ -64,7 +65,8 @@ def save(
     Arguments: ``path``: of the file; ``inputs``: input Tensors, or a compiled function; ``outputs``: Tensors;
     ``opset``: from 13 to the newest that the package onnx knows; ``name``: of the graph in the file.
     """
-    import onnx
+    with needs("onnx"):
+        import onnx
 
     _check_opset(opset)
     if isinstance(inputs, gd.Function):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import DTypeError, GraphError
+from ..needs import needs
 
 if TYPE_CHECKING:
     import onnx
@@ -153,8 +154,9 @@ def type_name(element: int) -> str:
 
 def read_model(model: str | os.PathLike[str] | bytes | onnx.ModelProto) -> ModelView:
     """A model as views of it. Raises GraphError for what is no model, OSError for a file that cannot be read."""
-    import onnx
-    from google.protobuf.message import DecodeError
+    with needs("onnx"):
+        import onnx
+        from google.protobuf.message import DecodeError
 
     folder = None
     if isinstance(model, (str, os.PathLike)):
