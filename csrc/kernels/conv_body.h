@@ -348,7 +348,7 @@ static void NAME(weight_by_rows)(const gd_conv_weight *b, const gd_call *call) {
     int64_t first = call->part % b->channel_blocks * b->channel_step, group = call->part / b->channel_blocks;
     int64_t channels = b->source_channels - first < b->channel_step ? b->source_channels - first : b->channel_step;
     int64_t kernel = b->kernel_rows * b->kernel_cols, n = channels * kernel, step = s->rows * s->pitch;
-    int64_t most = gd_max(STRETCH * LANES / b->result_cols, 1); /* rows added to one number */
+    int64_t wide = gd_min(b->result_cols, STRETCH * LANES), most = STRETCH * LANES / wide; /* added to one number */
     memset(sums, 0, (size_t)(n * b->result_channels * LANES) * sizeof(T));
     memset(band, 0, (size_t)(channels * step) * sizeof(T));
     for (int64_t image = 0; image < b->images; image++)
@@ -360,15 +360,18 @@ static void NAME(weight_by_rows)(const gd_conv_weight *b, const gd_call *call) {
             for (int64_t o = 0; o < b->result_channels; o++)
                 for (int64_t k = 0; k < n;) {
                     int64_t left = n - k, taps = left >= 9 ? 9 : left >= 3 ? 3 : 1;
-                    for (int64_t r = 0; r < rows; r += most) {
-                        const T *from[9], *to = g + o * b->result_plane + (y + r) * b->result_cols;
+                    int64_t across = gd_ceil_div(b->result_cols, wide), parts = gd_ceil_div(rows, most) * across;
+                    for (int64_t part = 0; part < parts; part++) {
+                        int64_t r = part / across * most, c = part % across * wide;
+                        const T *from[9], *to = g + o * b->result_plane + (y + r) * b->result_cols + c;
                         for (int64_t i = 0; i < taps; i++)
                             from[i] = band + (k + i) / kernel * step + r * b->row_stride * s->pitch +
                                       (k + i) % kernel / b->kernel_cols * b->tap_row +
-                                      (k + i) % b->kernel_cols * b->tap_col;
+                                      (k + i) % b->kernel_cols * b->tap_col + c;
                         LANE_VECTOR *sum = (LANE_VECTOR *)(sums + (o * n + k) * LANES);
-                        int64_t count = gd_min(rows - r, most), down = b->row_stride * s->pitch;
-#define MULTIPLY(taps) NAME(multiply_rows)(taps, count, b->result_cols, to, b->result_cols, from, down, sum)
+                        int64_t count = gd_min(rows - r, most), columns = gd_min(b->result_cols - c, wide);
+                        int64_t down = b->row_stride * s->pitch;
+#define MULTIPLY(taps) NAME(multiply_rows)(taps, count, columns, to, b->result_cols, from, down, sum)
                         if (taps == 9) MULTIPLY(9);
                         else if (taps == 3) MULTIPLY(3);
                         else MULTIPLY(1);

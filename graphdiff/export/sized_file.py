@@ -35,7 +35,7 @@ MOST_TEXTS = 48  # of one instruction
 LEAST_COVERED = 0.95  # of the samples: a call with other sizes is refused
 MOST_SIZES = 8
 PACKED = 1 << 62  # bytes to spare of an instruction whose products are packed
-_PLANNED, _PLANNED_SIZE = 8, 3000  # samples that are held to the plan, and their largest size
+_PLANNED, _PLANNED_SIZE = 32, 3000  # samples that are held to the plan, and their largest size
 Env = Mapping[str, int]
 
 

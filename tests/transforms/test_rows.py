@@ -191,7 +191,7 @@ def test_several_steps_saved_and_read_back(tmp_path):
 def test_an_intermediate_is_added_to_in_place():
     x, ids, rows = gd.input("x", (1000,), "float64"), gd.input("ids", (2,), "int64"), gd.input("rows", (2,), "float64")
     f = gd.compile([x, ids, rows], gd.sum(gd.scatter_add(gd.exp(x), ids, rows) * 2.0))
-    assert f.plan.arena_bytes < 12_000  # not twice 8,000
+    assert f.plan.arena_bytes < 20_000  # 8,000, and as much for the sum's parts; not once more
     fed = np.linspace(0, 1, 1000), np.array([5, 5]), np.array([1.0, 2.0])
     wanted = np.exp(fed[0])
     wanted[5] += 3
