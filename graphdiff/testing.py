@@ -319,13 +319,33 @@ def _along(d: _Derivative, directions: np.ndarray, inputs: Sequence[Tensor], fee
 
 
 def _centred(f: Any, h: float) -> tuple[np.ndarray, np.ndarray]:
-    """(f(h) - f(-h)) / 2h with Richardson's step; True where h and h/2, or the two sides, disagree: a kink."""
+    """(f(h) - f(-h)) / 2h with Richardson's step; True where there is a kink within h/100 of the middle, or within h
+    where f is too large for so small a step."""
+    value, kink = _stepped(f, h)
+    if np.any(kink) and _noise(f(0.0), h / 100) < 1e-6:
+        closer, still = _stepped(f, h / 100)
+        value, kink = np.where(kink, closer, value), kink & still
+    return value, kink
+
+
+def _stepped(f: Any, h: float) -> tuple[np.ndarray, np.ndarray]:
+    """Richardson's difference by h and h/2; True where there is a kink within h.
+
+    The two differences disagree at a kink off the middle. At one in the middle the slopes of the two sides differ by
+    the jump J at both steps; where f is smooth they differ by half as much at h/2.
+    """
     middle = f(0.0)
-    wide, narrow = (f(h) - f(-h)) / (2 * h), (f(h / 2) - f(-h / 2)) / h
-    right, left = (f(h) - middle) / h, (middle - f(-h)) / h
-    size = 1 + np.maximum(np.abs(wide), np.abs(narrow))
-    kink = (np.abs(wide - narrow) > 1e-4 * size) | (np.abs(right - left) > 0.05 * size)
+    (right, left), (near_right, near_left) = (((f(s) - middle) / s, (middle - f(-s)) / s) for s in (h, h / 2))
+    wide, narrow = (right + left) / 2, (near_right + near_left) / 2
+    jump = np.abs(2 * (near_right - near_left) - (right - left))
+    kept = 2e-6 * (1 + np.maximum(np.abs(wide), np.abs(narrow))) + _noise(middle, h)
+    kink = (np.abs(wide - narrow) > kept) | (jump > kept)
     return np.asarray((4 * narrow - wide) / 3), np.asarray(kink)
+
+
+def _noise(value: np.ndarray, h: float) -> float:
+    """What a slope by differences of h may be off by for rounding of the function's values."""
+    return float(64 * np.finfo(float64).eps * np.max(np.abs(value), initial=0.0) / h)
 
 
 # --------------------------------------------------------------------------------------- whose fault

@@ -122,3 +122,22 @@ def test_a_kernel_that_is_wrong_in_float32_alone_is_seen(monkeypatch):
     x = leaf("float32")
     with pytest.raises(gd.GradientMismatch, match="every operation's own rule agrees"):
         gd.check_grad(gd.sum(gd.sin(x)), x, {x: at("float32")})
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("jump", [1e-3, 0.02, 0.08, 0.5])
+@pytest.mark.parametrize("off", [0.0, 1e-12, 1e-9, 3e-8, 1e-6, 3.3333e-6, 5e-6, 9e-6])
+def test_a_kink_within_the_steps_is_no_fault(off, jump, dtype):
+    x = gd.input("x", (), dtype)
+    loss = gd.sin(x) + jump * gd.maximum(x - (0.5 + off), 0)
+    report = gd.check_grad(loss, x, {x: np.asarray(0.5, dtype)}, order=1)
+    assert report.ok
+    assert all(c.kinks == (off < 1e-7) for c in report.comparisons)  # a step of a hundredth keeps clear of others
+
+
+def test_a_curve_is_no_kink():
+    x = leaf("float64", ())
+    for f in (lambda v: gd.exp(30 * v), lambda v: gd.sin(40 * v), lambda v: 1e3 * v**4, lambda v: 1 / (v - 0.69)):
+        report = gd.check_grad(f(x), x, {x: np.asarray(0.7)})
+        assert report.ok
+        assert not any(c.kinks for c in report.comparisons)
