@@ -4,7 +4,7 @@
  * A row (inner = 1) is folded by four vectors of 64 bytes, whatever the ISA's own width is, which are then folded
  * pairwise: the order depends on the row's length only, and sums lose little. A short row is folded from its first
  * element to its last, several rows side by side. Columns (inner > 1) fold row by row. fold_body.h, included once for
- * each reduction, is their code.
+ * each reduction, is their code; sums of products take their elements from two operands.
  */
 #include <string.h>
 

@@ -35,3 +35,15 @@ static inline part min_part(part x, part y) { return choose((x <= y) | (x != x),
 #define COMBINE MIN_SCALAR
 #define PARTWISE min_part
 #include "fold_body.h"
+
+static inline vector GD_CAT(load_products, GD_D)(const GD_T *x, const GD_T *y) {
+    vector a = load(x), b = load(y);
+    GD_UNROLL for (int k = 0; k < PARTS; k++) a.of[k] *= b.of[k];
+    return a;
+}
+#define REDUCTION sum
+#define COMBINE ADD
+#define PARTWISE ADD
+#define FACTOR GD_T
+#define FACTOR_NAME GD_D
+#include "fold_body.h"

@@ -45,10 +45,14 @@ GD_KIND_A(DECLARE, i64)
 GD_KIND_A(DECLARE, b8)
 #undef DECLARE
 
-#define DECLARE(name, dtype, number) void GD_FOLD(name, dtype)(void *, const void *, int64_t, int64_t, int64_t);
+#define DECLARE(name, dtype, number) \
+    void GD_FOLD(name, dtype)(void *, const void *, const void *, int64_t, int64_t, int64_t);
 #define X(name, kinds, ...) GD_KIND_##kinds(DECLARE, name)
 #include "reduce.def"
 #undef X
+DECLARE(dot_f32, f32, )
+DECLARE(dot_f32, f64, )
+DECLARE(dot_f64, f64, )
 #undef DECLARE
 
 extern const gd_isa_table GD_ISA_NAME(gd_isa_table);
@@ -98,6 +102,11 @@ const gd_isa_table GD_ISA_NAME(gd_isa_table) = {
 #include "reduce.def"
 #undef X
 #undef ENTRY
+        },
+    .dot =
+        {
+            [GD_F32] = {[GD_F32] = GD_FOLD(dot_f32, f32), [GD_F64] = GD_FOLD(dot_f32, f64)},
+            [GD_F64] = {[GD_F64] = GD_FOLD(dot_f64, f64)},
         },
 };
 #endif

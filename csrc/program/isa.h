@@ -50,9 +50,9 @@ extern const gd_reduction_facts gd_reductions[GD_REDUCE_COUNT];
 enum { GD_SCALAR_FORMS = 7 }; /* by the operands that are scalars: bit 0 a, bit 1 b, bit 2 c */
 typedef void (*gd_micro_fn)(void *out, const void *a, const void *b, const void *c, int64_t n);
 
-/* out[i,k] = in[i,0,k] op in[i,1,k] op ... for in of shape (outer, length, inner), length >= 1, in an order that
- * depends on the shape only; out does not overlap in. */
-typedef void (*gd_fold_fn)(void *out, const void *in, int64_t outer, int64_t length, int64_t inner);
+/* out[i,k] = a[i,0,k] op a[i,1,k] op ... for a of shape (outer, length, inner), length >= 1, in an order that depends on
+ * the shape only; out does not overlap a. Sums of products take a[i,j,k] b[i,j,k], the others no b. */
+typedef void (*gd_fold_fn)(void *out, const void *a, const void *b, int64_t outer, int64_t length, int64_t inner);
 
 typedef struct {
     const char *name;
@@ -61,6 +61,7 @@ typedef struct {
     gd_micro_fn scalar[GD_MICRO_COUNT][GD_DTYPE_COUNT][GD_SCALAR_FORMS]; /* NULL where there is no such body */
     gd_micro_fn cast[GD_DTYPE_COUNT][GD_DTYPE_COUNT];                    /* [from][to] */
     gd_fold_fn fold[GD_REDUCE_COUNT][GD_DTYPE_COUNT];                    /* NULL where the reduction has no meaning */
+    gd_fold_fn dot[GD_DTYPE_COUNT][GD_DTYPE_COUNT]; /* [factors][sum]; NULL where there is no such body */
 } gd_isa_table;
 
 const gd_isa_table *gd_isa_current(void); /* calls gd_init if nobody has; NULL if this processor is too old */

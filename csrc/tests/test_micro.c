@@ -1,6 +1,6 @@
 /* test_micro.c: what micro-operations mean, by known values (NumPy's), and what holds for every one of them: an
  * element's bits do not depend on its place, nor on whether an operand is a scalar or all equal, nor on the result
- * being written over an operand.
+ * being written over an operand. What is done in one pass gives the bits of its parts.
  */
 #include "../program/isa.h"
 #include "harness.h"
@@ -221,11 +221,45 @@ static void test_pairs(void) {
     CHECK(found == 2 * 15);
 }
 
+/* a sum of products is the products, each of its factors converted first, then their sum, bit by bit */
+static void test_dots(void) {
+    enum { MOST = 1100 };
+    static const int sizes[][3] = {{1, MOST, 1}, {1, 1, 1},   {3, 31, 1}, {2, 32, 1}, {9, 5, 1}, {20, 17, 1},
+                                   {3, 257, 1},  {1, 64, 16}, {2, 3, 40}, {4, 1, 7},  {2, 5, 3}, {1, 1000, 1}};
+    static double factor[2][MOST], converted[2][MOST], product[MOST], apart[MOST], together[MOST];
+    const gd_isa_table *isa = gd_isa_current();
+    int found = 0;
+    for (int from = 0; from < GD_DTYPE_COUNT; from++)
+        for (int to = 0; to < GD_DTYPE_COUNT; to++) {
+            gd_fold_fn dot = isa->dot[from][to];
+            if (dot == NULL) continue;
+            found++;
+            for (int k = 0; k < 2; k++) {
+                for (int i = 0; i < MOST; i++) {
+                    double x = random_unit() - 0.3;
+                    if (from == GD_F32) ((float *)factor[k])[i] = (float)x;
+                    else factor[k][i] = x;
+                }
+                isa->cast[from][to](converted[k], factor[k], NULL, NULL, MOST);
+            }
+            isa->micro[GD_MICRO_multiply][to](product, converted[0], converted[1], NULL, MOST);
+            for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+                int outer = sizes[i][0], length = sizes[i][1], inner = sizes[i][2];
+                isa->fold[GD_REDUCE_sum][to](apart, product, NULL, outer, length, inner);
+                dot(together, factor[0], factor[1], outer, length, inner);
+                CHECK(same((char *)apart, (char *)together, to, outer * inner), "dtypes %d and %d, %d x %d x %d", from,
+                      to, outer, length, inner);
+            }
+        }
+    CHECK(found == 3);
+}
+
 int main(void) {
     need_isa();
     test_integers();
     test_floats();
     test_pairs();
+    test_dots();
     test_casts();
     test_all(20);
     return report();

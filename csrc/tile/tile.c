@@ -174,20 +174,22 @@ static int64_t shape_total(const gd_shape *shape, int64_t k) {
 }
 
 /* a tile, or what was accumulated of whole tiles, down to its contribution */
-static const char *fold_tile(const walk *w, const gd_tile_reduction *r, const char *from) {
+static const char *fold_tile(const walk *w, const gd_tile_reduction *r, const char *from, const char *factor) {
     char *buffer = w->scratch + r->buffer;
     for (int i = 0; i < r->n_folds; i++) {
         const gd_tile_fold *f = &r->folds[i];
         char *to = buffer + (i & 1) * r->buffer_bytes;
-        r->fold(to, from, f->scale_outer ? f->outer * w->k : f->outer, f->scale_length ? f->length * w->k : f->length,
-                f->inner);
+        gd_fold_fn fold = i == 0 && factor != NULL ? r->dot : r->fold;
+        fold(to, from, factor, f->scale_outer ? f->outer * w->k : f->outer,
+             f->scale_length ? f->length * w->k : f->length, f->inner);
         from = to;
     }
     return from;
 }
 
-static void reduce_tile(const walk *w, const gd_tile_reduction *r, const char *from) {
-    if (!r->late) from = fold_tile(w, r, from);
+/* `factor`: what the elements are multiplied by first, or NULL */
+static void reduce_tile(const walk *w, const gd_tile_reduction *r, const char *from, const char *factor) {
+    if (!r->late) from = fold_tile(w, r, from, factor);
     if (r->immediate) {
         scatter(address(w, r->view), from, &r->part_shape, w->k, r->item);
         return;
@@ -255,8 +257,12 @@ static void run_other(const walk *w, const gd_tile_step *s) {
         for (int64_t i = 0; i < w->k; i++, a += s->item, out += pass->per_k * s->item)
             spread(out, a, pass->per_k, s->item);
         break;
-    case GD_STEP_FOLD_ROW: ((gd_fold_fn)s->fn)(out, a, w->k, pass->per_k, 1); break;
-    case GD_STEP_REDUCE: reduce_tile(w, &pass->reductions[s->index], a); break;
+    case GD_STEP_FOLD_ROW: ((gd_fold_fn)s->fn)(out, a, address(w, s->b), w->k, pass->per_k, 1); break;
+    case GD_STEP_REDUCE: {
+        const gd_tile_reduction *r = &pass->reductions[s->index];
+        reduce_tile(w, r, a, r->dot != NULL ? address(w, s->b) : NULL);
+        break;
+    }
     }
 }
 
@@ -325,7 +331,7 @@ static inline int is_open(const gd_tile_reduction *r) { return !r->immediate && 
 /* all that an open reduction has accumulated: n elements of its result */
 static const char *total_of(const walk *w, const gd_tile_reduction *r, int64_t n) {
     if (!r->late) return collect(r, w, n);
-    return fold_tile(w, r, collect(r, w, w->n[r->late]));
+    return fold_tile(w, r, collect(r, w, w->n[r->late]), NULL);
 }
 
 static void store_reduction(const walk *w, const gd_tile_reduction *r, const char *result) {
@@ -414,7 +420,7 @@ static void join_segments(const gd_call *call, const gd_tile_pass *pass) {
             const gd_tile_reduction *r = &pass->reductions[j];
             if (!is_open(r)) continue;
             char *total = w.scratch + r->accumulator;
-            r->fold(total, left_of(call, pass, r, outer), 1, pass->segments, shape_total(&r->shape, w.k));
+            r->fold(total, left_of(call, pass, r, outer), NULL, 1, pass->segments, shape_total(&r->shape, w.k));
             store_reduction(&w, r, total);
         }
         advance(&w, 0, pass->n_outer);

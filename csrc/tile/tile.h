@@ -44,8 +44,8 @@ typedef enum {
     GD_STEP_STORE,      /* view `index` = a, scattered */
     GD_STEP_SPREAD_ONE, /* out = a everywhere */
     GD_STEP_SPREAD_ROW, /* out = a[i] in all of step i */
-    GD_STEP_FOLD_ROW,   /* out[i] = a folded over step i */
-    GD_STEP_REDUCE      /* a joins reduction `index` */
+    GD_STEP_FOLD_ROW,   /* out[i] = a, or a times b, folded over step i */
+    GD_STEP_REDUCE      /* a, or a times b, joins reduction `index` */
 } gd_step_kind;
 
 typedef struct {
@@ -77,6 +77,7 @@ typedef struct {
     int32_t cascade;   /* 1: sums of sums in a tree, for accuracy; 0: one accumulator */
     int32_t late;      /* the width of whole tiles that are accumulated, then folded; 0: each tile is folded first */
     gd_fold_fn fold;
+    gd_fold_fn dot; /* or NULL: the first fold, of products of two operands */
     gd_micro_fn combine;
     int32_t n_folds;
     gd_tile_fold *folds;

@@ -1,5 +1,5 @@
 /* tile_build.h: what the parts of the tile's preparation share: tile_prepare.c (the tile, the loops, the passes),
- * tile_pairs.c (operations joined) and tile_stage.c (the steps of one stage and the registers they take). Compiled once,
+ * tile_pairs.c (operations joined), tile_stage.c (the steps of one stage) and tile_registers.c (what they take). Compiled once,
  * for no ISA.
  *
  *   pass     stores that reduce over the same loops; one walk over the iteration space. Plain stores go with the last.
@@ -31,6 +31,7 @@ typedef struct {
     int8_t *still;  /* [regs] 1: the same along loops from pass->still on; all 0 where that brings nothing */
     int spreads;    /* 1: values of GD_WIDTH_ROW are spread over short rows, once for as many tiles as it can be */
     int32_t *level; /* [regs] the stage in which it can first be computed */
+    int32_t *uses;  /* [regs] how many operations and stores read it */
 
     /* the pass */
     gd_tile_pass *pass;
@@ -52,6 +53,7 @@ typedef struct {
     /* the stage */
     int32_t *at_width[GD_WIDTH_COUNT]; /* [regs] value, or -1 */
     int8_t *wanted;                    /* [regs] */
+    int32_t n_kept;                    /* drafts for the first of some tiles only */
     struct gd_tile_value *values;
     int32_t n_values, room_values;
     struct gd_tile_draft *drafts;
@@ -90,8 +92,13 @@ int32_t gd_tile_entry(gd_tile_builder *b, const void *fixed, int64_t bytes);
 /* a new entry that is no address: 0 when a run starts */
 int32_t gd_tile_note(gd_tile_builder *b);
 
-/* joins operations that one step can do (tile_pairs.c), once widths are known */
-int gd_tile_pair(gd_tile_builder *b);
+/* joins operations that one step can do and counts what reads each (tile_pairs.c), once widths are known */
+void gd_tile_pair(gd_tile_builder *b);
+
+int64_t gd_tile_register_bytes(const gd_tile_builder *b, int width);
+
+/* gives the drafts' values registers, and the stage its steps (tile_registers.c) */
+void gd_tile_allocate(gd_tile_builder *b, gd_tile_stage *stage);
 
 /* Does the tile of a view lie in memory as in a register of a width? */
 int gd_tile_view_is_direct(const gd_tile_builder *b, const gd_source_view *v, int width);

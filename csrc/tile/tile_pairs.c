@@ -2,8 +2,6 @@
  * them stays in the processor's registers. Bits are those of the two one after the other.
  */
 #ifdef GD_PREPARE
-#include <stdlib.h>
-
 #include "tile_build.h"
 
 /* what `first` and `second`, which reads it as operand `at`, make together; -1: nothing */
@@ -58,15 +56,11 @@ void gd_ops_pair(const gd_isa_table *isa, gd_source_op *ops, int32_t n_ops, int3
     }
 }
 
-int gd_tile_pair(gd_tile_builder *b) {
+void gd_tile_pair(gd_tile_builder *b) {
     gd_tile_source *s = b->s;
-    int32_t *uses = calloc((size_t)s->n_regs + 1, sizeof *uses);
-    if (uses == NULL) return GD_ERR_MEMORY;
     for (int i = 0; i < s->n_ops; i++)
-        for (int k = 0; k < 3 && s->ops[i].arg[k] >= 0; k++) uses[s->ops[i].arg[k]]++;
-    for (int j = 0; j < s->n_stores; j++) uses[s->stores[j].reg]++;
-    gd_ops_pair(b->isa, s->ops, s->n_ops, s->n_loads + s->n_consts, uses, b->width);
-    free(uses);
-    return GD_OK;
+        for (int k = 0; k < 3 && s->ops[i].arg[k] >= 0; k++) b->uses[s->ops[i].arg[k]]++;
+    for (int j = 0; j < s->n_stores; j++) b->uses[s->stores[j].reg]++;
+    gd_ops_pair(b->isa, s->ops, s->n_ops, s->n_loads + s->n_consts, b->uses, b->width);
 }
 #endif

@@ -391,7 +391,7 @@ static void *make_tables(builder *b) {
     size_t regs = (size_t)s->n_regs, loads = (size_t)s->n_loads, ops = (size_t)s->n_ops, stores = (size_t)s->n_stores;
     size_t values = 3 * regs + loads + 1, drafts = 3 * regs + 2 * loads + 2 * stores + ops + 1;
     size_t entries = values + 3 * loads + stores + (size_t)s->n_consts + ops; /* two notes a load */
-    size_t words64 = 2 * entries, words32 = loads + stores + ops + regs + 3 * regs + GD_WIDTH_COUNT * values;
+    size_t words64 = 2 * entries, words32 = loads + stores + ops + 2 * regs + 3 * regs + GD_WIDTH_COUNT * values;
     size_t bytes = drafts * sizeof *b->drafts + words64 * 8 + values * sizeof *b->values + words32 * 4 + 3 * regs +
                    stores + entries + regs;
     char *at = calloc(1, bytes + 64);
@@ -406,6 +406,7 @@ static void *make_tables(builder *b) {
     TAKE(b->store_view, stores);
     TAKE(b->row_entry, ops);
     TAKE(b->level, regs);
+    TAKE(b->uses, regs);
     for (int w = 0; w < GD_WIDTH_COUNT; w++) {
         TAKE(b->at_width[w], regs);
         TAKE(b->free[w], values);
@@ -443,8 +444,8 @@ int gd_prepare_tile(gd_prepare *p) {
                 int64_t work = element_work(&source);
                 b.part_elements = part_elements(work);
                 p->work = gd_work((double)work * (double)source.total / WORK_PER_NS);
-                b.status = gd_tile_pair(&b);
-                if (b.status == GD_OK) build_passes(&b);
+                gd_tile_pair(&b);
+                build_passes(&b);
             }
         }
         status = b.status;

@@ -1,5 +1,5 @@
-/* tile_stage.c: the steps of one stage of a tile pass, and the registers they take: which values are needed and how
- * wide, what is read from and written to memory directly, what is gathered, spread and scattered.
+/* tile_stage.c: the steps of one stage of a tile pass: which values are needed and how wide, what is read from and
+ * written to memory directly, what is gathered, spread and scattered. tile_registers.c gives them registers.
  */
 #ifdef GD_PREPARE
 #include <stdlib.h>
@@ -32,17 +32,6 @@ static void new_draft(builder *b, gd_tile_step step, int32_t out, int n_args, co
     b->n_drafts++;
 }
 
-static int64_t register_bytes(const builder *b, int width) {
-    int64_t item = 1;
-    if (width == GD_WIDTH_ONE) return 8;
-    if (width == GD_WIDTH_ROW) return b->k * 8;
-    for (int i = 0; i < b->s->n_regs; i++) {
-        int64_t bytes = gd_item_bytes(b->s->dtype[i]);
-        if (bytes > item) item = bytes;
-    }
-    return b->k * b->per_k * item;
-}
-
 int gd_tile_view_is_direct(const builder *b, const gd_source_view *v, int width) {
     int64_t step = 1;
     if (v->operand < 0) return 0;
@@ -70,7 +59,7 @@ static int32_t draft_load(builder *b, int load, int copy) {
         step.kind = GD_STEP_LOAD_ONCE;
         step.a = (uint16_t)gd_tile_note(b);
         step.b = (uint16_t)gd_tile_note(b);
-        entry = gd_tile_entry(b, NULL, register_bytes(b, width));
+        entry = gd_tile_entry(b, NULL, gd_tile_register_bytes(b, width));
     }
     int32_t out = new_value(b, item, width, entry);
     new_draft(b, step, out, 0, NULL);
@@ -147,16 +136,69 @@ static void draft_elementwise(builder *b, int index) {
     new_draft(b, step, out, n, args);
 }
 
+/* ---- products that are summed ---- */
+
+/* the step of this stage that computes an operation whose value has one reader and the width of a tile; else NULL */
+static draft *step_read_once(const builder *b, int32_t reg) {
+    int32_t first = gd_tile_reg_of_op(b->s, 0), value = b->at_width[GD_WIDTH_TILE][reg];
+    if (reg < first || b->uses[reg] != 1 || b->width[reg] != GD_WIDTH_TILE) return NULL;
+    for (int i = b->n_drafts - 1; i >= b->n_kept; i--)
+        if (b->drafts[i].out == value) return b->drafts[i].step.kind == GD_STEP_MICRO ? &b->drafts[i] : NULL;
+    return NULL;
+}
+
+/* The function that sums a register as products of two, whose values become args[0] and args[1]: neither the products
+ * nor what their factors are converted to is written down then. NULL: it is no product, has other readers, or rows of
+ * `length` elements, or of `inner` columns, are too short to be read in vectors. */
+static gd_fold_fn draft_factors(builder *b, int32_t reg, int64_t length, int64_t inner, int32_t *args) {
+    enum { SHORT_BYTES = 128 };
+    if ((inner == 1 ? length : inner) * gd_item_bytes(b->s->dtype[reg]) < SHORT_BYTES) return NULL;
+    draft *product = step_read_once(b, reg), *cast[2];
+    if (product == NULL) return NULL;
+    const gd_source_op *ops = b->s->ops, *op = &ops[reg - gd_tile_reg_of_op(b->s, 0)];
+    if (op->micro != GD_MICRO_multiply && op->micro != GD_MICRO_square) return NULL;
+    int32_t factor[2] = {op->arg[0], op->arg[op->micro == GD_MICRO_multiply]};
+    if (b->width[factor[0]] != GD_WIDTH_TILE || b->width[factor[1]] != GD_WIDTH_TILE) return NULL;
+    gd_fold_fn dot = b->isa->dot[op->compute][op->dtype];
+    if (dot == NULL) return NULL;
+    int32_t from[2];
+    int is_cast[2];
+    for (int i = 0; i < 2; i++) {
+        cast[i] = step_read_once(b, factor[i]);
+        const gd_source_op *made = cast[i] != NULL ? &ops[factor[i] - gd_tile_reg_of_op(b->s, 0)] : NULL;
+        is_cast[i] = made != NULL && made->micro == GD_MICRO_cast && b->isa->dot[made->compute][op->dtype] != NULL &&
+                     b->width[made->arg[0]] == GD_WIDTH_TILE;
+        from[i] = is_cast[i] ? made->arg[0] : factor[i];
+    }
+    product->dropped = 1;
+    if (is_cast[0] && is_cast[1] && b->s->dtype[from[0]] == b->s->dtype[from[1]]) {
+        cast[0]->dropped = cast[1]->dropped = 1;
+        dot = b->isa->dot[b->s->dtype[from[0]]][op->dtype];
+    } else {
+        from[0] = factor[0];
+        from[1] = factor[1];
+    }
+    for (int i = 0; i < 2; i++) args[i] = want(b, from[i], GD_WIDTH_TILE);
+    return dot;
+}
+
 /* a reduction over rows that lie in a tile */
 static void draft_row(builder *b, int index) {
     const gd_source_op *op = &b->s->ops[index];
-    int32_t reg = gd_tile_reg_of_op(b->s, index), from = want(b, op->arg[0], GD_WIDTH_TILE);
-    gd_tile_step step = {.fn = (void (*)(void))b->isa->fold[row_reduction(op->micro)][op->dtype],
+    int32_t reg = gd_tile_reg_of_op(b->s, index), from[2], n = 2;
+    int reduce = row_reduction(op->micro);
+    gd_fold_fn fold = reduce == GD_REDUCE_sum ? draft_factors(b, op->arg[0], b->per_k, 1, from) : NULL;
+    if (fold == NULL) {
+        fold = b->isa->fold[reduce][op->dtype];
+        from[0] = want(b, op->arg[0], GD_WIDTH_TILE);
+        n = 1;
+    }
+    gd_tile_step step = {.fn = (void (*)(void))fold,
                          .kind = GD_STEP_FOLD_ROW,
                          .width = GD_WIDTH_ROW,
                          .item = (uint8_t)gd_item_bytes(op->dtype)};
     int32_t out = b->at_width[GD_WIDTH_ROW][reg] = new_value(b, step.item, GD_WIDTH_ROW, -1);
-    new_draft(b, step, out, 1, &from);
+    new_draft(b, step, out, n, from);
 }
 
 /* ---- reductions ---- */
@@ -242,11 +284,8 @@ static void draft_reduce(builder *b, const gd_source_store *store, int32_t view,
         width = GD_WIDTH_ROW;
         to = b->t + 1;
     }
-    int32_t from = want(b, store->reg, width);
     gd_tile_step step = {
         .kind = GD_STEP_REDUCE, .width = (uint8_t)width, .item = (uint8_t)item, .index = pass->n_reductions++};
-    new_draft(b, step, -1, 1, &from);
-
     int t_kept = !(mask >> b->t & 1);
     *r = (gd_tile_reduction){.view = view,
                              .row = row,
@@ -279,6 +318,13 @@ static void draft_reduce(builder *b, const gd_source_store *store, int32_t view,
         all = b->k * (width == GD_WIDTH_TILE ? b->per_k : 1);
     }
     reserve(b, r, all);
+    int32_t from[2] = {0, 0};
+    if (store->reduce == GD_REDUCE_sum && !r->late && r->n_folds > 0) {
+        const gd_tile_fold *f = r->folds;
+        r->dot = draft_factors(b, store->reg, f->length * (f->scale_length ? b->k : 1), f->inner, from);
+    }
+    if (r->dot == NULL) from[0] = want(b, store->reg, width);
+    new_draft(b, step, -1, r->dot != NULL ? 2 : 1, from);
 }
 
 /* ---- stores ---- */
@@ -328,64 +374,6 @@ static void draft_stores(builder *b) {
         b->values[from].fixed = 1;
         store->dropped = 1;
         store->n_args = 0;
-    }
-}
-
-/* ---- registers ---- */
-
-static int32_t take_entry(builder *b, int width) {
-    if (b->n_free[width] > 0) return b->free[width][--b->n_free[width]];
-    int32_t entry = gd_tile_entry(b, NULL, register_bytes(b, width));
-    b->entry_width[entry] = (int8_t)(width + 1);
-    return entry;
-}
-
-static void give_back(builder *b, int32_t v) {
-    const gd_tile_value *value = &b->values[v];
-    if (!value->fixed) b->free[value->width][b->n_free[value->width]++] = value->entry;
-}
-
-/* an operand whose last use this is may be overwritten by the result, element by element */
-static int can_overwrite(const builder *b, const draft *d, int32_t v) {
-    return (d->step.kind == GD_STEP_MICRO || d->step.kind == GD_STEP_MICRO_ROWS) &&
-           b->values[v].item == b->values[d->out].item && b->values[v].width == b->values[d->out].width;
-}
-
-/* linear scan: drafts in order, a register's room is given back after its last use */
-static void allocate_registers(builder *b, gd_tile_stage *stage) {
-    stage->steps = gd_tile_keep(b, (size_t)b->n_drafts * sizeof *stage->steps);
-    for (int w = 0; w < GD_WIDTH_COUNT; w++) b->n_free[w] = 0;
-    for (int e = b->first_register; e < b->n_entries; e++) { /* all that earlier stages made */
-        int w = b->entry_width[e] - 1;
-        if (w >= 0) b->free[w][b->n_free[w]++] = e;
-    }
-    for (int i = 0; i < b->n_drafts && b->status == GD_OK; i++) {
-        draft *d = &b->drafts[i];
-        if (d->dropped) continue;
-        int32_t ending[3];
-        int n_ending = 0;
-        uint16_t entries[3] = {0, 0, 0};
-        for (int k = 0; k < d->n_args; k++) {
-            int32_t v = d->args[k];
-            entries[k] = (uint16_t)b->values[v].entry;
-            int again = (k > 0 && d->args[0] == v) || (k > 1 && d->args[1] == v);
-            if (b->values[v].last == i && !again) ending[n_ending++] = v;
-        }
-        for (int k = 0; k < n_ending; k++)
-            if (can_overwrite(b, d, ending[k])) {
-                give_back(b, ending[k]);
-                ending[k--] = ending[--n_ending];
-            }
-        if (d->out >= 0 && b->values[d->out].entry < 0)
-            b->values[d->out].entry = take_entry(b, b->values[d->out].width);
-        for (int k = 0; k < n_ending; k++) give_back(b, ending[k]);
-        if (d->out >= 0 && b->values[d->out].last < 0) give_back(b, d->out); /* read by nobody */
-        gd_tile_step step = d->step;
-        if (d->out >= 0) step.out = (uint16_t)b->values[d->out].entry;
-        if (d->n_args > 0) step.a = entries[0];
-        if (d->n_args > 1) step.b = entries[1];
-        if (d->n_args > 2) step.c = entries[2];
-        stage->steps[stage->n_steps++] = step;
     }
 }
 
@@ -439,7 +427,7 @@ static int32_t draft_kept(builder *b) {
     for (int32_t v = 0; v < b->n_values; v++) {
         gd_tile_value *value = &b->values[v];
         if (value->fixed) continue;
-        value->entry = gd_tile_entry(b, NULL, register_bytes(b, value->width));
+        value->entry = gd_tile_entry(b, NULL, gd_tile_register_bytes(b, value->width));
         value->fixed = 1;
     }
     return b->n_drafts;
@@ -450,10 +438,11 @@ void gd_tile_stage_build(builder *b, int stage, int last) {
     gd_tile_pass *pass = b->pass;
     gd_tile_stage *built = &pass->stages[stage];
     for (int w = 0; w < GD_WIDTH_COUNT; w++) memset(b->at_width[w], -1, (size_t)s->n_regs * sizeof(int32_t));
-    b->n_values = b->n_drafts = 0;
+    b->n_values = b->n_drafts = b->n_kept = 0;
     choose_wanted(b, stage, last);
     if (last) draft_copies(b);
-    if (b->spreads && b->n_drafts == 0) built->n_kept = draft_kept(b); /* not where a store overwrites what is read */
+    if (b->spreads && b->n_drafts == 0) b->n_kept = draft_kept(b); /* not where a store overwrites what is read */
+    built->n_kept = b->n_kept;
     for (int i = 0; i < s->n_ops; i++) {
         int32_t reg = gd_tile_reg_of_op(s, i);
         if (!b->wanted[reg] || b->at_width[b->width[reg]][reg] >= 0) continue; /* kept from tile to tile */
@@ -473,6 +462,6 @@ void gd_tile_stage_build(builder *b, int stage, int last) {
         if (b->in_pass[j] && s->stores[j].reduce != GD_REDUCE_none)
             draft_reduce(b, &s->stores[j], b->store_view[j], -1);
     if (last) draft_stores(b);
-    if (b->status == GD_OK) allocate_registers(b, built);
+    if (b->status == GD_OK) gd_tile_allocate(b, built);
 }
 #endif
