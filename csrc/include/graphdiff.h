@@ -194,6 +194,12 @@ int gd_context_threads(const gd_context *context);
  * already running. */
 int gd_context_run(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params, int flags,
                    gd_fault *fault);
+/* A run in stages, for a caller who uses results before all are there: the instructions from *at on, 0 at first, until
+ * one at or after `end`, which is then *at: those that run side by side are not parted. The bits are those of run.
+ * Nothing else may run in the context before the last stage. GD_ERR_SHAPE, with no fault: *at < 0, `end` is more than
+ * gd_program_instructions, or the program writes parameters, all of which are written or none. */
+int gd_context_run_until(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params,
+                         int flags, int64_t end, int64_t *at, gd_fault *fault);
 /* as run, and adds each instruction's nanoseconds to ns[0..instructions-1] */
 int gd_context_profile(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params,
                        int flags, int64_t *ns, gd_fault *fault);

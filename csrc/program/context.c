@@ -180,23 +180,25 @@ static inline int run_plain(gd_context *c, gd_call *call, int64_t *at, int64_t e
     return status;
 }
 
-static int run_all(gd_context *c, gd_cancel_fn cancel, int flags, int64_t *ns, gd_fault *fault) {
+/* the instructions from *at on until one at or after `end`, which is then *at */
+static int run_range(gd_context *c, gd_cancel_fn cancel, int flags, int64_t *ns, int64_t *at, int64_t end,
+                     gd_fault *fault) {
     const gd_instruction *instructions = c->program->instructions;
-    int64_t n = c->program->n_instructions, i = 0;
+    int64_t commit = c->program->commit, i = *at;
     int status = GD_OK;
     gd_watch watch = gd_watch_of(cancel);
     c->team.watch = cancel != NULL ? &watch : NULL;
     gd_call call = {.scratch = c->scratch, .shared = c->shared, .part = 0, .fault = fault, .team = &c->team};
     if (flags == 0 && ns == NULL) {
-        status = run_plain(c, &call, &i, c->program->commit);
-        if (i < n && status == GD_OK) {
+        status = run_plain(c, &call, &i, end < commit ? end : commit);
+        if (i < end && status == GD_OK) {
             c->team.watch = NULL;
-            status = run_plain(c, &call, &i, n);
+            status = run_plain(c, &call, &i, end);
         }
     } else {
         int64_t before = nanoseconds();
-        for (; i < n; i++) {
-            if (i == c->program->commit) c->team.watch = NULL;
+        for (; i < end; i++) {
+            if (i == commit) c->team.watch = NULL;
             if (gd_team_spend(&c->team, instructions[i].look)) status = GD_ERR_CANCELLED;
             if (status == GD_OK) status = run_instruction(c, &instructions[i], &call);
             if (status == GD_OK && (flags & GD_RUN_CHECK_FINITE)) status = check_writes(c, &instructions[i], fault);
@@ -213,11 +215,12 @@ static int run_all(gd_context *c, gd_cancel_fn cancel, int flags, int64_t *ns, g
         fault->instruction = i;
         fault->tag = instructions[i].tag;
     }
+    *at = i;
     return status;
 }
 
-static inline int run(gd_context *c, const void *const *inputs, void *const *outputs, void *const *params,
-                      gd_cancel_fn cancel, int flags, int64_t *ns, gd_fault *fault) {
+static inline int run_bound(gd_context *c, const void *const *inputs, void *const *outputs, void *const *params,
+                            gd_cancel_fn cancel, int flags, int64_t *ns, int64_t *at, int64_t end, gd_fault *fault) {
     gd_fault unseen;
     if (fault == NULL) fault = &unseen;
     int taken = gd_turn_take(&c->running);
@@ -231,10 +234,16 @@ static inline int run(gd_context *c, const void *const *inputs, void *const *out
     int status = bind(c, inputs, g->n_inputs, 0, fault);
     if (status == GD_OK) status = bind(c, (const void *const *)outputs, g->n_outputs, g->n_inputs, fault);
     if (status == GD_OK) status = bind(c, (const void *const *)params, g->n_params, g->n_inputs + g->n_outputs, fault);
-    if (status == GD_OK) status = run_all(c, cancel, flags, ns, fault);
+    if (status == GD_OK) status = run_range(c, cancel, flags, ns, at, end, fault);
     if (c->turn != NULL) gd_turn_give(c->turn);
     gd_turn_give(&c->running);
     return status;
+}
+
+static inline int run(gd_context *c, const void *const *inputs, void *const *outputs, void *const *params,
+                      gd_cancel_fn cancel, int flags, int64_t *ns, gd_fault *fault) {
+    int64_t at = 0;
+    return run_bound(c, inputs, outputs, params, cancel, flags, ns, &at, c->program->n_instructions, fault);
 }
 
 int gd_context_profile(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params,
@@ -245,6 +254,13 @@ int gd_context_profile(gd_context *context, const void *const *inputs, void *con
 int gd_context_run(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params, int flags,
                    gd_fault *fault) {
     return run(context, inputs, outputs, params, context->cancel, flags, NULL, fault);
+}
+
+int gd_context_run_until(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params,
+                         int flags, int64_t end, int64_t *at, gd_fault *fault) {
+    const gd_program *g = context->program;
+    if (g->commit < g->n_instructions || *at < 0 || end > g->n_instructions) return GD_ERR_SHAPE;
+    return run_bound(context, inputs, outputs, params, context->cancel, flags, NULL, at, end, fault);
 }
 
 const void *gd_context_value(const gd_context *context, int64_t value) {

@@ -237,6 +237,65 @@ static void test_swap(void) {
     free(w.word);
 }
 
+/* first = x + k, last = x * first: a run in stages gives each when it is asked for, and a program with parameters none */
+static void test_stages(void) {
+    builder b = {0};
+    int64_t x = add_value(&b, GD_VALUE_INPUT, GD_F32, N, -1), k = add_value(&b, GD_VALUE_CONST, GD_F32, N, 64);
+    int64_t first = add_value(&b, GD_VALUE_OUTPUT, GD_F32, N, -1);
+    int64_t last = add_value(&b, GD_VALUE_OUTPUT, GD_F32, N, -1);
+    b.constants = 64 + 4 * N;
+    words w = binary_tile(N, "add", GD_F32);
+    add_instruction(&b, "tile", 2, (int64_t[]){x, k}, 1, &first, &w);
+    free(w.word);
+    w = binary_tile(N, "multiply", GD_F32);
+    add_instruction(&b, "tile", 2, (int64_t[]){x, first}, 1, &last, &w);
+    free(w.word);
+    w = finish(&b);
+    builder_free(&b);
+    gd_program *g;
+    gd_context *c;
+    gd_fault fault;
+    CHECK(gd_program_create(w.word, w.n, constants, sizeof constants, &g, NULL) == GD_OK);
+    CHECK(gd_context_create(g, &c) == GD_OK);
+    gd_program_destroy(g);
+    static float in[N], a[N], z[N];
+    for (int i = 0; i < N; i++) in[i] = 2;
+    const void *ins[] = {in};
+    void *outs[] = {a, z};
+    for (int flags = 0; flags <= GD_RUN_CHECK_FINITE; flags++) {
+        int64_t at = 0;
+        a[N - 1] = z[N - 1] = 0;
+        CHECK(gd_context_run_until(c, ins, outs, NULL, flags, 0, &at, &fault) == GD_OK && at == 0 && a[N - 1] == 0);
+        CHECK(gd_context_run_until(c, ins, outs, NULL, flags, 1, &at, &fault) == GD_OK && at == 1);
+        CHECK(a[N - 1] == 3 && z[N - 1] == 0, "%g %g", (double)a[N - 1], (double)z[N - 1]);
+        a[N - 1] = 5; /* not computed again */
+        CHECK(gd_context_run_until(c, ins, outs, NULL, flags, 2, &at, &fault) == GD_OK && at == 2);
+        CHECK(a[N - 1] == 5 && z[N - 1] == 10 && z[0] == 6, "%g", (double)z[N - 1]);
+        CHECK(gd_context_run_until(c, ins, outs, NULL, flags, 1, &at, &fault) == GD_OK && at == 2);
+        CHECK(gd_context_run_until(c, ins, outs, NULL, flags, 3, &at, &fault) == GD_ERR_SHAPE);
+        at = -1;
+        CHECK(gd_context_run_until(c, ins, outs, NULL, flags, 2, &at, &fault) == GD_ERR_SHAPE);
+    }
+    in[3] = INFINITY;
+    int64_t at = 1;
+    CHECK(gd_context_run_until(c, ins, outs, NULL, GD_RUN_CHECK_FINITE, 2, &at, &fault) == GD_ERR_NONFINITE);
+    CHECK(at == 1 && fault.instruction == 1 && fault.b == 3);
+    gd_context_destroy(c);
+    free(w.word);
+
+    b = (builder){0};
+    w = sample(&b);
+    builder_free(&b);
+    CHECK(gd_program_create(w.word, w.n, constants, sizeof constants, &g, NULL) == GD_OK);
+    CHECK(gd_context_create(g, &c) == GD_OK);
+    gd_program_destroy(g);
+    at = 0;
+    void *params[] = {a};
+    CHECK(gd_context_run_until(c, ins, outs, params, 0, 1, &at, NULL) == GD_ERR_SHAPE && at == 0);
+    gd_context_destroy(c);
+    free(w.word);
+}
+
 /* ---- fuzz ---- */
 
 static int64_t odd_word(int64_t old) {
@@ -402,6 +461,7 @@ int main(int argc, char **argv) {
     test_refusals();
     test_aliases();
     test_swap();
+    test_stages();
     test_fuzz(argc > 1 ? atoi(argv[1]) : 20000);
     return report();
 }

@@ -388,11 +388,62 @@ cdef class Runner:
         if self._planned is not frame.planned:
             self._planned = frame.planned
         if status != GD_OK:
-            if status == GD_ERR_CANCELLED:
-                pending()
-            if status == GD_ERR_BUSY or status == GD_ERR_REENTERED:
-                fault = NO_FAULT
-            self._fail(status_names[status].decode(), fault.instruction, fault.tag, fault.a, fault.b, frame.context,
-                       frame.planned)
-            raise error(status, &fault)
+            self.failed(frame, status, fault)
         return 0
+
+    cdef int failed(self, Frame frame, int status, gd_fault fault) except -1:
+        if status == GD_ERR_CANCELLED:
+            pending()
+        if status == GD_ERR_BUSY or status == GD_ERR_REENTERED:
+            fault = NO_FAULT
+        self._fail(status_names[status].decode(), fault.instruction, fault.tag, fault.a, fault.b, frame.context,
+                   frame.planned)
+        raise error(status, &fault)
+
+
+@cython.final
+cdef class Staged:
+    """A call of a function that writes no parameters, in stages: `until` runs the instructions before the one of a
+    number, and perhaps some more; `results`, in slot order, are there as far as those write them. `finish` runs the
+    rest, and returns what a call does. `planned`: of its frame, which goes back with the last stage, or with the call
+    where that fails or is left."""
+
+    cdef Runner runner
+    cdef Frame frame
+    cdef tuple feeds            # C reads them until the last stage
+    cdef int64_t at
+    cdef readonly list results
+    cdef readonly object planned
+
+    def __cinit__(self, Runner runner not None, *args):
+        given, key = runner._prepare_call(args, {})
+        self.feeds = tuple(runner._apart(given))
+        self.runner, self.frame = runner, runner._take(key)
+        self.planned, self.results = self.frame.planned, self.frame.results(FORM_LIST)
+        if len(self.feeds) != runner.n_inputs or not runner.load(self.frame, self.feeds):
+            raise TypeError("the arrays changed while they were prepared, or do not fit")
+
+    def until(self, int64_t end) -> None:
+        """Runs the instructions before number `end` that have not run; none of them twice."""
+        cdef gd_fault fault = NO_FAULT
+        cdef int status
+        cdef Frame frame = self.frame
+        cdef int flags = self.runner.flags
+        if frame is None or end <= self.at:
+            return
+        with nogil:
+            status = gd_context_run_until(frame.context.handle, <const void **> frame.pointers, frame.made,
+                                          frame.params, flags, end, &self.at, &fault)
+        if status != GD_OK:
+            self.frame = None
+            self.runner.failed(frame, status, fault)
+
+    def finish(self):
+        """Runs what is left, and returns what a call does."""
+        if self.frame is None:
+            raise RuntimeError("the call is over")
+        self.until(self.frame.context.program.instructions)
+        self.runner._planned = self.planned
+        self.runner.put(self.frame)
+        self.frame = None
+        return self.runner._pack(self.results, self.planned)

@@ -8,6 +8,7 @@ Must not know: operations, the graph, how sizes are found.
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -103,6 +104,15 @@ class Template:
         self.words = np.frombuffer(words, np.int64)
         self._order = order
         self._open_words = [(dim, np.array(at, np.int64)) for dim, at in self._open.items()]
+
+    def written(self, results: int) -> list[int]:
+        """After how many of the core's instructions each result is there; 0 for one that none writes."""
+        last = [-1] * results
+        for position, i in enumerate(self._order):
+            for b in i.writes:
+                if b.kind == OUTPUT:
+                    last[b.slot] = position
+        return [bisect_right(self.tags, position) for position in last]
 
     def _append(self, words: array[int], items: Sequence[Any]) -> None:
         """Puts ``items`` behind ``words``: names by their numbers, open sizes as 0 with their places noted."""

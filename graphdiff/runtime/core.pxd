@@ -54,6 +54,8 @@ cdef extern from "graphdiff.h" nogil:
     int gd_context_threads(const gd_context *context) noexcept
     int gd_context_run(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params,
                        int flags, gd_fault *fault) noexcept
+    int gd_context_run_until(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params,
+                             int flags, int64_t end, int64_t *at, gd_fault *fault) noexcept
     int gd_context_profile(gd_context *context, const void *const *inputs, void *const *outputs, void *const *params,
                            int flags, int64_t *ns, gd_fault *fault) noexcept
     void gd_context_set_cancel(gd_context *context, gd_cancel_fn cancel) noexcept

@@ -56,6 +56,40 @@ mpi.save(PATH, held, 3)
 mpi.restore(PATH, held)
 found += [float(np.sum(v.value * np.arange(1, v.value.size + 1).reshape(v.shape))).hex() for v in held]
 """,
+    "overlapped": RUN
+    + """
+begun = []
+arrived = mpi.buckets.Buckets.arrived
+
+
+def noted(buckets, k):
+    arrived(buckets, k)
+    begun.append(len(buckets._begun))
+
+
+mpi.buckets.Buckets.arrived = noted
+
+
+def trained(shards, divided):
+    start = np.random.default_rng(0)
+    x, t = gd.input("x", ("batch", 5), "float64"), gd.input("t", ("batch",), "float64")
+    shapes = {"first": (5, 40), "middle": (40, 40), "last": (40, 1)}
+    P = [gd.parameter(name, value=start.normal(size=shape) * 0.3) for name, shape in shapes.items()]
+    h = x
+    for w in P:
+        h = gd.tanh(h @ w)
+    loss = gd.mean(gd.square(h[:, 0] - t))
+    grads = gd.grad(loss, P)
+    step = mpi.compile([x, t], loss, gd.optim.Adam(0.01).updates(P, grads), reduce=[loss, *grads], shards=shards,
+                       bucket_bytes=1000, shard_updates=divided)
+    data = mpi.batches((X, T), 16, seed=1, shards=shards)
+    return [float(step(*rows)).hex() for rows in data] + [float(v.value.sum()).hex() for v in P]
+
+
+found = [trained(None, False), trained(4, False), trained(None, True)]
+early = mpi.ranks.size_of(mpi.ranks.world(None)) == 1 or 0 < begun[2] < begun[3]
+found.append([early])
+""",
     "failing": RUN
     + """
 step, w = made()
@@ -130,6 +164,18 @@ def test_two_and_four_ranks_are_one_process_to_rounding_and_to_the_bit_with_shar
         assert all(found == two[0] for found in two) and all(found == four[0] for found in four)
         for found in (two[0], four[0]):
             assert found == one if exact else np.allclose(*([float.fromhex(v) for v in a] for a in (found, one)))
+
+
+def test_sums_that_begin_while_the_rest_is_computed_are_those_of_one_process():
+    pytest.importorskip("mpi4py")
+    (one,), two, four = (ranks(n, CASES["overlapped"]) for n in (1, 2, 4))
+    assert one[-1] == [True]
+    for found in (two, four):
+        assert all(f == found[0] for f in found)
+        plain, shards, divided, early = found[0]
+        assert shards == one[1] and early == [True]
+        for told in (plain, divided):
+            np.testing.assert_allclose(*([float.fromhex(v) for v in a] for a in (told, one[0])), rtol=1e-9)
 
 
 @pytest.mark.parametrize("shards", [None, 4])

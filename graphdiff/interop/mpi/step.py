@@ -1,14 +1,13 @@
 """A step over ranks: the graph is cut where it is reduced.
 
-Owns: which part of a graph runs on a rank's own rows and which everywhere alike, and the order in which shares are
-added. Collectives stay outside of the graph, on the thread that calls. Invariants: nothing is updated unless every rank
-could compute its share; parameters stay the same everywhere. Must not know: optimisers, data formats.
+Owns: which part of a graph runs on a rank's own rows and which everywhere alike, and the order in which a rank's pieces
+are added. Collectives stay outside of the graph. Invariants: nothing is updated unless every rank could compute its
+share; parameters stay the same everywhere. Must not know: optimisers, data formats.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -25,6 +24,8 @@ from ...ops.messages import describe, where_am_i
 from ...ops.tensor import Tensor, as_tensor
 from ...ops.trees import tensors
 from ...ops.types import Fed, Tensors
+from ...runtime.staged import Staged, order_of_results
+from .buckets import Buckets
 from .data import piece_sizes
 from .owners import leaves_under, own, owners
 from .ranks import MPI, rank_of, size_of, together, world
@@ -51,7 +52,8 @@ def compile(
     everywhere alike of those, parameters and states; outputs may also be of a rank's own rows. ``comm``: an mpi4py
     communicator, all ranks unless given. ``shards``: a power of two: the global batch is that many pieces for any
     number of ranks, added as one binary tree, so that 1, 2, 4, ... ranks have the same bits. ``batch``: the name of the
-    rows' dimension. ``bucket_bytes``: how much goes into one reduction. ``shard_updates``: each rank updates a
+    rows' dimension. ``bucket_bytes``: how much goes into one reduction; what fills one, as the gradients of the last
+    layers, is on its way while the rest is computed. ``shard_updates``: each rank updates a
     share of the leaves, with the gradients that it alone is given, and the others get the new values: the work and, but
     for what the forward pass reads, the memory traffic of updates are divided. ``options``: of ``gd.compile``. A failed
     check, a bad feed, or with ``debug="nan"`` a value that is not finite, on one rank is an error on all.
@@ -100,7 +102,7 @@ class Step:
                 f"mpi.compile: shards is a power of two for a power of two of ranks, got {shards} for {ranks}",
                 source=where_am_i(),
             )
-        self.comm, self.shards, self.op, self.batch, self.bucket_bytes = comm, shards, op, batch, bucket_bytes
+        self.comm, self.shards, self.op, self.batch = comm, shards, op, batch
         self.inputs = inputs
         self.seconds = dict.fromkeys(("compute", "wait", "communicate", "update"), 0.0)
         found, self._tree = tensors("mpi.compile", outputs, "outputs")
@@ -153,7 +155,9 @@ class Step:
         for value, owner in [*((alike[k], None) for k in self._alike), *((v, of[p]) for p, v in new_values.items())]:
             for v in _inputs(value):
                 used[v].add(owner)
-        self._buffers = _Buffers(reduce, [_only(used[v]) for v in self._stand_ins])
+        order = self._order()
+        owned = [_only(used[v]) for v in self._stand_ins]
+        self._buckets = Buckets(reduce, owned, order, bucket_bytes, comm, shards is not None)
         read = set(self.local.parameters) | {
             p for k in self._alike for p in leaves_under(alike[k], ("parameter", "state"))
         }
@@ -181,6 +185,11 @@ class Step:
             source=where_am_i(),
         )
 
+    def _order(self) -> list[int]:
+        """What is reduced by when it is there, as on rank 0: the same everywhere."""
+        order = order_of_results(self.local, len(self._stand_ins))
+        return order if size_of(self.comm) == 1 else list(self.comm.bcast(order, root=0))
+
     def _rows(self, arrays: Sequence[np.ndarray]) -> int:
         for v, a in zip(self.inputs, arrays):
             for axis, size in enumerate(v.shape):
@@ -192,7 +201,6 @@ class Step:
         began = time.perf_counter()
         error: BaseException | None = None
         rows, own = 0, list[list[np.ndarray]]()
-        pieces: list[tuple[int, Sequence[Any]]] = []
         try:
             if len(args) != len(self.inputs):
                 raise FeedError(f"mpi step: {len(self.inputs)} inputs, got {len(args)}", source=where_am_i())
@@ -202,21 +210,13 @@ class Step:
         total = rows
         if self.shards is not None and size_of(self.comm) > 1:
             total = int(self.comm.allreduce(rows))
-        self._buffers.clear()
+        self._buckets.clear()
         if error is None:
             try:
-                pieces = self._pieces(args, rows, total)
-                shares = []
-                for n, piece in pieces:
-                    if n == 0 and self.op == "mean":
-                        continue
-                    found = self.local(*piece)
-                    k = len(self._stand_ins)
-                    own.append(found[k:])
-                    shares.append((n, found[:k]))
-                self._add(shares, total)
+                own = self._share(self._pieces(args, rows, total))
             except Exception as e:
                 error = e
+        self._buckets.begin_rest()
         computed = time.perf_counter()
         self.seconds["compute"] += computed - began
         if size_of(self.comm) > 1:
@@ -227,11 +227,14 @@ class Step:
             failed = error is not None
         waited = time.perf_counter()
         self.seconds["wait"] += waited - computed
+        self._buckets.finish()
         if failed:
             together(self.comm, error)
         if total == 0 and self.op == "mean":
             raise FeedError("mpi step: no rank has rows", source=where_am_i())
-        self._reduce(total)
+        if self.op == "mean" and (size_of(self.comm) > 1 or self.shards is not None):
+            for flat in self._buckets.flat:
+                flat /= np.asarray(total, flat.dtype)
         reduced = time.perf_counter()
         self.seconds["communicate"] += reduced - waited
         shared = self._updated()
@@ -249,7 +252,7 @@ class Step:
         """What is computed everywhere alike, with this rank's updates; where these are divided, all fail or none."""
         error, found = None, list[np.ndarray]()
         try:
-            found = self.shared(*self._buffers.views)
+            found = self.shared(*self._buckets.views)
         except Exception as e:
             error = e
         if self._sent:
@@ -287,87 +290,35 @@ class Step:
             return list(pieces[0]) if pieces else [np.zeros(0)] * len(self._own)
         return [np.concatenate(column, axis=axis) for axis, column in zip(self._own_axes, zip(*pieces))]
 
-    def _add(self, shares: Sequence[tuple[int, Sequence[np.ndarray]]], total: int) -> None:
-        """The rank's share, added over its pieces as a binary tree, into the buffers."""
+    def _share(self, pieces: Sequence[tuple[int, Sequence[Any]]]) -> list[list[np.ndarray]]:
+        """Computes the rank's share, its pieces added as a binary tree, into the buckets, each on its way while the
+        rest of the last piece is computed; returns the outputs of the rank's own rows, of each piece."""
+        pieces = [(n, piece) for n, piece in pieces if n > 0 or self.op == "sum"]
         weighted = self.op == "mean" and (size_of(self.comm) > 1 or self.shards is not None)
-        level = [[a * np.asarray(n, a.dtype) if weighted else a for a in found] for n, found in shares]
-        while len(level) > 1:
-            paired = [[x + y for x, y in zip(a, b)] for a, b in zip(level[::2], level[1::2])]
-            level = paired + ([level[-1]] if len(level) % 2 else [])
-        for found in level:
-            for view, a in zip(self._buffers.views, found):
-                view[...] = a
+        values = range(len(self._stand_ins))
+        found: list[Sequence[np.ndarray]] = [self.local(*piece) for _, piece in pieces[:-1]]
 
-    def _reduce(self, total: int) -> None:
-        ranks = size_of(self.comm)
-        waiting = []
-        for flat, segments in zip(self._buffers.flat, self._buffers.segments):
-            if ranks > 1 and self.shards is None:
-                step = max(1, self.bucket_bytes // flat.itemsize)
-                for begin, end, owner in segments:
-                    for k in range(begin, end, step):
-                        waiting.append(self._reduction(flat[k : min(k + step, end)], owner))
-            elif ranks > 1:
-                self._tree_of_ranks(flat)
-        if waiting:
-            MPI.Request.Waitall(waiting)
-        if self.op == "mean" and (ranks > 1 or self.shards is not None):
-            for flat in self._buffers.flat:
-                flat /= np.asarray(total, flat.dtype)
+        def arrived(k: int) -> None:
+            level = [a[k] * np.asarray(n, a[k].dtype) if weighted else a[k] for (n, _), a in zip(pieces, found)]
+            while len(level) > 1:
+                level = [a + b for a, b in zip(level[::2], level[1::2])] + level[len(level) & ~1 :]
+            self._buckets.views[k][...] = level[0]
+            self._buckets.arrived(k)
 
-    def _reduction(self, part: np.ndarray, owner: int | None) -> Any:
-        """A sum under way, for all ranks or for the one that needs it."""
-        if owner is None:
-            return self.comm.Iallreduce(MPI.IN_PLACE, part)
-        if owner == rank_of(self.comm):
-            return self.comm.Ireduce(MPI.IN_PLACE, part, root=owner)
-        return self.comm.Ireduce(part, None, root=owner)
-
-    def _tree_of_ranks(self, flat: np.ndarray) -> None:
-        """Adds what ranks have as the binary tree over their numbers: pairs, pairs of pairs, ..."""
-        other, distance, rank = np.empty_like(flat), 1, rank_of(self.comm)
-        while distance < size_of(self.comm):
-            self.comm.Sendrecv(flat, rank ^ distance, recvbuf=other, source=rank ^ distance)
-            flat += other
-            distance *= 2
+        if pieces and self._buckets.several:
+            call = Staged(self.local, pieces[-1][1])
+            found.append(call.results)
+            for k in call.in_order(len(values)):
+                arrived(k)
+            found[-1] = call.finish()
+        elif pieces:
+            found.append(self.local(*pieces[-1][1]))
+            for k in values:
+                arrived(k)
+        return [list(a[len(values) :]) for a in found]
 
     def __repr__(self) -> str:
         return f"<Step over {size_of(self.comm)} ranks: {self.local!r}>"
-
-
-class _Buffers:
-    """One flat buffer for each dtype, and a view of it for each value; ``segments``: (begin, end, rank) of a buffer
-    where one rank alone needs the sum, None where all do."""
-
-    def __init__(self, values: Sequence[Tensor], owned: Sequence[int | None]):
-        sizes: dict[np.dtype, int] = {}
-        places: dict[int, tuple[np.dtype, int, int, tuple[int, ...]]] = {}
-        segments: dict[np.dtype, list[tuple[int, int, int | None]]] = {}
-        for k in sorted(range(len(values)), key=lambda k: -1 if owned[k] is None else int(owned[k] or 0)):
-            v, owner = values[k], owned[k]
-            if v.dtype.kind != "f" or not all(isinstance(s, int) for s in v.shape):
-                raise GraphError(
-                    f"mpi.compile: what is reduced are floats of known shapes, got {describe(v)}", source=where_am_i()
-                )
-            shape = tuple(int(s) for s in v.shape)
-            begin, n = sizes.get(v.dtype, 0), math.prod(shape)
-            places[k] = (v.dtype, begin, n, shape)
-            sizes[v.dtype] = begin + n
-            mine = segments.setdefault(v.dtype, [])
-            if mine and mine[-1][2] == owner:
-                mine[-1] = (mine[-1][0], begin + n, owner)
-            else:
-                mine.append((begin, begin + n, owner))
-        by_dtype = {dtype: np.zeros(n, dtype) for dtype, n in sizes.items()}
-        self.flat, self.segments = list(by_dtype.values()), list(segments.values())
-        self.views = [
-            by_dtype[dtype][at : at + n].reshape(shape)
-            for dtype, at, n, shape in (places[k] for k in range(len(values)))
-        ]
-
-    def clear(self) -> None:
-        for flat in self.flat:
-            flat[:] = 0
 
 
 def _rows_axis(v: Tensor, batch: str) -> int | None:
