@@ -163,6 +163,7 @@ def _length(what: str, rows: Sequence[Tensor], length: Any) -> Size:
 def map_(f: Callable[..., Out], xs: Structure) -> Out:
     """``f`` applied to each row of ``xs``, results stacked: a scan without a carry. ``gd.map``.
 
+    Rows of few elements are computed many at once, as by ``gd.vmap``; those of many one by one, in the memory of one.
     Example: ``norms = gd.map(lambda row: gd.norm(row), x)``."""
     return scan(lambda carry, x: (None, f(x)), None, xs)[1]
 

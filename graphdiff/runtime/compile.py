@@ -26,6 +26,7 @@ from ..ops.types import TensorLike, Tensors
 from ..schedule.cost import Costs
 from ..schedule.limit import limit_of
 from ..spelling import did_you_mean
+from ..transforms.maps import batched_maps
 from ..transforms.rows import by_rows
 from ..transforms.simplify import simplify
 from ..transforms.sparsity import SparseJacobian
@@ -139,6 +140,9 @@ def _compile(
     if watchers:  # a check is computed as an output is, but nobody gets it
         graph = Graph(graph.name, graph.inputs, [*seen, *(w.value for w in checks)], graph.updates, graph.parameters)
     simple, mapping = simplify(graph)
+    batched = batched_maps(simple)
+    if batched is not simple:
+        simple, _ = simplify(batched)
     simple = final = by_rows(simple)
     if checks:
         final = Graph(simple.name, simple.inputs, simple.outputs[: len(seen)], simple.updates, simple.parameters)
