@@ -46,13 +46,13 @@ enum { LANES = 64 };
 #include "each_type.h"
 
 int GD_ISA_NAME(gd_k_arg_max)(const gd_call *call) {
-    const argreduce_block *b = call->block;
+    const argreduce_block *b = (const argreduce_block *)call->block;
     if (b->axis > 0) GD_TYPE_CALL(b->dtype, arg_max, call, gd_params_range(b->outer, call->part, b->parts));
     return GD_OK;
 }
 
 int GD_ISA_NAME(gd_k_arg_min)(const gd_call *call) {
-    const argreduce_block *b = call->block;
+    const argreduce_block *b = (const argreduce_block *)call->block;
     if (b->axis > 0) GD_TYPE_CALL(b->dtype, arg_min, call, gd_params_range(b->outer, call->part, b->parts));
     return GD_OK;
 }

@@ -47,9 +47,9 @@ INLINE void NAME(columns)(const int greatest, const T *x, int64_t axis, int64_t 
 }
 
 INLINE void NAME(outers)(const int greatest, const gd_call *call, gd_range outer) {
-    const argreduce_block *b = call->block;
+    const argreduce_block *b = (const argreduce_block *)call->block;
     const T *x = (const T *)call->operands[0] + outer.first * b->axis * b->inner;
-    int64_t *y = call->operands[1];
+    int64_t *y = (int64_t *)call->operands[1];
     for (int64_t o = outer.first; o < outer.last; o++, x += b->axis * b->inner)
         if (b->inner == 1) y[o] = NAME(row)(greatest, x, b->axis);
         else NAME(columns)(greatest, x, b->axis, b->inner, y + o * b->inner);

@@ -240,7 +240,7 @@ static int64_t begin_of(const attention_block *b, const rows_view *x, int64_t en
 #include "each_float.h"
 
 int GD_ISA_NAME(gd_k_attention)(const gd_call *call) {
-    const attention_block *b = call->block;
+    const attention_block *b = (const attention_block *)call->block;
     int64_t units = b->entries * b->row_blocks, first = call->part * b->part_units;
     for (int64_t u = first; u < gd_min(units, first + b->part_units); u++) {
         if (b->dtype == GD_F32) forward_f32(b, call, u / b->row_blocks, u % b->row_blocks * ROWS);
@@ -250,7 +250,7 @@ int GD_ISA_NAME(gd_k_attention)(const gd_call *call) {
 }
 
 int GD_ISA_NAME(gd_k_attention_vjp)(const gd_call *call) {
-    const attention_block *b = call->block;
+    const attention_block *b = (const attention_block *)call->block;
     int64_t units = b->entries * b->splits, first = call->part * b->part_units;
     if (first >= units) {
         if (b->splits > 1) {

@@ -39,7 +39,7 @@ int gd_prepare_check_true(gd_prepare *p) { return prepare(p, 0, 1 << GD_BOOL); }
 #else
 
 int GD_ISA_NAME(gd_k_check_index)(const gd_call *call) {
-    const check_block *b = call->block;
+    const check_block *b = (const check_block *)call->block;
     for (int64_t i = 0; i < b->count; i++) {
         int64_t index =
             b->dtype == GD_I32 ? ((const int32_t *)call->operands[0])[i] : ((const int64_t *)call->operands[0])[i];
@@ -53,7 +53,7 @@ int GD_ISA_NAME(gd_k_check_index)(const gd_call *call) {
 }
 
 int GD_ISA_NAME(gd_k_check_true)(const gd_call *call) {
-    const check_block *b = call->block;
+    const check_block *b = (const check_block *)call->block;
     const void *first = b->count > 0 ? memchr(call->operands[0], 0, (size_t)b->count) : NULL;
     if (first == NULL) return GD_OK;
     call->fault->a = (const char *)first - (const char *)call->operands[0];

@@ -329,7 +329,7 @@ static int64_t row_of(const run_block *r, const span *x, int64_t s) { return r->
 static char *kept_at(const run_block *r, const carry_row *c, const gd_call *call, const span *x, int64_t s) {
     int64_t t = row_of(r, x, s);
     if (s >= x->last) {
-        if (c->write >= 0) return call->operands[c->write];
+        if (c->write >= 0) return (char *)call->operands[c->write];
     } else if (c->rows >= 0) {
         if (r->again) return (char *)call->operands[c->rows] + (t - x->base) * c->bytes;
         if (c->every == 1) return (char *)call->operands[c->rows] + t * c->bytes;
@@ -341,7 +341,7 @@ static char *kept_at(const run_block *r, const carry_row *c, const gd_call *call
 
 /* the carry before the first step: put in its row where it has one */
 static const char *carry_at_first(const run_block *r, const carry_row *c, const gd_call *call, const span *x) {
-    const char *from = call->operands[c->read];
+    const char *from = (const char *)call->operands[c->read];
     if (r->again) from += row_of(r, x, x->first) / c->every * c->bytes;
     if (c->rows < 0 || x->first >= x->last) return from;
     char *row = kept_at(r, c, call, x, x->first);
@@ -365,7 +365,7 @@ static void open_run(const run_block *r, const gd_call *call, gd_inner_run *run)
     slot += r->n_carry + r->n_ys;
     for (int64_t i = 0; i < r->n_sums; i++) {
         const sum_row *sum = &r->sums[i];
-        char *place = sum->write >= 0 ? call->operands[sum->write] : (char *)call->scratch + sum->spare;
+        char *place = (char *)(sum->write >= 0 ? call->operands[sum->write] : (char *)call->scratch + sum->spare);
         if (sum->read >= 0) copy(place, call->operands[sum->read], sum->bytes);
         else zero_rows(place, 0, 1, sum->bytes);
         gd_inner_bind(run, slot++, place);
@@ -429,7 +429,7 @@ static int run_while(const loop_block *b, const gd_call *call, gd_inner_run *run
 }
 
 int GD_ISA_NAME(gd_k_loop)(const gd_call *call) {
-    const loop_block *b = call->block;
+    const loop_block *b = (const loop_block *)call->block;
     const run_block *r = &b->runs[b->n_runs - 1];
     gd_inner_run *runs = (gd_inner_run *)((char *)call->scratch + b->state_at);
     int64_t n = b->length, steps;
@@ -460,17 +460,18 @@ int GD_ISA_NAME(gd_k_loop)(const gd_call *call) {
         if (c->rows >= 0) {
             int64_t made = steps / c->every + (steps % c->every != 0);
             int64_t starts = b->length / c->every + (b->length % c->every != 0);
-            zero_rows(call->operands[c->rows], made, starts, c->bytes);
+            zero_rows((char *)call->operands[c->rows], made, starts, c->bytes);
         }
     }
     for (int64_t i = 0; i < r->n_ys; i++)
-        if (r->ys[i].operand >= 0) zero_rows(call->operands[r->ys[i].operand], steps, b->length, r->ys[i].bytes);
+        if (r->ys[i].operand >= 0)
+            zero_rows((char *)call->operands[r->ys[i].operand], steps, b->length, r->ys[i].bytes);
     if (b->steps >= 0) *(int64_t *)call->operands[b->steps] = steps;
     return GD_OK;
 }
 
 int GD_ISA_NAME(gd_k_branch)(const gd_call *call) {
-    const branch_block *b = call->block;
+    const branch_block *b = (const branch_block *)call->block;
     const gd_program *chosen = b->programs[*(const char *)call->operands[0] != 0 ? 0 : 1];
     gd_inner_run run;
     gd_inner_open(&run, chosen, call->scratch);

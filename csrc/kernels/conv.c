@@ -453,7 +453,7 @@ static int correlate_images(const gd_conv_correlation *b, const gd_call *call) {
 }
 
 static int correlate(const gd_call *call) {
-    const gd_conv_correlation *b = call->block;
+    const gd_conv_correlation *b = (const gd_conv_correlation *)call->block;
     if (b == NULL) return GD_OK; /* no results */
     if (b->lanes > 0) return correlate_images(b, call);
     if (b->dtype == GD_F32) correlate_f32(b, call);
@@ -466,7 +466,7 @@ int GD_ISA_NAME(gd_k_conv2d)(const gd_call *call) { return correlate(call); }
 int GD_ISA_NAME(gd_k_conv2d_dx)(const gd_call *call) { return correlate(call); }
 
 int GD_ISA_NAME(gd_k_conv2d_dw)(const gd_call *call) {
-    const gd_conv_weight *b = call->block;
+    const gd_conv_weight *b = (const gd_conv_weight *)call->block;
     if (b == NULL) return GD_OK;
     if (b->by_rows) GD_FLOAT_CALL(b->dtype, weight_by_rows, b, call);
     else if (b->dtype == GD_F32) weight_f32(b, call);

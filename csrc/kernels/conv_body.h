@@ -144,7 +144,7 @@ static inline void NAME(finish)(const gd_epilogue *e, const T *bias, int64_t c, 
 static void NAME(correlate)(const gd_conv_correlation *b, const gd_call *call) {
     const gd_conv_source *s = &b->source;
     static const NAME(block_fn) blocks[][VECTORS] = BLOCKS;
-    T *band = call->scratch, tile[ROWS * WIDTH];
+    T *band = (T *)call->scratch, tile[ROWS * WIDTH];
     int64_t n = 0, listed = -1, step = s->n_row_phases * s->n_col_phases * s->rows * s->pitch;
     conv_vector *vectors = (conv_vector *)((char *)call->scratch + b->vectors_at);
     conv_piece *pieces = (conv_piece *)((char *)call->scratch + b->pieces_at);
@@ -160,7 +160,7 @@ static void NAME(correlate)(const gd_conv_correlation *b, const gd_call *call) {
         const T *image = (const T *)call->operands[0] + entry * b->source_channels * b->source_plane;
         const T *weight = (const T *)call->operands[1] + group * b->weight_group;
         T *target = (T *)call->operands[b->result] + entry * b->target_channels * b->target_plane;
-        const T *bias = gd_epilogue_bias(&b->epilogue, call, group * b->target_channels, sizeof(T));
+        const T *bias = (const T *)gd_epilogue_bias(&b->epilogue, call, group * b->target_channels, sizeof(T));
         NAME(gather)(s, image, b->source_channels, b->source_plane, q0, band, step);
         for (const gd_conv_phase *phase = b->phases; phase < b->phases + b->n_phases; phase++) {
             if (b->n_phases > 1 || listed != q0) {
@@ -205,7 +205,7 @@ static void NAME(transpose)(const T *from, int64_t channels, int64_t plane, int6
 /* a correlation whose lanes are images */
 static void NAME(images)(const gd_conv_correlation *b, const gd_call *call) {
     static const NAME(block_fn) blocks[][VECTORS] = BLOCKS;
-    T *band = call->scratch, tile[ROWS * WIDTH];
+    T *band = (T *)call->scratch, tile[ROWS * WIDTH];
     int64_t first = call->part % b->channel_blocks * b->channel_step;
     int64_t last = first + b->channel_step < b->target_channels ? first + b->channel_step : b->target_channels;
     int64_t unit = call->part / b->channel_blocks * b->part_units;
@@ -219,7 +219,7 @@ static void NAME(images)(const gd_conv_correlation *b, const gd_call *call) {
         const T *x = (const T *)call->operands[0] + image * source_image + group * source;
         const T *weight = (const T *)call->operands[1] + group * b->weight_group;
         T *y = (T *)call->operands[b->result] + image * target_image + group * target;
-        const T *bias = gd_epilogue_bias(&b->epilogue, call, group * b->target_channels, sizeof(T));
+        const T *bias = (const T *)gd_epilogue_bias(&b->epilogue, call, group * b->target_channels, sizeof(T));
         if (images < b->lanes) memset(band, 0, (size_t)(source * b->lanes) * sizeof(T));
         NAME(transpose)(x, images, source_image, source, band, b->lanes);
         for (int64_t c = first; c < last;) {
@@ -253,7 +253,7 @@ static void NAME(images)(const gd_conv_correlation *b, const gd_call *call) {
 static void NAME(weight)(const gd_conv_weight *b, const gd_call *call) {
     const gd_conv_source *s = &b->source;
     static const NAME(block_fn) blocks[][VECTORS] = BLOCKS;
-    T *band = call->scratch, tile[ROWS * WIDTH];
+    T *band = (T *)call->scratch, tile[ROWS * WIDTH];
     T *results = (T *)((char *)call->scratch + b->results_at), *sums = (T *)((char *)call->scratch + b->sums_at);
     int64_t first = call->part % b->channel_blocks * b->channel_step, rest = call->part / b->channel_blocks;
     int64_t channels = b->source_channels - first < b->channel_step ? b->source_channels - first : b->channel_step;
@@ -344,7 +344,7 @@ INLINE void NAME(multiply_rows)(const int taps, int64_t rows, int64_t cols, cons
 
 static void NAME(weight_by_rows)(const gd_conv_weight *b, const gd_call *call) {
     const gd_conv_source *s = &b->source;
-    T *band = call->scratch, *sums = (T *)((char *)call->scratch + b->sums_at);
+    T *band = (T *)call->scratch, *sums = (T *)((char *)call->scratch + b->sums_at);
     int64_t first = call->part % b->channel_blocks * b->channel_step, group = call->part / b->channel_blocks;
     int64_t channels = b->source_channels - first < b->channel_step ? b->source_channels - first : b->channel_step;
     int64_t kernel = b->kernel_rows * b->kernel_cols, n = channels * kernel, step = s->rows * s->pitch;

@@ -72,7 +72,7 @@ static void sum_wide(const cumulative_block *b, const gd_call *call, gd_range ou
 #include "each_number.h"
 
 int GD_ISA_NAME(gd_k_cumulative)(const gd_call *call) {
-    const cumulative_block *b = call->block;
+    const cumulative_block *b = (const cumulative_block *)call->block;
     if (b->axis == 0 || b->inner == 0) return GD_OK;
     gd_range outer = gd_params_range(b->outer, call->part, b->parts);
     if (b->dtype == GD_F32 && b->kind == GD_REDUCE_sum) sum_wide(b, call, outer);

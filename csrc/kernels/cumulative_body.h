@@ -30,7 +30,7 @@ INLINE void NAME(pass)(const int kind, int64_t axis, int64_t inner, int64_t step
 }
 
 INLINE void NAME(passes)(const int kind, const gd_call *call, gd_range outer) {
-    const cumulative_block *b = call->block;
+    const cumulative_block *b = (const cumulative_block *)call->block;
     int64_t step = b->reverse ? -b->inner : b->inner, start = b->reverse ? (b->axis - 1) * b->inner : 0;
     for (int64_t o = outer.first; o < outer.last; o++) {
         int64_t at = o * b->axis * b->inner + start;
@@ -39,7 +39,7 @@ INLINE void NAME(passes)(const int kind, const gd_call *call, gd_range outer) {
 }
 
 static void NAME(cumulative)(const gd_call *call, gd_range outer) {
-    const cumulative_block *b = call->block;
+    const cumulative_block *b = (const cumulative_block *)call->block;
     switch (b->kind) {
     case GD_REDUCE_sum: NAME(passes)(GD_REDUCE_sum, call, outer); break;
     case GD_REDUCE_prod: NAME(passes)(GD_REDUCE_prod, call, outer); break;

@@ -235,8 +235,8 @@ INLINE void store(const int is_f64, const fft_block *b, const gd_call *call, int
 }
 
 INLINE void lines(const int is_f64, const gd_call *call, gd_range at) {
-    const fft_block *b = call->block;
-    double *x = call->scratch, *y = x + 2 * b->length, *filter = b->chirp ? y + 2 * b->length : NULL;
+    const fft_block *b = (const fft_block *)call->block;
+    double *x = (double *)call->scratch, *y = x + 2 * b->length, *filter = b->chirp ? y + 2 * b->length : NULL;
     if (filter && at.first < at.last) filter_of(b, filter, x, y);
     for (int64_t l = at.first; l < at.last; l++) {
         load(is_f64, b, call, l / b->inner, l % b->inner, x);
@@ -246,7 +246,7 @@ INLINE void lines(const int is_f64, const gd_call *call, gd_range at) {
 }
 
 int GD_ISA_NAME(gd_k_fft)(const gd_call *call) {
-    const fft_block *b = call->block;
+    const fft_block *b = (const fft_block *)call->block;
     gd_range at = gd_params_range(b->outer * b->inner, call->part, b->parts);
     if (b->dtype == GD_F64) lines(1, call, at);
     else lines(0, call, at);

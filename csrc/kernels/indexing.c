@@ -141,7 +141,7 @@ INLINE void take_lines(const int64_t line, const indexing_block *b, const gd_cal
 }
 
 int GD_ISA_NAME(gd_k_take)(const gd_call *call) {
-    const indexing_block *b = call->block;
+    const indexing_block *b = (const indexing_block *)call->block;
     int status = check(b, call->operands[1], b->n_idx, call->fault);
     if (status != GD_OK) return status;
     int64_t line = b->inner * gd_item_bytes(b->dtype);
@@ -157,9 +157,9 @@ int GD_ISA_NAME(gd_k_take)(const gd_call *call) {
 
 /* elements of `item` bytes, a constant */
 INLINE void gather(const int64_t item, const indexing_block *b, const gd_call *call) {
-    const char *x = call->operands[0];
+    const char *x = (const char *)call->operands[0];
     const void *indices = call->operands[1];
-    char *y = call->operands[2];
+    char *y = (char *)call->operands[2];
     int dtype = b->index_dtype;
     int64_t axis = b->axis, inner = b->inner, n_idx = b->n_idx;
     for (int64_t o = 0, k = 0; o < b->outer; o++, x += axis * inner * item)
@@ -169,7 +169,7 @@ INLINE void gather(const int64_t item, const indexing_block *b, const gd_call *c
 }
 
 int GD_ISA_NAME(gd_k_take_along)(const gd_call *call) {
-    const indexing_block *b = call->block;
+    const indexing_block *b = (const indexing_block *)call->block;
     int status = check(b, call->operands[1], b->outer * b->n_idx * b->inner, call->fault);
     if (status != GD_OK) return status;
     switch (gd_item_bytes(b->dtype)) {
@@ -206,10 +206,9 @@ typedef struct {
 
 static scatter_part part_of(const indexing_block *b, const gd_call *call) {
     int64_t strips = b->columns > 0 ? gd_ceil_div(b->inner, b->columns) : 1;
-    scatter_part part = {.column = call->part % strips * b->columns};
-    part.lines = gd_params_range(b->outer * b->axis, call->part / strips, b->parts / strips);
-    part.n = gd_min(b->columns, b->inner - part.column);
-    return part;
+    int64_t column = call->part % strips * b->columns;
+    gd_range lines = gd_params_range(b->outer * b->axis, call->part / strips, b->parts / strips);
+    return (scatter_part){lines, column, gd_min(b->columns, b->inner - column)};
 }
 
 /* which of CHUNK indices from one on name lines low..high-1, and which: no branch, as it would be taken at random */
@@ -237,7 +236,7 @@ static void add_wide(double *restrict to, const float *restrict g, int64_t n) {
  * that an index names, each perhaps several times */
 static void scatter_wide(const indexing_block *b, const gd_call *call, const scatter_part *part, int64_t o, int64_t low,
                          int64_t high) {
-    double *sums = call->scratch;
+    double *sums = (double *)call->scratch;
     const float *g = (const float *)call->operands[1] + o * b->n_idx * b->inner + part->column;
     float *y = (float *)call->operands[b->result] + (o * b->axis + low) * b->inner + part->column;
     int all = high - low <= b->n_idx;
@@ -259,8 +258,8 @@ static void scatter_wide(const indexing_block *b, const gd_call *call, const sca
 /* float32 in double, one outer index at a time */
 static void spread_wide(const indexing_block *b, const gd_call *call, gd_range outer) {
     int64_t axis = b->axis, inner = b->inner, n_idx = b->n_idx, k = outer.first * n_idx * inner, n_y = axis * inner;
-    double *sums = call->scratch;
-    const float *g = call->operands[1];
+    double *sums = (double *)call->scratch;
+    const float *g = (const float *)call->operands[1];
     float *y = (float *)call->operands[b->result] + outer.first * n_y;
     for (int64_t o = outer.first; o < outer.last; o++, y += n_y) {
         begin(b, call, o * n_y, (o + 1) * n_y);
@@ -286,7 +285,7 @@ static inline int64_t highest_i64(void) { return INT64_MAX; }
 #include "each_number.h"
 
 int GD_ISA_NAME(gd_k_take_vjp)(const gd_call *call) {
-    const indexing_block *b = call->block;
+    const indexing_block *b = (const indexing_block *)call->block;
     int status = check(b, call->operands[0], b->n_idx, call->fault);
     if (status != GD_OK) return status;
     scatter_part part = part_of(b, call);
@@ -305,7 +304,7 @@ int GD_ISA_NAME(gd_k_take_vjp)(const gd_call *call) {
 }
 
 int GD_ISA_NAME(gd_k_segment)(const gd_call *call) {
-    const indexing_block *b = call->block;
+    const indexing_block *b = (const indexing_block *)call->block;
     int status = check(b, call->operands[0], b->n_idx, call->fault);
     if (status != GD_OK) return status;
     scatter_part part = part_of(b, call);
@@ -314,7 +313,7 @@ int GD_ISA_NAME(gd_k_segment)(const gd_call *call) {
 }
 
 int GD_ISA_NAME(gd_k_take_along_vjp)(const gd_call *call) {
-    const indexing_block *b = call->block;
+    const indexing_block *b = (const indexing_block *)call->block;
     int status = check(b, call->operands[0], b->outer * b->n_idx * b->inner, call->fault);
     if (status != GD_OK) return status;
     gd_range outer = gd_params_range(b->outer, call->part, b->parts);

@@ -6,7 +6,7 @@ static void NAME(add)(T *restrict to, const T *restrict g, int64_t n) {
 
 /* a part's lines, one outer index at a time */
 static void NAME(take_vjp)(const gd_call *call, const scatter_part *part) {
-    const indexing_block *b = call->block;
+    const indexing_block *b = (const indexing_block *)call->block;
     named found;
     for (int64_t l = part->lines.first; l < part->lines.last;) {
         int64_t o = l / b->axis, low = l % b->axis, high = gd_min(low + part->lines.last - l, b->axis);
@@ -31,7 +31,7 @@ INLINE void NAME(fold)(const int kind, T *to, const T *x, int64_t n) {
 
 /* the same lines, which begin as the neutral element */
 INLINE void NAME(folds)(const int kind, T neutral, const gd_call *call, const scatter_part *part) {
-    const indexing_block *b = call->block;
+    const indexing_block *b = (const indexing_block *)call->block;
     named found;
     for (int64_t l = part->lines.first; l < part->lines.last;) {
         int64_t o = l / b->axis, low = l % b->axis, high = gd_min(low + part->lines.last - l, b->axis);
@@ -49,7 +49,7 @@ INLINE void NAME(folds)(const int kind, T neutral, const gd_call *call, const sc
 }
 
 static void NAME(segment)(const gd_call *call, const scatter_part *part) {
-    const indexing_block *b = call->block;
+    const indexing_block *b = (const indexing_block *)call->block;
     switch (b->kind) {
     case GD_REDUCE_prod: NAME(folds)(GD_REDUCE_prod, 1, call, part); break;
     case GD_REDUCE_max: NAME(folds)(GD_REDUCE_max, NAME(lowest)(), call, part); break;
@@ -59,10 +59,10 @@ static void NAME(segment)(const gd_call *call, const scatter_part *part) {
 
 /* what lies in one outer index is begun and done with while it is in cache */
 INLINE void NAME(spread)(const int index_dtype, const gd_call *call, gd_range outer) {
-    const indexing_block *b = call->block;
+    const indexing_block *b = (const indexing_block *)call->block;
     int64_t axis = b->axis, inner = b->inner, n_idx = b->n_idx, k = outer.first * n_idx * inner;
     const void *indices = call->operands[0];
-    const T *g = call->operands[1];
+    const T *g = (const T *)call->operands[1];
     T *y = (T *)call->operands[b->result] + outer.first * axis * inner;
     for (int64_t o = outer.first; o < outer.last; o++, y += axis * inner) {
         begin(b, call, o * axis * inner, (o + 1) * axis * inner);
@@ -75,7 +75,7 @@ INLINE void NAME(spread)(const int index_dtype, const gd_call *call, gd_range ou
 }
 
 static void NAME(take_along_vjp)(const gd_call *call, gd_range outer) {
-    const indexing_block *b = call->block;
+    const indexing_block *b = (const indexing_block *)call->block;
     if (b->index_dtype == GD_I32) NAME(spread)(GD_I32, call, outer);
     else NAME(spread)(GD_I64, call, outer);
 }

@@ -241,7 +241,7 @@ static int pivots_fit(const int *pivots, int n, gd_fault *fault) {
 
 #define GD_LAPACK_KERNEL(name)                                        \
     int GD_ISA_NAME(gd_k_##name)(const gd_call *call) {               \
-        const lapack_block *b = call->block;                          \
+        const lapack_block *b = (const lapack_block *)call->block;    \
         return b->is_f64 ? name##_f64(call, b) : name##_f32(call, b); \
     }
 

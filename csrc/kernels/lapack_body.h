@@ -142,7 +142,7 @@ static int NAME(determinant)(const gd_call *call, const lapack_block *b) {
 static int NAME(qr)(const gd_call *call, const lapack_block *b) {
     int m = b->m, n = b->n;
     int64_t size = (int64_t)m * n;
-    T *work = call->scratch, *factors = work + b->lwork;
+    T *work = (T *)call->scratch, *factors = work + b->lwork;
     GD_EACH_MATRIX(call, b) {
         T *q = (T *)call->operands[1] + i * size, *r = (T *)call->operands[2] + i * n * n;
         int info;
@@ -159,7 +159,7 @@ static int NAME(qr)(const gd_call *call, const lapack_block *b) {
 static int NAME(eigh)(const gd_call *call, const lapack_block *b) {
     int n = b->n;
     int64_t size = (int64_t)n * n;
-    T *work = call->scratch;
+    T *work = (T *)call->scratch;
     int *integers = (int *)(work + b->lwork);
     GD_EACH_MATRIX(call, b) {
         T *w = (T *)call->operands[1] + i * n, *v = (T *)call->operands[2] + i * size;
@@ -185,7 +185,7 @@ static int NAME(eigh)(const gd_call *call, const lapack_block *b) {
 static int NAME(svd)(const gd_call *call, const lapack_block *b) {
     int m = b->m, n = b->n, ldvt = b->full ? m : b->k;
     int64_t size = (int64_t)m * n, u_size = (int64_t)m * ldvt, vh_size = (int64_t)n * (b->full ? n : b->k);
-    T *work = call->scratch, *a = work + b->lwork;
+    T *work = (T *)call->scratch, *a = work + b->lwork;
     int *integers = (int *)(a + size);
     GD_EACH_MATRIX(call, b) {
         T *u = (T *)call->operands[1] + i * u_size, *s = (T *)call->operands[2] + i * b->k;

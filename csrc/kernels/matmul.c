@@ -356,7 +356,7 @@ static void run_lanes(const matmul_block *b, const gd_call *call, int64_t first,
 }
 
 int GD_ISA_NAME(gd_k_matmul)(const gd_call *call) {
-    const matmul_block *b = call->block;
+    const matmul_block *b = (const matmul_block *)call->block;
     const matmul_view *v = b->view;
     int64_t item = gd_item_bytes(b->dtype);
     gd_product p = product_of(b, b->m, b->n);

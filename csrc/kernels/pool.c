@@ -84,19 +84,19 @@ enum { POOL_MAX, POOL_SUM };
 #include "each_float.h"
 
 int GD_ISA_NAME(gd_k_max_pool2d)(const gd_call *call) {
-    const pool_block *b = call->block;
+    const pool_block *b = (const pool_block *)call->block;
     GD_FLOAT_CALL(b->dtype, max_pool2d, call, gd_params_range(b->planes, call->part, b->parts));
     return GD_OK;
 }
 
 int GD_ISA_NAME(gd_k_sum_pool2d)(const gd_call *call) {
-    const pool_block *b = call->block;
+    const pool_block *b = (const pool_block *)call->block;
     GD_FLOAT_CALL(b->dtype, sum_pool2d, call, gd_params_range(b->planes, call->part, b->parts));
     return GD_OK;
 }
 
 int GD_ISA_NAME(gd_k_sum_pool2d_vjp)(const gd_call *call) {
-    const pool_block *b = call->block;
+    const pool_block *b = (const pool_block *)call->block;
     GD_FLOAT_CALL(b->dtype, sum_pool2d_vjp, call, gd_params_range(b->planes, call->part, b->parts));
     return GD_OK;
 }

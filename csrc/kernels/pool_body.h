@@ -94,26 +94,26 @@ static void NAME(spread)(const pool_block *b, const T *restrict g, T *restrict x
 
 /* what a part does: its planes */
 static void NAME(max_pool2d)(const gd_call *call, gd_range planes) {
-    const pool_block *b = call->block;
+    const pool_block *b = (const pool_block *)call->block;
     int64_t image = b->height * b->width, result = b->rows * b->cols;
-    const T *x = call->operands[0];
-    T *y = call->operands[1];
-    int32_t *at = call->operands[2];
+    const T *x = (const T *)call->operands[0];
+    T *y = (T *)call->operands[1];
+    int32_t *at = (int32_t *)call->operands[2];
     for (int64_t i = planes.first; i < planes.last; i++) NAME(max)(b, x + i * image, y + i * result, at + i * result);
 }
 
 static void NAME(sum_pool2d)(const gd_call *call, gd_range planes) {
-    const pool_block *b = call->block;
+    const pool_block *b = (const pool_block *)call->block;
     int64_t image = b->height * b->width, result = b->rows * b->cols;
-    const T *x = call->operands[0];
-    T *y = call->operands[1];
+    const T *x = (const T *)call->operands[0];
+    T *y = (T *)call->operands[1];
     for (int64_t i = planes.first; i < planes.last; i++) NAME(sum)(b, x + i * image, y + i * result);
 }
 
 static void NAME(sum_pool2d_vjp)(const gd_call *call, gd_range planes) {
-    const pool_block *b = call->block;
+    const pool_block *b = (const pool_block *)call->block;
     int64_t image = b->height * b->width, result = b->rows * b->cols;
-    const T *g = call->operands[0];
-    T *x = call->operands[1];
+    const T *g = (const T *)call->operands[0];
+    T *x = (T *)call->operands[1];
     for (int64_t i = planes.first; i < planes.last; i++) NAME(spread)(b, g + i * result, x + i * image);
 }

@@ -154,12 +154,12 @@ static void NAME(blocked)(const gd_product *p, const T *a, const T *b, T *c, T *
     const int64_t width = 2 * FULL;
     int packs_b = gd_product_packs_b(p, sizeof(T)), packs_a = gd_product_packs_a(p, sizeof(T));
     int by_strip = gd_product_packs_strips(p, sizeof(T)); /* then there is one block of rows */
-    int64_t depth_step = p->k < GD_PRODUCT_DEPTH ? p->k : GD_PRODUCT_DEPTH;
+    int64_t depth_step = gd_min(p->k, GD_PRODUCT_DEPTH);
     T *packed_b = scratch;
-    int64_t columns = by_strip ? width : p->n < GD_PRODUCT_COLUMNS ? p->n : GD_PRODUCT_COLUMNS;
+    int64_t columns = by_strip ? width : gd_min(p->n, GD_PRODUCT_COLUMNS);
     T *packed_a = scratch + (packs_b ? depth_step * columns : 0);
     for (int64_t j0 = 0; j0 < p->n; j0 += GD_PRODUCT_COLUMNS) {
-        int64_t n = p->n - j0 < GD_PRODUCT_COLUMNS ? p->n - j0 : GD_PRODUCT_COLUMNS;
+        int64_t n = gd_min(p->n - j0, GD_PRODUCT_COLUMNS);
         for (int64_t d0 = 0; d0 < p->k; d0 += depth_step) {
             int64_t depth = p->k - d0 < depth_step ? p->k - d0 : depth_step;
             int accumulate = p->accumulate || d0 > 0;
@@ -168,7 +168,7 @@ static void NAME(blocked)(const gd_product *p, const T *a, const T *b, T *c, T *
                     NAME(pack)(n - j < width ? n - j : width, depth, b + (j0 + j) * p->b_col + d0 * p->b_row, p->b_col,
                                p->b_row, packed_b + j * depth);
             for (int64_t i0 = 0; i0 < p->m; i0 += GD_PRODUCT_ROWS) {
-                int64_t m = p->m - i0 < GD_PRODUCT_ROWS ? p->m - i0 : GD_PRODUCT_ROWS;
+                int64_t m = gd_min(p->m - i0, GD_PRODUCT_ROWS);
                 if (packs_a && p->a_row == 1) NAME(pack_panels)(m, depth, a + i0 + d0 * p->a_col, p->a_col, packed_a);
                 else if (packs_a)
                     for (int64_t i = 0; i < m; i += GD_ROWS)
@@ -212,7 +212,7 @@ void GD_ISA_NAME(NAME(gd_product))(const gd_product *p, const T *a, const T *b, 
     } else if (!gd_product_packs_b(p, sizeof(T)) && !gd_product_packs_a(p, sizeof(T))) {
         NAME(strips)(p->m, p->n, p->k, a, p->a_row, p->a_col, b, p->b_row, c, p->c_row, alpha, p->accumulate);
     } else {
-        NAME(blocked)(p, a, b, c, scratch, alpha);
+        NAME(blocked)(p, a, b, c, (T *)scratch, alpha);
     }
 }
 

@@ -137,13 +137,15 @@ static void draw_i64(const random_block *b, uint64_t key, int64_t first, int64_t
 }
 
 int GD_ISA_NAME(gd_k_random)(const gd_call *call) {
-    const random_block *b = call->block;
+    const random_block *b = (const random_block *)call->block;
     int64_t first = call->part * PART, n = gd_min(b->count - first, PART);
     uint64_t key = (uint64_t)*(const int64_t *)call->operands[0];
     switch (b->dtype) {
     case GD_F32: draw_f32(b, key, first, n, (float *)call->operands[1] + first); break;
     case GD_F64: draw_f64(b, key, first, n, (double *)call->operands[1] + first); break;
-    default: draw_i64(b, key, first, n, call->operands[1], (int64_t *)call->operands[2] + first); break;
+    default:
+        draw_i64(b, key, first, n, (const int64_t *)call->operands[1], (int64_t *)call->operands[2] + first);
+        break;
     }
     return GD_OK;
 }

@@ -49,7 +49,7 @@ int gd_prepare_recurrence(gd_prepare *p) {
 #include "each_float.h"
 
 int GD_ISA_NAME(gd_k_recurrence)(const gd_call *call) {
-    const recurrence_block *b = call->block;
+    const recurrence_block *b = (const recurrence_block *)call->block;
     if (b->axis == 0 || b->inner == 0) return GD_OK;
     GD_FLOAT_CALL(b->dtype, recurrence, call, gd_params_range(b->outer, call->part, b->parts));
     return GD_OK;

@@ -47,7 +47,7 @@ int gd_prepare_search(gd_prepare *p) {
 #include "each_number.h"
 
 int GD_ISA_NAME(gd_k_search)(const gd_call *call) {
-    const search_block *b = call->block;
+    const search_block *b = (const search_block *)call->block;
     GD_NUMBER_CALL(b->dtype, search, call, gd_params_range(b->outer * b->count, call->part, b->parts));
     return GD_OK;
 }

@@ -16,15 +16,15 @@ INLINE int64_t NAME(place)(const int right, const T *row, int64_t n, T x) {
 }
 
 INLINE void NAME(places)(const int right, const gd_call *call, gd_range at) {
-    const search_block *b = call->block;
-    const T *sorted = call->operands[0], *x = call->operands[1];
-    int64_t *y = call->operands[2];
+    const search_block *b = (const search_block *)call->block;
+    const T *sorted = (const T *)call->operands[0], *x = (const T *)call->operands[1];
+    int64_t *y = (int64_t *)call->operands[2];
     for (int64_t i = at.first; i < at.last; i++)
         y[i] = NAME(place)(right, sorted + i / b->count * b->axis, b->axis, x[i]);
 }
 
 static void NAME(search)(const gd_call *call, gd_range at) {
-    const search_block *b = call->block;
+    const search_block *b = (const search_block *)call->block;
     if (b->right) NAME(places)(1, call, at);
     else NAME(places)(0, call, at);
 }

@@ -150,7 +150,7 @@ static sort_pair *sort_first(sort_pair *p, sort_pair *other, int64_t n, int64_t 
 #include "each_type.h"
 
 int GD_ISA_NAME(gd_k_sort)(const gd_call *call) {
-    const sort_block *b = call->block;
+    const sort_block *b = (const sort_block *)call->block;
     if (b->k == 0) return GD_OK;
     GD_TYPE_CALL(b->dtype, sort, call, gd_params_range(b->outer * b->inner, call->part, b->parts));
     return GD_OK;

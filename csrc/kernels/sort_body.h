@@ -9,7 +9,7 @@ INLINE void NAME(select)(const int64_t step, const T *x, int64_t n, int64_t k, u
     for (; i < k; i++) insert(p, i, (sort_pair){NAME(key)(x[i * step]) ^ flip, i});
     for (; i < n; i += BLOCK) {
         uint64_t key[BLOCK], limit = p[k - 1].key;
-        int64_t count = n - i < BLOCK ? n - i : BLOCK;
+        int64_t count = gd_min(n - i, BLOCK);
         int some = 0;
         if (count == BLOCK)
             for (int64_t j = 0; j < BLOCK; j++) key[j] = NAME(key)(x[(i + j) * step]) ^ flip;
@@ -23,13 +23,13 @@ INLINE void NAME(select)(const int64_t step, const T *x, int64_t n, int64_t k, u
 }
 
 static void NAME(sort)(const gd_call *call, gd_range rows) {
-    const sort_block *b = call->block;
+    const sort_block *b = (const sort_block *)call->block;
     for (int64_t row = rows.first; row < rows.last; row++) {
         int64_t o = row / b->inner, n = row % b->inner;
         const T *x = (const T *)call->operands[0] + o * b->axis * b->inner + n;
         T *values = (T *)call->operands[1] + o * b->k * b->inner + n;
         int64_t *indices = (int64_t *)call->operands[2] + o * b->k * b->inner + n;
-        sort_pair *p = call->scratch;
+        sort_pair *p = (sort_pair *)call->scratch;
         uint64_t flip = b->descending ? MASK(NAME(BITS)) : 0;
         if (b->k <= FEW && b->axis > FEW) {
             if (b->inner == 1) NAME(select)(1, x, b->axis, b->k, flip, p);

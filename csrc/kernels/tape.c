@@ -358,8 +358,8 @@ int GD_ISA_NAME(gd_k_tape)(const gd_call *call) {
 #undef FROM
                             [CODE_END] = &&at_end,
     };
-    const tape_block *b = call->block;
-    char *const frame = call->scratch;
+    const tape_block *b = (const tape_block *)call->block;
+    char *const frame = (char *)call->scratch;
     if (b->n_consts > 0) memcpy(frame, b->consts, (size_t)b->n_consts * 8);
     MOVE_IN(uint64_t, 0, b->loads_end[0]);
     MOVE_IN(uint32_t, b->loads_end[0], b->loads_end[1]);

@@ -11,7 +11,7 @@ from math import prod
 
 import numpy as np
 
-from .calls import CODES, activation, block_text, call
+from .calls import CODES, activation, call
 from .formula import real, whole
 from .products import Sizes
 from .unit import Unit, fixed
@@ -100,7 +100,7 @@ def _write(unit: Unit, backward: bool) -> None:
     unit.kernel("product", f"gd_product_{suffix}", dtype)
     function = "gd_k_attention_vjp" if backward else "gd_k_attention"
     parts = entries * splits + 1 if splits > 1 else 1  # the last one adds up what the others have left
-    call(unit, "attention", function, block_text(fields), dtype, scratch, parts, shared=shared)
+    call(unit, "attention", function, fields, dtype, scratch, parts, shared=shared)
 
 
 def _table(unit: Unit, name: str, values: list[int]) -> str:

@@ -64,6 +64,12 @@ def test_text(
         "",
         f"enum {{ STATUS = {status} }};",
         "",
+        "#ifdef __cplusplus",
+        f"#define ALIGNED alignas({name}_WORK_ALIGN)",
+        "#else",
+        f"#define ALIGNED _Alignas({name}_WORK_ALIGN)",
+        "#endif",
+        "",
         _DRAW,
     ]
     groups = (("input", x.inputs), ("output", x.outputs), ("param", x.params))
@@ -72,7 +78,7 @@ def test_text(
             count = max(1, slot.count)
             out.append(f"static {C_TYPES[slot.dtype.name]} {kind}_{n}[{count}]; /* {comment(slot.name)} */")
     work = f"{x.work_bytes}" if sizes else f"{name}_WORK_BYTES"
-    out += [f"static _Alignas({name}_WORK_ALIGN) unsigned char work[{work} + 1];", ""]
+    out += [f"ALIGNED static unsigned char work[{work} + 1];", ""]
     checks: list[str] = []
     if status == 0:
         found = [("output", n, a) for n, a in enumerate(outputs) if a.size]

@@ -6,31 +6,24 @@ Invariant: one part, or all parts in order, so the bits of any number of threads
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from math import cos, prod, sin
 from operator import index
 
+from .blocks import Fields, block_text, row_text
 from .program import Step
 from .sources import C_TYPES, SUFFIX, micro_expressions
 from .unit import PARALLEL_LEAST, Unit
-from .writer import number
 
 CODES = {"float32": "GD_F32", "float64": "GD_F64", "int32": "GD_I32", "int64": "GD_I64", "bool": "GD_BOOL"}
-Fields = Mapping[str, int | str]
 
 _MANY, _LONGEST, _WIDE_BYTES = 4096, 1 << 17, 1 << 20  # csrc/kernels/indexing.c
 _RANDOM_PART = 1 << 14  # csrc/kernels/random.c
 
 
-def block_text(fields: Fields) -> str:
-    """An initialiser of a block."""
-    values = ((k, v if isinstance(v, str) else number(v)) for k, v in fields.items())
-    return "{" + ", ".join(f".{k} = {v}" for k, v in values) + "}"
-
-
 def table(unit: Unit, c_type: str, name: str, rows: Sequence[Sequence[int | str]]) -> None:
     """A constant table; a row of several numbers is a struct."""
-    cells = [str(r[0]) if len(r) == 1 else "{" + ", ".join(map(str, r)) + "}" for r in rows] or ["0"]
+    cells = [str(r[0]) if len(r) == 1 else row_text(c_type, r) for r in rows] or ["0"]
     lines, line = [], ""
     for cell in cells:
         if len(line) + len(cell) > 100:
@@ -47,7 +40,7 @@ def call(
     unit: Unit,
     stem: str,
     function: str,
-    block: str,
+    fields: Fields,
     dtype: str,
     scratch: int = 0,
     parts: int = 1,
@@ -55,11 +48,12 @@ def call(
     block_type: str = "",
     shared: int = 0,
 ) -> None:
-    """The lines that run a kernel of csrc/kernels/<stem>.c on a constant block, ``shared``: bytes that its parts
-    share."""
+    """The lines that run a kernel of csrc/kernels/<stem>.c on a constant block of these fields, ``shared``: bytes that
+    its parts share."""
     unit.kernel(stem, function, *([dtype] if dtype else []))
     out = unit.out
-    out(f"const {block_type or f'{stem}_{stem}_block'} block = {block};")
+    struct = block_type or f"{stem}_{stem}_block"
+    out(f"const {struct} block = {block_text(struct, fields)};")
     operands = ", ".join(f"(void *){unit.name(n)}" for n in range(len(unit.step.operands)))
     out(f"void *const operands[] = {{{operands}}};")
     out("gd_fault fault = {0, 0};")
@@ -122,7 +116,7 @@ def _indexing(function: str, along: bool, scatters: bool, folds: bool = False) -
             wide = axis if along else min(max(1, _WIDE_BYTES // 8 // inner), axis)
             fields["wide"], scratch = wide, wide * inner * 8
         unit.can_fail = True
-        call(unit, "indexing", function, block_text(fields), dtype, scratch)
+        call(unit, "indexing", function, fields, dtype, scratch)
 
     return write
 
@@ -131,7 +125,7 @@ def _argreduce(function: str) -> Callable[[Unit], None]:
     def write(unit: Unit) -> None:
         outer, axis, inner = _params(unit.step)
         fields: Fields = {"outer": outer, "axis": axis, "inner": inner, "parts": 1, "dtype": CODES[unit.dtype(0)]}
-        call(unit, "argreduce", function, block_text(fields), unit.dtype(0))
+        call(unit, "argreduce", function, fields, unit.dtype(0))
 
     return write
 
@@ -148,20 +142,20 @@ def _cumulative(unit: Unit) -> None:
         "kind": kind,
         "reverse": reverse,
     }
-    call(unit, "cumulative", "gd_k_cumulative", block_text(fields), unit.dtype(0))
+    call(unit, "cumulative", "gd_k_cumulative", fields, unit.dtype(0))
 
 
 def _check_index(unit: Unit) -> None:
     limit, lowest = _params(unit.step)
     unit.can_fail = True
     fields: Fields = {"count": unit.count(0), "lowest": lowest, "limit": limit, "dtype": CODES[unit.dtype(0)]}
-    call(unit, "check", "gd_k_check_index", block_text(fields), "")
+    call(unit, "check", "gd_k_check_index", fields, "")
 
 
 def _check_true(unit: Unit) -> None:
     unit.can_fail = True
     fields: Fields = {"count": unit.count(0), "lowest": 0, "limit": 0, "dtype": CODES[unit.dtype(0)]}
-    call(unit, "check", "gd_k_check_true", block_text(fields), "")
+    call(unit, "check", "gd_k_check_true", fields, "")
 
 
 def _random(unit: Unit) -> None:
@@ -170,7 +164,7 @@ def _random(unit: Unit) -> None:
     count, dtype = unit.count(n_reads), unit.dtype(n_reads)
     spans = unit.count(1) if n_reads == 2 else 1
     fields: Fields = {"count": count, "dtype": CODES[dtype], "span_step": int(spans != 1), "stream": stream}
-    call(unit, "random", "gd_k_random", block_text(fields), "", parts=max(1, -(-count // _RANDOM_PART)))
+    call(unit, "random", "gd_k_random", fields, "", parts=max(1, -(-count // _RANDOM_PART)))
 
 
 def _sort(unit: Unit) -> None:
@@ -185,14 +179,14 @@ def _sort(unit: Unit) -> None:
         "dtype": CODES[dtype],
         "descending": descending,
     }
-    call(unit, "sort", "gd_k_sort", block_text(fields), dtype, scratch=32 * axis)
+    call(unit, "sort", "gd_k_sort", fields, dtype, scratch=32 * axis)
 
 
 def _search(unit: Unit) -> None:
     outer, axis, count, right = _params(unit.step)
     dtype = unit.dtype(0)
     fields: Fields = {"outer": outer, "axis": axis, "count": count, "parts": 1, "dtype": CODES[dtype], "right": right}
-    call(unit, "search", "gd_k_search", block_text(fields), dtype)
+    call(unit, "search", "gd_k_search", fields, dtype)
 
 
 _LARGEST_RADIX = 13  # csrc/kernels/fft.c
@@ -234,7 +228,7 @@ def _fft(unit: Unit) -> None:
         "kind": kind,
     }
     if outer * inner:
-        call(unit, "fft", "gd_k_fft", block_text(fields), "", scratch=length * (4 if length == n else 6) * 8)
+        call(unit, "fft", "gd_k_fft", fields, "", scratch=length * (4 if length == n else 6) * 8)
 
 
 def _recurrence(unit: Unit) -> None:
@@ -248,7 +242,7 @@ def _recurrence(unit: Unit) -> None:
         "reverse": reverse,
         "use_previous": previous,
     }
-    call(unit, "recurrence", "gd_k_recurrence", block_text(fields), unit.dtype(0))
+    call(unit, "recurrence", "gd_k_recurrence", fields, unit.dtype(0))
 
 
 def _pool(function: str) -> Callable[[Unit], None]:
@@ -272,7 +266,7 @@ def _pool(function: str) -> Callable[[Unit], None]:
             "parts": 1,
         }
         if prod((planes, ho, wo)) or function.endswith("vjp"):
-            call(unit, "pool", function, block_text(fields), unit.dtype(0))
+            call(unit, "pool", function, fields, unit.dtype(0))
 
     return write
 

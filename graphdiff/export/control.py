@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .calls import block_text
+from .blocks import Fields, block_text, row_text
 from .program import ALIGN, Program
 from .unit import Unit, fixed
 
@@ -92,7 +92,7 @@ class _Tables:
         """A table of rows of numbers, by its address."""
         if not rows:
             return "NULL"
-        text = ", ".join("{" + ", ".join(map(str, row)) + "}" if len(row) > 1 else str(row[0]) for row in rows)
+        text = ", ".join(row_text(c_type, row) if len(row) > 1 else str(row[0]) for row in rows)
         self.unit.out(f"{fixed(n for row in rows for n in row)}const {c_type} {name}[] = {{{text}}};")
         return f"({c_type} *){name}"
 
@@ -148,7 +148,7 @@ def _loop(unit: Unit) -> None:
         }
         fields["body"], fields["body_at"] = tables.body(next(bodies), f"body{n}")
         at = _skip(w, at)
-        runs.append(block_text(fields))
+        runs.append(block_text("control_run_block", fields))
     unit.out(f"const control_run_block runs[] = {{{', '.join(runs)}}};")
     block: dict[str, int | str] = {
         "length": length,
@@ -162,7 +162,7 @@ def _loop(unit: Unit) -> None:
         block["condition"], block["condition_at"] = tables.body(condition, "condition")
     block["pred_at"] = tables.room.take(ALIGN)
     block["state_at"] = tables.room.take((n_again + 1) * _STATE)
-    _run(unit, "loop", block_text(block), tables.room.used)
+    _run(unit, "loop", block, tables.room.used)
 
 
 def _branch(unit: Unit) -> None:
@@ -173,14 +173,15 @@ def _branch(unit: Unit) -> None:
         tables.room.used, tables.spare = 0, unit.spare  # only one of them runs
         names.append(tables.body(program, ("if_true", "if_false")[n])[0])
         most = max(most, tables.room.used)
-    block = block_text({"n_in": w[0], "n_out": w[1], "programs": "{" + ", ".join(names) + "}"})
-    _run(unit, "branch", block, most)
+    fields: Fields = {"n_in": w[0], "n_out": w[1], "programs": "{" + ", ".join(names) + "}"}
+    _run(unit, "branch", fields, most)
 
 
-def _run(unit: Unit, kernel: str, block: str, scratch: int) -> None:
+def _run(unit: Unit, kernel: str, fields: Fields, scratch: int) -> None:
     unit.kernel("control", f"gd_k_{kernel}")
     out = unit.out
-    out(f"const control_{kernel}_block block = {block};")
+    struct = f"control_{kernel}_block"
+    out(f"const {struct} block = {block_text(struct, fields)};")
     operands = ", ".join(f"(void *){unit.name(n)}" for n in range(len(unit.step.operands)))
     out(f"void *const operands[] = {{{operands}}};")
     room = unit.bytes(scratch)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .calls import block_text, call
+from .calls import call
 from .unit import Unit
 
 # One text for each type; a call of LAPACK, `b->blas->S.name(`, becomes NAME(name)(.
@@ -275,7 +275,7 @@ def _run(unit: Unit, fields: dict[str, int | str], scratch: int = 0, can_fail: b
     dtype = unit.dtype(0)
     unit.can_fail = can_fail
     block = {"per_part": fields["batch"], "is_f64": int(dtype == "float64"), **fields}
-    call(unit, "lapack", f"gd_k_{unit.step.kernel}", block_text(block), dtype, scratch)
+    call(unit, "lapack", f"gd_k_{unit.step.kernel}", block, dtype, scratch)
 
 
 def _params(unit: Unit) -> tuple[int, ...]:

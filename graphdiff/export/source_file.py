@@ -169,7 +169,7 @@ class File:
             run = f"{prefix}part_{{}}(inputs, outputs, params, work)"
             calls = [f"if ((status = {run.format(n)}) != 0) return status;" for n in range(len(groups))]
         with code.block(f"{head}({arguments}void *work_)"):
-            code("unsigned char *const work = work_;")
+            code("unsigned char *const work = (unsigned char *)work_;")
             if is_checked:
                 self.code.lines += [
                     f"#ifdef {self.name}_CHECKED",
@@ -221,11 +221,18 @@ def _head(name: str) -> str:
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __cplusplus /* what it says otherwise */
+#define restrict __restrict
+#define LITERAL(type) type
+#else
+#define LITERAL(type) (type)
+#endif
+
 /* nobody reads errno or flags: choices between two values and square roots become vectors; no bit depends on it */
-#if defined(__GNUC__)
-#if !defined(__clang__)
+#if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("no-trapping-math")
 #endif
+#if defined(__GNUC__) && !defined(__cplusplus)
 double sqrt(double x) __attribute__((const));
 float sqrtf(float x) __attribute__((const));
 #endif

@@ -21,11 +21,12 @@ C_TYPES = {"float32": "float", "float64": "double", "int32": "int32_t", "int64":
 UNSIGNED = {"int32": "uint32_t", "int64": "uint64_t"}
 SUFFIX = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64", "bool": "b8"}
 
-# What compilers of the core have built in, in C's own words.
+# What compilers of the core have built in, in C's own words; what C++ writes otherwise, as a macro.
 _BUILTINS = (
     (r'__builtin_nanf?\(""\)', "NAN"),
     (r"__builtin_inff?\(\)", "INFINITY"),
     (r"__builtin_(fabs|sqrt|rint|copysign|floor|ceil|trunc)", r"\1"),
+    (r"\((\w+|VECTOR\(\w+\))\)\{", r"LITERAL(\1){"),  # of a struct or vector: source_file.py has C++'s
 )
 
 

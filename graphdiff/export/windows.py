@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .calls import CODES, activation, block_text, call, table
+from .blocks import Fields, block_text
+from .calls import CODES, activation, call, table
 from .formula import least, real, whole
 from .program import MICROOPS
 from .unit import Unit
@@ -47,10 +48,6 @@ def _up(n: int, to: int) -> int:
 def _remainders(n: int, step: int, first: int, split: int) -> list[int]:
     """The different remainders of first + i * step by split, in order."""
     return list(dict.fromkeys((first + i * step) % split for i in range(min(n, split))))
-
-
-def _source(q: dict[str, int | str]) -> str:
-    return block_text(q)
 
 
 class _Correlation:
@@ -93,7 +90,8 @@ class _Correlation:
         table(unit, "int64_t", "row_phases", [[r] for r in phases[0]])
         table(unit, "int64_t", "col_phases", [[c] for c in phases[1]])
         table(unit, "gd_conv_tap", "taps", taps)
-        unit.out(f"const gd_conv_phase phases[] = {{{', '.join(map(block_text, made))}}};")
+        texts = ", ".join(block_text("gd_conv_phase", phase) for phase in made)
+        unit.out(f"const gd_conv_phase phases[] = {{{texts}}};")
         source = {
             **image,
             "n_row_phases": len(phases[0]),
@@ -106,7 +104,7 @@ class _Correlation:
         units = q.n * q.groups * bands
         block: dict[str, int | str] = {
             "dtype": CODES[self.dtype],
-            "source": _source(source),
+            "source": block_text("gd_conv_source", source),
             "groups": q.groups,
             "source_channels": self.source_channels,
             "target_channels": self.target_channels,
@@ -129,15 +127,16 @@ class _Correlation:
             "epilogue": self._epilogue(),
         }
         function = f"gd_k_{unit.step.kernel}"
-        call(unit, "conv", function, block_text(block), self.dtype, scratch, block_type="gd_conv_correlation")
+        call(unit, "conv", function, block, self.dtype, scratch, block_type="gd_conv_correlation")
 
     def _epilogue(self) -> str:
         words = self.unit.step.payload[_FIELDS:]
         if not words:
-            return block_text({"operand": -1, "act": "NULL"})
+            return block_text("gd_epilogue", {"operand": -1})
         act, operand, offset, stride = words
         function = activation(self.unit, MICROOPS[act], self.dtype) if act >= 0 else "NULL"
-        return block_text({"operand": operand, "offset": offset, "stride": stride, "act": function})
+        fields: Fields = {"operand": operand, "offset": offset, "stride": stride, "act": function}
+        return block_text("gd_epilogue", fields)
 
 
 def _is_empty(unit: Unit) -> bool:
@@ -296,7 +295,7 @@ def _conv2d_dw(unit: Unit) -> None:
     }
     block: dict[str, int | str] = {
         "dtype": CODES[dtype],
-        "source": _source(source),
+        "source": block_text("gd_conv_source", source),
         "images": q.n if positions else 0,
         "groups": q.groups,
         "source_channels": c,
@@ -325,8 +324,7 @@ def _conv2d_dw(unit: Unit) -> None:
         "sums_at": sums_at,
     }
     parts = q.groups * result_blocks * channel_blocks
-    text = block_text(block)
-    call(unit, "conv", "gd_k_conv2d_dw", text, dtype, scratch, parts, block_type="gd_conv_weight")
+    call(unit, "conv", "gd_k_conv2d_dw", block, dtype, scratch, parts, block_type="gd_conv_weight")
 
 
 WRITERS: dict[str, Callable[[Unit], None]] = {"conv2d": _conv2d, "conv2d_dx": _conv2d_dx, "conv2d_dw": _conv2d_dw}

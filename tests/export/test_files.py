@@ -9,7 +9,7 @@ import subprocess
 import numpy as np
 import pytest
 from export_programs import PROGRAMS
-from exported import STRICT, Exported
+from exported import STRICT, STRICT_CPP, Exported
 
 import graphdiff as gd
 
@@ -113,6 +113,21 @@ def test_the_header_is_for_cpp_too(tmp_path):
     )
     run(tmp_path, "c++", *flags, "use.cc")
     run(tmp_path, "cc", *STRICT.split(), "-c", "f.c")
+
+
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+def test_all_files_are_cpp_too(compiler, tmp_path):
+    """The program with every kind of block, its case and its values, which the same compiler links and runs."""
+    if shutil.which(compiler) is None:
+        pytest.skip(f"there is no {compiler}")
+    function, _, sizes, _ = PROGRAMS["conv_net"]()
+    function.export_c(tmp_path, "model", values=True, **sizes)
+    for file in ("model", "model_test", "model_values"):
+        run(tmp_path, compiler, "-x", "c++", *STRICT_CPP.split(), "-O0", "-c", f"{file}.c")
+    run(tmp_path, compiler, "model.o", "model_test.o", "model_values.o", "-o", "case", "-lm")
+    assert run(tmp_path, "./case") == "model: as graphdiff\n"
+    function.export_c(tmp_path, "any", sized=True)
+    run(tmp_path, compiler, "-x", "c++", *STRICT_CPP.split(), "-fsyntax-only", "any.c")
 
 
 def test_checked_pointers(tmp_path):

@@ -7,7 +7,7 @@ programs to all of them.
 import pytest
 from export_table import compiled, differs, exported, is_there, ran, symbols
 
-HERE = ("gcc -O0", "gcc -O2", "gcc -Os", "clang -O2", "gcc -m32", "gcc sanitizers", "g++", "aarch64", "wasm")
+HERE = ("gcc -O0", "gcc -O2", "gcc -Os", "clang -O2", "gcc -m32", "gcc sanitizers", "g++", "clang++", "aarch64", "wasm")
 PROGRAMS = ("loops", "gather_scatter")
 BOTH = ("gcc sanitizers",)  # elsewhere the first
 

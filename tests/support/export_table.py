@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from exported import STRICT, WASM, builds, flat
+from exported import STRICT, STRICT_CPP, WASM, builds, flat
 from under_test import ENVIRONMENT, PLACE
 
 PLAIN = {"GRAPHDIFF_ISA": "plain", "GRAPHDIFF_BLAS": "off", "GRAPHDIFF_RATES": "nominal"}
@@ -38,11 +38,13 @@ ADDED = re.compile(r"_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|__u?(div|mod|divmod)
 
 @dataclass(frozen=True)
 class Target:
-    """How a program is compiled and run. ``driver``: the compiler of what calls it, where that is another one."""
+    """How a program is compiled and run. ``driver``: the compiler of what calls it, where that is another one.
+    ``is_cpp``: NAME.c itself is compiled as C++."""
 
     compiler: str
     runner: str = ""
     driver: str = ""
+    is_cpp: bool = False
 
 
 TARGETS = {
@@ -54,8 +56,10 @@ TARGETS = {
     "clang -m32": Target("clang -m32 -msse2 -mfpmath=sse -O2"),
     "gcc sanitizers": Target("gcc -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"),
     "clang sanitizers": Target("clang -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"),
-    "g++": Target("gcc -O1", driver="g++ -std=c++11"),
-    "clang++": Target("clang -O1", driver="clang++ -std=c++17"),
+    "g++ driver": Target("gcc -O1", driver="g++ -std=c++11"),
+    "clang++ driver": Target("clang -O1", driver="clang++ -std=c++17"),
+    "g++": Target("g++ -O2", driver="g++ -std=c++17", is_cpp=True),
+    "clang++": Target("clang++ -O2", driver="clang++ -std=c++17", is_cpp=True),
     "aarch64": Target("aarch64-linux-gnu-gcc -O2 -static", "qemu-aarch64"),
     "wasm": Target(f"{WASM} -O2", "wasmtime"),
 }
@@ -164,6 +168,7 @@ def run_wasm(file, place):
 def compiled(target, name, folder, strict=STRICT):
     """NAME.c's object for a target; its text on failure."""
     t = TARGETS[target]
+    strict = f"-x c++ {STRICT_CPP}" if t.is_cpp else strict
     command = [*shlex.split(t.compiler), *strict.split(), SAME, "-c", f"{name}.c", "-o", f"{name}.o"]
     made = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert made.returncode == 0 and not made.stderr, f"{shlex.join(command)}\n{made.stderr[:4000]}"

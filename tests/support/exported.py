@@ -10,6 +10,7 @@ import numpy as np
 
 WASM = "clang --target=wasm32-wasi --sysroot=/usr"
 STRICT = "-std=c11 -Wall -Wextra -Werror -pedantic"
+STRICT_CPP = STRICT.replace("c11", "c++17")
 
 
 def compiled(sources, target, flags="-O2", cc=None):
