@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..ops.trees import LEAF, Tree
-from .formula import name_of
 from .header import Interface, Slot
+from .limits import name_of
 from .source_file import table_lines
 from .sources import C_TYPES
 from .writer import comment, identifier, number
@@ -105,7 +105,7 @@ def test_text(
             out.append(f"    DRAW({first + n}u, {count}, {kind}_{n}, {value})")
     if sizes:
         bytes_ = f"{name}_work_bytes_for({', '.join(sizes)})"
-        out.append(f"    if ({bytes_} == 0 || {bytes_} > sizeof work) return 1;")
+        out.append(f"    if ({bytes_} < 0 || {bytes_} > (int64_t)sizeof work) return 1;")
     run = f"{x.function}({', '.join([*sizes, 'inputs', 'outputs', 'params', 'work'])})"
     out += [
         f"    const int status = {run};",

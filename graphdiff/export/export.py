@@ -22,8 +22,9 @@ from ..runtime import _core
 from ..runtime.compiled import PlannedProgram
 from ..runtime.function import Function
 from . import beside, header, program, source_file
-from .formula import Trace, name_of, text_of
+from .formula import Trace, text_of
 from .header import Interface, Slot
+from .limits import name_of
 from .program import Step
 from .sized_file import PACKED, SizedFile
 from .source_file import STAND_IN, Failure, Written

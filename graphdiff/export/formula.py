@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 
 from ..ir.dims import Dim, Made, Size
+from . import limits
+from .limits import Bound, Limits, name_of
 
 Sizes = Mapping[str, int]
 
@@ -46,6 +48,14 @@ static inline int64_t size_root(int64_t a) {
     while (n * n < a) n++;
     while (n > 0 && (n - 1) * (n - 1) >= a) n--;
     return n;
+}
+
+/* places are 32 bits, of blocks of 64 bytes */
+#define SIZE_MOST_BLOCKS (INT64_C(1) << 32)
+
+/* whether so many blocks have places and addresses */
+static inline int size_has_room(int64_t blocks) {
+    return blocks < SIZE_MOST_BLOCKS && blocks <= (int64_t)(PTRDIFF_MAX / 64);
 }
 """
 
@@ -105,10 +115,11 @@ class Region:
 
 class Trace:
     """One sample of sizes, of which some are ``fixed``, and where what was decided since ``region`` was emptied is
-    decided so."""
+    decided so. ``limits``: told of every expression."""
 
-    def __init__(self, env: Sizes, fixed: Sizes):
+    def __init__(self, env: Sizes, fixed: Sizes, limits: Limits | None = None):
         self.env, self.fixed = dict(env), fixed
+        self.limits = Limits() if limits is None else limits
         self.begin()
 
     def begin(self) -> None:
@@ -150,7 +161,7 @@ class Trace:
     def _named(self, name: str) -> Formula | int:
         if name in self.fixed:
             return self.fixed[name]
-        return Formula(self, name_of(name), lambda env: env[name], name, 1)
+        return Formula(self, name_of(name), lambda env: env[name], {(name,): 1.0}, name, 1)
 
     def _made(self, atom: Made) -> Any:
         operands = [self.formula(s) for s in atom.operands]
@@ -161,23 +172,28 @@ class Trace:
         return root(operands[0])
 
 
-def name_of(size: str) -> str:
-    """The variable of C that holds a named size."""
-    ascii_name = "".join(c if c.isascii() else f"u{ord(c):x}" for c in size)
-    return f"size_{ascii_name}"
-
-
 class Formula:
     """An integer or floating-point expression of sizes. ``text``: C; ``at``: its value at sizes; ``name``: of the only
     size it depends on, where it does not fall (``rises`` 1) or does not rise (-1) with it; else ``rises`` is 0.
-    ``minus``: its negative, where that is simpler."""
+    ``bound``: what it does not exceed, with either sign; ``is_real``: of double; ``minus``: its negative, where that is
+    simpler."""
 
-    __slots__ = ("trace", "text", "at", "name", "rises", "minus")
+    __slots__ = ("trace", "text", "at", "bound", "name", "rises", "is_real", "minus")
 
     def __init__(
-        self, trace: Trace, text: str, at: Callable[[Sizes], Any], name: str = "", rises: int = 0, minus: Any = None
+        self,
+        trace: Trace,
+        text: str,
+        at: Callable[[Sizes], Any],
+        bound: Bound,
+        name: str = "",
+        rises: int = 0,
+        is_real: bool = False,
     ):
-        self.trace, self.text, self.at, self.name, self.rises, self.minus = trace, text, at, name, rises, minus
+        self.trace, self.text, self.at, self.bound, self.name, self.rises = trace, text, at, bound, name, rises
+        self.is_real, self.minus = is_real, None
+        if not is_real:
+            trace.limits.note(bound)
 
     @property
     def value(self) -> Any:
@@ -199,7 +215,9 @@ class Formula:
         x, y = _at(a), _at(b)
         text = f"{sign}({text_of(a)}, {text_of(b)})" if sign[0].isalpha() else f"({text_of(a)} {sign} {text_of(b)})"
         name, rises = self._direction(other, sign, swapped)
-        return Formula(self.trace, text, lambda env: apply(x(env), y(env)), name, rises)
+        is_real = sign == "/" or any(isinstance(v, float) or (isinstance(v, Formula) and v.is_real) for v in (a, b))
+        bound = _bound_of(sign, a, b)
+        return Formula(self.trace, text, lambda env: apply(x(env), y(env)), bound, name, rises, is_real)
 
     def _direction(self, other: Any, sign: str, swapped: bool) -> tuple[str, int]:
         """The name and how it rises of a result."""
@@ -273,9 +291,9 @@ class Formula:
         at = self.at
         return self._of(f"size_bits({self.text})", lambda env: int(at(env)).bit_length())
 
-    def _of(self, text: str, at: Callable[[Sizes], Any]) -> Formula:
-        """A function of it that rises."""
-        return Formula(self.trace, text, at, self.name, self.rises)
+    def _of(self, text: str, at: Callable[[Sizes], Any], is_real: bool = False) -> Formula:
+        """A function of it that rises, and not faster than it does but for 64."""
+        return Formula(self.trace, text, at, limits.total(self.bound, {(): 64.0}), self.name, self.rises, is_real)
 
     # ------------------------------------------------------------------ decisions
     def _decide(self, other: Any, sign: str, opposite: str, apply: Callable[[Any, Any], bool]) -> bool:
@@ -373,7 +391,7 @@ def real(x: Any) -> Any:
     if not isinstance(x, Formula):
         return float(x)
     at = x.at
-    return x._of(f"(double)({x.text})", lambda env: float(at(env)))
+    return x._of(f"(double)({x.text})", lambda env: float(at(env)), is_real=True)
 
 
 def whole(x: Any) -> Any:
@@ -400,7 +418,8 @@ def least(a: Any, b: Any) -> Any:
     x, y = _at(a), _at(b)
     one = not (isinstance(a, Formula) and isinstance(b, Formula))
     name, rises = (first.name, first.rises) if one else ("", 0)
-    return Formula(first.trace, f"size_least({text_of(a)}, {text_of(b)})", lambda env: min(x(env), y(env)), name, rises)
+    text = f"size_least({text_of(a)}, {text_of(b)})"
+    return Formula(first.trace, text, lambda env: min(x(env), y(env)), _bound_of("+", a, b), name, rises)
 
 
 def _over(a: Any, b: Any) -> Any:
@@ -413,7 +432,20 @@ def _parts(a: Any, b: Any) -> Any:
     x, y = _at(a), _at(b)
     name, rises = whole_._direction(b, "size_over", False) if a is whole_ else whole_._direction(a, "size_over", True)
     text = f"size_parts({text_of(a)}, {text_of(b)})"
-    return Formula(whole_.trace, text, lambda env: -_over(-x(env), y(env)), name, rises)
+    whole_.trace.limits.note(_bound_of("+", a, b))
+    return Formula(whole_.trace, text, lambda env: -_over(-x(env), y(env)), _bound_of("size_over", a, b), name, rises)
+
+
+def _bound_of(sign: str, a: Any, b: Any) -> Bound:
+    """What the result of an operation does not exceed."""
+    x, y = _bound(a), _bound(b)
+    if sign in ("+", "-"):
+        return limits.total(x, y)
+    return limits.product(x, y) if sign == "*" else limits.quotient(x, 1.0 if isinstance(b, Formula) else float(b))
+
+
+def _bound(x: Any) -> Bound:
+    return x.bound if isinstance(x, Formula) else {(): abs(float(x))}
 
 
 def _is(x: Any, number: int) -> bool:

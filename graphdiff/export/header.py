@@ -123,7 +123,7 @@ def write(x: Interface) -> str:
             more = ", updated" if slot.updated else ""
             macro = f"{kind}_{n}_BYTES({', '.join(x.sizes)})" if slot.formula else f"{kind}_{n}_BYTES"
             out.append(
-                f"#define {name}_{macro} {slot.bytes_text} /* {C_TYPES[slot.dtype.name]} "
+                f"#define {name}_{macro} {_of_any(slot.bytes_text, x.sizes)} /* {C_TYPES[slot.dtype.name]} "
                 f"{comment(slot.name)}[{shape}]{more} */"
             )
         taken: set[str] = set()
@@ -142,7 +142,7 @@ def write(x: Interface) -> str:
         "/* the text of a status */",
         f"const char *{name}_status_text(int status);",
         "",
-        f"size_t {name}_work_bytes_for({', '.join(f'int64_t {v}' for v in x.sizes)}); /* 0: {_BAD_SIZE} */"
+        f"int64_t {name}_work_bytes_for({', '.join(f'int64_t {v}' for v in x.sizes)}); /* -1: {_BAD_SIZE} */"
         if x.sizes
         else f"extern const size_t {name}_work_bytes;",
         f"int {x.function}({x.arguments});",
@@ -164,6 +164,13 @@ def write(x: Interface) -> str:
         "#endif",
     ]
     return "\n".join(out) + "\n"
+
+
+def _of_any(text: str, sizes: Sequence[str]) -> str:
+    """An expression of sizes as a macro's, whose arguments may be expressions of any type."""
+    for v in sizes:
+        text = re.sub(rf"\b{v}\b", f"(int64_t)({v})", text)
+    return text
 
 
 def typed(x: Interface) -> tuple[list[str], list[list[str]]]:

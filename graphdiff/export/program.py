@@ -2,19 +2,21 @@
 
 Owns: reading the words that runtime/assemble.py makes (csrc/include/graphdiff.h has the format) back into records, and
 the names that people know values by.
-Invariant: reads concrete words only; sizes are numbers. Must not know: C, kernels, what a payload means.
+Invariant: this alone reads words; those that depend on sizes may be other than ints. Must not know: C, kernels, what a
+payload means.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..ir.node import Node
 from ..lower.encode import programs_in
-from ..lower.instruction import Instruction
+from ..lower.instruction import Buffer, Instruction
 from ..runtime import _core
 from ..runtime.assemble import HEADER_WORDS, VALUE_WORDS, Nested, Template, place
 from ..runtime.compiled import PlannedProgram
@@ -36,7 +38,7 @@ ALIGN = 64
 
 @dataclass(frozen=True)
 class Item:
-    """One value: ``place`` is a byte offset in the arena or the constants, or a slot."""
+    """One value. ``place``: a byte offset in the arena or the constants, or the number of a slot."""
 
     kind: str
     dtype: np.dtype
@@ -81,20 +83,32 @@ def of_planned(planned: PlannedProgram) -> Program:
     plan = planned.plan
     arena = plan.arena_bytes - plan.scratch_bytes
     words = planned.template.fill(plan.sizes, np.asarray(plan._offsets, np.int64), arena)
-    return _read(words, planned.template, planned.order, plan.sizes)
+    return read(words.tolist(), planned.template, planned.order, lambda nested: _of_nested(nested, plan.sizes))
 
 
 def _of_nested(nested: Nested, env: Mapping[str, int]) -> Program:
     offsets, arena, _ = place(nested.lifetimes, env)
-    return _read(nested.template.fill(env, offsets, arena), nested.template, nested.instructions, env)
+    words = nested.template.fill(env, offsets, arena).tolist()
+    return read(words, nested.template, nested.instructions, lambda inner: _of_nested(inner, env))
 
 
-def _read(words: np.ndarray, template: Template, order: Sequence[Instruction], env: Mapping[str, int]) -> Program:
-    w = words.tolist()
+def read(
+    words: Sequence[Any],
+    template: Template,
+    order: Sequence[Instruction],
+    inner: Callable[[Nested], Program],
+    units: Mapping[Buffer, int] | None = None,
+) -> Program:
+    """The program of a template's words. ``inner``: makes those inside instructions; ``units``: where offsets in the
+    arena are not known, the numbers that stand for them, of values that are then slots."""
+    w = words
     items = []
     for n, buffer in enumerate(template.buffers):
         kind, dtype, count, at = w[HEADER_WORDS + VALUE_WORDS * n : HEADER_WORDS + VALUE_WORDS * (n + 1)]
-        items.append(Item(KINDS[kind], DTYPES[dtype], count, at, buffer.label))
+        found = KINDS[kind]
+        if found == "arena" and units is not None:
+            found, at = "slot", units[buffer]
+        items.append(Item(found, DTYPES[dtype], count, at, buffer.label))
     steps = []
     at = HEADER_WORDS + VALUE_WORDS * len(items)
     calls = [call for row in order for call in row.calls]
@@ -103,7 +117,7 @@ def _read(words: np.ndarray, template: Template, order: Sequence[Instruction], e
         first = at + INSTRUCTION_WORDS
         operands = tuple(items[k] for k in w[first : first + n_reads + n_writes])
         payload = tuple(w[first + n_reads + n_writes : at + total])
-        programs = tuple(_of_nested(inner, env) for inner in programs_in(call))
+        programs = tuple(inner(nested) for nested in programs_in(call))
         steps.append(Step(KERNELS[code], operands, n_reads, payload, programs, order[tag]))
         at += total
-    return Program(tuple(steps), w[8], template.constants, (w[5], w[6], w[7]))
+    return Program(tuple(steps), w[8] if units is None else 0, template.constants, (w[5], w[6], w[7]))

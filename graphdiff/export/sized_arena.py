@@ -88,7 +88,8 @@ class Arena:
         return out
 
     def write(self, code: Lines, name: str, declared: str, unused: Sequence[str]) -> None:
-        """The function ``name``: puts where pieces begin into ``at``, in blocks, and gives the end of all."""
+        """The function ``name``: puts where pieces begin into ``at``, in blocks, and gives the end of all, which tells
+        places that are too large for that."""
         sizes = dict.fromkeys(p.text for p in self.pieces)
         names = {text: f"n{i}" for i, text in enumerate(sizes)}
         several = len(self.orders) > 1
@@ -113,15 +114,13 @@ class Arena:
             code("return end;")
 
     def _write_order(self, code: Lines, order: Order, names: Mapping[str, str]) -> None:
-        covered = {k for _, below in order for k in below}
         for n, below in order:
             start = "0"
             for i, k in enumerate(below):
                 end = f"at[{k}] + {names[self.pieces[k].text]}"
                 start = end if i == 0 else f"size_most({start}, {end})"
             code(f"at[{n}] = (uint32_t)({start});")
-            if n not in covered:
-                code(f"end = size_most(end, at[{n}] + {names[self.pieces[n].text]});")
+            code(f"end = size_most(end, at[{n}] + {names[self.pieces[n].text]});")
 
 
 def blocks(count: int) -> int:

@@ -13,18 +13,19 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise, product
+from itertools import pairwise
+from itertools import product as every
 from typing import Any
 
 from ..errors import CompileError, FeedError
-from ..ir.dims import evaluate
-from ..lower.encode import programs_in
+from ..ir.dims import evaluate, product
 from ..lower.instruction import Buffer, Instruction
-from ..runtime.assemble import HEADER_WORDS, VALUE_WORDS, Nested, Template
+from ..runtime.assemble import Nested, Template
 from ..runtime.compiled import CompiledGraph
 from ..schedule.memory import Lifetimes
-from .formula import FUNCTIONS, Formula, Region, Trace, name_of, text_of
-from .program import ALIGN, DTYPES, INSTRUCTION_WORDS, KERNELS, KINDS, Item, Program, Step
+from .formula import FUNCTIONS, Formula, Region, Trace, text_of
+from .limits import Limits, name_of
+from .program import ALIGN, Program, Step, read
 from .sized_arena import MOST_PIECES, Arena, Piece, blocks
 from .source_file import CHECKS, TOGETHER, WRITERS, Failure, File, Written, call_of, refused, table_texts, words
 from .unit import Unit
@@ -34,7 +35,7 @@ DRAWN = 800  # samples of several sizes
 MOST_TEXTS = 48  # of one instruction
 LEAST_COVERED = 0.95  # of the samples: a call with other sizes is refused
 MOST_SIZES = 8
-PACKED = 1 << 62  # bytes to spare of an instruction whose products are packed
+PACKED = 1 << 56  # bytes to spare of an instruction whose products are packed
 _PLANNED, _PLANNED_SIZE = 32, 3000  # samples that are held to the plan, and their largest size
 Env = Mapping[str, int]
 
@@ -123,6 +124,7 @@ class SizedFile(File):
         self.keep: list[Program] = []
         self.bodies: dict[int, tuple[str, _Body]] = {}
         self.known: list[str] = []  # what must hold of the sizes
+        self.limits = Limits()
         self.bytes_at: Callable[[Env], int] = lambda env: 0  # of work, once it is written
         self.samples = self._samples()
 
@@ -144,7 +146,7 @@ class SizedFile(File):
             10000,
         ]
         drawn = random.Random(0)
-        several = [*product((4, 1, 2, 0), repeat=len(self.names))]
+        several = [*every((4, 1, 2, 0), repeat=len(self.names))]
         several += [tuple(int(2 ** drawn.uniform(0, 16)) for _ in self.names) for _ in range(DRAWN)]
         out = []
         for sizes in zip(one) if len(self.names) == 1 else several:
@@ -162,6 +164,9 @@ class SizedFile(File):
             return False
         return True
 
+    def _trace(self, env: Env) -> Trace:
+        return Trace(env, self.fixed, self.limits)
+
     # ------------------------------------------------------------------ the file
     def write_sized(self) -> Written:
         """The text; ``work_bytes`` is that of the first sample."""
@@ -169,20 +174,24 @@ class SizedFile(File):
         body = self._body(lambda t: self._read(c.template, c.lifetimes, c.order, t), c.template, c.lifetimes, "")
         name, sizes = self.name, self.declared
         for least in c.sizes.conditions:
-            formula = Trace(self.samples[0], self.fixed).formula(least.size)
+            formula = self._trace(self.samples[0]).formula(least.size)
             if isinstance(formula, Formula):
                 self.known.append(f"{formula.text} >= {least.least}")
         self.code("/* whether there is code for these sizes */")
+        for value in (*c.graph.inputs, *c.graph.outputs):  # the header's macros
+            self._trace(self.samples[0]).formula(product((*value.shape, value.dtype.itemsize)))
         with self.code.block(f"static int is_known({sizes})"):
             for v in self.variables:
                 self.code(f"if ({v} < 0) return 0;")
+            self.code(f"if (!({self.limits})) return 0; /* numbers made of sizes would be too large */")
             for condition in dict.fromkeys(self.known):
                 self.code(f"if (!({condition})) return 0;")
             self.code("return 1;")
         self.code("")
         self.code(CHECKS)
-        with self.code.block(f"size_t {name}_work_bytes_for({sizes})"):
-            self.code(f"return is_known({self.passed}) ? (size_t)work_bytes({self.passed}) : 0;")
+        with self.code.block(f"int64_t {name}_work_bytes_for({sizes})"):
+            self.code(f"const int64_t bytes = is_known({self.passed}) ? work_bytes({self.passed}) : -1;")
+            self.code(f"return bytes >= 0 && size_has_room(bytes / {ALIGN}) ? bytes : -1;")
         self.code("")
         self._sized_entry(body, "", f"int {name}_sized({sizes}, ")
         self.bytes_at = body.bytes_at
@@ -194,7 +203,7 @@ class SizedFile(File):
         def at(env: dict[str, int]) -> tuple[Trace, Program]:
             key = tuple(env.values())
             if key not in programs:
-                trace = Trace(env, self.fixed)
+                trace = self._trace(env)
                 programs[key] = trace, make(trace)
             return programs[key]
 
@@ -290,31 +299,13 @@ class SizedFile(File):
 
     # ------------------------------------------------------------------ programs
     def _read(self, template: Template, lifetimes: Lifetimes, order: Sequence[Instruction], trace: Trace) -> Program:
-        """The program with sizes as formulas, and the numbers of units as places."""
-        w: list[Any] = template.words.tolist()
+        """The program with sizes as formulas."""
+        words: list[Any] = template.words.tolist()
         for dim, places in template._open_words:
             formula = trace.formula(dim)
             for place in places:
-                w[place] = formula
-        items = []
-        for n, buffer in enumerate(template.buffers):
-            kind, dtype, count, at = w[HEADER_WORDS + VALUE_WORDS * n : HEADER_WORDS + VALUE_WORDS * (n + 1)]
-            found = KINDS[kind]
-            if found == "arena":
-                found, at = "slot", lifetimes.unit[buffer]
-            items.append(Item(found, DTYPES[dtype], count, at, buffer.label))
-        steps = []
-        at = HEADER_WORDS + VALUE_WORDS * len(items)
-        calls = [call for row in order for call in row.calls]
-        for call, tag in zip(calls, template.tags, strict=True):
-            code, total, _, n_reads, n_writes = w[at : at + INSTRUCTION_WORDS]
-            first = at + INSTRUCTION_WORDS
-            operands = tuple(items[k] for k in w[first : first + n_reads + n_writes])
-            payload = tuple(w[first + n_reads + n_writes : at + total])
-            inner = tuple(self._stand_in(nested) for nested in programs_in(call))
-            steps.append(Step(KERNELS[code], operands, n_reads, payload, inner, order[tag]))
-            at += total
-        return Program(tuple(steps), 0, template.constants, (w[5], w[6], w[7]))
+                words[place] = formula
+        return read(words, template, order, self._stand_in, lifetimes.unit)
 
     def _stand_in(self, nested: Nested) -> Program:
         words = nested.template.words
@@ -340,7 +331,8 @@ class SizedFile(File):
                 self.code("")
                 self.bodies[id(nested)] = prefix, body
             prefix, body = self.bodies[id(nested)]
-            return f"{prefix}run", Formula(trace, f"{prefix}work_bytes({self.passed})", body.bytes_at)
+            text = f"{prefix}work_bytes({self.passed})"
+            return f"{prefix}run", Formula(trace, text, body.bytes_at, {})  # has room where its places have
 
         return inner
 
@@ -350,7 +342,7 @@ class SizedFile(File):
     ) -> tuple[list[Piece], dict[int, int]]:
         """Buffers, then the scratch of each row of the plan, and which piece that of a row is. Raises CompileError for
         too many."""
-        trace = Trace(self.samples[0], self.fixed)
+        trace = self._trace(self.samples[0])
         out: list[Piece] = []
         for first, last, buffer in zip(lifetimes.first, lifetimes.last, lifetimes.members):
             text = f"size_blocks({text_of(trace.formula(buffer.count) * buffer.dtype.itemsize)})"
@@ -374,7 +366,7 @@ class SizedFile(File):
         self.code("")
         with self.code.block(f"static int64_t {prefix}work_bytes({self.declared})"):
             self.code(f"uint32_t at[{max(1, len(body.arena.pieces))}];")
-            self.code(f"return {prefix}place({self.passed}, at) * {ALIGN};")
+            self.code(f"return size_least({prefix}place({self.passed}, at), SIZE_MOST_BLOCKS) * {ALIGN};")
         self.code("")
 
     # ------------------------------------------------------------------ the function
@@ -409,7 +401,8 @@ class SizedFile(File):
                     f"    if (is_bad({self.passed}, inputs, outputs, params, work_)) return {self.name}_BAD_POINTER;",
                     "#endif",
                 ]
-            code(f"{prefix}place({self.passed}, at);")
+            place = f"{prefix}place({self.passed}, at)"
+            code(f"{place};" if prefix else f"if (!size_has_room({place})) return {self.name}_BAD_SIZE;")
             code("int status = 0;")
             for n in range(len(groups)):
                 run = f"{prefix}part_{n}({self.passed}, inputs, outputs, params, work, at)"

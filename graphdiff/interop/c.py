@@ -46,7 +46,7 @@ class Program:
         self._params = _pointers([parameters[p["name"]] for p in facts["params"]])
         if self._open:
             self._bytes_for = getattr(library, f"{self.name}_work_bytes_for")
-            self._bytes_for.restype = ctypes.c_size_t
+            self._bytes_for.restype = ctypes.c_int64
         else:
             self._make_room(facts["work_bytes"])
 
@@ -63,7 +63,7 @@ class Program:
         inputs = [self._array(slot, a) for slot, a in zip(self._facts["inputs"], fed)]
         sizes = [ctypes.c_int64(self.sizes[n]) for n in self._open]
         if self._open:
-            if (need := self._bytes_for(*sizes)) == 0:
+            if (need := self._bytes_for(*sizes)) < 0:
                 at = ", ".join(f"{n}={self.sizes[n]}" for n in self._open)
                 raise FeedError(f"{self.name}: there is no code for the sizes {at}")
             self._make_room(need)

@@ -40,7 +40,7 @@ class Exported:
         if not self.is_sized:
             return ctypes.c_size_t.in_dll(self.library, f"{self.name}_work_bytes").value
         work_bytes_for = getattr(self.library, f"{self.name}_work_bytes_for")
-        work_bytes_for.restype = ctypes.c_size_t
+        work_bytes_for.restype = ctypes.c_int64
         return work_bytes_for(*self._sizes())
 
     def _sizes(self):
