@@ -21,10 +21,48 @@ static inline void *address(const walk *w, int entry) { return (void *)(uintptr_
 
 /* ---- moving elements between memory and contiguous registers ---- */
 
+/* `bytes` from `from` to `to`, which are few: in pieces as wide as fit, the last of which may overlap the one before */
+static inline void copy_few(char *to, const char *from, int64_t bytes) {
+#define PIECES(width)                                                                              \
+    if (bytes >= (width)) {                                                                        \
+        for (int64_t i = 0; i + (width) <= bytes; i += (width)) memcpy(to + i, from + i, (width)); \
+        memcpy(to + bytes - (width), from + bytes - (width), (width));                             \
+        return;                                                                                    \
+    }
+    PIECES(32)
+    PIECES(16)
+    PIECES(8)
+    PIECES(4)
+    PIECES(1)
+#undef PIECES
+}
+
+/* rows of `bytes`, in each of them one element all along, from memory `row` bytes apart */
+#define SPREAD_ROWS(name, type)                                                              \
+    static void name(char *to, const char *from, int64_t rows, int64_t row, int64_t bytes) { \
+        typedef type pieces __attribute__((vector_size(32)));                                \
+        for (int64_t r = 0; r < rows; r++, from += row, to += bytes) {                       \
+            type x;                                                                          \
+            memcpy(&x, from, sizeof x);                                                      \
+            const pieces same = x - (pieces){0};                                             \
+            int64_t i = 0;                                                                   \
+            for (; i + 32 <= bytes; i += 32) memcpy(to + i, &same, 32);                      \
+            if (bytes >= 32) memcpy(to + bytes - 32, &same, 32);                             \
+            else                                                                             \
+                for (; i < bytes; i += (int64_t)sizeof x) memcpy(to + i, &x, sizeof x);      \
+        }                                                                                    \
+    }
+SPREAD_ROWS(spread_rows_4, uint32_t)
+SPREAD_ROWS(spread_rows_8, uint64_t)
+
 /* rows of n elements each, `row` and `stride` bytes apart, from memory to a register */
 static void gather_rows(char *to, const char *from, int64_t rows, int64_t row, int64_t n, int64_t stride, int item) {
     if (stride == item && n >= 32) {
         for (int64_t r = 0; r < rows; r++) memcpy(to + r * n * item, from + r * row, (size_t)(n * item));
+    } else if (stride == item && n > 1) {
+        for (int64_t r = 0; r < rows; r++) copy_few(to + r * n * item, from + r * row, n * item);
+    } else if (stride == 0 && n > 1 && item >= 4) {
+        (item == 4 ? spread_rows_4 : spread_rows_8)(to, from, rows, row, n * item);
     } else if (item == 4) {
         for (int64_t r = 0; r < rows; r++, from += row)
             for (int64_t i = 0; i < n; i++, to += 4) memcpy(to, from + stride * i, 4);
