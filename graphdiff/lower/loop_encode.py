@@ -19,6 +19,8 @@ from .instruction import ARENA, Buffer, Instruction, KernelCall
 from .loop_forms import Extra, Form, history_of, source_of
 from .policy import Every
 
+BOUNDED = 1 << 16  # steps up to which a loop that stops by itself has room for the states of all it might take
+
 
 def row_bytes(v: Value) -> Size:
     """Bytes of one value."""
@@ -63,7 +65,10 @@ class Loops:
 
     def segment(self, form: Form) -> Any:
         """Steps of a segment, None where it has but one."""
-        return segment_length(self.policy, form.parts.length)
+        p = form.parts
+        stops = p.condition is not None or p.counted  # by itself, or as often as another that does
+        endless = stops and isinstance(p.length, int) and p.length > BOUNDED
+        return segment_length("sqrt" if endless and self.policy is None else self.policy, p.length)
 
     def instruction(self, node: Node, stored: set[Value], phase: str) -> Instruction:
         """One loop's. ``stored``: values that are read by others."""

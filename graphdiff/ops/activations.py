@@ -108,7 +108,7 @@ def gelu(x: TensorLike, /, approximate: Literal["none", "tanh"] = "none") -> Ten
     return x * 0.5 * (1 + erf(x * math.sqrt(0.5)))
 
 
-@composite(namespace="nn", reference=lambda x: x / (1 + np.exp(-x)), samples=on(-3, 3))
+@composite(namespace="nn", reference=lambda x: x / (1 + np.exp(-x)), samples=on(-3, 3), onnx="Swish")
 def silu(x: TensorLike, /) -> Tensor:
     """x * sigmoid(x).
 

@@ -285,6 +285,7 @@ def averaged(x: Tensor, axis: int, m: Size) -> Tensor:
 
 @composite(
     namespace="nn",
+    onnx="GlobalAveragePool",
     reference=_adaptive_reference,
     samples=lambda rng: [
         Sample((rng.uniform(-2, 2, s), m)) for s, m in (((2, 3, 7), 3), ((1, 2, 6), 2), ((1, 1, 3), 5))
@@ -306,6 +307,7 @@ def adaptive_avg_pool1d(x: TensorLike, output_size: SizeLike) -> Tensor:
 
 @composite(
     namespace="nn",
+    onnx="GlobalAveragePool",
     reference=_adaptive_reference,
     samples=lambda rng: [
         Sample((rng.uniform(-2, 2, s), m))

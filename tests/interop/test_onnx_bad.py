@@ -119,6 +119,38 @@ def test_operands_that_are_missing_and_attributes_of_other_kinds():
         load(proto)
 
 
+def test_an_attribute_that_an_operator_has_not_is_told():
+    for made, opset, told in (
+        (
+            node("Relu", "x", "y", name="r", alpa=1.0),
+            13,
+            r"node 'r' \(Relu\): Relu of opset 13 has no attribute 'alpa'",
+        ),
+        (node("LeakyRelu", "x", "y", alpa=1.0), 13, r"has no attribute 'alpa'; did you mean 'alpha'"),
+        (node("Squeeze", "x", "y", axes=[0]), 13, r"Squeeze of opset 13 has no attribute 'axes'"),
+        (
+            node("MaxPool", "x", "y", kernel_shape=[1], ceil_mode=1),
+            9,
+            r"MaxPool of opset 9 has no attribute 'ceil_mode'",
+        ),
+    ):
+        proto = model([made], {"x": (FLOAT, [1, 2, 3])}, {"y": (FLOAT, ["a", "b", "c"])}, opset=opset)
+        with pytest.raises(gd.GraphError, match=told):
+            load(proto)
+        with pytest.raises(onnx.checker.ValidationError, match="Unrecognized attribute"):
+            onnx.checker.check_model(proto)
+
+
+def test_a_kernel_whose_size_has_a_name_is_told_with_what_to_write():
+    inputs = {"x": (FLOAT, ["n", 2, "h", "w"]), "w": (FLOAT, [3, 2, "k", "k"])}
+    for how in ({}, {"kernel_shape": [3, 3]}):
+        proto = model([node("Conv", "x w", "y", pads=[1, 1, 1, 1], **how)], inputs, {"y": (FLOAT, None)})
+        with pytest.raises(gd.ShapeError, match=r"Conv of 'y': the kernel's size 'k' .* must be a number.*shapes="):
+            load(proto)
+        m = load(proto, shapes={"w": (3, 2, 3, 3)})
+        assert list(map(str, m.outputs["y"].shape)) == ["n", "3", "h", "w"]
+
+
 def test_an_output_that_nothing_gives():
     proto = model([node("Relu", "x", "a")], {"x": (FLOAT, [2])}, {"y": (FLOAT, [2])})
     with pytest.raises(gd.GraphError, match=r"the output 'y' is the result of no node"):

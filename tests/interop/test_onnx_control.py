@@ -124,6 +124,47 @@ def test_a_loop_that_a_condition_stops_is_a_while_loop():
         agree(proto, {"x": np.float32(first)})
 
 
+@pytest.mark.parametrize("count", ["", "count", "far"])
+def test_a_loop_without_a_count_keeps_few_states_for_its_gradient(count):
+    """Not as many as it may take steps: the arena is small, and grows little with the state."""
+    nodes = [
+        node("Mul", "v v", "s"),
+        node("Add", "s one", "v2"),
+        node("ReduceMax", "v2", "m", keepdims=0),
+        node("Less", "m top", "go"),
+    ]
+    body = graph(
+        [((op, i, o), a) for (op, i, o), a in nodes], {"i": INT64, "c": BOOL, "v": FLOAT}, {"go": BOOL, "v2": FLOAT}
+    )
+    arrays = {"one": np.float32(1), "top": np.float32(50), "start": np.array(True), "far": np.int64(2**62)}
+    inputs = {"x": (FLOAT, ["n"])} | ({"count": (INT64, [])} if count == "count" else {})
+    m = load(model([(("Loop", [count, "start", "x"], ["y"]), {"body": body})], inputs, {"y": (FLOAT, None)}, arrays))
+    y, x = m.outputs["y"], m.inputs["x"]
+    f = gd.compile([*m.inputs.values()], [y, gd.grad(gd.sum(y), x)])
+    more = [9] if count == "count" else []
+    value, slope = f(np.float32([0.5, 1, 2]), *more)
+    np.testing.assert_allclose(value, [7.5664062, 26, 677])
+    np.testing.assert_allclose(slope, [12.8125, 80, 2080])
+    assert f.plan.arena_bytes < 1 << 18
+
+
+def test_a_loop_that_does_not_stop_is_told(monkeypatch):
+    from graphdiff.interop.onnx.rules import control
+
+    monkeypatch.setattr(control, "LONGEST", 100)
+    body = graph(
+        [(("Add", ["v", "v"], ["v2"]), {}), (("Not", ["no"], ["go"]), {}), (("IsNaN", ["v"], ["no"]), {})],
+        {"i": INT64, "c": BOOL, "v": FLOAT},
+        {"go": BOOL, "v2": FLOAT},
+    )
+    loop = (("Loop", ["", "start", "x"], ["y"]), {"body": body, "name": "doubles"})
+    proto = model([loop], {"x": (FLOAT, [])}, {"y": (FLOAT, [])}, {"start": np.array(True)})
+    f = compiled(load(proto))
+    assert np.isnan(f(np.float32(np.nan))["y"])
+    with pytest.raises(gd.GraphdiffError, match=r"node 'doubles' \(Loop\) has not stopped after 100 steps"):
+        f(np.float32(1))
+
+
 def test_a_loop_whose_slices_grow_with_its_counter_is_unrolled():
     body = graph(
         [

@@ -1,6 +1,7 @@
 """What operators of older opsets mean where newer ones differ: attributes that became operands, other defaults."""
 
 import numpy as np
+import onnxruntime
 import pytest
 from onnx import helper
 from onnx_models import FLOAT, INT64, compiled, model, node
@@ -126,3 +127,30 @@ def test_a_scan_of_opset_8_is_over_batches():
     found = compiled(gd.interop.onnx.load(proto))(x, rows)
     np.testing.assert_allclose(found["ys"], 1 + np.cumsum(rows, axis=1), rtol=1e-5)
     np.testing.assert_allclose(found["y"], 1 + rows.sum(1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("back", [0, 1])
+def test_a_scan_of_opset_8_with_lengths(back):
+    """An example's state stays after its last step, and its rows are zeros, as in ONNX Runtime."""
+    body = helper.make_graph(
+        [helper.make_node("Add", ["s", "r"], ["s2"]), helper.make_node("Identity", ["r"], ["q"])],
+        "body",
+        [helper.make_tensor_value_info(n, FLOAT, [1]) for n in "sr"],
+        [helper.make_tensor_value_info(n, FLOAT, [1]) for n in ("s2", "q")],
+    )
+    proto = model(
+        [(("Scan", ["lengths", "x", "rows"], ["y", "ys"]), {"body": body, "num_scan_inputs": 1, "directions": [back]})],
+        {"lengths": (INT64, ["n"]), "x": (FLOAT, ["n", 1]), "rows": (FLOAT, ["n", 3, 1])},
+        {"y": (FLOAT, None), "ys": (FLOAT, None)},
+        opset=8,
+    )
+    lengths, x, rows = np.array([2, 3, 1]), np.ones((3, 1), "f"), np.arange(1, 10, dtype="f").reshape(3, 3, 1)
+    m = gd.interop.onnx.load(proto)
+    loss = gd.sum(m.outputs["y"] ** 2) + gd.sum(m.outputs["ys"] ** 2)
+    y, ys, slope = gd.compile([*m.inputs.values()], [*m.outputs.values(), gd.grad(loss, m.inputs["rows"])])(
+        lengths, x, rows
+    )
+    runtime = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    for got, want in zip((y, ys), runtime.run(None, {"lengths": lengths, "x": x, "rows": rows})):
+        np.testing.assert_allclose(got, want)
+    np.testing.assert_allclose(slope.ravel(), [10, 12, 0, 40, 42, 44, 30, 0, 0])

@@ -30,16 +30,23 @@ LACKING = re.compile(
     r"|matching the calculated number of sliding|match the calculated number of sliding|cannot reshape array"
     r"|could not broadcast input array|OrtValueTensorSlicer|is not defined for empty set|at most 64 array objects"
     r"|layout_ == 0 was false|Unknown activation function|must have the same size as num_directions"
-    r"|all dimensions of index and self should be the same size|No registered implementation",
+    r"|all dimensions of index and self should be the same size"
+    r"|No registered implementation|need at least one array to concatenate|is no ONNX corresponding type"
+    r"|output_size is None and scale_factors is None",
     re.IGNORECASE,
 )
 
 
 def by_reference(path: Path, feeds: dict[str, np.ndarray]) -> list[Any] | None:
     """What the evaluator of the package onnx gives; None where it lacks a case (ConvTranspose of groups or dilations,
-    scans of no rows, functions of numbers) or is wrong: in the places of MaxPool."""
-    if any(n.op_type == "MaxPool" and len(n.output) > 1 for n in onnx.load(path).graph.node):
-        return None
+    scans of no rows, functions of numbers) or is wrong: in the places of MaxPool, in BatchNormalization before opset
+    14, in LRN of more channels than examples."""
+    model = onnx.load(path)
+    old = model.opset_import[0].version < 14
+    for n in model.graph.node:
+        wrong = {"MaxPool": len(n.output) > 1, "BatchNormalization": old, "LRN": True}
+        if wrong.get(n.op_type):
+            return None
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:

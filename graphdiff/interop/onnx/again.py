@@ -34,8 +34,9 @@ def remember_node(call: Read, results: Any) -> None:
     attrs = {k: call.raw(k) for k in node.attrs}
     if any(isinstance(v, (ArrayView, GraphView, Ref, Refused)) for v in attrs.values()):
         return
-    given = [v for v in results if isinstance(v, Tensor)]
-    if len(given) != len(results) or not any(isinstance(v, Tensor) for v in call.values):
+    wanted = results[: max(1, call.results())]
+    given = [v for v in wanted if isinstance(v, Tensor)]
+    if len(given) != len(wanted) or not any(isinstance(v, Tensor) for v in call.values):
         return
     remember(READ, tuple(call.values), {"op": node.op, "attrs": attrs, "opset": call.opset}, list(given))
 

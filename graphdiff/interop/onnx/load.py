@@ -32,7 +32,7 @@ from .leaves import Leaves
 from .roles import roles_of
 from .scope import Roles, Scope, Value
 from .source import GraphView, ModelView, NodeView, dtype_of, read_model
-from .support import check_supported, function_of, in_order
+from .support import check_attributes, check_supported, function_of, in_order
 from .table import reader_of
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ def _load(
             source=where_am_i(),
         )
     check_supported(view)
+    check_attributes(view)
     floats = None if dtype is None else as_dtype(dtype)
     if floats is not None and floats not in FLOATS:
         raise DTypeError(f"dtype is float32 or float64, got {floats.name}", source=where_am_i())

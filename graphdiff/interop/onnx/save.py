@@ -31,7 +31,7 @@ from .write.lower import as_operators
 if TYPE_CHECKING:
     import onnx
 
-OLDEST = 13
+OLDEST = 7
 LARGEST = 2**31 - 2**20  # bytes of a message, less what nodes take
 BESIDE = 1024  # bytes from which an array lies beside a large model
 
@@ -63,7 +63,7 @@ def save(
         gd.interop.onnx.save("gradient.onnx", {"x": x}, {"energy": e, "force": -gd.grad(e, x)})
 
     Arguments: ``path``: of the file; ``inputs``: input Tensors, or a compiled function; ``outputs``: Tensors;
-    ``opset``: from 13 to the newest that the package onnx knows; ``name``: of the graph in the file.
+    ``opset``: from 7 to the newest that the package onnx knows; ``name``: of the graph in the file.
     """
     with needs("onnx"):
         import onnx
@@ -80,7 +80,7 @@ def save(
         written = as_operators(graph, opset)
         moved = [p for p, _ in written.updates]
         values = [*written.outputs[:n], *(v for _, v in written.updates)]
-        emitter = Emitter(written, given, dict(zip(results, values)), moved)
+        emitter = Emitter(written, given, dict(zip(results, values)), moved, opset)
         proto = _model(emitter, opset)
     _write(os.fspath(path), proto, emitter.initializers, onnx)
 
@@ -169,8 +169,9 @@ def _model(emitter: Emitter, opset: int) -> onnx.ModelProto:
     from onnx import helper
 
     imports = [helper.make_opsetid("", opset)]
-    how = {"opset_imports": imports, "ir_version": helper.find_min_ir_version_for(imports)}
-    graph = emitter.model_graph()
+    version = helper.find_min_ir_version_for(imports)
+    how = {"opset_imports": imports, "ir_version": version}
+    graph = emitter.model_graph(version < 4)
     model = helper.make_model(graph, producer_name="graphdiff", producer_version=gd.__version__, **how)
     held = {p.name for p in emitter.graph.parameters}
     fixed = [a.name for a in emitter.initializers if a.name not in held and a.array.dtype.kind == "f" and a.array.ndim]

@@ -1,4 +1,4 @@
-"""Whether a model can be read at all, told before anything is built: its operators, and the order of its nodes.
+"""Whether a model can be read at all, told before anything is built: its operators, their attributes, their order.
 
 Owns: the list of operators without a rule; bodies of the standard's own functions; sorting by what depends on what.
 Must not know: values, rules.
@@ -11,9 +11,12 @@ from collections.abc import Callable, Iterator
 
 from ...errors import GraphError, UnsupportedOperator
 from ...ops.messages import where_am_i
+from ...spelling import did_you_mean
 from .call import Call
 from .source import GraphView, ModelView, NodeView, attribute_value, function_view
 from .table import reader_of
+
+NEWEST = 2**31 - 1  # an opset, as the package onnx counts them
 
 
 def check_supported(view: ModelView) -> None:
@@ -26,12 +29,36 @@ def check_supported(view: ModelView) -> None:
 def unsupported(view: ModelView) -> Counter[str]:
     """The operators that have no rule, with how often each stands in the model."""
     missing: Counter[str] = Counter()
-    for graph, opsets in [(view.graph, view.opsets), *((f, f.opsets) for f in view.functions.values())]:
+    for graph, opsets in _graphs(view):
         for node in nodes_of(graph):
             key = (node.domain, node.op)
             if key not in view.functions and reader_of(*key) is None and not has_body(node, opsets):
                 missing[f"{node.domain}.{node.op}" if node.domain else node.op] += 1
     return missing
+
+
+def check_attributes(view: ModelView) -> None:
+    """Raises GraphError for an attribute that an operator has not, which nothing would read."""
+    import onnx
+
+    for graph, opsets in _graphs(view):
+        for node in nodes_of(graph):
+            if not node.attrs or (node.domain, node.op) in view.functions:
+                continue
+            version = min(opsets.get(node.domain, 1), NEWEST)
+            try:
+                known = onnx.defs.get_schema(node.op, version, node.domain).attributes
+            except onnx.defs.SchemaError:
+                continue
+            for name in node.attrs:
+                if name not in known:
+                    told = f"{node.label}: {node.op} of opset {version} has no attribute {name!r}"
+                    raise GraphError(told + did_you_mean(name, known), source=where_am_i())
+
+
+def _graphs(view: ModelView) -> list[tuple[GraphView, dict[str, int]]]:
+    """The graphs of a model with what their operators are of: its own, and those of its functions."""
+    return [(view.graph, view.opsets), *((f, f.opsets) for f in view.functions.values())]
 
 
 def nodes_of(graph: GraphView) -> Iterator[NodeView]:

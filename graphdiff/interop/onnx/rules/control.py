@@ -14,7 +14,7 @@ import numpy as np
 
 import graphdiff as gd
 
-from ....errors import DTypeError, GraphdiffError, GraphError, ShapeError
+from ....errors import GraphdiffError, GraphError, ShapeError
 from ....ir.dims import Dim, Size
 from ....ops.tensor import Tensor
 from ..call import Call
@@ -26,6 +26,7 @@ from .elementwise import as_int64, truth
 
 UNROLLED = 1024  # steps, at most
 ENDLESS = 1 << 31  # a count that is not meant as one
+LONGEST = 1 << 24  # steps of a loop that stops by itself, after which a call fails
 _TRUE = known(np.asarray(True), bool)
 
 
@@ -129,7 +130,11 @@ def _while(
         return state[1] if limit is None else gd.logical_and(state[1], state[0] < limit)
 
     first = [gd.constant(0, "int64"), truth(call.as_tensor(start)), *(call.as_tensor(v) for v in carried)]
-    return [*gd.while_loop(goes_on, step, first, ENDLESS if count is None else count)[2:]]
+    if isinstance(count, Dim) or (count is not None and count <= LONGEST):
+        return [*gd.while_loop(goes_on, step, first, count)[2:]]
+    last = gd.while_loop(goes_on, step, first, LONGEST)
+    gd.check(gd.logical_not(goes_on(last)), f"{call.node.label} has not stopped after {LONGEST:,} steps")
+    return [*last[2:]]
 
 
 def _unrolled(
@@ -148,7 +153,7 @@ def _unrolled(
         if not going.array.ravel()[0]:
             break
     if stacked and not rows[0]:
-        call.fail(ShapeError, "a loop that does not run has no rows to stack")
+        return None
     return [*state, *(_stack(call, row) for row in rows)]
 
 
@@ -199,16 +204,31 @@ def _run(
 
 
 def _batched_scan(call: Call, body: GraphView, rows: int) -> list[Value]:
-    if call.has(0):
-        call.fail(DTypeError, "sequence lengths of a Scan of opset 8")
+    """Where an example has fewer steps than others its state stays as it is after them, and its rows are 0."""
     values = [call.tensor(i) for i in range(1, len(call))]
     n = len(values) - rows
+    if n < 0 or rows < 1:
+        call.fail(GraphError, f"num_scan_inputs is {rows} of {len(values)} operands")
     turned = call.list_of("directions", [0] * rows)
+    lengths = [call.tensor(0)] if call.has(0) else []
 
     def one(example: list[Tensor]) -> list[Tensor]:
-        xs = [_turned(x, back) for x, back in zip(example[n:], turned)]
-        state, ys = _run(call, body, example[:n], xs)
+        state, xs, length = example[:n], example[n : n + rows], example[n + rows :]
+        if not length:
+            state, ys = _run(call, body, state, [_turned(x, back) for x, back in zip(xs, turned)])
+            return [*state, *ys]
+        steps = gd.arange(xs[0].shape[0])
+        from_end = gd.maximum(length[0] - 1 - steps, 0)
+        xs = [gd.take(x, from_end, axis=0) if back else x for x, back in zip(xs, turned)]
+
+        def step(before: list[Tensor], row: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+            runs = row[0] < length[0]
+            out = [call.as_tensor(v) for v in call.importer.subgraph(body, call.scope, [*before, *row[1:]])]
+            after = [gd.where(runs, new, old) for new, old in zip(out[:n], before)]
+            return after, [gd.where(runs, y, gd.zeros((), y.dtype)) for y in out[n:]]
+
+        state, ys = gd.scan(step, state, [steps, *xs])
         return [*state, *ys]
 
-    found: Any = gd.map(one, values)
+    found: Any = gd.map(one, [*values, *lengths])
     return [*found]

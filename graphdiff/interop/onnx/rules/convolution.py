@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import graphdiff as gd
 
 from ....errors import ShapeError
-from ....ir.dims import Size
+from ....ir.dims import Dim, Size
 from ....ops.tensor import Tensor
 from ..call import Call
 from ..table import reads
@@ -21,6 +21,10 @@ from .windows import Axis, axes_of
 def conv(call: Call) -> Tensor:
     x, w, bias = call.tensor(0), call.tensor(1), call.optional(2)
     n = _dimensions(call, x, w)
+    for k in w.shape[2:]:
+        if isinstance(k, Dim):
+            told = f"the kernel's size {str(k)!r} is known only at the call, and must be a number"
+            call.fail(ShapeError, f"{told}: write shapes={{...}} to load, with numbers for the weight's sizes")
     axes = axes_of(call, x.shape[2:], call.list_of("kernel_shape", w.shape[2:]))
     if [a.kernel for a in axes] != list(w.shape[2:]):
         call.fail(ShapeError, f"kernel_shape is {[a.kernel for a in axes]}, the weight's is {list(w.shape[2:])}")

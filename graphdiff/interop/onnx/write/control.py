@@ -91,7 +91,9 @@ class _Loop:
 
 def write_loop(body: Nodes, node: Node) -> None:
     loop = _Loop(body, node)
-    if loop.condition is None and loop.count is None:
+    # before opset 9 a Scan is over a batch; one over a range is none where there is no range
+    scans = body.whole.opset >= (9 if loop.xs else 11)
+    if loop.condition is None and loop.count is None and scans:
         _scan(body, loop)
     else:
         _loop(body, loop)
@@ -123,15 +125,34 @@ def _scan(body: Nodes, loop: _Loop) -> None:
 
 def _turned(body: Nodes, name: str, to: str | None = None) -> str:
     """The rows from the last to the first; the evaluator of the package onnx knows no directions."""
+    if body.whole.opset < 10:
+        return body.add("Gather", [name, _backwards(body, name)], None if to is None else [to], axis=0)
     last, first = body.whole.constant(np.array([-1])), body.whole.constant(np.array([0]))
     operands = [name, last, body.whole.constant(np.array([-(2**62)])), first, last]
     return body.add("Slice", operands, None if to is None else [to])
 
 
+def _backwards(body: Nodes, name: str) -> str:
+    """The places of an array's rows from the last to the first, by a loop that counts, before there are ranges."""
+    whole = body.whole
+    zero = whole.constant(np.array([0]))
+    count = body.add("Gather", [body.add("Shape", [name]), zero], axis=0)
+    scalar = whole.constant(np.zeros(0, np.int64))
+    step, going, place = whole.fresh("step"), whole.fresh("going"), whole.fresh("place")
+    inner = body.inner()
+    before = inner.add("Sub", [place, whole.constant(np.array(1))])
+    results = [_bool(inner.add("Identity", [going])), _info(before, None), _info(inner.add("Identity", [before]), None)]
+    graph = inner.proto(whole.fresh("body"), [_info(step, None), _bool(going), _info(place, None)], results)
+    total = body.add("Reshape", [count, scalar])
+    _, rows = names = whole.fresh("place"), whole.fresh("places")
+    body.add("Loop", [total, whole.constant(np.array(True)), total], names, body=graph)
+    return body.add("Reshape", [rows, whole.constant(np.array([-1]))])
+
+
 def _loop(body: Nodes, loop: _Loop) -> None:
     whole = body.whole
     length = whole.sizes.number(loop.length)
-    limit = length if loop.count is None else body.add("Min", [length, loop.count])
+    limit = length if loop.count is None else body.least(length, loop.count)
     first = whole.constant(np.array(True))
     if loop.condition is not None:
         first = _condition(body, loop, loop.carries)
@@ -189,10 +210,13 @@ def _condition(body: Nodes, loop: _Loop, carries: Sequence[str]) -> str:
 def _filled(body: Nodes, loop: _Loop, name: str, value: Value, taken: str) -> None:
     """The rows that there are, in order, and zeros for those of steps that did not run, where anything reads them."""
     whole = body.whole
+    if value.ndim != 2:  # the package's evaluator stacks rows as np.vstack does
+        name = body.add("Reshape", [name, whole.sizes.vector((-1, *value.shape[1:]))])
     if loop.reverse:
         name = _turned(body, name)
-    if value.ndim == 1:  # of numbers some runtimes stack rows of one element
-        name = body.add("Reshape", [name, whole.constant(np.array([-1]))])
+    if loop.condition is None and loop.count is None:  # all of them
+        body.add("Identity", [name], [body.called(value, "rows")])
+        return
     if value not in whole.read_whole:
         body.names[value] = name
         return
@@ -202,6 +226,5 @@ def _filled(body: Nodes, loop: _Loop, name: str, value: Value, taken: str) -> No
     shape = missing
     if value.ndim > 1:
         shape = body.add("Concat", [missing, whole.sizes.vector(value.shape[1:])], axis=0)
-    zero = body.add("Expand", [whole.constant(np.zeros(1, value.dtype)), shape])
-    body.names.pop(value, None)
+    zero = body.add("Tile", [whole.constant(np.zeros((1,) * value.ndim, value.dtype)), shape])
     body.add("Concat", [name, zero], [body.called(value, "rows")], axis=0)

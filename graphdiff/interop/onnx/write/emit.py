@@ -23,7 +23,8 @@ from ....ops.registry import Branch, Loop
 from .control import write_branch, write_loop
 from .operators import LEFT_OUT, SIZES, is_operator
 from .sizes import SizeWriter
-from .types import value_info
+from .standard import wanted
+from .types import DOUBLE, INT64, array_info, value_info
 
 
 class Initializer:
@@ -70,6 +71,12 @@ class Body:
         self.nodes.append(helper.make_node(op, list(inputs), names, self.whole.node_name(op), **attrs))
         return names[0]
 
+    def least(self, a: str, b: str) -> str:
+        """The lesser of two int64 arrays, which Min has since opset 12."""
+        if self.whole.opset >= 12:
+            return self.add("Min", [a, b])
+        return self.add("Cast", [self.add("Min", [self.add("Cast", [v], to=DOUBLE) for v in (a, b)])], to=INT64)
+
     def write(self, nodes: Sequence[Node]) -> None:
         """Nodes of a graph in order."""
         for node in nodes:
@@ -79,7 +86,8 @@ class Body:
                 write_branch(self, node)
             elif is_operator(node) and node.op.name not in (SIZES, LEFT_OUT):
                 self.whole.scope = node.scope
-                outputs = [self.called(v, node.op.name) for v in node.outputs]
+                count = wanted(node, self.whole.read, self.whole.opset)
+                outputs = [self.called(v, node.op.name) for v in node.outputs[:count]]
                 attrs = {k: list(v) if isinstance(v, tuple) else v for k, v in node.attrs.items()}
                 self.add(node.op.name, [self.name(v) for v in node.inputs], outputs, **attrs)
 
@@ -103,7 +111,15 @@ class Emitter:
     """One model. ``inputs`` and ``outputs`` are its values by name, ``graph`` has all that they are made of;
     ``moved``: names of parameters and states that are inputs too, with the value there is as default."""
 
-    def __init__(self, graph: Graph, inputs: Mapping[str, Value], outputs: Mapping[str, Value], moved: Sequence[Value]):
+    def __init__(
+        self,
+        graph: Graph,
+        inputs: Mapping[str, Value],
+        outputs: Mapping[str, Value],
+        moved: Sequence[Value],
+        opset: int,
+    ):
+        self.opset = opset
         self.graph, self.inputs, self.outputs, self.moved = graph, inputs, outputs, moved
         self.taken = {"", *inputs, *outputs, *(p.name for p in graph.parameters)}
         self.counts: dict[str, int] = {}
@@ -140,8 +156,8 @@ class Emitter:
             self.initializers.append(Initializer(self.known[key], array))
         return self.known[key]
 
-    def model_graph(self) -> Any:
-        """The graph's message, without the initializers' arrays."""
+    def model_graph(self, all_are_inputs: bool) -> Any:
+        """The graph's message, without the initializers' arrays, which are inputs too in old versions of the format."""
         main = self.main
         for p in self.graph.parameters:
             storage = p.node.attrs.get("storage")
@@ -162,7 +178,10 @@ class Emitter:
             if main.names.get(value) != name:
                 main.result(value, name)
         inputs = [value_info(name, v) for name, v in self.inputs.items()]
-        inputs += [value_info(p.name, p) for p in self.moved]
+        if all_are_inputs:
+            inputs += [array_info(a.name, a.array) for a in self.initializers]
+        else:
+            inputs += [value_info(p.name, p) for p in self.moved]
         return main.proto(self.graph.name, inputs, [value_info(n, v) for n, v in self.outputs.items()])
 
 

@@ -20,7 +20,9 @@ from ....ops.registry import Branch, Loop
 from ....ops.tensor import Tensor
 from ....transforms.simplify import simplify
 from .named import with_names
-from .operators import is_operator, operators
+from .older import OLDER
+from .operators import LEFT_OUT, SIZES, is_operator, operators
+from .standard import stands, wanted
 from .table import Writing, rule_of
 
 _KEPT = (Loop, Branch)  # which the message has graphs for
@@ -31,21 +33,28 @@ def as_operators(graph: Graph, opset: int) -> Graph:
     """The graph made of operators that the opset has. Raises UnsupportedOperator, which lists all operations that have
     none."""
     result = _lowered(graph, opset)
-    missing = _missing([result])
+    missing = _missing([result], opset)
     if missing:
         counts = dict(missing.most_common())
         raise UnsupportedOperator(graph.name, counts, where_am_i(), f"operations that ONNX of opset {opset} has not")
     return result
 
 
-def _missing(waiting: list[Graph]) -> Counter[str]:
-    """The operations without a rule that a graph and those inside it are made of."""
+def _missing(waiting: list[Graph], opset: int) -> Counter[str]:
+    """The operations without a rule that a graph and those inside it are made of, and operators of which the opset has
+    not all results that are read."""
     found: Counter[str] = Counter()
     while waiting:
-        for node in waiting.pop().nodes:
+        graph = waiting.pop()
+        read = {v for node in graph.nodes for v in node.inputs}.union(graph.outputs, (v for _, v in graph.updates))
+        for node in graph.nodes:
             waiting += [a for a in node.attrs.values() if isinstance(a, Graph)]
             if is_operator(node) and node.op.name.startswith(MISSING):
                 found[node.op.name.removeprefix(MISSING)] += 1
+            elif is_operator(node) and node.op.name not in (SIZES, LEFT_OUT):
+                results = wanted(node, read, opset)
+                if results > 1 and not stands(node, opset, results):
+                    found[f"{node.op.name} with {results} results"] += 1
     return found
 
 
@@ -101,12 +110,17 @@ class _Sweep:
             attrs = {k: _lowered(v, self.opset) if isinstance(v, Graph) else v for k, v in node.attrs.items()}
             final.update(zip(node.outputs, node.over(xs, node.origin, attrs).outputs))
             return None
-        if is_operator(node) or node.op.name in LEAVES:
+        now = node.over(xs, node.origin) if changed else node
+        if node.op.name in LEAVES or node.op.name in (SIZES, LEFT_OUT) or node.op.name.startswith(MISSING):
+            stays = True
+        else:
+            stays = is_operator(node) and stands(now, self.opset)
+        if stays:
             if changed:
-                final.update(zip(node.outputs, node.over(xs, node.origin).outputs))
+                final.update(zip(node.outputs, now.outputs))
             return None
-        rule = rule_of(node.op.name)
-        made = None if rule is None else rule(Writing(node, xs, self.opset))
+        rule = OLDER.get(node.op.name) if is_operator(node) else rule_of(node.op.name)
+        made = None if rule is None else rule(Writing(now, xs, self.opset))
         if made is None:
             made = operators(MISSING + node.op.name, xs, [(v.shape, v.dtype) for v in node.outputs])
         results = [made] if isinstance(made, Tensor) else list(made)

@@ -14,6 +14,7 @@ from ....errors import GraphError
 from ....ir.dims import Dim, Made, Size, evaluate, named, names_of, substitute
 from ....ir.node import Value
 from .asked import Whole
+from .types import DOUBLE, INT64
 
 
 class SizeWriter:
@@ -112,10 +113,14 @@ class SizeWriter:
     def _made(self, atom: Made) -> str:
         a, *rest = [self.one(s) for s in atom.operands]
         if atom.kind == "least":
-            return self._add("Min", [a, rest[0]])
+            self.whole.scope = ""
+            return self.whole.main.least(a, rest[0])
+        if atom.kind == "//" and self.whole.opset < 10:
+            quotient = self._add("Div", [self._add("Cast", [v], to=DOUBLE) for v in (a, rest[0])])
+            return self._add("Cast", [self._add("Floor", [quotient])], to=INT64)
         if atom.kind == "//":  # Div rounds towards 0, and this down
             return self._add("Div", [self._add("Sub", [a, self._add("Mod", [a, rest[0]])]), rest[0]])
         if atom.kind == "ceil_sqrt":
-            root = self._add("Ceil", [self._add("Sqrt", [self._add("Cast", [a], to=11)])])
-            return self._add("Max", [self._add("Cast", [root], to=7), self.one(1)])
+            root = self._add("Ceil", [self._add("Sqrt", [self._add("Cast", [a], to=DOUBLE)])])
+            return self._add("Cast", [self._add("Max", [root, self.whole.constant(np.ones(1))])], to=INT64)
         raise GraphError(f"the size {atom} has no form in ONNX")

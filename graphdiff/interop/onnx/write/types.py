@@ -12,6 +12,8 @@ import numpy as np
 from ....ir.dims import Dim
 from ....ir.node import Value
 
+INT64, DOUBLE = 7, 11  # ONNX's numbers of element types
+
 
 def value_info(name: str, value: Value) -> Any:
     """The type of a value as the model tells it, sizes with a name by it."""
@@ -19,6 +21,13 @@ def value_info(name: str, value: Value) -> Any:
 
     shape = [str(s) if isinstance(s, Dim) else s for s in value.shape]
     return helper.make_tensor_value_info(name, element(value.dtype), shape)
+
+
+def array_info(name: str, array: np.ndarray) -> Any:
+    """The type of an array of the model."""
+    from onnx import helper
+
+    return helper.make_tensor_value_info(name, element(array.dtype), array.shape)
 
 
 def element(dtype: np.dtype) -> int:

@@ -17,6 +17,7 @@ from . import (
     products,
     recurrent,
     reductions,
+    resize,
     special,
 )
 
@@ -34,5 +35,6 @@ __all__ = [
     "products",
     "recurrent",
     "reductions",
+    "resize",
     "special",
 ]

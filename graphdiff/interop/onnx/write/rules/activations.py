@@ -71,7 +71,11 @@ def _softmax(name: str, operation: str) -> None:
         axis = axis[0] if isinstance(axis, (tuple, list)) and len(axis) == 1 else axis
         if not isinstance(axis, int) or x.ndim == 0:
             return None
-        return operator(name, [x], call.y, axis=axis)
+        axis %= x.ndim
+        if call.opset >= 13 or axis == x.ndim - 1:
+            return operator(name, [x], call.y, axis=axis)
+        turned = gd.swapaxes(x, axis, -1)  # before, all axes from ``axis`` on are one
+        return gd.swapaxes(operator(name, [turned], turned, axis=x.ndim - 1), axis, -1)
 
 
 _softmax("Softmax", "nn.softmax")

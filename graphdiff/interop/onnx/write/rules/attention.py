@@ -27,12 +27,12 @@ def _attention(call: Call) -> Given | None:
         or len({q.dtype, k.dtype, v.dtype}) > 1
     ):
         return None
-    if mask is not None and (not isinstance(mask, Tensor) or mask.dtype not in (bool_, q.dtype) or call["is_causal"]):
+    if mask is not None and (not isinstance(mask, Tensor) or mask.dtype not in (bool_, q.dtype)):
         return None
     if any(isinstance(h, Dim) for h in heads) or (call["scale"] is not None and not is_number(call["scale"])):
         return None
-    if mask is not None and (mask.ndim < 2 or mask.shape[-1] != k.shape[2] or mask.dtype is bool_):
-        return None  # a bool mask may leave a query nothing, for which runtimes differ
+    if mask is not None and (mask.ndim < 2 or mask.shape[-1] != k.shape[2]):
+        return None
     scale = None if call["scale"] is None else float(call["scale"])
     return operator("Attention", [q, k, v, mask], call.y, is_causal=int(bool(call["is_causal"])) or None, scale=scale)
 

@@ -15,6 +15,8 @@ from ..table import Given, Writing, writes
 
 @writes("cumsum")
 def _cumsum(w: Writing) -> Given:
+    if w.opset < 11:
+        return _along(w, lambda before, x: before + x, 0.0)
     return operator("CumSum", [w.x, gd.constant(np.int64(w["axis"]))], w.y, reverse=int(w["reverse"]))
 
 

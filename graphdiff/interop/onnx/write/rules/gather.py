@@ -60,7 +60,7 @@ def _added(x: Tensor, idx: Tensor, updates: Tensor, opset: int) -> Tensor:
         at = gd.reshape(gd.astype(idx, "int64"), (*idx.shape, 1))
         return operator("ScatterND", [x, at, updates], x, reduction="add")
     flat = gd.reshape(idx, (idx.size,))
-    width = updates.size // idx.size if idx.ndim == updates.ndim else _product(updates.shape[idx.ndim :])
+    width = _product(updates.shape[idx.ndim :])
     rows = gd.reshape(updates, (idx.size, width))
     here = gd.astype(_is(flat, x.shape[0]), x.dtype)
     return x + gd.reshape(gd.matmul(gd.matrix_transpose(here), rows), x.shape)

@@ -11,7 +11,7 @@ import graphdiff as gd
 from .....ir.dims import Dim, Size
 from .....ir.dtypes import int64
 from .....ops.tensor import Tensor
-from ..operators import number, operator, sizes
+from ..operators import is_operator, number, operator, operators, sizes
 from ..table import Call, Given, Writing, by_name, is_number, writes
 
 _FAR = -(2**62)  # before any first element
@@ -19,6 +19,14 @@ _FAR = -(2**62)  # before any first element
 
 @writes("reshape")
 def _reshape(w: Writing) -> Given:
+    """A product over all rows at once, whose rows are then what they were, is one of more dimensions."""
+    product = w.x.node
+    if is_operator(product) and product.op.name == "MatMul" and w.x.ndim == 2:
+        rows, weight = product.inputs
+        if is_operator(rows.node) and rows.node.op.name == "Reshape":
+            before = rows.node.inputs[0]
+            if before.ndim > 2 and weight.ndim == 2 and w["shape"] == (*before.shape[:-1], weight.shape[1]):
+                return operator("MatMul", [before, weight], w.y)
     return reshaped(w.x, w["shape"], w.opset)
 
 
@@ -134,6 +142,21 @@ def padded(x: Tensor, low: Sequence[Size], high: Sequence[Size], fill: Tensor) -
     if all(isinstance(p, int) and p == 0 for p in (*low, *high)):
         return x
     return operator("Pad", [x, sizes([*low, *high]), fill], (shape, x.dtype))
+
+
+@by_name("split")
+def _split(call: Call) -> Given | None:
+    x, axis = call.tensor("x"), call["axis"] % call["x"].ndim
+    parts = [shape[axis] for shape, _ in call.types]
+    if call.opset < 13 and any(isinstance(s, Dim) for s in parts):
+        return None
+    return operators("Split", [x, sizes(parts)], call.types, axis=axis)
+
+
+@by_name("nn.pixel_shuffle", since=11)
+def _pixel_shuffle(call: Call) -> Given:
+    how = {"blocksize": int(call["upscale_factor"]), "mode": "CRD"}
+    return operator("DepthToSpace", [call.tensor("x")], call.y, **how)
 
 
 @by_name("pad")

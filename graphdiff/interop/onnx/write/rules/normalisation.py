@@ -51,11 +51,16 @@ def _channels(call: Call, x: Tensor) -> list[Tensor]:
     return [_vector(call, "weight", x.shape[1], 1), _vector(call, "bias", x.shape[1], 0)]
 
 
-@by_name("nn.group_norm", since=21)
+@by_name("nn.group_norm")
 def _group(call: Call) -> Given | None:
+    """Of as many groups as channels it is InstanceNormalization."""
     x = call.tensor("x")
     operands = [x, *_channels(call, x)]
     if not _same(*operands) or not is_number(call["eps"]) or x.ndim < 3:
+        return None
+    if call["num_groups"] == x.shape[1]:
+        return operator("InstanceNormalization", operands, call.y, epsilon=float(call["eps"]))
+    if call.opset < 21:
         return None
     how = {"num_groups": int(call["num_groups"]), "epsilon": float(call["eps"])}
     return operator("GroupNormalization", operands, call.y, **how)
@@ -72,7 +77,9 @@ def _instance(call: Call) -> Given | None:
 
 @by_name("nn.batch_norm")
 def _batch(call: Call) -> Given | None:
-    """By running statistics; a batch's own are pieces."""
+    """By running statistics. A batch's own are pieces: of the operator's training mode the new running statistics are
+    not those of ``batch_norm_updates``, whose variance is unbiased, and where nothing reads them ONNX Runtime 1.32
+    writes them over operands that it has found equal (a bias and a mean of zeros), and gives other numbers."""
     if call["training"] or call["running_mean"] is None or call["running_var"] is None:
         return None
     x = call.tensor("x")

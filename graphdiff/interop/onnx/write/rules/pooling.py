@@ -27,7 +27,7 @@ def _windows(x: Tensor, count: Sequence[Size], w: Any) -> tuple[tuple[int, ...],
     low, high = list(w["padding"][::2]), list(w["padding"][1::2])
     n = len(low)
     spans = [d * (k - 1) + 1 for k, d in zip(w["kernel"], w["dilation"])]
-    for up in (False, True):
+    for up in (False, True)[: 2 if w.opset >= 10 else 1]:  # pools round up since then
         found: list[int] = []
         for i in range(n):
             size, s = x.shape[2 + i], w["stride"][i]
@@ -140,3 +140,15 @@ for _n in (1, 3):
     _pool("MaxPool", f"nn.max_pool{_n}d", _n)
 for _n in (1, 2, 3):
     _pool("AveragePool", f"nn.avg_pool{_n}d", _n)
+
+
+def _adaptive(operation: str) -> None:
+    @by_name(operation)
+    def rule(call: Call) -> Given | None:
+        """Of one mean a channel."""
+        x = call.tensor("x")
+        return None if any(s != 1 for s in call.y.shape[2:]) else operator("GlobalAveragePool", [x], call.y)
+
+
+for _n in (1, 2):
+    _adaptive(f"nn.adaptive_avg_pool{_n}d")

@@ -55,11 +55,16 @@ def _erfc(w: Writing) -> Given:
 
 
 def erfc(x: Tensor) -> Tensor:
+    return gd.where(gd.abs(x) < 0.5, 1 - _erf(x), erfc_by_series(x))
+
+
+def erfc_by_series(x: Tensor) -> Tensor:
+    """Without Erf, with all digits where x is 0.5 or more."""
     z = gd.minimum(gd.abs(x), 1e3)
     scaled = _clenshaw((z - 3.75) / (z + 3.75), _SCALED) / (1 + 2 * z)
     a = gd.round(z * 16) / 16  # of few digits: its square is exact
     tail = scaled * gd.exp(-a * a) * gd.exp((a - z) * (a + z))
-    return gd.where(gd.abs(x) < 0.5, 1 - _erf(x), gd.where(x < 0, 2 - tail, tail))
+    return gd.where(x < 0, 2 - tail, tail)
 
 
 @writes("erfinv")
