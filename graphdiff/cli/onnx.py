@@ -28,6 +28,7 @@ EXAMPLES = """examples:
   data.npz has an array for each input, by name, and one of targets; all have the samples along their first axis
 """
 LOSSES = ("cross_entropy", "nll", "mse", "l1", "huber", "binary_cross_entropy", "binary_cross_entropy_with_logits")
+NEWEST = 21  # opset that a trained model is written in, if its own is no older
 BATCHES = (1, 8, 64)  # at which flops and memory are told
 
 
@@ -155,8 +156,7 @@ def _train(args: argparse.Namespace) -> int:
             here = order[at : at + size]
             losses.append(float(step(*(a[here] for a in feeds.values()), targets[here])))
         print(f"epoch {epoch + 1}: loss {np.mean(losses):.6f}")
-    opset = min(max(facts(args.file).opset, 13), 21)
-    gd.interop.onnx.save(args.out, m.inputs, m.outputs, opset=opset)
+    gd.interop.onnx.save(args.out, m.inputs, m.outputs, opset=min(facts(args.file).opset, NEWEST))
     print(f"wrote {args.out}")
     return 0
 

@@ -15,6 +15,7 @@ def network():
     """Two layers, whose biases are one array as exporters leave equal ones."""
     arrays = {"w": RNG.normal(0, 0.5, (4, 4)), "u": RNG.normal(0, 0.5, (4, 4)), "zero": np.zeros(4)}
     nodes = [node("Gemm", "x w zero", "a"), node("Relu", "a", "b"), node("Gemm", "b u zero", "logits")]
+    nodes += [node("CastLike", "x w", "unused"), node("Shape", "w", "sizes")]  # of a type and of sizes alone
     arrays = {n: a.astype(np.float32) for n, a in arrays.items()}
     return model(nodes, {"x": (FLOAT, ["batch", 4])}, {"logits": (FLOAT, ["batch", 4])}, arrays)
 
@@ -30,8 +31,8 @@ def test_a_model_is_told(path, capsys):
     out = capsys.readouterr().out
     for line in (
         "net.onnx  opset 21",
-        "operators     3: Gemm 2, Relu 1",
-        "shared        zero 2 times",
+        "operators     5: Gemm 2, Relu 1, CastLike 1, Shape 1",
+        "shared        zero 2 times: training",
         "inputs        x: float32[batch, 4]",
         "outputs       logits: float32[batch, 4]",
         "parameters    3 of 36 elements; 0 states",
@@ -72,7 +73,23 @@ def test_a_model_is_trained_and_written_back(path, tmp_path, capsys):
     assert [*before] == [*after] and not np.array_equal(before["w"].value, after["w"].value)
     assert main(["onnx", str(path), *how, "--trainable", "u"]) == 0
     assert np.array_equal(gd.interop.onnx.load(out).parameters["w"].value, before["w"].value)
-    assert [n.op_type for n in onnx.load(out).graph.node] == ["Gemm", "Relu", "Gemm"]
+    written = onnx.load(out)
+    assert [n.op_type for n in written.graph.node] == ["Gemm", "Relu", "Gemm"]
+    assert written.opset_import[0].version == 21
+
+
+def test_a_model_of_an_old_opset_is_trained_in_it(tmp_path):
+    nodes = [node("MatMul", "x w", "a"), node("Softmax", "a", "s", axis=1), node("Clip", "s", "y", min=0.0)]
+    arrays = {"w": RNG.normal(0, 0.5, (4, 4)).astype(np.float32)}
+    proto = model(nodes, {"x": (FLOAT, ["n", 4])}, {"y": (FLOAT, ["n", 4])}, arrays, opset=9)
+    onnx.save(proto, tmp_path / "m.onnx")
+    np.savez(tmp_path / "data.npz", x=np.ones((6, 4), np.float32), t=np.zeros((6, 4), np.float32))
+    out = tmp_path / "new.onnx"
+    how = ["--train", str(tmp_path / "data.npz"), "--out", str(out), "--loss", "mse", "--batch-size", "3"]
+    assert main(["onnx", str(tmp_path / "m.onnx"), *how]) == 0
+    written = onnx.load(out)
+    assert written.opset_import[0].version == 9
+    assert [n.op_type for n in written.graph.node] == ["MatMul", "Softmax", "Clip"]
 
 
 @pytest.mark.parametrize(

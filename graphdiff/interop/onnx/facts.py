@@ -9,7 +9,7 @@ import os
 from collections import Counter
 from typing import NamedTuple
 
-from .source import read_model
+from .source import NodeView, read_model
 from .support import nodes_of, unsupported
 
 
@@ -25,6 +25,11 @@ class Facts(NamedTuple):
     shared: dict[str, int]
 
 
+def _of_its_type(node: NodeView, i: int) -> bool:
+    """Whether an operand is asked for its type or its shape alone."""
+    return node.op in ("Shape", "Size") or (node.op == "CastLike" and i == 1)
+
+
 def facts(path: str | os.PathLike[str]) -> Facts:
     """Reads a file that far. Raises GraphError for what is no model, OSError for a file that cannot be read."""
     view = read_model(path)
@@ -33,7 +38,7 @@ def facts(path: str | os.PathLike[str]) -> Facts:
     for graph in (view.graph, *view.functions.values()):
         for node in nodes_of(graph):
             found[f"{node.domain}.{node.op}" if node.domain else node.op] += 1
-            used.update(node.inputs)
+            used.update(name for i, name in enumerate(node.inputs) if not _of_its_type(node, i))
     weights = {name for name, array in view.graph.arrays.items() if array.is_float and array.dims}
     shared = {name: n for name, n in used.most_common() if n > 1 and name in weights}
     missing = dict(unsupported(view).most_common())
