@@ -30,6 +30,8 @@ import build as core  # noqa: E402  the rules of csrc/
 EXTENSIONS = {
     "graphdiff.runtime._core": "all but the planner",
     "graphdiff.schedule._planner": "the planner",  # the searches need nothing else of the core
+    "graphdiff.ir._nodes": "nothing",  # loops over nodes, which need nothing of the core
+    "graphdiff.transforms._sweep": "nothing",
     "graphdiff.ops._core_lists": "nothing",  # csrc/micro/*.def compiled in
 }
 """The extensions, and what each holds of the core."""

@@ -8,7 +8,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from platform import python_implementation, python_version
 
-EXTENSIONS = ("runtime/_core", "schedule/_planner", "ops/_core_lists")
+EXTENSIONS = ("runtime/_core", "schedule/_planner", "ops/_core_lists", "ir/_nodes", "transforms/_sweep")
 PACKAGE = Path(__file__).resolve().parent
 
 

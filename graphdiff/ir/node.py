@@ -2,7 +2,8 @@
 
 A Node applies an operation to Values and has one or more results; a Value is one result of one node. Both are
 immutable. Serial numbers grow as nodes are made and a node is always made after its operands, so sorting by
-serial is a topological order; nothing here (or anywhere) recurses over a graph.
+serial is a topological order; nothing here (or anywhere) recurses over a graph. What is done for every node that there
+is, such as making it, is in C: _nodes.pyx.
 Each node knows the user's source line, the scope, and - if it belongs to an adjoint - the node it is the adjoint of.
 Must not know: which operations exist (``op`` is any object with a ``name``), derivatives, plans.
 """
@@ -10,24 +11,24 @@ Must not know: which operations exist (``op`` is any object with a ``name``), de
 from __future__ import annotations
 
 import gc
-import itertools
 import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from operator import attrgetter
-from types import CodeType, FrameType
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from ..wording import one_line
+from ._nodes import learn, over
+from ._nodes import new_node as new_node
+from ._nodes import newest as newest
+from ._nodes import topological as topological
+from ._nodes import user_source as user_source
 from .dims import Shape
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _WRITTEN_BY_USERS = os.path.join(_PACKAGE, "cli") + os.sep  # the demo's lines are shown as a user's would be
-_serial = itertools.count()
 NO_ATTRS: dict[str, Any] = {}
 
 # The kinds of leaves, which are there before any operation is.
@@ -150,10 +151,6 @@ class collector_paused:
             gc.enable()
 
 
-# Code objects met on stacks, by id, each kept alive here: None for the package's own, else its lines by instruction.
-_codes: dict[int, tuple[CodeType, dict[int, Source] | None]] = {}
-
-
 _IPYTHON_CELL = re.compile(r"<ipython-input-(\d+)-.*>$")
 
 
@@ -170,29 +167,9 @@ def _cell(file: str) -> str:
     return file if number is None else f"In[{number}]"
 
 
-def user_source(depth: int = 1) -> Source | None:
-    """The nearest line of code outside this package on the stack, looked for from ``depth`` callers up."""
-    frame: FrameType | None = sys._getframe(depth)
-    while frame is not None:
-        code = frame.f_code
-        known = _codes.get(id(code))
-        if known is None:
-            if len(_codes) > 10_000:  # code made on the fly must not pile up
-                _codes.clear()
-            name = code.co_filename
-            inside = name.startswith(_PACKAGE) and not name.startswith(_WRITTEN_BY_USERS)
-            known = _codes[id(code)] = (code, None if inside else {})
-        lines = known[1]
-        if lines is not None:
-            source = lines.get(frame.f_lasti)
-            if source is None:
-                source = lines[frame.f_lasti] = Source(_cell(code.co_filename), frame.f_lineno)
-            return source
-        frame = frame.f_back
-    return None
-
-
-_new: Callable[[Any], Any] = object.__new__
+def _inside(file: str) -> bool:
+    """Whether code of a file is the package's own."""
+    return file.startswith(_PACKAGE) and not file.startswith(_WRITTEN_BY_USERS)
 
 
 class Value:
@@ -249,32 +226,20 @@ class Node:
         "__weakref__",
     )
 
-    def __init__(
-        self,
-        op: Any,
-        inputs: tuple[Value, ...],
-        attrs: dict[str, Any],
-        results: Sequence[tuple[Shape, np.dtype]],
-        value_class: type[Value] = Value,
-    ):
-        self.op = op
-        # Values here, which the rules of operations see as the Tensors that their users made
-        self.inputs: tuple[Any, ...] = inputs
-        self.attrs = attrs or NO_ATTRS
-        self.serial = next(_serial)
-        self.origin, source, self.scope = ambient.now
-        self.source = source or user_source(2)
-        self.rewrites = 0
-        self.labels: tuple[str, ...] = ()
-        self.calls: tuple[Any, ...] = ()
-        self.outputs: tuple[Any, ...]
-        if len(results) == 1:
-            y = _new(value_class)  # by hand: a call of the class would take twice as long
-            y.node, y.index = self, 0
-            y.shape, y.dtype = results[0]
-            self.outputs = (y,)
-        else:
-            self.outputs = tuple(value_class(self, i, s, d) for i, (s, d) in enumerate(results))
+    op: Any
+    inputs: tuple[Any, ...]  # Values, which the rules of operations see as the Tensors that their users made
+    attrs: dict[str, Any]
+    outputs: tuple[Any, ...]
+    serial: int
+    source: Source | None
+    origin: Origin | None
+    scope: str
+    rewrites: int
+    labels: tuple[str, ...]
+    calls: tuple[Any, ...]
+
+    def __init__(self) -> None:
+        raise TypeError("nodes are made by new_node")
 
     @property
     def name(self) -> str:
@@ -282,47 +247,13 @@ class Node:
 
     def over(self, inputs: tuple[Value, ...], origin: Origin | None, attrs: dict[str, Any] | None = None) -> Node:
         """A new node like this over other operands of the same types, with its source and scope."""
-        node = _new(Node)
-        node.op, node.inputs, node.attrs = self.op, inputs, self.attrs if attrs is None else attrs
-        node.serial = next(_serial)
-        node.origin, node.source, node.scope, node.rewrites = origin, self.source, self.scope, self.rewrites
-        node.labels, node.calls = self.labels, ()
-        if len(self.outputs) == 1:
-            (v,) = self.outputs
-            y = _new(type(v))
-            y.node, y.index, y.shape, y.dtype = node, 0, v.shape, v.dtype
-            node.outputs = (y,)
-        else:
-            node.outputs = tuple([type(v)(node, v.index, v.shape, v.dtype) for v in self.outputs])
-        return node
+        return over(self, inputs, origin, attrs)
 
     def __repr__(self) -> str:
         return f"<node {self.op.name} #{self.serial}>"
 
 
-def topological(outputs: Iterable[Value], stop: Iterable[Value] = ()) -> list[Node]:
-    """All nodes that ``outputs`` depend on, operands first, in the order they were declared.
-
-    Values in ``stop`` are taken as given: their nodes are not entered.
-    """
-    closed = set(stop)
-    seen = {v.node for v in outputs if v not in closed}
-    stack = list(seen)
-    while stack:
-        for v in stack.pop().inputs:
-            node = v.node
-            if node not in seen and v not in closed:
-                seen.add(node)
-                stack.append(node)
-    return sorted(seen, key=_serial_of)
-
-
-_serial_of = attrgetter("serial")
-
-
-def newest() -> int:
-    """The serial number of the newest node: what is made from now on has larger ones."""
-    return next(_serial)
+learn(Node, Value, Source, ambient, NO_ATTRS, _cell, _inside)
 
 
 def is_fixed(value: Value) -> bool:

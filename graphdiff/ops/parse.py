@@ -20,7 +20,7 @@ from ..errors import GraphdiffError, GraphError
 from ..ir.dims import Shape, as_size
 from ..ir.dtypes import FROM_SHORT, bool_
 from ..ir.graph import Graph, shared
-from ..ir.node import Node, Origin, Source, Value, ambient
+from ..ir.node import Node, Origin, Source, Value, ambient, new_node
 from ..ir.text import STORED, WORD, implied_dtype, name_text, type_text, types_text
 from .elementwise import ASTYPE
 from .gather import index
@@ -297,7 +297,7 @@ class _Reader(Pieces):
         """A node of an operation that stands for a forward node outside of the text: what belongs to one is adjoint,
         wherever that is."""
         op = REGISTRY.get(name or "")
-        return Node(op, (), {}, [((), bool_)]) if op else None
+        return new_node(op, (), {}, [((), bool_)], Value) if op else None
 
     def arguments(self, frame: _Frame, values: dict[str, Tensor], text: str) -> tuple[tuple[Tensor, ...], dict]:
         operands: list[Tensor | str] = []

@@ -18,7 +18,7 @@ from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.defaults import default_float, default_of
 from ..ir.dims import Dim, Size
 from ..ir.dtypes import ARRAY_API, CODE, as_dtype, promote, weak_dtype
-from ..ir.node import NO_ATTRS, Leaf, Node, Value, ambient
+from ..ir.node import NO_ATTRS, Leaf, Value, ambient, new_node
 from ..ir.numbers import Arithmetic, Number
 from ..ir.words import ArrayLike, Axes, DTypeLike, ShapeLike
 from ..late import given_later
@@ -318,7 +318,7 @@ def make(op: Op, inputs: tuple[Tensor, ...], attrs: dict[str, Any] | None = None
     """A node of ``op``; its result, or the tuple of its results."""
     if attrs is None:
         attrs = NO_ATTRS
-    outputs = Node(op, inputs, attrs, op.infer(inputs, attrs), Tensor).outputs  # type: ignore[misc]  # nodes have it
+    outputs = new_node(op, inputs, attrs, op.infer(inputs, attrs), Tensor).outputs  # type: ignore[misc]  # nodes have it
     return outputs[0] if len(outputs) == 1 else outputs
 
 

@@ -186,6 +186,8 @@ EXTENSIONS = {
     "graphdiff/ops/__init__.py": "",
     "graphdiff/ops/_core_lists.pyx": 'cdef extern from *:\n    """\n    #define X(n) enum { NUMBER = n };\n'
     '    #include "program/numbers.def"\n    """\n    int NUMBER\n\n\nnumber = NUMBER\n',
+    "graphdiff/ir/_nodes.pyx": "",
+    "graphdiff/transforms/_sweep.pyx": "",
     "graphdiff/schedule/_planner.pyx": 'cdef extern from *:\n    """\n    int gd_alone(void);\n    """\n'
     "    int gd_alone()\n\n\ndef alone():\n    return gd_alone()\n",
 }

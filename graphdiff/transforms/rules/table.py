@@ -5,7 +5,7 @@ Must not know: any particular row.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -127,25 +127,12 @@ class Table:
         self.notes: Notes = {}
         self.rows = [row for row in RULES if final or not row.final]
         self.elementwise = {n for n, op in REGISTRY.items() if isinstance(op.kernel, Tile)}
-        self.known: dict[Any, list[Callable[[Node], Rewritten]]] = {}
 
-    def of(self, node: Node) -> list[Callable[[Node], Rewritten]]:
-        """The rows for a node, by its operation and those that made its operands."""
-        name, inputs = node.op.name, node.inputs
-        key: Any
-        if len(inputs) == 1:
-            key = (name, inputs[0].node.op.name)
-        elif len(inputs) == 2:
-            key = (name, inputs[0].node.op.name, inputs[1].node.op.name)
-        else:
-            key = (name, frozenset([v.node.op.name for v in inputs]))
-        found = self.known.get(key)
-        if found is None:
-            made_by = key[1:] if len(inputs) in (1, 2) else key[1]
-            found = self.known[key] = [
-                row.bound(self.notes)
-                for row in self.rows
-                if (name in row.ops or (row.ops == (ELEMENTWISE,) and name in self.elementwise))
-                and (not row.on or not set(made_by).isdisjoint(row.on))
-            ]
-        return found
+    def of(self, name: str, made_by: Collection[str]) -> list[Callable[[Node], Rewritten]]:
+        """The rows for a node, by the names of its operation and of those that made its operands."""
+        return [
+            row.bound(self.notes)
+            for row in self.rows
+            if (name in row.ops or (row.ops == (ELEMENTWISE,) and name in self.elementwise))
+            and (not row.on or not set(row.on).isdisjoint(made_by))
+        ]

@@ -18,7 +18,7 @@ import graphdiff as gd
 
 from ....ir.dims import Dim, Shape, Size
 from ....ir.dtypes import int64
-from ....ir.node import Node
+from ....ir.node import Node, new_node
 from ....ops.registry import Op
 from ....ops.tensor import Tensor
 
@@ -39,7 +39,7 @@ def operators(name: str, inputs: Sequence[Tensor | None], types: Sequence[Type],
         inputs = inputs[:-1]
     operands = tuple(_left_out() if x is None else x for x in inputs)
     given = {k: v for k, v in attrs.items() if v is not None}
-    return Node(_op(name), operands, given, types, Tensor).outputs
+    return new_node(_op(name), operands, given, types, Tensor).outputs
 
 
 def operator(name: str, inputs: Sequence[Tensor | None], like: Tensor | Type, **attrs: Any) -> Tensor:
@@ -50,7 +50,7 @@ def operator(name: str, inputs: Sequence[Tensor | None], like: Tensor | Type, **
 def sizes(of: Sequence[Size]) -> Tensor:
     """An int64 vector of sizes, as operators take shapes and places."""
     if any(isinstance(s, Dim) for s in of):
-        return Node(_op(SIZES), (), {"sizes": tuple(of)}, [((len(of),), int64)], Tensor).outputs[0]
+        return new_node(_op(SIZES), (), {"sizes": tuple(of)}, [((len(of),), int64)], Tensor).outputs[0]
     return gd.constant(np.asarray(of, np.int64))
 
 
@@ -62,7 +62,7 @@ def number(size: Size) -> Tensor:
 
 
 def _left_out() -> Tensor:
-    return Node(_op(LEFT_OUT), (), {}, [((), int64)], Tensor).outputs[0]
+    return new_node(_op(LEFT_OUT), (), {}, [((), int64)], Tensor).outputs[0]
 
 
 def is_operator(node: Node) -> bool:

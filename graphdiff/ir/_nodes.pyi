@@ -1,0 +1,30 @@
+"""Types of the compiled extension; what each thing does is told in _nodes.pyx."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .dims import Shape
+from .node import Node, Origin, Source, Value
+
+def learn(
+    node_class: type[Node],
+    value_class: type[Value],
+    source_class: type[Source],
+    ambient: object,
+    no_attrs: dict[str, Any],
+    cell: Callable[[str], str],
+    inside: Callable[[str], bool],
+) -> None: ...
+def newest() -> int: ...
+def new_node(
+    op: object,
+    inputs: tuple[Value, ...],
+    attrs: dict[str, Any],
+    results: Sequence[tuple[Shape, np.dtype]],
+    value_class: type[Value],
+) -> Node: ...
+def over(like: Node, inputs: tuple[Value, ...], origin: Origin | None, attrs: dict[str, Any] | None = None) -> Node: ...
+def user_source() -> Source | None: ...
+def topological(outputs: Iterable[Value], stop: Iterable[Value] = ()) -> list[Node]: ...
