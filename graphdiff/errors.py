@@ -7,13 +7,15 @@ Must not know: graphs, operations or the core; callers pass finished strings.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .files import write_file
+from .late import given_later
 from .wording import one_line
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = [
     "GraphdiffError",
@@ -131,10 +133,15 @@ class MemoryLimitError(GraphdiffError, MemoryError):
         self.instruction, self.operands, self.floor_bytes = instruction, operands, floor
 
 
+@given_later("graphdiff.runtime.blame", "write_repro")
 class NonFiniteError(GraphdiffError, ArithmeticError):
     """With ``debug="nan"``: the first instruction that made a NaN or an infinity. ``operands``: the arrays it read."""
 
     __module__ = "graphdiff"
+
+    if TYPE_CHECKING:
+
+        def write_repro(self, folder: str | Path) -> Path: ...
 
     def __init__(
         self,
@@ -148,27 +155,6 @@ class NonFiniteError(GraphdiffError, ArithmeticError):
         super().__init__(fact, operation, source)
         self.operands = dict(operands or {})
         self._script = script
-
-    def write_repro(self, folder: str | Path) -> Path:
-        """Writes ``repro.py`` and its operands into ``folder`` (made where it is missing) and returns the script's
-        path: it runs the instruction alone and shows which elements are not finite.
-
-        Raises OSError where the folder cannot be written. Example::
-
-            try:
-                step(x0, t0)
-            except gd.NonFiniteError as error:
-                print(error, error.write_repro("repro"))
-        """
-        if not self._script:
-            raise GraphError("the instruction could not be told apart from the rest of the program", self.operation)
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        arrays: dict[str, Any] = dict(self.operands)  # by names that NumPy's own arguments might have, to a checker
-        write_file(folder / "operands.npz", lambda file: np.savez(file, **arrays))
-        script = folder / "repro.py"
-        write_file(script, self._script)
-        return script
 
 
 class GradientMismatch(GraphdiffError, AssertionError):

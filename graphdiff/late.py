@@ -32,3 +32,8 @@ def given_later(module: str, *names: str) -> Callable[[Given], Given]:
         return owner
 
     return decorate
+
+
+def give(owner: type, function: Callable[..., Any]) -> None:
+    """Puts a function in its place in a class that :func:`given_later` has said it for."""
+    setattr(owner, function.__name__, function)

@@ -6,7 +6,6 @@ Must not know: how a product of matrices is computed.
 
 from __future__ import annotations
 
-import string
 from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
@@ -31,8 +30,8 @@ Label = Hashable  # a letter, or ("...", k) for the k-th dimension from the righ
 def _labels(part: str, ndim: int | None, subscripts: str, xs: Sequence[Tensor], ellipsis: int) -> list[Label]:
     """The labels of one operand's dimensions (``ndim`` None: the result's, whose ellipsis has ``ellipsis`` of them)."""
     before, dots, after = part.partition("...")
-    if not all(c in string.ascii_letters for c in before + after):
-        bad = next(c for c in before + after if c not in string.ascii_letters)
+    bad = next((c for c in before + after if not (c.isascii() and c.isalpha())), None)
+    if bad is not None:
         fail(ShapeError, "einsum", f"{subscripts!r} has {bad!r}; a subscript is letters and at most one '...'", xs)
     letters = len(before) + len(after)
     if ndim is not None:

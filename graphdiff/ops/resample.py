@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
@@ -29,6 +28,7 @@ from .types import SizeLike, TensorLike
 
 LINEAR = {"linear": 1, "bilinear": 2, "trilinear": 3}
 CUBIC = -0.75  # the slope of the cubic kernel, as torch's
+DENOMINATOR = 4096  # the largest of a simple fraction
 
 
 def _cubic(t: Any) -> list[Any]:
@@ -94,10 +94,10 @@ def _resized(name: str, n: Size, factor: float, xs: Sequence[Any]) -> Size:
         fail(GraphError, name, f"scale_factor lies above 0, got {factor!r}", xs)
     if isinstance(n, int):
         return int(n * factor)
-    exact = Fraction(factor).limit_denominator(1 << 12)
-    if float(exact) != factor:
+    below = next((q for q in range(1, DENOMINATOR + 1) if round(factor * q) / q == factor), None)
+    if below is None:
         fail(GraphError, name, f"scale_factor {factor!r} of the size {n}, which has a name, is no simple fraction", xs)
-    return floor_div(n * exact.numerator, exact.denominator)
+    return floor_div(n * round(factor * below), below)
 
 
 def _along(x: Tensor, axis: int, m: Size, factor: float | None, mode: str, align_corners: bool) -> Tensor:

@@ -8,15 +8,19 @@ Must not know: how a call is made, how the error is raised.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..errors import GraphError, NonFiniteError
+from ..files import write_file
 from ..ir.dims import attr_at, shape_at
 from ..ir.dtypes import FLOATS
 from ..ir.graph import Graph
 from ..ir.node import Node, Origin, Value, topological
 from ..ir.text import Names, is_inline, is_literal, type_text
+from ..late import give
 from ..lower.instruction import Instruction
 from ..ops.elementwise import abs as abs_
 from ..ops.leaves import input as placeholder
@@ -205,3 +209,28 @@ def _growth(
         f"; what it reads grew over {len(grown) - 1} nodes, from {largest[start]:.6g} in {names.of(start)}{at} "
         f"to {largest[grown[0]]:.6g} in {names.of(grown[0])}"
     )
+
+
+def write_repro(error: NonFiniteError, folder: str | Path) -> Path:
+    """Writes ``repro.py`` and its operands into ``folder`` (made where it is missing) and returns the script's
+    path: it runs the instruction alone and shows which elements are not finite.
+
+    Raises OSError where the folder cannot be written. Example::
+
+        try:
+            step(x0, t0)
+        except gd.NonFiniteError as error:
+            print(error, error.write_repro("repro"))
+    """
+    if not error._script:
+        raise GraphError("the instruction could not be told apart from the rest of the program", error.operation)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, Any] = dict(error.operands)  # by names that NumPy's own arguments might have, to a checker
+    write_file(folder / "operands.npz", lambda file: np.savez(file, **arrays))
+    script = folder / "repro.py"
+    write_file(script, error._script)
+    return script
+
+
+give(NonFiniteError, write_repro)
