@@ -1,12 +1,13 @@
 """What is told of models that are broken, contradict themselves or ask for what graphdiff has not: one clear error with
 the node's name, and nothing read that lies outside of the model's folder."""
 
+import os
 from collections import Counter
 
 import numpy as np
 import onnx
 import pytest
-from fuzz_onnx import GOOD, outcomes
+from fuzz_onnx import GOOD, at_random, attacks, read_all
 from onnx import TensorProto, external_data_helper, helper
 from onnx_models import FLOAT, INT64, compiled, model, node
 
@@ -151,6 +152,14 @@ def test_a_kernel_whose_size_has_a_name_is_told_with_what_to_write():
         assert list(map(str, m.outputs["y"].shape)) == ["n", "3", "h", "w"]
 
 
+def test_an_output_of_another_type_than_the_file_says():
+    proto = model([node("Relu", "x", "y")], {"x": (FLOAT, [2])}, {"y": (INT64, [2])})
+    with pytest.raises(gd.DTypeError, match=r"the output 'y' is float32, and int64 by the file"):
+        load(proto)
+    proto.graph.output[0].type.tensor_type.elem_type = FLOAT
+    assert load(proto, dtype="float64").outputs["y"].dtype == np.float64
+
+
 def test_an_output_that_nothing_gives():
     proto = model([node("Relu", "x", "a")], {"x": (FLOAT, [2])}, {"y": (FLOAT, [2])})
     with pytest.raises(gd.GraphError, match=r"the output 'y' is the result of no node"):
@@ -211,6 +220,27 @@ def test_external_data_outside_of_the_folder_is_not_read(tmp_path, location):
     (tmp_path / "weights.bin").write_bytes(raw)
     (folder / "link.bin").symlink_to(tmp_path / "weights.bin")
     with pytest.raises(gd.GraphError, match=r"the tensor 'w' lies in .*, which is not in the model's folder"):
+        load(path)
+
+
+@pytest.mark.parametrize("location", [".", "pipe", "round.bin", "x" * 5000, "a\0b", "sub/w.bin"])
+def test_external_data_that_is_no_file_is_not_waited_for(tmp_path, location):
+    path, _ = external(tmp_path, location, name="m.onnx")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "round.bin").symlink_to(tmp_path / "round.bin")
+    with pytest.raises(gd.GraphError, match=r"the tensor 'w' lies in .*, which is (not there|no file)"):
+        load(path)
+
+
+@pytest.mark.parametrize("key, value", [("offset", "-8"), ("offset", "9" * 30), ("length", "-1"), ("length", "x")])
+def test_external_data_at_places_that_are_none(tmp_path, key, value):
+    path, raw = external(tmp_path, "w.bin")
+    (tmp_path / "w.bin").write_bytes(raw)
+    proto = onnx.load(path, load_external_data=False)
+    entry = proto.graph.initializer[0].external_data.add()
+    entry.key, entry.value = key, value
+    path.write_bytes(proto.SerializeToString())
+    with pytest.raises(gd.GraphError, match=r"the tensor 'w' (is 24 bytes from|has an offset or a length that is no)"):
         load(path)
 
 
@@ -295,8 +325,10 @@ def test_arguments_that_do_not_fit(given, error, told):
 
 
 def test_damaged_models_give_one_clear_error():
-    """tests/support/fuzz_onnx.py has more of them."""
-    found = Counter(told for told, _ in outcomes(7, 250))
+    """tests/support/fuzz_onnx.py reads all of them, and more at random."""
+    cases = [*attacks()]
+    assert len(cases) > 538
+    found = Counter(told for _, told, _ in read_all([*cases[::7], *at_random(7, 250)]))
     assert set(found) <= set(GOOD), found
     assert found["GraphError"] > 20
 

@@ -24,11 +24,14 @@ def test_all_weights_are_trained_as_by_pytorch_and_run_by_others(name):
     assert found["weights"] == len(list(made(name)[0].parameters()))
 
 
-def test_the_new_exporter_writes_what_is_read():
+@pytest.mark.parametrize("name, weights", [("mlp", 6), ("lstm", 18), ("resnet", 8)])
+def test_what_the_new_exporter_joins_and_folds_is_trained_as_by_pytorch(name, weights):
+    """All weights of the network, of the ResNet block those with its batch norms folded."""
     pytest.importorskip("onnxscript")
-    found = row("mlp", "dynamo, optimised")
+    found = row(name, "dynamo, optimised")
     check(found)
-    assert found["weights"] == 6
+    assert found.keys() >= MOST.keys()
+    assert found["weights"] == found["all"] == weights
 
 
 @pytest.mark.parametrize("name", ["cnn", "resnet"])

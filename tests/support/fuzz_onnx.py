@@ -2,8 +2,9 @@
 
     python tests/support/fuzz_onnx.py [--seed 0] [--count 2000]
 
-Each is read; what comes is a model or one GraphdiffError (OSError of a file), within a second and little memory. Prints
-what else came and fails.
+First each damage of a list, at every place that it can have (attacks), then as many more at random. Each is read; what
+comes is a model or one GraphdiffError, within seconds and little memory. Prints what came of each kind, and fails where
+it is something else.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import sys
 import time
 import tracemalloc
 import warnings
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import onnx
@@ -123,12 +125,90 @@ def changed(rng: np.random.Generator, data: bytes) -> bytes:
     return m.SerializeToString()
 
 
-def outcomes(seed: int, count: int) -> Iterator[tuple[str, bytes]]:
-    """What comes of each damaged model: "read", the error's class, or what it should not be."""
-    rng = np.random.default_rng(seed)
-    whole = models()
-    for _ in range(count):
-        data = damaged(rng, whole[rng.integers(len(whole))])
+CLAIMED = (-1, 0, 2**31, 2**40, 2**62)  # of sizes
+OTHERS = ("Nothing", "Add", "MatMul", "Loop", "If", "Scan", "Concat", "Expand", "Tile", "Resize", "Squeeze", "Constant")
+
+
+def attacks() -> Iterator[tuple[str, bytes]]:
+    """Every damage of a kind at every place: the kind, and the bytes."""
+    for data in models():
+        for at in range(0, len(data), 64):
+            yield "truncated", data[:at]
+        for kind, change in _changes(onnx.ModelProto.FromString(data)):
+            m = onnx.ModelProto.FromString(data)
+            change(m)
+            yield kind, m.SerializeToString()
+
+
+def _changes(whole: onnx.ModelProto) -> Iterator[tuple[str, Callable[[onnx.ModelProto], object]]]:
+    """Changes of a message, each with its kind."""
+
+    def of(path: Callable[[onnx.ModelProto], Any], change: Callable[[Any], object]) -> Any:
+        return lambda m: change(path(m))
+
+    graphs: list[Callable[[onnx.ModelProto], Any]] = [lambda m: m.graph]
+    for i, n in enumerate(whole.graph.node):
+        for j, a in enumerate(n.attribute):
+            if a.HasField("g"):
+                graphs.append(lambda m, i=i, j=j: m.graph.node[i].attribute[j].g)
+    for graph in graphs:
+        here = graph(whole)
+        for i, n in enumerate(here.node):
+            node = lambda m, graph=graph, i=i: graph(m).node[i]  # noqa: E731
+            for name in (n.output[0], here.node[-1].output[0], "nothing", ""):
+                for k in range(len(n.input)):
+                    kind = "a cycle" if name == n.output[0] else "an operand"
+                    yield kind, of(node, lambda n, k=k, name=name: n.input.__setitem__(k, name))
+            for op in OTHERS:
+                yield "an operator", of(node, lambda n, op=op: setattr(n, "op_type", op))
+            yield "a name given twice", of(node, lambda n: n.output.append(n.output[0]))
+            yield "no results", of(node, lambda n: n.ClearField("output"))
+            yield "no operands", of(node, lambda n: n.ClearField("input"))
+            yield "an unknown attribute", of(node, lambda n: n.attribute.add(name="nothing", type=2))
+            for j in range(len(n.attribute)):
+                for number in CLAIMED:
+                    yield "an attribute", of(node, lambda n, j=j, v=number: setattr(n.attribute[j], "i", v))
+                    yield "an attribute", of(node, lambda n, j=j, v=number: _set(n.attribute[j].ints, [v] * 4))
+                for kind in range(14):
+                    yield (
+                        "an attribute's kind",
+                        of(node, lambda n, j=j, kind=kind: setattr(n.attribute[j], "type", kind)),
+                    )
+        for i in range(len(here.initializer)):
+            tensor = lambda m, graph=graph, i=i: graph(m).initializer[i]  # noqa: E731
+            for element in range(27):
+                yield "an element type", of(tensor, lambda t, e=element: setattr(t, "data_type", e))
+            for size in CLAIMED:
+                yield "a claimed size", of(tensor, lambda t, s=size: _set(t.dims, [s] * max(1, len(t.dims))))
+            yield "a claimed size", of(tensor, lambda t: setattr(t, "raw_data", t.raw_data[:-1]))
+            yield "external data of bytes", of(tensor, lambda t: setattr(t, "data_location", 1))
+        for what in ("input", "output", "node", "initializer"):
+            yield f"no {what}", of(graph, lambda g, what=what: g.ClearField(what))
+        for i in range(len(here.input)):
+            value = lambda m, graph=graph, i=i: graph(m).input[i]  # noqa: E731
+            for element in range(27):
+                yield "an input's type", of(value, lambda v, e=element: setattr(v.type.tensor_type, "elem_type", e))
+            for size in CLAIMED:
+                yield "an input's size", of(value, lambda v, s=size: v.type.tensor_type.shape.dim.add(dim_value=s))
+            yield "an input's type", of(value, lambda v: v.ClearField("type"))
+        for i in range(len(here.output)):
+            result = lambda m, graph=graph, i=i: graph(m).output[i]  # noqa: E731
+            for element in (6, 7, 9, 11, 26):
+                yield "an output's type", of(result, lambda v, e=element: setattr(v.type.tensor_type, "elem_type", e))
+            yield "an output's name", of(result, lambda v: setattr(v, "name", "nothing"))
+    for version in (-1, 0, 1, 5, 8, 10, 12, 29, 99, 2**31, 2**40):
+        yield "an opset", lambda m, v=version: setattr(m.opset_import[0], "version", v)
+    yield "an opset", lambda m: m.ClearField("opset_import")
+
+
+def _set(field: Any, values: list[int]) -> None:
+    field[:] = values
+
+
+def read_all(cases: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, str, bytes]]:
+    """Of each damaged model its kind, what comes of it - "read", the error's class, or what it should not be - and its
+    bytes."""
+    for kind, data in cases:
         if tracemalloc.is_tracing():
             tracemalloc.reset_peak()
         begun = time.process_time()
@@ -145,7 +225,15 @@ def outcomes(seed: int, count: int) -> Iterator[tuple[str, bytes]]:
             told = "slow"
         if tracemalloc.is_tracing() and tracemalloc.get_traced_memory()[1] > MOST:
             told = "large"
-        yield told, data
+        yield kind, told, data
+
+
+def at_random(seed: int, count: int) -> Iterator[tuple[str, bytes]]:
+    """Some damages at random."""
+    rng = np.random.default_rng(seed)
+    whole = models()
+    for _ in range(count):
+        yield "at random", damaged(rng, whole[rng.integers(len(whole))])
 
 
 GOOD = ("read", "GraphError", "ShapeError", "DTypeError", "UnsupportedOperator", "FeedError")
@@ -157,10 +245,12 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=2000)
     args = parser.parse_args()
     tracemalloc.start()
-    found = Counter(told for told, _ in outcomes(args.seed, args.count))
-    for told, n in found.most_common():
-        print(f"{n:6d} {told}")
-    return int(any(told not in GOOD for told in found))
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for kind, told, _ in read_all([*attacks(), *at_random(args.seed, args.count)]):
+        found[kind][told] += 1
+    for kind, counts in found.items():
+        print(f"{counts.total():6d} {kind}:", ", ".join(f"{told} {n}" for told, n in counts.most_common()))
+    return int(any(told not in GOOD for counts in found.values() for told in counts))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ import graphdiff as gd
 
 SEED = 0
 JUDGED: Counter[str] = Counter()  # graphs that others have run
+ITSELF: Counter[str] = Counter()  # what is written again of nodes that were read: "" for the same operators, else which
 COMPARED: Counter[bool] = Counter()  # gradients, by whether there is a finite difference
 DTYPES = ("float32", "float64", "int32", "int64", "bool")
 
@@ -151,6 +152,25 @@ def written_again(
     return ran
 
 
+def written_as_itself(case: Case, model: Any) -> None:
+    """Notes whether an operator that was read is written in its own opset as itself; shapes of the standard's own
+    functions are worked out when they are read."""
+    opset = next((o.version for o in case.model.opset_import if o.domain in ("", "ai.onnx")), 0)
+    if opset < 7:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "m.onnx"
+        try:
+            gd.interop.onnx.save(path, model.inputs, model.outputs, opset=opset)
+        except gd.UnsupportedOperator:
+            return
+        before, after = (
+            Counter(n.op_type for n in m.graph.node if n.op_type not in ("Constant", "Identity"))
+            for m in (case.model, onnx.load(path))
+        )
+    ITSELF.update([""] if before == after else sorted((before - after).keys() or (after - before).keys()))
+
+
 def _same_of_the_file(case: Case, name: str, given: dict[str, Any], got: list[Any]) -> bool:
     """Whether another gives of the case's file what it gives of what was written."""
     with tempfile.TemporaryDirectory() as folder:
@@ -192,6 +212,8 @@ def run(case: Case, gradients: bool = True, again: bool = False) -> str | None:
                 np.testing.assert_allclose(y, want, case.rtol, case.atol + 1e-6 * largest(want))
         if again and not drawn:
             JUDGED.update(written_again(case, model.inputs, model.outputs, given, list(got)))
+            if model.inputs and len(graph.node) == 1:
+                written_as_itself(case, model)
         if gradients:
             check_gradient(case, given, again)
     return None
@@ -269,7 +291,9 @@ def table(cases: Iterator[Case], verbose: bool, gradients: bool, again: bool) ->
         print(f"  {len(names):4d} {reason}" + (f": {', '.join(names[:4])}" if verbose else ""))
     print(f"gradients beside differences {COMPARED[True]}, without a finite one {COMPARED[False]}")
     print("written and run:", ", ".join(f"{who} {n}" for who, n in sorted(JUDGED.items())) or "none")
-    JUDGED.clear(), COMPARED.clear()
+    others = ", ".join(f"{name} {n}" for name, n in sorted(ITSELF.items()) if name)
+    print(f"written as they were read {ITSELF['']}, others: {others or 'none'}")
+    JUDGED.clear(), COMPARED.clear(), ITSELF.clear()
     print(f"wrong {len(wrong)}:", *wrong, sep="\n  ")
     return len(wrong)
 

@@ -31,7 +31,7 @@ from .known import Element, Known
 from .leaves import Leaves
 from .roles import roles_of
 from .scope import Roles, Scope, Value
-from .source import GraphView, ModelView, NodeView, dtype_of, read_model
+from .source import GraphView, ModelView, NodeView, dtype_of, read_model, type_name
 from .support import check_attributes, check_supported, function_of, in_order
 from .table import reader_of
 
@@ -192,7 +192,12 @@ class Importer:
 
     def output(self, name: str, value: Value, scope: Scope) -> Tensor:
         node = NodeView("output", "", name, [name], [], {})
-        return Call(node, [value], 0, self, scope).tensor()
+        found = Call(node, [value], 0, self, scope).tensor()
+        element = self.view.graph.elements.get(name)
+        if element is not None and self.dtype(element, f"the output {name!r}") != found.dtype:
+            told = f"the output {name!r} is {found.dtype.name}, and {type_name(element)} by the file"
+            raise DTypeError(told, source=where_am_i())
+        return found
 
     def _check_assumptions(self) -> None:
         for a, b, equal in self.assumed:

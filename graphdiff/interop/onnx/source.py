@@ -98,6 +98,7 @@ class GraphView:
     arrays: dict[str, ArrayView]
     nodes: list[NodeView]
     opsets: dict[str, int] = field(default_factory=dict)  # of a function; a graph has the model's
+    elements: dict[str, int] = field(default_factory=dict)  # element types of the model's outputs, where it says them
     attributes: dict[str, Any] = field(default_factory=dict)  # of a function: defaults, Ref where it has none
 
 
@@ -181,6 +182,7 @@ def read_model(model: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Model
     opsets = {_domain(o.domain): o.version for o in proto.opset_import}
     graph = reader.graph(proto.graph)
     graph.inputs = {v.name: _type_of(v) for v in proto.graph.input}
+    graph.elements = {v.name: of for v in proto.graph.output if (of := v.type.tensor_type.elem_type)}
     said = {p.key: p.value for p in proto.metadata_props}
     return ModelView(graph, opsets, functions, label, frozenset(said.get(CONSTANTS, "").split("\n")))
 
@@ -320,15 +322,19 @@ def _external(tensor: onnx.TensorProto, folder: Path | None, length: int, what: 
     location = said.get("location", "")
     if folder is None:
         raise GraphError(f"{what} lies in the file {location!r} beside the model: give load the model's path")
-    home = folder.resolve()
-    path = (home / location).resolve()
+    try:
+        home = folder.resolve()
+        path = (home / location).resolve()
+        there = path.is_file()
+    except (OSError, ValueError, RuntimeError) as e:  # too long, not a name at all, links in a circle
+        raise GraphError(f"{what} lies in {location[:60]!r}, which is no file: {e}") from None
     if not location or not path.is_relative_to(home):
         raise GraphError(f"{what} lies in {location!r}, which is not in the model's folder")
     try:
         offset, claimed = int(said.get("offset") or 0), int(said.get("length") or length)
     except ValueError:
         raise GraphError(f"{what} has an offset or a length that is no number") from None
-    if not path.is_file():
+    if not there:
         raise GraphError(f"{what} lies in {location!r}, which is not there: {home / location} is no file")
     size = path.stat().st_size
     if claimed != length or offset < 0 or offset + length > size:
