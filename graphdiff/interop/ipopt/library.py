@@ -14,13 +14,11 @@ from pathlib import Path
 from typing import Any
 
 Numbers: Any = POINTER(c_double)
-Ints: Any = POINTER(c_int)
-Value: Any = ctypes.CFUNCTYPE(c_bool, c_int, Numbers, c_bool, Numbers, c_void_p)
-Constraints: Any = ctypes.CFUNCTYPE(c_bool, c_int, Numbers, c_bool, c_int, Numbers, c_void_p)
-Jacobian: Any = ctypes.CFUNCTYPE(c_bool, c_int, Numbers, c_bool, c_int, c_int, Ints, Ints, Numbers, c_void_p)
-Hessian: Any = ctypes.CFUNCTYPE(
-    c_bool, c_int, Numbers, c_bool, c_double, c_int, Numbers, c_bool, c_int, Ints, Ints, Numbers, c_void_p
-)
+At: Any = c_void_p  # of numbers that Ipopt has: a plain address
+Value: Any = ctypes.CFUNCTYPE(c_bool, c_int, At, c_bool, At, c_void_p)
+Constraints: Any = ctypes.CFUNCTYPE(c_bool, c_int, At, c_bool, c_int, At, c_void_p)
+Jacobian: Any = ctypes.CFUNCTYPE(c_bool, c_int, At, c_bool, c_int, c_int, At, At, At, c_void_p)
+Hessian: Any = ctypes.CFUNCTYPE(c_bool, c_int, At, c_bool, c_double, c_int, At, c_bool, c_int, At, At, At, c_void_p)
 Step: Any = ctypes.CFUNCTYPE(c_bool, c_int, c_int, *[c_double] * 8, c_int, c_void_p)
 
 STATUS = {

@@ -6,12 +6,15 @@ compiled function each, with fixed structures; and what a solve gives. Must not 
 
 from __future__ import annotations
 
+import ctypes
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...errors import FeedError, GraphError
+from ...ops.comparison import isfinite
 from ...ops.creation import zeros
 from ...ops.elementwise import astype
 from ...ops.gather import take
@@ -19,6 +22,7 @@ from ...ops.joining import concat
 from ...ops.leaves import input as input_leaf
 from ...ops.messages import describe, where_am_i
 from ...ops.movement import reshape
+from ...ops.reduce import all as all_of
 from ...ops.reduce import sum as total
 from ...ops.tensor import Tensor, constant
 from ...ops.types import Tensors
@@ -86,9 +90,9 @@ class Problem:
         places = _places(h)
         lower = np.flatnonzero(places[1] <= places[0])
         self._hessian_at = places[0][lower], places[1][lower]
-        self._f = Compiled(flat, [f, grad(f, flat.z)], feeds)
-        self._c = Compiled(flat, [c, j.data], feeds)
-        self._h = Compiled(flat, take(h.data, constant(lower)), feeds, [sigma, y])
+        self._f = Compiled(flat, _checked([f, grad(f, flat.z)]), feeds)
+        self._c = Compiled(flat, _checked([c, j.data]), feeds)
+        self._h = Compiled(flat, _checked([take(h.data, constant(lower))]), feeds, [sigma, y])
 
     def _ends(self, number: int, pair: Sequence[Any]) -> list[np.ndarray]:
         """The bounds of a constraint, one number an element. Raises FeedError."""
@@ -126,6 +130,11 @@ class Problem:
         )
 
 
+def _checked(values: list[Tensor]) -> list[Tensor]:
+    """The values, and of each whether all of it is finite."""
+    return [*values, *(all_of(isfinite(v)) for v in values)]
+
+
 def _places(found: Any) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of the entries of a sparse Jacobian."""
     indptr = np.asarray(found.indptr)
@@ -139,52 +148,53 @@ class _Call:
         self.problem, self.callback = problem, callback
         self.error: BaseException | None = None
         self.iterations = 0
-        self._kept: dict[str, tuple[bytes, Any]] = {}
-        p = problem
+        self._kept: dict[str, tuple[bytes, Sequence[np.ndarray]]] = {}
+        self._array = functools.lru_cache(64)(_array)  # Ipopt's vectors are few
+        p, sizes = problem, {"f": (1, problem.n), "c": (problem.m, len(problem._jacobian_at[0]))}
+
+        def give(kind: str, which: int, x: int | None, out: int | None) -> bool:
+            return self._written(out, sizes[kind][which], self._at, kind, x, which)
+
         self._called = (
-            library.Value(lambda n, x, new, out, data: self._give(out, "f", x, 0)),
-            library.Constraints(lambda n, x, new, m, out, data: self._give(out, "c", x, 0)),
-            library.Value(lambda n, x, new, out, data: self._give(out, "f", x, 1)),
+            library.Value(lambda n, x, new, out, data: give("f", 0, x, out)),
+            library.Constraints(lambda n, x, new, m, out, data: give("c", 0, x, out)),
+            library.Value(lambda n, x, new, out, data: give("f", 1, x, out)),
             library.Jacobian(
                 lambda n, x, new, m, k, i, j, out, data: (
-                    self._give(out, "c", x, 1) if out else _structure(i, j, p._jacobian_at)
+                    give("c", 1, x, out) if out else _structure(i, j, p._jacobian_at)
                 )
             ),
             library.Hessian(
                 lambda n, x, new, s, m, y, new_y, k, i, j, out, data: (
-                    self._second(out, x, s, y) if out else _structure(i, j, p._hessian_at)
+                    self._written(out, k, self._second, x, s, y) if out else _structure(i, j, p._hessian_at)
                 )
             ),
         )
         self._step = library.Step(self._stepped)
 
-    def _at(self, kind: str, x: Any) -> Any:
-        """Value and derivative at x, computed together, and once for the same elements."""
-        z = np.ctypeslib.as_array(x, (self.problem.n,))
-        key = z.tobytes()
-        if kind not in self._kept or self._kept[kind][0] != key:
+    def _at(self, kind: str, x: int | None, which: int) -> tuple[np.ndarray, np.ndarray]:
+        """Value or derivative at x, computed together, and once for the same elements, and whether it is finite."""
+        z = self._array(x, self.problem.n)
+        key, kept = z.tobytes(), self._kept.get(kind)
+        if kept is None or kept[0] != key:
             function = self.problem._f if kind == "f" else self.problem._c
-            self._kept[kind] = key, function(z.copy())
-        return self._kept[kind][1]
+            kept = self._kept[kind] = key, function(z.copy())
+        return kept[1][which], kept[1][2 + which]
 
-    def _give(self, out: Any, kind: str, x: Any, which: int) -> bool:
-        return self._written(out, lambda: self._at(kind, x)[which])
-
-    def _second(self, out: Any, x: Any, sigma: float, y: Any) -> bool:
+    def _second(self, x: int | None, sigma: float, y: int | None) -> Sequence[np.ndarray]:
         p = self.problem
-        rows = np.ctypeslib.as_array(y, (p.m,)).copy() if p.m else np.zeros(0)
-        return self._written(out, lambda: p._h(np.ctypeslib.as_array(x, (p.n,)).copy(), np.float64(sigma), rows))
+        found: Sequence[np.ndarray] = p._h(self._array(x, p.n).copy(), sigma, self._array(y, p.m).copy())
+        return found
 
-    def _written(self, out: Any, compute: Callable[[], Any]) -> bool:
+    def _written(self, out: int | None, size: int, compute: Callable[..., Sequence[np.ndarray]], *given: Any) -> bool:
         """Whether the numbers, written, are finite."""
         try:
-            values = np.asarray(compute(), np.float64).ravel()
+            values, finite = compute(*given)
         except BaseException as e:  # it must not leave through C
             self.error = e
             return False
-        if values.size:
-            np.ctypeslib.as_array(out, values.shape)[...] = values
-        return bool(np.isfinite(values).all())
+        self._array(out, size)[...] = values
+        return bool(finite)
 
     def _stepped(self, mode: int, iteration: int, value: float, *rest: Any) -> bool:
         self.iterations = iteration
@@ -223,10 +233,14 @@ class _Call:
         return Solution(x, *found, multipliers, (y_low, y_high))
 
 
-def _structure(rows: Any, columns: Any, places: tuple[np.ndarray, np.ndarray]) -> bool:
-    n = len(places[0])
-    if n:
-        np.ctypeslib.as_array(rows, (n,))[...], np.ctypeslib.as_array(columns, (n,))[...] = places
+def _array(address: int | None, size: int, kind: Any = ctypes.c_double) -> np.ndarray:
+    """Numbers that Ipopt has, where they are."""
+    return np.ctypeslib.as_array((kind * size).from_address(address)) if address and size else np.zeros(size, kind)
+
+
+def _structure(rows: int | None, columns: int | None, places: tuple[np.ndarray, np.ndarray]) -> bool:
+    for address, numbers in zip((rows, columns), places):
+        _array(address, len(numbers), ctypes.c_int)[...] = numbers
     return True
 
 
