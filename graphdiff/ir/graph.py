@@ -95,6 +95,12 @@ class Graph(Suggesting):
                 f"made at {same.source}: build the graph again with that one, or list the one that is used",
                 source=_at(node.source),
             )
+        if node.attrs.get("argument"):
+            raise GraphError(
+                f"{node.name!r} is an argument of a function that was given, as to gd.scan or gd.vmap, and is used "
+                "outside of it; return what is needed from that function",
+                source=_at(node.source),
+            )
         raise GraphError(
             f"input {node.name!r} is used but not listed among the inputs ({known})", source=_at(node.source)
         )

@@ -26,7 +26,10 @@ def placeholders(prefix: str, like: Sequence[tuple[Shape, np.dtype]]) -> list[Te
     before = ambient.now
     ambient.now = (None, *before[1:])
     try:
-        return [placeholder(f"{prefix}{i}", shape, dtype) for i, (shape, dtype) in enumerate(like)]
+        made = [placeholder(f"{prefix}{i}", shape, dtype) for i, (shape, dtype) in enumerate(like)]
+        for v in made:
+            v.node.attrs["argument"] = True  # for the error where one is used outside
+        return made
     finally:
         ambient.now = before
 

@@ -20,6 +20,7 @@ from ..ir.node import NAMED_LEAVES, Node, Source, topological, user_source
 from ..ir.words import ArrayLike, DTypeLike, ShapeLike
 from . import batching
 from .laws import law
+from .messages import is_tracer, told_type
 from .registry import Guard, Nothing, Op, register
 from .tensor import Storage, Tensor, as_tensor, checked, dtype_or_default, fail, is_weak, make, strong
 
@@ -111,6 +112,8 @@ def _stored(op: Op, name: Any, value: Any, shape: Any, init: Any, dtype: Any) ->
             fail(GraphError, op.name, f"{name!r} has a value; shape and init go without one")
         if isinstance(value, Tensor):
             fail(GraphError, op.name, f"the value of {name!r} is a Tensor; give an array", [value])
+        if is_tracer(value):
+            fail(DTypeError, op.name, f"the value of {name!r} is {told_type(value)}")
         array = np.asarray(strong(value))
         if dtype is None and is_weak(value) and array.dtype.kind in ("fi" if op is PARAMETER else "f"):
             dtype = default_float()

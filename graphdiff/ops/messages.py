@@ -21,6 +21,21 @@ def describe(value: Any) -> str:
     return f"{label(value)}: {type_text(value)}"
 
 
+def told_type(x: Any) -> str:
+    """What an object is, that is neither Tensor, array nor number: its type, or what a tracer of JAX is."""
+    if is_tracer(x):
+        return (
+            "a tracer of JAX, which has no numbers: inside of jax.jit and its kin call what gd.interop.jax.function "
+            "gives, and keep no tracer outside of them"
+        )
+    return type(x).__name__
+
+
+def is_tracer(x: Any) -> bool:
+    """Whether ``x`` stands for a value in a JAX function that is being traced, or was."""
+    return any(t.__name__ == "Tracer" and t.__module__.startswith("jax") for t in type(x).__mro__)
+
+
 def label(value: Value) -> str:
     """A name, a constant's value, or ``%n`` with n the place among the computed ancestors."""
     node = value.node

@@ -24,7 +24,7 @@ from ..ir.words import ArrayLike, Axes, DTypeLike, ShapeLike
 from ..late import given_later
 from ..spelling import explained
 from ..wording import one_line
-from .messages import call_text, describe, where_am_i
+from .messages import call_text, describe, is_tracer, told_type, where_am_i
 from .places import At, NoValue, cannot_assign
 from .registry import REGISTRY, Nothing, Op, register
 
@@ -55,15 +55,18 @@ def dtype_or_default(op: str, dtype: DTypeLike | None, inputs: Sequence[Any] = (
 Binary = Callable[["Tensor", "TensorLike"], "Tensor"]
 
 
-def _binary(name: str) -> tuple[Binary, Binary]:
-    """The methods of a binary operator: with the Tensor on the left, and on the right."""
+def _binary(name: str, every: bool = False) -> tuple[Binary, Binary]:
+    """The methods of a binary operator: with the Tensor on the left, and on the right. ``every``: any object may stand
+    beside it; else it is refused, unless a class of its own may know what to do."""
 
     def forward(self: Tensor, other: TensorLike) -> Any:
-        known = type(other) is Tensor or type(other) in PLAIN
-        return REGISTRY[name].public(self, other) if known or is_tensorable(other) else NotImplemented
+        known = type(other) is Tensor or type(other) in PLAIN or is_tensorable(other)
+        if not known and (every or not (type(other).__module__ == "builtins" or is_tracer(other))):
+            return NotImplemented
+        return REGISTRY[name].public(self, other)
 
     def backward(self: Tensor, other: TensorLike) -> Any:
-        return REGISTRY[name].public(other, self) if is_tensorable(other) else NotImplemented
+        return REGISTRY[name].public(other, self)
 
     return forward, backward
 
@@ -243,7 +246,7 @@ class Tensor(Value):
     __xor__, __rxor__ = _binary("bitwise_xor")
     __lshift__, __rlshift__ = _binary("bitwise_left_shift")
     __rshift__, __rrshift__ = _binary("bitwise_right_shift")
-    __eq__, __ne__ = _binary("equal")[0], _binary("not_equal")[0]  # type: ignore[assignment]
+    __eq__, __ne__ = _binary("equal", True)[0], _binary("not_equal", True)[0]  # type: ignore[assignment]
     __lt__, __gt__ = _binary("less")[0], _binary("greater")[0]
     __le__, __ge__ = _binary("less_equal")[0], _binary("greater_equal")[0]
     __neg__, __pos__ = _unary("negative"), _unary("positive")
@@ -351,6 +354,8 @@ def constant(value: ArrayLike | Number, dtype: DTypeLike | None = None) -> Tenso
         return as_tensor(value, "constant", None if dtype is None else checked(as_dtype, "constant", dtype))
     if isinstance(value, NoValue):
         value.refused()
+    if is_tracer(value):
+        fail(DTypeError, "constant", f"expected an array or a number, got {told_type(value)}")
     value = strong(value)
     try:
         given = np.asarray(value)
@@ -456,7 +461,7 @@ def as_tensor(x: Any, op: str = "as_tensor", beside: np.dtype | None = None) -> 
     elif isinstance(x, NoValue):
         x.refused()
     else:
-        fail(DTypeError, op, f"expected a Tensor, an array or a number, got {type(x).__name__}")
+        fail(DTypeError, op, f"expected a Tensor, an array or a number, got {told_type(x)}")
     dtype = weak_dtype(example, beside) if beside is not None else None
     if beside is not None and dtype is None:
         kind = {bool: "a bool", int: "an integer", float: "a floating number"}[type(example)]

@@ -26,7 +26,7 @@ from ..ir.text import type_text
 from ..late import given_later
 from ..lower.instruction import Instruction
 from ..ops.leaves import Watcher
-from ..ops.messages import call_text, describe, where_am_i
+from ..ops.messages import call_text, describe, is_tracer, told_type, where_am_i
 from ..ops.tensor import Tensor
 from ..ops.trees import told_kind
 from ..ops.types import Fed
@@ -206,6 +206,8 @@ class Function(_core.Runner):
     def _array(self, v: Value, a: Any) -> np.ndarray:
         if isinstance(a, Tensor):
             raise self._feed_error(f"{v.name} is fed a Tensor ({describe(a)}); feed arrays")
+        if is_tracer(a):
+            raise self._feed_error(f"{v.name} is fed {told_type(a)}")
         if getattr(a, "requires_grad", False) is True:
             raise self._feed_error(f"{v.name} is fed a tensor that requires grad; feed {v.name}.detach()")
         try:

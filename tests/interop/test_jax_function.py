@@ -151,3 +151,35 @@ def test_a_call_that_fails_is_an_error():
     close(f(X, np.array([0, -1])), X[[0, 2]])
     with pytest.raises(ValueError, match="graphdiff: the call failed: index out of range"):
         jax.block_until_ready(f(X, np.array([0, 7])))
+
+
+def test_tracers_outside_of_their_functions_are_told():
+    x, kept = gd.input("x", (3,), "float64"), []
+    y = gd.sum(x * x)
+    compiled, twice = gd.compile([x], y), gd.interop.jax.from_jax(lambda v: v * 2, np.zeros(3))
+
+    def leak(v):
+        kept.append(v)
+        return v * 2
+
+    jax.jit(lambda v: leak(v))(X)
+    twice_leaked = gd.interop.jax.from_jax(leak, np.zeros(3))(x)
+    assert len(kept) == 2 and twice_leaked.shape == (3,)
+    for tracer in kept:
+        for use, error in (
+            (compiled, gd.FeedError),
+            (gd.sin, gd.DTypeError),
+            (lambda v: x * v, gd.DTypeError),
+            (lambda v: v * x, gd.DTypeError),
+            (gd.constant, gd.DTypeError),
+            (lambda v: gd.parameter("w", value=v), gd.DTypeError),
+            (twice, gd.DTypeError),
+            (lambda v: gd.interop.jax.from_jax(lambda u: u * v, np.zeros(3)), gd.GraphError),
+        ):
+            with pytest.raises(error, match="a tracer of"):
+                use(tracer)
+        with pytest.raises(jax.errors.UnexpectedTracerError):
+            function([x], y)(tracer)
+    for use in (compiled, twice, gd.sin):  # one whose function is traced just now
+        with pytest.raises(gd.GraphdiffError, match=r"a tracer of JAX.*\n?.*gd.interop.jax.function"):
+            jax.jit(use)(X)

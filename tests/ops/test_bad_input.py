@@ -32,6 +32,13 @@ TABLE = [
     # NumPy's own functions, whose defaults are others
     (Graph, "np.sum: does not take dtype with Tensors; write gd.sum", lambda: np.sum(a, dtype="float64")),
     (Graph, "np.fft.rfft: does not take Tensors; write gd.fft.rfft", lambda: np.fft.rfft(a)),
+    # operators
+    (DType, "divide: expected a Tensor, an array or a number, got str", lambda: a / "x"),
+    (DType, "divide: expected a Tensor, an array or a number, got str", lambda: "x" / a),
+    (DType, "remainder: expected a Tensor, an array or a number, got str", lambda: a % "x"),
+    (DType, "add: expected a Tensor, an array or a number, got NoneType", lambda: a + None),
+    (DType, "less: expected a Tensor, an array or a number, got str", lambda: a < "x"),
+    (DType, "subtract: expected a Tensor, an array or a number, got set", lambda: {1} - a),
     # axes
     (Shape, "sum: axis 2 is out of range for 2 dimensions", lambda: gd.sum(a, axis=2)),
     (Shape, "max: axis -3 is out of range for 2 dimensions", lambda: gd.max(a, axis=-3)),
@@ -218,6 +225,26 @@ def lifted(sample, change=lambda array: array):
 
 
 WITH_AXIS = [n for n in SAMPLED if "axis" in inspect.signature(REGISTRY[n].public).parameters]
+
+
+def test_operators_leave_room_for_other_classes_and_equality_for_all():
+    class Other:
+        def __radd__(self, x):
+            return "theirs"
+
+    assert a + Other() == "theirs"
+    assert (a == "x") is False and (a != None) is True  # noqa: E711  the operator is what is tried
+    with pytest.raises(TypeError, match="unsupported operand"):
+        a * Other()
+
+
+def test_an_argument_that_was_kept_outside_of_its_function_is_told():
+    kept = []
+    gd.vmap(lambda row: (kept.append(row), row * 2)[1])(a)
+    gd.scan(lambda c, x: (kept.append(c), (c + x, c))[1], 0.0, v)
+    for leaf in kept:
+        with pytest.raises(gd.GraphError, match="is an argument of a function that was given"):
+            gd.compile([a, v], gd.sum(leaf))
 
 
 @pytest.mark.parametrize("axis, text", [(9, "out of range"), (-9, "out of range"), ("x", "no in"), (1.0, "no in")])

@@ -3,8 +3,10 @@
 import copy
 import ctypes
 import json
+import os
 import pickle
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -493,6 +495,23 @@ def test_results_do_not_depend_on_the_number_of_threads(n):
     finally:
         gd.set_num_threads(before)
     assert all(np.array_equal(a, b) for a, b in zip(got, want))
+
+
+def test_more_threads_than_processors_change_no_bit():
+    rng = np.random.default_rng(0)
+    x, W = gd.input("x", ("n", 300)), gd.parameter("W", rng.standard_normal((300, 200)).astype(np.float32))
+    y = gd.tanh(x @ W)
+    outputs = [gd.sum(y), *gd.grad(gd.sum(y * y), [x, W])]
+    X = rng.standard_normal((400, 300)).astype(np.float32)
+    want, before, many = gd.compile([x], outputs, threads=1)(X), gd.get_num_threads(), 2 * (os.cpu_count() or 1) + 1
+    try:
+        gd.set_num_threads(many)
+        f = gd.compile([x], outputs)
+        with ThreadPoolExecutor(3) as callers:
+            found = list(callers.map(f, [X] * 6))
+    finally:
+        gd.set_num_threads(before)
+    assert all(np.array_equal(a, b) for got in found for a, b in zip(got, want))
 
 
 def test_bad_numbers_of_threads():

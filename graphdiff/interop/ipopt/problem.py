@@ -150,7 +150,7 @@ class _Call:
         self.iterations = 0
         self._kept: dict[str, tuple[bytes, Sequence[np.ndarray]]] = {}
         self._array = functools.lru_cache(64)(_array)  # Ipopt's vectors are few
-        p, sizes = problem, {"f": (1, problem.n), "c": (problem.m, len(problem._jacobian_at[0]))}
+        p, sizes = problem, {"f": (1, problem.n), "c": (int(problem.m), len(problem._jacobian_at[0]))}
 
         def give(kind: str, which: int, x: int | None, out: int | None) -> bool:
             return self._written(out, sizes[kind][which], self._at, kind, x, which)

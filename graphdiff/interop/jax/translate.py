@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import DTypeError, ShapeError
-from ...ops.messages import describe, where_am_i
+from ...errors import DTypeError, GraphError, ShapeError
+from ...ops.messages import describe, is_tracer, told_type, where_am_i
 from ...ops.tensor import Tensor, constant
 from ..needs import needs
 from . import arrays, bits, complex, elementwise, indexing, keys, linalg, ours, windows  # noqa: F401  for their rules
@@ -43,6 +43,8 @@ def from_jax(fn: Callable[..., Any], *example_args: Any) -> Callable[..., Any]:
     traced, results = jax.make_jaxpr(fn, return_shape=True)(*example_args)
     result_tree = jax.tree_util.tree_structure(results)
     name = getattr(fn, "__name__", "the function")
+    if any(is_tracer(c) for c in traced.consts):
+        raise GraphError(f"{name}: it closes over a tracer of another JAX function", source=where_am_i())
     check(name, traced)
 
     def build(*args: Any) -> Any:
@@ -59,6 +61,8 @@ def from_jax(fn: Callable[..., Any], *example_args: Any) -> Callable[..., Any]:
 
 def _fitting(name: str, number: int, x: Any, aval: Any) -> Tensor:
     """An argument as a Tensor of the shape and dtype that was traced. Raises ShapeError, DTypeError."""
+    if is_tracer(x):
+        raise DTypeError(f"{name}: argument {number} is {told_type(x)}", source=where_am_i())
     if not isinstance(x, Tensor):
         x = constant(np.asarray(x, carrier(aval.dtype)))
     if tuple(x.shape) != tuple(aval.shape):
