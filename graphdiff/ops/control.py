@@ -175,7 +175,8 @@ def while_loop(
 
     ``init``: the state to begin with. ``cond`` gives a 0-d bool Tensor. The state keeps structure, shapes and dtypes; a
     Python number in ``init`` takes the dtype that ``body`` gives it, for which that may be called again.
-    Differentiable in both modes: the reverse keeps ``max_steps`` states. Raises ShapeError, DTypeError, GraphError.
+    Differentiable in both modes: the reverse keeps ``max_steps`` states, or where that is more than 65,536 so many as
+    its square root, from which it runs the loop again. Raises ShapeError, DTypeError, GraphError.
 
     Example: ``x = gd.while_loop(lambda x: gd.abs(x * x - a) > 1e-6, lambda x: 0.5 * (x + a / x), a, 50)``.
     """

@@ -189,6 +189,20 @@ def test_loops_run_again_in_segments_under_a_limit(length):
     assert same(want, listed(data))
 
 
+def test_a_loop_that_may_run_very_long_keeps_few_states_of_its_own():
+    """With the bits of one that keeps all of them; its arena does not grow with the most steps."""
+    x, w = gd.input("x", (8,)), gd.parameter("w", np.float32([1.01] * 8))
+
+    def compiled(most):
+        y = gd.while_loop(lambda v: gd.max(v) < 60, lambda v: v * w + gd.sin(v) / 9 + 0.1, x, most)
+        return gd.compile(x, [y, *gd.grad(gd.sum(gd.sin(y)), [x, w])])
+
+    bound, many = compiled(1 << 16), compiled(1 << 24)
+    data = np.linspace(-1, 1, 8, dtype=np.float32)
+    assert same(bound(data), many(data))
+    assert bound.plan.arena_bytes > (1 << 16) * 8 * 4 > 5 * many.plan.arena_bytes
+
+
 def test_gradients_by_a_leaf_are_added_up_as_they_come():
     """A weight that is used very often: its contributions are not all there at the end."""
     w = gd.parameter("w", (np.random.default_rng(0).standard_normal((96, 96)) / 10).astype(np.float32))
