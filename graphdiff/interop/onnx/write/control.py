@@ -120,7 +120,8 @@ def _scan(body: Nodes, loop: _Loop) -> None:
     if loop.reverse:
         for name, turned in zip(stacked, made):
             _turned(body, turned, name)
-    body.names[loop.steps] = whole.sizes.number(loop.length)
+    if loop.steps in whole.read:
+        body.names[loop.steps] = whole.sizes.number(loop.length)
 
 
 def _turned(body: Nodes, name: str, to: str | None = None) -> str:
