@@ -74,17 +74,17 @@ static int lies_for_blas(int64_t rows, int64_t cols, int64_t row, int64_t col, i
 static int is_wide(const matmul_block *b) { return b->m > 1 && b->n > 1 && strcmp(gd_isa_current()->name, "v4") == 0; }
 
 /* The core's own code against a call, as measured. With vectors of 64 bytes it is ahead but where rows are few vectors
- * and a rest, unless the product is tiny, or B and it lies by columns. With shorter ones it is so up to about
- * 128 x 128 x 128 and for outer products, and behind otherwise; then it should not need much scratch where a BLAS is
- * there. */
+ * and a rest, and A lies by columns, many of them, or B does, which few rows meet. With shorter ones it is so up to
+ * about 128 x 128 x 128 and for outer products, and behind otherwise; then it should not need much scratch where a BLAS
+ * is there. */
 static int own_is_faster(const matmul_block *b, int64_t m, int64_t n) {
-    enum { SCRATCH = 1 << 16, VECTOR = 64, TINY = 1024, SMALL = 2097152 };
+    enum { SCRATCH = 1 << 16, VECTOR = 64, TINY = 1024, SMALL = 2097152, SHALLOW = 24, FEW = 64 };
     double work = (double)m * (double)n * (double)b->k;
     int64_t item = gd_item_bytes(b->dtype), width = (n == 1 ? m : n) * item;
     int has_rest = width % VECTOR != 0 && width < 6 * VECTOR;
     if (is_wide(b)) {
-        int is_tiny = work <= TINY || (b->k * n <= TINY / 4 && b->view[OPERAND_B].col != 1);
-        return is_tiny || !has_rest || b->k <= 2;
+        if (!has_rest || b->k <= SHALLOW) return 1;
+        return b->view[OPERAND_A].col == 1 && (b->view[OPERAND_B].col == 1 || m > FEW);
     }
     gd_product p = product_of(b, m, n);
     if (gd_product_scratch(&p, item) > SCRATCH) return 0;

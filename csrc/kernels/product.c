@@ -16,6 +16,7 @@
 #else
 #pragma GCC optimize("fp-contract=fast")
 #endif
+#include "product_masked.h" /* behind it: only functions of the same options are inlined */
 
 #if defined(__AVX512F__)
 #define GD_VECTOR_BYTES 64

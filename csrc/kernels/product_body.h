@@ -31,9 +31,26 @@ static void NAME(strip_wide)(int64_t m, int64_t depth, const T *a, int64_t a_row
     GD_CAT(NAME(strip_of), FULL)(2, m, depth, a, a_row, a_col, b, b_row, c, c_row, alpha, accumulate);
 }
 
+#ifdef GD_MASKED
+#define HALF GD_CAT(GD_HALF, S)
+#define P FULL
+#include "product_rest.h"
+#define P HALF
+#include "product_rest.h"
+
+/* the last n columns, which are fewer than two vectors and do not end with one */
+static void NAME(rest)(int64_t m, int64_t n, int64_t depth, const T *a, int64_t a_row, int64_t a_col, const T *b,
+                       int64_t b_row, T *c, int64_t c_row, T alpha, int accumulate) {
+    const int has_head = n > FULL, part = (int)(n % FULL);
+    (part > HALF ? GD_CAT(NAME(rest), FULL) : GD_CAT(NAME(rest), HALF))(has_head, part, m, depth, a, a_row, a_col, b,
+                                                                        b_row, c, c_row, alpha, accumulate);
+}
+#undef HALF
+#endif
+
 #define STRIP(n) GD_CAT(NAME(strip), n)(m, depth, a, a_row, a_col, b + j, b_row, c + j, c_row, alpha, accumulate)
 
-/* C (m x n) from B with contiguous columns: strips of two vectors, then ever narrower ones */
+/* C (m x n) from B with contiguous columns: strips of two vectors, then what is left in one, or in ever narrower ones */
 static void NAME(strips)(int64_t m, int64_t n, int64_t depth, const T *a, int64_t a_row, int64_t a_col, const T *b,
                          int64_t b_row, T *c, int64_t c_row, T alpha, int accumulate) {
     int64_t j = 0;
@@ -43,6 +60,12 @@ static void NAME(strips)(int64_t m, int64_t n, int64_t depth, const T *a, int64_
     }
     for (; j + 2 * FULL <= n; j += 2 * FULL)
         NAME(strip_wide)(m, depth, a, a_row, a_col, b + j, b_row, c + j, c_row, alpha, accumulate);
+#ifdef GD_MASKED
+    if ((n - j) % FULL != 0) {
+        NAME(rest)(m, n - j, depth, a, a_row, a_col, b + j, b_row, c + j, c_row, alpha, accumulate);
+        return;
+    }
+#endif
     for (; j + FULL <= n; j += FULL) STRIP(FULL);
 #if FULL > 8
     for (; j + 8 <= n; j += 8) STRIP(8);

@@ -64,6 +64,7 @@ _SKIPPED = (
     "template.h",
     "params.h",
     "product.h",
+    "product_masked.h",
     "strided.h",
     "conv.h",
     "epilogue.h",
@@ -137,6 +138,7 @@ def kernel(stem: str, dtypes: frozenset[str], roots: frozenset[str]) -> str:
     file = f"kernels/{stem}.h" if stem == "transpose" else f"kernels/{stem}.c"
     text = _expanded(text_of(file), file, dtypes)
     text = re.sub(r"/\* a product and its sum are one rounding.*?#endif\n", "", text, flags=re.S)
+    text = re.sub(r"^#ifdef GD_MASKED\n.*?^#endif\n", "", text, flags=re.S | re.M)  # intrinsics of one processor
     text = re.sub(r" *const gd_blas \*blas;\n", "", text)
     text = re.sub(r" *if \(b->lanes > 0\) return correlate_images.*\n", "", text)  # images are small at a time
     text = re.sub(r"#define GD_LAPACK_KERNEL\(name\)(.*\\\n)*.*\n", "", text)
