@@ -6,6 +6,7 @@
  *   lu         A^T = P^T L U, so A = (U^T)(L^T) P: lower, then unit upper, then a permutation of columns
  *   qr         A^T = L Q, so A = Q^T L^T
  *   svd        A^T = U S V^T, so A = V S U^T
+ * Many small ones lie side by side in vectors instead, without LAPACK (lapack_lanes_body.h).
  *
  * Invariants: a matrix is worked on by one thread, so results do not depend on the number of threads; a matrix that
  * has no factorisation, or is not finite, gives NaN in its results and no failure; nothing is printed (LAPACK would
@@ -29,12 +30,16 @@
 #include "params.h"
 #include "template.h"
 
+/* rows and columns that matrices have at most, and how many are at least, where they lie side by side */
+enum { GD_LANES_ROWS = 16, GD_LANES_BATCH = 4, GD_LANES_BYTES = 64 };
+
 typedef struct {
     const gd_blas *blas;
     int64_t batch, per_part; /* matrices, matrices of a part */
     int m, n, k;             /* rows and columns of a, columns of b */
     int lower, transpose, unit, full, logarithm;
     int is_f64;
+    int side_by_side;  /* many small ones, in lanes */
     int lwork, liwork; /* LAPACK's workspace, in elements */
 } lapack_block;
 
@@ -77,8 +82,16 @@ static int holds_pivots(gd_prepare *p, const lapack_block *b, int i) {
 static int set_parts(gd_prepare *p, lapack_block *b) {
     double work = (double)b->m * b->n * (gd_min(b->m, b->n) + b->k);
     b->per_part = work >= 1e5 ? 1 : (int64_t)(1e5 / (work + 1)) + 1;
+    if (b->side_by_side) b->per_part = gd_round_up(4 * b->per_part, GD_LANES_BYTES); /* whole vectors */
     p->parts = gd_max(1, gd_ceil_div(b->batch, b->per_part));
     return GD_OK;
+}
+
+/* of a kernel that has lanes, which hold so many elements each */
+static int set_lanes(gd_prepare *p, lapack_block *b, int64_t elements) {
+    b->side_by_side = b->batch >= GD_LANES_BATCH && b->n <= GD_LANES_ROWS && b->k <= GD_LANES_ROWS;
+    if (b->side_by_side) p->scratch = gd_max(p->scratch, elements * GD_LANES_BYTES);
+    return set_parts(p, b);
 }
 
 /* LAPACK answers in the array's own type: a large size in a float is rounded, perhaps down */
@@ -96,7 +109,7 @@ int gd_prepare_cholesky(gd_prepare *p) {
     lapack_block *b;
     int status = begin(p, 1, 1, SQUARE_PARAMS, 1, &b);
     if (status || (status = holds(p, b, 0, b->n, b->n)) || (status = holds(p, b, 1, b->n, b->n))) return status;
-    return set_parts(p, b);
+    return set_lanes(p, b, (int64_t)b->n * b->n);
 }
 
 int gd_prepare_triangular_solve(gd_prepare *p) {
@@ -112,7 +125,7 @@ int gd_prepare_triangular_solve(gd_prepare *p) {
     if ((status = holds(p, b, 0, b->n, b->n)) || (status = holds(p, b, 1, b->n, b->k)) ||
         (status = holds(p, b, 2, b->n, b->k)))
         return status;
-    return set_parts(p, b);
+    return set_lanes(p, b, (int64_t)b->n * (b->n + b->k));
 }
 
 int gd_prepare_lu(gd_prepare *p) {
@@ -121,7 +134,7 @@ int gd_prepare_lu(gd_prepare *p) {
     if (status || (status = holds(p, b, 0, b->n, b->n)) || (status = holds(p, b, 1, b->n, b->n)) ||
         (status = holds_pivots(p, b, 2)))
         return status;
-    return set_parts(p, b);
+    return set_lanes(p, b, (int64_t)b->n * b->n);
 }
 
 int gd_prepare_lu_solve(gd_prepare *p) {
@@ -134,7 +147,7 @@ int gd_prepare_lu_solve(gd_prepare *p) {
     if ((status = holds(p, b, 0, b->n, b->n)) || (status = holds_pivots(p, b, 1)) ||
         (status = holds(p, b, 2, b->n, b->k)) || (status = holds(p, b, 3, b->n, b->k)))
         return status;
-    return set_parts(p, b);
+    return set_lanes(p, b, (int64_t)b->n * (b->n + b->k));
 }
 
 int gd_prepare_determinant(gd_prepare *p) {
@@ -188,7 +201,8 @@ int gd_prepare_eigh(gd_prepare *p) {
         b->blas->f32.syevd("V", "U", &b->n, &found, &b->n, &found, &found, &query, &integers, &query, &info, 1, 1);
         lwork = answer(found);
     }
-    return set_work(p, b, gd_max(lwork, least), 3 + 5 * (int64_t)b->n, 0);
+    status = set_work(p, b, gd_max(lwork, least), 3 + 5 * (int64_t)b->n, 0);
+    return status == GD_OK ? set_lanes(p, b, 2 * (int64_t)b->n * b->n) : status;
 }
 
 int gd_prepare_svd(gd_prepare *p) {
@@ -238,6 +252,8 @@ static int pivots_fit(const int *pivots, int n, gd_fault *fault) {
 
 #define GD_BODY "lapack_body.h"
 #include "each_float.h"
+#undef GD_BODY
+#include "lapack_lanes.h"
 
 #define GD_LAPACK_KERNEL(name)                                        \
     int GD_ISA_NAME(gd_k_##name)(const gd_call *call) {               \
@@ -245,13 +261,20 @@ static int pivots_fit(const int *pivots, int n, gd_fault *fault) {
         return b->is_f64 ? name##_f64(call, b) : name##_f32(call, b); \
     }
 
-GD_LAPACK_KERNEL(cholesky)
-GD_LAPACK_KERNEL(triangular_solve)
-GD_LAPACK_KERNEL(lu)
-GD_LAPACK_KERNEL(lu_solve)
+#define GD_LANES_KERNEL(name)                                                                          \
+    int GD_ISA_NAME(gd_k_##name)(const gd_call *call) {                                                \
+        const lapack_block *b = call->block;                                                           \
+        if (b->side_by_side) return b->is_f64 ? name##_lanes_f64(call, b) : name##_lanes_f32(call, b); \
+        return b->is_f64 ? name##_f64(call, b) : name##_f32(call, b);                                  \
+    }
+
+GD_LANES_KERNEL(cholesky)
+GD_LANES_KERNEL(triangular_solve)
+GD_LANES_KERNEL(lu)
+GD_LANES_KERNEL(lu_solve)
+GD_LANES_KERNEL(eigh)
 GD_LAPACK_KERNEL(determinant)
 GD_LAPACK_KERNEL(qr)
-GD_LAPACK_KERNEL(eigh)
 GD_LAPACK_KERNEL(svd)
 
 #endif

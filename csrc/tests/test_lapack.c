@@ -1,5 +1,5 @@
 /* test_lapack.c: factorisations at random sizes and batches, in buffers of the exact size, by what they must give back;
- * refusals, and pivots that point nowhere. Without GRAPHDIFF_BLAS=path only that a missing library is told.
+ * many small ones, bit for bit the same wherever each lies; refusals, and pivots that point nowhere. Without GRAPHDIFF_BLAS=path only that a missing library is told.
  */
 #include "harness.h"
 
@@ -65,7 +65,8 @@ static const array none = {0, 0, NULL};
 
 static void test_square(int round) {
     int dtype = round & 1 ? GD_F32 : GD_F64;
-    int64_t batch = random_below(5), n = round % 20 == 0 ? 60 : random_below(9), k = random_below(4);
+    int64_t batch = random_below(round % 4 ? 5 : 40), n = round % 20 == 0 ? 60 : random_below(round % 3 ? 9 : 18);
+    int64_t k = random_below(4);
     array a = fresh(dtype, batch * n * n), b = fresh(dtype, batch * n * k), f = fresh(dtype, a.count);
     array pivots = fresh(GD_I32, batch * n), x = fresh(dtype, b.count), l = fresh(dtype, a.count);
     array w = fresh(dtype, batch * n), v = fresh(dtype, a.count), symmetric = fresh(dtype, a.count),
@@ -104,6 +105,58 @@ static void test_square(int round) {
         CHECK(run("lu_solve", 3, 1, (array[]){f, pivots, b, x}, 4, (int64_t[]){batch, n, k, 0}) == GD_ERR_INDEX);
     }
     array all[] = {a, b, f, pivots, x, l, w, v, symmetric, det, sign, logarithm};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i].data);
+}
+
+/* a with matrix i where matrix (i + by) % batch was */
+static array turned(array a, int64_t batch, int64_t by) {
+    int64_t each = a.count / batch * item_bytes(a.dtype), cut = by * each, whole = batch * each;
+    array out = {a.dtype, a.count, malloc((size_t)whole)};
+    memcpy(out.data, (char *)a.data + cut, (size_t)(whole - cut));
+    memcpy((char *)out.data + (whole - cut), a.data, (size_t)cut);
+    return out;
+}
+
+/* whether results of `batch` matrices are those of each wherever it lies among the others, bit for bit */
+static void check_places(const char *kernel, int n_reads, int n_writes, const array *arrays, int n_params,
+                         const int64_t *params) {
+    int64_t batch = params[0], by = random_below(batch);
+    array other[8];
+    CHECK(run(kernel, n_reads, n_writes, arrays, n_params, params) == GD_OK);
+    for (int i = 0; i < n_reads; i++) other[i] = turned(arrays[i], batch, by);
+    for (int i = n_reads; i < n_reads + n_writes; i++) other[i] = fresh(arrays[i].dtype, arrays[i].count);
+    CHECK(run(kernel, n_reads, n_writes, other, n_params, params) == GD_OK);
+    for (int i = 0; i < n_reads + n_writes; i++) {
+        array same = turned(arrays[i], batch, by);
+        CHECK(memcmp(same.data, other[i].data, (size_t)(same.count * item_bytes(same.dtype))) == 0);
+        free(same.data), free(other[i].data);
+    }
+}
+
+/* many small ones, of which some have no factorisation */
+static void test_side_by_side(int round) {
+    int dtype = round & 1 ? GD_F32 : GD_F64, bits = (int)random_below(8);
+    int64_t batch = 4 + random_below(60), n = 1 + random_below(16), k = random_below(17), size = n * n;
+    array a = fresh(dtype, batch * size), b = fresh(dtype, batch * n * k), f = fresh(dtype, a.count);
+    array pivots = fresh(GD_I32, batch * n), x = fresh(dtype, b.count), l = fresh(dtype, a.count);
+    array w = fresh(dtype, batch * n), v = fresh(dtype, a.count);
+    for (int64_t i = 0; i < batch * n; i++) put(a, i * n + i % n, (double)n + get(a, i * n + i % n));
+    for (int64_t e = 0; e < size; e++) put(a, e, 0), put(a, size + e, e == 0 ? NAN : get(a, size + e));
+    check_places("cholesky", 1, 1, (array[]){a, l}, 2, (int64_t[]){batch, n});
+    check_places("eigh", 1, 2, (array[]){a, w, v}, 2, (int64_t[]){batch, n});
+    check_places("lu", 1, 2, (array[]){a, f, pivots}, 2, (int64_t[]){batch, n});
+    check_places("lu_solve", 3, 1, (array[]){f, pivots, b, x}, 4, (int64_t[]){batch, n, k, bits & 1});
+    for (int64_t e = 0; e < n * k; e++) CHECK(isnan(get(x, e)) && isnan(get(x, n * k + e)));
+    check_places("triangular_solve", 2, 1, (array[]){a, b, x}, 6,
+                 (int64_t[]){batch, n, k, bits & 1, bits >> 1 & 1, bits >> 2});
+    for (int64_t e = 0; e < size; e++) {
+        int above = e % n > e / n;
+        CHECK(above ? get(l, e) == 0 && get(l, size + e) == 0 : isnan(get(l, e)) && isnan(get(l, size + e)));
+        CHECK(get(v, e) == (e % (n + 1) == 0) && isnan(get(v, size + e)));
+    }
+    for (int64_t i = 2; i < batch; i++)
+        for (int64_t r = 1; r < n; r++) CHECK(get(w, i * n + r - 1) <= get(w, i * n + r));
+    array all[] = {a, b, f, pivots, x, l, w, v};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i].data);
 }
 
@@ -162,6 +215,7 @@ int main(void) {
     for (int threads = 1; threads <= 2; threads++) {
         gd_set_threads(threads);
         for (int round = 0; round < 200; round++) test_square(round);
+        for (int round = 0; round < 200; round++) test_side_by_side(round);
         for (int round = 0; round < 200; round++) test_rectangular(round);
     }
     test_refusals();

@@ -69,6 +69,7 @@ _SKIPPED = (
     "conv.h",
     "epilogue.h",
     "transpose.h",
+    "lapack_lanes.h",
 )
 # For -Os: the sums of csrc's product, element by element.
 _SMALL = """\
@@ -141,8 +142,8 @@ def kernel(stem: str, dtypes: frozenset[str], roots: frozenset[str]) -> str:
     text = re.sub(r"^#ifdef GD_MASKED\n.*?^#endif\n", "", text, flags=re.S | re.M)  # intrinsics of one processor
     text = re.sub(r" *const gd_blas \*blas;\n", "", text)
     text = re.sub(r" *if \(b->lanes > 0\) return correlate_images.*\n", "", text)  # images are small at a time
-    text = re.sub(r"#define GD_LAPACK_KERNEL\(name\)(.*\\\n)*.*\n", "", text)
-    text = re.sub(r"GD_LAPACK_KERNEL\((\w+)\)", _LAPACK_KERNEL, text)
+    text = re.sub(r"#define GD_(LAPACK|LANES)_KERNEL\(name\)(.*\\\n)*.*\n", "", text)
+    text = re.sub(r"GD_(?:LAPACK|LANES)_KERNEL\((\w+)\)", _LAPACK_KERNEL, text)
     text = text.replace("static const NAME(block_fn)", "const NAME(block_fn)")  # no address is kept
     text = _EITHER.sub(r"GD_FLOAT_CALL(\1, \2, \3);", text)
     text = _DISPATCH.sub(lambda m: _dispatch(m, sorted(dtypes, key=list(_OF_TYPE).index)), text)
