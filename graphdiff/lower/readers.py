@@ -54,7 +54,10 @@ def find_reads(
             reads.base[node.outputs[0]] = reads.storage_of(node.inputs[0])
             continue
         for v in forms[node].operands() if node in forms else node.inputs:
-            _add(reads, node, v, g, group_of)
+            if group_of.get(v.node) is not g:
+                _add(reads, node, v, g, group_of)
+            elif type(v.node.op.kernel) is Tile:
+                reads.inside.add(v)
     for v in required:
         stored = reads.storage_of(v)
         reads.stored.add(stored)

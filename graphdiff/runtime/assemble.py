@@ -127,7 +127,12 @@ class Template:
     def _closed(self, at: int, items: Sequence[Any]) -> list[int]:
         """``items``, which come to stand at word ``at``, as numbers."""
         numbers: list[int] = []
-        for item in items:
+        done = 0
+        for k, item in enumerate(items):
+            if type(item) is int:  # nearly all
+                continue
+            numbers += items[done:k]
+            done = k + 1
             if isinstance(item, Dim):
                 self._open.setdefault(item, []).append(at + len(numbers))
                 numbers.append(0)
@@ -136,7 +141,7 @@ class Template:
                 numbers += item.payload()
             else:
                 numbers.append(int(item))
-        return numbers
+        return numbers + list(items[done:])
 
     def fill(self, env: Mapping[str, int], offsets: np.ndarray, arena_bytes: int) -> np.ndarray:
         """The words at given sizes and offsets (bytes, by unit)."""

@@ -17,7 +17,7 @@ from ..ir.node import Node, Value
 from ..ir.text import type_text
 from ..lower.phases import every_node
 from ..ops.messages import call_text, where_am_i
-from ..ops.registry import Call, Reduce, Tile
+from ..ops.registry import Call, Matmul, Reduce, Tile
 from ..ops.sparsity import SPARSITY
 from ..spelling import did_you_mean
 
@@ -147,11 +147,11 @@ def _dims_of(node: Node) -> Iterator[Dim]:
 
 def _sized(graph: Graph) -> list[Node]:
     """The nodes, those of inner graphs too, that have to do with sizes known only at the call: all but operations on
-    elements that are not so many."""
+    elements and products whose results are of known sizes."""
     checked: set[int] = set()  # shapes without names, by id: they live as long as the graph
     out = []
     for node in every_node(graph):
-        if type(node.op.kernel) is Tile:
+        if type(node.op.kernel) in (Tile, Matmul):
             shape = node.outputs[0].shape
             if id(shape) in checked:
                 continue
