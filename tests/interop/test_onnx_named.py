@@ -86,6 +86,12 @@ OPERATORS = [
     ("Attention", HEADS, attention(is_causal=True)),
     ("Attention", HEADS, attention(attn_mask=MASK)),
     ("Attention", HEADS, attention(attn_mask=MASK, is_causal=True)),
+    ("Attention", HEADS, attention(attn_mask=MASK[:1])),
+    (
+        "Attention",
+        HEADS,
+        lambda q: gd.nn.scaled_dot_product_attention(q, q, q, gd.sum(q[:, :1], axis=-1)[:, None] > -2),
+    ),
     ("Attention", WORDS, layer(L.MultiHeadAttention(6, 2))),
     ("RotaryEmbedding", HEADS, gd.nn.rotary_embedding),
     ("LSTM", STEPS, first(L.LSTM(6, 4))),

@@ -33,6 +33,8 @@ def _attention(call: Call) -> Given | None:
         return None
     if mask is not None and (mask.ndim < 2 or mask.shape[-1] != k.shape[2]):
         return None
+    if mask is not None and mask.shape[-2] != q.shape[2]:  # of keys alone, which runtimes want of queries too
+        mask = gd.broadcast_to(mask, (*mask.shape[:-2], q.shape[2], k.shape[2]))
     scale = None if call["scale"] is None else float(call["scale"])
     return operator("Attention", [q, k, v, mask], call.y, is_causal=int(bool(call["is_causal"])) or None, scale=scale)
 
