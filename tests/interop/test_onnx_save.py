@@ -117,6 +117,15 @@ def test_what_is_read_inside_stands_in_pieces(tmp_path):
     assert "LayerNormalization" not in operators(tmp_path / "m.onnx")
 
 
+def test_results_that_nothing_reads_have_names_only_where_they_must(tmp_path):
+    x = gd.input("x", ("n", 4, 6))
+    for y, op, count in ((gd.split(x, 3, axis=2)[1], "Split", 3), (gd.nn.max_pool1d(x, 2), "MaxPool", 1)):
+        compare({"x": x}, {"y": y}, {"x": floats(2, 4, 6)}, 21, ("runtime", "read"))
+        save(tmp_path / "m.onnx", x, y * 2)
+        (node,) = [n for n in onnx.load(tmp_path / "m.onnx").graph.node if n.op_type == op]
+        assert len(node.output) == count
+
+
 def test_a_stable_form_is_not_hidden_in_an_operator():
     x = gd.input("x", (3,))
     feeds = {"x": np.array([0, -200, 300], np.float32)}

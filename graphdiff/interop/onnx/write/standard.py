@@ -67,7 +67,8 @@ def wanted(node: Node, read: Collection[Value], opset: int) -> int:
     """How many of an operator's results have names: those up to the last that is read, and those that it must give."""
     schema = schema_of(node.op.name, opset)
     least = 1 if schema is None else max(1, schema.min_output)
-    if node.attrs.get("training_mode"):  # of batch normalisation, which some runtimes want all of
+    variadic = schema is not None and schema.outputs[-1].option.name == "Variadic"  # as many as an operand says
+    if variadic or node.attrs.get("training_mode"):  # of batch normalisation some runtimes want all
         least = len(node.outputs)
     return max((i for i, v in enumerate(node.outputs, 1) if v in read or i == least), default=1)
 
