@@ -198,11 +198,12 @@ def test_the_gradient_of_a_network_by_its_input_and_weights():
     compare({"x": x, "t": t}, outputs, {"x": floats(3, 4, 8, 8), "t": np.array([0, 2, 1])}, 17, ("runtime", "read"))
 
 
-def test_updates_are_outputs_and_what_they_move_is_fed_or_as_it_is(tmp_path):
+@pytest.mark.parametrize("opset", [7, 21])
+def test_updates_are_outputs_and_what_they_move_is_fed_or_as_it_is(opset, tmp_path):
     x, w = gd.input("x", ("n", 3)), parameter("w", 3)
     loss = gd.mean((x @ w) ** 2)
     step = gd.compile(x, {"loss": loss}, updates=gd.optim.SGD(0.1).updates([w], gd.grad(loss, [w])))
-    save(tmp_path / "step.onnx", step)
+    save(tmp_path / "step.onnx", step, opset=opset)
     m = onnx.load(tmp_path / "step.onnx")
     assert [v.name for v in m.graph.input] == ["x", "w"] and [v.name for v in m.graph.output] == ["loss", "new_w"]
     run, a, now = session(tmp_path / "step.onnx"), floats(4, 3), {}

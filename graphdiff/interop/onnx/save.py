@@ -170,6 +170,8 @@ def _model(emitter: Emitter, opset: int) -> onnx.ModelProto:
 
     imports = [helper.make_opsetid("", opset)]
     version = helper.find_min_ir_version_for(imports)
+    if emitter.moved:  # arrays that are inputs too are defaults since version 4, and before that constants
+        version = max(version, 4)
     how = {"opset_imports": imports, "ir_version": version}
     graph = emitter.model_graph(version < 4)
     model = helper.make_model(graph, producer_name="graphdiff", producer_version=gd.__version__, **how)
