@@ -46,9 +46,18 @@ def _matmul(x1: TensorLike, x2: TensorLike, /) -> Tensor:
         fail(ShapeError, "matmul", f"batch dimensions do not broadcast: {a.shape[:-2]} and {b.shape[:-2]}", [a, b])
     if b.ndim == 2 and a.ndim > 2:
         # one product over all rows: faster forward, and the weights' gradient is one product too
-        rows = reshape(a, (product(a.shape[:-1]), inner_a))
-        return reshape(make(MATMUL, (rows, b)), (*a.shape[:-1], b.shape[-1]))
+        return _over_rows(a, b)
     return make(MATMUL, (a, b))
+
+
+def _over_rows(a: Tensor, b: Tensor) -> Tensor:
+    """(..., k) times (k, n) as one product over all rows; rows that repeat others are multiplied once."""
+    x = a
+    if a.node.op.name == "broadcast_to" and a.node.inputs[0].shape[-1:] == a.shape[-1:]:
+        (x,) = a.node.inputs
+    rows = make(MATMUL, (reshape(x, (product(x.shape[:-1]), x.shape[-1])), b))
+    y = reshape(rows, (*x.shape[:-1], b.shape[-1]))
+    return y if x is a else op("broadcast_to")(y, (*a.shape[:-1], b.shape[-1]))
 
 
 def _drop(x: Tensor, axis: int) -> Tensor:
@@ -114,8 +123,7 @@ def _matmul_batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Te
         if e is not None and not a_moved and old_b.shape[1] == 1:  # a times a diagonal
             return [reshape(matrix_transpose(a) * e, (old_a.shape[1], old_a.shape[0], 1))]
     if not b_moved and old_b.ndim == 2:
-        rows = make(MATMUL, (reshape(a, (product(a.shape[:-1]), a.shape[-1])), b))
-        return [reshape(rows, (*a.shape[:-1], b.shape[-1]))]
+        return [_over_rows(a, b)]
     if not a_moved and rank == 2 and isinstance(old_b.shape[-1], int) and old_b.shape[-1] <= FEW_COLUMNS:
         n, k, columns = b.shape
         rows = make(MATMUL, (reshape(matrix_transpose(b), (n * columns, k)), matrix_transpose(a)))

@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse
 
 import graphdiff as gd
+from graphdiff.ir.node import topological
 
 
 def differences(f, x, h=1e-6):
@@ -184,6 +185,23 @@ def test_a_diagonal_is_not_multiplied_out():
     x, W = gd.input("x", (50,), "float64"), gd.parameter("W", np.eye(50))
     f = gd.compile([x], gd.jacobian(gd.tanh(gd.sin(x) @ W), x))
     assert "matmul" not in {n.op.name for n in f.graph.nodes if n.origin is not None}
+
+
+def test_rows_that_repeat_others_are_multiplied_once():
+    """The Jacobian of a sum over a batch begins with the same unit vector for every example."""
+    rng = np.random.default_rng(0)
+    x, w, v = gd.input("x", (50, 4), "float64"), gd.input("w", (4, 6), "float64"), gd.input("v", (6, 3), "float64")
+    J = gd.jacobian(gd.sum(gd.tanh(x @ w) @ v, axis=0), x)
+    rows = [n.outputs[0].shape[0] for n in topological([J]) if n.op.name == "matmul"]
+    assert sorted(rows) == [3, 50, 150]
+    x0, w0, v0 = rng.standard_normal((50, 4)), rng.standard_normal((4, 6)), rng.standard_normal((6, 3))
+    slopes = 1 - np.tanh(x0 @ w0) ** 2
+    got = gd.compile([x, w, v], J)(x0, w0, v0)
+    np.testing.assert_allclose(got, np.einsum("jo,bj,ij->obi", v0, slopes, w0), rtol=1e-12)
+    row = gd.input("row", (4,), "float64")
+    y = gd.broadcast_to(row, (5, 50, 4)) @ w
+    assert [n.outputs[0].shape for n in topological([y]) if n.op.name == "matmul"] == [(1, 6)]
+    np.testing.assert_allclose(gd.compile([row, w], y)(x0[0], w0), np.broadcast_to(x0[0] @ w0, (5, 50, 6)), rtol=1e-12)
 
 
 def test_auto_takes_the_fewer_also_where_sizes_are_named():
