@@ -210,6 +210,8 @@ def _passes_of(n: int) -> int:
 
 def _fft(unit: Unit) -> None:
     outer, size, inner, kind = _params(unit.step)
+    if outer * inner == 0:
+        return
     n = index(size)  # the tables are of one length
     length = _passes_of(n)
     numbers = [v for k in range(length) for v in _root(k, length)]
@@ -227,8 +229,7 @@ def _fft(unit: Unit) -> None:
         "dtype": CODES[unit.dtype(0)],
         "kind": kind,
     }
-    if outer * inner:
-        call(unit, "fft", "gd_k_fft", fields, "", scratch=length * (4 if length == n else 6) * 8)
+    call(unit, "fft", "gd_k_fft", fields, "", scratch=length * (4 if length == n else 6) * 8)
 
 
 def _recurrence(unit: Unit) -> None:

@@ -6,7 +6,10 @@ least 1. Must not know: expressions.
 
 from __future__ import annotations
 
+import re
+
 Bound = dict[tuple[str, ...], float]  # factors by the names that are multiplied, sorted
+_TAKEN = r"(t|over|parts|least|most|blocks|root|bits|has_room)_*"  # size_t, and formula.py's functions
 _ROOM = float(1 << 62)  # of an int64_t; the sum of two such fits too
 
 
@@ -28,9 +31,9 @@ class Limits:
 
 
 def name_of(size: str) -> str:
-    """The variable of C that holds a named size."""
+    """The variable of C that holds a named size: none of another name's, no type or function of C."""
     ascii_name = "".join(c if c.isascii() else f"u{ord(c):x}" for c in size)
-    return f"size_{ascii_name}"
+    return f"size_{ascii_name}" + ("_" if re.fullmatch(_TAKEN, ascii_name) else "")
 
 
 def total(a: Bound, b: Bound) -> Bound:

@@ -12,6 +12,8 @@ import numpy as np
 from ..ops.microops import REDUCTIONS
 from .sources import C_TYPES, SUFFIX, micro_expressions
 
+AT_ONCE = 64  # values of a stream
+
 _COMBINE = Template("""\
 static inline $T ${reduce}_of_$S($T x, $T y) { return ($T)($expression); }
 """)
@@ -71,11 +73,74 @@ static void join_${reduce}_$S($T *into, const $T *part, ptrdiff_t n, int is_firs
 }
 """)
 
+_STREAM = Template("""\
+/* Values that come one after the other, up to $most at a time in `block`, and are folded at once: (outer, length,
+ * inner) to (outer, inner), or, where inner is 0, rows of `length`, as row_ folds one that is there as a whole. */
+typedef struct {
+    $T *to;
+    ptrdiff_t length, inner, row, column;
+    $T block[$most], lane[4 * $lanes], total;
+} stream_${reduce}_$S;
+
+static void open_${reduce}_$S(stream_${reduce}_$S *s, $T *to, ptrdiff_t length, ptrdiff_t inner, ptrdiff_t row) {
+    s->to = to, s->length = length, s->inner = inner, s->row = row, s->column = 0;
+}
+
+/* elements of a row from number i on, m of them of n; the first lane has their sum when all have come */
+static void lanes_${reduce}_$S($T *lane, const $T *x, ptrdiff_t i, ptrdiff_t m, ptrdiff_t n) {
+    const ptrdiff_t end = i + m, fours = n >= 8 * $lanes ? n / (4 * $lanes) * (4 * $lanes) : 0;
+    const ptrdiff_t ones = n >= 2 * $lanes ? n / $lanes * $lanes : 0, firsts = fours > 0 ? 4 * $lanes : $lanes;
+    while (i < end && i < ones) {
+        const ptrdiff_t l = i % $lanes, left = end - i < $lanes - l ? end - i : $lanes - l;
+        const int whole = i >= firsts && i < fours && i % (4 * $lanes) == 0 && end - i >= 4 * $lanes;
+        const ptrdiff_t count = whole ? 4 * $lanes : left;
+        $T *into = lane + (i < fours ? i % (4 * $lanes) : l);
+        if (whole)
+            for (int q = 0; q < 4 * $lanes; q++) into[q] = ${reduce}_of_$S(into[q], x[q]);
+        else if (i < firsts) memcpy(into, x, (size_t)count * sizeof *into);
+        else if (count == $lanes)
+            for (int q = 0; q < $lanes; q++) into[q] = ${reduce}_of_$S(into[q], x[q]);
+        else
+            for (ptrdiff_t q = 0; q < count; q++) into[q] = ${reduce}_of_$S(into[q], x[q]);
+        i += count, x += count;
+        for (int q = 0; q < $lanes && i == fours; q++) {
+            const $T low = ${reduce}_of_$S(lane[q], lane[$lanes + q]);
+            lane[q] = ${reduce}_of_$S(low, ${reduce}_of_$S(lane[2 * $lanes + q], lane[3 * $lanes + q]));
+        }
+        for (int half = $lanes / 2; half > 0 && i == ones; half /= 2)
+            for (int q = 0; q < half; q++) lane[q] = ${reduce}_of_$S(lane[q], lane[q + half]);
+    }
+    for (; i < end; i++, x++) lane[0] = i == 0 ? *x : ${reduce}_of_$S(lane[0], *x);
+}
+
+/* n more of them, in the block */
+static void more_${reduce}_$S(stream_${reduce}_$S *s, ptrdiff_t n) {
+    const $T *x = s->block;
+    while (n > 0) {
+        const ptrdiff_t left = s->inner > 0 ? s->inner - s->column : s->length - s->row, m = n < left ? n : left;
+        if (s->inner > 0) {
+            join_${reduce}_$S(s->to + s->column, x, m, s->row == 0);
+            s->column += m;
+            if (s->column == s->inner) s->column = 0, s->row++;
+        } else {
+            lanes_${reduce}_$S(s->lane, x, s->row, m, s->length);
+            s->row += m;
+        }
+        if (s->row == s->length) {
+            if (s->inner == 0) *s->to = s->lane[0];
+            s->to += s->inner > 0 ? s->inner : 1;
+            s->row = 0;
+        }
+        x += m, n -= m;
+    }
+}
+""")
+
 _TREE = Template("""\
 /* Contribution number `turn`: a binary counter of partial sums, `apart` elements from one level to the next. Level 0
  * has up to 8 of them, level l > 0 the sum of 8 * 2^(l-1) where that bit of the count is set. */
 static void climb_$S($T *level, ptrdiff_t apart, const $T *part, ptrdiff_t n, ptrdiff_t turn) {
-    join_sum_$S(level, part, n, turn % 8 == 0);
+    if (part != NULL) join_sum_$S(level, part, n, turn % 8 == 0); /* else it is there */
     if (turn % 8 != 7) return;
     $T *next = level + apart;
     for (ptrdiff_t leaves = turn / 8; leaves & 1; leaves >>= 1, next += apart) join_sum_$S(level, next, n, 0);
@@ -95,8 +160,15 @@ static void collect_$S($T *total, ptrdiff_t apart, ptrdiff_t n, ptrdiff_t turns)
 }
 """)
 
-_PIECES = {"of": _COMBINE, "row": _ROW, "fold": _FOLD, "join": _JOIN, "tree": _TREE}
-_NEEDS = {"of": (), "row": ("of",), "fold": ("row", "of"), "join": ("of",), "tree": ("join", "of")}
+_PIECES = {"of": _COMBINE, "row": _ROW, "fold": _FOLD, "join": _JOIN, "tree": _TREE, "stream": _STREAM}
+_NEEDS = {
+    "of": (),
+    "row": ("of",),
+    "fold": ("row", "of"),
+    "join": ("of",),
+    "tree": ("join", "of"),
+    "stream": ("join", "of"),
+}
 
 
 def with_needed(helpers: set[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
@@ -115,4 +187,5 @@ def text(piece: str, reduce: str, dtype: str) -> str:
         reduce=reduce,
         expression=micro_expressions(dtype)[join],
         lanes=64 // np.dtype(dtype).itemsize,
+        most=AT_ONCE,
     )

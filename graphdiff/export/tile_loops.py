@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from math import prod
 
 from .formula import Formula
+from .reductions import AT_ONCE
 from .sources import C_TYPES, applied
 from .tile_cut import Cut, Pass, View
 from .unit import Unit
@@ -25,6 +26,7 @@ class Loops:
         self.names: dict[int, str] = {}
         self.bound: set[int] = set()
         self.buffers: dict[int, str] = {}  # a row's values, by register
+        self.kept: dict[tuple[int, int], bool] = {}  # by walk and register: whether a row's values are in the scratch
         self.reductions = [r for stage in p.reductions for r in stage]
         self.row_dims = range(self.s.row_start, len(self.s.dims))
         self.deps = self._deps()
@@ -104,11 +106,30 @@ class Loops:
         return f"{self.buffers[r]}[{self._within_row()}]"
 
     # ------------------------------------------------------------------ loops
-    def _loop(self, stack: ExitStack, wanted: Sequence[int], dim: int, name: str, count: int | str) -> None:
+    def _open_loop(self, stack: ExitStack, name: str, count: int | str, streams: Sequence[str]) -> None:
+        """A loop; with ``streams`` in blocks, whose values are left in each and then taken, by these calls."""
+        if not streams:
+            stack.enter_context(self.out.block(f"for (ptrdiff_t {name} = 0; {name} < {count}; {name}++)"))
+            return
+        stack.enter_context(self.out.block(f"for (ptrdiff_t n0 = 0; n0 < {count}; n0 += {AT_ONCE})"))
+        self.out(f"const ptrdiff_t m0 = {count} - n0 < {AT_ONCE} ? {count} - n0 : {AT_ONCE};")
+        for call in streams:
+            stack.callback(self.out, f"{call}, m0);")
+        stack.enter_context(self.out.block(f"for (ptrdiff_t {name} = n0; {name} < n0 + m0; {name}++)"))
+
+    def _loop(
+        self,
+        stack: ExitStack,
+        wanted: Sequence[int],
+        dim: int,
+        name: str,
+        count: int | str,
+        streams: Sequence[str] = (),
+    ) -> None:
         """Opens a loop whose index is that of a dimension, or of its chunks."""
         before = dict(self.names)
         stack.callback(self._forget, before, dim, dim in self.bound)
-        stack.enter_context(self.out.block(f"for (ptrdiff_t {name} = 0; {name} < {count}; {name}++)"))
+        self._open_loop(stack, name, count, streams)
         if name == f"i{dim}":
             self.bound.add(dim)
             self._settle(wanted)
@@ -118,20 +139,22 @@ class Loops:
         if not was_bound:
             self.bound.discard(dim)
 
-    def _tile_loops(self, stack: ExitStack, wanted: Sequence[int], inner: Iterable[int]) -> None:
-        """The loops over the steps of a tile and over the dimensions ``inner`` within a step."""
-        t = self.c.t
+    def _tile_loops(
+        self, stack: ExitStack, wanted: Sequence[int], inner: Sequence[int], streams: Sequence[str] = ()
+    ) -> None:
+        """The loops over the steps of a tile and over the dimensions ``inner`` within a step, the last in blocks."""
+        t, own = self.c.t, () if inner else streams
         if self.c.chunks > 1:
             before = dict(self.names)
             stack.callback(self._forget, before, t, t in self.bound)
-            stack.enter_context(self.out.block("for (ptrdiff_t u = 0; u < k; u++)"))
+            self._open_loop(stack, "u", "k", own)
             self.out(f"const ptrdiff_t i{t} = c{t} * {self.c.k} + u;")
             self.bound.add(t)
             self._settle(wanted)
         else:
-            self._loop(stack, wanted, t, f"i{t}", self.s.dims[t])
+            self._loop(stack, wanted, t, f"i{t}", self.s.dims[t], own)
         for d in inner:
-            self._loop(stack, wanted, d, f"i{d}", self.s.dims[d])
+            self._loop(stack, wanted, d, f"i{d}", self.s.dims[d], streams if d == inner[-1] else ())
 
     def _over_tiles(self, stack: ExitStack, wanted: Sequence[int], dims: Iterable[int]) -> None:
         for d in dims:

@@ -1,7 +1,8 @@
 """Tile instructions as straight loops over their elements, with what does not change from turn to turn outside of them.
 
-A tile without sums and rows is nothing but its loops. Where there are sums, a tile's values are left in the scratch,
-folded and added up in the core's order (tile_cut.py has it, reductions.py the functions).
+A tile without sums and rows is nothing but its loops. Where there are sums, a tile's values are left in the scratch, or
+a stream takes them as they come (tile_streams.py), and are folded and added up in the core's order (tile_cut.py has it,
+reductions.py the functions).
 Must not know: where operands lie; how other kernels are written.
 """
 
@@ -13,8 +14,8 @@ from math import prod
 
 from ..ops.microops import MICROOPS as FACTS
 from .sources import C_TYPES
-from .tile_cut import ROW, TILE, Reduction, Source, Store, cut, read
-from .tile_loops import Loops
+from .tile_cut import LEAF, ROW, TILE, Reduction, Source, Store, cut, read
+from .tile_streams import Streams
 from .unit import Unit, overlap
 from .writer import address, index
 
@@ -56,7 +57,7 @@ def _identity(reduce: str, dtype: str) -> str:
     return "1" if reduce in ("prod", "all") else "0"
 
 
-class _Writer(Loops):
+class _Writer(Streams):
     """One walk: what each tile leaves, and what becomes of it."""
 
     # ------------------------------------------------------------------ the walk
@@ -101,8 +102,8 @@ class _Writer(Loops):
             else:
                 self._plain_stores()
 
-    def _plain_stores(self) -> None:
-        for x in self.p.stores:
+    def _plain_stores(self, are_due: bool = True) -> None:
+        for x in self.p.stores if are_due else ():
             if x.reduce == "none":
                 self.out(f"{self._at(x.view)} = {self.names[x.register]};")
 
@@ -202,27 +203,40 @@ class _Writer(Loops):
             with ExitStack() as stack:
                 self._settle(wanted)
                 stack.callback(self._forget, dict(self.names), -1, True)
-                self._tile_loops(stack, wanted, () if has_rows or not (wide or stores) or narrow else inner)
+                for r in (*narrow, *wide):
+                    self._begin(r)
                 if has_rows:
+                    self._tile_loops(stack, wanted, ())
                     self._phases(narrow, wide)
-                else:
-                    self._leave(narrow)
+                elif narrow:
+                    is_both = bool(wide or stores)
+                    self._tile_loops(stack, wanted, (), () if is_both else self._calls(narrow))
+                    self._leave(narrow, "" if is_both else self._step())
                     with ExitStack() as deeper:
-                        if narrow and (wide or stores):
-                            for d in inner:
-                                self._loop(deeper, wanted, d, f"i{d}", self.s.dims[d])
-                        self._leave(wide)
-                        if last:
-                            self._plain_stores()
+                        for d in inner if is_both else ():
+                            calls = self._calls(wide) if d == inner[-1] else ()
+                            self._loop(deeper, wanted, d, f"i{d}", self.s.dims[d], calls)
+                        self._leave(wide, f"i{inner[-1]}" if inner else "")
+                        self._plain_stores(last)
+                else:
+                    self._tile_loops(stack, wanted, inner, self._calls(wide))
+                    self._leave(wide, f"i{inner[-1]}" if inner else self._step())
+                    self._plain_stores(last)
         for r in reductions:
             self._reduce(r, direct[id(r)])
 
-    def _leave(self, reductions: Sequence[Reduction]) -> None:
-        step = "u" if self.c.chunks > 1 else f"i{self.c.t}"
-        if self.s.dims[self.c.t] == 1:
-            step = "0"
+    def _step(self) -> str:
+        """The index of the loop over a tile's steps."""
+        return "u" if self.c.chunks > 1 else f"i{self.c.t}"
+
+    def _leave(self, reductions: Sequence[Reduction], innermost: str) -> None:
+        """Values to where they are folded from. ``innermost``: the index of the loop in blocks, "" where none is."""
+        step = "0" if self.s.dims[self.c.t] == 1 else self._step()
         inner = range(self.c.t + 1, len(self.s.dims))
         for r in reductions:
+            if stream := self.places[id(r)].get("stream"):
+                self._push(stream, r.reduce, self.s.dtype(r.register).name, self.names[r.register], innermost)
+                continue
             dims = inner if r.width == TILE else ()
             strides = [self.c.per_k if r.width == TILE else 1, *(prod(self.s.dims[d + 1 :]) for d in dims)]
             at = index(0, strides, [step, *(f"i{d}" for d in dims)])
@@ -269,27 +283,40 @@ class _Writer(Loops):
             self._settle(wanted)
             direct = {a: self._direct_row(a) for a in targets} if level < last else {}
             fill = sorted({a for a in targets if level < last and direct[a] is None and a not in self.buffers})
-            keep = fill + [
-                r for r in wanted if level < last and r in shared and r not in fill and r not in self.buffers
+            streams = {r: self._stream() for r in here if operands[r] in fill and not self._is_kept(operands[r], True)}
+            keep = [a for a in fill if self._is_kept(a, True)]
+            keep += [
+                r
+                for r in wanted
+                if level < last and r in shared and not (r in fill or r in self.buffers) and self._is_kept(r, False)
             ]
-            narrow_here = narrow if level == last else ()
-            self._leave(narrow_here)
-            if keep or (level == last and (wide or any(x.reduce == "none" for x in self.p.stores))):
+            if level == last:
+                self._leave(narrow, "")
+            calls = self._calls(wide) if level == last else []
+            for r, stream in streams.items():
+                self._open_stream(stream, self._row_reduce(r), s.dtype(r).name, f"&{stream}.total", self.c.per_k, 0, 0)
+                calls.append(self._call(stream, self._row_reduce(r), s.dtype(r).name))
+            if keep or streams or (level == last and (wide or any(x.reduce == "none" for x in self.p.stores))):
                 with ExitStack() as stack:
                     for d in self.row_dims:
-                        self._loop(stack, wanted, d, f"i{d}", s.dims[d])
+                        self._loop(stack, wanted, d, f"i{d}", s.dims[d], calls if d == self.row_dims[-1] else ())
                     for r in keep:
                         self.out(f"{self._row_buffer(r)}[{self._within_row()}] = {self.names[r]};")
+                    innermost = f"i{self.row_dims[-1]}"
+                    for r, stream in streams.items():
+                        self._push(stream, self._row_reduce(r), s.dtype(r).name, self.names[operands[r]], innermost)
                     if level == last:
-                        self._leave(wide)
+                        self._leave(wide, innermost)
                         self._plain_stores()
             self.buffers.update({r: self._row_buffer(r) for r in keep})
             for r in here:
                 a = operands[r]
-                row = self.unit.helper("row", s.ops[r - s.register_of(0)].name.removeprefix("row_"), s.dtype(a).name)
-                self.out(
-                    f"const {C_TYPES[s.dtype(a).name]} r{r} = {row}({direct[a] or self.buffers[a]}, {self.c.per_k});"
-                )
+                if r in streams:
+                    value = f"{streams[r]}.total"
+                else:
+                    row = self.unit.helper("row", self._row_reduce(r), s.dtype(a).name)
+                    value = f"{row}({direct[a] or self.buffers[a]}, {self.c.per_k})"
+                self.out(f"const {C_TYPES[s.dtype(a).name]} r{r} = {value};")
                 self.names[r] = f"r{r}"
         self.buffers.clear()
 
@@ -307,6 +334,10 @@ class _Writer(Loops):
             if n > 1 and r >= first and self.deps[r] & varying and FACTS[self.s.ops[r - first].name].cost >= _DEAR
         }
 
+    def _row_reduce(self, r: int) -> str:
+        """The reduction that a row operation is."""
+        return self.s.ops[r - self.s.register_of(0)].name.removeprefix("row_")
+
     def _row_buffer(self, r: int) -> str:
         return self.unit.room(self.s.dtype(r).name, self.c.per_k, ("row", id(self.p), r))
 
@@ -322,12 +353,33 @@ class _Writer(Loops):
         return address(self.unit.name(v.operand), index(v.offset, strides, self._index_names()))
 
     # ------------------------------------------------------------------ sums
+    def _begin(self, r: Reduction) -> None:
+        """Opens the stream of a tile's values, where that is what becomes of them."""
+        stream = self.places[id(r)].get("stream")
+        if stream is None:
+            return
+        dtype = self.s.dtype(r.register).name
+        if r.folds and not r.late:
+            f = r.folds[0]
+            length = self._times_k(f.length) if f.scale_length else f.length
+            self._open_stream(
+                stream, r.reduce, dtype, self._fold_target(r, 0), length, 0 if f.inner == 1 else f.inner, 0
+            )
+            return
+        level, n, turn = self._level(r)
+        is_later = f"({turn}) % {LEAF} != 0" if r.cascade else f"({turn}) != 0"
+        self._open_stream(stream, r.reduce, dtype, level, "PTRDIFF_MAX", n, is_later)
+
     def _reserve(self, r: Reduction) -> None:
         """The scratch of a reduction."""
         dtype, c, place = self.s.dtype(r.register).name, self.c, {}
         unit, key = self.unit, id(r)
         if self._direct(r) is None:
-            place["values"] = unit.room(dtype, c.k * (c.per_k if r.width == TILE else 1), (key, "values"))
+            count = c.k * (c.per_k if r.width == TILE else 1)
+            if self._can_stream(r) and not unit.spares(count * self.s.dtype(r.register).itemsize):
+                place["stream"] = self._stream()
+            else:
+                place["values"] = unit.room(dtype, count, (key, "values"))
         for n, f in enumerate(r.folds[:-1] if len(r.folds) > 1 else ()):
             if n < 2:
                 place[f"fold{n}"] = unit.room(dtype, f.outer * f.inner * (c.k if f.scale_outer else 1), (key, n))
@@ -346,13 +398,25 @@ class _Writer(Loops):
     def _reduce(self, r: Reduction, direct: str | None) -> None:
         """A tile's contribution, folded, then added to what there is."""
         place, dtype = self.places[id(r)], self.s.dtype(r.register).name
-        values = direct or place["values"]
-        if not r.late:
-            values = self._fold(r, values)
+        if "stream" not in place:
+            values = direct or place["values"]
+            values = values if r.late else self._fold(r, values)
+        else:
+            values = self._fold(r, self._fold_target(r, 0), 1) if r.folds and not r.late else "NULL"
         if r.immediate:
             if not r.folds or self._contiguous(r) is None:
                 self._scatter(r, values)
             return
+        level, n_part, turn = self._level(r)
+        if r.cascade:
+            climb = self.unit.helper("tree", "sum", dtype, "climb")
+            self.out(f"{climb}({level}, {place['apart']}, {values}, {n_part}, {turn});")
+        elif values != "NULL":
+            join = self.unit.helper("join", r.reduce, dtype)
+            self.out(f"{join}({level}, {values}, {n_part}, {turn} == 0);")
+
+    def _level(self, r: Reduction) -> tuple[str, str, str]:
+        """Where a tile's contribution is added, of how many elements it is, and its number."""
         n_part = self._times_k(r.part_count) if r.part_scaled else str(r.part_count)
         if r.late:
             n_part = self._times_k(self.c.per_k if r.width == TILE else 1)
@@ -367,21 +431,22 @@ class _Writer(Loops):
         else:
             turn = index(0, list(turns.values()), [names[d] for d in turns])
         at = index(0, list(r.at_strides.values()), [names[d] for d in r.at_strides])
-        level = address(place["level"], at)
-        if r.cascade:
-            climb = self.unit.helper("tree", "sum", dtype, "climb")
-            self.out(f"{climb}({level}, {place['apart']}, {values}, {n_part}, {turn});")
-        else:
-            join = self.unit.helper("join", r.reduce, dtype)
-            self.out(f"{join}({level}, {values}, {n_part}, {turn} == 0);")
+        return address(self.places[id(r)]["level"], at), n_part, turn
 
-    def _fold(self, r: Reduction, values: str) -> str:
-        """A tile, or what was summed of whole ones, made its contribution; where that is."""
-        place, dtype = self.places[id(r)], self.s.dtype(r.register).name
+    def _fold_target(self, r: Reduction, n: int) -> str:
+        """Where the fold number ``n`` leaves its result."""
+        is_last = n == len(r.folds) - 1
+        memory = self._contiguous(r) if is_last and r.immediate else None
+        return memory or self.places[id(r)]["part" if is_last else f"fold{n % 2}"]
+
+    def _fold(self, r: Reduction, values: str, first: int = 0) -> str:
+        """A tile, or what was summed of whole ones, made its contribution, by the folds from ``first`` on; where that
+        is."""
+        dtype = self.s.dtype(r.register).name
         for n, f in enumerate(r.folds):
-            is_last = n == len(r.folds) - 1
-            memory = self._contiguous(r) if is_last and r.immediate else None
-            target = memory or place["part" if is_last else f"fold{n % 2}"]
+            if n < first:
+                continue
+            target = self._fold_target(r, n)
             fold = self.unit.helper("fold", r.reduce, dtype)
             outer = self._times_k(f.outer) if f.scale_outer else str(f.outer)
             length = self._times_k(f.length) if f.scale_length else str(f.length)

@@ -56,6 +56,7 @@ class Unit:
         self.definitions: Callable[[list[str]], list[str]] = lambda lines: []  # what formulas in lines need before them
         self.out = Lines()
         self.scratch = 0
+        self.streams = 0  # objects of reductions.py on its frame
         self.can_fail = False  # with the status ``failed``
         self.passes_status = False  # of what it runs
         self._rooms: dict[Hashable, str] = {}
@@ -120,6 +121,13 @@ class Unit:
             self._declared.append(f"{C_TYPES[dtype]} *const {name} = ({C_TYPES[dtype]} *)(void *){cast};")
             self._rooms[key] = name
         return self._rooms[key]
+
+    def spares(self, bytes_: int) -> bool:
+        """Whether so much scratch for speed is to be had; then it is less for others."""
+        found = bytes_ <= self.spare
+        if found and not self.sizes:
+            self.spare -= -(-bytes_ // ALIGN) * ALIGN
+        return found
 
     def parallel(self, work: int) -> None:
         """Lets threads share the loop that is opened next, whose turns are independent, where there is enough work."""

@@ -47,7 +47,8 @@ def test_the_saved_case_of_nothing_and_of_a_failure_compiles(tmp_path):
     x, i = gd.input("x", (0, 3)), gd.input("i", (4,), dtype="int64")
     W = gd.parameter("W", value=np.ones((0,), np.float32))
     gd.check(gd.all(i > 5), "too small")
-    for n, f in enumerate((gd.compile([x], [x * 2], updates={W: W * 2}), gd.compile([i], i + 1))):
+    nothing, failing = gd.compile([x], [x * 2, *gd.fft.rfft(x)], updates={W: W * 2}), gd.compile([i], i + 1)
+    for n, f in enumerate((nothing, failing)):
         f.export_c(tmp_path, f"f{n}")
         run(tmp_path, "cc", *STRICT.split(), f"f{n}_test.c", f"f{n}.c", "-o", f"f{n}", "-lm")
         assert run(tmp_path, f"./f{n}") == f"f{n}: as graphdiff\n"

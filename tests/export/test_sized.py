@@ -105,6 +105,14 @@ def test_a_program_without_work_has_sizes_too(tmp_path):
     assert (gd.interop.c.load(tmp_path, "twice")(np.ones(4, np.float32)) == 2).all()
 
 
+def test_sizes_may_have_names_of_c(tmp_path):
+    """size_t is a type, and size_over one of the program's own functions."""
+    x = gd.input("x", ("t", "over", "t_", "größe"))
+    f = gd.compile([x], gd.sum(x, axis=0), name="named")
+    made = Exported(f, tmp_path, "named", "-O0", sized=True, t=2, over=3, t_=1, größe=4)
+    assert (made.call(np.ones((2, 3, 1, 4)))[1][0] == 2).all()
+
+
 def test_some_sizes_may_be_given(tmp_path):
     paths = rows().export_c(tmp_path, "rows", sized=True, m=2)
     header = paths[0].read_text()

@@ -1,5 +1,5 @@
-"""Random graphs (fuzz_graphs.py's), values and gradients, exported as C: each must give the bits of its function; where
-sizes are known only at the call, also with sizes as arguments.
+"""Random graphs (fuzz_graphs.py's), values and gradients, exported as C: each must give the bits of its function, in
+work of at most the plan's arena; where sizes are known only at the call, also with sizes as arguments.
 
     GRAPHDIFF_ISA=plain GRAPHDIFF_BLAS=off python tests/support/fuzz_export.py --graphs 200 --seed 0
 
@@ -61,6 +61,10 @@ def differences(seed, number, flags, counts):
             status, got = made.call(*feed)
         counts["sized" if sized else "graphs"] += 1
         counts["results"] += len(got)
+        if made.work_bytes > (arena := f.plan_for(**sizes).arena_bytes):
+            found.append(
+                f"graph {number}, sized={sized}: {made.work_bytes} bytes of work, the plan has {arena}\n{listing}"
+            )
         if status != 0:
             found.append(f"graph {number}, sized={sized}: {made.text(status).decode()}\n{listing}")
         for n, (a, b) in enumerate(zip(wanted, got, strict=True)):
