@@ -70,7 +70,9 @@ def _adjoint_text(adj: Adjoint, feed: Mapping[Leaf, ArrayLike] | None) -> str:
         f(**{k: a for k, a in by_name.items() if k in listed})
         plan = f.plan
         page.became = {mapping.get(v, v).node.serial: v.node for v in page.slots}
-        page.show(record(Graph(graph.name, held, graph.outputs), list(page.slots), by_name))
+        final = {v: mapping.get(v, v) for v in page.slots}
+        found, sizes = record(Graph(graph.name, held, simple.outputs), list(final.values()), by_name)
+        page.show(Recorded({**found, **{v: found[now] for v, now in final.items()}}, sizes))
     return page.text(plan)
 
 

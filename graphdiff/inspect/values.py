@@ -8,6 +8,7 @@ Must not know: boxes, pages.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -85,7 +86,7 @@ def digest(arrays: Sequence[np.ndarray | None]) -> Digest:
         out.append(told)
         if array.size <= min(NUMBERS, left):
             left -= array.size
-            told["data"] = [_number(v, 7) for v in array.ravel()]
+            told["data"] = _numbers(array, 7)
         else:
             summed.setdefault(array.size, []).append((told, array))
     for size, alike in summed.items():
@@ -127,7 +128,7 @@ def _of_finite(rows: np.ndarray) -> list[dict[str, Any]]:
     zeros = (size - np.count_nonzero(rows, axis=1)).tolist()
     out: list[dict[str, Any]] = []
     for row in range(n):
-        told: dict[str, Any] = {"stats": [_number(s, 5) for s in stats[row]]}
+        told: dict[str, Any] = {"stats": _numbers(stats[row], 5)}
         if zeros[row]:
             told["zeros"] = zeros[row]
         if bounded[row]:
@@ -136,8 +137,9 @@ def _of_finite(rows: np.ndarray) -> list[dict[str, Any]]:
     return out
 
 
-def _number(v: Any, digits: int) -> Any:
-    """A number as JSON, with more digits than a page shows; JSON has no NaN and no infinity."""
-    if v.dtype.kind != "f":
-        return v.item()
-    return float(f"{v:.{digits}g}") if np.isfinite(v) else str(v)
+def _numbers(array: np.ndarray, digits: int) -> list[Any]:
+    """Numbers as JSON, with more digits than a page shows; JSON has no NaN and no infinity."""
+    numbers = array.ravel().tolist()
+    if array.dtype.kind != "f":
+        return numbers
+    return [float(f"{v:.{digits}g}") if math.isfinite(v) else str(v) for v in numbers]

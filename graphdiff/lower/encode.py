@@ -518,7 +518,7 @@ def rank_in(call: KernelCall) -> int:
 
 def programs_in(call: KernelCall) -> list[Any]:
     """The inner programs that a call runs."""
-    return [item for item in call.payload if hasattr(item, "instructions")]
+    return [item for item in call.payload if type(item) is not int and hasattr(item, "instructions")]
 
 
 def operations_in(call: KernelCall) -> Iterator[str]:

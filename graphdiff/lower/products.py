@@ -6,12 +6,13 @@ Must not know: how groups are formed, the order of payload words.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
-from ..ir.dims import Size, floor_div
+from ..ir.dims import Shape, Size, floor_div
 from ..ir.node import Node, Value
 from ..ops.operands import contiguous_strides
 from .encode import AttentionWords, OperandView, call_words, epilogue_words, matmul_words
@@ -77,7 +78,12 @@ def matmul(
     )
     call = KernelCall("matmul", tuple(range(len(reads))), (len(reads),), words)
     nodes = [node] if epilogue is None else epilogue.nodes
-    return Instruction([call], reads, [out], locate.phases[node], nodes, flops=2 * elements(batch) * m * n * k)
+    return Instruction([call], reads, [out], locate.phases[node], nodes, flops=_flops(batch, m, n, k))
+
+
+@functools.lru_cache(maxsize=4096)  # of sizes with names it takes as long as all else
+def _flops(batch: Shape, m: Size, n: Size, k: Size) -> Size:
+    return 2 * elements(batch) * m * n * k
 
 
 def _result_strides(y: Value, read_as: Iterable[Value]) -> tuple[Size, ...]:

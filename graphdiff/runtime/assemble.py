@@ -118,9 +118,11 @@ class Template:
         """Puts ``items`` behind ``words``: names by their numbers, open sizes as 0 with their places noted."""
         numbers: list[Any] = list(map(_NAMES.get, items, items))
         try:
-            words += array("q", numbers)
-        except (TypeError, ShapeError):  # not all are numbers
-            self._append(words, self._closed(len(words), numbers))
+            try:
+                words += array("q", numbers)
+            except (TypeError, ShapeError):  # not all are numbers
+                numbers = self._closed(len(words), numbers)
+                words += array("q", numbers)
         except OverflowError:
             raise CompileError(f"a size or offset of {max(numbers, key=abs)} does not fit into 64 bits") from None
 

@@ -8,6 +8,7 @@ Must not know: how rates are measured or kept, when an instruction runs.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -172,6 +173,7 @@ def _dtype(i: Instruction) -> str:
     return DTYPES[any(b.dtype.itemsize == 8 and b.dtype.kind == "f" for b in (*i.reads, *i.writes))]
 
 
+@functools.lru_cache(maxsize=4096)  # layers that are alike are asked for one by one
 def _rate_at(points: Points, x: float) -> float:
     """The rate at ``x``, between points straight on logarithmic scales, beyond them level."""
     if len(points) == 1:
