@@ -39,8 +39,10 @@ class _Operands:
 
     def over(self, value: Value, ndim: int, matrix: int) -> OperandView:
         """``value`` broadcast over ``ndim`` dimensions, of which the last ``matrix`` are its own."""
-        operand, offset, strides = self.view(self.locate.in_memory(value))
-        batch = value.ndim - matrix
+        operand, offset, strides = seen = self.view(self.locate.in_memory(value))
+        batch = len(value.shape) - matrix
+        if batch == 0 and ndim == matrix:
+            return seen
         over = tuple(0 if s == 1 else st for s, st in zip(value.shape[:batch], strides[:batch]))
         return OperandView(operand, offset, (0,) * (ndim - value.ndim) + over + strides[batch:])
 

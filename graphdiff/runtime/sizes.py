@@ -165,7 +165,9 @@ def _sized(graph: Graph) -> list[Node]:
 def _not_negative(written: Graph, seen: set[Size]) -> list[Condition]:
     """That sizes which are written, and not in ``seen``, are not negative."""
     named = {name for v in written.inputs for s in v.shape for name in names_of(s)}
-    out = []
+    out: list[Condition] = []
+    if not named:
+        return out
     for node in _sized(written):
         for y in node.outputs:
             for s in y.shape:
