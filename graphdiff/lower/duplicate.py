@@ -46,8 +46,9 @@ def duplicate_cheap(
             reads.loads[g].discard(v)
             reads.loads[g].update(loads)
             for u in loads:
-                if u in reads.outside:
-                    reads.outside[u][g] = None
+                stored = reads.storage_of(u)
+                if stored in reads.outside:
+                    reads.outside[stored][g if stored is u else None] = None
     return out
 
 
@@ -55,6 +56,13 @@ def _is_cheap(node: Node, group_of: Mapping[Node, Group]) -> bool:
     """Whether a node may be repeated: elementwise and no dearer than an addition, of its group's shape."""
     kernel = node.op.kernel
     return type(kernel) is Tile and MICROOPS[kernel.microop].cost == 1 and node.outputs[0].shape == group_of[node].shape
+
+
+def _is_narrow(view: Value, g: Group, reads: Reads, group_of: Mapping[Node, Group]) -> bool:
+    """Whether a view of what another group stores, or of a leaf, is spread over the elements of ``g``."""
+    source = reads.storage_of(view)
+    there = source in reads.stored if source.node in group_of else type(source.node.op.kernel) is Nothing
+    return there and view.shape != g.shape and group_of.get(source.node) is not g
 
 
 def _chain(
@@ -76,7 +84,7 @@ def _chain(
         if owner is g:
             return None
         if u is not v and (owner is None or u in reads.stored):
-            if type(node.op.kernel) is View:
+            if type(node.op.kernel) is View and not _is_narrow(u, g, reads, group_of):
                 return None  # what it is a view of may not be stored, or be read better as it is
             if u.shape == g.shape:
                 room -= u.dtype.itemsize

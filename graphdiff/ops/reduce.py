@@ -228,18 +228,30 @@ prod: Added = _reduction(
 
 
 def _tied(node: Node) -> Tensor:
-    """1/k at each of the k elements that equal the extreme, else 0."""
-    x, axes = node.inputs[0], node.attrs["axes"]
-    same = astype(equal(x, _expand(node.outputs[0], x, axes)), x.dtype)
-    return same / _expand(sum(same, axis=axes), x, axes)
+    """1 at each element that equals the extreme, else 0."""
+    x = node.inputs[0]
+    return astype(equal(x, _expand(node.outputs[0], x, node.attrs["axes"])), x.dtype)
+
+
+def _shared(node: Node, g: Tensor) -> Tensor:
+    """The cotangent of an extreme, in equal parts at the elements that are it. Divided before it is spread: NaN where
+    the extreme is NaN and no element equals it, as 0 times infinity is."""
+    tied = _tied(node)
+    return _spread(node, g / sum(tied, axis=node.attrs["axes"])) * tied
+
+
+def _mean_of_tied(node: Node, t: Tensor) -> Tensor:
+    """The tangent of an extreme: the mean of those of the elements that are it."""
+    tied, axes = _tied(node), node.attrs["axes"]
+    return sum(t * tied, axis=axes) / sum(tied, axis=axes)
 
 
 def _extreme(name: str, doc: str, reference: Any, onnx: str, page: str) -> Reduced:
     return _reduction(
         name,
         doc,
-        lambda node, gs, wanted, d: [_kept(node, d, _spread(node, gs[0]) * _tied(node)) if wanted[0] else None],
-        lambda node, ts, d: [None if ts[0] is None else sum(ts[0] * _tied(node), axis=node.attrs["axes"])],
+        lambda node, gs, wanted, d: [_kept(node, d, _shared(node, gs[0])) if wanted[0] else None],
+        lambda node, ts, d: [None if ts[0] is None else _mean_of_tied(node, ts[0])],
         accepts="numeric",
         reference=reference,
         samples=reduction_samples(empty=False),
