@@ -31,7 +31,7 @@
  * inside the value.
  *
  *   tile     one fused pass: loads, micro-operations on registers, stores and trailing reductions
- *            [n_dims, row_dims, n_loads, n_consts, n_ops, n_stores,
+ *            [n_dims, row mask, n_loads, n_consts, n_ops, n_stores,
  *             dims..,                                       iteration space, outermost first
  *             loads..   each a view                          register r = 0.. ; operand -1: no memory, the
  *                                                            register holds offset + sum(index*stride) as int64
@@ -43,7 +43,7 @@
  *            reduce: 0 plain store; else a name in micro/reduce.def (gd_reduction(name)): the register
  *            is reduced over the dimensions in the mask (bit d = dimension d), where the view's stride is
  *            0. The order of the sum depends on the shape only.
- *            A microop whose name starts with `row_` reduces its operand over the last row_dims dimensions
+ *            A microop whose name starts with `row_` reduces its operand over the dimensions in the row mask
  *            and yields the result at every element of the row (row_sum, row_max, ...).
  *            In place: a plain store may share memory with a load whose view reaches the same byte for
  *            every index (same start, same strides, same item size). Any other overlap is refused.

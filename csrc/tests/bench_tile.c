@@ -68,8 +68,8 @@ static int64_t constant(tile *t, float x) {
 }
 
 /* runs the tile on [rows, cols] with whole inputs and outputs; prints the best time */
-static void run_tile(const char *name, const tile *t, int64_t rows, int64_t cols, int64_t row_dims, int n_in, int n_out,
-                     int64_t out_count) {
+static void run_tile(const char *name, const tile *t, int64_t rows, int64_t cols, int64_t rows_mask, int n_in,
+                     int n_out, int64_t out_count) {
     builder b = {0};
     int64_t reads[8], writes[8];
     void *in[8], *out[8];
@@ -83,7 +83,7 @@ static void run_tile(const char *name, const tile *t, int64_t rows, int64_t cols
         out[i] = malloc((size_t)out_count * 4 + 64);
     }
     words w = {0};
-    int64_t head[] = {2, row_dims, t->n_loads, t->n_consts, t->n_ops, t->n_stores, rows, cols};
+    int64_t head[] = {2, rows_mask, t->n_loads, t->n_consts, t->n_ops, t->n_stores, rows, cols};
     for (int i = 0; i < 8; i++) push(&w, head[i]);
     const words *parts[] = {&t->loads, &t->consts, &t->ops, &t->stores};
     for (int p = 0; p < 4; p++)
@@ -176,7 +176,7 @@ static void softmax(int64_t rows, int64_t cols) {
     load(&t, 0, 0, cols, 1);
     int64_t e = op(&t, "exp", op(&t, "subtract", 0, op(&t, "row_max", 0, -1, -1), -1), -1, -1);
     store(&t, op(&t, "divide", e, op(&t, "row_sum", e, -1, -1), -1), "none", 0, 1, cols, 1);
-    run_tile("softmax", &t, rows, cols, 1, 1, 1, rows * cols);
+    run_tile("softmax", &t, rows, cols, 2, 1, 1, rows * cols);
 }
 
 static void reduce(int64_t rows, int64_t cols, int64_t mask) {

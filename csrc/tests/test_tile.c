@@ -11,7 +11,7 @@ typedef struct {
 } view;
 
 typedef struct {
-    int n_dims, row_dims, n_loads, n_consts, n_ops, n_stores;
+    int n_dims, rows, n_loads, n_consts, n_ops, n_stores;
     int64_t dims[MOST_DIMS], total;
     view load[MOST_REGS];
     int64_t constant[MOST_REGS][2];
@@ -86,8 +86,7 @@ static void identity(char *to, int dtype, int reduce) {
 
 static void evaluate(program *p) {
     const gd_isa_table *isa = gd_isa_current();
-    int64_t n = p->total, row = 1;
-    for (int d = p->n_dims - p->row_dims; d < p->n_dims; d++) row *= p->dims[d];
+    int64_t n = p->total;
     char (*value)[8] = calloc((size_t)(n * n_regs(p)) + 1, 8);
 #define AT(reg, i) value[(reg) * n + (i)]
     int64_t index[MOST_DIMS] = {0};
@@ -107,11 +106,18 @@ static void evaluate(program *p) {
         if (gd_micros[op[0]].result == 'R') {
             int reduce = GD_REDUCE_COUNT - 1;
             while (gd_reductions[reduce].row != op[0]) reduce--;
-            for (int64_t i = 0; i < n; i += row) {
-                total t = {.first = 1};
-                for (int64_t j = i; j < i + row; j++) total_add(&t, AT(op[2], j), compute, reduce);
-                for (int64_t j = i; j < i + row; j++) memcpy(AT(reg, j), t.bits, 8);
+            total *row = calloc((size_t)n + 1, sizeof *row); /* at a row's first element */
+            int64_t *first = calloc((size_t)n + 1, sizeof *first);
+            memset(index, 0, sizeof index);
+            for (int64_t i = 0; i < n; i++, next(p, index)) {
+                for (int d = 0; d < p->n_dims; d++)
+                    first[i] = first[i] * p->dims[d] + (p->rows >> d & 1 ? 0 : index[d]);
+                row[i].first = 1;
+                total_add(&row[first[i]], AT(op[2], i), compute, reduce);
             }
+            for (int64_t i = 0; i < n; i++) memcpy(AT(reg, i), row[first[i]].bits, 8);
+            free(row);
+            free(first);
             continue;
         }
         gd_micro_fn fn = op[0] == GD_MICRO_cast ? isa->cast[compute][op[1]] : isa->micro[op[0]][compute];
@@ -244,7 +250,9 @@ static void random_program(program *p) {
                {"row_min", 1, "FI", -1}};
     memset(p, 0, sizeof *p);
     p->n_dims = (int)random_below(MOST_DIMS + 1);
-    p->row_dims = p->n_dims > 0 ? (int)random_below(p->n_dims + 1) : 0;
+    p->rows = (int)random_below(INT64_C(1) << p->n_dims);
+    if (random_below(2)) p->rows &= p->rows << (p->n_dims > 0 ? random_below(p->n_dims) : 0);
+    p->rows &= (1 << p->n_dims) - 1;
     p->total = 1;
     int large = (int)random_below(4) == 0;
     for (int d = 0; d < p->n_dims; d++) {
@@ -258,10 +266,18 @@ static void random_program(program *p) {
     if (p->total > 20000) p->dims[random_below(p->n_dims)] = 1;
     if (random_below(6) == 0) { /* images, in which values of a channel are kept from tile to tile */
         p->n_dims = 3;
-        p->row_dims = random_below(4) == 0;
+        p->rows = (int)random_below(8);
         p->dims[0] = 4 + random_below(12);
         p->dims[1] = 1 + random_below(90);
         p->dims[2] = 1 + random_below(40);
+    }
+    if (random_below(6) == 0) { /* columns, short ones and long ones */
+        p->n_dims = 3;
+        p->rows = 1 << random_below(2) | (int)random_below(2);
+        p->dims[0] = 1 + random_below(5);
+        p->dims[1] = 1 + random_below(random_below(2) ? 20 : 300);
+        p->dims[2] = 16 + random_below(random_below(2) ? 8 : 300);
+        if (p->dims[1] > 40 && p->dims[2] > 40) p->dims[0] = 1;
     }
     p->total = 1;
     for (int d = 0; d < p->n_dims; d++) p->total *= p->dims[d];
@@ -363,7 +379,7 @@ static words make_words(const program *p) {
         ids[i] = add_value(&b, GD_VALUE_PARAM, dtype_of[i], p->bytes[i] / item_bytes(dtype_of[i]), -1);
     for (int i = 0; i < p->n_reads; i++) reads[i] = ids[i];
     words w = {0};
-    int64_t head[6] = {p->n_dims, p->row_dims, p->n_loads, p->n_consts, p->n_ops, p->n_stores};
+    int64_t head[6] = {p->n_dims, p->rows, p->n_loads, p->n_consts, p->n_ops, p->n_stores};
     for (int i = 0; i < 6; i++) push(&w, head[i]);
     for (int d = 0; d < p->n_dims; d++) push(&w, p->dims[d]);
     for (int r = 0; r < p->n_loads; r++) push_view(&w, p, &p->load[r], p->load[r].operand);

@@ -91,15 +91,15 @@ static void scatter_rows(char *to, const char *from, int64_t rows, int64_t row, 
     }
 }
 
-static inline int64_t shape_count(const gd_shape *shape, int64_t k) {
-    return shape->scaled ? shape->count[0] * k : shape->count[0];
+static inline int64_t shape_count(const gd_shape *shape, int d, int64_t k) {
+    return d == shape->scaled ? shape->count[d] * k : shape->count[d];
 }
 
 /* the offset of the next turn of a shape's dimensions but the `inner` innermost */
 static inline int64_t next_run(const gd_shape *shape, int inner, int64_t k, int64_t *index, int64_t offset) {
     for (int d = shape->n - 1 - inner; d >= 0; d--) {
         offset += shape->stride[d];
-        int64_t count = d == 0 ? shape_count(shape, k) : shape->count[d];
+        int64_t count = shape_count(shape, d, k);
         if (++index[d] < count) return offset;
         offset -= shape->stride[d] * count;
         index[d] = 0;
@@ -108,9 +108,9 @@ static inline int64_t next_run(const gd_shape *shape, int inner, int64_t k, int6
 }
 
 static inline int64_t shape_runs(const gd_shape *shape, int64_t k, int64_t *run) {
-    int64_t total = shape_count(shape, k);
-    for (int d = 1; d < shape->n; d++) total *= shape->count[d];
-    *run = shape->n == 1 ? total : shape->count[shape->n - 1];
+    int64_t total = 1;
+    for (int d = 0; d < shape->n; d++) total *= shape_count(shape, d, k);
+    *run = shape_count(shape, shape->n - 1, k);
     return *run > 0 ? total / *run : 0;
 }
 
@@ -124,7 +124,7 @@ static inline plane plane_of(const gd_shape *shape, int64_t k) {
     plane p = {.rows = 1, .stride = shape->stride[shape->n - 1]};
     int64_t runs = shape_runs(shape, k, &p.n);
     if (shape->n >= 2) {
-        p.rows = shape->n == 2 ? shape_count(shape, k) : shape->count[shape->n - 2];
+        p.rows = shape_count(shape, shape->n - 2, k);
         p.row = shape->stride[shape->n - 2];
     }
     p.times = p.rows > 0 ? runs / p.rows : 0;
@@ -169,6 +169,10 @@ static void spread(char *to, const char *from, int64_t n, int item) {
     } else {
         memset(to, *from, (size_t)n);
     }
+}
+
+static void repeat(char *to, const char *from, int64_t bytes, int64_t times) {
+    for (int64_t i = 0; i < times; i++, to += bytes) memcpy(to, from, (size_t)bytes);
 }
 
 /* ---- reductions ---- */
@@ -219,7 +223,7 @@ static const char *fold_tile(const walk *w, const gd_tile_reduction *r, const ch
         char *to = buffer + (i & 1) * r->buffer_bytes;
         gd_fold_fn fold = i == 0 && factor != NULL ? r->dot : r->fold;
         fold(to, from, factor, f->scale_outer ? f->outer * w->k : f->outer,
-             f->scale_length ? f->length * w->k : f->length, f->inner);
+             f->scale_length ? f->length * w->k : f->length, f->scale_inner ? f->inner * w->k : f->inner);
         from = to;
     }
     return from;
@@ -275,9 +279,10 @@ static void run_other(const walk *w, const gd_tile_step *s) {
     switch (s->kind) {
     case GD_STEP_MICRO_ROWS: {
         const char *b = address(w, s->b), *c = address(w, s->c);
-        int64_t n = pass->per_k, step[3];
+        int is_column = pass->columns == GD_COLUMNS_WITHIN;
+        int64_t n = is_column ? w->k : pass->per_k, rows = is_column ? pass->per_k : w->k, step[3];
         for (int i = 0; i < 3; i++) step[i] = s->row_bytes[i] + s->tile_bytes[i] * n;
-        for (int64_t i = 0; i < w->k; i++, out += n * s->item, a += step[0], b += step[1], c += step[2])
+        for (int64_t i = 0; i < rows; i++, out += n * s->item, a += step[0], b += step[1], c += step[2])
             ((gd_micro_fn)s->fn)(out, a, b, c, n);
         break;
     }
@@ -292,10 +297,15 @@ static void run_other(const walk *w, const gd_tile_step *s) {
     case GD_STEP_STORE: scatter(address(w, s->index), a, &pass->views[s->index].shape, w->k, s->item); break;
     case GD_STEP_SPREAD_ONE: spread(out, a, w->n[s->width], s->item); break;
     case GD_STEP_SPREAD_ROW:
-        for (int64_t i = 0; i < w->k; i++, a += s->item, out += pass->per_k * s->item)
-            spread(out, a, pass->per_k, s->item);
+        if (pass->columns == GD_COLUMNS_WITHIN) repeat(out, a, w->k * s->item, pass->per_k);
+        else
+            for (int64_t i = 0; i < w->k; i++, a += s->item, out += pass->per_k * s->item)
+                spread(out, a, pass->per_k, s->item);
         break;
-    case GD_STEP_FOLD_ROW: ((gd_fold_fn)s->fn)(out, a, address(w, s->b), w->k, pass->per_k, 1); break;
+    case GD_STEP_FOLD_ROW:
+        if (pass->columns == GD_COLUMNS_WITHIN) ((gd_fold_fn)s->fn)(out, a, address(w, s->b), 1, pass->per_k, w->k);
+        else ((gd_fold_fn)s->fn)(out, a, address(w, s->b), w->k, pass->per_k, 1);
+        break;
     case GD_STEP_REDUCE: {
         const gd_tile_reduction *r = &pass->reductions[s->index];
         reduce_tile(w, r, a, r->dot != NULL ? address(w, s->b) : NULL);
@@ -345,6 +355,14 @@ static inline void run_tile(walk *w, const gd_tile_stage *stage) {
     w->fresh = 0;
 }
 
+/* A staged row's result is there. Of columns it is one for each element of a step, and repeated for all of a tile. */
+static void end_row(const walk *w, const gd_tile_reduction *r) {
+    const gd_tile_pass *pass = w->pass;
+    int by_step = pass->per_k > 1;
+    int64_t n = pass->columns == GD_COLUMNS_NONE ? 1 : by_step ? pass->per_k : w->k;
+    repeat(address(w, r->row), collect(r, w, n), n * r->item, by_step && n > 1 ? pass->k : 1);
+}
+
 /* the stages on `masked` turns of the masked loops, from where the walk is */
 static void run_masked(walk *w) {
     const gd_tile_pass *pass = w->pass;
@@ -353,12 +371,10 @@ static void run_masked(walk *w) {
     do {
         for (int i = 0; i < pass->n_stages; i++) {
             const gd_tile_stage *stage = &pass->stages[i];
+            w->fresh |= pass->columns == GD_COLUMNS_STAGED;
             do run_tile(w, stage);
             while (advance(w, row, pass->n_loops));
-            for (int j = stage->first_row; j < stage->first_row + stage->n_rows; j++) {
-                const gd_tile_reduction *r = &pass->reductions[j];
-                memcpy(address(w, r->row), collect(r, w, 1), (size_t)r->item);
-            }
+            for (int j = stage->first_row; j < stage->first_row + stage->n_rows; j++) end_row(w, &pass->reductions[j]);
         }
     } while (advance(w, pass->n_outer, row) && --left > 0);
 }

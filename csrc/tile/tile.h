@@ -2,7 +2,8 @@
  *
  * The iteration space is cut into tiles: k steps of one dimension times all of those inside it. Micro-operations
  * run on whole tiles held in registers of the scratch, on one value a step of the first dimension (ROW) or on a
- * single value (ONE), whichever suffices. Loops walk over the tiles; those over reduced dimensions are innermost,
+ * single value (ONE), whichever suffices. Rows that lie across the last dimension are columns of it: the tile is a row
+ * times k steps of that dimension, or, where rows are longer, a part of each of several columns. Loops walk over the tiles; those over reduced dimensions are innermost,
  * so that a result's accumulator stays where it is until it is complete.
  *
  * A run keeps a table of addresses in its scratch: views first (running addresses; for an iota the running value),
@@ -20,7 +21,11 @@ enum {
 
 typedef enum { GD_WIDTH_ONE, GD_WIDTH_ROW, GD_WIDTH_TILE, GD_WIDTH_COUNT } gd_width;
 
-/* where the elements of a tile lie in memory, outermost first; count[0] is times k where scaled */
+/* Rows that lie across the last dimension: within a tile, which is (row, k), or walked in stages by tiles of whole
+ * steps along the row, whose results are then as many as a step has elements. */
+typedef enum { GD_COLUMNS_NONE, GD_COLUMNS_WITHIN, GD_COLUMNS_STAGED } gd_columns;
+
+/* where the elements of a tile lie in memory, outermost first; count[scaled] is times k, if scaled >= 0 */
 typedef struct {
     int32_t n, scaled; /* n >= 1 */
     const int64_t *count;
@@ -63,10 +68,10 @@ typedef struct {
     gd_tile_step *steps;
 } gd_tile_stage;
 
-/* one fold of a tile: (outer, length, inner) -> (outer, inner), where outer or length is times k */
+/* one fold of a tile: (outer, length, inner) -> (outer, inner), one of which is times k */
 typedef struct {
     int64_t outer, length, inner;
-    int32_t scale_outer, scale_length;
+    int32_t scale_outer, scale_length, scale_inner;
 } gd_tile_fold;
 
 typedef struct {
@@ -89,7 +94,7 @@ typedef struct {
     int64_t level_bytes;
     int64_t accumulator, buffer; /* scratch offsets; the buffer has room for two contributions */
     int64_t buffer_bytes;
-    int64_t per_masked;            /* turns in one turn of the masked loops */
+    int64_t per_masked;            /* turns in one turn of the masked loops; of a row, which starts anew in each, 0 */
     int64_t shared, segment_bytes; /* where segments leave their results, and the most of one */
 } gd_tile_reduction;
 
@@ -98,6 +103,7 @@ typedef struct {
     int32_t n_outer, n_masked; /* loops [0, n_outer) keep, [n_outer, n_outer + n_masked) reduce, the rest walk a row */
     int32_t chunk;             /* the loop that cuts the tiles' first dimension, or -1 */
     int32_t still;             /* loops from here on move no load of GD_WIDTH_ROW */
+    int32_t columns;           /* gd_columns */
     int32_t fetches;           /* 1: some view is fetched ahead */
     int64_t k, last_k, per_k;  /* steps in a tile, in the last one, elements in a step */
     int64_t count[GD_TILE_LOOPS];
@@ -149,7 +155,9 @@ typedef struct {
 } gd_source_store;
 
 typedef struct {
-    int32_t n_dims, row_start; /* rows are dimensions row_start.. ; row_start == n_dims: there are none */
+    int32_t n_dims;
+    int32_t row_start, row_end; /* rows are dimensions row_start..row_end-1, behind which there is one more at most */
+    uint32_t rows;              /* and were these before they were put there */
     int32_t n_loads, n_consts, n_ops, n_stores, n_regs;
     int64_t dims[GD_TILE_DIMS + 1];
     int64_t total;

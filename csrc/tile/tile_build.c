@@ -32,19 +32,20 @@ int32_t gd_tile_note(builder *b) {
 gd_shape gd_tile_shape(builder *b, const gd_source_view *v, int item, int from, uint32_t skip, int cut_t) {
     const gd_tile_source *s = b->s;
     int64_t count[GD_TILE_DIMS + 1] = {1}, stride[GD_TILE_DIMS + 1] = {0};
-    int n = 0, scaled = 0;
+    int n = 0, scaled = -1;
     for (int d = from; d < s->n_dims; d++) {
         if (skip >> d & 1) continue;
         int cut = cut_t && d == b->t;
         int64_t size = cut ? 1 : s->dims[d], step = (int64_t)((uint64_t)v->stride[d] * (uint64_t)item);
-        scaled |= cut;
-        if (n > 0 && stride[n - 1] == (int64_t)((uint64_t)step * (uint64_t)s->dims[d])) {
+        int whole = !cut || b->k == s->dims[d]; /* what is cut does not go on in the next turn of what is around it */
+        if (n > 0 && whole && stride[n - 1] == (int64_t)((uint64_t)step * (uint64_t)s->dims[d])) {
             count[n - 1] *= size;
             stride[n - 1] = step;
         } else {
             count[n] = size;
             stride[n++] = step;
         }
+        if (cut) scaled = n - 1;
     }
     if (n == 0) n = 1;
     int64_t *words = gd_tile_keep(b, (size_t)(2 * n) * sizeof *words);

@@ -1,6 +1,6 @@
-/* tile_build.h: what the parts of the tile's preparation share: tile_prepare.c (the tile, the loops, the passes),
- * tile_pairs.c (operations joined), tile_stage.c (the steps of one stage) and tile_registers.c (what they take). Compiled once,
- * for no ISA.
+/* tile_build.h: what the parts of the tile's preparation share: tile_prepare.c (the loops, the passes),
+ * tile_cut.c (the tile), tile_pairs.c (operations joined), tile_stage.c (the steps of one stage) and tile_registers.c (what
+ * they take). Compiled once, for no ISA.
  *
  *   pass     stores that reduce over the same loops; one walk over the iteration space. Plain stores go with the last.
  *   stage    rows too long for a tile are walked once for each level of row reductions that depend on each other;
@@ -22,7 +22,10 @@ typedef struct {
     int64_t limit;         /* elements in a tile, at most */
     int64_t part_elements; /* in a part, at least */
     int t;
-    int staged; /* rows are longer than a tile */
+    int first;       /* the tile's outermost dimension: t, but of columns within a tile the row's first */
+    uint32_t inside; /* those of a step: of the tile's but t */
+    int staged;      /* rows are longer than a tile */
+    gd_columns columns;
     int64_t k, last_k, per_k;
     int n_loops;
     int dim_of_loop[GD_TILE_LOOPS]; /* outermost first; dimension t's loop counts tiles */
@@ -91,6 +94,14 @@ int32_t gd_tile_entry(gd_tile_builder *b, const void *fixed, int64_t bytes);
 
 /* a new entry that is no address: 0 when a run starts */
 int32_t gd_tile_note(gd_tile_builder *b);
+
+/* chooses the tile, its loops and the widths of registers (tile_cut.c) */
+void gd_tile_cut(gd_tile_builder *b);
+
+/* whether a loop over a dimension walks along rows */
+static inline int gd_tile_is_along(const gd_tile_builder *b, int dim) {
+    return b->staged && dim >= b->s->row_start && dim < b->s->row_end;
+}
 
 /* joins operations that one step can do and counts what reads each (tile_pairs.c), once widths are known */
 void gd_tile_pair(gd_tile_builder *b);

@@ -9,10 +9,6 @@
 #include "tile_build.h"
 
 enum {
-    TILE_BYTES = 2048,      /* of a register: a dozen of them stay in the first-level cache, */
-    REGISTER_BYTES = 24576, /* and of fewer larger ones: of all of them, */
-    MOST_TILE_BYTES = 8192, /* and of one */
-    ROW_BYTES = 8192,       /* rows up to this stay in registers whole */
     PART_ELEMENTS = 32768,  /* a part has at least so many elements, */
     PART_LEAST = 1024,      /* or fewer, but no less than this, */
     PART_WORK = 65536,      /* where they are this much work in all: in float32 additions */
@@ -29,82 +25,16 @@ enum {
 
 typedef gd_tile_builder builder;
 
-/* ---- the tile and the loops ---- */
-
-static void choose_tile(builder *b) {
-    const gd_tile_source *s = b->s;
-    int64_t item = 4, row = 1;
-    for (int i = 0; i < s->n_regs; i++) {
-        int64_t bytes = gd_item_bytes(s->dtype[i]);
-        if (bytes > item) item = bytes;
-    }
-    int64_t bytes = REGISTER_BYTES / (s->n_regs > 0 ? s->n_regs : 1) / 1024 * 1024;
-    b->limit = gd_max(TILE_BYTES, gd_min(bytes, MOST_TILE_BYTES)) / item;
-    for (int d = s->row_start; d < s->n_dims; d++) row *= s->dims[d];
-    int has_rows = s->row_start < s->n_dims;
-    b->staged = has_rows && row > ROW_BYTES / item;
-    b->per_k = 1;
-    if (has_rows && !b->staged) {
-        b->t = s->row_start - 1;
-        b->per_k = row;
-    } else {
-        int lowest = b->staged ? s->row_start : 0;
-        b->t = s->n_dims - 1;
-        while (b->t > lowest && s->dims[b->t] * b->per_k <= b->limit) b->per_k *= s->dims[b->t--];
-    }
-    int64_t size = s->dims[b->t], most = b->limit / b->per_k;
-    if (most < 1) most = 1;
-    int64_t chunks = gd_ceil_div(size, most);
-    b->k = gd_ceil_div(size, chunks);
-    if (b->per_k == 1 && chunks > 1) b->k = gd_round_up(b->k, 16); /* whole vectors in all chunks but the last */
-    chunks = gd_ceil_div(size, b->k);
-    b->last_k = size - (chunks - 1) * b->k;
-    for (int d = 0; d <= b->t; d++) {
-        int64_t count = d < b->t ? s->dims[d] : chunks;
-        if (count == 1) continue;
-        b->dim_of_loop[b->n_loops] = d;
-        b->count_of_loop[b->n_loops++] = count;
-    }
-}
-
-static int view_width(const builder *b, const gd_source_view *v) {
-    const gd_tile_source *s = b->s;
-    for (int d = b->t + 1; d < s->n_dims; d++)
-        if (v->stride[d] != 0) return GD_WIDTH_TILE;
-    if (v->stride[b->t] == 0 || s->dims[b->t] == 1) return GD_WIDTH_ONE;
-    return b->per_k == 1 ? GD_WIDTH_TILE : GD_WIDTH_ROW;
-}
-
-static void choose_widths(builder *b) {
-    const gd_tile_source *s = b->s;
-    for (int i = 0; i < s->n_loads; i++) b->width[i] = (int8_t)view_width(b, &s->loads[i]);
-    for (int i = 0; i < s->n_consts; i++) b->width[s->n_loads + i] = GD_WIDTH_ONE;
-    for (int i = 0; i < s->n_ops; i++) {
-        int32_t reg = gd_tile_reg_of_op(s, i), width = GD_WIDTH_ONE, level = 0;
-        for (int k = 0; k < 3 && s->ops[i].arg[k] >= 0; k++) {
-            int32_t arg = s->ops[i].arg[k];
-            if (b->width[arg] > width) width = b->width[arg];
-            if (b->level[arg] > level) level = b->level[arg];
-        }
-        if (gd_is_row_op(s->ops[i].micro)) {
-            width = b->staged ? GD_WIDTH_ONE : GD_WIDTH_ROW;
-            level += b->staged;
-        }
-        b->width[reg] = (int8_t)width;
-        b->level[reg] = level;
-    }
-}
-
 /* ---- views ---- */
 
 /* a view whose tiles are registers of a width: where nothing changes along a dimension, it is left out */
 static int32_t add_view(builder *b, const gd_source_view *v, int width) {
     gd_tile_pass *pass = b->pass;
-    uint32_t inside = ~((UINT32_C(2) << b->t) - 1), skip = width == GD_WIDTH_TILE ? 0 : inside;
+    uint32_t skip = width == GD_WIDTH_TILE ? 0 : b->inside;
     if (width == GD_WIDTH_ONE) skip |= UINT32_C(1) << b->t;
     int32_t index = pass->n_views++;
     int64_t item = v->operand < 0 ? 1 : gd_item_bytes(v->dtype);
-    gd_shape shape = gd_tile_shape(b, v, (int)item, b->t, skip, 1);
+    gd_shape shape = gd_tile_shape(b, v, (int)item, b->first, skip, 1);
     pass->views[index] = (gd_tile_view){.operand = v->operand, .offset = v->offset * item, .shape = shape};
     for (int l = 0; l < pass->n_loops; l++) {
         uint64_t stride = (uint64_t)v->stride[b->loop_dim[l]] * (uint64_t)item;
@@ -120,7 +50,7 @@ static int32_t add_view(builder *b, const gd_source_view *v, int width) {
 static uint32_t loops_reduced(const builder *b, const gd_source_store *store, int in_row) {
     uint32_t mask = 0;
     for (int l = 0; l < b->n_loops; l++)
-        if ((b->staged && b->dim_of_loop[l] >= b->s->row_start) == in_row) mask |= UINT32_C(1) << b->dim_of_loop[l];
+        if (gd_tile_is_along(b, b->dim_of_loop[l]) == in_row) mask |= UINT32_C(1) << b->dim_of_loop[l];
     return store->mask & mask;
 }
 
@@ -139,12 +69,13 @@ static int moves_rows(const builder *b, int dim) {
 static void order_loops(builder *b, uint32_t reduced) {
     gd_tile_pass *pass = b->pass;
     pass->chunk = -1;
+    pass->columns = (int32_t)b->columns;
     pass->outer_total = 1;
     pass->still = 0;
     for (int turn = 0; turn < 4; turn++)
         for (int l = 0; l < b->n_loops; l++) {
             int dim = b->dim_of_loop[l], moves = moves_rows(b, dim);
-            int group = b->staged && dim >= b->s->row_start ? 2 : (int)(reduced >> dim & 1);
+            int group = gd_tile_is_along(b, dim) ? 2 : (int)(reduced >> dim & 1);
             int later = !moves && b->per_k <= SHORTER_ROW; /* among those that keep */
             if (turn != (group > 0 ? group + 1 : later)) continue;
             b->loop_dim[pass->n_loops] = dim;
@@ -158,14 +89,31 @@ static void order_loops(builder *b, uint32_t reduced) {
         }
 }
 
+/* Columns walked in stages: what is the same all along them is there once for each stage. */
+static void choose_still(builder *b) {
+    const gd_tile_source *s = b->s;
+    b->pass->still = b->pass->n_outer + b->pass->n_masked;
+    b->spreads = 1;
+    memset(b->still, 1, (size_t)s->n_regs);
+    for (int i = 0; i < s->n_loads; i++)
+        for (int d = s->row_start; d < s->row_end; d++) b->still[i] &= s->loads[i].stride[d] == 0;
+    for (int i = 0; i < s->n_ops; i++)
+        for (int k = 0; k < 3 && s->ops[i].arg[k] >= 0 && !gd_is_row_op(s->ops[i].micro); k++)
+            b->still[gd_tile_reg_of_op(s, i)] &= b->still[s->ops[i].arg[k]];
+}
+
 /* Steps on short rows that take one value for each cost more calls than work. Where many tiles take the same values these
  * are spread once: decides whether, and which registers hold such values. */
 static void choose_spreads(builder *b) {
     const gd_tile_source *s = b->s;
     const gd_tile_pass *pass = b->pass;
     int64_t turns = 1;
+    if (b->columns == GD_COLUMNS_STAGED) {
+        choose_still(b);
+        return;
+    }
     for (int l = pass->still; l < pass->n_loops; l++) turns *= pass->count[l];
-    b->spreads = pass->still > 0 && !b->staged && b->per_k <= SHORT_ROW && turns >= STILL_TURNS;
+    b->spreads = pass->still > 0 && !b->staged && !b->columns && b->per_k <= SHORT_ROW && turns >= STILL_TURNS;
     for (int i = 0; i < s->n_loads; i++)
         for (int j = 0; j < s->n_stores && b->width[i] == GD_WIDTH_ROW && s->loads[i].operand >= 0; j++)
             b->spreads &=
@@ -226,7 +174,7 @@ static void cut_segments(builder *b, int64_t inside) {
     int64_t segments = gd_ceil_div(pass->masked_total, per);
     for (int j = 0; j < pass->n_reductions; j++) {
         gd_tile_reduction *r = &pass->reductions[j];
-        r->per_masked = r->turns / pass->masked_total;
+        r->per_masked = r->row >= 0 ? 0 : r->turns / pass->masked_total;
         if (r->immediate || r->row >= 0) continue;
         if (r->segment_bytes > SEGMENT_BYTES / segments / pass->outer_total) segments = 1;
         r->shared = bytes;
@@ -282,7 +230,7 @@ static void build_pass(builder *b, gd_tile_pass *pass, uint32_t reduced) {
     for (int i = 0; i < s->n_consts; i++) gd_tile_entry(b, &constants[i], 0);
     for (int i = 0; i < s->n_ops; i++) {
         int stored = b->staged && gd_is_row_op(s->ops[i].micro) && b->needed[gd_tile_reg_of_op(s, i)];
-        b->row_entry[i] = stored ? gd_tile_entry(b, NULL, 8) : -1;
+        b->row_entry[i] = stored ? gd_tile_entry(b, NULL, 8 * (b->columns ? b->k * b->per_k : 1)) : -1;
     }
     b->first_register = b->n_entries;
     for (int stage = 0; stage < stages && b->status == GD_OK; stage++)
@@ -439,8 +387,7 @@ int gd_prepare_tile(gd_prepare *p) {
             if (source.total == 0) {
                 build_fills(&b);
             } else {
-                choose_tile(&b);
-                choose_widths(&b);
+                gd_tile_cut(&b);
                 int64_t work = element_work(&source);
                 b.part_elements = part_elements(work);
                 p->work = gd_work((double)work * (double)source.total / WORK_PER_NS);

@@ -9,10 +9,11 @@
 #include "tile.h"
 
 /* the words that a tile begins with, and those of each constant and store; operations: tile.h; views: program/kernel.h */
-enum { N_DIMS, ROW_DIMS, N_LOADS, N_CONSTS, N_OPS, N_STORES, HEAD };
+enum { N_DIMS, ROW_MASK, N_LOADS, N_CONSTS, N_OPS, N_STORES, HEAD };
 enum { CONST_DTYPE, CONST_BITS, CONST_WORDS };
 enum { STORE_REGISTER, STORE_REDUCE, STORE_MASK, STORE_VIEW };
 
+#define LEAST_COLUMNS 16              /* elements behind a row that are worth working on side by side */
 #define MAX_COUNT 1024                /* loads, constants, operations or stores of one instruction */
 #define MAX_EXTENT (INT64_C(1) << 48) /* of sizes, offsets and strides */
 
@@ -173,9 +174,9 @@ static int read_all(reader *r) {
     gd_tile_source *s = r->s;
     if (p->n_payload < HEAD) return gd_prepare_fail(r->p, GD_ERR_BOUNDS, -1, p->n_payload);
     const int64_t *w = p->payload;
-    int64_t n_dims = w[N_DIMS], row_dims = w[ROW_DIMS];
+    int64_t n_dims = w[N_DIMS], rows = w[ROW_MASK];
     if (n_dims < 0 || n_dims > GD_TILE_DIMS) return fail(r, GD_ERR_SHAPE, N_DIMS);
-    if (row_dims < 0 || row_dims > n_dims) return fail(r, GD_ERR_SHAPE, ROW_DIMS);
+    if (rows < 0 || rows >> n_dims != 0) return fail(r, GD_ERR_SHAPE, ROW_MASK);
     for (int i = N_LOADS; i <= N_STORES; i++)
         if (w[i] < 0 || w[i] > MAX_COUNT) return fail(r, GD_ERR_SHAPE, i);
     int64_t view_words = GD_VIEW_STRIDES + n_dims;
@@ -183,7 +184,7 @@ static int read_all(reader *r) {
                     w[N_STORES] * (STORE_VIEW + view_words);
     if (words != p->n_payload) return gd_prepare_fail(r->p, GD_ERR_BOUNDS, -1, p->n_payload);
     s->n_dims = (int32_t)n_dims;
-    s->row_start = (int32_t)(n_dims - row_dims);
+    s->rows = (uint32_t)rows;
     s->n_loads = (int32_t)w[N_LOADS];
     s->n_consts = (int32_t)w[N_CONSTS];
     s->n_ops = (int32_t)w[N_OPS];
@@ -296,13 +297,13 @@ static void drop_dim(gd_tile_source *s, int d) {
     for (int i = d; i + 1 < s->n_dims; i++) s->dims[i] = s->dims[i + 1];
     for (int i = 0; i < s->n_loads; i++)
         memmove(&s->loads[i].stride[d], &s->loads[i].stride[d + 1], (size_t)(s->n_dims - 1 - d) * sizeof(int64_t));
+    uint32_t low = (UINT32_C(1) << d) - 1;
     for (int i = 0; i < s->n_stores; i++) {
         gd_source_store *store = &s->stores[i];
         memmove(&store->view.stride[d], &store->view.stride[d + 1], (size_t)(s->n_dims - 1 - d) * sizeof(int64_t));
-        uint32_t low = (UINT32_C(1) << d) - 1;
         store->mask = (store->mask & low) | (store->mask >> 1 & ~low);
     }
-    if (d < s->row_start) s->row_start--;
+    s->rows = (s->rows & low) | (s->rows >> 1 & ~low);
     s->n_dims--;
 }
 
@@ -313,7 +314,7 @@ static int continues(const gd_tile_source *s, const gd_source_view *v, int d) {
 
 /* d and d+1 are one dimension of d+1's stride in every view */
 static int can_merge(const gd_tile_source *s, int d) {
-    if (d + 1 == s->row_start) return 0;
+    if ((s->rows >> d & 1) != (s->rows >> (d + 1) & 1)) return 0;
     for (int i = 0; i < s->n_loads; i++)
         if (!continues(s, &s->loads[i], d)) return 0;
     for (int i = 0; i < s->n_stores; i++) {
@@ -324,10 +325,46 @@ static int can_merge(const gd_tile_source *s, int d) {
     return 1;
 }
 
+static void permute(int64_t *words, const int *order, int n) {
+    int64_t old[GD_TILE_DIMS + 1];
+    memcpy(old, words, (size_t)n * sizeof *words);
+    for (int d = 0; d < n; d++) words[d] = old[order[d]];
+}
+
+static uint32_t permute_mask(uint32_t mask, const int *order, int n) {
+    uint32_t out = 0;
+    for (int d = 0; d < n; d++) out |= (mask >> order[d] & 1) << d;
+    return out;
+}
+
+/* Rows behind what is kept, but for a last dimension long enough that whole vectors of rows are worked on at once,
+ * where they are all that is reduced. */
+static void put_rows_last(gd_tile_source *s) {
+    int order[GD_TILE_DIMS + 1], n = 0, last = s->n_dims - 1, columns = 0;
+    if (s->rows != 0 && !(s->rows >> last & 1)) {
+        columns = s->dims[last] >= LEAST_COLUMNS;
+        for (int j = 0; j < s->n_stores; j++)
+            columns &= s->stores[j].reduce == GD_REDUCE_none || s->stores[j].mask == s->rows;
+    }
+    for (int d = 0; d < s->n_dims - columns; d++)
+        if (!(s->rows >> d & 1)) order[n++] = d;
+    s->row_start = n;
+    for (int d = 0; d < s->n_dims; d++)
+        if (s->rows >> d & 1) order[n++] = d;
+    s->row_end = n;
+    if (columns) order[n] = last;
+    permute(s->dims, order, s->n_dims);
+    for (int i = 0; i < s->n_loads; i++) permute(s->loads[i].stride, order, s->n_dims);
+    for (int j = 0; j < s->n_stores; j++) {
+        permute(s->stores[j].view.stride, order, s->n_dims);
+        s->stores[j].mask = permute_mask(s->stores[j].mask, order, s->n_dims);
+    }
+}
+
 static void simplify(gd_tile_source *s) {
     int has_rows = 0;
     for (int i = 0; i < s->n_ops; i++) has_rows |= gd_micros[s->ops[i].micro].result == 'R';
-    if (!has_rows) s->row_start = s->n_dims;
+    if (!has_rows) s->rows = 0;
     for (int d = s->n_dims - 1; d >= 0; d--)
         if (s->dims[d] == 1) drop_dim(s, d);
     for (int d = s->n_dims - 2; d >= 0; d--)
@@ -335,9 +372,10 @@ static void simplify(gd_tile_source *s) {
             s->dims[d + 1] *= s->dims[d];
             drop_dim(s, d);
         }
-    if (s->row_start == s->n_dims) /* rows of one element */
+    if (s->rows == 0) /* rows of one element */
         for (int i = 0; i < s->n_ops; i++)
             if (gd_micros[s->ops[i].micro].result == 'R') s->ops[i].micro = GD_MICRO_copy;
+    put_rows_last(s);
     /* an outer dimension for the tiles to step along: where there is none, or only the row's */
     if (s->n_dims == 0 || s->row_start == 0) {
         memmove(s->dims + 1, s->dims, (size_t)s->n_dims * sizeof *s->dims);
@@ -353,6 +391,7 @@ static void simplify(gd_tile_source *s) {
         }
         s->n_dims++;
         s->row_start++;
+        s->row_end++;
     }
 }
 

@@ -36,11 +36,13 @@ int gd_tile_view_is_direct(const builder *b, const gd_source_view *v, int width)
     int64_t step = 1;
     if (v->operand < 0) return 0;
     if (width == GD_WIDTH_ONE) return 1;
-    for (int d = b->s->n_dims - 1; d > b->t && width == GD_WIDTH_TILE; d--) {
-        if (v->stride[d] != step) return 0;
+    if (b->columns == GD_COLUMNS_WITHIN && width == GD_WIDTH_TILE && b->k != b->s->dims[b->t]) return 0;
+    for (int d = b->s->n_dims - 1; d >= b->first; d--) {
+        if (d != b->t && width != GD_WIDTH_TILE) continue;
+        if (v->stride[d] != step && (d != b->t || b->k > 1)) return 0;
         step *= b->s->dims[d];
     }
-    return v->stride[b->t] == step || b->k == 1;
+    return 1;
 }
 
 /* the value of a load at its own width; a copy does not change when the memory does */
@@ -54,7 +56,8 @@ static int32_t draft_load(builder *b, int load, int copy) {
                          .item = (uint8_t)item,
                          .index = view};
     int32_t entry = -1;
-    if (!copy && step.kind == GD_STEP_LOAD && width == GD_WIDTH_TILE && v->stride[b->t] == 0) {
+    if (!copy && step.kind == GD_STEP_LOAD && width == GD_WIDTH_TILE && v->stride[b->t] == 0 &&
+        b->columns != GD_COLUMNS_WITHIN) {
         /* the same for every step, and likely for the next tile: a register of its own keeps it */
         step.kind = GD_STEP_LOAD_ONCE;
         step.a = (uint16_t)gd_tile_note(b);
@@ -102,12 +105,18 @@ static int is_spread(const builder *b, int32_t reg, int width) {
     return width == GD_WIDTH_TILE && b->width[reg] == GD_WIDTH_ROW && b->still[reg];
 }
 
+/* one value for each column, which steps on a row's parts of all columns take as they are */
+static int is_repeated(const builder *b, int32_t reg, int width) {
+    return b->columns == GD_COLUMNS_WITHIN && width == GD_WIDTH_TILE && b->width[reg] == GD_WIDTH_ROW;
+}
+
 /* The operands that an elementwise step can take narrower than its result, as bits: all that are, if there is a body
  * for it, else the largest part of them. */
 static int narrow_operands(const builder *b, const gd_source_op *op, int width) {
     int narrow = 0, best = 0;
     for (int i = 0; i < 3 && op->arg[i] >= 0; i++)
-        if (b->width[op->arg[i]] < width && !is_spread(b, op->arg[i], width)) narrow |= 1 << i;
+        if (b->width[op->arg[i]] < width && !is_spread(b, op->arg[i], width) && !is_repeated(b, op->arg[i], width))
+            narrow |= 1 << i;
     if (width == GD_WIDTH_ONE || op->micro == GD_MICRO_cast) return 0;
     for (int form = narrow; form > 0; form = (form - 1) & narrow)
         if (b->isa->scalar[op->micro][op->compute][form] != NULL &&
@@ -122,10 +131,11 @@ static void draft_elementwise(builder *b, int index) {
     int width = b->width[reg], n = 0, narrow = narrow_operands(b, op, width);
     gd_tile_step step = {.kind = GD_STEP_MICRO, .width = (uint8_t)width, .item = (uint8_t)gd_item_bytes(op->dtype)};
     for (; n < 3 && op->arg[n] >= 0; n++) {
-        int own = narrow >> n & 1 ? b->width[op->arg[n]] : width;
+        int repeated = is_repeated(b, op->arg[n], width);
+        int own = narrow >> n & 1 || repeated ? b->width[op->arg[n]] : width;
         uint8_t item = (uint8_t)gd_item_bytes(b->s->dtype[op->arg[n]]);
         args[n] = want(b, op->arg[n], own);
-        step.row_bytes[n] = own == GD_WIDTH_ROW ? item : 0;
+        step.row_bytes[n] = own == GD_WIDTH_ROW && !repeated ? item : 0;
         step.tile_bytes[n] = own == GD_WIDTH_TILE ? item : 0;
         if (own == GD_WIDTH_ROW && width == GD_WIDTH_TILE) step.kind = GD_STEP_MICRO_ROWS;
     }
@@ -182,12 +192,15 @@ static gd_fold_fn draft_factors(builder *b, int32_t reg, int64_t length, int64_t
     return dot;
 }
 
+/* how many rows of a tile are folded at once */
+static int64_t side_by_side(const builder *b) { return b->columns == GD_COLUMNS_WITHIN ? b->k : 1; }
+
 /* a reduction over rows that lie in a tile */
 static void draft_row(builder *b, int index) {
     const gd_source_op *op = &b->s->ops[index];
     int32_t reg = gd_tile_reg_of_op(b->s, index), from[2], n = 2;
     int reduce = row_reduction(op->micro);
-    gd_fold_fn fold = reduce == GD_REDUCE_sum ? draft_factors(b, op->arg[0], b->per_k, 1, from) : NULL;
+    gd_fold_fn fold = reduce == GD_REDUCE_sum ? draft_factors(b, op->arg[0], b->per_k, side_by_side(b), from) : NULL;
     if (fold == NULL) {
         fold = b->isa->fold[reduce][op->dtype];
         from[0] = want(b, op->arg[0], GD_WIDTH_TILE);
@@ -210,12 +223,13 @@ static gd_micro_fn combine_of(const gd_isa_table *isa, int reduce, int dtype) {
 /* taking the same value many times changes nothing: it need not be spread */
 static int is_idempotent(int reduce) { return gd_reductions[reduce].idempotent; }
 
-/* The folds that bring a tile, of dimensions t..to-1, down to those not in mask: from the innermost reduced group of
- * dimensions outwards. */
-static void make_folds(builder *b, gd_tile_reduction *r, uint32_t mask, int to) {
+/* The folds that bring a tile, without the dimensions in skip, down to those not in mask: from the innermost reduced
+ * group of dimensions outwards. */
+static void make_folds(builder *b, gd_tile_reduction *r, uint32_t mask, uint32_t skip) {
     int64_t size[GD_TILE_DIMS + 1];
-    int reduced[GD_TILE_DIMS + 1], n = 0, n_reduced = 0;
-    for (int d = b->t; d < to; d++) {
+    int reduced[GD_TILE_DIMS + 1], n = 0, n_reduced = 0, scaled = 0;
+    for (int d = b->first; d < b->s->n_dims; d++) {
+        if (skip >> d & 1) continue;
         int bit = (int)(mask >> d & 1);
         int64_t count = d == b->t ? 1 : b->s->dims[d]; /* t counts k: scaled when run */
         if (n > 0 && reduced[n - 1] == bit) {
@@ -225,12 +239,18 @@ static void make_folds(builder *b, gd_tile_reduction *r, uint32_t mask, int to) 
             reduced[n++] = bit;
             n_reduced += bit;
         }
+        if (d == b->t) scaled = n - 1;
     }
     r->folds = gd_tile_keep(b, (size_t)n_reduced * sizeof *r->folds);
     if (r->folds == NULL) return;
     for (int g = n - 1; g >= 0; g--) {
         if (!reduced[g]) continue;
-        gd_tile_fold fold = {.outer = 1, .length = size[g], .inner = 1, .scale_outer = g > 0, .scale_length = g == 0};
+        gd_tile_fold fold = {.outer = 1,
+                             .length = size[g],
+                             .inner = 1,
+                             .scale_outer = g > scaled,
+                             .scale_length = g == scaled,
+                             .scale_inner = g < scaled && !reduced[scaled]};
         for (int i = 0; i < g; i++) fold.outer *= size[i];
         for (int i = g + 1; i < n; i++)
             if (!reduced[i]) fold.inner *= size[i];
@@ -250,7 +270,9 @@ static int64_t kept(const builder *b, uint32_t mask, int from, int64_t size_t) {
 static void reserve(builder *b, gd_tile_reduction *r, int64_t all) {
     enum { MOST = 1 << 26 }; /* a tree of wider accumulators than this is not worth its room */
     int64_t between = 0;
-    if (r->n_folds > 0) between = r->folds[0].outer * r->folds[0].inner * (r->folds[0].scale_outer ? b->k : 1);
+    if (r->n_folds > 0)
+        between =
+            r->folds[0].outer * r->folds[0].inner * (r->folds[0].scale_outer || r->folds[0].scale_inner ? b->k : 1);
     r->buffer_bytes = gd_round_up(between * r->item, GD_ALIGN);
     r->buffer = b->scratch;
     b->scratch += 2 * r->buffer_bytes;
@@ -277,12 +299,11 @@ static void draft_reduce(builder *b, const gd_source_store *store, int32_t view,
     const gd_tile_source *s = b->s;
     gd_tile_pass *pass = b->pass;
     gd_tile_reduction *r = &pass->reductions[pass->n_reductions];
-    int dtype = s->dtype[store->reg], item = (int)gd_item_bytes(dtype), width = GD_WIDTH_TILE, to = s->n_dims;
-    uint32_t mask = store->mask, inside = 0; /* inside: the dimensions of a step */
-    for (int d = b->t + 1; d < s->n_dims; d++) inside |= UINT32_C(1) << d;
+    int dtype = s->dtype[store->reg], item = (int)gd_item_bytes(dtype), width = GD_WIDTH_TILE;
+    uint32_t mask = store->mask, inside = b->inside, skip = 0;
     if (is_idempotent(store->reduce) && (mask & inside) == inside && inside != 0 && b->width[store->reg] < width) {
         width = GD_WIDTH_ROW;
-        to = b->t + 1;
+        skip = inside;
     }
     gd_tile_step step = {
         .kind = GD_STEP_REDUCE, .width = (uint8_t)width, .item = (uint8_t)item, .index = pass->n_reductions++};
@@ -294,10 +315,11 @@ static void draft_reduce(builder *b, const gd_source_store *store, int32_t view,
                              .fold = b->isa->fold[store->reduce][dtype],
                              .combine = combine_of(b->isa, store->reduce, dtype),
                              .cascade = store->reduce == GD_REDUCE_sum};
-    make_folds(b, r, mask, to);
-    int64_t all = b->staged ? kept(b, mask, s->row_start, s->dims[b->t]) : kept(b, mask, b->t, b->k);
-    r->part_shape = gd_tile_shape(b, &store->view, item, b->t, mask, t_kept);
-    r->shape = b->staged ? gd_tile_shape(b, &store->view, item, s->row_start, mask, 0) : r->part_shape;
+    make_folds(b, r, mask, skip);
+    int all_of_row = b->staged && !b->columns; /* of columns what is kept is within the tile */
+    int64_t all = all_of_row ? kept(b, mask, s->row_start, s->dims[b->t]) : kept(b, mask, b->first, b->k);
+    r->part_shape = gd_tile_shape(b, &store->view, item, b->first, mask, t_kept);
+    r->shape = all_of_row ? gd_tile_shape(b, &store->view, item, s->row_start, mask, 0) : r->part_shape;
     r->at_stride = gd_tile_keep(b, GD_TILE_LOOPS * sizeof *r->at_stride);
     r->turn_stride = gd_tile_keep(b, GD_TILE_LOOPS * sizeof *r->turn_stride);
     if (b->status != GD_OK) return;
@@ -321,7 +343,8 @@ static void draft_reduce(builder *b, const gd_source_store *store, int32_t view,
     int32_t from[2] = {0, 0};
     if (store->reduce == GD_REDUCE_sum && !r->late && r->n_folds > 0) {
         const gd_tile_fold *f = r->folds;
-        r->dot = draft_factors(b, store->reg, f->length * (f->scale_length ? b->k : 1), f->inner, from);
+        r->dot = draft_factors(b, store->reg, f->length * (f->scale_length ? b->k : 1),
+                               f->inner * (f->scale_inner ? b->k : 1), from);
     }
     if (r->dot == NULL) from[0] = want(b, store->reg, width);
     new_draft(b, step, -1, r->dot != NULL ? 2 : 1, from);
@@ -420,7 +443,7 @@ static int32_t draft_kept(builder *b) {
         int32_t reg = gd_tile_reg_of_op(s, i);
         const gd_source_op *op = &s->ops[i];
         if (!b->wanted[reg]) continue;
-        if (b->still[reg]) draft_elementwise(b, i);
+        if (b->still[reg] && !gd_is_row_op(op->micro)) draft_elementwise(b, i);
         for (int k = 0; k < 3 && op->arg[k] >= 0 && !gd_is_row_op(op->micro); k++)
             if (is_spread(b, op->arg[k], b->width[reg])) want(b, op->arg[k], GD_WIDTH_TILE);
     }
@@ -454,7 +477,7 @@ void gd_tile_stage_build(builder *b, int stage, int last) {
     for (int i = 0; i < s->n_ops; i++) {
         if (!reduces_here(b, i, stage)) continue;
         gd_source_store store = {.reg = s->ops[i].arg[0], .reduce = row_reduction(s->ops[i].micro)};
-        for (int d = s->row_start; d < s->n_dims; d++) store.mask |= UINT32_C(1) << d;
+        for (int d = s->row_start; d < s->row_end; d++) store.mask |= UINT32_C(1) << d;
         draft_reduce(b, &store, -1, b->row_entry[i]);
         built->n_rows++;
     }

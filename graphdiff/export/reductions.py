@@ -49,6 +49,15 @@ static $T row_${reduce}_$S(const $T *x, ptrdiff_t n) {
 }
 """)
 
+_COLUMN = Template("""\
+/* one of columns side by side: from its first element to its last */
+static $T column_${reduce}_$S(const $T *x, ptrdiff_t n) {
+    $T result = x[0];
+    for (ptrdiff_t i = 1; i < n; i++) result = ${reduce}_of_$S(result, x[i]);
+    return result;
+}
+""")
+
 _FOLD = Template("""\
 /* (outer, length, inner) to (outer, inner) */
 static void fold_${reduce}_$S($T *out, const $T *in, ptrdiff_t outer, ptrdiff_t length, ptrdiff_t inner) {
@@ -160,10 +169,19 @@ static void collect_$S($T *total, ptrdiff_t apart, ptrdiff_t n, ptrdiff_t turns)
 }
 """)
 
-_PIECES = {"of": _COMBINE, "row": _ROW, "fold": _FOLD, "join": _JOIN, "tree": _TREE, "stream": _STREAM}
+_PIECES = {
+    "of": _COMBINE,
+    "row": _ROW,
+    "column": _COLUMN,
+    "fold": _FOLD,
+    "join": _JOIN,
+    "tree": _TREE,
+    "stream": _STREAM,
+}
 _NEEDS = {
     "of": (),
     "row": ("of",),
+    "column": ("of",),
     "fold": ("row", "of"),
     "join": ("of",),
     "tree": ("join", "of"),

@@ -12,7 +12,8 @@ from math import prod
 from .formula import Formula
 from .reductions import AT_ONCE
 from .sources import C_TYPES, applied
-from .tile_cut import Cut, Pass, View
+from .tile_cut import Cut, Pass
+from .tile_source import View
 from .unit import Unit
 from .writer import index, number
 
@@ -27,8 +28,9 @@ class Loops:
         self.bound: set[int] = set()
         self.buffers: dict[int, str] = {}  # a row's values, by register
         self.kept: dict[tuple[int, int], bool] = {}  # by walk and register: whether a row's values are in the scratch
+        self.columns: dict[int, str] = {}  # the results of rows that are walked in stages, one for each column
         self.reductions = [r for stage in p.reductions for r in stage]
-        self.row_dims = range(self.s.row_start, len(self.s.dims))
+        self.row_dims = range(self.s.row_start, self.s.row_end)
         self.deps = self._deps()
         self.places: dict[int, dict[str, str]] = {}  # scratch of a reduction, by its id
 
@@ -64,7 +66,11 @@ class Loops:
         for r in wanted:
             if r in self.names:
                 continue
-            needs = self.deps[r] | frozenset(self.row_dims) if r in self.buffers else self.deps[r]
+            needs = self.deps[r]
+            if r in self.buffers:
+                needs |= frozenset(self.row_dims)
+            if r in self.columns:
+                needs |= {len(self.s.dims) - 1}
             if needs <= self.bound and (value := self._value(r)) is not None:
                 if r in range(len(self.s.loads), self.s.register_of(0)):
                     self.names[r] = value
@@ -76,6 +82,9 @@ class Loops:
         """A register's value of registers that are there; None where one is not."""
         if r in self.buffers:
             return self._buffered(r)
+        if r in self.columns:
+            last = len(self.s.dims) - 1
+            return f"{self.columns[r]}[{self._step() if last == self.c.t else f'i{last}'}]"
         if r < len(self.s.loads):
             return self._at(self.s.loads[r])
         n = r - self.s.register_of(0)
@@ -99,7 +108,7 @@ class Loops:
 
     def _within_row(self) -> str:
         """An element's place in its row."""
-        strides = [prod(self.s.dims[d + 1 :]) for d in self.row_dims]
+        strides = [prod(self.s.dims[d + 1 : self.s.row_end]) for d in self.row_dims]
         return index(0, strides, [f"i{d}" for d in self.row_dims])
 
     def _buffered(self, r: int) -> str:
@@ -163,6 +172,10 @@ class Loops:
                 self._steps()
             else:
                 self._loop(stack, wanted, d, f"i{d}", self.s.dims[d])
+
+    def _step(self) -> str:
+        """The index of the loop over a tile's steps."""
+        return "u" if self.c.chunks > 1 else f"i{self.c.t}"
 
     def _steps(self) -> None:
         c = self.c

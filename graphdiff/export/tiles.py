@@ -14,7 +14,8 @@ from math import prod
 
 from ..ops.microops import MICROOPS as FACTS
 from .sources import C_TYPES
-from .tile_cut import LEAF, ROW, TILE, Reduction, Source, Store, cut, read
+from .tile_cut import LEAF, ROW, TILE, Fold, Reduction, cut
+from .tile_source import Source, Store, read
 from .tile_streams import Streams
 from .unit import Unit, overlap
 from .writer import address, index
@@ -68,7 +69,7 @@ class _Writer(Streams):
                 for v in self.s.views:
                     v.strides[d] = 0
         self.deps = self._deps()
-        self.row_dims = range(self.s.row_start, len(self.s.dims))
+        self.row_dims = range(self.s.row_start, self.s.row_end)
         if not self.reductions:
             self._without_sums()
             return
@@ -92,7 +93,8 @@ class _Writer(Streams):
         has_rows = len(self.row_dims) > 0 and any(op.is_row for op in self.s.ops)
         with ExitStack() as stack:
             self._settle(wanted)
-            dims = [d for d in range(self.s.row_start if has_rows else len(self.s.dims)) if self.s.dims[d] > 1]
+            steps = [d for d in range(len(self.s.dims)) if not has_rows or d not in self.row_dims]
+            dims = [d for d in steps if self.s.dims[d] > 1]
             if dims and not has_rows:  # each element by itself, and no scratch
                 self.unit.parallel(prod(self.s.dims))
             for d in dims:
@@ -161,7 +163,7 @@ class _Writer(Streams):
         return found
 
     def _kept_count(self, r: Reduction) -> str:
-        if self.c.staged or not r.part_scaled:
+        if self.c.by_row or not r.part_scaled:
             return str(r.kept_count)
         return self._times_k(r.part_count)
 
@@ -185,14 +187,18 @@ class _Writer(Streams):
                     place, dtype = self.places[id(r)], self.s.dtype(r.register).name
                     if r.cascade:
                         collect = self.unit.helper("tree", "sum", dtype, "collect")
-                        self.out(f"{collect}({place['level']}, {place['apart']}, 1, {r.turns});")
+                        n = self._kept_count(r) if self.c.columns else "1"
+                        self.out(f"{collect}({place['level']}, {place['apart']}, {n}, {r.turns});")
                     register = self.s.register_of(r.op)
+                    if self.c.columns:
+                        self.columns[register] = place["level"]
+                        continue
                     self.out(f"const {C_TYPES[dtype]} r{register} = {place['level']}[0];")
                     self.names[register] = f"r{register}"
 
     def _tile(self, reductions: Sequence[Reduction], last: bool) -> None:
         """One tile: its values, stored or left in the scratch, then what each reduction makes of them."""
-        c, inner = self.c, range(self.c.t + 1, len(self.s.dims))
+        c, inner = self.c, self.c.inside
         has_rows = not c.staged and len(self.row_dims) > 0 and any(op.is_row for op in self.s.ops)
         direct = {id(r): self._direct(r) for r in reductions}
         narrow = [r for r in reductions if r.width == ROW and direct[id(r)] is None]
@@ -225,14 +231,9 @@ class _Writer(Streams):
         for r in reductions:
             self._reduce(r, direct[id(r)])
 
-    def _step(self) -> str:
-        """The index of the loop over a tile's steps."""
-        return "u" if self.c.chunks > 1 else f"i{self.c.t}"
-
     def _leave(self, reductions: Sequence[Reduction], innermost: str) -> None:
         """Values to where they are folded from. ``innermost``: the index of the loop in blocks, "" where none is."""
-        step = "0" if self.s.dims[self.c.t] == 1 else self._step()
-        inner = range(self.c.t + 1, len(self.s.dims))
+        step, inner = "0" if self.s.dims[self.c.t] == 1 else self._step(), self.c.inside
         for r in reductions:
             if stream := self.places[id(r)].get("stream"):
                 self._push(stream, r.reduce, self.s.dtype(r.register).name, self.names[r.register], innermost)
@@ -244,7 +245,7 @@ class _Writer(Streams):
 
     def _direct(self, r: Reduction) -> str | None:
         """Where a tile's values lie in memory as they are, one after the other; None where they do not."""
-        if r.register >= len(self.s.loads) or r.width == ROW:
+        if r.register >= len(self.s.loads) or r.width == ROW or self.c.within:
             return None
         v, step = self.s.loads[r.register], 1
         if v.operand < 0 or self._is_overwritten(v.operand):
@@ -275,6 +276,7 @@ class _Writer(Streams):
         final = [x.register for x in self.p.stores if x.reduce == "none"] + [r.register for r in (*narrow, *wide)]
         last = max((levels[r] for r in rows), default=0)
         operands = {r: s.ops[r - s.register_of(0)].args[0] for r in rows}
+        row = "column" if self.c.within else "row"
         shared = self._shared([[operands[r] for r in rows if levels[r] == n + 1] for n in range(last)] + [final])
         for level in range(last + 1):
             here = [r for r in rows if levels[r] == level + 1]
@@ -290,11 +292,15 @@ class _Writer(Streams):
                 for r in wanted
                 if level < last and r in shared and not (r in fill or r in self.buffers) and self._is_kept(r, False)
             ]
+            columns = [r for r in narrow if r.column and level == last]
+            keep += [r for r in dict.fromkeys(c.register for c in columns) if r not in self.buffers and r not in keep]
             if level == last:
-                self._leave(narrow, "")
+                self._leave([r for r in narrow if not r.column], "")
             calls = self._calls(wide) if level == last else []
             for r, stream in streams.items():
-                self._open_stream(stream, self._row_reduce(r), s.dtype(r).name, f"&{stream}.total", self.c.per_k, 0, 0)
+                inner = 1 if self.c.within else 0
+                total = f"&{stream}.total"
+                self._open_stream(stream, self._row_reduce(r), s.dtype(r).name, total, self.c.per_k, inner, 0)
                 calls.append(self._call(stream, self._row_reduce(r), s.dtype(r).name))
             if keep or streams or (level == last and (wide or any(x.reduce == "none" for x in self.p.stores))):
                 with ExitStack() as stack:
@@ -314,10 +320,14 @@ class _Writer(Streams):
                 if r in streams:
                     value = f"{streams[r]}.total"
                 else:
-                    row = self.unit.helper("row", self._row_reduce(r), s.dtype(a).name)
-                    value = f"{row}({direct[a] or self.buffers[a]}, {self.c.per_k})"
+                    fold = self.unit.helper(row, self._row_reduce(r), s.dtype(a).name)
+                    value = f"{fold}({direct[a] or self.buffers[a]}, {self.c.per_k})"
                 self.out(f"const {C_TYPES[s.dtype(a).name]} r{r} = {value};")
                 self.names[r] = f"r{r}"
+            for c in columns:
+                fold = self.unit.helper(row, c.reduce, s.dtype(c.register).name)
+                total = f"{fold}({self.buffers[c.register]}, {self.c.per_k})"
+                self.out(f"{self.places[id(c)]['values']}[{self._step()}] = {total};")
         self.buffers.clear()
 
     def _shared(self, phases: Sequence[Sequence[int]]) -> set[int]:
@@ -382,10 +392,9 @@ class _Writer(Streams):
                 place["values"] = unit.room(dtype, count, (key, "values"))
         for n, f in enumerate(r.folds[:-1] if len(r.folds) > 1 else ()):
             if n < 2:
-                place[f"fold{n}"] = unit.room(dtype, f.outer * f.inner * (c.k if f.scale_outer else 1), (key, n))
+                place[f"fold{n}"] = unit.room(dtype, self._left_by(f), (key, n))
         if r.folds and not (r.immediate and self._contiguous(r)):
-            f = r.folds[-1]
-            place["part"] = unit.room(dtype, f.outer * f.inner * (c.k if f.scale_outer else 1), (key, "part"))
+            place["part"] = unit.room(dtype, self._left_by(r.folds[-1]), (key, "part"))
         if not r.immediate:
             size = self.s.dtype(r.register).itemsize
             apart = -(-(r.late or r.kept_count) * size // 64) * 64 // size
@@ -394,6 +403,9 @@ class _Writer(Streams):
             if self.p.segments > 1 and r.store is not None:
                 place["left"] = unit.room(dtype, self.p.segments * r.kept_count, (key, "left"))
         self.places[id(r)] = place
+
+    def _left_by(self, f: Fold) -> int:
+        return f.outer * f.inner * (self.c.k if f.scale_outer or f.scale_inner else 1)
 
     def _reduce(self, r: Reduction, direct: str | None) -> None:
         """A tile's contribution, folded, then added to what there is."""
@@ -450,20 +462,21 @@ class _Writer(Streams):
             fold = self.unit.helper("fold", r.reduce, dtype)
             outer = self._times_k(f.outer) if f.scale_outer else str(f.outer)
             length = self._times_k(f.length) if f.scale_length else str(f.length)
-            self.out(f"{fold}({target}, {values}, {outer}, {length}, {f.inner});")
+            inner = self._times_k(f.inner) if f.scale_inner else str(f.inner)
+            self.out(f"{fold}({target}, {values}, {outer}, {length}, {inner});")
             values = target
         return values
 
     def _target(self, r: Reduction) -> tuple[Store, list[int], str]:
         """A store's reduction: the store, the dimensions kept of what is at hand, and where its first element goes."""
         assert r.store is not None
-        dims = r.kept if self.c.staged and not r.immediate else r.part
+        dims = r.kept if self.c.by_row and not r.immediate else r.part
         v = r.store.view
         fixed = [0 if d in dims else stride for d, stride in enumerate(v.strides)]
         names = [
             f"c{d} * {self.c.k}" if d == self.c.t and self.c.chunks > 1 else f"i{d}" for d in range(len(self.s.dims))
         ]
-        if self.c.t in dims and self.c.chunks > 1 and not (self.c.staged and not r.immediate):
+        if self.c.t in dims and self.c.chunks > 1 and not (self.c.by_row and not r.immediate):
             fixed[self.c.t] = v.strides[self.c.t]
         fixed = [0 if self.s.dims[d] == 1 or (d > self.c.t and d in dims) else stride for d, stride in enumerate(fixed)]
         return r.store, dims, address(self.unit.name(v.operand), index(v.offset, fixed, names))
@@ -481,7 +494,7 @@ class _Writer(Streams):
     def _scatter(self, r: Reduction, values: str) -> None:
         """A result to its place, element by element."""
         store, dims, target = self._target(r)
-        whole = self.c.staged and not r.immediate
+        whole = self.c.by_row and not r.immediate
         open_dims = [d for d in dims if self.s.dims[d] > 1]
         strides = [prod(self.s.dims[e] for e in open_dims if e > d) for d in open_dims]
         with ExitStack() as stack:

@@ -222,7 +222,7 @@ _OF_ROWS = frozenset(f"microop:{name}" for name, microop in MICROOPS.items() if 
 class TileBuilder:
     """Collects the loads, constants, micro-operations and stores of one tile instruction over ``shape``."""
 
-    def __init__(self, shape: Shape, row: int = 0):
+    def __init__(self, shape: Shape, row: tuple[int, ...] = ()):
         self.shape, self.row = shape, row
         self.reads: dict[Buffer, int] = {}  # with their positions
         self.writes: dict[Buffer, int] = {}
@@ -265,7 +265,8 @@ class TileBuilder:
     def words(self) -> Words:
         n_loads, n_consts, n_reads = len(self.loads), len(self.consts), len(self.reads)
         first = (0, n_loads - _CONST, n_loads + n_consts - _OP)  # what makes a register's number final, by its kind
-        out: Words = [len(self.shape), self.row, n_loads, n_consts, len(self.ops), len(self.stores), *self.shape]
+        counts = (n_loads, n_consts, len(self.ops), len(self.stores))
+        out: Words = [len(self.shape), sum(1 << a for a in self.row), *counts, *self.shape]
         for buffer, offset, strides in self.loads:
             out += (NO_OPERAND if buffer is None else self.reads[buffer], offset, *strides)
         for const in self.consts:
@@ -437,11 +438,11 @@ class TileStore(NamedTuple):
 
 
 class TileWords(NamedTuple):
-    """What a tile does: over ``dims``, the last ``row`` of which make a row. ``consts``: dtype codes and bits; ``ops``:
-    micro-operations as payloads name them, dtype codes, registers."""
+    """What a tile does: over ``dims``, those of which ``rows`` has the bits make a row. ``consts``: dtype codes and
+    bits; ``ops``: micro-operations as payloads name them, dtype codes, registers."""
 
     dims: tuple[Size, ...]
-    row: int
+    rows: int
     loads: Sequence[OperandView]
     consts: Sequence[tuple[int, int]]
     ops: Sequence[tuple[str, int, tuple[int, ...]]]
@@ -456,7 +457,7 @@ def dims_in(call: KernelCall) -> Sequence[Size]:
 def tile_in(call: KernelCall) -> TileWords:
     """The words of a tile, read back."""
     w = call.payload
-    n, row, n_loads, n_consts, n_ops, _ = w[:_HEAD]
+    n, rows, n_loads, n_consts, n_ops, _ = w[:_HEAD]
     view = _VIEW + n
     consts = _HEAD + n + view * n_loads
     ops = consts + 2 * n_consts
@@ -464,7 +465,7 @@ def tile_in(call: KernelCall) -> TileWords:
     of_store = 3 + view
     return TileWords(
         tuple(w[_HEAD : _HEAD + n]),
-        row,
+        rows,
         [OperandView(w[i], w[i + 1], tuple(w[i + 2 : i + view])) for i in range(_HEAD + n, consts, view)],
         [(w[i], w[i + 1]) for i in range(consts, ops, 2)],
         [(w[i], w[i + 1], tuple([a for a in w[i + 2 : i + 5] if a >= 0])) for i in range(ops, stores, _OP_WORDS)],

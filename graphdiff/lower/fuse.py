@@ -1,11 +1,11 @@
-"""Which nodes become one instruction: elementwise chains, broadcasts and trailing reductions form groups.
+"""Which nodes become one instruction: elementwise chains, broadcasts and reductions form groups.
 
 First each elementwise node joins the group of its consumers if they are all in one: such a group has one result, so no
-cycle can arise. A reduction over the last axes whose result goes back to the very rows it came from joins too, with
-what is computed on it row by row: softmax and layer normalisation are one instruction. Then groups over the same
-elements merge where one reads what the other computes or both read the same, if the order of all others allows; where
-the forward pass ends and the backward pass begins even across the two. Views are transparent: they are read through
-strides.
+cycle can arise. A reduction whose result goes back to the very rows it came from, which may lie along any axes, joins
+too, with what is computed on it row by row: softmax, layer and batch normalisation are one instruction. Then groups
+over the same elements merge where one reads what the other computes or both read the same, if the order of all others
+allows; where the forward pass ends and the backward pass begins even across the two. Views are transparent: they are
+read through strides.
 Invariants: a group is one iteration shape and, but for that one case, one phase; groups are in topological order; only
 elementwise results and reductions leave a group.
 Must not know: buffers, encodings; the graph is not changed.
@@ -16,14 +16,19 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
+from typing import NamedTuple
 
-from ..ir.dims import Shape, Size
+from ..ir.dims import Shape, Size, product
 from ..ir.node import Node, Value
 from ..ops.microops import REDUCTIONS
 from ..ops.operands import contiguous_strides
 from ..ops.registry import Index, Nothing, Reduce, Strided, Tile, View
 
 GROUP_LIMIT = 160  # micro-operations in one group: compile time and registers stay bounded
+ROW_LIMIT = 1 << 17  # elements of a row that stay in a core's cache from one reading to the next
+FEW_ROWS = 8  # so many are too few to share out
+SHORT_ROWS = 256  # elements of rows that lie across the last axes, all side by side
+SIDE_BY_SIDE = 64  # so many such rows are read as one piece
 LOAD_LIMIT = 16  # results of products and the like that one group reads: all of them are in memory until it runs
 
 
@@ -41,7 +46,7 @@ class Group:
         self.phase = phase
         self.axes = axes  # of the reductions that leave it: all the same
         self.loads = 0  # how many results of nodes of other kinds its nodes read
-        self.row = 0  # how many last dimensions make a row, where values are reduced along rows inside
+        self.row: tuple[int, ...] = ()  # the axes that make a row, where values are reduced along rows inside
         self.position = 0
         self.merged: Group | None = None
 
@@ -109,7 +114,7 @@ def _trees(nodes: list[Node], users: Users, forced: set[Node], phases: dict[Node
     """Consumer by consumer, from the end: nodes join the one group that reads them. A group's first is its root."""
     group_of: dict[Node, Group] = {}
     asked: dict[Node, Group | None] = {}  # by the one group that reads it; None: by several, or through a view
-    rows = False  # whether some group reduces along rows inside
+    row_of = _rows(nodes, users, forced, phases)
     for node in reversed(nodes):
         kind = type(node.op.kernel)
         if kind in _FREE:
@@ -123,23 +128,18 @@ def _trees(nodes: list[Node], users: Users, forced: set[Node], phases: dict[Node
             target = None
         if kind is Tile:
             shape = node.outputs[0].shape
-            if target is None:
-                if rows and node not in forced:
-                    target = _by_row(node, users, group_of, phases, None)
-            elif (
+            if target is not None and (
                 (target.shape is not shape and target.shape != shape and (shape != () or target.shape is None))
                 or target.phase != phase
                 or len(target.nodes) >= GROUP_LIMIT
                 or target.loads + loads > LOAD_LIMIT
             ):
                 target = None
+            if target is None and row_of and node not in forced:
+                target = _by_row(node, users, group_of, phases, row_of.get(node))
         elif kind is Reduce:
             shape = node.inputs[0].shape
-            by_row = node not in forced and REDUCTIONS[node.op.kernel.reduction].row
-            target = _by_row(node, users, group_of, phases, len(node.attrs["axes"])) if by_row else None
-            if target is not None:
-                target.row = len(node.attrs["axes"])
-                rows = True
+            target = _by_row(node, users, group_of, phases, row_of[node]) if node in row_of else None
         else:
             target = None
         if target is not None:
@@ -157,14 +157,63 @@ def _trees(nodes: list[Node], users: Users, forced: set[Node], phases: dict[Node
     return group_of
 
 
-def row_shaped(value: Value, shape: Shape, row: int) -> bool:
+class Row(NamedTuple):
+    """The axes of a shape that make a row."""
+
+    shape: Shape
+    axes: tuple[int, ...]
+
+
+def _rows(nodes: Sequence[Node], users: Users, forced: set[Node], phases: dict[Node, str]) -> dict[Node, Row]:
+    """Of reductions along rows, and of what is computed in their phase on the results, one for each row: the rows."""
+    out: dict[Node, Row] = {}
+    for node in nodes:
+        kind = type(node.op.kernel)
+        if kind is Reduce:
+            row = Row(node.inputs[0].shape, node.attrs["axes"])
+            if node not in forced and row.axes and REDUCTIONS[node.op.kernel.reduction].row and _is_kept(row):
+                out[node] = row
+        elif kind is Tile and out:
+            for v in node.inputs:
+                source = users.of(v.node)
+                if source in out and phases[source] == phases[node] and row_shaped(node.outputs[0], *out[source]):
+                    out[node] = out[source]
+                    break
+    return out
+
+
+def _is_kept(row: Row) -> bool:
+    """Whether to work row by row: on what is in cache when it is read again. Few rows too long for that are not shared
+    out either; of rows across many others, side by side, only a little of each is read at once, which costs more than
+    it saves where it comes from memory; and short ones across the last axes are worked on one by one."""
+    length = product(n for i, n in enumerate(row.shape) if i in row.axes)
+    rows = product(without(row.shape, row.axes))
+    behind = product(n for i, n in enumerate(row.shape) if i > max(row.axes))
+    if not (isinstance(length, int) and isinstance(rows, int) and isinstance(behind, int)):
+        return True
+    if length > ROW_LIMIT and rows < FEW_ROWS:
+        return False
+    return behind == 1 or (length * behind >= SHORT_ROWS and (behind <= SIDE_BY_SIDE or length * rows <= ROW_LIMIT))
+
+
+def without(shape: Shape, axes: tuple[int, ...]) -> Shape:
+    return tuple(n for i, n in enumerate(shape) if i not in axes)
+
+
+def put_back(strides: Sequence[Size], axes: tuple[int, ...], ndim: int) -> tuple[Size, ...]:
+    """Strides over dimensions of which ``axes`` were dropped, over all ``ndim``."""
+    left = iter(strides)
+    return tuple(0 if i in axes else next(left) for i in range(ndim))
+
+
+def row_shaped(value: Value, shape: Shape, row: tuple[int, ...]) -> bool:
     """Whether ``value`` has one element for each row of ``shape``, the row's dimensions dropped or kept as 1."""
-    lead = shape[: len(shape) - row]
-    return row > 0 and value.shape in (lead, (*lead, *(1,) * row))
+    kept = tuple(1 if i in row else n for i, n in enumerate(shape))
+    return row != () and value.shape in (without(shape, row), kept)
 
 
 def _by_row(
-    node: Node, users: Users, group_of: dict[Node, Group], phases: dict[Node, str], row: int | None
+    node: Node, users: Users, group_of: dict[Node, Group], phases: dict[Node, str], row: Row | None
 ) -> Group | None:
     """The group that ``node``, a reduction along rows or something computed on such results, can join: all of its phase
     that reads it is there and reads, for each row, that row's value. Readers of later phases get it from memory, if
@@ -185,24 +234,23 @@ def _by_row(
                 return None
     shape = target.shape
     if row is None:
-        row = target.row
-        if not row_shaped(node.outputs[0], shape, row):
+        if not row_shaped(node.outputs[0], shape, target.row):
             return None
-    else:
-        if target.row not in (0, row) or node.inputs[0].shape != shape:
-            return None
-        if node.attrs["axes"] != tuple(range(len(shape) - row, len(shape))):
-            return None
-    lead = contiguous_strides(shape[: len(shape) - row])
+        row = Row(shape, target.row)
+    elif target.row not in ((), row.axes) or row.shape != shape:
+        return None
+    own = put_back(contiguous_strides(without(shape, row.axes)), row.axes, len(shape))
     for reader in readers:
         for v in reader.inputs:
-            if users.of(v.node) is node and not _reads_rows(v, node, reader, shape, row, lead):
+            if users.of(v.node) is node and not _reads_rows(v, node, reader, row, own):
                 return None
+    target.row = row.axes
     return target
 
 
-def _reads_rows(v: Value, node: Node, reader: Node, shape: Shape, row: int, lead: tuple[Size, ...]) -> bool:
-    """Whether ``reader`` sees, through the views that lead to its operand ``v``, each row's own value of ``node``."""
+def _reads_rows(v: Value, node: Node, reader: Node, row: Row, own: tuple[Size, ...]) -> bool:
+    """Whether ``reader`` sees, through the views that lead to its operand ``v``, each row's own value of ``node``: over
+    the shape of the rows it has the strides ``own``."""
     chain = []
     while v.node is not node:
         chain.append(v.node)
@@ -215,18 +263,23 @@ def _reads_rows(v: Value, node: Node, reader: Node, shape: Shape, row: int, lead
             return False
         last = view.outputs[0]
     frame = reader.inputs[0].shape if type(reader.op.kernel) is Reduce else reader.outputs[0].shape
-    return at is not None and at.offset == 0 and in_frame(last, at.strides, frame, shape, row) == (*lead, *(0,) * row)
+    if at is None or at.offset != 0:
+        return False
+    strides = in_frame(last, at.strides, frame, *row)
+    return all(a == b or n == 1 for a, b, n in zip(strides, own, row.shape))
 
 
-def in_frame(value: Value, strides: tuple[Size, ...], frame: Shape, shape: Shape, row: int) -> tuple[Size, ...]:
+def in_frame(
+    value: Value, strides: tuple[Size, ...], frame: Shape, shape: Shape, row: tuple[int, ...]
+) -> tuple[Size, ...]:
     """Strides over ``shape`` of an operand of a node whose own shape is ``frame``: broadcast to it, and with the row's
     dimensions behind it where the node has dropped them."""
     if value.shape == frame == shape:
         return strides
     extra = len(frame) - value.ndim
     over = (0,) * extra + tuple(0 if s == 1 and t != 1 else st for s, t, st in zip(value.shape, frame[extra:], strides))
-    if row and len(frame) == len(shape) - row and frame == shape[: len(frame)]:
-        return over + (0,) * row
+    if row and len(frame) == len(shape) - len(row) and frame == without(shape, row):
+        return put_back(over, row, len(shape))
     missing = len(shape) - len(frame)
     whole, over = (1,) * missing + frame, (0,) * missing + over
     return tuple(0 if s == 1 and t != 1 else st for s, t, st in zip(whole, shape, over))

@@ -221,15 +221,18 @@ class _Writer:
         at = list(every(*map(range, t.dims)))
         registers = [self._elements(view, operands, at) for view in t.loads]
         registers += [[self.out.const(*const)] * len(at) for const in t.consts]
-        row = prod(t.dims[len(t.dims) - t.row :])
+        row_of = [tuple(0 if t.rows >> d & 1 else i for d, i in enumerate(index)) for index in at]
         op = self.out.op
         for microop, code, args in t.ops:
             name = microop.partition(":")[2]
             if MICROOPS[name].result == "R":
                 (along,) = (registers[a] for a in args)
                 join = self._join(REDUCTIONS[name.removeprefix("row_")].join, code)
-                rows = [_fold(join, along[i : i + row], code) for i in range(0, len(at), row)]
-                registers.append([r for r in rows for _ in range(row)])
+                rows: dict[tuple[int, ...], list[int]] = {}
+                for row, r in zip(row_of, along):
+                    rows.setdefault(row, []).append(r)
+                folded = {row: _fold(join, found, code) for row, found in rows.items()}
+                registers.append([folded[row] for row in row_of])
             else:
                 registers.append([op(microop, code, xs) for xs in zip(*[registers[a] for a in args])])
         for store in t.stores:

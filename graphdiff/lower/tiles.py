@@ -12,7 +12,7 @@ from ..ir.node import Node, Value
 from ..ops.operands import contiguous_strides
 from ..ops.registry import Place, Reduce
 from .encode import TileBuilder
-from .fuse import Group
+from .fuse import Group, put_back
 from .instruction import Buffer, Instruction, KernelCall
 from .locate import Locator, elements
 
@@ -66,9 +66,11 @@ def _store(tile: TileBuilder, g: Group, register: int, y: Value, reduction: str 
         return
     assert g.shape is not None
     n = len(g.shape)
-    axes = g.axes if g.axes is not None else tuple(range(n - g.row, n))
-    left = iter(strides[: n - len(axes)] if g.axes is None else strides)
-    over = tuple(0 if i in axes else next(left) for i in range(n))
+    axes = g.axes if g.axes is not None else g.row
+    if len(strides) == n:  # with the row's dimensions kept as 1
+        over = tuple(0 if i in axes else st for i, st in enumerate(strides))
+    else:
+        over = put_back(strides, axes, n)
     tile.store(register, target, 0, over, reduction, sum(1 << a for a in axes))
 
 

@@ -75,6 +75,29 @@ def reductions():
     return f, (_random(3, 5, 700), _random(70000, seed=1), n_fed, _random(60, 90, 30), _random(90, 1, seed=2)), {}, 1
 
 
+def rows_across():
+    """Rows that do not lie along the last axis: columns within a tile, in parts, one step or several at a time, of a
+    last one alone, and rows of several axes, walked once or more; forward and gradients."""
+
+    def standard(x, axes):
+        centred = x - gd.mean(x, axis=axes, keepdims=True)
+        return centred * gd.rsqrt(gd.mean(centred * centred, axis=axes, keepdims=True) + 1e-5)
+
+    shapes = ((3, 7, 40), (4, 20, 145), (2, 900, 20), (2, 300, 400), (6, 4, 9), (40, 3, 90), (9, 257), (2, 3, 4, 5, 18))
+    axes = ((1,), (1,), (1,), (1,), (0, 1), (0, 2), (0,), (1, 3))
+    inputs, outs, feeds = [], [], []
+    for i, (shape, a) in enumerate(zip(shapes, axes)):
+        x = gd.input(f"x{i}", shape, dtype="float64" if i % 2 else "float32")
+        inputs.append(x)
+        feeds.append(_random(*shape, seed=i, dtype=str(x.dtype)))
+        y = standard(x, a) + x / (1 + gd.max(x, axis=a, keepdims=True))
+        outs += [y, gd.grad(gd.sum(gd.sin(y)), x)]
+        if len(a) == 1:
+            z = gd.nn.softmax(x, axis=a[0])
+            outs += [z, gd.grad(gd.sum(z * z), x)]
+    return gd.compile(inputs, outs, name="rows_across"), feeds, {}, 1
+
+
 def lstm():
     """A recurrence by scan, trained through time."""
     x, t = gd.input("x", (20, 4, 3)), gd.input("t", (4, 6))
@@ -272,6 +295,7 @@ PROGRAMS = {
         black_scholes,
         gaussian_mixture,
         reductions,
+        rows_across,
         lstm,
         loops,
         checkpointed,
