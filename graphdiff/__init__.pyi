@@ -711,8 +711,8 @@ def conj(x: TensorLike, /) -> Tensor:
 
 def convolve(a: TensorLike, v: TensorLike, /, mode: Literal['full', 'same', 'valid'] = 'full') -> Tensor:
     """The convolution of two vectors: sums of a[i - k] v[k] over k, at every i where they overlap ("full"), at as many
-    as the longer has ("same"), or where they overlap whole ("valid"). Where a's size is known only at the call
-    v's must be an int, and no more.
+    as the longer has ("same"), or where they overlap whole ("valid"). Where the size of
+    one is known only at the call that of the other must be an int, and no more.
 
     Dtypes: float32, float64, int32, int64
     Shapes: (n,), (m,) -> (n + m - 1,), (max(n, m),) or (max(n, m) - min(n, m) + 1,)
@@ -733,8 +733,8 @@ def copysign(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     Example: gd.copysign([1.0, 2.0], [-3.0, 3.0]) -> [-1.0, 2.0]"""
 
 def correlate(a: TensorLike, v: TensorLike, /, mode: Literal['full', 'same', 'valid'] = 'valid') -> Tensor:
-    """The correlation of two vectors: sums of a[i + k] v[k] over k; modes as ``convolve``. Where a's size
-    is known only at the call v's must be an int, and no more.
+    """The correlation of two vectors: sums of a[i + k] v[k] over k; modes as ``convolve``. Where the
+    size of one is known only at the call that of the other must be an int, and no more.
 
     Dtypes: float32, float64, int32, int64
     Shapes: (n,), (m,) -> (n + m - 1,), (max(n, m),) or (max(n, m) - min(n, m) + 1,)

@@ -14,10 +14,11 @@ import graphdiff as gd
 from ..ops.leaves import input as input_leaf
 from ..ops.tensor import Tensor
 from .needs import needs
-from .pytensor import from_pytensor
 
 with needs("pymc"):
     import pymc
+
+    from .pytensor import from_pytensor
 
 
 def density(model: Any = None) -> tuple[list[Tensor], Tensor]:

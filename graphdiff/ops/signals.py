@@ -45,9 +45,9 @@ def _windows(name: str, a: Any, v: Any, mode: str, turned: bool) -> Tensor:
         if x.shape[0] == 0:
             fail(ShapeError, name, "a vector of no elements", [a, v])
     n, m = a.shape[0], v.shape[0]
-    if isinstance(n - m, Dim) and not isinstance(m, int):
+    if isinstance(n - m, Dim) and not isinstance(n, int) and not isinstance(m, int):
         fail(ShapeError, name, f"which of {n} and {m} is longer is known only at the call", [a, v])
-    longer = isinstance(n, int) and isinstance(m, int) and m > n
+    longer = isinstance(n, int) and (not isinstance(m, int) or m > n)
     if longer and not turned:
         return flip(_windows(name, v, a, mode, False))
     if longer:
@@ -68,8 +68,8 @@ def _samples(rng: np.random.Generator) -> Any:
 @composite(reference=np.convolve, samples=_samples)
 def convolve(a: TensorLike, v: TensorLike, /, mode: Literal["full", "same", "valid"] = "full") -> Tensor:
     """The convolution of two vectors: sums of a[i - k] v[k] over k, at every i where they overlap ("full"), at as many
-    as the longer has ("same"), or where they overlap whole ("valid"). Where a's size is known only at the call
-    v's must be an int, and no more.
+    as the longer has ("same"), or where they overlap whole ("valid"). Where the size of
+    one is known only at the call that of the other must be an int, and no more.
 
     Dtypes: numeric
     Shapes: (n,), (m,) -> (n + m - 1,), (max(n, m),) or (max(n, m) - min(n, m) + 1,)
@@ -83,8 +83,8 @@ def convolve(a: TensorLike, v: TensorLike, /, mode: Literal["full", "same", "val
 
 @composite(reference=np.correlate, samples=_samples)
 def correlate(a: TensorLike, v: TensorLike, /, mode: Literal["full", "same", "valid"] = "valid") -> Tensor:
-    """The correlation of two vectors: sums of a[i + k] v[k] over k; modes as ``convolve``. Where a's size
-    is known only at the call v's must be an int, and no more.
+    """The correlation of two vectors: sums of a[i + k] v[k] over k; modes as ``convolve``. Where the
+    size of one is known only at the call that of the other must be an int, and no more.
 
     Dtypes: numeric
     Shapes: (n,), (m,) -> (n + m - 1,), (max(n, m),) or (max(n, m) - min(n, m) + 1,)

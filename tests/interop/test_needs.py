@@ -40,6 +40,13 @@ def test_a_missing_package_is_told_with_its_extra(extra):
     assert " needs the package " in told and "; write pip install 'graphdiff[" in told
 
 
+@pytest.mark.parametrize("bridge, use", [("pytensor", "op"), ("pymc", "logp")])
+def test_a_bridge_over_others_tells_its_own_extra(bridge, use):
+    told = run("numba", f"gd.interop.{bridge}.{use}").stderr.strip().splitlines()[-1]
+    assert told.startswith(f"ImportError: gd.interop.{bridge} needs the package ")
+    assert told.endswith(f"; write pip install 'graphdiff[{bridge}]'")
+
+
 def test_models_are_not_written_without_the_package():
     done = run("onnx", "gd.interop.onnx.save('never.onnx', [x], [x * 2])")
     assert done.returncode == 1 and "write pip install 'graphdiff[onnx]'" in done.stderr

@@ -132,6 +132,18 @@ def test_sliding_windows_are_numpys_of_any_length_and_integers(mode):
         gd.convolve(a, v)
 
 
+@pytest.mark.parametrize("mode", ["full", "same", "valid"])
+@pytest.mark.parametrize("dtype", ["int64", "float64"])
+def test_either_vector_of_a_sliding_window_may_have_a_named_size(mode, dtype):
+    rng = np.random.default_rng(0)
+    k, x = rng.integers(-5, 5, 3).astype(dtype), rng.integers(-5, 5, 7).astype(dtype)
+    for name in ("convolve", "correlate"):
+        for a, v in ((k, x), (x, k)):
+            leaves = [gd.input(f"x{n}", (3,) if w is k else ("n",), dtype) for n, w in enumerate((a, v))]
+            got = gd.compile(leaves, getattr(gd, name)(*leaves, mode))(a, v)
+            assert np.array_equal(got, getattr(np, name)(a, v, mode))
+
+
 def test_bisection_has_the_same_bits_for_any_number_of_threads():
     rng = np.random.default_rng(0)
     rows, a = np.sort(rng.normal(size=1000)), rng.normal(size=300_000)

@@ -16,9 +16,7 @@ from ...ops.messages import where_am_i
 from ...ops.tensor import Tensor
 from ...ops.trees import tensors
 from ...ops.types import Tensors
-from .. import numba
 from ..derived import Derived, derived
-from ..jax import primitive
 from ..needs import needs
 
 with needs("pytensor"):
@@ -29,6 +27,9 @@ with needs("pytensor"):
     from pytensor.link.numba.dispatch import basic as numba_basic
     from pytensor.tensor import TensorType, as_tensor_variable
     from pytensor.tensor.exceptions import ShapeError as Unknown
+
+    from .. import numba
+    from ..jax import primitive
 
 
 def op(inputs: Sequence[Tensor], outputs: Tensors, name: str | None = None) -> Callable[..., Any]:

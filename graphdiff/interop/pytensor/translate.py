@@ -14,7 +14,6 @@ import graphdiff as gd
 from ...errors import ShapeError
 from ...ops.messages import where_am_i
 from ...ops.tensor import Tensor
-from ..jax import from_jax, function
 from ..needs import needs
 
 with needs("pytensor"):
@@ -27,6 +26,8 @@ with needs("pytensor"):
     from pytensor.link.jax.dispatch import jax_funcify
     from pytensor.scalar.math import Erfcx
     from pytensor.tensor import as_tensor_variable
+
+    from ..jax import from_jax, function
 
 
 @jax_funcify.register(Erfcx)
