@@ -426,6 +426,7 @@ place = custom(
         steps=are_ints,
     ),
     internal=True,
+    foldable=True,
     page="placed",
 )
 PAD = op_of(place)

@@ -119,10 +119,12 @@ def _entries(y: Tensor, x: Tensor, forward: bool, n: Size, colors: Tensor, place
     most = batch or block_size(one, seed)
     block = least(most, n)
     color_of = reshape(colors, (1, *seeded.shape))
+    # known where they are few, so that what is made of the seeds alone is folded
+    numbers = constant(np.arange(block)) if isinstance(block, int) else positions((block,), 0)
 
     def products(first: Tensor | int) -> Tensor:
         """Of the colors from ``first``."""
-        which = positions((block, *(1,) * seeded.ndim), 0) + first
+        which = reshape(numbers, (block, *(1,) * seeded.ndim)) + first
         units = astype(equal(which, color_of), seeded.dtype)
         (made,) = Examples(block).transform([one], {seed: units})
         return in_front(made, one, block)

@@ -126,7 +126,7 @@ CASES = {
     "negative_late": [X * -Y, -X * Y, -X * -Y, X / -Y, -X / Y, -X * 3, 3 / -X],
     "sum_negative": [r.sum(-X, axis=0)],
     "even_function": [e.abs(-X), e.square(e.abs(X)), f.cos(-X)],
-    "power_of_number": [X**1, X**2, I**2, X**3, X**-1],
+    "power_of_number": [X**0, I**0, X**1, X**2, I**2, X**3, X**-1],
     "sqrt_square": [e.sqrt(e.square(X - 1))],
     "log_exp": [f.log(f.exp(X))],
     "log_quotient_of_exp": [f.log(nn.softmax(X))],
@@ -309,6 +309,9 @@ def test_constants_are_folded():
     )
     assert simplified(m.reshape(constant(np.arange(6.0)), (2, 3))[:, 1:]) == (
         "%0: f64[2,2] = constant([[1.0, 2.0], [4.0, 5.0]]); return %0"
+    )
+    assert simplified(m.place(constant(np.array([1.0, 2.0])), 0.5, (4,), (1,), (1,))) == (
+        "%0: f64[4] = constant([0.5, 1.0, 2.0, 0.5]); return %0"
     )
 
 

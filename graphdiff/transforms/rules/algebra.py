@@ -184,11 +184,13 @@ def even_function(node: Node) -> Rewritten:
 
 @rule("pow", on="constant")
 def power_of_number(node: Node) -> Rewritten:
-    """x ** 1 -> x, x ** 2 -> square(x), x ** 3 -> x * square(x), x ** -1 -> reciprocal(x)."""
+    """x ** 0 -> 1, x ** 1 -> x, x ** 2 -> square(x), x ** 3 -> x * square(x), x ** -1 -> reciprocal(x)."""
     x: Any
     x, p = node.inputs[0], number(node.inputs[1])
     if p is None:
         return None
+    if p == 0:  # of NaN too
+        return full(scalar(1, x.dtype), node)
     if p == 1:
         return x
     if p == 2:
