@@ -45,6 +45,13 @@ def test_a_gradient_is_written_for_opsets_before_13(name, opset):
         assert name == "max_pool2d" and opset == 7 and set(e.counts) == {"MaxPool with 2 results", "Mod"}, e
 
 
+@pytest.mark.parametrize("opset", [7, 9, 10])
+def test_pools_that_round_up(opset):
+    x = gd.input("x", (2, 3, 7))
+    y = gd.nn.max_pool1d(x, 2, 2, ceil_mode=True) + gd.nn.avg_pool1d(x, 2, 2, ceil_mode=True)
+    compare({"x": x}, {"y": y}, {"x": RNG.normal(size=(2, 3, 7)).astype("f")}, opset)
+
+
 @pytest.mark.parametrize("opset", [7, 8, 10, 12])
 def test_sizes_with_names_need_no_younger_operators(opset):
     x = gd.input("x", ("n", "2*m", 3))

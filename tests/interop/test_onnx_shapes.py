@@ -211,6 +211,20 @@ def test_a_size_taken_to_differ_from_one_is_looked_at_in_each_call():
     assert load(proto, shapes={"x": (2, 1)}).outputs["y"].shape == (2,)
 
 
+def test_what_is_made_of_a_size_is_taken_to_be_no_zero_and_looked_at_too():
+    nodes = [
+        node("Shape", "x", "s"),
+        node("Div", "s two", "half"),
+        node("Equal", "half zero", "none"),
+        node("Where", "none two half", "y"),
+    ]
+    arrays = {"two": np.array([2]), "zero": np.array([0])}
+    f = compiled(load(model(nodes, {"x": (FLOAT, ["n"])}, {"y": (INT64, [1])}, arrays)))
+    assert f(np.zeros(5, "f"))["y"].tolist() == [2]
+    with pytest.raises(gd.GraphdiffError, match=r"read for .*n.* other than 0"):
+        f(np.zeros(1, "f"))
+
+
 def test_inputs_that_are_arrays_of_the_file_are_not_fed_and_outputs_may_be_anything():
     proto = model(
         [node("Constant", "", "k", value_floats=[1.0, 2.0]), node("Add", "x w", "y")],

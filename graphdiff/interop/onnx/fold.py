@@ -169,7 +169,7 @@ def _compared(call: Call, a: Known, b: Known) -> np.ndarray | None:
         difference = exact.subtract(x, y)
         if not isinstance(difference, Dim):
             return difference == 0 if isinstance(difference, int) else False
-        if exact.sign_of(difference) is None and not (y == 0 or x == 0):
+        if exact.sign_of(difference) is None:
             call.importer.assume(x, y, False)
         return False
 

@@ -23,7 +23,7 @@ from .named import with_names
 from .older import OLDER
 from .operators import LEFT_OUT, SIZES, is_operator, operators
 from .standard import stands, wanted
-from .table import Writing, rule_of
+from .table import Given, Writing, rule_of
 
 _KEPT = (Loop, Branch)  # which the message has graphs for
 MISSING = "no "  # before the name of an operation that has no rule
@@ -121,13 +121,18 @@ class _Sweep:
             return None
         rule = OLDER.get(node.op.name) if is_operator(node) else rule_of(node.op.name)
         made = None if rule is None else rule(Writing(now, xs, self.opset))
-        if made is None:
+        if made is None or (is_operator(node) and self.is_no_nearer(node, made)):
             made = operators(MISSING + node.op.name, xs, [(v.shape, v.dtype) for v in node.outputs])
         results = [made] if isinstance(made, Tensor) else list(made)
         for old, new in zip(node.outputs, results, strict=True):
             if new is not None and (new.shape != old.shape or new.dtype is not old.dtype):
                 raise GraphError(f"the rule of {node.op.name} gave {new.dtype}{new.shape} for {old.dtype}{old.shape}")
         return results
+
+    def is_no_nearer(self, node: Node, made: Given) -> bool:
+        """Whether the rule for an operator gave that operator again in a form that the opset has not."""
+        results = [made] if isinstance(made, Tensor) else made
+        return any(v is not None and v.node.op is node.op and not stands(v.node, self.opset) for v in results)
 
 
 def _made_since(serial: int, values: list[Any]) -> list[Node]:

@@ -234,8 +234,9 @@ def _ordered(name: str) -> None:
             return compared(a, b)
         if a.dtype is not int64:
             return None
-        high, low = zip(*(_parts(v) for v in (a, b)))
-        return gd.logical_or(compared(*high), gd.logical_and(gd.equal(*high), compared(*low)))
+        (high, low), (other, rest) = (_parts(v) for v in (a, b))
+        same = gd.logical_not(compared(other, high))  # or the first is decided
+        return gd.logical_or(compared(high, other), gd.logical_and(same, compared(low, rest)))
 
 
 def _parts(x: Tensor) -> tuple[Tensor, Tensor]:

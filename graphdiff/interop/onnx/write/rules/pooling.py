@@ -126,6 +126,8 @@ def _pool(name: str, operation: str, n: int) -> None:
         else:
             pads = each(padding, n) * 2
         how: dict[str, Any] = {"kernel_shape": kernel, "strides": stride, "pads": pads}
+        if call.opset < 10 and (call["ceil_mode"] or any(d > 1 for d in dilation)):
+            return None
         if name == "AveragePool" and call.opset < 19 and (call["ceil_mode"] or any(d > 1 for d in dilation)):
             return None  # without dilations, and with other divisors where windows round up
         if any(d > 1 for d in dilation) or call.opset >= 19:
