@@ -31,6 +31,8 @@ from .source_file import STAND_IN, Failure, Written
 from .sources import SUFFIX, code_of, items_of
 from .writer import KEYWORDS, LIBRARY
 
+_LONGEST_NAME = 200
+
 
 def export_c(
     self: Function,
@@ -46,13 +48,15 @@ def export_c(
     ``folder`` is made if it is not there. ``name``: the C function, and the prefix of all that has a name outside.
     ``sizes``: the named dimensions, as in ``f.plan_for(batch=32)``. ``values``: also ``NAME_values.c``, tables of
     what parameters and states hold now. ``sized``: sizes that are not given are arguments of ``NAME_sized(batch, …)``,
-    whose work has ``NAME_work_bytes_for(batch)`` bytes. Raises CompileError for a name that C cannot have, for an
-    operation that cannot be exported and for ``sized`` under a memory limit, FeedError for sizes, OSError where the
-    folder cannot be written. Nothing is written then.
+    whose work has ``NAME_work_bytes_for(batch)`` bytes. Raises CompileError for a name that C cannot have, for what is
+    no folder, for an operation that cannot be exported and for ``sized`` under a memory limit, FeedError for sizes,
+    OSError where the folder cannot be written. Nothing is written then.
 
     Example: ``step.export_c("firmware/model", "model", batch=32)``
     """
     _check_name(name)
+    if not isinstance(folder, (str, os.PathLike)):
+        raise CompileError(f"export_c: folder is a path, got {folder!r}", source=_here())
     for word, given in (("values", values), ("sized", sized)):
         if not isinstance(given, bool):
             raise CompileError(f"export_c: {word} is True or False, got {given!r}", source=_here())
@@ -183,6 +187,10 @@ def _check_name(name: str) -> None:
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z]\w*", name, flags=re.ASCII):
         raise CompileError(
             f"export_c: name is an identifier of C, letters, digits and _ after a letter, got {name!r}", source=_here()
+        )
+    if len(name) > _LONGEST_NAME:
+        raise CompileError(
+            f"export_c: name has {len(name)} characters, files have names of at most {_LONGEST_NAME}", source=_here()
         )
     if name in KEYWORDS or name in LIBRARY or name == "main":
         raise CompileError(f"export_c: {name!r} is a word of C or C++; choose another name", source=_here())

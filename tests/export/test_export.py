@@ -11,6 +11,8 @@ from exported import Exported, flat
 from under_test import ENVIRONMENT, PLACE
 
 import graphdiff as gd
+from graphdiff.export.program import KERNELS
+from graphdiff.export.source_file import WRITERS
 
 ALL = {**PROGRAMS, **WITHOUT_BITS}
 SCRIPT = Path(__file__).resolve().parents[1] / "support" / "export_programs.py"
@@ -52,6 +54,7 @@ def small():
         ("for", {"n": 2}, "'for' is a word of C or C\\+\\+"),
         ("class", {"n": 2}, "'class' is a word of C or C\\+\\+"),
         ("main", {"n": 2}, "'main' is a word of C"),
+        ("x" * 201, {"n": 2}, "name has 201 characters, files have names of at most 200"),
         ("expf", {"n": 2}, "'expf' is a word of C"),
         ("read", {"n": 2}, "'read' is a word of C"),
         ("STEP", {"n": 2}, "'STEP' is a name that the exported program has inside"),
@@ -66,6 +69,23 @@ def test_bad_input_is_told_and_nothing_written(name, sizes, told, tmp_path):
     with pytest.raises(gd.GraphdiffError, match=told):
         small().export_c(tmp_path / "out", name, **sizes)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("folder", [None, 3])
+def test_what_is_no_path_is_told(folder):
+    with pytest.raises(gd.CompileError, match=f"folder is a path, got {folder}"):
+        small().export_c(folder, "ok", n=2)
+
+
+def test_every_kernel_is_exported_and_one_that_is_not_is_named(tmp_path, monkeypatch):
+    assert set(KERNELS.values()) == set(WRITERS)
+    x = gd.input("x", ("n", 3))
+    f = gd.compile([x], gd.sort(x, axis=1) * 2, name="f")
+    monkeypatch.delitem(WRITERS, "sort")
+    for sizes in ({"n": 2}, {"sized": True}):
+        with pytest.raises(gd.CompileError, match="sort cannot be exported to C") as told:
+            f.export_c(tmp_path / "out", "f", **sizes)
+        assert "test_export.py" in str(told.value) and not (tmp_path / "out").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_an_os_error(tmp_path):

@@ -102,6 +102,88 @@ def test_two_models_link_and_no_other_name_is_theirs(tmp_path):
     run(tmp_path, "cc", *STRICT.split(), "both.c", "model0.o", "model1.o", "-o", "both", "-lm")
 
 
+THREADS = """
+#include "mlp.h"
+#include "loops.h"
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {{
+    unsigned char mlp_work[mlp_WORK_BYTES + 64], loops_work[loops_WORK_BYTES + 64];
+    char *results;
+    size_t bytes;
+}} turn;
+
+static char *inputs_mlp[mlp_INPUTS], *inputs_loops[loops_INPUTS];
+
+static void *aligned(unsigned char *p) {{ return p + (64 - (size_t)((uintptr_t)p % 64)); }}
+
+static void *run(void *at) {{
+    turn *t = (turn *)at;
+    static const size_t mlp_sizes[] = {{{mlp}}}, loops_sizes[] = {{{loops}}};
+    t->bytes = 0;
+    for (int n = 0; n < 2 * 15; n++) {{
+        const int is_mlp = n % 2 == 0;
+        const size_t *size = is_mlp ? mlp_sizes : loops_sizes;
+        const int outs = is_mlp ? mlp_OUTPUTS : loops_OUTPUTS, params = is_mlp ? mlp_PARAMS : loops_PARAMS;
+        void *arrays[64];
+        t->bytes = 0;
+        for (int i = 0; i < outs + params; i++) {{
+            arrays[i] = calloc(1, size[i] + 1);
+            t->bytes += size[i];
+        }}
+        void *const *params_at = arrays + outs;
+        const int status = is_mlp ? mlp((const void *const *)inputs_mlp, arrays, params_at, aligned(t->mlp_work))
+                                  : loops((const void *const *)inputs_loops, arrays, params_at, aligned(t->loops_work));
+        if (status != 0) exit(9);
+        free(t->results);
+        t->results = (char *)malloc(t->bytes + 1);
+        size_t to = 0;
+        for (int i = 0; i < outs + params; i++) {{
+            memcpy(t->results + to, arrays[i], size[i]);
+            to += size[i];
+            free(arrays[i]);
+        }}
+    }}
+    return NULL;
+}}
+
+int main(void) {{
+    static turn turns[2];
+    pthread_t threads[2];
+    const size_t mlp_in[] = {{{mlp_in}}}, loops_in[] = {{{loops_in}}};
+    for (int i = 0; i < mlp_INPUTS; i++) inputs_mlp[i] = (char *)calloc(1, mlp_in[i] + 1);
+    for (int i = 0; i < loops_INPUTS; i++) inputs_loops[i] = (char *)calloc(1, loops_in[i] + 1);
+    for (int i = 0; i < 2; i++) pthread_create(&threads[i], NULL, run, &turns[i]);
+    for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
+    if (turns[0].bytes == 0 || memcmp(turns[0].results, turns[1].results, turns[0].bytes) != 0) return 1;
+    puts("the same");
+    return 0;
+}}
+"""
+
+
+def test_two_programs_run_in_two_threads_at_once(tmp_path):
+    """Linked together, each call with work, results and parameters of its own, under the sanitizer of threads."""
+    (tmp_path / "none.c").write_text("int main(void) { return 0; }\n")
+    flags = ["-std=c11", "-O1", "-g", "-fsanitize=thread", "-pthread"]
+    probe = subprocess.run(["cc", *flags, "none.c", "-o", "none"], cwd=tmp_path, capture_output=True)
+    if probe.returncode != 0 or subprocess.run([tmp_path / "none"], capture_output=True).returncode != 0:
+        pytest.skip("no sanitizer of threads runs here")
+    sizes = {}
+    for name in ("mlp", "loops"):
+        function, _, at, _ = PROGRAMS[name]()
+        function.export_c(tmp_path, name, **at)
+        facts = json.loads((tmp_path / f"{name}.json").read_text())
+        sizes[name] = ", ".join(str(s["bytes"]) for s in (*facts["outputs"], *facts["params"]))
+        sizes[f"{name}_in"] = ", ".join(str(s["bytes"]) for s in facts["inputs"])
+    (tmp_path / "threads.c").write_text(THREADS.format(**sizes))
+    run(tmp_path, "cc", *flags, "threads.c", "mlp.c", "loops.c", "-o", "threads", "-lm")
+    assert run(tmp_path, "./threads") == "the same\n"
+
+
 @pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler")
 def test_the_header_is_for_cpp_too(tmp_path):
     x, t = gd.input("class", (2,)), gd.input("größe */ 1", (2,))
