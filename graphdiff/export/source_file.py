@@ -88,7 +88,9 @@ class File:
     def _finished(self, work: int, first: str = "") -> Written:
         body = self.code.text()
         helpers = _helpers(self.parts, body, bool(first))
-        text = "\n\n".join(t for t in (_head(self.name), first, helpers, *self.tables, body) if t)
+        rest = [t for t in (first, helpers, *self.tables, body) if t]
+        guard = [_DOUBLE] if re.search(r"\bdouble\b", "".join(rest)) else []
+        text = "\n\n".join([_head(self.name), *guard, *rest])
         return Written(text, work, self.failures)
 
     def _units(self, program: Program, limit: int, prefix: str) -> list[tuple[str, Unit]]:
@@ -261,6 +263,12 @@ float sqrtf(float x) __attribute__((const));
 #define STEP static
 #endif"""
 
+
+# Of programs that compute in double.
+_DOUBLE = """\
+#if defined(__SIZEOF_DOUBLE__) && __SIZEOF_DOUBLE__ < 8
+#error "double has fewer than 8 bytes here: use float32 alone and give all sizes, or a compiler's 64-bit double"
+#endif"""
 
 # Functions of libm that C11 alone does not declare.
 _POSIX = {

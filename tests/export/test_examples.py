@@ -87,6 +87,16 @@ def test_a_microcontroller_trains_to_the_bits_of_python(name, tmp_path):
     assert int(memory[1]) < flash and int(memory[4]) < ram
 
 
+def test_an_avr_trains_to_the_bits_of_python(tmp_path):
+    if not all(map(shutil.which, ("avr-gcc", "simavr"))):
+        pytest.skip("no compiler or no emulator of an AVR")
+    model("xor", tmp_path / "build")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    run(told(EXAMPLES / "avr_xor.c", "avr-gcc "), tmp_path)
+    printed = run(told(EXAMPLES / "avr_xor.c", "simavr ") + " 2>&1", tmp_path, timeout=100)
+    assert f"status 0, bits {trained('xor').split()[-1]}" in printed
+
+
 def test_the_sketch_trains(tmp_path):
     """As an Arduino's builder would: all files of the folder, the sketch as C++."""
     if shutil.which("c++") is None:

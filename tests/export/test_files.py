@@ -213,6 +213,16 @@ def test_all_files_are_cpp_too(compiler, tmp_path):
     run(tmp_path, compiler, "-x", "c++", *STRICT_CPP.split(), "-fsyntax-only", "any.c")
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_only_a_program_without_double_is_for_a_double_of_4_bytes(dtype, tmp_path):
+    """AVR's compiler has such a one."""
+    x = gd.input("x", (3,), dtype=dtype)
+    gd.compile([x], gd.sum(gd.tanh(x))).export_c(tmp_path, "f")
+    command = ["cc", "-std=c11", "-fsyntax-only", "-U__SIZEOF_DOUBLE__", "-D__SIZEOF_DOUBLE__=4", "f.c"]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (told.returncode == 0) == (dtype == "float32") == ("double has fewer than 8 bytes" not in told.stderr)
+
+
 def test_checked_pointers(tmp_path):
     function, feeds, sizes, _ = PROGRAMS["mlp"]()
     made = Exported(function, tmp_path, "model", "-O0 -Dmodel_CHECKED", **sizes)
