@@ -4,10 +4,11 @@ Eight normal numbers say what an image is; after sixty epochs a third of the var
 at 22.6 nats an image. In training the code is drawn from what the encoder says, by a key of the run; without, it is the
 mean.
 
-    python examples/vae.py [--epochs 60]
+    python examples/vae.py [--epochs 60] [--out FOLDER]
 """
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 
@@ -44,7 +45,23 @@ def unexplained(found, x):
     return float(((drawn - x) ** 2).sum() / ((x - x.mean(axis=0)) ** 2).sum())
 
 
-def main(epochs):
+def plot(draw, folder):
+    """Digits between four corners, each a code of its own."""
+    import matplotlib.pyplot as plt
+
+    corners = np.random.default_rng(1).normal(size=(2, 2, CODE))
+    across = np.linspace(0, 1, 10)
+    weights = np.stack([1 - across, across])
+    codes = np.einsum("iy,jx,ijc->yxc", weights, weights, corners).astype(np.float32)
+    images = np.pad(draw(codes.reshape(-1, CODE)).reshape(10, 10, 8, 8), ((0, 0), (0, 0), (1, 1), (1, 1)))
+    folder.mkdir(parents=True, exist_ok=True)
+    plt.figure(figsize=(5, 5))
+    plt.imshow(images.transpose(0, 2, 1, 3).reshape(100, 100), cmap="gray_r")
+    plt.axis("off")
+    plt.savefig(folder / "vae.png", dpi=120, bbox_inches="tight")
+
+
+def main(epochs, out=None):
     data = gd.train.digits(seed=0)
     low, high = data.x_train.min(), data.x_train.max()
     train, test = ((x - low) / (high - low) for x in (data.x_train, data.x_test))
@@ -59,11 +76,14 @@ def main(epochs):
     images = draw(np.random.default_rng(0).normal(size=(4, CODE)).astype(np.float32)).reshape(4, 8, 8)
     for rows in images.transpose(1, 0, 2):
         print("   ".join("".join(" .:*#"[min(4, int(5 * p))] * 2 for p in row) for row in rows))
+    if out:
+        plot(draw, out)
     return measured["unexplained"]
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--epochs", type=int, default=60)
-    epochs = parser.parse_args().epochs
-    assert main(epochs) < (0.4 if epochs >= 60 else 0.97)
+    parser.add_argument("--out", type=Path, help="folder of the plot; without it none is drawn")
+    options = parser.parse_args()
+    assert main(options.epochs, options.out) < (0.4 if options.epochs >= 60 else 0.97)
