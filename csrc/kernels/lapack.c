@@ -201,8 +201,7 @@ int gd_prepare_eigh(gd_prepare *p) {
         b->blas->f32.syevd("V", "U", &b->n, &found, &b->n, &found, &found, &query, &integers, &query, &info, 1, 1);
         lwork = answer(found);
     }
-    status = set_work(p, b, gd_max(lwork, least), 3 + 5 * (int64_t)b->n, 0);
-    return status == GD_OK ? set_lanes(p, b, 2 * (int64_t)b->n * b->n) : status;
+    return set_work(p, b, gd_max(lwork, least), 3 + 5 * (int64_t)b->n, 0);
 }
 
 int gd_prepare_svd(gd_prepare *p) {
@@ -272,8 +271,8 @@ GD_LANES_KERNEL(cholesky)
 GD_LANES_KERNEL(triangular_solve)
 GD_LANES_KERNEL(lu)
 GD_LANES_KERNEL(lu_solve)
-GD_LANES_KERNEL(eigh)
 GD_LAPACK_KERNEL(determinant)
+GD_LAPACK_KERNEL(eigh)
 GD_LAPACK_KERNEL(qr)
 GD_LAPACK_KERNEL(svd)
 

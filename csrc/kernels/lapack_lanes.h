@@ -1,7 +1,5 @@
 /* lapack_lanes.h: what lapack.c runs on batches of small matrices, each in a lane of the widest vectors: the kernels of
  * lapack_lanes_body.h for each type. They are faster than LAPACK by what it costs to call, and by the lanes. */
-#include <float.h>
-
 #include "template.h"
 #include "transpose.h"
 

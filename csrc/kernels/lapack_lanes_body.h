@@ -1,7 +1,7 @@
 /* lapack_lanes_body.h: kernels of lapack.c for batches of small matrices, for one element type (see template.h).
  *
  * Each lane of a vector is another matrix: element e of all of them is x[e]. Every step is the same for all lanes, and
- * where they differ - pivots, rotations, what has no factorisation - lanes choose, so that no matrix has an effect on
+ * where they differ - pivots, what has no factorisation - lanes choose, so that no matrix has an effect on
  * the bits of another. Lanes past the end of a part hold its first matrix again.
  */
 #define W GD_CAT(GD_LANES, S)
@@ -20,12 +20,6 @@ INLINE LANES NAME(root)(LANES x) {
     for (int l = 0; l < W; l++) each[l] = (T)GD_CAT(GD_SQRT, S)(each[l]);
     memcpy(&x, each, sizeof x);
     return x;
-}
-
-INLINE int NAME(any_lane)(MASK which) {
-    I found = 0;
-    for (int l = 0; l < W; l++) found |= which[l];
-    return found != 0;
 }
 
 /* `count` matrices of `size` elements, one after the other, side by side */
@@ -173,79 +167,6 @@ static int NAME(lu_solve_lanes)(const gd_call *call, const lapack_block *b) {
         for (int64_t e = 0; e < right; e++) x[e] = NAME(choose)(singular, nothing, x[e]);
         NAME(put_lanes)(x, right, count, to);
         for (int64_t l = 0; !b->transpose && l < count; l++) NAME(swap_rows)(to + l * right, pivots + l * n, n, k, 1);
-    }
-    return GD_OK;
-}
-
-/* turns each pair of axes to where the matrix has 0 between them (Jacobi 1846): a sweep; whether a lane turned */
-static int NAME(turn_lanes)(LANES *a, LANES *v, int64_t n) {
-    const T least = sizeof(T) == 4 ? (T)FLT_EPSILON : (T)DBL_EPSILON;
-    int turned = 0;
-    for (int64_t p = 0; p < n; p++)
-        for (int64_t q = p + 1; q < n; q++) {
-            const LANES one = (LANES){0} + 1, x = a[p * n + p], y = a[q * n + q], xy = a[p * n + q];
-            const LANES room = NAME(root)(NAME(size_of)(x)) * NAME(root)(NAME(size_of)(y));
-            const MASK turn = (MASK)(NAME(size_of)(xy) > least * room) & (MASK)(xy != 0);
-            if (!NAME(any_lane)(turn)) continue;
-            const LANES by = (y - x) / (2 * NAME(choose)(turn, xy, one)), far = NAME(size_of)(by);
-            const LANES tangent = NAME(choose)((MASK)(by < 0), -one, one) / (far + NAME(root)(1 + far * far));
-            const LANES cosine = 1 / NAME(root)(1 + tangent * tangent), sine = tangent * cosine;
-            turned = 1;
-            for (int64_t k = 0; k < n; k++) {
-                const LANES at_p = a[k * n + p], at_q = a[k * n + q];
-                a[k * n + p] = NAME(choose)(turn, cosine * at_p - sine * at_q, at_p);
-                a[k * n + q] = NAME(choose)(turn, sine * at_p + cosine * at_q, at_q);
-            }
-            for (int64_t k = 0; k < n; k++) {
-                const LANES at_p = a[p * n + k], at_q = a[q * n + k], v_p = v[p * n + k], v_q = v[q * n + k];
-                a[p * n + k] = NAME(choose)(turn, cosine * at_p - sine * at_q, at_p);
-                a[q * n + k] = NAME(choose)(turn, sine * at_p + cosine * at_q, at_q);
-                v[p * n + k] = NAME(choose)(turn, cosine * v_p - sine * v_q, v_p);
-                v[q * n + k] = NAME(choose)(turn, sine * v_p + cosine * v_q, v_q);
-            }
-            a[p * n + q] = a[q * n + p] = NAME(choose)(turn, (LANES){0}, xy);
-        }
-    return turned;
-}
-
-/* a lane's eigenvalues, ascending, and its eigenvectors as columns, from the diagonal and the rows of v */
-static void NAME(sorted_lane)(const T *a, const T *v, int64_t n, T *w, T *to) {
-    int64_t order[GD_LANES_ROWS];
-    for (int64_t p = 0; p < n; p++) {
-        int64_t place = p;
-        for (; place > 0 && a[order[place - 1] * (n + 1) * W] > a[p * (n + 1) * W]; place--)
-            order[place] = order[place - 1];
-        order[place] = p;
-    }
-    for (int64_t c = 0; c < n; c++) {
-        w[c] = a[order[c] * (n + 1) * W];
-        for (int64_t r = 0; r < n; r++) to[r * n + c] = v[(order[c] * n + r) * W];
-    }
-}
-
-static int NAME(eigh_lanes)(const gd_call *call, const lapack_block *b) {
-    enum { SWEEPS = 60 };
-    const int64_t n = b->n, size = n * n;
-    EACH_GROUP(call, b) {
-        LANES *a = call->scratch, *v = a + size, sum = {0};
-        T *w = (T *)call->operands[1] + i * n, *to = (T *)call->operands[2] + i * size;
-        NAME(take_lanes)((const T *)call->operands[0] + i * size, size, count, a);
-        NAME(symmetric_lanes)(a, n);
-        for (int64_t e = 0; e < size; e++) sum += a[e] * 0; /* 0, or NaN of an infinity or a NaN */
-        const MASK finite = (MASK)(sum == 0);
-        for (int64_t e = 0; e < size; e++) {
-            a[e] = NAME(choose)(finite, a[e], (LANES){0});
-            v[e] = (LANES){0} + (T)(e % (n + 1) == 0);
-        }
-        for (int sweep = 0; sweep < SWEEPS && NAME(turn_lanes)(a, v, n);) sweep++;
-        for (int64_t l = 0; l < count; l++) {
-            if (finite[l]) {
-                NAME(sorted_lane)((const T *)a + l, (const T *)v + l, n, w + l * n, to + l * size);
-                continue;
-            }
-            NAME(fill_nan)(w + l * n, n);
-            NAME(fill_nan)(to + l * size, size);
-        }
     }
     return GD_OK;
 }

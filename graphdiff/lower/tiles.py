@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from ..ir.dims import Size
+from ..ir.dtypes import bool_
 from ..ir.node import Node, Value
 from ..ops.operands import contiguous_strides
 from ..ops.registry import Place, Reduce
@@ -47,7 +48,8 @@ def group_tile(
             registers[y] = tile.op(kernel.microop, y.dtype, args)
             if y in stored and node not in again:
                 # one value for each row: as it is the same all along the row, the largest is it
-                stores.append((registers[y], y, None if y.shape == g.shape or not g.row else "max"))
+                largest = "any" if y.dtype is bool_ else "max"
+                stores.append((registers[y], y, None if y.shape == g.shape or not g.row else largest))
         elif g.axes is None:
             registers[y] = tile.op(f"row_{kernel.reduction}", y.dtype, args)
             if y in stored:
