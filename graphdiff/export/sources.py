@@ -235,6 +235,14 @@ def micro_expressions(dtype: str) -> dict[str, str]:
     return out
 
 
+@functools.cache
+def micro_near(dtype: str) -> dict[str, tuple[str, str]]:
+    """Of micro-operations that take a library's function far out: where they need none, and their value there."""
+    texts = (text_of(file) for file in _FILES[dtype])
+    found = (arguments for text in texts for form, arguments in _calls(text) if form == "GUARDED")
+    return {name: (typed(near, dtype), typed(value, dtype)) for name, near, value, _ in found}
+
+
 def typed(text: str, dtype: str) -> str:
     """Text of csrc/micro for one dtype: its type, and the names of its functions."""
     text = re.sub(r"\bGD_T\b", C_TYPES[dtype], text)
@@ -283,6 +291,17 @@ def applied(name: str, dtype: str, compute: str, operands: Sequence[str]) -> str
     """A micro-operation of such operands as an expression. ``compute``: their dtype, of the choices where one is
     chosen; ``dtype``: the result's."""
     expression = cast_expressions()[compute, dtype] if name == "cast" else micro_expressions(compute)[name]
+    return _named(expression, operands)
+
+
+def applied_near(name: str, compute: str, operands: Sequence[str]) -> tuple[str, str] | None:
+    """Where a micro-operation of such operands needs no library's function, and its value there; None where it is the
+    same everywhere."""
+    near = micro_near(compute).get(name)
+    return None if near is None else (_named(near[0], operands), _named(near[1], operands))
+
+
+def _named(expression: str, operands: Sequence[str]) -> str:
     named = dict(zip("xyz", operands))
     return re.sub(r"\b[xyz]\b", lambda m: named[m[0]], expression)
 

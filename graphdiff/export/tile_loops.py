@@ -5,17 +5,21 @@ Must not know: sums, rows, what is stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from math import prod
 
 from .formula import Formula
 from .reductions import AT_ONCE
-from .sources import C_TYPES, applied
+from .sources import C_TYPES, applied, applied_near
 from .tile_cut import Cut, Pass
 from .tile_source import View
 from .unit import Unit
 from .writer import index, number
+
+_MADE = re.compile(r"const \w+ (\w+) = ")
+_NAMES = re.compile(r"\w+")
 
 
 class Loops:
@@ -33,6 +37,9 @@ class Loops:
         self.row_dims = range(self.s.row_start, self.s.row_end)
         self.deps = self._deps()
         self.places: dict[int, dict[str, str]] = {}  # scratch of a reduction, by its id
+        # Of the innermost loop: lines with a value that needs a library's function far out, each with where it does
+        # not and the line as it is there
+        self.near: dict[str, tuple[str, str]] = {}
 
     def _deps(self) -> list[frozenset[int]]:
         """The dimensions that each register changes along."""
@@ -75,7 +82,10 @@ class Loops:
                 if r in range(len(self.s.loads), self.s.register_of(0)):
                     self.names[r] = value
                     continue
-                self.out(f"const {C_TYPES[self.s.dtype(r).name]} r{r} = {value};")
+                head = f"const {C_TYPES[self.s.dtype(r).name]} r{r} = "
+                self.out(f"{head}{value};")
+                if (near := self._near(r)) is not None:
+                    self.near[self.out.lines[-1].strip()] = near[0], f"{head}{near[1]};"
                 self.names[r] = f"r{r}"
 
     def _value(self, r: int) -> str | None:
@@ -98,6 +108,14 @@ class Loops:
         compute = self.s.dtype(op.args[op.name == "where"]).name
         return applied(op.name, op.dtype.name, compute, [self.names[a] for a in op.args])
 
+    def _near(self, r: int) -> tuple[str, str] | None:
+        n = r - self.s.register_of(0)
+        if n < 0 or r in self.buffers or r in self.columns:
+            return None
+        op = self.s.ops[n]
+        compute = self.s.dtype(op.args[op.name == "where"]).name
+        return applied_near(op.name, compute, [self.names[a] for a in op.args])
+
     def _index_names(self) -> list[str]:
         return [f"i{d}" for d in range(len(self.s.dims))]
 
@@ -118,13 +136,47 @@ class Loops:
     def _open_loop(self, stack: ExitStack, name: str, count: int | str, streams: Sequence[str]) -> None:
         """A loop; with ``streams`` in blocks, whose values are left in each and then taken, by these calls."""
         if not streams:
-            stack.enter_context(self.out.block(f"for (ptrdiff_t {name} = 0; {name} < {count}; {name}++)"))
+            stack.enter_context(self._elements(name, count))
             return
         stack.enter_context(self.out.block(f"for (ptrdiff_t n0 = 0; n0 < {count}; n0 += {AT_ONCE})"))
         self.out(f"const ptrdiff_t m0 = {count} - n0 < {AT_ONCE} ? {count} - n0 : {AT_ONCE};")
         for call in streams:
             stack.callback(self.out, f"{call}, m0);")
-        stack.enter_context(self.out.block(f"for (ptrdiff_t {name} = n0; {name} < n0 + m0; {name}++)"))
+        stack.enter_context(self._elements(name, None))
+
+    @contextmanager
+    def _elements(self, name: str, count: int | str | None) -> Iterator[None]:
+        """A loop over ``count`` elements, or those of a block of a stream. Where some value needs a library's function
+        far out, it is in blocks, each of which looks first whether all are near: compilers make no vectors of calls."""
+        out, begun, outer = self.out, len(self.out.lines), self.near
+        self.near = {}
+        first, last = ("0", count) if count is not None else ("n0", "n0 + m0")
+        with out.block(f"for (ptrdiff_t {name} = {first}; {name} < {last}; {name}++)"):
+            yield
+        near, self.near = self.near, outer
+        body = [line.strip() for line in out.lines[begun + 1 : -1]]
+        if not near or any(line.endswith("{") for line in body):
+            return
+        del out.lines[begun:]
+        with ExitStack() as stack:
+            if count is not None:
+                stack.enter_context(out.block(f"for (ptrdiff_t n0 = 0; n0 < {count}; n0 += {AT_ONCE})"))
+                out(f"const ptrdiff_t m0 = {count} - n0 < {AT_ONCE} ? {count} - n0 : {AT_ONCE};")
+            else:
+                stack.enter_context(out.block(""))
+            out("int near = 1;")
+            there = [near[line][1] if line in near else line for line in body]
+            head = f"for (ptrdiff_t {name} = n0; {name} < n0 + m0; {name}++)"
+            self._block(head, _looks(body, there, near))
+            with out.block("if (near)"):
+                self._block(head, there)
+            with out.block("else"):
+                self._block(head, body)
+
+    def _block(self, head: str, lines: Sequence[str]) -> None:
+        with self.out.block(head):
+            for line in lines:
+                self.out(line)
 
     def _loop(
         self,
@@ -190,3 +242,18 @@ class Loops:
         if self.c.chunks == 1:
             return str(n * self.c.k)
         return "k" if n == 1 else f"k * {n}"
+
+
+def _looks(body: Sequence[str], there: Sequence[str], near: Mapping[str, tuple[str, str]]) -> list[str]:
+    """What tells whether all values of ``near`` need no library's function: where each does not, and what that reads.
+    ``there``: the lines of ``body`` where none does."""
+    out: list[str] = []
+    read: set[str] = set()
+    for line, value in zip(reversed(body), reversed(there)):
+        made = _MADE.match(value)
+        new = [value] if made is not None and made[1] in read else []
+        if line in near:
+            new.append(f"near &= {near[line][0]};")
+        out += new
+        read.update(*map(_NAMES.findall, new))
+    return out[::-1]

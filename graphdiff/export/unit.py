@@ -19,7 +19,7 @@ from .writer import KEYWORDS, LIBRARY, Lines, identifier
 _OWN = re.compile(
     r"[ij]\d*|[crst]\d+|[mn]0|u|k|n|first|turn|segment|scratch|work|status|block|call|fault|operands|p|part|"
     r"[fm](32|64)_?\w*|special_\w*|(carries|xs|captured|ys|sums|body|batch)\d+|condition|if_true|if_false|runs|taps|"
-    r"(row_|col_)?phases?|dims|mask_batch|at|z\d+|size_\w+"
+    r"(row_|col_)?phases?|dims|mask_batch|at|near|z\d+|size_\w+"
 )
 _TYPES = frozenset(
     "float32 float64 bits32 bits64 fma32 fma64 T U S I N NAME INLINE VECTOR UNROLL BYTES ROWS VECTORS LANES".split()
