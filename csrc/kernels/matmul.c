@@ -73,16 +73,19 @@ static int lies_for_blas(int64_t rows, int64_t cols, int64_t row, int64_t col, i
 /* whether vectors of 64 bytes multiply, and neither factor is a vector */
 static int is_wide(const matmul_block *b) { return b->m > 1 && b->n > 1 && strcmp(gd_isa_current()->name, "v4") == 0; }
 
-/* The core's own code against a call, as measured. With vectors of 64 bytes it is ahead but where rows are few vectors
- * and a rest, and A lies by columns, many of them, or B does, which few rows meet. With shorter ones it is so up to
- * about 128 x 128 x 128 and for outer products, and behind otherwise; then it should not need much scratch where a BLAS
- * is there. */
+/* The core's own code against a call, as measured. With vectors of 64 bytes it is ahead but where few rows meet a B that
+ * outgrows the caches, and where rows are few vectors and a rest, which is one element or two, or A lies by columns,
+ * many of them, or B does, which few rows meet. With shorter ones it is so up to about 128 x 128 x 128 and for outer
+ * products, and behind otherwise; then it should not need much scratch where a BLAS is there. */
 static int own_is_faster(const matmul_block *b, int64_t m, int64_t n) {
     enum { SCRATCH = 1 << 16, VECTOR = 64, TINY = 1024, SMALL = 2097152, SHALLOW = 24, FEW = 64 };
+    enum { LITTLE = 8, LARGE = 1 << 24 }; /* bytes */
     double work = (double)m * (double)n * (double)b->k;
     int64_t item = gd_item_bytes(b->dtype), width = (n == 1 ? m : n) * item;
     int has_rest = width % VECTOR != 0 && width < 6 * VECTOR;
     if (is_wide(b)) {
+        if (b->m <= FEW && b->k * b->n >= LARGE / item) return 0;
+        if (has_rest && width > VECTOR && width % VECTOR <= LITTLE && work > TINY) return 0;
         if (!has_rest || b->k <= SHALLOW) return 1;
         return b->view[OPERAND_A].col == 1 && (b->view[OPERAND_B].col == 1 || m > FEW);
     }
