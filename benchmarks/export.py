@@ -32,7 +32,8 @@ FLAGS = ("-std=c11", "-O3", "-march=native", "-fPIC", "-shared", "-fno-math-errn
 SUPPORT = Path(__file__).resolve().parents[1] / "tests" / "support"
 Timer = Callable[[int], float]  # seconds that so many calls took
 
-_LOOPS = """\
+CLOCK = """\
+#define _GNU_SOURCE
 #include <stdint.h>
 #include <time.h>
 static double now(void) {
@@ -45,6 +46,9 @@ double time_bound(int (*f)(void *), void *data, int64_t n) {
     for (int64_t i = 0; i < n; i++) f(data);
     return now() - start;
 }
+"""
+"""C: processor time, and that of calls of a function on fixed buffers."""
+_LOOPS = """\
 double time_exported(int (*f)(const void *const[], void *const[], void *const[], void *), const void *const *inputs,
                      void *const *outputs, void *const *params, void *work, int64_t n) {
     const double start = now();
@@ -77,9 +81,7 @@ class Bench:
 
     def __init__(self, folder: Path):
         self.folder, self.keep = folder, []
-        (folder / "timing.c").write_text(
-            _LOOPS.replace("#include <stdint.h>", "#define _GNU_SOURCE\n#include <stdint.h>")
-        )
+        (folder / "timing.c").write_text(CLOCK + _LOOPS)
         self.loops = library(folder, "timing")
         for name in ("bound", "exported", "casadi", "score"):
             getattr(self.loops, f"time_{name}").restype = ctypes.c_double

@@ -30,6 +30,7 @@ import scipy_openblas32
 
 import graphdiff as gd
 
+from .export import CLOCK
 from .report import markdown, processor, time_text, write
 
 GRIDS = "16,64,256,1024,4096 17,33,100,300,1000"
@@ -37,19 +38,6 @@ MOST_FLOPS = 3e11
 Timer = Callable[[int], float]  # seconds that so many calls took
 
 _LOOPS = """\
-#define _GNU_SOURCE
-#include <stdint.h>
-#include <time.h>
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-double time_bound(int (*f)(void *), void *data, int64_t n) {
-    const double start = now();
-    for (int64_t i = 0; i < n; i++) f(data);
-    return now() - start;
-}
 #define GEMM(name, T)                                                                                        \\
     typedef void (*name##_gemm)(int, int, int, int, int, int, T, const T *, int, const T *, int, T, T *, int); \\
     double name(name##_gemm f, int ta, int tb, int m, int n, int k, const T *a, const T *b, T *c, int64_t calls) { \\
@@ -64,7 +52,7 @@ GEMM(time_float64, double)
 
 
 def loops(folder: Path) -> ctypes.CDLL:
-    (folder / "loops.c").write_text(_LOOPS)
+    (folder / "loops.c").write_text(CLOCK + _LOOPS)
     subprocess.run(["cc", "-O2", "-shared", "-fPIC", "loops.c", "-o", "loops.so"], cwd=folder, check=True)
     made = ctypes.CDLL(str(folder / "loops.so"))
     for function in ("time_bound", "time_float32", "time_float64"):
