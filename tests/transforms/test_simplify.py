@@ -21,6 +21,7 @@ from graphdiff.ops import movement as m
 from graphdiff.ops import reduce as r
 from graphdiff.ops import sigmoids as sg
 from graphdiff.ops.customize import custom
+from graphdiff.ops.gather import take
 from graphdiff.ops.joining import concat
 from graphdiff.ops.leaves import input as input_
 from graphdiff.ops.leaves import parameter, state
@@ -28,6 +29,7 @@ from graphdiff.ops.registry import REGISTRY
 from graphdiff.ops.tensor import constant, make
 from graphdiff.transforms.differentiate import grad
 from graphdiff.transforms.rules import RULES, Table
+from graphdiff.transforms.rules.logarithms import POWERS, THROUGH, log1p_behind, stable_log
 from graphdiff.transforms.simplify import PASSES, simplify
 from graphdiff.transforms.substitute import substitute
 
@@ -136,8 +138,31 @@ CASES = {
     "log_one_minus_sigmoid": [f.log(1 - sg.sigmoid(X))],
     "square_root": [e.square(r.root(F)), e.pow(r.root(F), 2.0), e.square(e.astype(r.root(F), "float32"))],
     "log_odds": [f.log(sg.sigmoid(X) / (1 - sg.sigmoid(X)))],
-    "log_square_of_sigmoid": [f.log(e.square(sg.sigmoid(X)))],
-    "log_of_another_base": [f.log2(sg.sigmoid(X)), f.log10(1 - sg.sigmoid(X)), f.log2(1 + f.exp(X)), f.log10(f.exp(X))],
+    "log_behind": [
+        f.log(sg.sigmoid(X)[1:, ::2]),
+        f.log(take(nn.softmax(X), [0, 2, 0], axis=1)),
+        f.log(m.permute_dims(f.exp(X), (1, 0))),
+        f.log(1 - m.reshape(sg.sigmoid(X), (4, N))),
+        f.log(e.where(B, nn.softmax(X), 1.0)),
+        f.log(concat([f.exp(X), Y])),
+        f.log(r.min(f.exp(X), axis=0)),
+        f.log(e.square(sg.sigmoid(X))),
+        f.log(f.exp(X) * Y),
+        f.log(Y / f.exp(X)),
+        f.log(e.sqrt(f.exp(X))),
+        f.log(e.pow(f.exp(X), 2.5)),
+        f.log(r.prod(f.exp(X), axis=1)),
+        f.log(nn.softmax(X)[:, :1] / nn.softmax(X)),
+    ],
+    "log1p_behind": [f.log1p(f.exp(X)[1:]), f.log1p(-take(sg.sigmoid(X), [0, 0], axis=1))],
+    "log_one_minus_exp": [f.log1p(-f.exp(-X)), f.log(-f.expm1(-X))],
+    "log_of_another_base": [
+        f.log2(sg.sigmoid(X)),
+        f.log10(1 - sg.sigmoid(X)),
+        f.log2(1 + f.exp(X)),
+        f.log10(f.exp(X)),
+        f.log2(nn.softmax(X)[1]),
+    ],
     "log_cosh": [f.log(f.cosh(X))],
     "log_one_minus_square_of_tanh": [f.log(1 - e.square(sg.tanh(X))), f.log1p(-e.square(sg.tanh(X)))],
     "log_one_minus": [f.log(1 - X * 0.25), f.log(1 - F * 0.25)],
@@ -207,8 +232,11 @@ def _overflows(node) -> bool:
     """Whether a node is a sum of exponentials of something from which no maximum has been taken, or a logarithm of what
     underflows before it is taken."""
     if node.op.name in ("log2", "log10"):
-        return node.inputs[0].node.op.name in ("exp", "sigmoid", "subtract", "add")
-    if node.op.name == "log" and node.inputs[0].node.op.name in ("square", "cosh"):
+        return stable_log(node.inputs[0]) is not None
+    if node.op.name == "log" and node.inputs[0].node.op.name in (*THROUGH, *POWERS, "where", "subtract", "cosh"):
+        known = (ROWS[n].rewrite for n in ("log_quotient_of_exp", "log_one_minus_sigmoid", "log_odds"))
+        return all(row(node) is None for row in known) and stable_log(node.inputs[0]) is not None
+    if node.op.name == "log1p" and log1p_behind(node) is not None:
         return True
     if node.op.name in ("log", "log1p") and node.inputs[0].node.op.name in ("subtract", "negative"):
         squared = node.inputs[0].node.inputs[-1].node

@@ -124,6 +124,101 @@ def test_log_and_entropy_of_softmax(name, dtype):
     assert np.isfinite(hh).all() and np.isfinite(yh).all() and np.isfinite(t)
 
 
+LABELS = np.array([2, 1, 1])
+EACH = np.arange(3)
+# what is taken of probabilities, and the same of their logarithms
+BEHIND = {
+    "labels": (lambda p: p[gd.arange(3), gd.constant(LABELS)], lambda w: w[EACH, LABELS]),
+    "take": (lambda p: gd.take(p, gd.constant(LABELS), axis=1), lambda w: w[:, LABELS]),
+    "along": (
+        lambda p: gd.take_along_axis(p, gd.constant(LABELS[:, None]), axis=1),
+        lambda w: w[EACH, LABELS][:, None],
+    ),
+    "gather_nd": (lambda p: gd.gather_nd(p, gd.constant(np.stack([EACH, LABELS], 1))), lambda w: w[EACH, LABELS]),
+    "column": (lambda p: p[:, 0], lambda w: w[:, 0]),
+    "reversed": (lambda p: p[::-1, ::-1].T, lambda w: w[::-1, ::-1].T),
+    "rolled": (lambda p: gd.roll(p, 1, axis=1), lambda w: np.roll(w, 1, 1)),
+    "diagonal": (lambda p: gd.diag(p), np.diag),
+    "repeated": (lambda p: gd.broadcast_to(p, (2, 3, 3)), lambda w: np.broadcast_to(w, (2, 3, 3))),
+    "joined": (lambda p: gd.concat([p, p[:1] * 2]), lambda w: np.concatenate([w, w[:1] + np.log(2)])),
+    "masked": (lambda p: gd.where(LABELS > 1, p, 1.0), lambda w: np.where(LABELS > 1, w, 0)),
+    "least": (lambda p: gd.min(p, axis=1), lambda w: w.min(1)),
+    "scaled": (lambda p: p * 0.25 / 3, lambda w: w - np.log(12)),
+    "products": (lambda p: p[:, :1] * p[:, 1:], lambda w: w[:, :1] + w[:, 1:]),
+    "ratio": (lambda p: p[:, :1] / p[:, 1:], lambda w: w[:, :1] - w[:, 1:]),
+    "powers": (lambda p: gd.sqrt(p) * p**2, lambda w: 2.5 * w),
+    "product": (lambda p: gd.prod(p, axis=0), lambda w: w.sum(0)),
+    "inverse": (lambda p: 1 / p, lambda w: -w),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", BEHIND)
+def test_logarithms_look_past_what_is_taken_of_probabilities(name, dtype):
+    z0 = np.array([[0, 50, -2000], [3, -1000, 4], [1e4, 0, 0]], dtype)
+    of_p, of_log = BEHIND[name]
+    w = z0 - z0.max(1, keepdims=True)
+    w = of_log(w - np.log(np.exp(w).sum(1, keepdims=True)))
+    x = gd.input("x", (3, 3), dtype)
+    exact = gd.sum(gd.nn.log_softmax(x)) * 0  # of the same dtype
+    for probabilities in SOFTMAX.values():
+        for log, base in ((gd.log, 1.0), (gd.log2, np.log(2)), (gd.log10, np.log(10))):
+            y = log(of_p(probabilities(x))) + exact
+            t = gd.jvp(y, x, x * 0 + gd.constant(np.array([1, 2, 3], dtype)))
+            g = gd.grad(gd.sum(y), x)
+            value, gv, tv, hv = gd.compile([x], [y, g, t, gd.jvp(g, x, gd.ones_like(x))])(z0)
+            np.testing.assert_allclose(value, w / base, rtol=ROOM[dtype], atol=ROOM[dtype] * 10)
+            for found in (gv, tv, hv):
+                assert np.isfinite(found).all()
+            np.testing.assert_allclose(np.sum(gv * [1, 2, 3]), np.sum(tv), rtol=ROOM[dtype] * 10, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_binary_probabilities_of_a_column(dtype):
+    z0, t0 = np.array([[20], [-120], [3], [120]], dtype), np.array([1, 0, 1, 1], dtype)
+    z, t = gd.input("z", ("n", 1), dtype), gd.input("t", ("n",), dtype)
+    p = S(z)[:, 0]
+    for loss in (
+        gd.mean(-(t * gd.log(p) + (1 - t) * gd.log(1 - p))),
+        gd.mean(-(t * gd.log(p) + (1 - t) * gd.log1p(-p))),
+        gd.mean(gd.log1p(gd.exp(-z)[:, 0]) + (1 - t) * z[:, 0]),
+    ):
+        value, g = gd.compile([z, t], [loss, gd.grad(loss, z)])(z0, t0)
+        np.testing.assert_allclose(g[:, 0], [-5.15288e-10, 0, -0.0118565, 0], rtol=1e-5, atol=1e-17)
+        np.testing.assert_allclose(value, np.mean([2.06115e-9, 0, 0.0485873, 0]), rtol=2e-5)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_log_of_a_density_that_is_written_out(dtype):
+    x, m = gd.input("x", ("n",), dtype), gd.parameter("m", np.array(0.5, dtype))
+    at = np.array([-60, 0, 0.5, 200], dtype)
+    whole = float(0.3 * np.sqrt(2 * np.pi))
+    for density in (
+        gd.exp(-0.5 * gd.square((x - m) / 0.3)) / whole,
+        1 / whole * gd.exp(-0.5 * gd.square((x - m) / 0.3)),
+    ):
+        y = gd.log(density)
+        value, g, h = gd.compile([x], [y, gd.grad(gd.sum(y), x), gd.hessian(gd.sum(y), m)])(at)
+        np.testing.assert_allclose(value, -0.5 * ((at - 0.5) / 0.3) ** 2 - np.log(whole), rtol=3e-6)
+        np.testing.assert_allclose(g, -(at - 0.5) / 0.09, rtol=3e-6, atol=1e-6)
+        np.testing.assert_allclose(h, -4 / 0.09, rtol=3e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "f", [lambda x: gd.log(1 - gd.exp(x)), lambda x: gd.log1p(-gd.exp(x)), lambda x: gd.log(-gd.expm1(x))]
+)
+def test_the_log_of_one_less_an_exponential(f, dtype):
+    x0 = np.array([-1e-10, -1e-3, -1, -50, -80], dtype)
+    y, g, t, *_ = derivatives(f, x0, dtype)
+    zs = [mpmath.mpf(float(x)) for x in x0]
+    with mpmath.workdps(60):
+        logs, slopes = [mpmath.log(-mpmath.expm1(x)) for x in zs], [-1 / mpmath.expm1(-x) for x in zs]
+    close(y, logs, dtype)
+    close(g, slopes, dtype)
+    close(t, slopes, dtype)
+
+
 def test_cross_entropy_written_with_sigmoids():
     z0, t0 = np.array([20, -120, 3, 120], np.float32), np.array([1, 0, 1, 1], np.float32)
     z, t = gd.input("z", (4,)), gd.input("t", (4,))

@@ -13,7 +13,7 @@ smaller, and rewriting ends. tests/transforms/test_simplify.py measures it.
 Must not know: the order in which nodes are visited, plans.
 """
 
-from . import algebra, exponentials, movement  # noqa: F401  (entering is importing)
+from . import algebra, exponentials, logarithms, movement  # noqa: F401  (entering is importing)
 from .table import RULES, Rule, Table
 
 __all__ = ["RULES", "Rule", "Table"]

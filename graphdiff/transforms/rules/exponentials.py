@@ -8,7 +8,7 @@ from typing import Any
 from ...ir.node import Node, Value
 from ...ops.comparison import less
 from ...ops.elementwise import abs, add, astype, divide, multiply, negative, square, subtract, where
-from ...ops.functions import exp, log, log1p, logaddexp, sinh, softplus
+from ...ops.functions import exp, log, log1mexp, log1p, logaddexp, sinh, softplus
 from ...ops.movement import reshape
 from ...ops.norms import logsumexp, softmax_parts
 from ...ops.sigmoids import sigmoid
@@ -96,18 +96,19 @@ def log_one_minus(node: Node) -> Rewritten:
     return full(log1p(negative(inner[1])), node) if inner and is_one(inner[0]) else None
 
 
+@rule("log", "log1p", on="negative", stable=True)
+def log_one_minus_exp(node: Node) -> Rewritten:
+    """log1p(-exp(x)) and log(-expm1(x)) -> log1mexp(x), with all digits near 0 and far below."""
+    taken = of(node.inputs[0], "negative")
+    inner = of(taken[0], "exp" if node.op.name == "log1p" else "expm1") if taken else None
+    return log1mexp(inner[0]) if inner else None
+
+
 @rule("log", "bounded_log", on="reciprocal", stable=True)
 def log_reciprocal(node: Node) -> Rewritten:
     """log(1 / x) -> -log(x), also where 1 / x overflows."""
     inner = of(node.inputs[0], "reciprocal")
     return negative(log(inner[0])) if inner else None
-
-
-@rule("log", on="square", decreases="overflows", stable=True)
-def log_square_of_sigmoid(node: Node) -> Rewritten:
-    """log(square(sigmoid(x))) -> 2 * log(sigmoid(x)), where the square underflows."""
-    base = of(node.inputs[0], "square")
-    return multiply(log(base[0]), 2.0) if base and of(base[0], "sigmoid") else None
 
 
 @rule("log", on="divide", stable=True)
@@ -121,17 +122,6 @@ def log_odds(node: Node) -> Rewritten:
     return a[0] if a and other and a[0] is other[0] else None
 
 
-@rule("log2", "log10", on="exp sigmoid subtract add", decreases="overflows", stable=True)
-def log_of_another_base(node: Node) -> Rewritten:
-    """log2 and log10 of what log has a stable form for -> that form over log(2) or log(10)."""
-    (x,) = node.inputs
-    natural = log(x).node
-    e = _one_plus_exp(x)
-    forms = (row(natural) for row in (log_exp, log_sigmoid, log_one_minus_sigmoid))
-    found: Any = softplus(e) if e is not None else next((y for y in forms if y is not None), None)
-    return None if found is None else multiply(found, 1 / math.log(2 if node.op.name == "log2" else 10))
-
-
 @rule("log", on="add", stable=True)
 def log_add_exp(node: Node) -> Rewritten:
     """log(exp(a) + exp(b)) -> logaddexp(a, b), without overflow."""
@@ -143,7 +133,7 @@ def log_add_exp(node: Node) -> Rewritten:
 @rule("reciprocal", on="add", stable=True, direct=True)
 def reciprocal_one_plus_exp(node: Node) -> Rewritten:
     """1 / (1 + exp(x)) -> sigmoid(-x), without overflow."""
-    x = _one_plus_exp(node.inputs[0])
+    x = one_plus_exp(node.inputs[0])
     return full(sigmoid(negative(x)), node) if x is not None else None
 
 
@@ -151,7 +141,7 @@ def reciprocal_one_plus_exp(node: Node) -> Rewritten:
 def divide_one_plus_exp(node: Node) -> Rewritten:
     """a / (1 + exp(x)) -> a * sigmoid(-x), and exp(x) / (1 + exp(x)) -> sigmoid(x), without overflow."""
     a, b = node.inputs
-    x = _one_plus_exp(b)
+    x = one_plus_exp(b)
     if x is None:
         return None
     inner = of(a, "exp")
@@ -160,7 +150,7 @@ def divide_one_plus_exp(node: Node) -> Rewritten:
     return full(sigmoid(negative(x)) if is_one(a) else multiply(a, sigmoid(negative(x))), node)
 
 
-def _one_plus_exp(value: Value) -> Value | None:
+def one_plus_exp(value: Value) -> Value | None:
     """x where ``value`` is 1 + exp(x)."""
     found = with_number(value.node) if of(value, "add") else None
     inner = of(found[0], "exp") if found and found[1] == 1 else None

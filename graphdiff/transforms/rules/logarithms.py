@@ -1,0 +1,159 @@
+"""Rows that bring a logarithm to what has a stable form, past views, choices, joins and products.
+
+log(softmax(x)[i, labels]) is a gather of log(softmax(x)), and log(c * exp(x)) is log(c) + x: where the operand alone
+would be 0 or infinity, these are finite. ``stable_log`` looks for such a form, a few operations deep.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ...ir.node import Node, Value
+from ...ops.elementwise import add, multiply, subtract, where
+from ...ops.functions import log, log1p, softplus
+from ...ops.joining import concat
+from ...ops.reduce import sum as sum_
+from ...ops.registry import Tile
+from ...ops.tensor import make
+from . import exponentials as e
+from .table import Rewritten, full, is_one, number, of, rule
+
+VIEWS = ("reshape", "permute_dims", "slice", "diagonal", "take", "take_along_axis", "broadcast_to")
+POWERS = ("multiply", "divide", "square", "sqrt", "reciprocal", "pow", "prod")
+THROUGH = (*VIEWS, "concat", "max", "min")  # what moves elements, or takes some of them, as they are
+DEPTH = 6  # operations that are looked through
+_FORMS = (
+    e.log_exp,
+    e.log_quotient_of_exp,
+    e.log_sigmoid,
+    e.log_one_minus_sigmoid,
+    e.log_cosh,
+    e.log_one_minus_square_of_tanh,
+    e.log_odds,
+    e.log_add_exp,
+    e.log_sum_exp,
+)
+_FORMS_OF_LOG1P = (e.log1p_exp, e.log1p_minus_sigmoid, e.log_one_minus_square_of_tanh, e.log_one_minus_exp)
+
+
+def stable_log(value: Value, depth: int = DEPTH) -> Any:
+    """log(value) in a form that neither overflows nor loses its digits before it is taken; None where none is known."""
+    x = e.one_plus_exp(value)
+    if x is not None:
+        return softplus(x)
+    node = log(value).node
+    found = next((y for y in (form(node) for form in _FORMS) if y is not None), None)
+    return found if found is not None or not depth else _behind(value, depth - 1)
+
+
+def _behind(value: Any, depth: int) -> Any:
+    """``stable_log`` of what is not of a known form itself: of what it is a view, a choice, joined or a product of."""
+    node = value.node
+    name, inputs = node.op.name, node.inputs
+    if name in POWERS:
+        return _of_power(node, depth)
+    if name == "where":
+        logs = [stable_log(v, depth) for v in inputs[1:]]
+        if all(y is None for y in logs):
+            return None
+        taken, other = (log(v) if y is None else y for v, y in zip(inputs[1:], logs))
+        return full(where(inputs[0], taken, other), node)
+    if name == "concat":
+        logs = [stable_log(v, depth // 2) for v in inputs]
+        if all(y is None for y in logs):
+            return None
+        return concat([log(v) if y is None else y for v, y in zip(inputs, logs)], axis=node.attrs["axis"])
+    if name in ("max", "min"):  # the logarithm keeps the order
+        y = stable_log(inputs[0], depth)
+        return None if y is None else _viewed(y, node)
+    lifted = _lifted(value, depth)
+    y = stable_log(lifted[0], depth) if lifted else None
+    return _viewed(y, lifted[1]) if lifted and y is not None else None
+
+
+def _of_power(node: Node, depth: int) -> Any:
+    """The logarithm of a product, quotient or power as a sum or multiple, where a factor that is never negative has a
+    stable one."""
+    name, inputs = node.op.name, node.inputs
+    logs: list[Any] = [stable_log(v, depth) if _positive(v, depth) else None for v in inputs]
+    if all(y is None for y in logs):
+        return None
+    if name in ("multiply", "divide"):
+        a, b = [log(v) if y is None else y for v, y in zip(inputs, logs)]
+        return full(add(a, b) if name == "multiply" else subtract(a, b), node)
+    if name == "prod":
+        return sum_(logs[0], axis=node.attrs["axes"])
+    by = {"square": 2.0, "sqrt": 0.5, "reciprocal": -1.0}.get(name) or number(inputs[1])
+    return None if by is None or logs[0] is None else multiply(logs[0], float(by))
+
+
+def _positive(value: Any, depth: int) -> bool:
+    """Whether it is certain that no element is negative."""
+    name, inputs = value.node.op.name, value.node.inputs
+    if name in ("exp", "sigmoid", "square", "abs", "cosh"):
+        return True
+    if name == "constant":
+        return bool((value.node.attrs["value"] >= 0).all())
+    if not depth:
+        return False
+    if name in ("sum", "sqrt", "reciprocal", "prod", "pow", "max", "min", *VIEWS):
+        return _positive(inputs[0], depth - 1)
+    if name == "subtract":  # 1 - sigmoid(x)
+        return is_one(inputs[0]) and of(inputs[1], "sigmoid") is not None
+    if name in ("add", "multiply", "divide", "concat"):
+        return all(_positive(v, depth - 1) for v in inputs)
+    return False
+
+
+def _lifted(value: Any, depth: int) -> tuple[Any, Node] | None:
+    """What a view is of, with the operations on elements that come after it, and the view: 1 - x[i] is (1 - x)[i]."""
+    node = value.node
+    if node.op.name in VIEWS:
+        return node.inputs[0], node
+    if not depth or not isinstance(node.op.kernel, Tile):
+        return None
+    places = [i for i, v in enumerate(node.inputs) if number(v) is None]
+    if len(places) != 1:
+        return None
+    inner = _lifted(node.inputs[places[0]], depth - 1)
+    if inner is None:
+        return None
+    inputs = tuple(inner[0] if i in places else v for i, v in enumerate(node.inputs))
+    return make(node.op, inputs, node.attrs), inner[1]
+
+
+def _viewed(value: Any, view: Node) -> Any:
+    """The same view of another value of that shape."""
+    return make(view.op, (value, *view.inputs[1:]), view.attrs)
+
+
+@rule("log", "bounded_log", on=" ".join((*THROUGH, *POWERS, "where subtract")), decreases="overflows", stable=True)
+def log_behind(node: Node) -> Rewritten:
+    """log of a view, choice, join, product or power of what has a stable logarithm -> that of the stable logarithm."""
+    return _behind(node.inputs[0], DEPTH)
+
+
+@rule("log1p", on=" ".join((*VIEWS, "negative")), decreases="overflows", stable=True)
+def log1p_behind(node: Node) -> Rewritten:
+    """log1p(exp(x)[i]) -> softplus(x)[i], and so through views of what has a stable form."""
+    lifted = _lifted(node.inputs[0], DEPTH)
+    if lifted is None:
+        return None
+    inner = log1p(lifted[0]).node
+    found = next((y for y in (form(inner) for form in _FORMS_OF_LOG1P) if y is not None), None)
+    found = log1p_behind(inner) if found is None else found
+    return None if found is None else _viewed(found, lifted[1])
+
+
+@rule(
+    "log2",
+    "log10",
+    on=" ".join(("exp sigmoid subtract add cosh sum where", *THROUGH, *POWERS)),
+    decreases="overflows",
+    stable=True,
+)
+def log_of_another_base(node: Node) -> Rewritten:
+    """log2 and log10 of what log has a stable form for -> that form over log(2) or log(10)."""
+    found = stable_log(node.inputs[0])
+    return None if found is None else multiply(found, 1 / math.log(2 if node.op.name == "log2" else 10))
