@@ -263,3 +263,13 @@ def test_clipping_gives_the_norm():
     out, size = gd.compile([a, b], [clipped, norm])([3, 0], 4)
     assert size == 5 and out["b"] == pytest.approx(0.8, rel=1e-5)
     assert set(O.clip_by_global_norm({"a": a, "b": b}, 1.0)) == {"a", "b"}
+
+
+@pytest.mark.filterwarnings("ignore:.*lr_scheduler.*:UserWarning")
+def test_rules_and_schedules_are_torchs():
+    """A few of the campaign; ``python tests/support/sweep_optim.py`` is a long one."""
+    pytest.importorskip("torch")
+    from sweep_optim import sweep
+
+    ran, _ = sweep(0, 1, ["Adafactor", "NAdam", "cosine_restarts", "one_cycle", "sequence"])
+    assert ran == 5
