@@ -160,6 +160,22 @@ cdef class Frame:
                 args = (*args[:i], number, *args[i + 1:])
         return args if args is not given else None
 
+    cdef list results_into(self, list into):
+        """Arrays for all outputs, of which the first are given and others fresh, whose addresses are noted. Raises
+        TypeError where one does not fit."""
+        cdef Py_ssize_t i, given = len(into)
+        cdef list made = [None] * self.outputs.n
+        cdef object array
+        if given > self.outputs.n:
+            raise TypeError(f"{given} arrays for {self.outputs.n} results")
+        for i in range(self.outputs.n):
+            array = into[i] if i < given else self.outputs.empty(i)
+            if not self.outputs.fits(i, <PyObject *> array) or not cnp.PyArray_ISWRITEABLE(<cnp.ndarray> array):
+                raise TypeError(f"result {i} does not fit into what is given for it")
+            self.made[i] = cnp.PyArray_DATA(<cnp.ndarray> array)
+            made[i] = array
+        return made
+
     cdef object results(self, int form):
         """Fresh arrays for all outputs, whose addresses are noted."""
         cdef Py_ssize_t i
@@ -405,8 +421,9 @@ cdef class Runner:
 cdef class Staged:
     """A call of a function that writes no parameters, in stages: `until` runs the instructions before the one of a
     number, and perhaps some more; `results`, in slot order, are there as far as those write them. `finish` runs the
-    rest, and returns what a call does. `planned`: of its frame, which goes back with the last stage, or with the call
-    where that fails or is left."""
+    rest, and returns what a call does. `into`: arrays for the first results, which share no bytes with arguments and
+    parameters. `planned`: of its frame, which goes back with the last stage, or with the call where that fails or is
+    left."""
 
     cdef Runner runner
     cdef Frame frame
@@ -415,13 +432,20 @@ cdef class Staged:
     cdef readonly list results
     cdef readonly object planned
 
-    def __cinit__(self, Runner runner not None, *args):
-        given, key = runner._prepare_call(args, {})
-        self.feeds = tuple(runner._apart(given))
-        self.runner, self.frame = runner, runner._take(key)
-        self.planned, self.results = self.frame.planned, self.frame.results(FORM_LIST)
-        if len(self.feeds) != runner.n_inputs or not runner.load(self.frame, self.feeds):
-            raise TypeError("the arrays changed while they were prepared, or do not fit")
+    def __cinit__(self, Runner runner not None, tuple args not None, list into not None):
+        cdef Frame frame = runner.idle
+        runner.idle = None    # taken, as in a call
+        self.runner, self.feeds = runner, args
+        if frame is not None and (PyTuple_GET_SIZE(args) != runner.n_inputs or not runner.load(frame, args)):
+            runner.put(frame)
+            frame = None
+        if frame is None:
+            given, key = runner._prepare_call(args, {})
+            self.feeds = tuple(runner._apart(given))
+            frame = runner._take(key)
+            if len(self.feeds) != runner.n_inputs or not runner.load(frame, self.feeds):
+                raise TypeError("the arrays changed while they were prepared, or do not fit")
+        self.frame, self.planned, self.results = frame, frame.planned, frame.results_into(into)
 
     def until(self, int64_t end) -> None:
         """Runs the instructions before number `end` that have not run; none of them twice."""

@@ -17,10 +17,13 @@ from .function import Function
 
 
 class Staged:
-    """A call of a function without updates, which runs as its results are asked for. Raises what a call does."""
+    """A call of a function without updates, which runs as its results are asked for. Raises what a call does.
 
-    def __init__(self, f: Function, args: Sequence[Fed]):
-        self._call = _core.Staged(f, *args)
+    ``into``: arrays that the first results are written into, of their dtypes and shapes, which share no memory with
+    ``args`` and parameters; the others are new."""
+
+    def __init__(self, f: Function, args: Sequence[Fed], into: Sequence[np.ndarray] = ()):
+        self._call = _core.Staged(f, tuple(args), list(into))
         self.results: list[np.ndarray] = self._call.results
 
     def in_order(self, n: int) -> Iterator[int]:

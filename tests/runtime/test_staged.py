@@ -71,3 +71,21 @@ def test_a_function_with_updates_runs_whole_or_not_at_all():
     with pytest.raises(gd.GraphdiffError):
         Staged(f, []).finish()
     assert w.value == 1
+
+
+def test_results_are_written_into_what_is_given_for_them():
+    f, x = deep()
+    whole = f(x)
+    into = [np.empty_like(a) for a in whole[:3]]
+    for feed in (x, x, x.tolist()):
+        for a in into:
+            a.fill(np.nan)
+        found = Staged(f, [feed], into).finish()
+        assert all(a is b for a, b in zip(found, into)) and len(found) == 5
+        assert all((a == b).all() for a, b in zip(found, whole))
+    read_only = into[0].copy()
+    read_only.flags.writeable = False
+    for wrong in ([into[1]], [into[0].astype("float64")], [read_only], [f.parameters[0].value[:1]], [*whole, into[0]]):
+        with pytest.raises(TypeError):
+            Staged(f, [x], wrong)
+    assert all((a == b).all() for a, b in zip(f(x), whole))

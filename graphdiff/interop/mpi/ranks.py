@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import numpy as np
+
 import graphdiff as gd
 
 from ...errors import FeedError
@@ -51,9 +53,12 @@ def root(comm: Any = None) -> bool:
 def together(comm: Any, error: BaseException | None) -> None:
     """Raises on every rank if any has an error: there its own, elsewhere one that tells the first rank's."""
     if size_of(comm) > 1:
-        failed = comm.allgather(None if error is None else f"{type(error).__name__}: {error}")
-        first = next((r for r, told in enumerate(failed) if told is not None), None)
-        if first is not None and error is None:
-            raise FeedError(f"rank {first} failed, and nothing was updated: {failed[first]}")
+        any_failed = np.array(error is not None, np.int64)
+        comm.Allreduce(MPI.IN_PLACE, any_failed)
+        if any_failed:
+            failed = comm.allgather(None if error is None else f"{type(error).__name__}: {error}")
+            first = next(r for r, told in enumerate(failed) if told is not None)
+            if error is None:
+                raise FeedError(f"rank {first} failed, and nothing was updated: {failed[first]}")
     if error is not None:
         raise error

@@ -104,11 +104,20 @@ class Step:
             )
         self.comm, self.shards, self.op, self.batch = comm, shards, op, batch
         self.inputs = inputs
+        axes = [_rows_axis(v, batch) for v in inputs]
+        self._rows_at = next(((k, axis) for k, axis in enumerate(axes) if axis is not None), None)
+        self._several = ranks > 1
+        self._word = np.zeros(2, np.int64)  # whether a rank has failed, and the rows
         self.seconds = dict.fromkeys(("compute", "wait", "communicate", "update"), 0.0)
         found, self._tree = tensors("mpi.compile", outputs, "outputs")
-        _refuse_needed(reduce)
+        _refuse_unfit(reduce)
         self._stand_ins = [input_leaf(None, v.shape, v.dtype) for v in reduce]
-        replaced = dict(zip(reduce, self._stand_ins))
+        weighted = op == "mean" and (ranks > 1 or shards is not None)
+        dtypes = list(dict.fromkeys(v.dtype for v in reduce)) if weighted else []
+        rows, total = ({d: input_leaf(None, (), d) for d in dtypes} for _ in range(2))  # of a piece, and of all
+        self._rows_fed, self._total_fed = ([np.zeros((), d) for d in dtypes] for _ in range(2))
+        means = [v / total[v.dtype] for v in self._stand_ins] if weighted else self._stand_ins
+        replaced = dict(zip(reduce, means))
         values = {p: as_tensor(v, "update", p.dtype) for p, v in updates.items()}
         alike = gd.substitute([*found, *values.values()], replaced) if replaced else [*found, *values.values()]
         mine = [_inputs(v) & set(inputs) for v in alike]
@@ -135,13 +144,16 @@ class Step:
                 source=where_am_i(),
             )
         self._alike = [k for k in range(len(found)) if not mine[k]]
-        self.local = gd.compile(inputs, [*reduce, *(found[k] for k in self._own)], name="mpi_local", **options)
+        sums = [v * rows[v.dtype] for v in reduce] if weighted else reduce
+        self.local = gd.compile(
+            [*inputs, *rows.values()], [*sums, *(found[k] for k in self._own)], name="mpi_local", **options
+        )
         new_values = dict(zip(values, alike[len(found) :]))
         of: dict[Tensor, int | None] = dict.fromkeys(new_values)
         if shard_updates and ranks > 1:
             of = owners(new_values, ranks)
         self.shared = gd.compile(
-            self._stand_ins,
+            [*self._stand_ins, *total.values()],
             [alike[k] for k in self._alike],
             {leaf: new for leaf, new in new_values.items() if of[leaf] in (None, rank_of(comm))},
             name="mpi_shared",
@@ -150,10 +162,10 @@ class Step:
         held = {p.name: p for p in (*self.shared.parameters, *self.local.parameters, *new_values)}
         self.parameters = list(held.values())
         shared = [*(alike[k] for k in self._alike), *new_values.values()]
-        self._compare([Graph("local", inputs, reduce), Graph("shared", self._stand_ins, shared)])
+        self._compare([Graph("local", inputs, reduce), Graph("shared", [*self._stand_ins, *total.values()], shared)])
         used: dict[Tensor, set[int | None]] = {v: set() for v in self._stand_ins}
         for value, owner in [*((alike[k], None) for k in self._alike), *((v, of[p]) for p, v in new_values.items())]:
-            for v in _inputs(value):
+            for v in _inputs(value) & used.keys():
                 used[v].add(owner)
         order = self._order()
         owned = [_only(used[v]) for v in self._stand_ins]
@@ -169,7 +181,7 @@ class Step:
         """Raises GraphError on every rank where one has another graph than rank 0."""
         if size_of(self.comm) == 1:
             return
-        names = {v.name: f"reduced_{k}" for k, v in enumerate(self._stand_ins)}
+        names = {v.name: f"reduced_{k}" for k, v in enumerate(graphs[1].inputs)}
         text = "\n".join(exact_text(g) for g in graphs)
         for old, new in names.items():
             text = text.replace(old, new)
@@ -190,69 +202,75 @@ class Step:
         order = order_of_results(self.local, len(self._stand_ins))
         return order if size_of(self.comm) == 1 else list(self.comm.bcast(order, root=0))
 
-    def _rows(self, arrays: Sequence[np.ndarray]) -> int:
-        for v, a in zip(self.inputs, arrays):
-            for axis, size in enumerate(v.shape):
-                if size == self.batch:
-                    return int(np.shape(a)[axis])
-        return 1
+    def _rows(self, args: Sequence[Fed]) -> int:
+        """This rank's rows. Raises FeedError."""
+        if len(args) != len(self.inputs):
+            raise FeedError(f"mpi step: {len(self.inputs)} inputs, got {len(args)}", source=where_am_i())
+        if self._rows_at is None:
+            return 1
+        which, axis = self._rows_at
+        fed: Any = args[which]
+        shape = fed.shape if isinstance(fed, np.ndarray) else np.shape(fed)
+        if axis >= len(shape):
+            told = describe(self.inputs[which])
+            raise FeedError(f"mpi step: {told} is fed an array of shape {shape}", source=where_am_i())
+        return int(shape[axis])
 
     def __call__(self, *args: Fed) -> Any:
         began = time.perf_counter()
         error: BaseException | None = None
         rows, own = 0, list[list[np.ndarray]]()
         try:
-            if len(args) != len(self.inputs):
-                raise FeedError(f"mpi step: {len(self.inputs)} inputs, got {len(args)}", source=where_am_i())
-            rows = self._rows([np.asarray(a) for a in args])
+            rows = self._rows(args)
         except Exception as e:
             error = e
-        total = rows
-        if self.shards is not None and size_of(self.comm) > 1:
-            total = int(self.comm.allreduce(rows))
-        self._buckets.clear()
+        several = self._several
+        total = int(self.comm.allreduce(rows)) if several and self.shards is not None else rows
+        if several:
+            self._buckets.begin()
         if error is None:
             try:
                 own = self._share(self._pieces(args, rows, total))
             except Exception as e:
                 error = e
-        self._buckets.begin_rest()
+        if several:
+            self._buckets.begin_rest(there=bool(own))
         computed = time.perf_counter()
-        self.seconds["compute"] += computed - began
-        if size_of(self.comm) > 1:
-            word = np.array([error is not None, rows], np.int64)
-            self.comm.Allreduce(MPI.IN_PLACE, word)
-            failed, total = int(word[0]), int(word[1])
-        else:
-            failed = error is not None
-        waited = time.perf_counter()
-        self.seconds["wait"] += waited - computed
-        self._buckets.finish()
+        failed, waited = error is not None, computed
+        if several:
+            self._word[0], self._word[1] = failed, rows
+            self.comm.Allreduce(MPI.IN_PLACE, self._word)
+            failed, total = bool(self._word[0]), int(self._word[1])
+            waited = time.perf_counter()
+            self._buckets.finish()
         if failed:
             together(self.comm, error)
         if total == 0 and self.op == "mean":
             raise FeedError("mpi step: no rank has rows", source=where_am_i())
-        if self.op == "mean" and (size_of(self.comm) > 1 or self.shards is not None):
-            for flat in self._buckets.flat:
-                flat /= np.asarray(total, flat.dtype)
         reduced = time.perf_counter()
-        self.seconds["communicate"] += reduced - waited
-        shared = self._updated()
+        shared = self._updated(total)
         updated = time.perf_counter()
-        self.seconds["update"] += updated - reduced
         if self._sent:
             MPI.Request.Waitall([self.comm.Ibcast(leaf.value, root=owner) for leaf, owner in self._sent])
-            self.seconds["communicate"] += time.perf_counter() - updated
+        seconds = self.seconds
+        seconds["compute"] += computed - began
+        seconds["wait"] += waited - computed
+        seconds["communicate"] += reduced - waited + (time.perf_counter() - updated if self._sent else 0.0)
+        seconds["update"] += updated - reduced
+        if not self._own:
+            return self._tree.build(shared)
         results: list[Any] = [None] * (len(self._own) + len(self._alike))
         for k, value in [*zip(self._own, self._joined(own)), *zip(self._alike, shared)]:
             results[k] = value
         return self._tree.build(results)
 
-    def _updated(self) -> list[np.ndarray]:
+    def _updated(self, total: int) -> list[np.ndarray]:
         """What is computed everywhere alike, with this rank's updates; where these are divided, all fail or none."""
         error, found = None, list[np.ndarray]()
+        for fed in self._total_fed:
+            fed[...] = total
         try:
-            found = self.shared(*self._buckets.views)
+            found = self.shared(*self._buckets.views, *self._total_fed)
         except Exception as e:
             error = e
         if self._sent:
@@ -294,31 +312,35 @@ class Step:
         """Computes the rank's share, its pieces added as a binary tree, into the buckets, each on its way while the
         rest of the last piece is computed; returns the outputs of the rank's own rows, of each piece."""
         pieces = [(n, piece) for n, piece in pieces if n > 0 or self.op == "sum"]
-        weighted = self.op == "mean" and (size_of(self.comm) > 1 or self.shards is not None)
-        values = range(len(self._stand_ins))
-        found: list[Sequence[np.ndarray]] = [self.local(*piece) for _, piece in pieces[:-1]]
+        found: list[list[np.ndarray]] = []
+        for n, piece in pieces:
+            for fed in self._rows_fed:
+                fed[...] = n
+            args = [*piece, *self._rows_fed]
+            found.append(self.local(*args) if len(found) < len(pieces) - 1 else self._last(args, found))
+        return [a[len(self._stand_ins) :] for a in found]
 
-        def arrived(k: int) -> None:
-            level = [a[k] * np.asarray(n, a[k].dtype) if weighted else a[k] for (n, _), a in zip(pieces, found)]
-            while len(level) > 1:
-                level = [a + b for a, b in zip(level[::2], level[1::2])] + level[len(level) & ~1 :]
-            self._buckets.views[k][...] = level[0]
-            self._buckets.arrived(k)
-
-        if pieces and self._buckets.several:
-            call = Staged(self.local, pieces[-1][1])
-            found.append(call.results)
-            for k in call.in_order(len(values)):
-                arrived(k)
-            found[-1] = call.finish()
-        elif pieces:
-            found.append(self.local(*pieces[-1][1]))
-            for k in values:
-                arrived(k)
-        return [list(a[len(values) :]) for a in found]
+    def _last(self, args: Sequence[Any], before: Sequence[list[np.ndarray]]) -> list[np.ndarray]:
+        """Runs the last piece, and adds to its values those of the pieces ``before`` it."""
+        views, several = self._buckets.views, self._buckets.several
+        call = Staged(self.local, args, () if before else views)
+        found: list[np.ndarray] | None = None if several else call.finish()
+        for k in call.in_order(len(views)) if several else range(len(views) if before else 0):
+            if before:
+                views[k][...] = _added([*(a[k] for a in before), call.results[k]])
+            if several:
+                self._buckets.arrived(k)
+        return call.finish() if found is None else found
 
     def __repr__(self) -> str:
         return f"<Step over {size_of(self.comm)} ranks: {self.local!r}>"
+
+
+def _added(level: list[np.ndarray]) -> np.ndarray:
+    """The sum of the values of pieces, as a binary tree."""
+    while len(level) > 1:
+        level = [a + b for a, b in zip(level[::2], level[1::2])] + level[len(level) & ~1 :]
+    return level[0]
 
 
 def _rows_axis(v: Tensor, batch: str) -> int | None:
@@ -334,10 +356,15 @@ def _only(users: set[int | None]) -> int | None:
     return next(iter(users)) if len(users) == 1 else None
 
 
-def _refuse_needed(reduce: Sequence[Tensor]) -> None:
-    """Raises GraphError where what is reduced is computed, in the forward pass, of what is reduced."""
+def _refuse_unfit(reduce: Sequence[Tensor]) -> None:
+    """Raises GraphError where what is reduced is no float of known shape, or is computed, in the forward pass, of what
+    is reduced."""
     reduced = set(reduce)
     for v in reduce:
+        if v.dtype.kind != "f" or not all(isinstance(s, int) for s in v.shape):
+            raise GraphError(
+                f"mpi.compile: what is reduced are floats of known shapes, got {describe(v)}", source=where_am_i()
+            )
         nodes = [node for node in topological([v]) if node.origin is None]
         forward = [x for node in nodes for x in node.inputs if x in reduced and x is not v]
         if forward:
