@@ -32,11 +32,10 @@ from .chain import Link, links
 from .formula import Formulas
 from .layout import HEIGHT, WIDTH
 from .live import LIMIT, Slots, elements, program
-from .picture import Picture, whole_graph
+from .picture import PHASES, Picture, whole_graph
 from .values import Recorded, digest, named, record
 from .views import views
 
-PHASES = ("leaf", "forward", "backward", "update", "recompute")
 LONGEST_BODY = 20_000  # characters of an inner graph's text
 SCRIPTS = ("values.js", "plan.js", "page.js")
 
@@ -57,22 +56,20 @@ def adjoint_to_html(adj: Adjoint, path: str | Path, feed: Mapping[Leaf, ArrayLik
 
 
 def _adjoint_text(adj: Adjoint, feed: Mapping[Leaf, ArrayLike] | None) -> str:
-    picture = Picture(adj)
-    page = _Page(picture, links(adj, Formulas()) if feed is not None else ())
+    picture, formulas = Picture(adj), Formulas()
+    page = _Page(picture, formulas, links(adj, formulas) if feed is not None else ())
     plan = None
     if feed is not None:
         held = [b.node.outputs[0] for b in picture.boxes if b.op == "input"]
         by_name = named(feed, held)
         graph = adj.graph()
         simple, mapping = simplify(graph)  # here, so that the plan's blocks are known to be those of which boxes
-        listed = {v.name for v in graph.inputs}
-        f = compile_(simple)
-        f(**{k: a for k, a in by_name.items() if k in listed})
-        plan = f.plan
         page.became = {mapping.get(v, v).node.serial: v.node for v in page.slots}
         final = {v: mapping.get(v, v) for v in page.slots}
         found, sizes = record(Graph(graph.name, held, simple.outputs), list(final.values()), by_name)
         page.show(Recorded({**found, **{v: found[now] for v, now in final.items()}}, sizes))
+        f = compile_(simple)
+        plan = f.plan_for(**{name: sizes[name] for name in f._compiled.names})
     return page.text(plan)
 
 
@@ -83,7 +80,7 @@ def function_to_html(f: Function, path: str | Path, /, *args: Fed, **kwargs: Fed
     Raises FeedError for feeds that do not fit, OSError where the file cannot be written.
     Example: ``step.to_html("step.html", x_batch, t_batch)``.
     """
-    page = _Page(Picture(f))
+    page = _Page(Picture(f), Formulas())
     plan = f._planned.plan if f._planned is not None else None
     if args or kwargs or not f.graph.inputs:
         arrays, key = f._prepare_call(args, kwargs)
@@ -98,7 +95,7 @@ def graph_to_html(what: Graph | Tensor, path: str | Path, feed: Mapping[Leaf, Ar
 
     Raises as :meth:`Adjoint.to_html`. Example: ``loss.to_html("loss.html")``.
     """
-    page = _Page(Picture(what))
+    page = _Page(Picture(what), Formulas())
     if feed is not None:
         graph = whole_graph(what)
         page.show(record(graph, list(page.slots), named(feed, graph.inputs)))
@@ -129,8 +126,8 @@ def operations() -> str:
 class _Page:
     """What one page is told. ``slots``: every value it can show, by number."""
 
-    def __init__(self, picture: Picture, chain: Sequence[Link] = ()):
-        self.picture, self.chain = picture, chain
+    def __init__(self, picture: Picture, formulas: Formulas, chain: Sequence[Link] = ()):
+        self.picture, self.formulas, self.chain = picture, formulas, chain
         self.slots: Slots = {}
         for b in picture.boxes:
             for v in b.node.outputs:
@@ -173,7 +170,7 @@ class _Page:
             "views": views(picture),
             "roles": [[role, b.id] for role, b in picture.roles],
             "bodies": {b.id: inner for b in picture.boxes if (inner := _bodies(b.node))},
-            "docs": {b.op: parts_of(b.node.op.doc)[0] for b in picture.boxes},
+            "docs": {op.name: parts_of(op.doc)[0] for op in {b.node.op: None for b in picture.boxes}},
             "types": self.types,
             "values": self.values,
             "live": self.live,
@@ -201,7 +198,7 @@ class _Page:
     def _columns(self) -> dict[str, Any]:
         """The boxes as columns."""
         picture, boxes, intern = self.picture, self.picture.boxes, self._intern
-        formulas = Formulas()
+        formulas = self.formulas
         return {
             "name": [b.called for b in boxes],
             "phase": [PHASES.index(b.phase) for b in boxes],

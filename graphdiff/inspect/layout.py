@@ -42,10 +42,11 @@ def lay_out(items: Sequence[Item]) -> Layout:
     rows: dict[tuple[int, bool, int], list[int]] = {}
     for n, item in enumerate(items):
         rows.setdefault((band[n], item.right, inside[n]), []).append(n)
-    place = _barycentres(items, rows)
+    order = sorted(rows.items(), key=lambda r: r[0])
+    place = _barycentres(items, [row for _, row in order])
     heights: dict[int, int] = {}
     lines: dict[tuple[int, bool], list[list[int]]] = {}
-    for (b, right, _), row in sorted(rows.items(), key=lambda r: (r[0][0], r[0][1], r[0][2])):
+    for (b, right, _), row in order:
         row.sort(key=place.__getitem__)
         cut = [row[k : k + LONGEST_ROW] for k in range(0, len(row), LONGEST_ROW)]
         lines.setdefault((b, right), []).extend(cut)
@@ -83,26 +84,28 @@ def _rows_inside(items: Sequence[Item], band: Sequence[int]) -> list[int]:
     return depth
 
 
-def _barycentres(items: Sequence[Item], rows: dict[tuple[int, bool, int], list[int]]) -> list[float]:
-    """A place in its row for each item, 0 in the middle."""
-    near: list[list[int]] = [[] for _ in items]
+def _barycentres(items: Sequence[Item], rows: Sequence[list[int]]) -> list[float]:
+    """A place in its row for each item, 0 in the middle; ``rows`` from top to bottom."""
+    long = [row for row in rows if len(row) > 1]  # a row of one is in its place
+    near: dict[int, list[int]] = {n: [] for row in long for n in row}
+    right = [item.right for item in items]
     for n, item in enumerate(items):
         for i in item.inputs:
-            if items[i].right == item.right:
-                near[n].append(i)
-                near[i].append(n)
+            if right[i] == right[n]:
+                if n in near:
+                    near[n].append(i)
+                if i in near:
+                    near[i].append(n)
     place = [0.0] * len(items)
-    order = sorted(rows.items(), key=lambda r: r[0])
-    for _, row in order:
+    for row in long:
         for k, n in enumerate(row):
             place[n] = k - (len(row) - 1) / 2
-    for sweep in (order, order[::-1]):
-        for _, row in sweep:
-            if len(row) > 1:
-                mean = {n: sum(place[i] for i in near[n]) / len(near[n]) if near[n] else place[n] for n in row}
-                row.sort(key=mean.__getitem__)
-                for k, n in enumerate(row):
-                    place[n] = k - (len(row) - 1) / 2
+    for sweep in (long, long[::-1]):
+        for row in sweep:
+            mean = {n: sum([place[i] for i in us]) / len(us) if (us := near[n]) else place[n] for n in row}
+            row.sort(key=mean.__getitem__)
+            for k, n in enumerate(row):
+                place[n] = k - (len(row) - 1) / 2
     return place
 
 

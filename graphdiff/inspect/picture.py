@@ -21,6 +21,7 @@ from ..runtime.function import Function
 from ..transforms.adjoint import Adjoint
 from ..wording import quoted
 
+PHASES = ("leaf", "forward", "backward", "update", "recompute")
 Drawable = Adjoint | Function | Graph | Tensor
 
 

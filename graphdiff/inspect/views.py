@@ -9,7 +9,7 @@ Must not know: how the page draws.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 from ..ops.registry import REGISTRY
 from .dot import items_of
 from .layout import Item, lay_out
-from .picture import Box, Picture
+from .picture import PHASES, Box, Picture
 
 DEEPEST = 4  # scopes deeper than this are closed with the one they are in
 LONGEST_PERIOD = 64  # nodes of what repeats
@@ -29,17 +29,18 @@ COMPOSITES = {op.name.rpartition(".")[2] for op in REGISTRY.values() if op.kind 
 
 def views(picture: Picture) -> list[dict[str, Any]]:
     """The views as JSON, the coarsest first, every node last."""
-    deepest = max((b.node.scope.count("/") + 1 for b in picture.boxes if b.node.scope), default=0)
+    edges = _Edges(picture)
+    deepest = max((scope.count("/") + 1 for scope in {b.node.scope for b in picture.boxes} if scope), default=0)
     found = [
-        _closed(picture, f"scopes to depth {d}", [_scope(b, d) for b in picture.boxes])
+        _closed(edges, f"scopes to depth {d}", [_scope(b, d) for b in picture.boxes])
         for d in range(1, min(deepest, DEEPEST) + 1)
     ]
     if not found and any(b.phase == "update" for b in picture.boxes):
-        found.append(_closed(picture, "updates closed", [_scope(b, 1) for b in picture.boxes]))
+        found.append(_closed(edges, "updates closed", [_scope(b, 1) for b in picture.boxes]))
     repeated = _repeated(picture)
     if any("\n" in group for group in repeated):
-        found.append(_closed(picture, "repeated structure", repeated))
-    calls = _closed(picture, "operations as called", [_called(b) for b in picture.boxes])
+        found.append(_closed(edges, "repeated structure", repeated))
+    calls = _closed(edges, "operations as called", [_called(b) for b in picture.boxes])
     if len(calls["x"]) < len(picture.boxes):
         found.append(calls | {"folded": True})
     at = lay_out(items_of(picture))
@@ -47,55 +48,73 @@ def views(picture: Picture) -> list[dict[str, Any]]:
     return [*found, whole]
 
 
-def _closed(picture: Picture, label: str, groups: Sequence[str]) -> dict[str, Any]:
+class _Edges:
+    """What every closed view reads of a picture: ``source`` and ``target`` of each edge, in the order of targets;
+    ``phase``, ``partner`` (-1: none) of each box; the ``users`` of each leaf."""
+
+    def __init__(self, picture: Picture):
+        boxes = self.boxes = picture.boxes
+        self.source = np.array([i for b in boxes for i in b.inputs], np.int64)
+        self.target = np.repeat(np.arange(len(boxes)), [len(b.inputs) for b in boxes])
+        self.phase = np.array([PHASES.index(b.phase) for b in boxes], np.int64)
+        self.partner = np.array([-1 if b.partner is None else b.partner for b in boxes], np.int64)
+        self.users: list[list[Box]] = [[] for b in boxes if b.phase == "leaf"]
+        of_leaves = self.source < len(self.users)
+        for i, n in zip(self.source[of_leaves].tolist(), self.target[of_leaves].tolist()):
+            self.users[i].append(boxes[n])
+
+
+def _closed(edges: _Edges, label: str, groups: Sequence[str]) -> dict[str, Any]:
     """Neighbours that are of one group - the empty one is none - and phase as one item."""
-    leaves = [b for b in picture.boxes if b.phase == "leaf"]
-    homes = _homes(picture, groups, len(leaves))
-    runs: list[list[Box]] = [[b] for b in leaves if b.id not in homes]
-    of = [0] * len(leaves)
-    for n, (b,) in enumerate(runs):
-        of[b.id] = n
-    last = None
-    for b in picture.boxes[len(leaves) :]:
-        key = (groups[b.id], b.phase) if groups[b.id] else None
-        if key is None or key != last:
-            runs.append([])
-        runs[-1].append(b)
-        of.append(len(runs) - 1)
-        last = key
-    inside = [0] * len(runs)  # leaves
-    for leaf, user in homes.items():
-        of[leaf] = of[user]
-        inside[of[user]] += 1
-    items = []
-    for n, run in enumerate(runs):
-        inputs = dict.fromkeys(of[i] for b in run for i in b.inputs)
-        inputs.pop(n, None)
-        partner = next((of[b.partner] for b in run if b.partner is not None), None)
-        items.append(Item(list(inputs), run[0].phase in ("backward", "update"), partner if partner != n else None))
+    boxes, n_leaves = edges.boxes, len(edges.users)
+    homes = _homes(edges, groups)
+    numbers: dict[str, int] = {"": 0}
+    key = np.array([numbers.setdefault(group, len(numbers)) for group in groups], np.int64)
+    starts = np.ones(len(boxes), bool)  # items, at their first box
+    starts[list(homes)] = False
+    inner = slice(n_leaves + 1, None)
+    starts[inner] = (key[inner] == 0) | (np.diff(key[n_leaves:]) != 0) | (np.diff(edges.phase[n_leaves:]) != 0)
+    of = np.cumsum(starts) - 1
+    of[list(homes)] = of[list(homes.values())]
+    first = np.flatnonzero(starts)
+    source, target = of[edges.source], of[edges.target]
+    _, once = np.unique(np.where(source != target, target * len(first) + source, -1), return_index=True)
+    once.sort()
+    once = once[source[once] != target[once]]
+    inputs = _split(source[once], target[once], len(first))
+    partnered = np.flatnonzero(edges.partner >= 0)
+    having, at_first = np.unique(of[partnered], return_index=True)
+    partner = dict(zip(having.tolist(), of[edges.partner[partnered[at_first]]].tolist()))
+    items = [
+        Item(mine, boxes[b].phase in ("backward", "update"), None if (p := partner.get(n)) == n else p)
+        for n, (b, mine) in enumerate(zip(first.tolist(), inputs))
+    ]
     at = lay_out(items)
+    members = np.bincount(of, minlength=len(first)).tolist()
     return {
         "label": label,
-        "first": [run[0].id for run in runs],  # those of its members that are no leaves follow it
-        "leaves": of[: len(leaves)],  # the items that they are in
-        "scope": [groups[run[0].id].partition(APART)[0] if len(run) + n > 1 else "" for run, n in zip(runs, inside)],
-        "inputs": [list(item.inputs) for item in items],
+        "first": first.tolist(),  # those of its members that are no leaves follow it
+        "leaves": of[:n_leaves].tolist(),  # the items that they are in
+        "scope": [groups[b].partition(APART)[0] if n > 1 else "" for b, n in zip(first.tolist(), members)],
+        "inputs": inputs,
         "x": _rounded(at.x),
         "y": _rounded(at.y),
         "size": [at.width, at.height],
     }
 
 
-def _homes(picture: Picture, groups: Sequence[str], n_leaves: int) -> dict[int, int]:
+def _split(values: np.ndarray, rows: np.ndarray, n: int) -> list[list[int]]:
+    """``values`` row by row; ``rows`` rise from 0 to below ``n``."""
+    ends = np.searchsorted(rows, np.arange(n + 1)).tolist()
+    flat = values.tolist()
+    return [flat[a:b] for a, b in pairwise(ends)]
+
+
+def _homes(edges: _Edges, groups: Sequence[str]) -> dict[int, int]:
     """The first user of each leaf whose forward users - or, without any, whose users - are all of one group, if none
     of another phase comes first."""
-    users: list[list[Box]] = [[] for _ in range(n_leaves)]
-    for b in picture.boxes[n_leaves:]:
-        for i in b.inputs:
-            if i < n_leaves:
-                users[i].append(b)
     homes = {}
-    for leaf, us in enumerate(users):
+    for leaf, us in enumerate(edges.users):
         mine = [b for b in us if b.phase == "forward"] or us
         inside = {groups[b.id] for b in mine}
         if len(inside) == 1 and "" not in inside and us[0] is mine[0]:

@@ -133,6 +133,9 @@ def _nested(array: np.ndarray) -> str:
     return "[" + ", ".join(_nested(row) for row in array) + "]"
 
 
+INLINE = frozenset(("constant", "index", "astype"))  # the operations of nodes that may be printed where they are used
+
+
 def is_literal(node: Node) -> bool:
     """Whether a node is a 0-d constant that a literal can stand for."""
     return node.op.name == "constant" and not node.outputs[0].shape and _nans_are_plain(node.attrs["value"])
@@ -147,7 +150,7 @@ def size_of(node: Node) -> Size | None:
 
 def is_inline(node: Node) -> bool:
     """Whether a node is a 0-d constant or the number of a size, which is printed where it is used."""
-    return is_literal(node) or size_of(node) is not None
+    return node.op.name in INLINE and (is_literal(node) or size_of(node) is not None)
 
 
 def inline_text(node: Node) -> str:
