@@ -32,6 +32,7 @@ from ..transforms.sparsity import SparseJacobian, at_sizes
 from ..transforms.substitute import substitute
 
 Data = Mapping[Tensor | str, Fed] | None
+EXAMPLE = 100  # of a size, where an error writes one
 
 
 class Flat:
@@ -50,7 +51,12 @@ class Flat:
                     f"{what}: wrt are parameters and inputs of floats, got {describe(leaf)}", source=where_am_i()
                 )
             if not all(isinstance(s, int) for s in leaf.shape):
-                raise ShapeError(f"{what}: {describe(leaf)} must have a shape that is known", source=where_am_i())
+                shape = tuple(s if isinstance(s, int) else EXAMPLE for s in leaf.shape)
+                raise ShapeError(
+                    f"{what}: {describe(leaf)} must have a shape that is known; make it with a number for each size, "
+                    f"as gd.{leaf.node.op.name}({leaf.name!r}, shape={shape})",
+                    source=where_am_i(),
+                )
         self.number = {leaf: k for k, leaf in enumerate(self.leaves)}
         self.sizes = [math.prod(self.shape(v)) for v in self.leaves]
         self.ends = np.cumsum(self.sizes).tolist()

@@ -12,12 +12,17 @@ import numpy as np
 
 from ..ir.node import Node, Value, ambient, user_source
 from ..ir.text import inline_text, name_text, number_text, size_of, type_text
+from ..wording import one_line
+
+LONGEST = 60  # characters of an operand that is no Tensor
 
 
 def describe(value: Any) -> str:
     """An operand as error texts print it: ``x: f32[batch,784]``, ``%3: f32[]`` or a literal."""
     if not isinstance(value, Value):
-        return repr(value) if not isinstance(value, np.ndarray) else f"array of {value.dtype} {value.shape}"
+        if isinstance(value, np.ndarray):
+            return f"array of {value.dtype} {value.shape}"
+        return one_line(repr(value), LONGEST)
     return f"{label(value)}: {type_text(value)}"
 
 

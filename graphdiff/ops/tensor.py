@@ -450,10 +450,10 @@ def as_tensor(x: Any, op: str = "as_tensor", beside: np.dtype | None = None) -> 
         try:
             array = np.asarray(x)
         except ValueError:
-            fail(ShapeError, op, f"{x!r} is no array")
+            fail(ShapeError, op, f"{one_line(repr(x))} is no array", [x])
         example = _EXAMPLES.get(array.dtype.kind)
         if example is None:
-            fail(DTypeError, op, f"{x!r} is no array of numbers")
+            fail(DTypeError, op, f"{one_line(repr(x))} is no array of numbers", [x])
     elif isinstance(x, (bool, int, float)):
         array, example = None, x
     elif isinstance(x, Arithmetic):  # a size, or a number made of sizes: an int or a float known at the call
@@ -461,7 +461,7 @@ def as_tensor(x: Any, op: str = "as_tensor", beside: np.dtype | None = None) -> 
     elif isinstance(x, NoValue):
         x.refused()
     else:
-        fail(DTypeError, op, f"expected a Tensor, an array or a number, got {told_type(x)}")
+        fail(DTypeError, op, f"expected a Tensor, an array or a number, got {told_type(x)}", [x])
     dtype = weak_dtype(example, beside) if beside is not None else None
     if beside is not None and dtype is None:
         kind = {bool: "a bool", int: "an integer", float: "a floating number"}[type(example)]
@@ -479,7 +479,7 @@ def as_tensor(x: Any, op: str = "as_tensor", beside: np.dtype | None = None) -> 
     try:
         out = _constant(np.asarray(x if array is None else array, dtype))
     except OverflowError:
-        fail(DTypeError, op, f"{x!r} does not fit {dtype.name}")
+        fail(DTypeError, op, f"{one_line(repr(x))} does not fit {dtype.name}", [x])
     if plain:
         _scalars[key] = out
     return out

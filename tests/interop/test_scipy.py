@@ -116,6 +116,14 @@ def test_root_of_inputs_begins_where_it_is_told():
         bridge.root([a * b], [a, b], x0=[1.0, 1.0])
 
 
+def test_leaves_of_named_sizes_are_refused_with_what_to_write():
+    x = gd.input("x", ("n", 3), dtype="float64")
+    loss, told = gd.sum(gd.square(x)), r"x: f64\[n,3\] .* known; make it .* as gd.input\('x', shape=\(100, 3\)\)"
+    for solve in (bridge.minimize, bridge.least_squares, bridge.root, bridge.problem):
+        with pytest.raises(gd.ShapeError, match=told):
+            solve(loss, x)
+
+
 @pytest.mark.parametrize("method", ["RK45", "Radau"])
 def test_ode_of_a_structure_with_parameters(method):
     t, k = gd.input("t", (), dtype="float64"), gd.input("k", (), dtype="float64")

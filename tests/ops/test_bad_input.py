@@ -187,6 +187,18 @@ TABLE = [
 ]
 
 
+def test_an_operand_that_is_none_is_shown():
+    for build, shown in [
+        (lambda: a + "x", "add('x')"),
+        (lambda: gd.concat([v, None]), "concat(None)"),
+        (lambda: gd.sin([1, "x"]), "sin([1, 'x'])"),
+        (lambda: gd.add(v, "x" * 1000), "add('" + "x" * 39 + " … " + "x" * 16 + "')"),
+    ]:
+        with pytest.raises(gd.DTypeError) as caught:
+            build()
+        assert str(caught.value).split("\n")[1] == f"  in: %0 = {shown}"
+
+
 def in_form(error, here):
     """Whether a text is of three lines: ``op: fact``, the operation as printed, the user's line."""
     fact, operation, at = str(error).split("\n")
