@@ -129,6 +129,11 @@ def fill(
 ) -> None:
     """Sets the values of ``leaves`` by name, all or, where FeedError is raised, none. ``turned``: names whose shapes
     the user has the other way round."""
+    if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
+        found = "a name is no text" if isinstance(values, Mapping) else f"got {type(values).__name__}"
+        raise FeedError(
+            f"{what}: arrays by name are expected, as state_dict() gives them; {found}", source=where_am_i()
+        )
     arrays = {name: as_array(values[name]) for name in leaves if name in values}
     wrong = [
         f"{name} is {_seen(arrays[name].shape, name in turned)}, not {_seen(leaf.shape, name in turned)}"

@@ -17,7 +17,7 @@ import graphdiff as gd
 from ..ops.messages import where_am_i
 from ..ops.types import DTypeLike
 from .basic import Dropout, Linear
-from .layer import Layer, parameter
+from .layer import Layer, parameter, whole
 from .norm import LayerNorm
 from .training import current
 
@@ -51,6 +51,7 @@ class MultiHeadAttention(Layer):
         dtype: DTypeLike | None = None,
     ):
         kv_heads = heads if kv_heads is None else kv_heads
+        whole("MultiHeadAttention", width=width, heads=heads, kv_heads=kv_heads)
         if heads < 1 or kv_heads < 1 or width % heads or heads % kv_heads:
             raise gd.GraphError(
                 f"MultiHeadAttention: width {width} is no multiple of {heads} heads, or these not of {kv_heads}",

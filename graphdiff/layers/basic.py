@@ -13,7 +13,7 @@ import graphdiff as gd
 
 from ..ops.messages import where_am_i
 from ..ops.types import DTypeLike
-from .layer import Init, Layer, parameter, seeded
+from .layer import Init, Layer, parameter, seeded, whole
 from .training import current
 
 
@@ -39,6 +39,7 @@ class Linear(Layer):
     def __init__(
         self, inputs: int, outputs: int, bias: bool = True, init: Init | None = None, dtype: DTypeLike | None = None
     ):
+        whole("Linear", inputs=inputs, outputs=outputs)
         default = uniform_of(inputs)
         self.weight = parameter((inputs, outputs), init or default, dtype)
         self.bias = parameter((outputs,), default, dtype) if bias else None
@@ -64,6 +65,7 @@ class Embedding(Layer):
         init: Init | None = None,
         dtype: DTypeLike | None = None,
     ):
+        whole("Embedding", count=count, width=width)
         if padding_idx is not None and not -count <= padding_idx < count:
             raise gd.GraphError(f"Embedding: padding_idx is {padding_idx}, of {count} rows", source=where_am_i())
         self.padding_idx = None if padding_idx is None else padding_idx % count
@@ -90,11 +92,12 @@ def _standard(seed: int) -> Callable[..., np.ndarray]:
 class Dropout(Layer):
     """In training each element 0 with probability ``p``, else divided by 1 - p; in inference x itself.
 
+    In the step of a loop, and under ``gd.vmap``, what is dropped is drawn once, for all steps and examples.
     Example: ``L.Dropout(0.1)``.
     """
 
     def __init__(self, p: float = 0.5):
-        if not 0 <= p <= 1:
+        if not isinstance(p, (int, float, np.number)) or not 0 <= p <= 1:
             raise gd.GraphError(f"Dropout: p is a number from 0 to 1, got {p!r}", source=where_am_i())
         self.p = p
 

@@ -5,32 +5,44 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 import graphdiff as gd
 
 from ..ops.messages import where_am_i
 from ..ops.types import DTypeLike, Ints, Padding
 from .basic import uniform_of
-from .layer import Init, Layer, parameter
+from .layer import Init, Layer, parameter, whole
 
 
 def _declare(
     layer: Any,
     axes: int,
-    pair: tuple[int, int],
     size: Ints,
     channels: tuple[int, int, int],
+    transposed: bool,
     bias: bool,
     init: Init | None,
     dtype: Any,
 ) -> None:
-    """The weight (*pair, *kernel) and the bias of a convolution; uniform on ±1 / sqrt(fan_in)."""
+    """The weight (out, in / groups, *kernel), or (in, out / groups, *kernel), and the bias of a convolution; uniform on
+    ±1 / sqrt(fan_in)."""
     inputs, outputs, groups = channels
+    whole(type(layer).__name__, inputs=inputs, outputs=outputs, groups=groups)
     if groups < 1 or inputs % groups or outputs % groups:
         raise gd.GraphError(
             f"{type(layer).__name__}: {inputs} and {outputs} channels do not divide into {groups} groups",
             source=where_am_i(),
         )
-    kernel = (size,) * axes if isinstance(size, int) else tuple(size)
+    pair = (inputs, outputs // groups) if transposed else (outputs, inputs // groups)
+    kernel = (size,) * axes if isinstance(size, (int, np.integer)) else tuple(size)
+    if len(kernel) != axes:
+        raise gd.GraphError(
+            f"{type(layer).__name__}: kernel_size {size!r} is of {len(kernel)} dimensions, not {axes}",
+            source=where_am_i(),
+        )
+    for k in kernel:
+        whole(type(layer).__name__, kernel_size=k)
     default = uniform_of(pair[1] * math.prod(kernel))
     layer.weight = parameter((*pair, *kernel), init or default, dtype)
     layer.bias = parameter((outputs,), default, dtype) if bias else None
@@ -54,8 +66,7 @@ class _Convolution(Layer):
         init: Init | None = None,
         dtype: DTypeLike | None = None,
     ):
-        pair = (outputs, inputs // max(groups, 1))
-        _declare(self, self._axes, pair, kernel_size, (inputs, outputs, groups), bias, init, dtype)
+        _declare(self, self._axes, kernel_size, (inputs, outputs, groups), False, bias, init, dtype)
         self._settings: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
 
 
@@ -123,8 +134,7 @@ class _Transposed(Layer):
         init: Init | None = None,
         dtype: DTypeLike | None = None,
     ):
-        pair = (inputs, outputs // max(groups, 1))
-        _declare(self, self._axes, pair, kernel_size, (inputs, outputs, groups), bias, init, dtype)
+        _declare(self, self._axes, kernel_size, (inputs, outputs, groups), True, bias, init, dtype)
         self._settings: dict[str, Any] = {"stride": stride, "padding": padding, "output_padding": output_padding}
         self._settings |= {"groups": groups, "dilation": dilation}
 

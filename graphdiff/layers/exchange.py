@@ -26,6 +26,8 @@ def from_torch(model: Layer, state_dict: Mapping[str, object]) -> None:
     Raises FeedError that tells all names that are missing, surplus or misshapen at once; nothing has changed then.
     Example: ``L.from_torch(model, module.state_dict())``."""
     entries = {e.path: e for e in _settled(model)}
+    if not isinstance(state_dict, Mapping):
+        fill({}, state_dict, "from_torch")
     values: dict[str, Any] = {}
     for name, value in state_dict.items():
         if name.rpartition(".")[2] == COUNT and name not in entries:

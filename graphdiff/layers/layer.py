@@ -41,11 +41,20 @@ class Variable:
     def __init__(
         self, make: Callable[..., gd.Tensor], shape: Sequence[int], init: Init, dtype: DTypeLike | None = None
     ):
+        for size in shape:
+            whole(make.__name__, size=size)
         self.make, self.shape, self.init = make, tuple(shape), init
         self.dtype = gd.constant(0.5).dtype if dtype is None else np.dtype(dtype)
 
     def drawn(self, seed: int) -> np.ndarray:
         return seeded(self.init, seed)(self.shape, self.dtype)
+
+
+def whole(what: str, **settings: object) -> None:
+    """Raises GraphError unless each setting is an integer from 0 on."""
+    for name, value in settings.items():
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+            raise gd.GraphError(f"{what}: {name} is an integer from 0 on, got {value!r}", source=where_am_i())
 
 
 def seeded(init: Init, seed: int) -> Callable[..., np.ndarray]:

@@ -9,8 +9,9 @@ import numpy as np
 
 import graphdiff as gd
 
+from ..ops.messages import where_am_i
 from ..ops.types import DTypeLike
-from .layer import Layer, parameter, state
+from .layer import Layer, parameter, state, whole
 from .training import current
 
 
@@ -33,6 +34,7 @@ class BatchNorm(Layer):
         affine: bool = True,
         dtype: DTypeLike | None = None,
     ):
+        whole("BatchNorm", channels=channels)
         self.weight = parameter((channels,), gd.init.ones(), dtype) if affine else None
         self.bias = parameter((channels,), gd.init.zeros(), dtype) if affine else None
         self.running_mean = state((channels,), gd.init.zeros(), dtype)
@@ -66,7 +68,9 @@ class LayerNorm(Layer):
         bias: bool = True,
         dtype: DTypeLike | None = None,
     ):
-        sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+        sizes = tuple(shape) if isinstance(shape, Sequence) and not isinstance(shape, str) else (shape,)
+        for size in sizes:
+            whole("LayerNorm", shape=size)
         self._shape, self.eps = sizes, eps
         self.weight = parameter(sizes, gd.init.ones(), dtype) if affine else None
         self.bias = parameter(sizes, gd.init.zeros(), dtype) if affine and bias else None
@@ -90,6 +94,7 @@ class RMSNorm(Layer):
     """
 
     def __init__(self, width: int, eps: float | None = None, affine: bool = True, dtype: DTypeLike | None = None):
+        whole("RMSNorm", width=width)
         self.weight = parameter((width,), gd.init.ones(), dtype) if affine else None
         self.eps = eps
 
@@ -109,6 +114,11 @@ class GroupNorm(Layer):
     def __init__(
         self, groups: int, channels: int, eps: float = 1e-5, affine: bool = True, dtype: DTypeLike | None = None
     ):
+        whole(type(self).__name__, channels=channels, groups=groups)
+        if not groups or channels % groups:
+            raise gd.GraphError(
+                f"GroupNorm: {channels} channels do not divide into {groups} groups", source=where_am_i()
+            )
         self.weight = parameter((channels,), gd.init.ones(), dtype) if affine else None
         self.bias = parameter((channels,), gd.init.zeros(), dtype) if affine else None
         self.groups, self.eps = groups, eps

@@ -8,7 +8,7 @@ import graphdiff as gd
 
 from ..ops.types import DTypeLike, TensorLike
 from .basic import uniform_of
-from .layer import Layer, parameter
+from .layer import Layer, parameter, whole
 
 
 class _Recurrent(Layer):
@@ -24,6 +24,7 @@ class _Recurrent(Layer):
         bias: bool = True,
         dtype: DTypeLike | None = None,
     ):
+        whole(type(self).__name__, inputs=inputs, hidden=hidden, layers=layers)
         self._settings: dict[str, Any] = {"bidirectional": bidirectional, "batch_first": batch_first}
         self._settings["num_layers"] = layers
         directions = ["", "_reverse"] if bidirectional else [""]

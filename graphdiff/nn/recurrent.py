@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from ..errors import GraphError, ShapeError
+from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import format_shape
+from ..ir.dtypes import INTEGERS
 from ..ops.arrange import split, swapaxes
 from ..ops.called import remember
-from ..ops.comparison import less
+from ..ops.comparison import greater_equal, less, less_equal, logical_and
 from ..ops.control import scan
 from ..ops.creation import arange, zeros
 from ..ops.elementwise import where
 from ..ops.functions import relu
 from ..ops.joining import concat, stack
+from ..ops.leaves import ensured
 from ..ops.movement import expand_dims, matrix_transpose, squeeze
 from ..ops.sigmoids import sigmoid, tanh
 from ..ops.tensor import Tensor, as_tensor, fail
@@ -65,9 +67,10 @@ def rnn(
 
     ``weights``: for each layer, and each direction in it, W (hidden, features), U (hidden, hidden), and b and c
     (hidden,) or no biases at all. ``hx``: the first h (layers * directions, batch, hidden), None for zeros.
-    ``lengths``: how many steps of each sequence count, an integer Tensor (batch,) of numbers from 1 on: later ones give
-    0 and move no state, and the backward direction starts at the last that counts. ``batch_first``: x and y are (batch,
-    time, ..). Without a batch axis x is (time, features). Returns y (time, batch, directions * hidden) and the last h.
+    ``lengths``: how many steps of each sequence count, an integer Tensor (batch,); one below 0 or above time fails the
+    call. Later steps give 0 and move no state, and the backward direction starts at the last that counts.
+    ``batch_first``: x and y are (batch, time, ..). Without a batch axis x is (time, features). Returns y (time, batch,
+    directions * hidden) and the last h.
     Raises ShapeError, DTypeError, GraphError.
 
     Example: ``y, h = gd.nn.rnn(x, None, [W, U, b, c])``.
@@ -185,8 +188,12 @@ def _layers(
             fail(
                 ShapeError, name, f"lengths has shape {format_shape(ends.shape)}, one for each sequence is needed", [x]
             )
+        if ends.dtype not in INTEGERS:
+            fail(DTypeError, name, f'lengths are integers, got {ends.dtype.name}; write .astype("int64")', [x, ends])
+        within = logical_and(greater_equal(ends, 0), less_equal(ends, as_tensor(x.shape[0], name)))
+        known = ensured(within, f"{name}: a length is below 0 or above the number of steps")
         steps = expand_dims(arange(x.shape[0]), axis=1)
-        alive = expand_dims(less(steps, ends), axis=2)
+        alive = expand_dims(logical_and(known, less(steps, ends)), axis=2)
     last: list[Sequence[Tensor]] = []
     for _ in range(num_layers):
         outs = []

@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from ..errors import FeedError
+from ..ir.node import ambient, user_source
 from ..ops.messages import where_am_i
 from ..ops.trees import flatten, is_nest
 from ..ops.types import Fed
@@ -264,11 +265,14 @@ class _Reader(Generic[T]):
         self._found: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
         self._room = threading.Semaphore(AHEAD)
         self._left = False
+        self._source = user_source()  # of errors: the thread's own frames are none of the user's
         self._thread = threading.Thread(target=self._read, name="graphdiff.train reads ahead", daemon=True)
         self._thread.start()
 
     def _read(self) -> None:
         error = None
+        _, _, scope = ambient.now
+        ambient.now = (None, self._source, scope)
         try:
             while self._room.acquire() and not self._left:
                 self._found.put(next(self._items))

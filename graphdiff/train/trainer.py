@@ -130,6 +130,12 @@ class Trainer:
     ):
         if not isinstance(model, Layer):
             raise GraphError(f"Trainer: the model is {model!r}, no layer of gd.layers", source=where_am_i())
+        if not callable(loss):
+            raise GraphError(
+                f"Trainer: the loss is {loss!r}, no function of prediction and target", source=where_am_i()
+            )
+        if clip_norm is not None and (isinstance(clip_norm, bool) or not clip_norm > 0):
+            raise GraphError(f"Trainer: clip_norm is a number above 0, got {clip_norm!r}", source=where_am_i())
         if isinstance(accumulate, bool) or not isinstance(accumulate, int) or accumulate < 1:
             raise GraphError(f"Trainer: accumulate is an integer from 1 on, got {accumulate!r}", source=where_am_i())
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:

@@ -120,6 +120,7 @@ BAD = [
     (lambda x, w: gd.nn.lstm(x, np.zeros(3), w), gd.GraphError, "hx is a pair"),
     (lambda x, w: gd.nn.lstm(x, (np.zeros((2, N, H)),) * 2, w), gd.ShapeError, "a first state has shape"),
     (lambda x, w: gd.nn.lstm(x, None, w, lengths=np.ones(3, np.int64)), gd.ShapeError, "lengths has shape"),
+    (lambda x, w: gd.nn.lstm(x, None, w, lengths=np.ones(N, np.float32)), gd.DTypeError, "lengths are integers"),
     (lambda x, w: gd.nn.rnn(x, None, w, nonlinearity="sin"), gd.GraphError, "nonlinearity is"),
 ]
 
@@ -149,3 +150,20 @@ def test_layers_have_the_names_and_layouts_of_pytorchs(kind):
     want, last = reference(kind.lower().replace("rnn", "tanh"), data, first, weights, 2, 2, LENGTHS)
     np.testing.assert_allclose(y, want, rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(states, last, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("kind", ["rnn", "gru", "lstm"])
+def test_lengths_out_of_range_fail_the_call_and_none_may_count(kind):
+    x, lengths = gd.input("x", ("t", "n", I), "float64"), gd.input("lengths", ("n",), "int64")
+    gates = {"rnn": 1, "gru": 3, "lstm": 4}[kind]
+    W, U = (gd.parameter(name, np.full((gates * 2, k), 0.5)) for name, k in (("W", I), ("U", 2)))
+    y, _ = getattr(gd.nn, kind)(x, None, [W, U], lengths=lengths)
+    counted = gd.state("counted", np.int64(0))
+    f = gd.compile([x, lengths], [y, gd.grad(gd.sum(y), x)], updates={counted: counted + 1})
+    data = np.ones((4, 2, I))
+    for bad in ([5, 1], [4, -1]):
+        with pytest.raises(gd.FeedError, match=f"{kind}: a length is below 0 or above the number of steps"):
+            f(data, bad)
+    assert counted.value == 0
+    found, g = f(data, [4, 0])
+    assert found[:, 0].all() and g[:, 0].all() and not found[:, 1].any() and not g[:, 1].any()

@@ -263,6 +263,10 @@ def test_clipping_gives_the_norm():
     out, size = gd.compile([a, b], [clipped, norm])([3, 0], 4)
     assert size == 5 and out["b"] == pytest.approx(0.8, rel=1e-5)
     assert set(O.clip_by_global_norm({"a": a, "b": b}, 1.0)) == {"a", "b"}
+    with pytest.raises(gd.GraphError, match=r"max_norm is a number from 0 on, got -1\.0"):
+        O.clip_by_global_norm([a], -1.0)
+    with pytest.raises(gd.GraphError, match="v is a number from 0 on, got 'a'"):
+        O.clip_by_value([a], "a")
 
 
 @pytest.mark.filterwarnings("ignore:.*lr_scheduler.*:UserWarning")

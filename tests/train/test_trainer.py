@@ -2,6 +2,7 @@
 
 import os
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -319,9 +320,10 @@ def test_the_thread_that_reads_ahead_ends_with_the_run():
 def test_data_that_cannot_be_used(data, told):
     run = trainer()
     before = values(run)
-    with pytest.raises(gd.FeedError, match=told):
+    with pytest.raises(gd.FeedError, match=told) as raised:
         fit(run, data)
     same(before, values(run))
+    assert f"at: {Path(__file__).name}:" in str(raised.value)
 
 
 def test_a_generator_is_passed_once():
@@ -402,6 +404,8 @@ def test_a_gradient_that_is_not_finite_names_the_parameter():
         (lambda: Trainer(gd.nn.relu, gd.nn.mse, gd.optim.SGD(0.1)), "no layer of gd.layers"),
         (lambda: trainer(optimizer=0.1), "the optimizer is one of gd.optim"),
         (lambda: trainer(accumulate=0), "from 1 on, got 0"),
+        (lambda: trainer(clip_norm=-1.0), "clip_norm is a number above 0, got -1.0"),
+        (lambda: Trainer(network(), 3, gd.optim.SGD(0.1)), "the loss is 3, no function"),
         (lambda: trainer(seed=-1), "from 0 on, got -1"),
         (lambda: trainer(metrics={"a": 3}), "the metric 'a' is 3"),
         (lambda: trainer(metrics={"a": metrics.top_k}), r"write top_k\(5\)"),
