@@ -7,7 +7,7 @@ Must not know: operations, kernels, the word format.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -41,21 +41,22 @@ class Lifetimes:
             dying: set[int] = set()  # reads whose memory is free for a write to take
             if inplace and i.inplace:
                 dying = {r for r, b in enumerate(i.reads) if b.kind == ARENA and last[b] == n}
+            fitting: dict[object, Iterator[int]] = {}  # of them, for writes of a kind: what one has taken none asks for
             for w, b in enumerate(i.writes):
                 if b.kind != ARENA or b in self.unit:
                     continue
                 u = None
-                for r in i.inplace.get(w, ()) if dying else ():
-                    source = i.reads[r]
-                    if (
-                        r in dying
-                        and source.count == b.count
-                        and source.dtype.itemsize == b.dtype.itemsize
-                        and self.last[self.unit[source]] == n
-                    ):
-                        dying.remove(r)
-                        u = self.unit[source]
-                        break
+                reads = i.inplace.get(w) if dying else None
+                if reads:
+                    kind = (id(reads), b.count, b.dtype.itemsize)
+                    if kind not in fitting:
+                        fitting[kind] = iter([r for r in reads if r in dying and _is_alike(i.reads[r], b)])
+                    for r in fitting[kind]:
+                        source = self.unit[i.reads[r]]
+                        if r in dying and self.last[source] == n:
+                            dying.remove(r)
+                            u = source
+                            break
                 if u is None:
                     u = len(self.first)
                     self.first.append(n)
@@ -74,3 +75,8 @@ class Lifetimes:
                 n = known[b.count] = evaluate(b.count, env)
             out[u] = aligned(n * b.dtype.itemsize)
         return out
+
+
+def _is_alike(a: Buffer, b: Buffer) -> bool:
+    """Whether buffers have as many elements of as many bytes."""
+    return a.count == b.count and a.dtype.itemsize == b.dtype.itemsize
