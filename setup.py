@@ -32,6 +32,7 @@ EXTENSIONS = {
     "graphdiff.schedule._planner": "the planner",  # the searches need nothing else of the core
     "graphdiff.ir._nodes": "nothing",  # loops over nodes, which need nothing of the core
     "graphdiff.transforms._sweep": "nothing",
+    "graphdiff.lower._groups": "nothing",
     "graphdiff.ops._core_lists": "nothing",  # csrc/micro/*.def compiled in
 }
 """The extensions, and what each holds of the core."""

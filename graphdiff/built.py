@@ -8,7 +8,14 @@ import os
 from importlib.machinery import PathFinder
 from platform import python_implementation, python_version
 
-EXTENSIONS = ("runtime/_core", "schedule/_planner", "ops/_core_lists", "ir/_nodes", "transforms/_sweep")
+EXTENSIONS = (
+    "runtime/_core",
+    "schedule/_planner",
+    "ops/_core_lists",
+    "ir/_nodes",
+    "transforms/_sweep",
+    "lower/_groups",
+)
 PACKAGE = os.path.dirname(os.path.realpath(__file__))
 
 

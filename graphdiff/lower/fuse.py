@@ -5,7 +5,7 @@ cycle can arise. A reduction whose result goes back to the very rows it came fro
 too, with what is computed on it row by row: softmax, layer and batch normalisation are one instruction. Then groups
 over the same elements merge where one reads what the other computes or both read the same, if the order of all others
 allows; where the forward pass ends and the backward pass begins even across the two. Views are transparent: they are
-read through strides.
+read through strides. The walks over all nodes are in C: _groups.pyx.
 Invariants: a group is one iteration shape and, but for that one case, one phase; groups are in topological order; only
 elementwise results and reductions leave a group.
 Must not know: buffers, encodings; the graph is not changed.
@@ -22,7 +22,9 @@ from ..ir.dims import Shape, Size, product
 from ..ir.node import Node, Value
 from ..ops.microops import REDUCTIONS
 from ..ops.operands import contiguous_strides
-from ..ops.registry import Index, Nothing, Reduce, Strided, Tile, View
+from ..ops.registry import Reduce, Strided, Tile, View
+from ._groups import Group as Group
+from ._groups import merge, trees
 
 GROUP_LIMIT = 160  # micro-operations in one group: compile time and registers stay bounded
 ROW_LIMIT = 1 << 17  # elements of a row that stay in a core's cache from one reading to the next
@@ -33,22 +35,6 @@ LOAD_LIMIT = 16  # results of products and the like that one group reads: all of
 
 
 _EARLIER = {"forward": 0, "backward": 1, "update": 2}
-
-
-class Group:
-    """Nodes that run as one instruction. ``shape`` is None for kinds that are never fused."""
-
-    __slots__ = ("nodes", "shape", "phase", "axes", "row", "loads", "position", "merged")
-
-    def __init__(self, node: Node, shape: Shape | None, phase: str, axes: tuple[int, ...] | None = None):
-        self.nodes = [node]
-        self.shape = shape
-        self.phase = phase
-        self.axes = axes  # of the reductions that leave it: all the same
-        self.loads = 0  # how many results of nodes of other kinds its nodes read
-        self.row: tuple[int, ...] = ()  # the axes that make a row, where values are reduced along rows inside
-        self.position = 0
-        self.merged: Group | None = None
 
 
 class Users:
@@ -76,20 +62,6 @@ class Users:
     def of(self, node: Node) -> Node:
         return self.base.get(node, node)
 
-    def loads(self, node: Node) -> int:
-        """How many operands of ``node`` are results of nodes that never join a group."""
-        n = 0
-        for v in node.inputs:
-            kind = type(v.node.op.kernel)
-            if kind is View:
-                kind = type(self.of(v.node).op.kernel)
-            n += kind not in _JOINING
-        return n
-
-
-_FREE = (Nothing, Index, View)
-_JOINING = frozenset((Nothing, Index, View, Tile, Reduce))
-
 
 def group(
     nodes: list[Node], required: Iterable[Value], phases: dict[Node, str]
@@ -98,63 +70,19 @@ def group(
     updates, and what views of them name."""
     users = Users(nodes)
     forced = {users.of(v.node) for v in required}
-    group_of = _trees(nodes, users, forced, phases)
+    limits = GROUP_LIMIT, LOAD_LIMIT
+    row_of = _rows(nodes, users, forced, phases)
+    by_row = functools.partial(_by_row, users, phases)
+    group_of = trees(nodes, users.base, forced, phases, row_of, by_row, *limits)
     ordered = sorted(dict.fromkeys(group_of.values()), key=lambda g: g.nodes[0].serial)
     for i, g in enumerate(ordered):
         g.position = i
-    _merge(ordered, group_of, users, phases, forced)
+    merge(ordered, group_of, users.base, functools.partial(_meet, group_of, users, phases, forced), *limits)
     final = [g for g in ordered if g.merged is None]
     final.sort(key=lambda g: g.position)
     for g in final:
         g.nodes.sort(key=attrgetter("serial"))
     return final, group_of
-
-
-def _trees(nodes: list[Node], users: Users, forced: set[Node], phases: dict[Node, str]) -> dict[Node, Group]:
-    """Consumer by consumer, from the end: nodes join the one group that reads them. A group's first is its root."""
-    group_of: dict[Node, Group] = {}
-    asked: dict[Node, Group | None] = {}  # by the one group that reads it; None: by several, or through a view
-    row_of = _rows(nodes, users, forced, phases)
-    for node in reversed(nodes):
-        kind = type(node.op.kernel)
-        if kind in _FREE:
-            if kind is View and node in asked:
-                asked[node.inputs[0].node] = None
-            continue
-        phase = phases[node]
-        target = asked.pop(node, None)
-        loads = users.loads(node) if kind is Tile else 0
-        if node in forced:
-            target = None
-        if kind is Tile:
-            shape = node.outputs[0].shape
-            if target is not None and (
-                (target.shape is not shape and target.shape != shape and (shape != () or target.shape is None))
-                or target.phase != phase
-                or len(target.nodes) >= GROUP_LIMIT
-                or target.loads + loads > LOAD_LIMIT
-            ):
-                target = None
-            if target is None and row_of and node not in forced:
-                target = _by_row(node, users, group_of, phases, row_of.get(node))
-        elif kind is Reduce:
-            shape = node.inputs[0].shape
-            target = _by_row(node, users, group_of, phases, row_of[node]) if node in row_of else None
-        else:
-            target = None
-        if target is not None:
-            target.nodes.append(node)
-        elif kind is Tile:
-            target = Group(node, shape, phase)
-        elif kind is Reduce:
-            target = Group(node, shape, phase, node.attrs["axes"])
-        else:
-            target = Group(node, None, phase)
-        target.loads += loads
-        group_of[node] = target
-        for v in node.inputs:
-            asked[v.node] = target if asked.get(v.node, target) is target else None
-    return group_of
 
 
 class Row(NamedTuple):
@@ -213,7 +141,7 @@ def row_shaped(value: Value, shape: Shape, row: tuple[int, ...]) -> bool:
 
 
 def _by_row(
-    node: Node, users: Users, group_of: dict[Node, Group], phases: dict[Node, str], row: Row | None
+    users: Users, phases: dict[Node, str], node: Node, group_of: dict[Node, Group], row: Row | None
 ) -> Group | None:
     """The group that ``node``, a reduction along rows or something computed on such results, can join: all of its phase
     that reads it is there and reads, for each row, that row's value. Readers of later phases get it from memory, if
@@ -285,73 +213,13 @@ def in_frame(
     return tuple(0 if s == 1 and t != 1 else st for s, t, st in zip(whole, shape, over))
 
 
-def _merge(
-    ordered: list[Group], group_of: dict[Node, Group], users: Users, phases: dict[Node, str], forced: set[Node]
-) -> None:
-    """Joins groups over the same elements that share values, where every other dependence keeps its direction."""
-    reading: dict[tuple[Node, Shape], Group] = {}  # the last group that reads a node, over a shape
-    deps_of: dict[Group, dict[Node, bool]] = {}
-    base = users.base
-    for g in ordered:
-        if g.shape is None:
-            continue
-        deps: dict[Node, bool] = {}  # external producers -> read directly by elementwise members
-        leaves: set[Node] = set()
-        for node in g.nodes:
-            for v in node.inputs:
-                source = v.node
-                owner = group_of.get(source)
-                if owner is None and source in base:
-                    source = base[source]
-                    owner = group_of.get(source)
-                if owner is None:
-                    if type(source.op.kernel) is Nothing and source.op.name != "constant":
-                        leaves.add(source)
-                elif owner is not g:
-                    deps[source] = source is v.node and deps.get(source, True)
-        deps_of[g] = deps
-        candidates = set()
-        for source, direct in deps.items():
-            owner = group_of[source]
-            if owner.shape == g.shape and direct and type(source.op.kernel) is Tile:
-                candidates.add(owner)
-            sibling = reading.get((source, g.shape))
-            if sibling is not None and direct:
-                candidates.add(_find(sibling))
-        for source in leaves:
-            sibling = reading.get((source, g.shape))
-            if sibling is not None:
-                candidates.add(_find(sibling))
-        owner = g
-        for other in sorted(candidates, key=lambda c: -c.position):
-            if not _may_merge(other, owner, deps_of[owner], group_of):
-                continue
-            if other.phase != owner.phase and not _meet(other, owner, group_of, users, phases, forced):
-                continue
-            other.nodes.extend(owner.nodes)
-            other.loads += owner.loads
-            other.axes = other.axes or owner.axes
-            other.phase = owner.phase
-            owner.merged = other
-            both = deps_of[other]
-            for node in owner.nodes:
-                group_of[node] = other
-                both.pop(node, None)
-            for source, direct in deps_of.pop(owner).items():
-                if group_of[source] is not other:
-                    both[source] = both.get(source, True) and direct
-            owner = other
-        for source in (*deps, *leaves):  # what g itself computes is found by its owner
-            reading[source, g.shape] = owner
-
-
 def _meet(
-    forward: Group,
-    backward: Group,
     group_of: dict[Node, Group],
     users: Users,
     phases: dict[Node, str],
     forced: set[Node],
+    forward: Group,
+    backward: Group,
 ) -> bool:
     """Whether the forward pass ends in a group and the backward pass begins in one that can be one instruction: nothing
     else of the forward pass reads it, and no more values are stored for it than no longer need to be."""
@@ -370,29 +238,3 @@ def _meet(
         if type(node.op.kernel) is Tile:
             balance -= any(group_of[r] is not backward for r in users.readers.get(node, ()))
     return balance >= 0
-
-
-def _find(g: Group) -> Group:
-    while g.merged is not None:
-        g = g.merged
-    return g
-
-
-def _may_merge(first: Group, second: Group, deps: dict[Node, bool], group_of: dict[Node, Group]) -> bool:
-    """Whether ``second`` can run as part of ``first``, at its place."""
-    if first is second or first.shape != second.shape:
-        return False
-    if (first.row or second.row) and (first.row != second.row or first.axes is not None or second.axes is not None):
-        return False
-    if first.axes is not None and second.axes is not None and first.axes != second.axes:
-        return False
-    if len(first.nodes) + len(second.nodes) > GROUP_LIMIT or first.loads + second.loads > LOAD_LIMIT:
-        return False
-    for source, direct in deps.items():
-        owner = group_of[source]
-        if owner is first:
-            if not direct or type(source.op.kernel) is not Tile or source.outputs[0].shape != first.shape:
-                return False
-        elif owner.position >= first.position:
-            return False
-    return True

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from ..ir.node import Node, Value
-from ..ops.registry import Attention, Matmul, Tile, View
+from ..ops.registry import Matmul
+from ._groups import cross
 from .epilogue import PRODUCTS
 from .fuse import Group
 from .loop_forms import Form
@@ -44,42 +45,14 @@ class Reads:
 
 
 def find_reads(
-    nodes: Iterable[Node], group_of: Mapping[Node, Group], forms: Mapping[Node, Form], required: Collection[Value]
+    nodes: Iterable[Node], group_of: dict[Node, Group], forms: Mapping[Node, Form], required: Collection[Value]
 ) -> Reads:
     """Who reads what among ``nodes``. ``required`` values are stored for the caller; ``forms``: loops as lowered."""
     reads = Reads()
-    for node in nodes:
-        g = group_of.get(node)
-        if g is None and type(node.op.kernel) is View:
-            reads.base[node.outputs[0]] = reads.storage_of(node.inputs[0])
-            continue
-        for v in forms[node].operands() if node in forms else node.inputs:
-            if group_of.get(v.node) is not g:
-                _add(reads, node, v, g, group_of)
-            elif type(v.node.op.kernel) is Tile:
-                reads.inside.add(v)
+    cross(nodes, group_of, forms, reads, PRODUCTS)
     for v in required:
         stored = reads.storage_of(v)
         reads.stored.add(stored)
         reads.read_as.setdefault(stored, set()).add(v)
         reads.read_by.setdefault(stored, set()).add(None)
     return reads
-
-
-def _add(reads: Reads, node: Node, read: Value, g: Group | None, group_of: Mapping[Node, Group]) -> None:
-    """Takes in that ``node``, of group ``g``, reads a value."""
-    v = reads.base.get(read, read)
-    kind = type(v.node.op.kernel)
-    if group_of.get(v.node) is g:
-        if kind is Tile:
-            reads.inside.add(v)
-        return
-    reads.stored.add(v)
-    if kind is Matmul or (kind is Attention and type(node.op.kernel) is not Attention):
-        reads.read_as.setdefault(v, set()).add(read)
-    if kind in PRODUCTS:
-        reads.read_by.setdefault(v, set()).add(g)
-    elif kind is Tile:
-        reads.outside.setdefault(v, {})[g if read is v else None] = None
-    if g is not None and g.shape is not None:
-        reads.loads.setdefault(g, set()).add(read)

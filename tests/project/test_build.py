@@ -188,6 +188,7 @@ EXTENSIONS = {
     '    #include "program/numbers.def"\n    """\n    int NUMBER\n\n\nnumber = NUMBER\n',
     "graphdiff/ir/_nodes.pyx": "",
     "graphdiff/transforms/_sweep.pyx": "",
+    "graphdiff/lower/_groups.pyx": "",
     "graphdiff/schedule/_planner.pyx": 'cdef extern from *:\n    """\n    int gd_alone(void);\n    """\n'
     "    int gd_alone()\n\n\ndef alone():\n    return gd_alone()\n",
 }
