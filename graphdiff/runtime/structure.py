@@ -166,14 +166,15 @@ class Decoder:
             return tuple([self.key(e, depth + 1) for e in content])
         if kind == "bytes" and isinstance(content, str):
             return bytes.fromhex(content)
-        if kind == "leaf" and content in self.leaves:
+        if kind == "leaf" and isinstance(content, str) and content in self.leaves:
             return self.leaves[content]
         if kind == "object" and type(content) is int and 0 <= content < len(self.objects):
             return self.objects[content]
         raise ValueError(f"{str(data)[:40]} is no key")
 
     def found(self, place: Any, entries: Any) -> None:
-        if type(place) is not int or not 0 <= place < len(self.sizes) or entries not in self.patterns:
+        known = isinstance(entries, str) and entries in self.patterns
+        if type(place) is not int or not 0 <= place < len(self.sizes) or not known:
             raise ValueError("a sparse result is damaged")
         size = self.sizes[place]
         if not isinstance(size, Dim) or size != entries:
