@@ -58,7 +58,11 @@ def broken(name: str, found: Law | None, xs: Values, attrs: Attrs) -> str | None
             return f"{name} cannot have this {key}"
     if extra := attrs.keys() - found.attrs.keys():
         return f"{name} has no {', '.join(sorted(extra))}"
-    return None if found.holds(xs, attrs) else f"{name} does not take these operands and attributes together"
+    try:
+        holds = found.holds(xs, attrs)
+    except IndexError:  # an operand has not the axis that the law looks at
+        holds = False
+    return None if holds else f"{name} does not take these operands and attributes together"
 
 
 # --------------------------------------------------------------------------------------- kinds of attributes

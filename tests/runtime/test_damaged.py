@@ -166,3 +166,12 @@ def test_sizes_that_nothing_tells_or_that_nothing_holds_are_errors():
     f = gd.compile(gd.parse(text.replace("offset=m", "offset=n*9000000000000000000")))
     with pytest.raises(gd.ShapeError, match="does not fit into 64 bits"):
         f(np.ones(3, np.float32))
+
+
+def test_gradients_of_attention_over_operands_without_axes_are_refused():
+    text = """graph f(a: f32[], q: f32[2,3], s: f32[2,2]) -> f32[2,3], f32[2,3], f32[]:
+  %0, %1, %2: (f32[2,3], f32[2,3], f32[]) = attention_vjp(q, q, a, q, s, q, causal=False, scale=1.0)
+  return %0, %1, %2
+"""
+    with pytest.raises(gd.GraphError, match="attention_vjp"):
+        gd.parse(text)

@@ -20,6 +20,7 @@ if __name__ == "__main__":
     sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 import torch_cases  # noqa: E402
+import torch_norms  # noqa: E402, F401  (entering is importing)
 import torch_windows  # noqa: E402, F401  (entering is importing)
 
 import graphdiff as gd  # noqa: E402
