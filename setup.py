@@ -63,11 +63,6 @@ class BuildExtensions(build_ext):
 
     def build_extension(self, ext: Extension) -> None:
         folder = Path(self.build_temp) / "csrc"
-        wanted = {"nothing": [], "the planner": [], "all but the planner": []}
-        for one in core.compilations(CSRC):
-            wanted["the planner" if one.name.startswith("planner_") else "all but the planner"].append(one)
-        # The long ones first: the largest sources make the largest templates.
-        held = sorted(wanted[EXTENSIONS[ext.name]], key=lambda c: (c.name.startswith("micro_micro_f"), c.name))[::-1]
         compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
         why = core.unsupported(platform.system(), sys.maxsize.bit_length() + 1, sys.byteorder) or core.unfit(compiler)
         if why is not None:
@@ -75,6 +70,11 @@ class BuildExtensions(build_ext):
         flags = core.flags_of(CSRC, compiler)
         if not self.inplace:
             flags.append("-w")  # nobody reads the warnings of an install, and looking for them takes time
+        wanted: dict[str, list[core.Compilation]] = {"nothing": [], "the planner": [], "all but the planner": []}
+        for one in core.compilations(CSRC, core.light_flags(CSRC, compiler)):
+            wanted["the planner" if one.name.startswith("planner_") else "all but the planner"].append(one)
+        # The long ones first: the largest sources make the largest templates.
+        held = sorted(wanted[EXTENSIONS[ext.name]], key=lambda c: (c.name.startswith("micro_micro_f"), c.name))[::-1]
 
         def compiled(one: core.Compilation) -> Path:
             made = folder / f"{one.name}.o"
@@ -106,10 +106,12 @@ class BuildExtensions(build_ext):
         command = [sys.executable, "-m", "cython", "-3", "--depfile", "--module-name", name, str(source)]
         record = Path(f"{translated}.dep")
         core.make(translated, [*command, "-o", str(translated)], record=record, tool=Cython.__version__)
-        level = "-O2" if name == "graphdiff.runtime._core" else "-O1"  # what every call goes through, and the rest
+        level = ["-O1"]
+        if name == "graphdiff.runtime._core":  # what every call goes through
+            level = core.light_flags(CSRC, self.compiler.compiler_so) or ["-O2"]
         places = [CSRC, CSRC / "include", numpy.get_include(), *self.compiler.include_dirs]
         made = translated.with_suffix(".o")
-        core.compile_object([*self.compiler.compiler_so, *FLAGS, level, *(f"-I{p}" for p in places)], translated, made)
+        core.compile_object([*self.compiler.compiler_so, *FLAGS, *level, *(f"-I{p}" for p in places)], translated, made)
         return made
 
 

@@ -2,7 +2,8 @@
 
 The same rules as csrc/Makefile's, which builds the core alone with its tests: flags from csrc/cflags; math/,
 program/, planner/, threads/ and openblas/ compiled once; kernels/, micro/ and tile/ once with GD_PREPARE and once for
-each instruction set, with GD_ISA its name, and micro/ then with -O3. A file joins by being there.
+each instruction set, with GD_ISA its name, and then micro/ with -O3, the kernels in LIGHT with csrc/lightflags. A file
+joins by being there.
 Invariant: a target is kept only if it was made by the same command from files that have not changed since. The files
 are those that the compiler says it read. Must not know: Python's headers, Cython, setuptools.
 """
@@ -63,6 +64,8 @@ def unfit(compiler: Sequence[str]) -> str | None:
 ONCE = ("math", "program", "planner", "threads", "openblas")
 PER_ISA = ("kernels", "micro", "tile")
 MORE = {"micro": ("-O3",)}  # cflags leave some functions of float vectors scalar, at a fifth of the speed
+LIGHT = ("argreduce", "cumulative", "indexing", "pool", "recurrence", "search", "sort", "tape")
+"""Kernels that run as many instructions, or fewer, without most passes of -O2, which take half the compiler's time."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,8 @@ class Compilation:
     flags: tuple[str, ...] = ()
 
 
-def compilations(csrc: Path) -> list[Compilation]:
-    """Every compilation of the core whose sources are in `csrc`."""
+def compilations(csrc: Path, light: Sequence[str] = ()) -> list[Compilation]:
+    """Every compilation of the core whose sources are in `csrc`, with the flags `light` for the kernels in LIGHT."""
     found = []
     for folder in ONCE:
         found += [Compilation(s, f"{folder}_{s.stem}") for s in sorted((csrc / folder).glob("*.c"))]
@@ -83,8 +86,9 @@ def compilations(csrc: Path) -> list[Compilation]:
         for source in sorted((csrc / folder).glob("*.c")):
             name = f"{folder}_{source.stem}"
             found.append(Compilation(source, f"{name}_prepare", ("-DGD_PREPARE",)))
+            more = light if folder == "kernels" and source.stem in LIGHT else MORE.get(folder, ())
             for isa, own in ISAS.items():
-                found.append(Compilation(source, f"{name}_{isa}", (f"-DGD_ISA={isa}", *own, *MORE.get(folder, ()))))
+                found.append(Compilation(source, f"{name}_{isa}", (f"-DGD_ISA={isa}", *own, *more)))
     return found
 
 
@@ -95,9 +99,9 @@ OPTIONAL = (  # flags of gcc alone
 
 
 @functools.cache
-def knows(compiler: tuple[str, ...], flag: str) -> bool:
-    """Whether the compiler takes a flag."""
-    tried = [*compiler, "-Werror", flag, "-x", "c", "-fsyntax-only", os.devnull]
+def knows(compiler: tuple[str, ...], *flags: str) -> bool:
+    """Whether the compiler takes all the flags."""
+    tried = [*compiler, "-Werror", *flags, "-x", "c", "-fsyntax-only", os.devnull]
     return subprocess.run(tried, capture_output=True, check=False).returncode == 0
 
 
@@ -105,6 +109,12 @@ def flags_of(csrc: Path, compiler: Sequence[str]) -> list[str]:
     """The flags of every compilation of the core by a compiler."""
     more = [flag for flag in OPTIONAL if knows(tuple(compiler), flag)]
     return [*shlex.split((csrc / "cflags").read_text()), *more, "-I", str(csrc / "include")]
+
+
+def light_flags(csrc: Path, compiler: Sequence[str]) -> list[str]:
+    """What the kernels in LIGHT are compiled with besides; nothing where the compiler, as clang, doesn't know it."""
+    flags = shlex.split((csrc / "lightflags").read_text())
+    return flags if knows(tuple(compiler), *flags) else []
 
 
 def compile_object(compiler: Iterable[str], source: Path, target: Path) -> bool:

@@ -27,6 +27,7 @@ spec.loader.exec_module(rules)
 
 SMALL = {
     "cflags": "-std=c11 -O0 -fPIC\n-Wall\n",
+    "lightflags": "-O1\n",
     "include/graphdiff.h": "int gd_answer(void);\n",
     "program/numbers.def": "X(1)\n",
     "program/answer.h": '#include "numbers.def"\n',
@@ -310,7 +311,7 @@ def test_compilers_that_cannot_build_it_are_told_so(tmp_path):
 @pytest.mark.parametrize("why", ["a compiler", "a system"])
 def test_a_build_that_cannot_be_ends_with_the_reason(tmp_path, why):
     pytest.importorskip("setuptools")
-    for name in ("setup.py", "csrc/build.py", "csrc/cflags"):
+    for name in ("setup.py", "csrc/build.py", "csrc/cflags", "csrc/lightflags"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     setup = tmp_path / "setup.py"
