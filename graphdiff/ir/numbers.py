@@ -7,22 +7,45 @@ Must not know: operations beyond their names, values, nodes.
 
 from __future__ import annotations
 
-from typing import Any
+import operator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..late import given_later
+
+OPERATORS = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "floor_divide": operator.floordiv,
+    "remainder": operator.mod,
+    "equal": operator.eq,
+    "not_equal": operator.ne,
+}
+"""The ufuncs of integers and sizes that Python has an operator for: a size stays a size."""
 UFUNCS = {"true_divide": "divide", "power": "pow", "absolute": "abs"}
 
 
+@given_later("graphdiff.ops.tensor", "_beside_arrays")
 class Arithmetic:
     """The operators that make Numbers. Other operands decide themselves: a Tensor makes a Tensor of a Number."""
 
     __slots__ = ()
 
+    if TYPE_CHECKING:
+
+        def _beside_arrays(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any: ...
+
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method != "__call__" or kwargs or not all(map(is_number, inputs)):
-            return NotImplemented
-        return Number(UFUNCS.get(ufunc.__name__, ufunc.__name__), *inputs)
+        if method != "__call__" or kwargs:
+            return self._beside_arrays(ufunc, method, *inputs, **kwargs)
+        kinds = "iuf" if ufunc in (np.equal, np.not_equal) else "iu"
+        inputs = tuple([x.item() if _is_scalar(x, kinds) else x for x in inputs])
+        if not all(map(is_number, inputs)):
+            return self._beside_arrays(ufunc, method, *inputs)
+        operation = OPERATORS.get(ufunc.__name__)
+        return operation(*inputs) if operation else Number(UFUNCS.get(ufunc.__name__, ufunc.__name__), *inputs)
 
     def __truediv__(self, other: Any) -> Any:
         return number("divide", self, other)
@@ -77,6 +100,12 @@ class Number(Arithmetic):
 
     def __repr__(self) -> str:
         return f"{self.op}({', '.join(map(str, self.args))})"
+
+
+def _is_scalar(x: Any, kinds: str) -> bool:
+    """Whether ``x`` is a number of NumPy that is taken for one of Python, so that a size beside it stays a size and
+    equals no number; comparisons have it as a 0-d array."""
+    return isinstance(x, (np.generic, np.ndarray)) and x.ndim == 0 and x.dtype.kind in kinds
 
 
 def is_number(x: Any) -> bool:

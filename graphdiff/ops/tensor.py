@@ -21,7 +21,7 @@ from ..ir.dtypes import ARRAY_API, CODE, as_dtype, promote, weak_dtype
 from ..ir.node import NO_ATTRS, Leaf, Value, ambient, new_node
 from ..ir.numbers import Arithmetic, Number
 from ..ir.words import ArrayLike, Axes, DTypeLike, ShapeLike
-from ..late import given_later
+from ..late import give, given_later
 from ..spelling import explained
 from ..wording import one_line
 from .messages import call_text, describe, is_tracer, told_type, where_am_i
@@ -221,8 +221,7 @@ class Tensor(Value):
         return sys.modules[__package__.partition(".")[0]]
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        name = UFUNC_NAMES.get(ufunc.__name__, ufunc.__name__)
-        op = REGISTRY.get(name)
+        op = REGISTRY.get(UFUNC_NAMES.get(ufunc.__name__, ufunc.__name__))
         if op is None or method != "__call__" or kwargs:
             what = (
                 f"np.{ufunc.__name__}"
@@ -483,6 +482,14 @@ def as_tensor(x: Any, op: str = "as_tensor", beside: np.dtype | None = None) -> 
     if plain:
         _scalars[key] = out
     return out
+
+
+def _beside_arrays(self: Arithmetic, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Tensor:
+    """A ufunc of sizes beside floats of NumPy or arrays, which are no Numbers: a Tensor, or its error."""
+    return as_tensor(self).__array_ufunc__(ufunc, method, *inputs, **kwargs)
+
+
+give(Arithmetic, _beside_arrays)
 
 
 def _at_the_call(x: Any, dtype: np.dtype) -> Tensor:

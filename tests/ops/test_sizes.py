@@ -75,3 +75,18 @@ def test_they_differentiate_print_and_read_back():
     for k in (3, 5):
         a = np.random.default_rng(k).uniform(1, 2, (k, 3))
         np.testing.assert_allclose(f(a), k * a / (a * a).sum() + k**0.5, rtol=1e-12)
+
+
+def test_numbers_and_arrays_of_numpy_beside_sizes():
+    x, value = at("float64")
+    n = x.shape[0]
+    assert np.int64(2) * n == 2 * n == n * np.int64(2) and gd.zeros((np.int64(1) + n,)).shape == (n + 1,)
+    assert (n == np.int64(3)) is False and (np.float64(3) != n) is True
+    made = [np.log(np.pi) * n, 0.5 * n * np.float64(3), np.float32(2) / n, n * np.arange(3.0), n < np.float64(3)]
+    assert [t.dtype.name for t in made] == ["float64", "float64", "float32", "float64", "bool"]
+    got = gd.compile([x], [*made, gd.sum(x) * 0])(value)[:-1]
+    for ours, theirs in zip(got, [np.log(np.pi) * N, 1.5 * N, 2 / N, N * np.arange(3.0), False]):
+        assert np.allclose(ours, theirs)
+    for wrong, told in [(lambda: np.add.reduce(n), "np.add.reduce"), (lambda: np.sqrt(n, dtype="f4"), "with dtype")]:
+        with pytest.raises(gd.GraphError, match=told):
+            wrong()
