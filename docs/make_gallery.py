@@ -22,8 +22,8 @@ MADE = HERE / "made"
 PAGES = MADE / "pages" / "made_here"
 HEAD = """# Gallery
 
-Each example is one idea in under 100 lines, and asserts its result. Pictures are made when the site is built; those of
-examples that train are of two epochs.
+Each example is one idea in at most 120 lines, and asserts its result. Pictures are made when the site is built; those
+of examples that train are of two epochs.
 """
 
 
