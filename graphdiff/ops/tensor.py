@@ -79,6 +79,7 @@ def _unary(name: str) -> Callable[[Any], Tensor]:
 
 
 @given_later("graphdiff.inspect", "to_dot", "to_svg", "to_html", "_repr_html_")
+@given_later("graphdiff.ops.torch_and_jax", "__torch_function__", "__jax_array__")
 class Tensor(Value):
     """A value of the graph: ``shape`` (a tuple of ints and size expressions), ``dtype``, operators, NumPy ufuncs.
 
@@ -281,7 +282,7 @@ TensorLike: TypeAlias = Tensor | ArrayLike | Number  # an operand: also a number
 Position: TypeAlias = int | str | slice | EllipsisType | Tensor | np.ndarray | list[int] | list[bool] | None
 Index: TypeAlias = Position | tuple[Position, ...]  # a str is a Dim
 
-# What NumPy calls a function that has the array API's name here
+# What NumPy or SciPy calls a function that has another name here, mostly the array API's
 UFUNC_NAMES = {
     "absolute": "abs",
     "fabs": "abs",
@@ -299,6 +300,8 @@ UFUNC_NAMES = {
     "rint": "round",
     "conjugate": "conj",
     "invert": "bitwise_invert",
+    "gammaln": "lgamma",
+    "psi": "digamma",
     "left_shift": "bitwise_left_shift",
     "right_shift": "bitwise_right_shift",
 }
