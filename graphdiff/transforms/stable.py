@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 from ..ir.node import Node, Value, ambient, origin_of
 from ..ops.registry import Reduce, Tile, View
 from .rules import RULES, Rule
-from .rules.logarithms import THROUGH
+from .rules.logarithms import SUMS, THROUGH
 from .spectral import matrix_function
 
-DEPTH = 5  # operations from the top of a pattern down to what it leaves as it is
+DEPTH = 7  # operations from the top of a pattern down to what it leaves as it is
 _PURE = (Tile, Reduce, View)
 _ROWS = [row for row in RULES if not row.final and not row.remembers]
 _HEADS = {
@@ -88,7 +88,7 @@ class _Search:
             node = value.node
             if depth == 0 or value in self.kept or len(node.outputs) != 1 or not node.inputs:
                 return value
-            if not isinstance(node.op.kernel, _PURE) and node.op.name not in THROUGH:
+            if not isinstance(node.op.kernel, _PURE) and node.op.name not in (*THROUGH, *SUMS):
                 return value
             inputs = tuple([self.normal(v, depth - 1) for v in node.inputs])
             if any(v is not w for v, w in zip(inputs, node.inputs)):

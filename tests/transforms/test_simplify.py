@@ -29,7 +29,7 @@ from graphdiff.ops.registry import REGISTRY
 from graphdiff.ops.tensor import constant, make
 from graphdiff.transforms.differentiate import grad
 from graphdiff.transforms.rules import RULES, Table
-from graphdiff.transforms.rules.logarithms import POWERS, THROUGH, log1p_behind, stable_log
+from graphdiff.transforms.rules.logarithms import POWERS, SUMS, THROUGH, log1p_behind, stable_log
 from graphdiff.transforms.simplify import PASSES, simplify
 from graphdiff.transforms.substitute import substitute
 
@@ -151,6 +151,10 @@ CASES = {
         f.log(Y / f.exp(X)),
         f.log(e.sqrt(f.exp(X))),
         f.log(e.pow(f.exp(X), 2.5)),
+        f.log(r.sum(sg.sigmoid(X) * e.astype(B, "float64"), axis=1)),
+        f.log(r.sum(f.exp(X) * 0.5)),
+        f.log(e.add(sg.sigmoid(X), f.exp(Y))),
+        f.log(nn.softmax(X) @ np.array([1.0, 0.0, 2.0, 1.0])),
         f.log(r.prod(f.exp(X), axis=1)),
         f.log(nn.softmax(X)[:, :1] / nn.softmax(X)),
     ],
@@ -228,13 +232,24 @@ WEIGHTS = {
 }
 
 
+LOOKED_THROUGH = (*THROUGH, *POWERS, *SUMS, "where", "subtract", "cosh", "astype")
+
+
 def _overflows(node) -> bool:
     """Whether a node is a sum of exponentials of something from which no maximum has been taken, or a logarithm of what
     underflows before it is taken."""
     if node.op.name in ("log2", "log10"):
         return stable_log(node.inputs[0]) is not None
-    if node.op.name == "log" and node.inputs[0].node.op.name in (*THROUGH, *POWERS, "where", "subtract", "cosh"):
-        known = (ROWS[n].rewrite for n in ("log_quotient_of_exp", "log_one_minus_sigmoid", "log_odds"))
+    if node.op.name == "log" and node.inputs[0].node.op.name in LOOKED_THROUGH:
+        names = (
+            "log_quotient_of_exp",
+            "log_one_minus_sigmoid",
+            "log_odds",
+            "log_add_exp",
+            "log_one_plus",
+            "log_sum_exp",
+        )
+        known = (ROWS[n].rewrite for n in names)
         return all(row(node) is None for row in known) and stable_log(node.inputs[0]) is not None
     if node.op.name == "log1p" and log1p_behind(node) is not None:
         return True

@@ -126,6 +126,16 @@ def test_log_and_entropy_of_softmax(name, dtype):
 
 LABELS = np.array([2, 1, 1])
 EACH = np.arange(3)
+ONE_HOT = np.eye(3)[LABELS]
+
+
+def total(w, mask, axis=1):
+    """The logarithm of the sum of masked probabilities, by their logarithms."""
+    w = np.where(mask > 0, w, -np.inf) + np.log(np.where(mask > 0, mask, 1))
+    m = w.max(axis, keepdims=True)
+    return np.log(np.exp(w - m).sum(axis)) + m.squeeze(axis)
+
+
 # what is taken of probabilities, and the same of their logarithms
 BEHIND = {
     "labels": (lambda p: p[gd.arange(3), gd.constant(LABELS)], lambda w: w[EACH, LABELS]),
@@ -149,6 +159,21 @@ BEHIND = {
     "powers": (lambda p: gd.sqrt(p) * p**2, lambda w: 2.5 * w),
     "product": (lambda p: gd.prod(p, axis=0), lambda w: w.sum(0)),
     "inverse": (lambda p: 1 / p, lambda w: -w),
+    "one-hot": (lambda p: gd.sum(p * gd.one_hot(gd.constant(LABELS), 3, p.dtype), axis=1), lambda w: total(w, ONE_HOT)),
+    "vecdot": (lambda p: gd.vecdot(p, gd.one_hot(gd.constant(LABELS), 3, p.dtype)), lambda w: total(w, ONE_HOT)),
+    "row of eye": (lambda p: gd.sum(p * gd.eye(3, dtype=p.dtype)[LABELS], axis=1), lambda w: total(w, ONE_HOT)),
+    "constant": (lambda p: gd.sum(p * ONE_HOT.astype(p.dtype), axis=1), lambda w: total(w, ONE_HOT)),
+    "smoothed": (
+        lambda p: gd.sum(p * (0.1 + 0.9 * gd.one_hot(gd.constant(LABELS), 3, p.dtype)), axis=1),
+        lambda w: total(w, 0.1 + 0.9 * ONE_HOT),
+    ),
+    "chosen": (lambda p: gd.sum(gd.where(ONE_HOT > 0, p, 0.0), axis=1), lambda w: total(w, ONE_HOT)),
+    "tail": (lambda p: gd.sum(p[:, 1:], axis=1, keepdims=True), lambda w: total(w[:, 1:], np.ones(2))[:, None]),
+    "column of weights": (lambda p: p @ np.array([1, 0, 2], p.dtype), lambda w: total(w, np.array([1, 0, 2]))),
+    "mean of models": (lambda p: gd.mean(p, axis=0), lambda w: total(w, np.full((3, 3), 1 / 3), 0)),
+    "mixture": (lambda p: 0.25 * p[:, 0] + 0.75 * p[:, 1], lambda w: total(w, np.array([0.25, 0.75, 0]))),
+    "squares": (lambda p: gd.sum(p**2 * ONE_HOT.astype(p.dtype), axis=1), lambda w: total(2 * w, ONE_HOT)),
+    "cast": (lambda p: p[:, 0].astype("float64"), lambda w: w[:, 0]),
 }
 
 
@@ -171,6 +196,33 @@ def test_logarithms_look_past_what_is_taken_of_probabilities(name, dtype):
             for found in (gv, tv, hv):
                 assert np.isfinite(found).all()
             np.testing.assert_allclose(np.sum(gv * [1, 2, 3]), np.sum(tv), rtol=ROOM[dtype] * 10, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_log_of_a_sum_of_sigmoids_behind_a_mask(dtype):
+    z0 = np.array([[-200, -3000, 5], [-1000, 2, 3], [-4, -1e4, -1e4]], dtype)
+    z, labels = gd.input("z", (3, 3), dtype), gd.input("labels", (3,), "int64")
+    hot = gd.one_hot(labels, 3, dtype)
+    for of_z in (S, lambda z: 1 - S(-z)):
+        y = gd.log(gd.sum(of_z(z) * hot, axis=1))
+        value, g = gd.compile([z, labels], [y, gd.grad(gd.sum(y), z)])(z0, [0, 0, 2])
+        np.testing.assert_allclose(value, [-200, -1000, -1e4])
+        np.testing.assert_allclose(g, np.eye(3)[[0, 0, 2]])
+
+
+def test_a_sum_whose_terms_may_be_negative_or_whose_weights_are_differentiated_stays_as_written():
+    z, w = gd.input("z", (2, 3)), gd.input("w", (2, 3))
+    z0, w0 = np.array([[1, 2, -1], [0, 3, 1]], np.float32), np.array([[2, -0.25, 0], [0, 1, 0.5]], np.float32)
+    p = np.exp(z0) / np.exp(z0).sum(1, keepdims=True)
+    for weight, of_w, slope in ((w, w0, 1), (gd.square(w), w0**2, 2 * w0), (gd.abs(w), np.abs(w0), np.sign(w0))):
+        y = gd.log(gd.sum(gd.nn.softmax(z) * weight, axis=1))
+        value, g = gd.compile([z, w], [y, gd.grad(gd.sum(y), w)])(z0, w0)
+        np.testing.assert_allclose(value, np.log((p * of_w).sum(1)), rtol=5e-6)
+        np.testing.assert_allclose(g, slope * p / (p * of_w).sum(1, keepdims=True), rtol=5e-6)
+    # NaN beneath a mask stays
+    hot = gd.one_hot(gd.constant(np.array([1, 2])), 3)
+    got = gd.compile([z], gd.log(gd.sum(S(z) * hot, axis=1)))(np.array([[np.nan, 1, 1], [1, 1, 1]], np.float32))
+    np.testing.assert_array_equal(np.isnan(got), [True, False])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

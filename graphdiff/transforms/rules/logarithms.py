@@ -1,7 +1,8 @@
-"""Rows that bring a logarithm to what has a stable form, past views, choices, joins and products.
+"""Rows that bring a logarithm to what has a stable form, past views, choices, joins, products and sums.
 
-log(softmax(x)[i, labels]) is a gather of log(softmax(x)), and log(c * exp(x)) is log(c) + x: where the operand alone
-would be 0 or infinity, these are finite. ``stable_log`` looks for such a form, a few operations deep.
+log(softmax(x)[i, labels]) is a gather of log(softmax(x)), log(c * exp(x)) is log(c) + x, and the logarithm of a sum is
+the logsumexp of those of its terms: where the operand alone would be 0 or infinity, these are finite. ``stable_log``
+looks for such a form, a few operations deep.
 """
 
 from __future__ import annotations
@@ -9,18 +10,22 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ...ir.dtypes import FLOATS, bool_
 from ...ir.node import Node, Value
-from ...ops.elementwise import add, multiply, subtract, where
-from ...ops.functions import log, log1p, softplus
+from ...ops.elementwise import add, astype, multiply, subtract, where
+from ...ops.functions import log, log1p, logaddexp, softplus
 from ...ops.joining import concat
+from ...ops.movement import matrix_transpose, reshape
+from ...ops.norms import logsumexp
 from ...ops.reduce import sum as sum_
 from ...ops.registry import Tile
-from ...ops.tensor import make
+from ...ops.tensor import make, scalar
 from . import exponentials as e
 from .table import Rewritten, full, is_one, number, of, rule
 
 VIEWS = ("reshape", "permute_dims", "slice", "diagonal", "take", "take_along_axis", "broadcast_to")
 POWERS = ("multiply", "divide", "square", "sqrt", "reciprocal", "pow", "prod")
+SUMS = ("sum", "add", "matmul")
 THROUGH = (*VIEWS, "concat", "max", "min")  # what moves elements, or takes some of them, as they are
 DEPTH = 6  # operations that are looked through
 _FORMS = (
@@ -48,22 +53,28 @@ def stable_log(value: Value, depth: int = DEPTH) -> Any:
 
 
 def _behind(value: Any, depth: int) -> Any:
-    """``stable_log`` of what is not of a known form itself: of what it is a view, a choice, joined or a product of."""
+    """``stable_log`` of what is not of a known form itself: of what it is a view, a choice, joined, a product or a sum
+    of."""
     node = value.node
     name, inputs = node.op.name, node.inputs
     if name in POWERS:
         return _of_power(node, depth)
+    if name in SUMS:
+        return _of_sum(node, depth)
+    if name == "astype":  # to a wider dtype: its logarithm has all the digits of the operand's
+        y = stable_log(inputs[0], depth) if inputs[0].dtype in FLOATS else None
+        return None if y is None else astype(y, value.dtype)
     if name == "where":
         logs = [stable_log(v, depth) for v in inputs[1:]]
         if all(y is None for y in logs):
             return None
-        taken, other = (log(v) if y is None else y for v, y in zip(inputs[1:], logs))
+        taken, other = (_log(v) if y is None else y for v, y in zip(inputs[1:], logs))
         return full(where(inputs[0], taken, other), node)
     if name == "concat":
         logs = [stable_log(v, depth // 2) for v in inputs]
         if all(y is None for y in logs):
             return None
-        return concat([log(v) if y is None else y for v, y in zip(inputs, logs)], axis=node.attrs["axis"])
+        return concat([_log(v) if y is None else y for v, y in zip(inputs, logs)], axis=node.attrs["axis"])
     if name in ("max", "min"):  # the logarithm keeps the order
         y = stable_log(inputs[0], depth)
         return None if y is None else _viewed(y, node)
@@ -80,7 +91,7 @@ def _of_power(node: Node, depth: int) -> Any:
     if all(y is None for y in logs):
         return None
     if name in ("multiply", "divide"):
-        a, b = [log(v) if y is None else y for v, y in zip(inputs, logs)]
+        a, b = [_log(v) if y is None else y for v, y in zip(inputs, logs)]
         return full(add(a, b) if name == "multiply" else subtract(a, b), node)
     if name == "prod":
         return sum_(logs[0], axis=node.attrs["axes"])
@@ -88,21 +99,60 @@ def _of_power(node: Node, depth: int) -> Any:
     return None if by is None or logs[0] is None else multiply(logs[0], float(by))
 
 
-def _positive(value: Any, depth: int) -> bool:
-    """Whether it is certain that no element is negative."""
+def _of_sum(node: Node, depth: int) -> Any:
+    """The logarithm of a sum by those of its terms, which have to be known as never negative: those of the terms that a
+    mask leaves out are -inf."""
+    inputs: Any = node.inputs
+    if not all(_positive(v, depth, zero=False) for v in inputs):
+        return None
+    if node.op.name == "sum":
+        (x,), axes = inputs, node.attrs["axes"]
+        if any(x.shape[a] == 0 for a in axes) or of(_unviewed(x), "exp"):  # log_sum_exp knows which are shifted
+            return None
+        terms = stable_log(x, depth)
+        return None if terms is None else reshape(logsumexp(terms, axis=axes), node.outputs[0].shape)
+    logs = [stable_log(v, depth) for v in inputs]
+    if node.op.name == "add":
+        return None if any(y is None for y in logs) else full(logaddexp(*logs), node)
+    if all(y is None for y in logs) or inputs[1].shape[-1] != 1 or inputs[0].shape[-1] == 0:
+        return None
+    a, b = [_log(v) if y is None else y for v, y in zip(inputs, logs)]  # of a matrix and a column
+    return reshape(logsumexp(add(a, matrix_transpose(b)), axis=-1), node.outputs[0].shape)
+
+
+def _log(value: Any) -> Any:
+    """The logarithm of what has no stable form: of a mask 0 and -inf."""
+    inner = of(value, "astype")
+    return where(inner[0], scalar(0.0, value.dtype), -math.inf) if inner and inner[0].dtype is bool_ else log(value)
+
+
+def _unviewed(value: Value) -> Value:
+    while value.node.op.name in VIEWS:
+        value = value.node.inputs[0]
+    return value
+
+
+def _positive(value: Any, depth: int, zero: bool = True) -> bool:
+    """Whether it is certain that no element is negative, nor, unless ``zero``, 0 where a derivative may go through."""
     name, inputs = value.node.op.name, value.node.inputs
-    if name in ("exp", "sigmoid", "square", "abs", "cosh"):
+    if name in ("exp", "sigmoid", "cosh"):
+        return True
+    if name in ("square", "abs") and zero:
         return True
     if name == "constant":
         return bool((value.node.attrs["value"] >= 0).all())
+    if name == "astype" and inputs[0].dtype is bool_:
+        return True
     if not depth:
         return False
-    if name in ("sum", "sqrt", "reciprocal", "prod", "pow", "max", "min", *VIEWS):
+    if name == "stop_gradient":
         return _positive(inputs[0], depth - 1)
+    if name in ("sum", "square", "abs", "sqrt", "reciprocal", "prod", "pow", "max", "min", "astype", *VIEWS):
+        return _positive(inputs[0], depth - 1, zero)
     if name == "subtract":  # 1 - sigmoid(x)
         return is_one(inputs[0]) and of(inputs[1], "sigmoid") is not None
-    if name in ("add", "multiply", "divide", "concat"):
-        return all(_positive(v, depth - 1) for v in inputs)
+    if name in ("add", "multiply", "divide", "concat", "matmul", "where"):
+        return all(_positive(v, depth - 1, zero) for v in inputs[name == "where" :])
     return False
 
 
@@ -128,9 +178,15 @@ def _viewed(value: Any, view: Node) -> Any:
     return make(view.op, (value, *view.inputs[1:]), view.attrs)
 
 
-@rule("log", "bounded_log", on=" ".join((*THROUGH, *POWERS, "where subtract")), decreases="overflows", stable=True)
+@rule(
+    "log",
+    "bounded_log",
+    on=" ".join((*THROUGH, *POWERS, *SUMS, "where subtract astype")),
+    decreases="overflows",
+    stable=True,
+)
 def log_behind(node: Node) -> Rewritten:
-    """log of a view, choice, join, product or power of what has a stable logarithm -> that of the stable logarithm."""
+    """log of a view, choice, join, product, power or sum of what has a stable logarithm -> the same of that."""
     return _behind(node.inputs[0], DEPTH)
 
 
@@ -149,7 +205,7 @@ def log1p_behind(node: Node) -> Rewritten:
 @rule(
     "log2",
     "log10",
-    on=" ".join(("exp sigmoid subtract add cosh sum where", *THROUGH, *POWERS)),
+    on=" ".join(("exp sigmoid subtract cosh where astype", *THROUGH, *POWERS, *SUMS)),
     decreases="overflows",
     stable=True,
 )
