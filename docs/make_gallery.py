@@ -1,6 +1,6 @@
 """Makes what pages of the site show and no one writes: pictures of examples, and what the teaching pages draw.
 
-conf.py calls it when the site is built. The examples that plot are run, for two epochs where they train; the code of
+conf.py calls it when the site is built. The examples are run, those that train for minutes as SHORT says; the code of
 docs/teaching/ is run in docs/made/pages/made_here/, so the pages and pictures that are embedded there are those that it
 writes. Invariant: what is newer than what it is made from is not made again. Must not know: any particular example.
 """
@@ -23,8 +23,9 @@ PAGES = MADE / "pages" / "made_here"
 HEAD = """# Gallery
 
 Each example is one idea in at most 120 lines, and asserts its result. Pictures are made when the site is built; those
-of examples that train are of two epochs.
+of examples that train for minutes are of two epochs or 200 steps.
 """
+SHORT = {"--epochs": 2, "--steps": 200}
 
 
 def run(arguments: Iterable[object], folder: Path) -> None:
@@ -47,14 +48,12 @@ def examples() -> list[Path]:
     return sorted(EXAMPLES.glob("*.py"))
 
 
-def picture(example: Path) -> Path | None:
-    """The plot of an example that makes one, made where it is due."""
+def picture(example: Path) -> Path:
+    """The plot of an example, made where it is due."""
     source = example.read_text(encoding="utf-8")
-    if '"--out"' not in source:
-        return None
     made = MADE / "gallery" / f"{example.stem}.png"
     if due(example, made):
-        short = ["--epochs", 2] if '"--epochs"' in source else []
+        short = [word for option, n in SHORT.items() if f'"{option}"' in source for word in (option, n)]
         run([example, *short, "--out", made.parent], made.parent)
     return made
 
@@ -63,11 +62,10 @@ def section(example: Path) -> str:
     """An example on the page: its docstring, picture and source."""
     doc = ast.get_docstring(ast.parse(example.read_text(encoding="utf-8"))) or ""
     first, _, more = doc.partition("\n\n")
-    made = picture(example)
-    shown = f"![{first}](gallery/{made.name})\n\n" if made else ""
     prose = "".join(f"{p}\n\n" for p in more.split("\n\n") if not p.startswith((" ", "Run", "python")))
     return (
-        f"## {example.stem.replace('_', ' ').capitalize()}\n\n{first}\n\n{prose}{shown}"
+        f"## {example.stem.replace('_', ' ').capitalize()}\n\n{first}\n\n{prose}"
+        f"![{first}](gallery/{picture(example).name})\n\n"
         f"<details><summary>examples/{example.name}</summary>\n\n"
         f"```{{literalinclude}} ../../examples/{example.name}\n:language: python\n```\n\n</details>\n"
     )

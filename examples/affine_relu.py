@@ -4,6 +4,9 @@ With g the gradient arriving at the layer and 1[z > 0] the units that were on:
     dz = g · 1[z > 0]      dW = xᵀ dz      db = Σ over the batch of dz      dx = dz Wᵀ
 """
 
+import argparse
+from pathlib import Path
+
 import numpy as np
 
 import graphdiff as gd
@@ -32,3 +35,19 @@ assert np.array_equal(y_got, np.maximum(z_value, 0))
 for name, ours, hand in zip(["dx", "dW", "db"], got, by_hand, strict=True):
     print(f"{name} =", ours.tolist())
     assert np.allclose(ours, hand, rtol=1e-15), name
+
+parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+parser.add_argument("--out", type=Path, help="folder of the plot; without it none is drawn")
+out = parser.parse_args().out
+if out:
+    import matplotlib.pyplot as plt
+
+    out.mkdir(parents=True, exist_ok=True)
+    shown = {"x": x_value, "W": W_value, "y": y_got, "dy": g_value, "dz": dz, "dW": got[1], "dx": got[0]}
+    figure, axes = plt.subplots(1, len(shown), figsize=(14, 2.4), layout="constrained")
+    for ax, (name, matrix) in zip(axes, shown.items(), strict=True):
+        ax.matshow(matrix, cmap="RdBu_r", vmin=-10, vmax=10)
+        for (row, column), number in np.ndenumerate(matrix):
+            ax.text(column, row, f"{number:g}", ha="center", va="center")
+        ax.set(title=name, xticks=[], yticks=[])
+    figure.savefig(out / "affine_relu.png", dpi=120)

@@ -10,6 +10,9 @@ depends on one camera, one point and one weight, so of a row of the Jacobian at 
 pattern is found from the graph, and a few products make it all. Steps with it bring disturbed cameras and points back.
 """
 
+import argparse
+from pathlib import Path
+
 import numpy as np
 import scipy.sparse.linalg
 
@@ -87,10 +90,26 @@ print(
 assert worst < 1e-8 and sum(b.colors for b in blocks) <= 11 + 3 + 1
 
 # Levenberg and Marquardt's steps with the sparse normal equations
+squares = []
 for step in range(8):
     error, found = at_point(flat)
     J = scipy.sparse.hstack(found).tocsc()
     damped = J.T @ J + 1e-6 * scipy.sparse.diags_array((J.T @ J).diagonal() + 1)
     flat = flat - scipy.sparse.linalg.spsolve(damped.tocsc(), J.T @ error)
-    print(f"step {step}: {error @ error:.3e}")
+    squares.append(error @ error)
+    print(f"step {step}: {squares[-1]:.3e}")
 assert error @ error < 1e-8 * (start @ start)
+
+parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+parser.add_argument("--out", type=Path, help="folder of the plot; without it none is drawn")
+out = parser.parse_args().out
+if out:
+    import matplotlib.pyplot as plt
+
+    out.mkdir(parents=True, exist_ok=True)
+    figure, (pattern, steps) = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")
+    pattern.spy(J, markersize=1.5)
+    pattern.set(title="Jacobian: cameras, points, weights")
+    steps.semilogy(squares, "o-")
+    steps.set(xlabel="step", ylabel="sum of squared errors")
+    figure.savefig(out / "bundle_adjustment.png", dpi=120)

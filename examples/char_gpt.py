@@ -4,12 +4,13 @@ Weights are tied: characters come in and go out by one table. Weight matrices de
 When it writes, keys and values of what was read stay in states, so that a character costs one position and not all.
 After 1,500 steps it takes 1.8 bits a character of a part that it has not seen; by their frequencies they take 4.6.
 
-    python examples/char_gpt.py [--steps 1500]
+    python examples/char_gpt.py [--steps 1500] [--out FOLDER]
 """
 
 import argparse
 import math
 import pydoc_data.topics
+from pathlib import Path
 
 import numpy as np
 
@@ -62,7 +63,21 @@ def writer(model):
     return gd.compile([c, position], (model.norm(x) @ model.table.weight.T)[0], updates=updates)
 
 
-def main(steps):
+def plot(text, chances, folder):
+    """The probability of each character before one is chosen, of those that are ever likely."""
+    import matplotlib.pyplot as plt
+
+    likely = np.flatnonzero(chances.max(axis=0) > 0.05)
+    figure, ax = plt.subplots(figsize=(12, 4.5), layout="constrained")
+    ax.imshow(chances[:, likely].T, cmap="magma_r", vmin=0, vmax=1)
+    ax.set_xticks(range(len(chances)), [repr(c)[1:-1] for c in text[1 : len(chances) + 1]])
+    ax.set_yticks(range(len(likely)), [repr(CHARACTERS[i])[1:-1] for i in likely])
+    ax.set(xlabel="what it wrote", ylabel="how likely it held each character")
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.savefig(folder / "char_gpt.png", dpi=120)
+
+
+def main(steps, out=None):
     split = int(0.95 * len(IDS))
     starts = np.random.default_rng(0).integers(0, split - CONTEXT, steps * BATCH)
     pieces = IDS[starts[:, None] + np.arange(CONTEXT + 1)]
@@ -79,21 +94,25 @@ def main(steps):
     counts = np.bincount(IDS[:split], minlength=len(CHARACTERS)) + 1
     print(f"bits a character: {bits:.2f}; by frequencies {-np.log2(counts / counts.sum())[unseen].mean():.2f}")
 
-    write, text = writer(model), "The "
+    write, text, chances = writer(model), "The ", []
     rng = np.random.default_rng(0)
     for position in range(CONTEXT):
         scores = write([CHARACTERS.index(text[position])], position)
         p = np.exp(1.25 * (scores - scores.max()), dtype=np.float64)
-        text += CHARACTERS[rng.choice(len(p), p=p / p.sum())] if position + 1 == len(text) else ""
+        chances.append(p / p.sum())
+        text += CHARACTERS[rng.choice(len(p), p=chances[-1])] if position + 1 == len(text) else ""
     print(text)
     whole = trainer.predict(np.array([[CHARACTERS.index(c) for c in text[:CONTEXT]]]))[0, -1]
     print(f"largest difference to scores without a cache: {np.abs(scores - whole).max():.1e}")
     assert np.allclose(scores, whole, rtol=1e-3, atol=1e-3)
+    if out:
+        plot(text, np.array(chances), out)
     return bits
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--steps", type=int, default=1500)
-    steps = parser.parse_args().steps
-    assert main(steps) < (2.0 if steps >= 1500 else 4.2)
+    parser.add_argument("--out", type=Path, help="folder of the plot; without it none is drawn")
+    options = parser.parse_args()
+    assert main(options.steps, options.out) < (2.0 if options.steps >= 1500 else 4.2)

@@ -3,10 +3,11 @@
 Batch norm, dropout, images moved by a pixel in training, and a one-cycle rate. The split is honest: the test part is
 drawn first and only looked at when all is done; what is watched meanwhile is a validation part of the training part.
 
-    python examples/digits_cnn.py [--epochs 40]
+    python examples/digits_cnn.py [--epochs 40] [--out FOLDER]
 """
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 
@@ -50,7 +51,22 @@ def network(seed=0):
     )
 
 
-def main(epochs):
+def plot(read, true, folder):
+    """How often each digit was read as which."""
+    import matplotlib.pyplot as plt
+
+    counts = np.zeros((10, 10), int)
+    np.add.at(counts, (true, read), 1)
+    figure, ax = plt.subplots(figsize=(5, 5), layout="constrained")
+    ax.matshow(np.log1p(counts), cmap="Blues")
+    for (row, column), count in np.ndenumerate(counts):
+        ax.text(column, row, count or "", ha="center", va="center", color="white" if row == column else "black")
+    ax.set(xlabel="read as", ylabel="written", xticks=range(10), yticks=range(10))
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.savefig(folder / "digits_cnn.png", dpi=120)
+
+
+def main(epochs, out=None):
     data = gd.train.digits(seed=0)
     x, t = data.x_train.reshape(-1, 1, 8, 8), data.t_train
     held_out = np.random.default_rng(0).permutation(len(t)) < len(t) // 8
@@ -71,12 +87,14 @@ def main(epochs):
     measured = trainer.evaluate(test)
     wrong = round((1 - measured["accuracy"]) * len(data.t_test))
     print(f"test: {measured['accuracy']:.2%} right, {wrong} of {len(data.t_test)} wrong")
+    if out:
+        plot(trainer.predict(test[0]).argmax(axis=1), data.t_test, out)
     return measured["accuracy"]
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--epochs", type=int, default=40)
-    epochs = parser.parse_args().epochs
-    accuracy = main(epochs)
-    assert accuracy >= (0.99 if epochs >= 40 else 0.9)
+    parser.add_argument("--out", type=Path, help="folder of the plot; without it none is drawn")
+    options = parser.parse_args()
+    assert main(options.epochs, options.out) >= (0.99 if options.epochs >= 40 else 0.9)

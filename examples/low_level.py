@@ -4,11 +4,13 @@
 of a C function ``int (*)(void *)`` and its data. Run it: ``python examples/low_level.py``
 """
 
+import argparse
 import ctypes
 import os
 import shutil
 import subprocess
 import tempfile
+from pathlib import Path
 
 import numpy as np
 from scipy import LowLevelCallable
@@ -23,11 +25,13 @@ x = gd.input("x", shape=(10,), dtype="float64")
 loss = gd.sum(100 * gd.square(x[1:] - gd.square(x[:-1])) + gd.square(1 - x[:-1]))
 point, value, slope = np.empty(10), np.empty(()), np.empty(10)
 rosenbrock = gd.compile([x], [loss, gd.grad(loss, x)], name="rosenbrock").bind(x=point, out=[value, slope])
+values = []
 
 
 def value_and_gradient(at):
     point[:] = at
     rosenbrock()
+    values.append(float(value))
     return float(value), slope.copy()
 
 
@@ -83,3 +87,20 @@ with tempfile.TemporaryDirectory() as folder:
         area, error = quad(integrand, 0, 2)
         print(f"integral of f' from 0 to 2 = {area:.9f}, f(2) - f(0) = {exact:.9f}")
         assert abs(area - exact) < 1e-9
+
+parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+parser.add_argument("--out", type=Path, help="folder of the plot; without it none is drawn")
+out = parser.parse_args().out
+if out:
+    import matplotlib.pyplot as plt
+
+    out.mkdir(parents=True, exist_ok=True)
+    figure, (calls, curve) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    calls.semilogy(values)
+    calls.set(xlabel="call", ylabel="value", title="L-BFGS-B on Rosenbrock's function")
+    grid, slopes = np.linspace(0, 2, 201), gd.compile([t], gd.grad(f, t))
+    heights = [slopes(at) for at in grid]
+    curve.plot(grid, heights)
+    curve.fill_between(grid, heights, alpha=0.3)
+    curve.set(xlabel="t", title=f"f'(t), of which quad finds the area, {exact:.4f}")
+    figure.savefig(out / "low_level.png", dpi=120)

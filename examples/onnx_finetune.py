@@ -1,7 +1,7 @@
 """A vision network from an ONNX file, whose last layers are fine-tuned on scikit-learn's digits within a memory limit
 and which is written back.
 
-    python examples/onnx_finetune.py                    # with a network that is written first
+    python examples/onnx_finetune.py [--out FOLDER]     # with a network that is written first
     python examples/onnx_finetune.py NET.onnx 'fc.*'    # with yours, of images (n, 1, 8, 8), and what of it is trained
 
 What is read has named sizes, so that one compiled step serves every batch. All weights are parameters under their
@@ -9,7 +9,7 @@ names, of which those that fit the patterns are trained, and the running statist
 The step is compiled once freely and once to run in less memory; both give the same bits.
 """
 
-import sys
+import argparse
 import tempfile
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -54,7 +54,20 @@ def write_network(path):
     path.write_bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)]).SerializeToString())
 
 
-def main(path, trained):
+def plot(losses, accuracies, folder):
+    """The loss of each step, and the accuracy before each epoch and after the last."""
+    import matplotlib.pyplot as plt
+
+    folder.mkdir(parents=True, exist_ok=True)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
+    left.semilogy(np.ravel(losses))
+    left.set(xlabel="step", ylabel="loss")
+    right.plot(accuracies, "o-")
+    right.set(xlabel="epochs", ylabel="accuracy on unseen digits")
+    figure.savefig(folder / "onnx_finetune.png", dpi=120)
+
+
+def main(path, trained, out=None):
     model = gd.interop.onnx.load(path)
     print(model)
     weights = {n: p for n, p in model.parameters.items() if any(fnmatchcase(n, pattern) for pattern in trained)}
@@ -77,12 +90,15 @@ def main(path, trained):
     def accuracy():
         return float(np.mean(predict(x[1472:]) == y[1472:]))
 
-    print(f"accuracy before {accuracy():.3f}")
+    losses, accuracies = [], [accuracy()]
+    print(f"accuracy before {accuracies[0]:.3f}")
     for epoch in range(6):
-        losses = [step(x[i : i + 64], y[i : i + 64]) for i in range(0, 1472, 64)]
-        print(f"epoch {epoch + 1}: loss {np.mean(losses):.4f}, accuracy {accuracy():.3f}")
-    assert accuracy() > 0.95 and step.plan_for(batch=64).arena_bytes <= limit
-
+        losses.append([step(x[i : i + 64], y[i : i + 64]) for i in range(0, 1472, 64)])
+        accuracies.append(accuracy())
+        print(f"epoch {epoch + 1}: loss {np.mean(losses[-1]):.4f}, accuracy {accuracies[-1]:.3f}")
+    assert accuracies[-1] > 0.95 and step.plan_for(batch=64).arena_bytes <= limit
+    if out:
+        plot(losses, accuracies, out)
     new = path.with_name(f"{path.stem}_tuned.onnx")
     gd.interop.onnx.save(new, model.inputs, model.outputs)
     again = gd.interop.onnx.load(new)
@@ -91,9 +107,14 @@ def main(path, trained):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        main(Path(sys.argv[1]), sys.argv[2:])
+    parser = argparse.ArgumentParser(description="A vision network from an ONNX file, fine-tuned.")
+    parser.add_argument("network", type=Path, nargs="?")
+    parser.add_argument("trained", nargs="*")
+    parser.add_argument("--out", type=Path, help="folder of the plot; without it none is drawn")
+    options = parser.parse_args()
+    if options.network:
+        main(options.network, options.trained, options.out)
     else:
         with tempfile.TemporaryDirectory() as folder:
             write_network(Path(folder) / "network.onnx")
-            main(Path(folder) / "network.onnx", ["head.*", "body.1.*"])
+            main(Path(folder) / "network.onnx", ["head.*", "body.1.*"], options.out)

@@ -5,6 +5,9 @@ Its adjoint goes back through a sum, a logarithm, a reciprocal, an exponential a
 of it to run is one softmax, one comparison with the label, and one subtraction.
 """
 
+import argparse
+from pathlib import Path
+
 import numpy as np
 
 import graphdiff as gd
@@ -32,3 +35,21 @@ assert np.allclose(gradient(z_value, labels), p - np.eye(4)[labels], rtol=1e-14,
 far = np.array([[1000.0, 0.0, 0.0, 0.0]])
 print("\np − y for logits", far[0], "and label 1:", gradient(far, np.array([1]))[0])
 assert np.array_equal(gradient(far, np.array([1])), [[1, -1, 0, 0]])
+
+parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+parser.add_argument("--out", type=Path, help="folder of the plot; without it none is drawn")
+out = parser.parse_args().out
+if out:
+    import matplotlib.pyplot as plt
+
+    out.mkdir(parents=True, exist_ok=True)
+    figure, axes = plt.subplots(1, 3, figsize=(10, 3), sharey=True, layout="constrained")
+    for ax, name, heights in zip(
+        axes, ("p", "y", "p − y, the gradient"), (p, np.eye(4)[labels], p - np.eye(4)[labels])
+    ):
+        for k, row in enumerate(heights):
+            ax.bar(np.arange(4) + 0.25 * k, row, width=0.22, label=f"sample {k}, label {labels[k]}")
+        ax.set(title=name, xlabel="class", xticks=np.arange(4) + 0.25, xticklabels=range(4))
+        ax.axhline(0, color="black", linewidth=0.8)
+    axes[0].legend(fontsize="small")
+    figure.savefig(out / "softmax_cross_entropy.png", dpi=120)

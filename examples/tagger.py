@@ -5,10 +5,11 @@ closing bracket needs what came before it, an opening one what comes after, so n
 are padded to the longest; ``lengths`` has the recurrence stop where each ends, and padding has the label -1, which loss
 and accuracy leave out.
 
-    python examples/tagger.py [--epochs 4]
+    python examples/tagger.py [--epochs 4] [--out FOLDER]
 """
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 
@@ -55,7 +56,20 @@ def loss(scores, target):
     return gd.nn.cross_entropy(scores, target, ignore_index=-1)
 
 
-def main(epochs):
+def plot(sequence, scores, folder):
+    """How likely each tag is at each place of a sequence."""
+    import matplotlib.pyplot as plt
+
+    figure, ax = plt.subplots(figsize=(8, 3), layout="constrained")
+    likely = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    figure.colorbar(ax.imshow(likely.T, cmap="Blues", vmin=0, vmax=1), label="probability")
+    ax.set_xticks(range(len(sequence)), sequence, fontsize="large")
+    ax.set_yticks(range(3), ["a letter", "a bracket with a partner", "one without"])
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.savefig(folder / "tagger.png", dpi=120)
+
+
+def main(epochs, out=None):
     trainer = gd.train.Trainer(
         Tagger(),
         loss,
@@ -72,11 +86,14 @@ def main(epochs):
     ids = np.array([[SYMBOLS.index(c) for c in sequence]])
     scores = trainer.predict((ids, np.array([len(sequence)])))
     print(sequence, "".join(" +-"[k] for k in scores[0].argmax(axis=1)), sep="\n")
+    if out:
+        plot(sequence, scores[0], out)
     return measured["accuracy"]
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--epochs", type=int, default=4)
-    epochs = parser.parse_args().epochs
-    assert main(epochs) > (0.99 if epochs >= 4 else 0.8)
+    parser.add_argument("--out", type=Path, help="folder of the plot; without it none is drawn")
+    options = parser.parse_args()
+    assert main(options.epochs, options.out) > (0.99 if options.epochs >= 4 else 0.8)

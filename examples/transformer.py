@@ -4,6 +4,9 @@ Two blocks of causal attention and a two-layer network each, normalised before. 
 tell its next character, so one window of text is as many lessons as it is long.
 """
 
+import argparse
+from pathlib import Path
+
 import numpy as np
 
 import graphdiff as gd
@@ -17,7 +20,7 @@ WINDOW, WIDTH, HEADS, BLOCKS, BATCH = 32, 48, 4, 2, 16
 letters = sorted(set(TEXT))
 text = np.array([letters.index(c) for c in TEXT])
 
-params = []
+params, maps = [], []
 
 
 def parameter(name, *shape):
@@ -38,6 +41,9 @@ def attention(h, name):
         gd.reshape(part, (batch, length, HEADS, WIDTH // HEADS)).transpose(0, 2, 1, 3)
         for part in gd.split(h @ parameter(f"{name}.qkv", WIDTH, 3 * WIDTH), 3, axis=-1)
     ]
+    scores = heads[0] @ gd.matrix_transpose(heads[1]) / np.sqrt(WIDTH // HEADS)
+    seen = gd.arange(length)[:, None] >= gd.arange(length)
+    maps.append(gd.nn.softmax(gd.where(seen, scores, -np.inf)))  # what is mixed of which place, for the plot alone
     mixed = gd.nn.scaled_dot_product_attention(*heads, is_causal=True)
     return gd.reshape(mixed.transpose(0, 2, 1, 3), (batch, length, WIDTH)) @ parameter(f"{name}.out", WIDTH, WIDTH)
 
@@ -84,3 +90,19 @@ print(f"final loss {value:.4f}\n{recited}", end="")
 every = text[np.arange(len(text) - WINDOW)[:, None] + np.arange(WINDOW + 1)]
 right = (read(every[:, :-1])[:, -1].argmax(-1) == every[:, -1]).mean()
 assert value < 0.2 and right > 0.9, (value, right)
+
+parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+parser.add_argument("--out", type=Path, help="folder of the plot; without it none is drawn")
+out = parser.parse_args().out
+if out:
+    import matplotlib.pyplot as plt
+
+    out.mkdir(parents=True, exist_ok=True)
+    looked = gd.compile([x], maps)(text[None, start : start + WINDOW])
+    figure, axes = plt.subplots(BLOCKS, HEADS, figsize=(16, 8.5), layout="constrained")
+    for k, head in np.ndindex(BLOCKS, HEADS):
+        axes[k, head].imshow(looked[k][0, head], cmap="magma_r")
+        axes[k, head].set(title=f"block {k}, head {head}")
+        for name in "xy":
+            axes[k, head].set(**{f"{name}ticks": range(WINDOW), f"{name}ticklabels": TEXT[start : start + WINDOW]})
+    figure.savefig(out / "transformer.png", dpi=100)
