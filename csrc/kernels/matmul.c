@@ -118,30 +118,35 @@ static int are_many(const matmul_block *b) {
     return b->m * b->k + b->k * b->n + b->m * b->n <= GD_PRODUCT_LANES_MOST;
 }
 
-/* Blocks of about 2 million operations along the longer side. */
-static void cut_along(matmul_block *b, double work) {
-    int64_t wanted = work / PART_FLOPS > MOST_PARTS ? MOST_PARTS : (int64_t)(work / PART_FLOPS);
-    int64_t *step = b->m > b->n ? &b->m_step : &b->n_step, side = *step;
-    *step = gd_ceil_div(gd_ceil_div(side, wanted), 64) * 64;
-    if (*step > side) *step = side;
+/* of a side: pieces of a multiple of 64 */
+static int64_t piece(int64_t side, int64_t pieces) {
+    return gd_min(side, gd_round_up(gd_ceil_div(side, gd_max(pieces, 1)), 64));
 }
 
-/* For the core's own product: blocks so narrow that the rows of A are read as they lie, if those are not too small, and
- * so high that they have six times the work, as each gathers its columns of B. */
-static void cut_both(matmul_block *b, double work) {
-    enum { WIDTH = 64, LANES = 16 };
-    double most = work / PART_FLOPS;
-    int64_t columns = b->n / WIDTH < most ? b->n / WIDTH : (int64_t)most;
-    if (columns < 1) columns = 1;
-    b->n_step = gd_ceil_div(gd_ceil_div(b->n, columns), LANES) * LANES;
-    if (b->n_step > b->n) b->n_step = b->n;
-    double parts = work / (6 * PART_FLOPS) > MOST_PARTS ? MOST_PARTS : work / (6 * PART_FLOPS);
-    int64_t rows = (int64_t)(parts / (double)gd_ceil_div(b->n, b->n_step) + 0.5);
-    b->m_step = gd_ceil_div(gd_ceil_div(b->m, rows > 0 ? rows : 1), 64) * 64;
-    if (b->m_step > b->m) b->m_step = b->m;
+/* Parts of a large product gather their rows of A and columns of B each: sides of 512 and more keep that small. A small A
+ * is read as it lies where parts are so narrow, as often as they are many. Over a short depth writing C is what takes
+ * long: then parts are low, so that one's rows stay in cache. Products with vectors gather nothing. */
+static void cut_large(matmul_block *b, double work) {
+    enum { SIDE = 512, MOST_PIECES = 6, FEWEST = 4, SHALLOW = 64, LOW = 64, WIDE = 1024, NEAR = 1 << 20, NARROW = 128 };
+    int64_t most = work / PART_FLOPS < INT32_MAX ? (int64_t)(work / PART_FLOPS) : INT32_MAX, rows, columns;
+    if (b->m == 1 || b->n == 1) {
+        rows = columns = gd_min(most, MOST_PARTS);
+    } else if (b->k <= SHALLOW) {
+        columns = gd_min(gd_ceil_div(b->n, WIDE), most);
+        rows = gd_min(gd_ceil_div(b->m, LOW), most / columns);
+    } else if (b->m * b->k * gd_item_bytes(b->dtype) <= NEAR) {
+        columns = gd_min(gd_ceil_div(b->n, NARROW), most);
+        rows = gd_min(most / 6, MOST_PARTS) / columns;
+    } else {
+        rows = gd_max(1, gd_min((b->m + SIDE / 2) / SIDE, MOST_PIECES));
+        columns = gd_max(1, gd_min((b->n + SIDE / 2) / SIDE, MOST_PIECES));
+        if (rows * columns < FEWEST) *(b->m > b->n ? &rows : &columns) *= 2;
+    }
+    b->m_step = piece(b->m, rows);
+    b->n_step = piece(b->n, columns);
 }
 
-/* Parts: blocks of a large entry, at most about 64; several small entries. */
+/* Parts: blocks of a large entry; several small entries. */
 static void cut(matmul_block *b, gd_prepare *p) {
     double m = (double)b->m, n = (double)b->n, k = (double)b->k;
     double work = 2 * m * n * k + 8 * (m * n + m * k + n * k) + 64;
@@ -149,8 +154,7 @@ static void cut(matmul_block *b, gd_prepare *p) {
     b->n_step = b->n;
     b->part_units = 1;
     if (work > 2 * PART_FLOPS) {
-        if (is_wide(b) && b->k > 2 && own_is_faster(b, b->m, b->n)) cut_both(b, work);
-        else cut_along(b, work);
+        cut_large(b, work);
     } else if (b->entries > 1) {
         b->part_units = (int64_t)(PART_FLOPS / work) + 1;
     }

@@ -16,9 +16,14 @@ typedef struct {
     int accumulate;
 } gd_product;
 
-/* blocks packed at once: a panel of B of depth x columns, a panel of A of rows x depth */
-enum { GD_PRODUCT_DEPTH = 256, GD_PRODUCT_COLUMNS = 512, GD_PRODUCT_ROWS = 96 };
-enum { GD_PRODUCT_STRIP_BYTES = 128 }; /* two vectors of the widest instruction set */
+/* what is packed at once: a block of A of rows x depth, and some strips of B side by side, depth x two vectors each */
+enum {
+    GD_PRODUCT_DEPTH = 256,
+    GD_PRODUCT_STRIPS = 4,
+    GD_PRODUCT_STRIP_BYTES = 128,
+    GD_PRODUCT_BLOCK_BYTES = 1 << 19,
+    GD_PRODUCT_DEEP = 64
+};
 /* up to so many rows of A, contiguous columns of B are read as dot products rather than packed */
 enum { GD_PRODUCT_DOT_ROWS = 4 };
 /* so many products of a shape are done side by side, one in each lane, where their factors and results have no more than
@@ -41,25 +46,17 @@ static inline int gd_product_packs_b(const gd_product *p, int64_t item) {
     return (p->b_col != 1 && p->n > 1) || (p->m > 16 && p->k * p->n * item > (INT64_C(1) << 17)) ||
            gd_product_strip_collides(p, item);
 }
-/* strip by strip, each just before all of A meets it */
-static inline int gd_product_packs_strips(const gd_product *p, int64_t item) {
-    return gd_product_packs_b(p, item) && p->b_col == 1 && p->m <= GD_PRODUCT_ROWS;
-}
+/* rows of A in one block */
+static inline int64_t gd_product_rows(int64_t item) { return GD_PRODUCT_BLOCK_BYTES / (GD_PRODUCT_DEPTH * item); }
 static inline int gd_product_packs_a(const gd_product *p, int64_t item) {
-    return p->n > 64 && p->m * p->k * item > (INT64_C(1) << 16);
+    return p->n > 128 && p->m * p->k * item > (INT64_C(1) << 16);
 }
 
 /* bytes of scratch, the same for every instruction set */
 static inline int64_t gd_product_scratch(const gd_product *p, int64_t item) {
     int64_t depth = gd_min(p->k, GD_PRODUCT_DEPTH), bytes = 0;
-    if (gd_product_packs_b(p, item)) {
-        int64_t columns = p->n < GD_PRODUCT_COLUMNS ? gd_round_up(p->n, 64) : GD_PRODUCT_COLUMNS;
-        bytes += depth * (gd_product_packs_strips(p, item) ? GD_PRODUCT_STRIP_BYTES : columns * item);
-    }
-    if (gd_product_packs_a(p, item)) {
-        int64_t rows = p->m < GD_PRODUCT_ROWS ? gd_round_up(p->m, 8) : GD_PRODUCT_ROWS;
-        bytes += depth * rows * item;
-    }
+    if (gd_product_packs_b(p, item)) bytes += depth * GD_PRODUCT_STRIPS * GD_PRODUCT_STRIP_BYTES;
+    if (gd_product_packs_a(p, item)) bytes += depth * gd_min(gd_round_up(p->m, 8), gd_product_rows(item)) * item;
     return gd_round_up(bytes, GD_ALIGN);
 }
 

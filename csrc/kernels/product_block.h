@@ -6,6 +6,9 @@ INLINE void GD_CAT(NAME(block), N)(const int rows, const int vecs, int64_t depth
                                    int accumulate) {
     VECTOR(N) sum[GD_ROWS][4];
     UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vecs; v++) sum[r][v] = (VECTOR(N)){0};
+    if (depth >= GD_PRODUCT_DEEP) /* what is written is fetched meanwhile */
+        UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vecs; v++)
+            __builtin_prefetch(c + r * c_row + v * N, 1);
     for (int64_t d = 0; d < depth; d++, a += a_col, b += b_row) {
         VECTOR(N) line[4];
         UNROLL for (int v = 0; v < vecs; v++) line[v] = *(const VECTOR(N) *)(b + v * N);

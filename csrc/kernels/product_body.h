@@ -172,46 +172,55 @@ static void NAME(pack_panels)(int64_t lanes, int64_t depth, const T *from, int64
         NAME(pack)(lanes - l < GD_ROWS ? lanes - l : GD_ROWS, depth, from + l, 1, step, to + l * depth);
 }
 
-/* blocks that stay in cache; strips of two vectors of B outside, so that a strip of B is read from L1 */
-static void NAME(blocked)(const gd_product *p, const T *a, const T *b, T *c, T *scratch, T alpha) {
+/* strips of two vectors of B, each on its own: whole ones side by side, so that a line is read in one piece */
+static void NAME(pack_strips)(int64_t lanes, int64_t depth, const T *from, int64_t lane_step, int64_t step, T *to) {
     const int64_t width = 2 * FULL;
-    int packs_b = gd_product_packs_b(p, sizeof(T)), packs_a = gd_product_packs_a(p, sizeof(T));
-    int by_strip = gd_product_packs_strips(p, sizeof(T)); /* then there is one block of rows */
-    int64_t depth_step = gd_min(p->k, GD_PRODUCT_DEPTH);
-    T *packed_b = scratch;
-    int64_t columns = by_strip ? width : gd_min(p->n, GD_PRODUCT_COLUMNS);
-    T *packed_a = scratch + (packs_b ? depth_step * columns : 0);
-    for (int64_t j0 = 0; j0 < p->n; j0 += GD_PRODUCT_COLUMNS) {
-        int64_t n = gd_min(p->n - j0, GD_PRODUCT_COLUMNS);
-        for (int64_t d0 = 0; d0 < p->k; d0 += depth_step) {
-            int64_t depth = p->k - d0 < depth_step ? p->k - d0 : depth_step;
-            int accumulate = p->accumulate || d0 > 0;
-            if (packs_b && !by_strip)
-                for (int64_t j = 0; j < n; j += width)
-                    NAME(pack)(n - j < width ? n - j : width, depth, b + (j0 + j) * p->b_col + d0 * p->b_row, p->b_col,
-                               p->b_row, packed_b + j * depth);
-            for (int64_t i0 = 0; i0 < p->m; i0 += GD_PRODUCT_ROWS) {
-                int64_t m = gd_min(p->m - i0, GD_PRODUCT_ROWS);
-                if (packs_a && p->a_row == 1) NAME(pack_panels)(m, depth, a + i0 + d0 * p->a_col, p->a_col, packed_a);
-                else if (packs_a)
-                    for (int64_t i = 0; i < m; i += GD_ROWS)
-                        NAME(pack)(m - i < GD_ROWS ? m - i : GD_ROWS, depth, a + (i0 + i) * p->a_row + d0 * p->a_col,
-                                   p->a_row, p->a_col, packed_a + i * depth);
+    if (lane_step == 1 && lanes == GD_PRODUCT_STRIPS * width) {
+        for (int64_t d = 0; d < depth; d++, from += step, to += width)
+            UNROLL for (int i = 0; i < GD_PRODUCT_STRIPS; i++) UNROLL for (int v = 0; v < 2; v++) *
+                (VECTOR(FULL) *)(to + i * width * depth + v * FULL) =
+                *(const VECTOR(FULL) *)(from + i * width + v * FULL);
+        return;
+    }
+    for (int64_t l = 0; l < lanes; l += width)
+        NAME(pack)(gd_min(lanes - l, width), depth, from + l * lane_step, lane_step, step, to + l * depth);
+}
+
+/* blocks that stay in cache: panels of A in the second one, over which run strips of two vectors of B, each gathered
+ * just before, so that it is read from the first */
+static void NAME(blocked)(const gd_product *p, const T *a, const T *b, T *c, T *scratch, T alpha) {
+    const int64_t width = 2 * FULL, group = GD_PRODUCT_STRIPS * width;
+    const int packs_b = gd_product_packs_b(p, sizeof(T)), packs_a = gd_product_packs_a(p, sizeof(T));
+    const int64_t depth_step = gd_min(p->k, GD_PRODUCT_DEPTH), rows_step = gd_product_rows(sizeof(T));
+    T *packed_b = scratch, *packed_a = scratch + (packs_b ? depth_step * group : 0);
+    for (int64_t d0 = 0; d0 < p->k; d0 += depth_step) {
+        const int64_t depth = gd_min(p->k - d0, depth_step);
+        const int accumulate = p->accumulate || d0 > 0;
+        for (int64_t i0 = 0; i0 < p->m; i0 += rows_step) {
+            const int64_t m = gd_min(p->m - i0, rows_step);
+            const T *rows = a + i0 * p->a_row + d0 * p->a_col;
+            if (packs_a && p->a_row == 1) NAME(pack_panels)(m, depth, rows, p->a_col, packed_a);
+            else if (packs_a)
+                for (int64_t i = 0; i < m; i += GD_ROWS)
+                    NAME(pack)(gd_min(m - i, GD_ROWS), depth, rows + i * p->a_row, p->a_row, p->a_col,
+                               packed_a + i * depth);
+            for (int64_t j0 = 0; j0 < p->n; j0 += group) {
+                const int64_t n = gd_min(p->n - j0, group);
+                const T *columns = b + d0 * p->b_row + j0 * p->b_col;
+                if (packs_b) NAME(pack_strips)(n, depth, columns, p->b_col, p->b_row, packed_b);
                 for (int64_t j = 0; j < n; j += width) {
-                    int64_t w = n - j < width ? n - j : width, b_row = packs_b ? w : p->b_row;
-                    const T *strip = b + d0 * p->b_row + j0 + j;
-                    if (by_strip) NAME(pack)(w, depth, strip, 1, p->b_row, packed_b);
-                    if (packs_b) strip = by_strip ? packed_b : packed_b + j * depth;
+                    const int64_t w = gd_min(n - j, width), b_row = packs_b ? w : p->b_row;
+                    const T *strip = packs_b ? packed_b + j * depth : columns + j;
                     T *to = c + i0 * p->c_row + j0 + j;
                     if (!packs_a) {
-                        NAME(strips)(m, w, depth, a + i0 * p->a_row + d0 * p->a_col, p->a_row, p->a_col, strip, b_row,
-                                     to, p->c_row, alpha, accumulate);
+                        NAME(strips)(m, w, depth, rows, p->a_row, p->a_col, strip, b_row, to, p->c_row, alpha,
+                                     accumulate);
                         continue;
                     }
                     for (int64_t i = 0; i < m; i += GD_ROWS) {
-                        int64_t rows = m - i < GD_ROWS ? m - i : GD_ROWS;
-                        NAME(strips)(rows, w, depth, packed_a + i * depth, 1, rows, strip, b_row, to + i * p->c_row,
-                                     p->c_row, alpha, accumulate);
+                        const int64_t r = gd_min(m - i, GD_ROWS);
+                        NAME(strips)(r, w, depth, packed_a + i * depth, 1, r, strip, b_row, to + i * p->c_row, p->c_row,
+                                     alpha, accumulate);
                     }
                 }
             }

@@ -78,8 +78,7 @@ STEP void gd_product_{S}(const gd_product *p, const {T} *a, const {T} *b, {T} *c
     const int is_column = p->n == 1 && p->a_row == 1 && p->c_row == 1 && p->m > 1;
     const int few = p->n == 1 || (p->m <= GD_PRODUCT_DOT_ROWS && p->b_col != 1);
     const int in_lanes = !is_column && few && p->b_row == 1 && p->a_col == 1;
-    const int in_blocks = gd_product_packs_strips(p, sizeof({T})) || gd_product_packs_b(p, sizeof({T})) ||
-                          gd_product_packs_a(p, sizeof({T}));
+    const int in_blocks = gd_product_packs_b(p, sizeof({T})) || gd_product_packs_a(p, sizeof({T}));
     const int64_t depth = in_blocks && !is_column && !in_lanes ? GD_PRODUCT_DEPTH : p->k;
     (void)scratch;
     for (int64_t i = 0; i < p->m; i++)

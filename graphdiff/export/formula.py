@@ -113,6 +113,21 @@ class Region:
         return " && ".join([*parts, *self.others])
 
 
+def joined(regions: Iterable[Region]) -> list[Region]:
+    """The same with neighbours as one."""
+    found: list[Region] = []
+    for region in regions:
+        rest = []
+        for other in found:
+            both = region.joined(other)
+            if both is None:
+                rest.append(other)
+            else:
+                region = both
+        found = [*rest, region]
+    return found
+
+
 class Trace:
     """One sample of sizes, of which some are ``fixed``, and where what was decided since ``region`` was emptied is
     decided so. ``limits``: told of every expression."""

@@ -19,7 +19,7 @@ from .sources import C_TYPES, SUFFIX, UNSIGNED, micro_expressions
 from .unit import Unit
 from .writer import address, index, number
 
-DEPTH, COLUMNS, ROWS, DOT_ROWS, STRIP_BYTES = 256, 512, 96, 4, 128  # csrc/kernels/product.h
+DEPTH, DOT_ROWS, STRIPS_BYTES, BLOCK_BYTES = 256, 4, 4 * 128, 1 << 19  # csrc/kernels/product.h
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,9 @@ class Sizes:
         depth, total = min(self.k, DEPTH), 0
         large = self.m > 16 and self.k * self.n * item > 1 << 17
         if (self.b_col != 1 and self.n > 1) or large or self._collides(item):
-            columns = -(-self.n // 64) * 64 if self.n < COLUMNS else COLUMNS
-            total += depth * (STRIP_BYTES if self.b_col == 1 and self.m <= ROWS else columns * item)
-        if self.n > 64 and self.m * self.k * item > 1 << 16:
-            total += depth * (-(-self.m // 8) * 8 if self.m < ROWS else ROWS) * item
+            total += depth * STRIPS_BYTES
+        if self.n > 128 and self.m * self.k * item > 1 << 16:
+            total += depth * min(-(-self.m // 8) * 8, BLOCK_BYTES // (DEPTH * item)) * item
         return -(-total // 64) * 64
 
     def route(self, item: int) -> str:
@@ -178,16 +177,31 @@ def strides_of(steps: list[int], view: int) -> tuple[int, int]:
 
 
 def _blocks(sizes: Sizes, batch: list[int], dtype: str) -> tuple[int, int] | None:
-    """Blocks along the longer side as csrc cuts large products (matmul.c): which rows are few enough for dot products
-    depends on them."""
+    """Rows and columns of blocks as csrc cuts large products (cut_large of matmul.c): which sums are dot products, and
+    which are taken block by block, depends on them."""
     m, n, k = real(sizes.m), real(sizes.n), real(sizes.k)
     work = 2 * m * n * k + 8 * (m * n + m * k + n * k) + 64
     if work <= 4e6:
         return None
-    wanted = min(64, whole(work / 2e6))
-    side = sizes.m if sizes.m > sizes.n else sizes.n
-    step = min(side, (-(-side // wanted) + 63) // 64 * 64)
-    return (step, sizes.n) if sizes.m > sizes.n else (sizes.m, step)
+    most = whole(work / 2e6)
+    if sizes.m == 1 or sizes.n == 1:
+        rows = columns = min(most, 64)
+    elif sizes.k <= 64:
+        columns = min(-(-sizes.n // 1024), most)
+        rows = min(-(-sizes.m // 64), most // columns)
+    elif sizes.m * sizes.k * np.dtype(dtype).itemsize <= 1 << 20:
+        columns = min(-(-sizes.n // 128), most)
+        rows = min(most // 6, 64) // columns
+    else:
+        rows, columns = (max(1, min((side + 256) // 512, 6)) for side in (sizes.m, sizes.n))
+        if rows * columns < 4:
+            rows, columns = (2 * rows, columns) if sizes.m > sizes.n else (rows, 2 * columns)
+    return _piece(sizes.m, rows), _piece(sizes.n, columns)
+
+
+def _piece(side: int, pieces: int) -> int:
+    """Of a side: pieces of a multiple of 64."""
+    return min(side, (-(-side // max(pieces, 1)) + 63) // 64 * 64)
 
 
 def _multiply(unit: Unit, sizes: Sizes, dtype: str, at: list[str]) -> None:

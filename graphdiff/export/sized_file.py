@@ -23,7 +23,7 @@ from ..lower.instruction import Buffer, Instruction
 from ..runtime.assemble import Nested, Template
 from ..runtime.compiled import CompiledGraph
 from ..schedule.memory import Lifetimes
-from .formula import FUNCTIONS, Formula, Region, Trace, text_of
+from .formula import FUNCTIONS, Formula, Region, Trace, joined, text_of
 from .limits import Limits, name_of
 from .program import ALIGN, Program, Step, read
 from .sized_arena import MOST_PIECES, Arena, Piece, blocks
@@ -56,15 +56,8 @@ class _Text:
         return any(region.covers(env) for region in self.where)
 
     def add(self, region: Region) -> None:
-        """One more region; neighbours become one."""
-        rest = []
-        for other in self.where:
-            both = region.joined(other)
-            if both is None:
-                rest.append(other)
-            else:
-                region = both
-        self.where = [*rest, region]
+        """One more region."""
+        self.where = joined([*self.where, region])
 
     def name_condition(self, code: Lines, declared: str, passed: str, variables: Sequence[str]) -> None:
         """Finds what tells that it is right, as an expression of C; a long one is a function. Empty: it always is."""
@@ -214,7 +207,7 @@ class SizedFile(File):
         for texts in steps:
             for t in texts:
                 t.name_condition(self.code, self.declared, self.passed, self.variables)
-            if all(t.test for t in texts):
+            if "" not in map(str, joined(region for t in texts for region in t.where)):
                 self.known.append(" || ".join(f"({t.test})" for t in texts) if len(texts) > 1 else texts[0].test)
         pieces, scratch = self._pieces(lifetimes, template.tags, steps)
         places = [scratch.get(row, -1) for row in template.tags]

@@ -266,6 +266,20 @@ def attention():
     return f, (_random(2, 40, 16, seed=8), keep_fed), {}, 3
 
 
+def large_products():
+    """Products cut into parts in each of the ways there are, factors by rows and by columns."""
+    inputs, outs, feeds = [], [], []
+    for i, (m, k, n) in enumerate([(600, 500, 70), (40, 300, 400), (66, 60, 1000), (1, 2000, 1100), (1100, 2000, 1)]):
+        for turned in (False, True):
+            shapes = (k, m) if turned and n > 1 else (m, k), (n, k) if not turned and m > 1 else (k, n)
+            a, b = (gd.input(f"{name}{i}{turned}", s) for name, s in zip("ab", shapes))
+            left = gd.matrix_transpose(a) if a.shape != (m, k) else a
+            outs.append(left @ (gd.matrix_transpose(b) if b.shape != (k, n) else b))
+            inputs += [a, b]
+            feeds += [_random(*s, seed=10 * i + j) for j, s in enumerate(shapes)]
+    return gd.compile(inputs, outs, name="large_products"), feeds, {}, 1
+
+
 def linear_algebra():
     """Factorisations, solves and determinants of batches, with derivatives; needs LAPACK in Python."""
     a, b, t = (gd.input(n, s, dtype="float64") for n, s in (("a", (3, 5, 5)), ("b", (3, 5, 2)), ("t", (2, 7, 4))))
@@ -306,6 +320,7 @@ PROGRAMS = {
         random_numbers,
         conv_net,
         attention,
+        large_products,
     )
 }
 
