@@ -33,6 +33,7 @@ EXTENSIONS = {
     "graphdiff.ir._nodes": "nothing",  # loops over nodes, which need nothing of the core
     "graphdiff.transforms._sweep": "nothing",
     "graphdiff.lower._groups": "nothing",
+    "graphdiff.lower._tiles": "nothing",
     "graphdiff.ops._core_lists": "nothing",  # csrc/micro/*.def compiled in
 }
 """The extensions, and what each holds of the core."""

@@ -15,6 +15,7 @@ EXTENSIONS = (
     "ir/_nodes",
     "transforms/_sweep",
     "lower/_groups",
+    "lower/_tiles",
 )
 PACKAGE = os.path.dirname(os.path.realpath(__file__))
 

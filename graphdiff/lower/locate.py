@@ -17,7 +17,7 @@ from ..ir.dims import product
 from ..ir.node import Node, Value
 from ..ops.operands import contiguous_strides
 from ..ops.registry import Index, Strided, View
-from .encode import TileBuilder
+from ._tiles import TileBuilder
 from .instruction import ARENA, CONST, Buffer, Instruction, Location
 
 elements = functools.lru_cache(maxsize=4096)(product)  # of a shape

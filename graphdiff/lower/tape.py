@@ -22,7 +22,8 @@ from typing import NamedTuple, cast
 from ..ir.dims import Size
 from ..ir.dtypes import CODE, DTYPES, int64
 from ..ops.microops import MICROOPS, REDUCTIONS, cost_of
-from .encode import OperandView, TapeBuilder, TileStore, TileWords, dims_in, product_in, tile_in
+from ._tiles import TapeBuilder
+from .encode import OperandView, TileStore, TileWords, dims_in, product_in, tile_in
 from .instruction import ARENA, Buffer, Instruction, KernelCall
 
 ELEMENTS = 16  # that a call works on, at most
@@ -208,19 +209,19 @@ class _Writer:
         """The registers of a view's elements at these indices."""
         places = [_place(view, index) for index in at]
         if view.operand < 0:  # the numbers themselves
-            return [self.out.const(CODE[int64], place) for place in places]
+            return [self.out.constant(CODE[int64], place) for place in places]
         buffer = operands[view.operand]
         return [self._load(buffer, place) for place in places]
 
     # ------------------------------------------------------------------ tiles
-    def tile(self, call: KernelCall, operands: Sequence[Buffer]) -> None:
+    def tile(self, call: KernelCall, operands: list[Buffer]) -> None:
         if prod(cast("Sequence[int]", dims_in(call))) == 1:
             self.out.one(call, operands, self.there)
             return
         t = tile_in(call)
         at = list(every(*map(range, t.dims)))
         registers = [self._elements(view, operands, at) for view in t.loads]
-        registers += [[self.out.const(*const)] * len(at) for const in t.consts]
+        registers += [[self.out.constant(*const)] * len(at) for const in t.consts]
         row_of = [tuple(0 if t.rows >> d & 1 else i for d, i in enumerate(index)) for index in at]
         op = self.out.op
         for microop, code, args in t.ops:

@@ -5,57 +5,27 @@ Must not know: how groups were formed, the order of payload words.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable
 
 from ..ir.dims import Size
-from ..ir.dtypes import bool_
 from ..ir.node import Node, Value
 from ..ops.operands import contiguous_strides
-from ..ops.registry import Place, Reduce
-from .encode import TileBuilder
+from ..ops.registry import Place
+from ._tiles import TileBuilder
 from .fuse import Group, put_back
 from .instruction import Buffer, Instruction, KernelCall
 from .locate import Locator, elements
 
 
 def group_tile(
-    g: Group, locate: Locator, base: Mapping[Value, Value], stored: Collection[Value], duplicated: Iterable[Node]
+    g: Group, locate: Locator, base: dict[Value, Value], stored: set[Value], duplicated: Iterable[Node]
 ) -> Instruction:
     """A group, after the nodes of others that it computes again. ``base``: of views, the value whose storage they see;
     ``stored``: what others read."""
     assert g.shape is not None
     tile = TileBuilder(g.shape, g.row)
-    registers: dict[Value, int] = {}  # of what is computed here
-    loaded: dict[Value, int] = {}  # where there are no rows, every frame reads a value alike
-    stores: list[tuple[int, Value, str | None]] = []
     again = dict.fromkeys(duplicated)
-    for node in (*again, *g.nodes):
-        y = node.outputs[0]
-        kernel = node.op.kernel
-        reduces = type(kernel) is Reduce
-        frame = node.inputs[0].shape if reduces else y.shape
-        args = []
-        for v in node.inputs:
-            r = registers.get(v, loaded.get(v))
-            if r is None and v in base:  # row by row, if there are views between
-                r = registers.get(base[v])
-            if r is None:
-                r = tile.load(locate.of(v), v, frame)
-                if not g.row:
-                    loaded[v] = r
-            args.append(r)
-        if not reduces:
-            registers[y] = tile.op(kernel.microop, y.dtype, args)
-            if y in stored and node not in again:
-                # one value for each row: as it is the same all along the row, the largest is it
-                largest = "any" if y.dtype is bool_ else "max"
-                stores.append((registers[y], y, None if y.shape == g.shape or not g.row else largest))
-        elif g.axes is None:
-            registers[y] = tile.op(f"row_{kernel.reduction}", y.dtype, args)
-            if y in stored:
-                stores.append((args[0], y, kernel.reduction))
-        else:
-            stores.append((args[0], y, kernel.reduction))
+    stores = tile.compute((*again, *g.nodes), again, g.axes, locate, base, stored)
     for register, y, reduction in stores:
         _store(tile, g, register, y, reduction, locate.result(y))
     return tile.instruction(g.phase, g.nodes, elements(g.shape) * len(g.nodes))
