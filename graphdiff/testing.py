@@ -22,6 +22,7 @@ from .ir.dims import Dim
 from .ir.dtypes import FLOATS, float64
 from .ir.graph import Graph
 from .ir.node import LEAVES, NAMED_LEAVES, Leaf, Node, Value, topological
+from .ops.customize import CUSTOM
 from .ops.leaves import input as input_
 from .ops.loop import LoopParts
 from .ops.messages import call_text, where_am_i
@@ -29,12 +30,12 @@ from .ops.namespaces import presented
 from .ops.rebuild import rebuild
 from .ops.reduce import sum as sum_
 from .ops.registry import Call
-from .ops.tensor import Tensor, make
+from .ops.tensor import Tensor, constant, make
 from .ops.types import Tensors
 from .runtime.compile import compile as compile_
 from .runtime.sizes import Sizes
 from .transforms.differentiate import check_leaves, grad, jvp, scalar_loss, vjp, wrt_of
-from .transforms.retype import at_sizes, attribute_in_float64, in_float64, shape_at
+from .transforms.retype import at_sizes, attribute_in_float64, held, in_float64, jumps, shape_at
 from .wording import count
 
 __all__ = ["Comparison", "Report", "check_grad"]
@@ -123,8 +124,9 @@ def check_grad(
     ``wrt``: inputs, parameters or states (a Tensor or a structure of them); ``feed``: arrays by input Tensor or name;
     ``order``: 1, or 2 to check Hessian-vector products too; ``modes``: of "vjp" and "jvp"; ``seed``: of the random
     directions. Leaves of up to 48 elements are checked element by element, larger ones along random directions.
-    Tolerances follow the dtype: 1e-6 in float64, 2e-3 in float32, relative to the size of the derivative. Nothing is
-    changed: parameters keep their values.
+    Tolerances follow the dtype: 1e-6 in float64, 2e-3 in float32, relative to the size of the derivative. What
+    ``stop_gradient`` gives is held, outside of loops, as are random draws; those of ``gd.random.gamma`` and ``beta`` go
+    with their shapes as the distribution does. Nothing is changed: parameters keep their values.
 
     Returns a :class:`Report`. Raises GradientMismatch naming the operation whose rule is at fault; FeedError for a feed
     that is no dict.
@@ -260,9 +262,8 @@ class _Point:
         self._double_feed += [v.value.astype(float64) for v in held]
         self._place = {v: k for k, v in enumerate(self._double)}
         self.outputs = list(outputs)
-        rebuilt = in_float64(outputs, self._double)
-        self._f64 = compile_(list(self._double.values()), rebuilt)
-        self._rebuilt = rebuilt
+        self._rebuilt = _held(in_float64(outputs, self._double), list(self._double.values()), self._double_feed)
+        self._f64 = compile_(list(self._double.values()), self._rebuilt)
 
     def _at(self, f: Any, x: Tensor, shift: np.ndarray) -> np.ndarray:
         feed = list(self._double_feed)
@@ -306,6 +307,15 @@ class _Point:
             along = leaves[d.along] = input_("check_grad_direction", d.along.shape, float64)
         (of,) = in_float64([d.of], leaves, rounded)
         return _along(d._replace(of=of, along=along), directions, list(self._double.values()), self._double_feed)
+
+
+def _held(outputs: list[Tensor], inputs: list[Tensor], feeds: Sequence[np.ndarray]) -> list[Tensor]:
+    """``outputs`` with what derivatives take as it is at ``feeds`` held there."""
+    nodes = jumps(outputs)
+    if not nodes:
+        return outputs
+    wanted = list(dict.fromkeys(v for n in nodes for v in (*n.outputs, *n.inputs[1:])))
+    return held(outputs, nodes, dict(zip(wanted, compile_(inputs, wanted)(*feeds))))
 
 
 def _along(d: _Derivative, directions: np.ndarray, inputs: Sequence[Tensor], feeds: Sequence[np.ndarray]) -> np.ndarray:
@@ -359,7 +369,8 @@ class _Fault(NamedTuple):
 def _blame(loss: Tensor, point: _Point, report: Report) -> None:
     """Raises GradientMismatch naming the first node whose own rule disagrees with its own differences."""
     worst = max(report.comparisons, key=lambda c: c.error / c.tolerance)
-    fault = _fault([loss], point.inputs, point.feeds)
+    modes = list(dict.fromkeys(c.mode for c in report.comparisons))
+    fault = _fault([loss], point.inputs, point.feeds, modes)
     if fault is not None:
         node, mode = fault
         rules = node.attrs.get("rules")  # of an operation of the user's own, whose body is its first operand
@@ -378,21 +389,26 @@ def _blame(loss: Tensor, point: _Point, report: Report) -> None:
     )
 
 
-def _fault(outputs: Sequence[Tensor], inputs: Sequence[Tensor], feeds: Sequence[np.ndarray]) -> _Fault | None:
+def _fault(
+    outputs: Sequence[Tensor], inputs: Sequence[Tensor], feeds: Sequence[np.ndarray], modes: Sequence[str]
+) -> _Fault | None:
     """The first node whose own rule disagrees with its own differences; of a loop or a branch the one inside it."""
     nodes = [n for n in topological(outputs) if n.op.name not in LEAVES and n.op.differentiable]
     wanted = list(dict.fromkeys(v for n in nodes for v in n.inputs))
     values: dict[Value, np.ndarray] = {}
     if wanted:
         values.update(zip(wanted, compile_(list(inputs), wanted)(*feeds)))
+    fixed: dict[Value, Tensor] = {
+        v: constant(a.astype(float64) if v.dtype in FLOATS else a) for v, a in zip(inputs, feeds)
+    }
     tried: set[Any] = set()
     for node in nodes:
         key = (node.op.name, tuple(v.shape for v in node.inputs), str(node.attrs))
         operands = [values[v] for v in node.inputs]
-        mode = None if key in tried and len(tried) > 200 else _disagrees(node, operands)
+        mode = None if key in tried and len(tried) > 200 else _disagrees(node, operands, fixed, modes)
         tried.add(key)
         if mode is not None:
-            inside = (_fault(*body) for body in _bodies(node, operands))
+            inside = (_fault(*body, modes) for body in _bodies(node, operands))
             return next((f for f in inside if f is not None), _Fault(node, mode))
     return None
 
@@ -421,16 +437,21 @@ def _apart(body: Graph) -> tuple[list[Tensor], list[Tensor]]:
     return rebuild(body.outputs, swap), list(swap.values())
 
 
-def _disagrees(node: Node, values: Sequence[np.ndarray]) -> str | None:
-    """ "vjp" or "jvp" if a node's rule is wrong at these operands, else None. An operation with operands that its
-    kernel does not read is right or wrong only beside the node that makes its other operands of them."""
+def _disagrees(
+    node: Node, values: Sequence[np.ndarray], fixed: Mapping[Value, Tensor], modes: Sequence[str]
+) -> str | None:
+    """The one of ``modes`` in which a node's rule is wrong at these operands, or None. ``fixed``: inputs of the graph
+    by their values. An operation with operands that its kernel does not read is right or wrong only beside the node
+    that makes its other operands of them."""
     reads = node.op.kernel.reads if isinstance(node.op.kernel, Call) else None
     if reads is not None and len(set(reads)) < len(node.inputs):
         return None
     rng = np.random.default_rng(0)
     xs = [input_(f"x{k}", a.shape, "float64" if a.dtype.kind == "f" else a.dtype) for k, a in enumerate(values)]
-    attrs = {k: attribute_in_float64(v) for k, v in node.attrs.items()}
-    made = make(node.op, tuple(xs), attrs)
+    if node.op is CUSTOM:  # its first operand is the body, of the others
+        made: Any = in_float64([node.outputs[0]], {**fixed, **dict(zip(node.inputs[1:], xs[1:]))})[0]
+    else:
+        made = make(node.op, tuple(xs), {k: attribute_in_float64(v) for k, v in node.attrs.items()})
     ys = [y for y in (made if isinstance(made, tuple) else (made,)) if y.dtype in FLOATS]
     if not ys:
         return None
@@ -447,7 +468,7 @@ def _disagrees(node: Node, values: Sequence[np.ndarray]) -> str | None:
         local = _Point([total], [x], dict(zip(xs, feeds)))
         directions = _directions(local.values[0], rng)
         expected, kinks = local.differences(0, directions)
-        for mode in ("vjp", "jvp"):
+        for mode in modes:
             if not local.compared(_first_order(total, x, mode), directions, expected, kinks).ok:
                 return mode
     return None

@@ -27,12 +27,13 @@ Rule = Callable[..., Any]
 
 
 class Rules:
-    """What a user wrote for one custom operation."""
+    """What a user wrote for one custom operation. ``follow(y0, xs0, xs)``, of a result that jumps where its operands
+    move, as a draw by rejection does: what its derivative takes it to become, where it was y0 at operands xs0."""
 
-    __slots__ = ("name", "vjp", "jvp")
+    __slots__ = ("name", "vjp", "jvp", "follow")
 
-    def __init__(self, name: str, vjp: Rule | None, jvp: Rule | None):
-        self.name, self.vjp, self.jvp = name, vjp, jvp
+    def __init__(self, name: str, vjp: Rule | None, jvp: Rule | None, follow: Rule | None = None):
+        self.name, self.vjp, self.jvp, self.follow = name, vjp, jvp, follow
 
 
 def _checked(name: str, rule: str, value: Any, like: Any) -> Tensor | None:
@@ -145,7 +146,7 @@ def _batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
     y = batching.in_front(xs[0], node.inputs[0], batch.size)
     name = rules.name
     all_at_once = Rules(
-        name, _apart(name, rules.vjp, differ, batch, True), _apart(name, rules.jvp, differ, batch, False)
+        name, _apart(name, rules.vjp, differ, batch, True), _apart(name, rules.jvp, differ, batch, False), rules.follow
     )
     return batching.remade(node, [y, *xs[1:]], {"rules": all_at_once, **_more(node)})
 
@@ -172,6 +173,11 @@ def implied(name: str, y: Tensor, equation: Graph, operands: Sequence[Tensor], v
     They are as for :func:`custom` and get ``equation`` by name: as it is when they are called, its sizes known or its
     dtypes others."""
     return make(CUSTOM, (y, *operands), {"rules": Rules(name, vjp, jvp), "equation": equation})
+
+
+def followed(y: Tensor, operands: Sequence[Tensor], rules: Rules) -> Tensor:
+    """``y``, of which ``rules.follow`` tells how it goes with its operands, with the derivatives of ``rules``."""
+    return make(CUSTOM, (y, *operands), {"rules": rules})
 
 
 def custom(name: str, forward: Rule, vjp: Rule | None = None, jvp: Rule | None = None) -> Callable[..., Tensor]:

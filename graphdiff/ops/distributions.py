@@ -17,10 +17,10 @@ from ..ir.dims import Shape, as_shape, as_size, broadcast, format_shape
 from ..ir.dtypes import float32, float64, int64
 from .comparison import equal, greater, less, less_equal, logical_and, logical_not, logical_or
 from .control import while_loop
-from .customize import custom as custom_rule
+from .customize import Rules, followed
 from .elementwise import astype, maximum, minimum, negative, sqrt, square, stop_gradient, where
 from .functions import cos, exp, log, log1p
-from .incomplete import gamma_density, gammainc_by_a
+from .incomplete import gamma_density, gammainc, gammainc_by_a, gammaincc
 from .movement import broadcast_to
 from .opdef import composite
 from .operands import operands
@@ -28,7 +28,7 @@ from .ordering import argsort
 from .random import RANDOM_BELOW, as_key, fits, float_dtype, unit
 from .registry import Sample, op
 from .sigmoids import sigmoid
-from .special import digamma, log_ndtr, log_ndtr_slope, ndtri
+from .special import digamma, lgamma, log_ndtr, log_ndtr_slope, ndtri
 from .tensor import Tensor, checked, fail, is_weak, make, scalar
 from .types import DTypeLike, ShapeLike, SizeLike, TensorLike
 
@@ -174,6 +174,31 @@ def _slope(a: Tensor, l: Tensor) -> Tensor:
     return where(near, (digamma(a + 1) - l) / a, -gammainc_by_a(a, x) / (gamma_density(a, x) * x))
 
 
+def _follow(l: Tensor, at: tuple[Tensor], to: tuple[Tensor]) -> Tensor:
+    """What l, of shape ``at``, is in shape ``to``, nearby: where the distribution function has the same value, by
+    Newton's method, on the side that has the more digits."""
+    (a0,), (a,) = at, to
+    near = less(l, -20.0)
+    x0 = exp(where(near, 0, l))
+    below = less(gammainc(a0, x0), 0.5)
+    y = where(near, 0, l)
+    for _ in range(4):
+        x = exp(y)
+        off = where(below, gammainc(a, x) - gammainc(a0, x0), gammaincc(a0, x0) - gammaincc(a, x))
+        y = y - off / (gamma_density(a, x) * x)
+    return _gamma_drawn(where(near, (a0 * l - lgamma(a0 + 1) + lgamma(a + 1)) / a, y), a)
+
+
+def _gamma_drawn(l: Tensor, a: Tensor) -> Tensor:
+    """The logarithm of a gamma number as it was drawn, with its derivative by the shape."""
+    return followed(l, (a,), _GAMMA_DRAWN)
+
+
+_GAMMA_DRAWN = Rules(
+    "gamma draw", vjp=lambda g, y, a: g * _slope(a, y), jvp=lambda ts, y, a: ts[0] * _slope(a, y), follow=_follow
+)
+
+
 def _log_gamma(key: Tensor, a: Tensor, stream: int) -> Tensor:
     """Logarithms of gamma numbers of shapes a, float64, differentiable by a."""
     fixed = stop_gradient(a)
@@ -195,13 +220,7 @@ def _log_gamma(key: Tensor, a: Tensor, stream: int) -> Tensor:
     _, _, l = while_loop(lambda carry: op("any")(logical_not(carry[1])), attempt, start, ATTEMPTS)
     boost = log1p(-unit(key, a.shape, float64, stream + 1)) / fixed
     l = log(d) + l + where(raised, boost, 0)
-    drawn = custom_rule(
-        "gamma draw",
-        lambda a, l: l,
-        vjp=lambda g, y, a, l: (g * _slope(a, y), None),
-        jvp=lambda ts, y, a, l: None if ts[0] is None else ts[0] * _slope(a, y),
-    )(a, l)
-    return where(greater(fixed, 0), drawn, math.nan)
+    return where(greater(fixed, 0), _gamma_drawn(l, a), math.nan)
 
 
 @composite(

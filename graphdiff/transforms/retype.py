@@ -1,4 +1,5 @@
-"""The same graph in float64 or at known sizes: what finite differences are taken on."""
+"""The same graph in float64, at known sizes, or with what has no derivative held: what finite differences are taken
+on."""
 
 from __future__ import annotations
 
@@ -11,8 +12,10 @@ from ..ir.dims import Dim, Shape, Size, substitute
 from ..ir.dtypes import FLOATS, float32, float64
 from ..ir.graph import Graph
 from ..ir.node import LEAVES, Node, Value, inheriting, topological
-from ..ops.elementwise import astype
+from ..ops.customize import CUSTOM
+from ..ops.elementwise import STOP_GRADIENT, astype
 from ..ops.leaves import input as leaf
+from ..ops.rebuild import rebuild
 from ..ops.tensor import Tensor, constant, make
 
 
@@ -45,6 +48,38 @@ def attribute_in_float64(value: Any, rounded: bool = False) -> Any:
         swap = {v: leaf(v.name, v.shape, float64 if v.dtype in FLOATS else v.dtype) for v in value.inputs}
         return Graph(value.name, list(swap.values()), in_float64(value.outputs, swap, rounded))
     return value
+
+
+def jumps(outputs: Sequence[Tensor]) -> list[Node]:
+    """The nodes whose derivative is not that of what they compute, in topological order: ``stop_gradient``, and draws
+    that are followed. The bodies of custom operations are not looked into."""
+    found: set[Node] = set()
+    seen: set[Node] = set()
+    stack = [v.node for v in outputs]
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if node.op is STOP_GRADIENT or (node.op is CUSTOM and node.attrs["rules"].follow is not None):
+            found.add(node)
+        if node.op is not STOP_GRADIENT:
+            stack.extend(v.node for v in node.inputs[node.op is CUSTOM :])
+    return sorted(found, key=lambda n: n.serial)
+
+
+def held(outputs: Sequence[Tensor], nodes: Sequence[Node], values: Mapping[Value, np.ndarray]) -> list[Tensor]:
+    """``outputs`` where the results of ``nodes``, of which and of whose operands ``values`` are at some point, are what
+    derivatives there take them to be: constants, and draws that follow their operands."""
+    swap: dict[Value, Tensor] = {}
+    for node in nodes:
+        y = node.outputs[0]
+        swap[y] = constant(values[y])
+        if node.op is CUSTOM:
+            xs = tuple(rebuild(node.inputs[1:], swap))
+            at = tuple(constant(values[v]) for v in node.inputs[1:])
+            swap[y] = node.attrs["rules"].follow(swap[y], at, xs)
+    return rebuild(outputs, swap)
 
 
 def at_sizes(outputs: Sequence[Tensor], leaves: Mapping[Value, Tensor], sizes: Mapping[str, int]) -> list[Tensor]:

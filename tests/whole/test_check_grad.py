@@ -37,6 +37,61 @@ def test_draws_are_held(draw, dtype):
     assert gd.check_grad(gd.sum(draw(x) ** 2), x, {x: at(dtype)}).ok
 
 
+FOLLOWED = {
+    "gamma": lambda a: gd.random.gamma(KEY, a, a.shape),
+    "gamma of a function": lambda a: gd.random.gamma(KEY, gd.exp(a) / 3, a.shape) * a,
+    "two of one shape": lambda a: gd.random.gamma(KEY, a, a.shape) / (1 + gd.random.gamma(KEY + 1, a, a.shape)),
+    "a gamma of a gamma": lambda a: gd.random.gamma(KEY + 1, 0.5 + gd.random.gamma(KEY, a, a.shape), a.shape),
+    "beta": lambda a: gd.random.beta(KEY, a, 2.0, a.shape) + gd.random.beta(KEY + 1, 0.4, a, a.shape),
+    "many": lambda a: gd.vmap(lambda one: gd.random.gamma(KEY, one, (3,)))(a),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("draw", FOLLOWED.values(), ids=FOLLOWED)
+def test_draws_by_rejection_are_followed(draw, dtype):
+    a = leaf(dtype, (6,))
+    assert gd.check_grad(gd.sum(draw(a) ** 2), a, {a: np.array([0.02, 0.3, 0.9, 1.5, 4, 12], dtype)}).ok
+
+
+def test_a_wrong_derivative_of_a_draw_is_seen(monkeypatch):
+    import graphdiff.ops.distributions as distributions
+
+    slope = distributions._slope
+    monkeypatch.setattr(distributions, "_slope", lambda a, l: slope(a, l) * 1.001)
+    a = leaf("float64", (3,))
+    with pytest.raises(gd.GradientMismatch, match=r"^gamma draw: its vjp rule"):
+        gd.check_grad(gd.sum(gd.random.gamma(KEY, a, a.shape)), a, {a: np.array([0.3, 1.5, 4])})
+
+
+STOPPED = {
+    "plain": lambda x: gd.stop_gradient(x) * x,
+    "straight through": lambda x: x + gd.stop_gradient(gd.round(x) - x),
+    "of a stopped one": lambda x: gd.stop_gradient(x * gd.stop_gradient(gd.exp(x))) * gd.sin(x),
+    "hard gumbel": lambda x: gd.nn.gumbel_softmax(x, tau=0.7, hard=True, key=KEY) * gd.arange(3, dtype=x.dtype),
+    "the scale of a quantisation": lambda x: x / gd.stop_gradient(gd.max(gd.abs(x), axis=0)),
+    "one of a root": lambda x: gd.root(lambda z, a: z**3 + z - a, x * 0, x) * gd.stop_gradient(x),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("f", STOPPED.values(), ids=STOPPED)
+def test_what_stop_gradient_gives_is_held(f, dtype):
+    x = leaf(dtype)
+    assert gd.check_grad(gd.sum(f(x)), x, {x: at(dtype)}).ok
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_an_operation_of_the_users_own_that_is_right_is_not_named(dtype):
+    x, key = leaf(dtype), gd.input("key", (), "int64")
+    right = gd.custom("right", lambda x: gd.exp(x), vjp=lambda g, y, x: g * y, jvp=lambda ts, y, x: ts[0] * y)
+    kept = gd.custom("kept", lambda x: gd.nn.dropout(x, 0.3, key=key), vjp=lambda g, y, x: g * y / x)
+    solved = gd.root(lambda z, a: z**3 + z - a, x * 0, x)
+    with pytest.raises(gd.GradientMismatch, match=r"^wrong: its vjp rule"):
+        loss = gd.sum(wrong()(right(solved) + kept(right(x))))
+        gd.check_grad(loss, x, {x: at(dtype), key: 5}, order=1, modes=("vjp",))
+
+
 NOISY = {
     "a large argument": lambda x: gd.sum(gd.sin(100 * x + 100_000)),
     "a square taken back": lambda x: gd.sum(gd.sqrt((x + 1000) ** 2 - 2000 * x - 999_999)),
