@@ -144,11 +144,13 @@
         if (all) {                                                                \
             GD_LOOP for (int64_t i = 0; i < n; i++) {                             \
                 element const GD_T v = (value);                                   \
+                (void)v;                                                          \
                 out[i] = (inside);                                                \
             }                                                                     \
         } else {                                                                  \
             GD_LOOP for (int64_t i = 0; i < n; i++) {                             \
                 element const GD_T v = (value);                                   \
+                (void)v;                                                          \
                 out[i] = (general);                                               \
             }                                                                     \
         }                                                                         \
@@ -159,6 +161,7 @@
     GD_FAST(form, name, const GD_T *a = a_; const GD_T *b = b_; const GD_T x0 = a[0]; const GD_T y0 = b[0]; (void)c_; \
             (void)x0; (void)y0;, const GD_T x = (form) & 1 ? x0 : a[i]; const GD_T y = (form) & 2 ? y0 : b[i];        \
             , value, condition, inside, general)
+#define GD_FAST_PAIR(name, value, condition, inside, general) GD_FAST_FORM(0, name, value, condition, inside, general)
 #define GD_FAST_2(name, value, condition, inside, general)   \
     GD_FAST_FORM(0, name, value, condition, inside, general) \
     GD_FAST_FORM(1, name, value, condition, inside, general) \

@@ -11,6 +11,6 @@
 #define EXP_LIMIT 708
 #define LOG_LEAST 0x1p-1022
 #define LOG_MOST __DBL_MAX__
-#define GD_POW GD_CALL_2(pow, pow(x, y))
+#define GD_POW GD_FAST_PAIR(pow, pow64_reach(x, y), v < 1000, m64_pow_inside(x, y), m64_pow(x, y))
 #include "micro_float.h"
 #endif

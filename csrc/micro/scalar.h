@@ -51,6 +51,7 @@
         (void)c_;                                                             \
         *(GD_T *)out_ = (condition) ? (inside) : (general);                   \
     }
+#define GD_FAST_PAIR GD_FAST_2
 #define CAST(to_type, to, expression)             \
     GD_SCALAR(GD_CAST_NAME, to) {                 \
         const GD_T x = *(const GD_T *)a_;         \

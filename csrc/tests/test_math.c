@@ -214,6 +214,31 @@ static void test_pairs(int blocks) {
     }
 }
 
+/* float64 powers over all that x and y reach, exponents that models have among them */
+static void test_powers(int blocks) {
+    static const double exponents[] = {0.5, -0.5, 1.5, -1.5, 2.5, -2, 4, -6, 1 / 3.0, 100, -300};
+    enum { N = sizeof exponents / sizeof *exponents };
+    gd_micro_fn power = gd_isa_current()->micro[gd_microop("pow")][GD_F64];
+    double worst = 0;
+    for (int block = 0; block < blocks; block++) {
+        static double x[BLOCK], y[BLOCK], z[BLOCK];
+        for (int i = 0; i < BLOCK; i++) {
+            x[i] =
+                i % 3 ? exp((i % 3 == 1 ? 2 : 1400) * (random_unit() - 0.5)) : 1 + ldexp(random_unit() - 0.5, -i % 50);
+            y[i] = i % 12 < N ? exponents[i % 12] : exp(20 * (random_unit() - 0.7));
+        }
+        if (block == 0) x[7] = -2, y[7] = 3; /* one that is worked out apart, and the others of its block with it */
+        power(z, x, y, NULL, BLOCK);
+        for (int i = 0; i < BLOCK; i++) {
+            double error = ulp_64(z[i], powl(x[i], y[i])), one;
+            if (error > worst) worst = error;
+            power(&one, &x[i], &y[i], NULL, 1);
+            CHECK(memcmp(&one, &z[i], 8) == 0, "pow(%g, %g) depends on its place", x[i], y[i]);
+        }
+    }
+    CHECK(worst <= 1, "pow: %.4f ulp", worst);
+}
+
 /* known values: Abramowitz & Stegun 6.3.2 (-Euler's constant), 6.3.3, 6.3.5; erfinv against erf */
 static void test_special_functions(void) {
     const gd_isa_table *isa = gd_isa_current();
@@ -279,6 +304,7 @@ int main(int argc, char **argv) {
         sweep_64(f, step < 2000 ? 500 : 20);
     }
     test_pairs(step < 2000 ? 200 : 5);
+    test_powers(step < 2000 ? 100 : 5);
     test_special_functions();
     return report();
 }

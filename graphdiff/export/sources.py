@@ -205,7 +205,10 @@ def mathematics() -> tuple[Item, ...]:
 
 # --------------------------------------------------------------------------------------- micro-operations
 
-_FORMS = ("UNARY", "BINARY", "PAIR", "CALL_1", "CALL_2", "CALL_3", "TEST_1", "TEST_2", "BODY_3", "GUARDED", "FAST_1")
+_FORMS = (
+    *("UNARY", "BINARY", "PAIR", "CALL_1", "CALL_2", "CALL_3", "TEST_1", "TEST_2", "BODY_3", "GUARDED", "FAST_1"),
+    "FAST_PAIR",
+)
 _LIBRARY = {"float32": ("f", "m32_"), "float64": ("", "m64_")}
 _FILES = {
     "float32": ("micro/micro_float.h", "micro/micro_f32.c"),
@@ -239,8 +242,17 @@ def micro_expressions(dtype: str) -> dict[str, str]:
 def micro_near(dtype: str) -> dict[str, tuple[str, str]]:
     """Of micro-operations that take a library's function far out: where they need none, and their value there."""
     texts = (text_of(file) for file in _FILES[dtype])
-    found = (arguments for text in texts for form, arguments in _calls(text) if form == "GUARDED")
-    return {name: (typed(near, dtype), typed(value, dtype)) for name, near, value, _ in found}
+    out = {}
+    for form, arguments in (call for text in texts for call in _calls(text.replace("#define GD_POW ", ""))):
+        if form == "GUARDED":
+            name, near, value, _ = arguments
+        elif form == "FAST_PAIR":
+            name, v, near, value, _ = arguments
+            near = re.sub(r"\bv\b", v, near)
+        else:
+            continue
+        out[name] = typed(near, dtype), typed(value, dtype)
+    return out
 
 
 def typed(text: str, dtype: str) -> str:
