@@ -1,7 +1,8 @@
 """What every value of a graph is at one feed, and how much of it a page shows.
 
-Values are had by compiling all of them as outputs, so they are what a run computes; updates are left out, so
-parameters and states stay as they are. Small arrays are kept as numbers, larger ones as range, mean, norm and
+Values are had by compiling all of them as outputs, or where a few operations are there over and over, as in deep
+networks, by compiling each of these once and calling it for every node; updates are left out, so parameters and states
+stay as they are. Small arrays are kept as numbers, larger ones as range, mean, norm and
 histogram.
 Must not know: boxes, pages.
 """
@@ -9,18 +10,22 @@ Must not know: boxes, pages.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import FeedError
 from ..ir.graph import Graph
-from ..ir.node import Value
+from ..ir.node import NAMED_LEAVES, Node, Value, topological
+from ..ops.leaves import input as input_leaf
 from ..ops.messages import where_am_i
+from ..ops.sparsity import SPARSITY
 from ..runtime.compile import compile as compile_
+from ..runtime.function import Function
 from ..spelling import did_you_mean
 
+ALIKE = 16  # nodes of a kind, from which on a function for each kind takes less time than one for the graph
 NUMBERS = 1024  # elements of an array that are kept one by one
 ALL_NUMBERS = 50_000  # elements kept in one page
 BINS = 16
@@ -54,12 +59,58 @@ def record(graph: Graph, values: Sequence[Value], feed: Mapping[str, Any]) -> Re
     """``values``, and every leaf of the graph, at ``feed``. Raises FeedError as a call does."""
     leaves = {*graph.inputs, *graph.parameters}
     wanted = [v for v in dict.fromkeys(values) if v not in leaves]
-    f = compile_(Graph(graph.name, graph.inputs, wanted, (), graph.parameters))
+    kinds = _kinds(leaves, wanted)
+    f = compile_(Graph(graph.name, graph.inputs, graph.inputs if kinds else wanted, (), graph.parameters))
     results = f(**feed)
-    found = dict(zip(wanted, [results] if len(wanted) == 1 else results))
-    found.update((p, np.array(p.node.attrs["storage"].array)) for p in graph.parameters)
-    found.update((v, np.asarray(feed[v.name], v.dtype)) for v in graph.inputs)
-    return Recorded(found, f.plan.sizes)
+    held: dict[Value, np.ndarray] = {p: np.array(p.node.attrs["storage"].array) for p in graph.parameters}
+    held.update((v, np.asarray(feed[v.name], v.dtype)) for v in graph.inputs)
+    sizes = f.plan.sizes
+    if kinds:
+        return Recorded(_called(kinds, held, sizes), sizes)
+    return Recorded(held | dict(zip(wanted, [results] if len(wanted) == 1 else results)), sizes)
+
+
+Kind = tuple[Any, ...]
+
+
+def _kinds(leaves: Collection[Value], values: Sequence[Value]) -> dict[Node, Kind]:
+    """Every node that ``values`` are computed by, in topological order, and what those that compute alike have in
+    common, of constants nothing. Empty where nodes are too unlike for a function of each kind, where a leaf is watched
+    and where sizes are found at the call."""
+    if any(v.node.attrs.get("watchers") for v in leaves):
+        return {}
+    nodes = [node for node in topological(values) if node.op.name not in NAMED_LEAVES]
+    if any(node.op is SPARSITY for node in nodes):
+        return {}
+    kinds = {
+        node: (node.op, *[(v.shape, v.dtype) for v in node.inputs], *node.attrs.items())
+        if node.op.name != "constant"
+        else ()
+        for node in nodes
+    }
+    try:
+        return kinds if len(set(kinds.values())) * ALIKE <= len(kinds) else {}
+    except TypeError:  # an attribute that cannot be compared
+        return {}
+
+
+def _called(kinds: Mapping[Node, Kind], held: dict[Value, np.ndarray], sizes: Mapping[str, int]) -> dict[Value, Any]:
+    """What every node gives, by one function for each kind; ``held`` are the leaves."""
+    # empty arrays, whose sizes are the names that attributes may mention
+    named_sizes = [np.empty((size, 0), np.float32) for size in sizes.values()]
+    functions: dict[Kind, Function] = {}
+    for node, kind in kinds.items():
+        if not kind:
+            held[node.outputs[0]] = node.attrs["value"]
+            continue
+        f = functions.get(kind)
+        if f is None:
+            alone = [input_leaf(f"size{k}", (name, 0), "float32") for k, name in enumerate(sizes)]
+            operands = [input_leaf(f"x{k}", v.shape, v.dtype) for k, v in enumerate(node.inputs)]
+            made = node.over(tuple(operands), None)
+            f = functions[kind] = compile_([*alone, *operands], list(made.outputs))
+        held.update(zip(node.outputs, f(*named_sizes, *[held[v] for v in node.inputs])))
+    return held
 
 
 class Digest(NamedTuple):
@@ -74,7 +125,7 @@ class Digest(NamedTuple):
 def digest(arrays: Sequence[np.ndarray | None]) -> Digest:
     """Arrays as JSON, with elements as long as the page has room for them."""
     left = ALL_NUMBERS
-    types: dict[tuple[tuple[int, ...], str], int] = {}
+    types: dict[tuple[tuple[int, ...], np.dtype], int] = {}
     out: list[dict[str, Any] | None] = []
     # what is told in statistics, by the number of elements: those of one number are made together
     summed: dict[int, list[tuple[dict[str, Any], np.ndarray]]] = {}
@@ -82,7 +133,7 @@ def digest(arrays: Sequence[np.ndarray | None]) -> Digest:
         if array is None:
             out.append(None)
             continue
-        told: dict[str, Any] = {"type": types.setdefault((array.shape, array.dtype.name), len(types))}
+        told: dict[str, Any] = {"type": types.setdefault((array.shape, array.dtype), len(types))}
         out.append(told)
         if array.size <= min(NUMBERS, left):
             left -= array.size
@@ -96,7 +147,7 @@ def digest(arrays: Sequence[np.ndarray | None]) -> Digest:
             rows = np.stack([array.ravel().astype(np.float64) for _, array in now])
             for (told, _), statistics in zip(now, _statistics(rows)):
                 told.update(statistics)
-    return Digest(out, [[list(shape), dtype] for shape, dtype in types])
+    return Digest(out, [[list(shape), dtype.name] for shape, dtype in types])
 
 
 def _statistics(rows: np.ndarray) -> list[dict[str, Any]]:
