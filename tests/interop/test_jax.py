@@ -11,6 +11,7 @@ jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402
 
 from graphdiff.interop.jax import from_jax  # noqa: E402
+from graphdiff.interop.jax.control import MOST_STEPS  # noqa: E402
 
 rng = np.random.default_rng(0)
 x, v = rng.normal(size=(4, 3)), rng.normal(size=5)
@@ -64,6 +65,22 @@ CASES = {
     "at set": (lambda x, i: x.at[i].set(x[:3] * 3), x, i),
     "at set2": (lambda x: x.at[1, 2].set(5.0).at[:, 0].multiply(2.0), x),
     "at drop": (lambda x, i: x.at[i].add(1.0, mode="drop"), x, np.array([1, 9, 2])),
+    "at one": (
+        lambda x, k: [
+            (x.at[k].set(x[0] * 2), x.at[k, 1:].add(x[1, :2], mode="drop"), x.at[0, k].set(7.0, mode="clip"))
+            for k in (k, k + 3, k - 9)
+        ],
+        x,
+        np.int32(2),
+    ),
+    "at one of min": (
+        lambda x, k: [
+            (x.at[k].multiply(x[0]), x.at[k].min(0.1), x.at[k, 1].max(x[0, 0]), (x > 0).at[k].set(True))
+            for k in (k, k + 3)
+        ],
+        x,
+        np.int32(2),
+    ),
     "dyn": (
         lambda x, k: (
             jax.lax.dynamic_slice(x, (k, np.int32(0)), (2, 2))
@@ -135,7 +152,7 @@ CASES = {
         v,
     ),
 }
-WITHOUT_GRADIENT = ("while", "take oob", "int ops")  # JAX has none of them, or it is NaN
+WITHOUT_GRADIENT = ("while", "take oob", "int ops", "at one of min")  # JAX has none of them, or it is NaN
 
 
 def call(fn, *args):
@@ -186,6 +203,69 @@ def test_forward_mode_and_second_order_of_rules_of_ones_own_and_of_solves():
     np.testing.assert_allclose(gd.compile([leaf], made)(v), 3 * v * v)
     with pytest.raises(gd.GraphError, match="has no jvp"):
         gd.jvp(from_jax(lambda x: vjp_of_ones_own(x, x), v)(leaf), leaf, gd.constant(v))
+
+
+def loops(y):
+    return [n for n in gd.ir.node.topological([y]) if n.op.name == "loop"]
+
+
+@pytest.mark.parametrize(
+    "going, step, most",
+    [
+        (lambda i, n, a: i < 7, 1, 7),
+        (lambda i, n, a: (a < 100) & (i <= 7), 1, 8),
+        (lambda i, n, a: (7 > i) & (i < 100), 3, 3),
+        (lambda i, n, a: i < 0, 1, 0),
+        (lambda i, n, a: i < n, 1, None),
+        (lambda i, n, a: i < 7, -1, None),
+        (lambda i, n, a: (i < 7) | (a < 0.5), 1, None),
+        (lambda i, n, a: a < 7, 1, None),
+    ],
+)
+def test_a_counter_that_the_condition_bounds_bounds_the_loop(going, step, most):
+    def looped(a, n):
+        return jax.lax.while_loop(
+            lambda s: going(s[0], s[2], s[1]) & (s[1] < 1e4), lambda s: (s[0] + step, s[1] * 2 + 1, s[2]), (0, a, n)
+        )[1]
+
+    a, n = gd.input("a", (), "float64"), gd.input("n", (), "int64")
+    y = from_jax(looped, 0.3, 5)(a, n)
+    (loop,) = loops(y)
+    assert loop.attrs["length"] == (MOST_STEPS if most is None else most)
+    want = looped(0.3, 5)
+    value, slope = gd.compile([a, n], [y, gd.grad(y, a)])(0.3, 5)
+    np.testing.assert_allclose(value, want)
+    np.testing.assert_allclose(slope, (want + 1) / 1.3)
+
+
+def test_a_loop_that_equinox_checkpoints_is_differentiated_as_a_loop():
+    eqxi = pytest.importorskip("equinox.internal")
+
+    def looped(x):
+        def body(s):
+            return s[0] + 1, jnp.sin(s[1]) * x[0], s[2].at[s[0]].set(s[1][0])
+
+        begin = (0, x, jnp.zeros(6))
+        found = eqxi.while_loop(
+            lambda s: s[1][1] > 0.1,
+            body,
+            begin,
+            max_steps=6,
+            buffers=lambda s: s[2],
+            kind="checkpointed",
+            checkpoints=3,
+        )
+        return jnp.sum(found[1] * found[2][:2]) + found[2][3]
+
+    x, at = gd.input("x", (2,), "float64"), np.array([0.9, 0.7])
+    y = from_jax(looped, at)(x)
+    value, slope = gd.compile([x], [y, gd.grad(y, x)])(at)
+    want = jax.value_and_grad(looped)(at)
+    np.testing.assert_allclose(value, want[0], rtol=1e-12)
+    np.testing.assert_allclose(slope, want[1], rtol=1e-12)
+    # what has a backward rule alone has no jvp
+    forward = gd.compile([x], gd.jvp(y, x, gd.constant(np.array([0.5, -1.0]))))(at)
+    np.testing.assert_allclose(forward, want[1] @ np.array([0.5, -1.0]), rtol=1e-12)
 
 
 def test_all_that_has_no_rule_is_told_at_once_with_its_lines():

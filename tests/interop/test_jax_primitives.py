@@ -65,7 +65,9 @@ def test_primitives_are_jaxs(name):
         assert tried(*cases()[name][k]) in ("equal", "values")
 
 
-@pytest.mark.parametrize("name", ["kalman_filter", "spectral_equation", "numpyro_eight_schools", "diffrax_euler"])
+@pytest.mark.parametrize(
+    "name", ["kalman_filter", "spectral_equation", "numpyro_eight_schools", "diffrax_heun_recursive"]
+)
 def test_programs_are_jaxs(name):
     try:
         fn, args = PROGRAMS[name]()

@@ -18,7 +18,8 @@ from ...ir.node import topological
 from ...ops.leaves import input as input_leaf
 from ...ops.tensor import Tensor, constant
 from ..needs import needs
-from .foreign import inside
+from .counted import most_steps
+from .foreign import derives_as_it_is, inside
 from .integers import held, wrapped
 from .missing import check
 from .rules import COMPLEX, Complex, Params, chosen, rule
@@ -28,7 +29,7 @@ with needs("jax"):
     from jax.extend import core
     from jax.extend.core import primitives
 
-MOST_STEPS = 1_000_000_000  # of a while_loop, which has no bound in JAX
+MOST_STEPS = 1_000_000_000  # of a while_loop that no counter bounds: it has no bound in JAX
 
 
 def evaluate(closed: Any, args: Sequence[Tensor]) -> list[Tensor]:
@@ -114,7 +115,8 @@ def _while(params: Params, xs: list[Tensor], outs: Sequence[Any]) -> list[Tensor
     def go_on(*state: Any) -> Tensor:
         return gd.any(going(*state)) if examples else going(*state)
 
-    return list(gd.while_loop(go_on, body, tuple(init), MOST_STEPS))
+    bound = most_steps(run, params["cond_jaxpr"], params["body_jaxpr"], n_cond, n_body, xs)
+    return list(gd.while_loop(go_on, body, tuple(init), MOST_STEPS if bound is None else min(bound, MOST_STEPS)))
 
 
 def _where(which: Tensor, y: Any, x: Any) -> Any:
@@ -225,6 +227,8 @@ def _moves(x: Tensor) -> bool:
 @rule("custom_vjp_call")
 def _custom_vjp(params: Params, xs: list[Tensor], outs: Sequence[Any]) -> list[Tensor]:
     call = params["call_jaxpr"]
+    if derives_as_it_is(params["bwd"]):
+        return evaluate(call, xs)
     name = params.get("name") or "custom_vjp"
     f, avals = _function(primitives.custom_vjp_call_p, params), _avals(call.jaxpr.invars)
     closed_over, results = params["num_consts"], _avals(outs)  # of which JAX takes no derivative

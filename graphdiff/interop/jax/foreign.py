@@ -1,10 +1,12 @@
-"""Primitives of other libraries, as Equinox's, by what they do: their implementations in JAX, traced.
+"""What other libraries build on JAX, as Equinox: primitives by their implementations, traced, and derivatives by rules
+that say only what is kept for them.
 
-Must not know: which libraries there are.
+Owns: the names of such rules. All else about a library is what JAX tells of it.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +15,9 @@ from ..needs import needs
 with needs("jax"):
     import jax
     from jax._src import dispatch
+
+KEEPERS = {("equinox.internal._loop.checkpointed", "_checkpointed_while_loop")}
+"""Functions, by module and name, whose rule differentiates them as they are and chooses what is kept meanwhile."""
 
 
 def inside(eqn: Any) -> Any:
@@ -29,3 +34,12 @@ def inside(eqn: Any) -> Any:
 
 def _with(impl: Callable[..., Any], params: dict[str, Any]) -> Callable[..., Any]:
     return lambda *xs: impl(*xs, **params)
+
+
+def derives_as_it_is(bwd: Any) -> bool:
+    """Whether the backward rule of a ``custom_vjp`` gives what the program's own derivative is, so that a graph of it
+    needs no rule: ours chooses what is kept by itself."""
+    rule = getattr(bwd, "f", bwd)
+    closed_over = inspect.getclosurevars(rule).nonlocals if inspect.isfunction(rule) else {}
+    wrapped = [getattr(given, "fn", None) for given in closed_over.values()]
+    return any((getattr(f, "__module__", ""), getattr(f, "__name__", "")) in KEEPERS for f in wrapped)

@@ -6,14 +6,14 @@ Source: XLA's operation semantics, Gather and Scatter (openxla.org/xla/operation
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import graphdiff as gd
 
-from ...ops.tensor import Tensor
+from ...ops.tensor import Tensor, constant
 from .rules import Params, one, rule
 
 
@@ -141,6 +141,52 @@ def _gather(params: Params, xs: list[Tensor], outs: Sequence[Any]) -> list[Tenso
     return [found]
 
 
+def _one_window(
+    params: Params, x: Tensor, indices: Tensor, updates: Tensor, f: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor | None:
+    """A scatter of a single window, by comparing positions with its place; None where there are more."""
+    n, full = _scatter_numbers(params["dimension_numbers"]), _ints(updates.shape)
+    if math.prod(s for d, s in enumerate(full) if d not in n.window) != 1 or 0 in full or not x.ndim:
+        return None
+    windowed = [d for d in range(x.ndim) if d not in n.collapsed and d not in n.operand_batch]
+    sizes = dict(zip(windowed, (full[axis] for axis in n.window)))
+    update = gd.reshape(updates, tuple(sizes.get(d, 1) for d in range(x.ndim)))
+    start = gd.reshape(gd.astype(indices, "int64"), (-1,))
+    starts = {d: start[k] for k, d in enumerate(n.started)}
+    fits: Tensor | None = None
+    for d, at in starts.items():
+        last = int(x.shape[d]) - int(update.shape[d])
+        if _mode(params) == "fill":
+            fit = gd.logical_and(at >= 0, at <= last)
+            fits = fit if fits is None else gd.logical_and(fits, fit)
+        starts[d] = _clipped(at, last)
+    return _put(x, update, starts, f, fits)
+
+
+def _put(
+    x: Tensor, update: Tensor, starts: Mapping[int, Tensor], f: Callable[[Tensor, Tensor], Tensor], fits: Tensor | None
+) -> Tensor:
+    """``x`` with ``f(x, update)`` in a window of ``update``'s shape that begins at ``starts``, by dimension, 0 where
+    none is told; where ``fits`` does not hold it is ``x``."""
+    inside = fits
+    for d in range(x.ndim):
+        n, size = int(x.shape[d]), int(update.shape[d])
+        if n == size:
+            continue
+        along = np.arange(n) - starts.get(d, constant(np.int64(0)))
+        if size > 1:
+            update = gd.take(update, gd.clip(along, 0, size - 1), axis=d)
+        here = along == 0 if size == 1 else gd.logical_and(along >= 0, along < size)
+        here = gd.reshape(here, tuple(n if k == d else 1 for k in range(x.ndim)))
+        inside = here if inside is None else gd.logical_and(inside, here)
+    changed = f(x, update)
+    return changed if inside is None else gd.where(inside, changed, x)
+
+
+def _of_updates(x: Tensor, update: Tensor) -> Tensor:
+    return gd.broadcast_to(update, x.shape)
+
+
 def _updated(params: Params, x: Tensor, indices: Tensor, updates: Tensor) -> tuple[Tensor, Tensor, Tensor, bool]:
     """The flattened operand with one element more, for what is dropped; places; flattened updates; whether windows may
     meet."""
@@ -161,6 +207,9 @@ def _updated(params: Params, x: Tensor, indices: Tensor, updates: Tensor) -> tup
 
 @one("scatter-add", "scatter_add")
 def _scatter_add(params: Params, x: Tensor, indices: Tensor, updates: Tensor) -> Tensor:
+    found = _one_window(params, x, indices, updates, gd.add)
+    if found is not None:
+        return found
     flat, index, updates, _ = _updated(params, x, indices, updates)
     return gd.reshape(gd.scatter_add(flat, index, updates)[:-1], x.shape)
 
@@ -172,6 +221,9 @@ def _scatter_sub(params: Params, x: Tensor, indices: Tensor, updates: Tensor) ->
 
 @one("scatter")
 def _scatter(params: Params, x: Tensor, indices: Tensor, updates: Tensor) -> Tensor:
+    only = _one_window(params, x, indices, updates, _of_updates)
+    if only is not None:
+        return only
     flat, index, updates, meet = _updated(params, x, indices, updates)
     if meet:  # of several updates of one element the last one counts
         index, updates = _met(index, updates, int(flat.shape[0]) - 1, lambda old, new: new)
@@ -201,6 +253,9 @@ def _met(index: Tensor, updates: Tensor, nowhere: int, f: Callable[[Tensor, Tens
 
 def _combining(f: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
     def build(params: Params, x: Tensor, indices: Tensor, updates: Tensor) -> Tensor:
+        only = _one_window(params, x, indices, updates, f)
+        if only is not None:
+            return only
         flat, index, updates, meet = _updated(params, x, indices, updates)
         if meet:
             index, updates = _met(index, updates, int(flat.shape[0]) - 1, f)
@@ -232,14 +287,5 @@ def _dynamic_slice(params: Params, x: Tensor, *starts: Tensor) -> Tensor:
 def _dynamic_update_slice(params: Params, x: Tensor, update: Tensor, *starts: Tensor) -> Tensor:
     if 0 in update.shape:
         return x
-    inside: Tensor | None = None
-    for d, start in enumerate(starts):
-        n, size = int(x.shape[d]), int(update.shape[d])
-        if n == size:
-            continue
-        along = np.arange(n) - _clipped(start, n - size)
-        update = gd.take(update, gd.clip(along, 0, size - 1), axis=d)
-        here = gd.logical_and(along >= 0, along < size)
-        here = gd.reshape(here, tuple(n if k == d else 1 for k in range(x.ndim)))
-        inside = here if inside is None else gd.logical_and(inside, here)
-    return update if inside is None else gd.where(inside, update, x)
+    at = {d: _clipped(start, int(x.shape[d]) - int(update.shape[d])) for d, start in enumerate(starts)}
+    return _put(x, update, at, _of_updates, None)

@@ -33,8 +33,9 @@ def from_jax(fn: Callable[..., Any], *example_args: Any) -> Callable[..., Any]:
     constants. Small and unsigned integers and random keys are carried as int64, a complex result is the pair of its
     parts; random numbers by keys are JAX's own, to the bit. Derivatives come from the graph; ``custom_jvp`` and
     ``custom_vjp`` keep their rules. Primitives of other libraries are what their implementations do; Equinox's checks
-    call Python unless the environment has ``EQX_ON_ERROR=nan``. A ``while_loop`` has no bound in JAX: it is given one
-    of 10⁹ steps.
+    call Python unless the environment has ``EQX_ON_ERROR=nan``. A ``while_loop`` has no bound in JAX: it is given that
+    of a counter in its condition, ``i < 100``, or one of 10⁹ steps. Loops that Equinox checkpoints, as Diffrax's, are
+    loops here, whose reverse keeps what it needs.
     Raises UnsupportedOperator with all primitives that have no rule, each with the line of ``fn`` that it comes from,
     before anything is built; what JAX raises for a function that it cannot trace.
 
