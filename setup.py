@@ -31,6 +31,8 @@ EXTENSIONS = {
     "graphdiff.runtime._core": "all but the planner",
     "graphdiff.schedule._planner": "the planner",  # the searches need nothing else of the core
     "graphdiff.ir._nodes": "nothing",  # loops over nodes, which need nothing of the core
+    "graphdiff.ops._elementwise": "nothing",
+    "graphdiff.transforms._reverse": "nothing",
     "graphdiff.transforms._sweep": "nothing",
     "graphdiff.lower._groups": "nothing",
     "graphdiff.lower._tiles": "nothing",

@@ -13,6 +13,8 @@ EXTENSIONS = (
     "schedule/_planner",
     "ops/_core_lists",
     "ir/_nodes",
+    "ops/_elementwise",
+    "transforms/_reverse",
     "transforms/_sweep",
     "lower/_groups",
     "lower/_tiles",

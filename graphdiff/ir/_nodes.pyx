@@ -31,7 +31,7 @@ cdef extern from *:
     int GD_LINE(object frame)
     object PyType_GenericAlloc(type made, Py_ssize_t items)
 
-cdef type NODE, SOURCE
+cdef type NODE, SOURCE, RESULT
 cdef object AMBIENT, NO_ATTRS, cell_of, is_inside
 cdef Py_ssize_t OP, INPUTS, ATTRS, OUTPUTS, SERIAL, SOURCE_AT, ORIGIN, SCOPE, REWRITES, LABELS, CALLS
 cdef Py_ssize_t V_NODE, V_INDEX, V_SHAPE, V_DTYPE
@@ -54,6 +54,12 @@ def learn(node_class, value_class, source_class, ambient, no_attrs, cell, inside
     LABELS, CALLS = slot_of(NODE, "labels"), slot_of(NODE, "calls")
     V_NODE, V_INDEX = slot_of(value_class, "node"), slot_of(value_class, "index")
     V_SHAPE, V_DTYPE = slot_of(value_class, "shape"), slot_of(value_class, "dtype")
+
+
+def results_are(type value_class):
+    """Of which class the results of operations are: their users', which is declared later."""
+    global RESULT
+    RESULT = value_class
 
 
 cdef object value_of(type value_class, object node, object index, object shape, object dtype):
@@ -83,7 +89,7 @@ def newest():
     return last_serial
 
 
-def new_node(object op, tuple inputs, dict attrs, results, type value_class):
+cpdef new_node(object op, tuple inputs, dict attrs, results, type value_class):
     """A node of ``op`` with a result of ``value_class`` for each shape and dtype of ``results``. It inherits what is
     ambient; where no source is, it has the user's line."""
     cdef object node = PyType_GenericAlloc(NODE, 0)
@@ -97,6 +103,15 @@ def new_node(object op, tuple inputs, dict attrs, results, type value_class):
     else:
         put(node, OUTPUTS, tuple([value_of(value_class, node, i, s, d) for i, (s, d) in enumerate(results)]))
     return node
+
+
+def make(object op, tuple inputs, dict attrs=None):
+    """A node of ``op``; its result, or the tuple of its results."""
+    cdef tuple outputs
+    if attrs is None:
+        attrs = NO_ATTRS
+    outputs = <tuple>read(new_node(op, inputs, attrs, op.infer(inputs, attrs), RESULT), OUTPUTS)
+    return outputs[0] if len(outputs) == 1 else outputs
 
 
 def over(object like, tuple inputs, object origin, dict attrs=None):
@@ -124,7 +139,7 @@ def over(object like, tuple inputs, object origin, dict attrs=None):
     return node
 
 
-def user_source():
+cpdef user_source():
     """The nearest line of code outside this package on the stack; None where all is the package's."""
     cdef PyObject *first = GD_FRAME()
     frame = None if first == NULL else <object>first

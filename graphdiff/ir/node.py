@@ -21,8 +21,10 @@ import numpy as np
 
 from ..wording import one_line
 from ._nodes import learn, over
+from ._nodes import make as make
 from ._nodes import new_node as new_node
 from ._nodes import newest as newest
+from ._nodes import results_are as results_are
 from ._nodes import topological as topological
 from ._nodes import user_source as user_source
 from .dims import Shape

@@ -16,14 +16,15 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
-from ..ir.dtypes import CLASSES, bool_
+from ..ir.dtypes import CLASSES
 from ..ir.node import Node, ambient
 from ..spelling import explain
 from . import batching
+from ._elementwise import infer_of, scaled, vjp_of
 from .called import remember
 from .laws import law
 from .notation import Notation
-from .operands import aligned, broadcast_shape, check_dtype, operands, sum_to
+from .operands import aligned, check_dtype, operands
 from .registry import Kernel, Op, Tile, op, publish, register
 from .samples import Samples
 from .tensor import PLAIN, Tensor, as_tensor, make
@@ -79,20 +80,6 @@ def stretched_mask(mask: Tensor, x: Tensor, y: Tensor) -> Tensor:
 Partial = Callable[..., Any] | int | None
 
 
-def _times(g: Tensor, value: Any, operands: Sequence[Any]) -> Tensor:
-    """g * value; where that is a quotient u / v, as (g / v) * u: the other operand's derivative wants g / v too. Not
-    where it is an operand itself: what u and v are is not known, and each may overflow where u / v does not."""
-    node = value.node
-    if any(value is x for x in operands):
-        return op("multiply")(g, value)
-    if node.op.name == "negative" and node.inputs[0].node.op.name == "divide":
-        return op("negative")(_times(g, node.inputs[0], operands))
-    if node.op.name == "divide":
-        u, v = node.inputs
-        return op("multiply")(op("multiply")(g, op("reciprocal")(v)), u)
-    return op("multiply")(g, value)
-
-
 def elementwise(
     name: str,
     doc: str,
@@ -129,38 +116,6 @@ def elementwise(
     """
     arity = n if n is not None else max(len(partials), 1)
     allowed = CLASSES[accepts]
-    is_test = result == "bool"
-
-    def infer(xs: Sequence[Any], attrs: dict[str, Any]) -> Any:
-        shape = xs[0].shape
-        for x in xs:
-            other = x.shape
-            if other is not shape and other != shape:
-                shape = broadcast_shape(name, xs) if shape and other else shape or other
-        return ((shape, bool_ if is_test else xs[0].dtype),)
-
-    def scaled(g: Tensor, partial: Partial, node: Node) -> Tensor | None:
-        if partial == 1:
-            return g
-        value = partial(node.outputs[0], *node.inputs) if callable(partial) else partial
-        if value is None:
-            return None
-        if callable(value):
-            return value(g)
-        if isinstance(value, int):
-            return g if value == 1 else op("negative")(g)
-        if value.dtype is bool_:
-            return op("where")(value, g, 0)
-        return _times(g, value, node.inputs)
-
-    def vjp(node: Node, gs: Sequence[Any], wanted: Sequence[bool], d: Any) -> list[Tensor | None]:
-        out: list[Tensor | None] = []
-        for x, partial, needed in zip(node.inputs, partials, wanted):
-            g = scaled(gs[0], partial, node) if needed else None
-            if d.mask is not None and g is not None and callable(partial):
-                g = d.kept(g)
-            out.append(g if g is None or g.shape is x.shape else sum_to(g, x.shape))
-        return out
 
     def jvp(node: Node, ts: Sequence[Any], d: Any) -> list[Tensor | None]:
         y = node.outputs[0]
@@ -180,8 +135,8 @@ def elementwise(
             name,
             "elementwise",
             doc,
-            infer=infer,
-            vjp=vjp if partials else None,
+            infer=infer_of(name, result == "bool"),
+            vjp=vjp_of(tuple(partials)) if partials else None,
             jvp=jvp if partials else None,
             kernel=Tile(microop or name),
             reference=reference,

@@ -18,7 +18,8 @@ from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.defaults import default_float, default_of
 from ..ir.dims import Dim, Size
 from ..ir.dtypes import ARRAY_API, CODE, as_dtype, promote, weak_dtype
-from ..ir.node import NO_ATTRS, Leaf, Value, ambient, new_node
+from ..ir.node import Leaf, Value, ambient, results_are
+from ..ir.node import make as make
 from ..ir.numbers import Arithmetic, Number
 from ..ir.words import ArrayLike, Axes, DTypeLike, ShapeLike
 from ..late import give, given_later
@@ -316,16 +317,7 @@ def _is_int(x: Any) -> bool:
     return isinstance(x, (int, np.integer)) and not isinstance(x, bool)
 
 
-# --------------------------------------------------------------------------------------- making nodes
-
-
-def make(op: Op, inputs: tuple[Tensor, ...], attrs: dict[str, Any] | None = None) -> Any:
-    """A node of ``op``; its result, or the tuple of its results."""
-    if attrs is None:
-        attrs = NO_ATTRS
-    outputs = new_node(op, inputs, attrs, op.infer(inputs, attrs), Tensor).outputs  # type: ignore[misc]  # nodes have it
-    return outputs[0] if len(outputs) == 1 else outputs
-
+results_are(Tensor)
 
 # --------------------------------------------------------------------------------------- constants
 

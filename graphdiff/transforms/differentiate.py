@@ -2,7 +2,8 @@
 
 One reverse sweep and one forward sweep over the topological order; everything particular to an operation is in its
 declaration. Contributions to a value used more than once are added in a fixed order. Nothing is computed for what
-nobody asked for. New nodes know the node they differentiate and the rule (``ir.node.deriving``).
+nobody asked for. New nodes know the node they differentiate and the rule (``ir.node.deriving``). The reverse sweep over
+all nodes is in C: _reverse.pyx.
 
 Where a node has a stable form (stable.py) the sweeps go by way of that: the node's adjoint is the form's.
 
@@ -20,17 +21,17 @@ from typing import Any, Literal
 
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dtypes import FLOATS
-from ..ir.node import NAMED_LEAVES, Node, Value, ambient, collector_paused, deriving, origin_of, topological
+from ..ir.node import NAMED_LEAVES, Node, Value, ambient, collector_paused, deriving, topological
 from ..ops.comparison import logical_and, logical_or
 from ..ops.elementwise import add, where
 from ..ops.messages import describe, where_am_i
 from ..ops.movement import broadcast_to
-from ..ops.registry import Loop
 from ..ops.tensor import Tensor, as_tensor, fail, scalar
 from ..ops.trees import Tree, is_nest, tensors, told_kind
 from ..ops.types import Same, Structure, Tensors
+from ._reverse import Contributions, activate, backward
 from .parts import side_by_side
-from .stable import Form, stable_form
+from .stable import WITH_FORMS, Form, stable_form
 
 Forms = dict[Node, Form]
 Terms = dict[tuple[Node, int], Tensor]  # what a node contributes to the adjoint of its operand, by its number
@@ -39,36 +40,19 @@ Terms = dict[tuple[Node, int], Tensor]  # what a node contributes to the adjoint
 # --------------------------------------------------------------------------------------- the two sweeps
 
 
-def _active(nodes: Sequence[Node], wrt: Sequence[Value]) -> set[Value]:
-    """The floating values that depend on ``wrt`` through operations that differentiate."""
-    active = set(wrt)
-    for node in nodes:
-        _activate(node, active)
-    return active
-
-
-def _activate(node: Node, active: set[Value]) -> None:
-    for v in node.inputs:
-        if v in active:
-            if node.op.differentiable:
-                for y in node.outputs:
-                    if y.dtype in FLOATS:
-                        active.add(y)
-            return
-
-
 def _with_forms(nodes: Sequence[Node], active: set[Value], kept: Collection[Value]) -> tuple[list[Node], Forms]:
     """The nodes with those of stable forms before what they stand for, and the forms by node; none leads past a value
     that is ``kept``."""
     forms: Forms = {}
     out: list[Node] = []
     for node in nodes:
-        y = node.outputs[0]
-        form = stable_form(node, active, kept) if y in active and y not in kept else None
+        form = None
+        if node.op.name in WITH_FORMS and (y := node.outputs[0]) in active and y not in kept:
+            form = stable_form(node, active, kept)
         if form is not None:
             forms[node] = form
             for made in form.nodes:
-                _activate(made, active)
+                activate([made], active)
             out += form.nodes
         out.append(node)
     return out, forms
@@ -172,86 +156,36 @@ def _pullback(
     kept: Collection[Value],
 ) -> tuple[list[Tensor | None], dict[Value, Tensor]]:
     nodes = topological(outputs)
-    active = _active(nodes, wrt)
+    active: set[Value] = set(wrt)
+    activate(nodes, active)
     nodes, forms = _with_forms(nodes, active, kept)
     stands_for = {made: node for node, form in forms.items() for made in form.nodes}
-    contributions: dict[Value, list[Tensor]] = {}
-    adjoints: dict[Value, Tensor] = {}
+    contributions = Contributions(_sum)
     masks = _Masks()
-    rules: dict[str, str] = {}  # of each operation, its rule's name: one text for all its nodes
-
-    def collect(value: Value) -> Tensor | None:
-        found = contributions.pop(value, None)
-        if found is None:
-            return None
-        total = found[0]
-        if len(found) > 1:
-            with deriving(value.node, "sum of contributions"):
-                total, *rest = side_by_side(found)
-                for term in rest:
-                    total = add(total, term)
-        adjoints[value] = total
-        return total
-
     for y, g in zip(outputs, cotangents):
         if g is not None and y in active:
-            terms_of_y = contributions.setdefault(y, [])
-            terms_of_y.append(g)
+            first = contributions.add(y, g)
             if given is not None:
-                masks.add(y, (given[y], True) if y in given else None, len(terms_of_y) == 1)
-    for node in reversed(nodes):
-        ys = node.outputs
-        gs = [collect(ys[0])] if len(ys) == 1 else [collect(y) for y in ys]
-        inputs = node.inputs
-        wanted = [v in active for v in inputs]
-        if True not in wanted or (gs[0] is None and all(g is None for g in gs)):
-            continue
-        op = node.op
-        if node in forms:
-            value = forms[node].value
-            passed |= forms[node].passed
-            if value in active:
-                contributions.setdefault(value, []).append(gs[0])  # type: ignore[arg-type]
-                if node_mask := masks.known.pop(ys[0], None):
-                    masks.add(value, node_mask, len(contributions[value]) == 1)
-                elif masks.known:
-                    masks.known.pop(value, None)
-            continue
-        if op.vjp is None:
-            _no_rule(node, "vjp")
-        rule = rules.get(op.name)
-        if rule is None:
-            rule = rules[op.name] = f"{op.name}.vjp"
-        of = stands_for.get(node, node) if stands_for else node
-        ambient.now = (
-            origin_of(of, rule if of is node else f"{of.op.name}.vjp"),
-            node.source,
-            node.scope,
-        )  # as ``deriving``
-        mask = masks.of(node, gs)
-        d = DIFFERENTIATOR if mask is None and type(op.kernel) is not Loop else Differentiator(mask)
-        below = masks.below(node, mask, wanted) if mask is not None or op.selects is not None else None
-        found_gs = op.vjp(node, gs, wanted, d)
-        if d.told:
-            below = [(d.told[k], True) if k in d.told else None for k in range(len(inputs))]
-        for k, (v, g) in enumerate(zip(inputs, found_gs)):
-            if g is not None and v in active:
-                found = contributions.get(v)
-                if found is None:
-                    contributions[v] = [g]
-                else:
-                    found.append(g)
-                if below is not None or masks.known:
-                    masks.add(v, None if below is None else below[k], found is None)
-                if terms is not None:
-                    terms[node, k] = g
+                masks.add(y, (given[y], True) if y in given else None, first)
+    backward(
+        nodes, active, forms, stands_for, contributions, masks, terms, passed, Differentiator, DIFFERENTIATOR, _no_rule
+    )
     for x in wrt:  # leaves given twice, or values that outputs do not reach
-        if x in contributions:
-            collect(x)
+        contributions.collect(x)
     if given is not None:
         given.clear()
         given.update((x, masks.known[x][0]) for x in wrt if x in masks.known)
+    adjoints = contributions.adjoints
     return [adjoints.get(x) for x in wrt], adjoints
+
+
+def _sum(value: Value, contributions: Sequence[Tensor]) -> Tensor:
+    """The sum of what was contributed to the adjoint of ``value``, in a fixed order."""
+    with deriving(value.node, "sum of contributions"):
+        total, *rest = side_by_side(contributions)
+        for term in rest:
+            total = add(total, term)
+    return total
 
 
 def pushforward(
@@ -261,7 +195,9 @@ def pushforward(
     ts: dict[Value, Tensor | None] = {x: t for x, t in zip(wrt, tangents) if t is not None}
     moved = set(ts)
     nodes = topological(outputs)
-    nodes, forms = _with_forms(nodes, _active(nodes, list(moved)), moved)
+    active = set(moved)
+    activate(nodes, active)
+    nodes, forms = _with_forms(nodes, active, moved)
     stands_for = {made: node for node, form in forms.items() for made in form.nodes}
     masks: dict[Value, Tensor] = {}  # where tangents may be other than 0, below a choice that has taken a constant
     for node in nodes:

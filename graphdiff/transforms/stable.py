@@ -27,6 +27,7 @@ _ROWS = [row for row in RULES if not row.final and not row.remembers]
 _HEADS = {
     name: [row for row in _ROWS if row.stable and name in row.ops] for row in _ROWS if row.stable for name in row.ops
 }
+WITH_FORMS = frozenset((*_HEADS, "matmul"))  # operations that may have a stable form
 _known: dict[tuple[str, ...], list[Rule]] = {}
 
 
