@@ -57,30 +57,35 @@ def lay_out(items: Sequence[Item]) -> Layout:
 def _bands(items: Sequence[Item]) -> list[int]:
     """The layer of each item: the longest path on the left, the partner's (or the operands') on the right."""
     band = [0] * len(items)
-    users: list[list[int]] = [[] for _ in items]
-    for n, item in enumerate(items):
-        if item.right and item.partner is not None:
-            band[n] = band[item.partner]
-        elif item.right:
-            mine = [band[i] for i in item.inputs if items[i].right]
-            band[n] = min(mine) if mine else max((band[i] for i in item.inputs), default=0)
+    leaves: dict[int, int] = {}  # the band of the first use of each
+    for n, (inputs, right, partner) in enumerate(items):
+        if right and partner is not None:
+            band[n] = band[partner]
+        elif not inputs:
+            if not right:
+                leaves[n] = len(items)
+        elif right:
+            mine = [band[i] for i in inputs if items[i].right]
+            band[n] = min(mine) if mine else max([band[i] for i in inputs])
         else:
-            band[n] = max((band[i] + 1 for i in item.inputs), default=0)
-        for i in item.inputs:
-            users[i].append(n)
-    for n, item in enumerate(items):  # a leaf stands just above its first use
-        if not item.inputs and not item.right:
-            first = min((band[u] for u in users[n] if not items[u].right), default=1)
-            band[n] = max(0, first - 1)
+            here = band[n] = max([band[i] for i in inputs]) + 1
+            for i in inputs:
+                if i in leaves and here < leaves[i]:
+                    leaves[i] = here
+    for n, first in leaves.items():  # a leaf stands just above it
+        band[n] = first - 1 if first < len(items) else 0
     return band
 
 
 def _rows_inside(items: Sequence[Item], band: Sequence[int]) -> list[int]:
     """The row of each item in its band; on the right operands stand below their users."""
     depth = [0] * len(items)
-    for n, item in enumerate(items):
-        if item.right:
-            depth[n] = max((depth[i] - 1 for i in item.inputs if items[i].right and band[i] == band[n]), default=0)
+    for n, (inputs, right, _) in enumerate(items):
+        if right:
+            here = band[n]
+            users = [depth[i] for i in inputs if band[i] == here and items[i].right]
+            if users:
+                depth[n] = max(users) - 1
     return depth
 
 
@@ -88,12 +93,12 @@ def _barycentres(items: Sequence[Item], rows: Sequence[list[int]]) -> list[float
     """A place in its row for each item, 0 in the middle; ``rows`` from top to bottom."""
     long = [row for row in rows if len(row) > 1]  # a row of one is in its place
     near: dict[int, list[int]] = {n: [] for row in long for n in row}
-    right = [item.right for item in items]
-    for n, item in enumerate(items):
-        for i in item.inputs:
-            if right[i] == right[n]:
-                if n in near:
-                    near[n].append(i)
+    for n, (inputs, right, _) in enumerate(items):
+        mine = near.get(n)
+        for i in inputs:
+            if items[i].right == right:
+                if mine is not None:
+                    mine.append(i)
                 if i in near:
                     near[i].append(n)
     place = [0.0] * len(items)

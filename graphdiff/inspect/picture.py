@@ -14,7 +14,7 @@ from ..errors import GraphError
 from ..ir.dims import Dim
 from ..ir.graph import Graph
 from ..ir.node import LEAVES, NAMED_LEAVES, Node, Value, topological
-from ..ir.text import Names, implied_dtype, is_inline, name_text, type_text, types_text
+from ..ir.text import Names, implied_dtype, is_inline, name_text, type_text
 from ..lower.phases import phases
 from ..ops.tensor import Tensor
 from ..runtime.function import Function
@@ -51,7 +51,7 @@ class Box:
 
     @property
     def types(self) -> str:
-        return types_text(self.node.outputs)
+        return self.outputs[0] if len(self.outputs) == 1 else f"({', '.join(self.outputs)})"
 
     @property
     def rule(self) -> str:

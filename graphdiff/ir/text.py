@@ -24,6 +24,7 @@ Must not know: graphs (ir/graph.py lists them), which operations exist (beyond t
 from __future__ import annotations
 
 import base64
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -45,6 +46,7 @@ _INLINE_ELEMENTS = 16  # larger constants are written as base64
 # --------------------------------------------------------------------------------------- pieces
 
 
+@functools.lru_cache(maxsize=256)  # most of a graph's values are of a few types
 def typed(shape: Shape, dtype: np.dtype) -> str:
     """A type as printed: ``f32[batch,784]``."""
     return f"{SHORT[dtype]}[{','.join(map(str, shape))}]"
