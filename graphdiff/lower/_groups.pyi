@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from ..ir.dims import Shape
-from ..ir.node import Node
+from ..ir.node import Node, Value
 from .loop_forms import Form
 from .readers import Reads
 
@@ -44,3 +44,7 @@ def cross(
     reads: Reads,
     products: Collection[type],
 ) -> None: ...
+def cheap_ones(reads: Reads, group_of: dict[Node, Group], required: Collection[Value]) -> list[Value]: ...
+def chain(
+    v: Value, g: Group, reads: Reads, group_of: dict[Node, Group], has: dict[Node, None], most: int, most_nodes: int
+) -> tuple[list[Node], list[Value]] | None: ...

@@ -1,20 +1,24 @@
 # cython: language_level=3
-"""The walks of fuse.py and readers.py over the nodes of a graph, in C: what is done for every node that there is.
+"""The walks of fuse.py, readers.py and duplicate.py over the nodes of a graph, in C: what is done for every node that
+there is.
 
-Owns: groups, how they grow from their consumers and merge, what crosses them. What is asked of a few nodes only, such
+Owns: groups, how they grow from their consumers and merge, what crosses them, what is near enough to be repeated. What is asked of a few nodes only, such
 as whether rows agree, is fuse.py's, whose invariants hold here too. Must not know: buffers, encodings.
 """
 
 from graphdiff.ir.node import Node, Value
+from graphdiff.ops.microops import MICROOPS
 from graphdiff.ops.registry import Attention, Index, Matmul, Nothing, Op, Reduce, Tile, View
 
 include "../ir/slots.pxi"
 
 cdef object NOTHING = Nothing, INDEX = Index, VIEW = View, TILE = Tile, REDUCE = Reduce
 cdef object MATMUL = Matmul, ATTENTION = Attention
+cdef set CHEAP = {name for name, microop in MICROOPS.items() if microop.cost == 1}  # no dearer than an addition
 cdef Py_ssize_t OP = slot_of(Node, "op"), INPUTS = slot_of(Node, "inputs"), ATTRS = slot_of(Node, "attrs")
 cdef Py_ssize_t OUTPUTS = slot_of(Node, "outputs")
-cdef Py_ssize_t V_NODE = slot_of(Value, "node"), V_SHAPE = slot_of(Value, "shape")
+cdef Py_ssize_t V_NODE = slot_of(Value, "node"), V_SHAPE = slot_of(Value, "shape"), V_DTYPE = slot_of(Value, "dtype")
+cdef Py_ssize_t SERIAL = slot_of(Node, "serial")
 cdef Py_ssize_t KERNEL = slot_of(Op, "kernel"), NAME = slot_of(Op, "name")
 
 
@@ -261,3 +265,74 @@ def cross(nodes, dict group_of, forms, reads, products):
                 if of is None:
                     of = loads[g] = set()
                 of.add(seen)
+
+
+cdef bint is_cheap(node, dict group_of) except -1:
+    """Whether a node may be repeated: elementwise and no dearer than an addition, of its group's shape."""
+    cdef Group g
+    kernel = read(read(node, OP), KERNEL)
+    if type(kernel) is not TILE or kernel.microop not in CHEAP:
+        return False
+    g = group_of[node]
+    return is_same(read((<tuple>read(node, OUTPUTS))[0], V_SHAPE), g.shape)
+
+
+def cheap_ones(reads, dict group_of, required):
+    """The values that may be computed again by who reads them, as they were declared: cheap, read by their own group
+    too, and not ``required``."""
+    cdef set inside = reads.inside
+    found = [v for v in <dict>reads.outside if v in inside and v not in required and is_cheap(read(v, V_NODE), group_of)]
+    found.sort(key=serial_of)
+    return found
+
+
+def serial_of(value):
+    return read(read(value, V_NODE), SERIAL)
+
+
+cdef bint is_narrow(view, Group g, reads, dict group_of) except -1:
+    """Whether a view of what another group stores, or of a leaf, is spread over the elements of ``g``."""
+    stored = (<dict>reads.base).get(view, view)
+    source = read(stored, V_NODE)
+    there = stored in <set>reads.stored if source in group_of else kind_of(source) is NOTHING
+    return there and not is_same(read(view, V_SHAPE), g.shape) and group_of.get(source) is not g
+
+
+def chain(v, Group g, reads, dict group_of, dict has, Py_ssize_t most, Py_ssize_t most_nodes):
+    """The nodes that ``g``, which repeats those that it ``has``, needs to compute ``v``, operands first, and what it
+    has to load besides; None: too much. ``most``: operations for one value; ``most_nodes``: of a group."""
+    cdef dict nodes = {}, loads = {}
+    cdef list waiting = [v]
+    cdef set loaded = reads.loads[g], stored = reads.stored
+    cdef Py_ssize_t room = read(v, V_DTYPE).itemsize  # of v, which is no longer loaded
+    cdef Group owner
+    while waiting:
+        u = waiting.pop()
+        node = read(u, V_NODE)
+        if u is not v and (u in loaded or node in has or node in nodes or u in loads):
+            continue
+        owner = group_of.get(node)
+        if owner is g:
+            return None
+        if u is not v and (owner is None or u in stored):
+            kind = kind_of(node)
+            if kind is VIEW and not is_narrow(u, g, reads, group_of):
+                return None  # what it is a view of may not be stored, or be read better as it is
+            if is_same(read(u, V_SHAPE), g.shape):
+                room -= read(u, V_DTYPE).itemsize
+            if kind is not NOTHING or read(read(node, OP), NAME) != "constant" or read(u, V_SHAPE):
+                loads[u] = None
+        elif not is_cheap(node, group_of) or not is_same(read(u, V_SHAPE), g.shape):
+            return None
+        else:
+            nodes[node] = None
+            waiting.extend(<tuple>read(node, INPUTS))
+        if len(nodes) > most or room < 0:
+            return None
+    if len(nodes) + len(g.nodes) + len(has) > most_nodes:
+        return None
+    return sorted(nodes, key=node_serial), list(loads)
+
+
+def node_serial(node):
+    return read(node, SERIAL)

@@ -1,6 +1,6 @@
 """Types of the compiled extension; what each thing does is told in _tiles.pyx."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import numpy as np
 
@@ -16,6 +16,7 @@ MICROOP_WORDS: int
 NO_OPERAND: int
 
 def bits(array: np.ndarray) -> int: ...
+def names_in(payload: Words, weigh: Callable[[str], int]) -> tuple[int, int] | None: ...
 
 class TileBuilder:
     reads: dict[Buffer, int]

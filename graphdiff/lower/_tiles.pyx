@@ -44,6 +44,18 @@ def bits(array):
     return int.from_bytes(array.tobytes().ljust(8, b"\0"), "little", signed=True)
 
 
+def names_in(list payload, weigh):
+    """How many names a payload has, and what they weigh together; None where it has more than names and numbers."""
+    cdef Py_ssize_t names = 0, weight = 0
+    for item in payload:
+        if type(item) is str:
+            names += 1
+            weight += <Py_ssize_t>weigh(item)
+        elif type(item) is not int:
+            return None
+    return names, weight
+
+
 cdef inline name_of(microop):
     name = NAMES.get(microop)
     if name is None:

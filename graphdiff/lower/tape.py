@@ -22,7 +22,7 @@ from typing import NamedTuple, cast
 from ..ir.dims import Size
 from ..ir.dtypes import CODE, DTYPES, int64
 from ..ops.microops import MICROOPS, REDUCTIONS, cost_of
-from ._tiles import TapeBuilder
+from ._tiles import TapeBuilder, names_in
 from .encode import OperandView, TileStore, TileWords, dims_in, product_in, tile_in
 from .instruction import ARENA, Buffer, Instruction, KernelCall
 
@@ -34,7 +34,6 @@ OPERANDS = 4000  # buffers that its parts read and write, at most
 
 # Nanoseconds, roughly: a tile and each of its micro-operations, an operation on scalars.
 _TILE, _TILE_STEP, _SCALAR = 20, 5, 1
-_NUMBERS_AND_NAMES = {int, str}
 
 
 def taped(order: Sequence[Instruction], join: bool = True, in_body: bool = False) -> list[Instruction]:
@@ -85,12 +84,13 @@ def _work(i: Instruction) -> _Work | None:
             apart += 2 * _TILE
         else:
             return None
-        if not _NUMBERS_AND_NAMES.issuperset(map(type, call.payload)):
+        found = names_in(call.payload, _weight)
+        if found is None:
             return None
-        names = [item for item in call.payload if type(item) is str]
-        scalars += size * len(names)
-        apart += _TILE_STEP * len(names)
-        together += size * sum(map(_weight, names))
+        names, weight = found
+        scalars += size * names
+        apart += _TILE_STEP * names
+        together += size * weight
     if not all(type(b.count) is int and b.count <= SPAN for b in (*i.reads, *i.writes)):
         return None
     return _Work(scalars, apart, together)

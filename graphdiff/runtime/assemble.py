@@ -114,8 +114,12 @@ class Template:
                     last[b.slot] = position
         return [bisect_right(self.tags, position) for position in last]
 
-    def _append(self, words: array[int], items: Sequence[Any]) -> None:
+    def _append(self, words: array[int], items: list[Any]) -> None:
         """Puts ``items`` behind ``words``: names by their numbers, open sizes as 0 with their places noted."""
+        closed = _core.words_of(items, _NAMES)
+        if closed is not None:
+            words.frombytes(closed)
+            return
         numbers: list[Any] = list(map(_NAMES.get, items, items))
         try:
             try:
