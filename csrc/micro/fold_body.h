@@ -30,19 +30,20 @@ static GD_T ROW(OPERANDS, int64_t n) {
     if (n < SHORT) {
         result = ELEMENT(0);
     } else {
-        vector s = VECTOR(0);
+        vector s0 = VECTOR(0); /* what is indexed below, s, would be in memory here too */
         i = LANES;
         if (n >= 8 * LANES) {
             vector s1 = VECTOR(LANES), s2 = VECTOR(2 * LANES), s3 = VECTOR(3 * LANES);
             for (i = 4 * LANES; i + 4 * LANES <= n; i += 4 * LANES) {
-                s = VECTORWISE(s, VECTOR(i));
+                s0 = VECTORWISE(s0, VECTOR(i));
                 s1 = VECTORWISE(s1, VECTOR(i + LANES));
                 s2 = VECTORWISE(s2, VECTOR(i + 2 * LANES));
                 s3 = VECTORWISE(s3, VECTOR(i + 3 * LANES));
             }
-            s = VECTORWISE(VECTORWISE(s, s1), VECTORWISE(s2, s3));
+            s0 = VECTORWISE(VECTORWISE(s0, s1), VECTORWISE(s2, s3));
         }
-        for (; i + LANES <= n; i += LANES) s = VECTORWISE(s, VECTOR(i));
+        for (; i + LANES <= n; i += LANES) s0 = VECTORWISE(s0, VECTOR(i));
+        vector s = s0;
         GD_UNROLL for (int half = PARTS / 2; half > 0; half /= 2) GD_UNROLL for (int k = 0; k < half; k++) s.of[k] =
             PARTWISE(s.of[k], s.of[k + half]);
         GD_T lane[PART_LANES];

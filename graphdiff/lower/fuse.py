@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Sequence
+from math import prod
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ from ._groups import merge, trees
 GROUP_LIMIT = 160  # micro-operations in one group: compile time and registers stay bounded
 ROW_LIMIT = 1 << 17  # elements of a row that stay in a core's cache from one reading to the next
 FEW_ROWS = 8  # so many are too few to share out
+TYPICAL = 32  # what a size is taken for that is known at the call alone
 SHORT_ROWS = 256  # elements of rows that lie across the last axes, all side by side
 SIDE_BY_SIDE = 64  # so many such rows are read as one piece
 LOAD_LIMIT = 16  # results of products and the like that one group reads: all of them are in memory until it runs
@@ -112,11 +114,16 @@ def _rows(nodes: Sequence[Node], users: Users, forced: set[Node], phases: dict[N
 
 def _is_kept(row: Row) -> bool:
     """Whether to work row by row: on what is in cache when it is read again. Few rows too long for that are not shared
-    out either; of rows across many others, side by side, only a little of each is read at once, which costs more than
-    it saves where it comes from memory; and short ones across the last axes are worked on one by one."""
+    out either; of rows across many others, side by side, and of rows in pieces with others between, only a little of
+    each is read at once, which costs more than it saves where it comes from memory; and short ones across the last axes
+    are worked on one by one."""
     length = product(n for i, n in enumerate(row.shape) if i in row.axes)
     rows = product(without(row.shape, row.axes))
     behind = product(n for i, n in enumerate(row.shape) if i > max(row.axes))
+    first = min((i for i in row.axes if row.shape[i] != 1), default=0)
+    between = any(n != 1 for i, n in enumerate(row.shape) if first < i < max(row.axes) and i not in row.axes)
+    if between and prod(n if isinstance(n, int) else TYPICAL for n in row.shape) > ROW_LIMIT:
+        return False
     if not (isinstance(length, int) and isinstance(rows, int) and isinstance(behind, int)):
         return True
     if length > ROW_LIMIT and rows < FEW_ROWS:

@@ -64,6 +64,26 @@ def test_a_softmax_over_any_axis_is_one_instruction(axis):
     np.testing.assert_allclose(f(data), e / e.sum(axis, keepdims=True), rtol=1e-13)
 
 
+@pytest.mark.parametrize(
+    ("shape", "axes", "at_once"),
+    [
+        ((16, 16, 16, 16), (0, 2, 3), True),
+        ((16, 32, 32, 32), (0, 2, 3), False),  # from memory, other channels between
+        ((16, 32, 32, 32), (0, 2), False),
+        ((16, 32, 32, 32), (2, 3), True),
+        ((16, 32, 32, 32), (1, 2), True),
+        ((1, 512, 32, 32), (0, 2, 3), True),  # in one piece
+        (("n", 32, 32, 32), (0, 2, 3), False),
+        (("n", 32, 5, 5), (0, 2, 3), True),
+    ],
+)
+def test_rows_in_pieces_far_apart_are_read_in_their_order_in_memory(shape, axes, at_once):
+    x = gd.input("x", shape)
+    f = gd.compile([x], standardised(x, axes))
+    plan = f.plan_for(**{n: 2 for n in shape if isinstance(n, str)})
+    assert (len(plan.instructions) == 1) == at_once, plan
+
+
 def test_few_long_rows_are_not_one_instruction_that_one_thread_runs():
     x = gd.input("x", (1 << 18,))
     assert len(gd.compile([x], x / gd.sum(x)).plan.instructions) > 1
