@@ -2483,7 +2483,7 @@ def xlog1py(x1: TensorLike, x2: TensorLike, /) -> Tensor:
 
 def xlogy(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """x1 * log(x2), and 0 where x1 is 0, unless x2 is NaN. The derivative by x1 is log(x2), -inf where x2 is 0; that by
-    x2 is x1 / x2, and 0 where both are 0.
+    x2 is x1 / x2, and 0 where both are 0; of xlogy(x, x) log(x) + 1.
 
     Dtypes: float32, float64
     Shapes: the operands broadcast

@@ -61,8 +61,9 @@ cpdef scaled(g, partial, node):
 
 
 cdef times(g, value, operands):
-    """g * value; where that is a quotient u / v, as (g / v) * u: the other operand's derivative wants g / v too. Not
-    where it is an operand itself: what u and v are is not known, and each may overflow where u / v does not."""
+    """g * value; where that is a quotient u / v, as (g / v) * u: the other operand's derivative wants g / v too; where
+    it is u * u, as (g * u) * u, which neither overflows nor vanishes before the result does. Not where it is an operand
+    itself: what u and v are is not known, and each may overflow where u / v does not."""
     node = value.node
     for x in operands:
         if value is x:
@@ -70,8 +71,12 @@ cdef times(g, value, operands):
     name = node.op.name
     if name == "negative":
         first = node.inputs[0]
-        if first.node.op.name == "divide":
+        if first.node.op.name in ("divide", "multiply"):
             return op("negative")(times(g, first, operands))
+    if name == "multiply":
+        u, v = node.inputs
+        if u is v:
+            return op("multiply")(op("multiply")(g, u), u)
     if name == "divide":
         u, v = node.inputs
         return op("multiply")(op("multiply")(g, op("reciprocal")(v)), u)

@@ -227,11 +227,12 @@ xlog1py = elementwise(
 xlogy = elementwise(
     "xlogy",
     "x1 * log(x2), and 0 where x1 is 0, unless x2 is NaN. The derivative by x1 is log(x2), -inf where x2 is 0; that by "
-    "x2 is x1 / x2, and 0 where both are 0.\n"
+    "x2 is x1 / x2, and 0 where both are 0; of xlogy(x, x) log(x) + 1.\n"
     "Edges: xlogy(0.0, 0.0) = 0.0; xlogy(0.0, -1.0) = 0.0; xlogy(0.0, inf) = 0.0; xlogy(0.0, nan) = nan; "
     "xlogy(2.0, 0.0) = -inf\n"
     "Example: gd.xlogy([0.0, 0.5], [0.0, 0.5]) -> [0.0, -0.3465736]",
-    partials=(lambda y, a, b: log(b), lambda y, a, b: _quotient(a, b)),
+    # of one operand twice the whole derivative is the first: terms of 1 / x that cancel overflow
+    partials=(lambda y, a, b: log(b) + 1 if a is b else log(b), lambda y, a, b: None if a is b else _quotient(a, b)),
     errors=(1.5, 1.5, 1.5),
     reference="scipy.special.xlogy",
     samples=on(0.3, 3, 2),

@@ -20,6 +20,7 @@ from graphdiff.ops import losses, nn
 from graphdiff.ops import movement as m
 from graphdiff.ops import reduce as r
 from graphdiff.ops import sigmoids as sg
+from graphdiff.ops import special as sp
 from graphdiff.ops.customize import custom
 from graphdiff.ops.gather import take
 from graphdiff.ops.joining import concat
@@ -169,6 +170,21 @@ CASES = {
     ],
     "log_cosh": [f.log(f.cosh(X))],
     "log_one_minus_square_of_tanh": [f.log(1 - e.square(sg.tanh(X))), f.log1p(-e.square(sg.tanh(X)))],
+    "log_of_a_tail": [
+        f.log(sp.erfc(X)),
+        f.log(1 - sg.tanh(X)),
+        f.log(1 + sp.erf(X)),
+        f.log(sp.erf(-X) + 1),
+        f.log1p(sg.tanh(X)),
+        f.log1p(-sp.erf(X)),
+    ],
+    "log_of_normal_distribution": [f.log(sp.ndtr(X)), f.log(1 - sp.ndtr(X)), f.log1p(-sp.ndtr(X))],
+    "log_difference_of_exp": [
+        f.log(f.expm1(X)),
+        f.log(f.exp(X) - 1),
+        f.log(f.sinh(X)),
+        f.log(f.exp(X + 3) - f.exp(ROW)),
+    ],
     "log_one_minus": [f.log(1 - X * 0.25), f.log(1 - F * 0.25)],
     "log_reciprocal": [f.log(e.reciprocal(X))],
     "log_add_exp": [f.log(f.exp(X) + f.exp(ROW))],
@@ -240,6 +256,9 @@ def _overflows(node) -> bool:
     underflows before it is taken."""
     if node.op.name in ("log2", "log10"):
         return stable_log(node.inputs[0]) is not None
+    tails = ("log_of_a_tail", "log_of_normal_distribution", "log_difference_of_exp")
+    if any(node.op.name in ROWS[n].ops and ROWS[n].rewrite(node) is not None for n in tails):
+        return True
     if node.op.name == "log" and node.inputs[0].node.op.name in LOOKED_THROUGH:
         names = (
             "log_quotient_of_exp",

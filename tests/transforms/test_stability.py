@@ -34,6 +34,21 @@ def tail(z):  # sigmoid, with all its digits
     return 1 / (1 + mpmath.exp(-z))
 
 
+def mills(z):  # -d log erfc(z)
+    with mpmath.workdps(40):
+        return 2 / mpmath.sqrt(mpmath.pi) * mpmath.exp(-z * z) / mpmath.erfc(z)
+
+
+def mills_slope(z):
+    with mpmath.workdps(40):
+        return mills(z) * (mills(z) - 2 * z)
+
+
+def normal_mills(z):  # -d log(1 - ndtr(z))
+    with mpmath.workdps(40):
+        return mpmath.npdf(z) / mpmath.ncdf(-z)
+
+
 # what is written, and its first and second derivative
 FORMS = {
     "log sigmoid": (lambda z: gd.log(S(z)), lambda z: tail(-z), lambda z: -tail(z) * tail(-z)),
@@ -60,6 +75,21 @@ FORMS = {
         lambda z: -2 * mpmath.sech(z) ** 2,
     ),
     "log1p -tanh^2": (lambda z: gd.log1p(-gd.square(gd.tanh(z))), lambda z: -2 * mpmath.tanh(z), None),
+    "log erfc": (lambda z: gd.log(gd.erfc(z)), lambda z: -mills(z), lambda z: -mills_slope(z)),
+    "log 1 - erf": (lambda z: gd.log(1 - gd.erf(z)), lambda z: -mills(z), lambda z: -mills_slope(z)),
+    "log1p erf": (lambda z: gd.log1p(gd.erf(z)), lambda z: mills(-z), lambda z: -mills_slope(-z)),
+    "log (1 + erf) / 2": (lambda z: gd.log(0.5 * (1 + gd.erf(z))), lambda z: mills(-z), lambda z: -mills_slope(-z)),
+    "log2 erfc / 2": (lambda z: gd.log2(gd.erfc(-z) / 2), lambda z: mills(-z) / mpmath.log(2), None),
+    "log ndtr": (lambda z: gd.log(gd.ndtr(z)), lambda z: normal_mills(-z), None),
+    "log 1 - ndtr": (lambda z: gd.log(1 - gd.ndtr(z)), lambda z: -normal_mills(z), None),
+    "log1p -ndtr": (lambda z: gd.log1p(-gd.ndtr(z)), lambda z: -normal_mills(z), None),
+    "log 1 - tanh": (
+        lambda z: gd.log(1 - gd.tanh(z)),
+        lambda z: -2 * tail(2 * z),
+        lambda z: -4 * tail(2 * z) * tail(-2 * z),
+    ),
+    "log1p -tanh": (lambda z: gd.log1p(-gd.tanh(z)), lambda z: -2 * tail(2 * z), None),
+    "log (tanh + 1) / 2": (lambda z: gd.log((gd.tanh(z) + 1) / 2), lambda z: 2 * tail(-2 * z), None),
     "log sigmoid squared": (lambda z: gd.log(gd.square(S(z))), lambda z: 2 * tail(-z), None),
 }
 
@@ -269,6 +299,68 @@ def test_the_log_of_one_less_an_exponential(f, dtype):
     close(y, logs, dtype)
     close(g, slopes, dtype)
     close(t, slopes, dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("f", "log", "slope"),
+    [
+        (lambda x: gd.log(gd.expm1(x)), lambda x: mpmath.log(mpmath.expm1(x)), lambda x: -1 / mpmath.expm1(-x)),
+        (lambda x: gd.log(gd.exp(x) - 1), lambda x: mpmath.log(mpmath.expm1(x)), lambda x: -1 / mpmath.expm1(-x)),
+        (lambda x: gd.log(gd.sinh(x)), lambda x: mpmath.log(mpmath.sinh(x)), mpmath.coth),
+        (lambda x: gd.log(gd.exp(x) - gd.exp(-x)), lambda x: mpmath.log(2 * mpmath.sinh(x)), mpmath.coth),
+    ],
+    ids=["expm1", "exp - 1", "sinh", "difference"],
+)
+def test_the_log_of_what_overflows(f, log, slope, dtype):
+    x0 = np.array([0.125, 0.5, 3, 87, 95, 800, 1e4], dtype)
+    y, g, t, *seconds = derivatives(f, x0, dtype)
+    with mpmath.workdps(40):
+        close(y, [log(mpmath.mpf(float(x))) for x in x0], dtype)
+        for found in (g, t):
+            close(found, [slope(mpmath.mpf(float(x))) for x in x0], dtype)
+    assert all(np.isfinite(s).all() for s in seconds)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("f", "log"),
+    [
+        (lambda x: gd.log(gd.erfc(x)), lambda x: mpmath.log(mpmath.erfc(x))),
+        (lambda x: gd.log(1 + gd.erf(-x)), lambda x: mpmath.log(mpmath.erfc(x))),
+        (lambda x: gd.log(gd.ndtr(-x)), lambda x: mpmath.log(mpmath.ncdf(-x))),
+        (lambda x: gd.log(1 - gd.tanh(x)), lambda x: mpmath.log(1 - mpmath.tanh(x))),
+    ],
+    ids=["erfc", "1 + erf", "ndtr", "tanh"],
+)
+def test_logarithms_of_tails_keep_their_digits(f, log, dtype):
+    x0 = np.array([-5, -0.75, -1e-5, 1e-9, 0.25, 0.5, 0.51, 2, 9, 30, 300], dtype)
+    x = gd.input("x", x0.shape, dtype)
+    with mpmath.workdps(400):
+        close(gd.compile([x], f(x))(x0), [log(mpmath.mpf(float(v))) for v in x0], dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_entropies_of_any_size(dtype):
+    """Terms of 1 / p**2 that cancel are made of no square: it would overflow or vanish."""
+    low, high = np.finfo(dtype).tiny * 4, np.finfo(dtype).max / 4
+    p0 = np.geomspace(low, high, 40, dtype=dtype)
+    p, ones = gd.input("p", p0.shape, dtype), gd.ones(p0.shape, dtype)
+    for term in (gd.xlogy(p, p), gd.where(p > 0, p * gd.log(p), 0), -p * gd.log(1 / p)):
+        g = gd.vjp(term, p, ones)
+        slope, curve = gd.compile([p], [g, gd.vjp(g, p, ones)])(p0)
+        np.testing.assert_allclose(slope, np.log(p0) + 1, rtol=ROOM[dtype])
+        np.testing.assert_allclose(curve, 1 / p0, rtol=ROOM[dtype])
+    term = gd.xlogy(p, p)
+    t = gd.jvp(term, p, ones)
+    slope, *curves = gd.compile([p], [t, gd.jvp(t, p, ones), gd.jvp(gd.vjp(term, p, ones), p, ones)])(p0)
+    np.testing.assert_allclose(slope, np.log(p0) + 1, rtol=ROOM[dtype])
+    for curve in curves:
+        np.testing.assert_allclose(curve, 1 / p0, rtol=ROOM[dtype])
+    q = gd.input("q", (2,), dtype)
+    g = gd.grad(gd.sum(gd.xlogy(q, q)), q)
+    got = gd.compile([q], [g, gd.jvp(g, q, gd.ones_like(q))])(np.zeros(2, dtype))
+    np.testing.assert_array_equal(got, [[-np.inf] * 2, [np.inf] * 2])
 
 
 def test_cross_entropy_written_with_sigmoids():

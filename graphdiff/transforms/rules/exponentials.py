@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from ...ir.node import Node, Value
 from ...ops.comparison import less
 from ...ops.elementwise import abs, add, astype, divide, multiply, negative, square, subtract, where
-from ...ops.functions import exp, log, log1mexp, log1p, logaddexp, sinh, softplus
+from ...ops.functions import exp, log, log1mexp, log1p, logaddexp, logdiffexp, sinh, softplus
 from ...ops.movement import reshape
 from ...ops.norms import logsumexp, softmax_parts
-from ...ops.sigmoids import sigmoid
+from ...ops.sigmoids import sigmoid, tanh
+from ...ops.special import erf, erfcx, log_ndtr
 from .table import Rewritten, full, is_one, number, of, rule, with_number
 
 
@@ -87,6 +89,80 @@ def _log_cosh(x: Any) -> Any:
     near = log1p(multiply(square(sinh(multiply(x, 0.5))), 2.0))
     far = subtract(add(size, log1p(exp(multiply(size, -2.0)))), math.log(2))
     return where(less(size, 1.0), near, far)
+
+
+@rule("log", "log1p", on="add subtract negative tanh erf erfc", decreases="overflows", stable=True)
+def log_of_a_tail(node: Node) -> Rewritten:
+    """log(1 - tanh(x)), log(1 + tanh(x)), the same of erf, and log(erfc(x)) -> without -inf, near 0 by log1p."""
+    value: Any = node.inputs[0]
+    inner = of(value, "erfc") if node.op.name == "log" else None
+    if inner:
+        return _log_one_minus(erf, inner[0])
+    y, negated = beside_one(value) if node.op.name == "log" else _signed(value)
+    x = (of(y, "tanh") or of(y, "erf")) if y is not None else None
+    if not x or _is_bounded(x[0]):
+        return None
+    return full(_log_one_minus(tanh if of(y, "tanh") else erf, x[0] if negated else negative(x[0])), node)
+
+
+def _signed(value: Any) -> tuple[Any, bool]:
+    """``y, negated`` where ``value`` is y or -y."""
+    inner = of(value, "negative")
+    return (inner[0], True) if inner else (value, False)
+
+
+def beside_one(value: Any) -> tuple[Any, bool]:
+    """``y, negated`` where ``value`` is 1 + y or 1 - y; y is None where it is neither."""
+    minus = of(value, "subtract")
+    if minus:
+        return (minus[1], True) if is_one(minus[0]) else (None, False)
+    found = with_number(value.node) if of(value, "add") else None
+    return (found[0] if found and found[1] == 1 else None), False
+
+
+_SPLIT = 0.5  # up to there log1p of the function itself has all digits
+
+
+def _log_one_minus(f: Callable[[Any], Any], x: Any) -> Any:
+    """log(1 - f(x)) of tanh or erf; where that is a tail by softplus, or by erfcx."""
+    near = less(x, _SPLIT)
+    below, above = where(near, x, _SPLIT), where(near, _SPLIT, x)
+    tail = math.log(2) - softplus(2 * above) if f is tanh else log(erfcx(above)) - square(above)
+    return where(near, log1p(negative(f(below))), tail)
+
+
+def _is_bounded(x: Value) -> bool:
+    """Whether x is of a form that these rows made already."""
+    inner = of(x, "where")
+    return inner is not None and any(number(v) is not None for v in inner[1:])
+
+
+@rule("log", "log1p", on="ndtr subtract negative", decreases="overflows", stable=True)
+def log_of_normal_distribution(node: Node) -> Rewritten:
+    """log(ndtr(x)) -> log_ndtr(x), and log(1 - ndtr(x)) -> log_ndtr(-x), without -inf."""
+    value: Any = node.inputs[0]
+    inner = of(value, "ndtr") if node.op.name == "log" else None
+    if inner:
+        return log_ndtr(inner[0])
+    y, negated = beside_one(value) if node.op.name == "log" else _signed(value)
+    x = of(y, "ndtr") if negated else None
+    return full(log_ndtr(negative(x[0])), node) if x else None
+
+
+@rule("log", on="expm1 sinh subtract", decreases="overflows", stable=True)
+def log_difference_of_exp(node: Node) -> Rewritten:
+    """log(expm1(x)) and log(exp(x) - 1) -> x + log1mexp(-x), log(sinh(x)) the same of 2 * x by halves, log(exp(a) -
+    exp(b)) -> logdiffexp(a, b), without overflow."""
+    value = node.inputs[0]
+    minus, inner, sine = of(value, "subtract"), of(value, "expm1"), of(value, "sinh")
+    if minus:
+        a, b = (of(v, "exp") for v in minus)
+        if a and b:
+            return full(logdiffexp(a[0], b[0]), node)
+        inner = a if is_one(minus[1]) else None
+    if inner:
+        return full(add(inner[0], log1mexp(negative(inner[0]))), node)
+    return add(sine[0], log1mexp(multiply(sine[0], -2.0))) - math.log(2) if sine else None
 
 
 @rule("log", on="subtract", stable=True)

@@ -21,10 +21,11 @@ from ...ops.reduce import sum as sum_
 from ...ops.registry import Tile
 from ...ops.tensor import make, scalar
 from . import exponentials as e
-from .table import Rewritten, full, is_one, number, of, rule
+from .table import Rewritten, full, number, of, rule
 
 VIEWS = ("reshape", "permute_dims", "slice", "diagonal", "take", "take_along_axis", "broadcast_to")
 POWERS = ("multiply", "divide", "square", "sqrt", "reciprocal", "pow", "prod")
+_FROM_MINUS_ONE = ("tanh", "erf")  # to 1
 SUMS = ("sum", "add", "matmul")
 THROUGH = (*VIEWS, "concat", "max", "min")  # what moves elements, or takes some of them, as they are
 DEPTH = 6  # operations that are looked through
@@ -35,11 +36,21 @@ _FORMS = (
     e.log_one_minus_sigmoid,
     e.log_cosh,
     e.log_one_minus_square_of_tanh,
+    e.log_of_a_tail,
+    e.log_of_normal_distribution,
+    e.log_difference_of_exp,
     e.log_odds,
     e.log_add_exp,
     e.log_sum_exp,
 )
-_FORMS_OF_LOG1P = (e.log1p_exp, e.log1p_minus_sigmoid, e.log_one_minus_square_of_tanh, e.log_one_minus_exp)
+_FORMS_OF_LOG1P = (
+    e.log1p_exp,
+    e.log1p_minus_sigmoid,
+    e.log_one_minus_square_of_tanh,
+    e.log_of_a_tail,
+    e.log_of_normal_distribution,
+    e.log_one_minus_exp,
+)
 
 
 def stable_log(value: Value, depth: int = DEPTH) -> Any:
@@ -135,7 +146,7 @@ def _unviewed(value: Value) -> Value:
 def _positive(value: Any, depth: int, zero: bool = True) -> bool:
     """Whether it is certain that no element is negative, nor, unless ``zero``, 0 where a derivative may go through."""
     name, inputs = value.node.op.name, value.node.inputs
-    if name in ("exp", "sigmoid", "cosh"):
+    if name in ("exp", "sigmoid", "cosh", "erfc", "ndtr"):
         return True
     if name in ("square", "abs") and zero:
         return True
@@ -149,8 +160,9 @@ def _positive(value: Any, depth: int, zero: bool = True) -> bool:
         return _positive(inputs[0], depth - 1)
     if name in ("sum", "square", "abs", "sqrt", "reciprocal", "prod", "pow", "max", "min", "astype", *VIEWS):
         return _positive(inputs[0], depth - 1, zero)
-    if name == "subtract":  # 1 - sigmoid(x)
-        return is_one(inputs[0]) and of(inputs[1], "sigmoid") is not None
+    y, negated = e.beside_one(value)
+    if y is not None and y.node.op.name in (("sigmoid", "ndtr", *_FROM_MINUS_ONE) if negated else _FROM_MINUS_ONE):
+        return True
     if name in ("add", "multiply", "divide", "concat", "matmul", "where"):
         return all(_positive(v, depth - 1, zero) for v in inputs[name == "where" :])
     return False
@@ -205,7 +217,7 @@ def log1p_behind(node: Node) -> Rewritten:
 @rule(
     "log2",
     "log10",
-    on=" ".join(("exp sigmoid subtract cosh where astype", *THROUGH, *POWERS, *SUMS)),
+    on=" ".join(("exp sigmoid subtract cosh erfc ndtr expm1 sinh where astype", *THROUGH, *POWERS, *SUMS)),
     decreases="overflows",
     stable=True,
 )
