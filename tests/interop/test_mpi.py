@@ -1,6 +1,5 @@
 """Steps over ranks: one process as ``gd.compile``, and one, two and four ranks beside each other."""
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -177,19 +176,6 @@ def test_sums_that_begin_while_the_rest_is_computed_are_those_of_one_process():
         assert shards == one[1] and early == [True]
         for told in (plain, divided):
             np.testing.assert_allclose(*([float.fromhex(v) for v in a] for a in (told, one[0])), rtol=1e-9)
-
-
-def test_ranks_of_mpich_have_the_bits_of_one_process(tmp_path):
-    python = os.environ.get("MPICH_PYTHON")
-    if not python:
-        pytest.skip("no MPICH: MPICH_PYTHON is to be the Python of an environment with mpich, mpi4py and NumPy")
-    (one,) = ranks(1, CASES["overlapped"])
-    for found in run(2, CASES["overlapped"], python=python):
-        assert found[1] == one[1] and found[3] == [True]
-    first, second = run(2, CASES["failing"], python=python)
-    assert "rank 1 failed" in first[0] and second[0].startswith("t is out of range")
-    values = CASES["values"].replace("PATH", repr(str(tmp_path / "run.npz")))
-    assert run(2, values, python=python) == [[7, True, "failed", [1, 2, 3]]] * 2
 
 
 @pytest.mark.parametrize("shards", [None, 4])

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from pathlib import Path
 
 import pytest
 from under_test import ENVIRONMENT, PLACE
@@ -23,10 +22,9 @@ for r in range(mpi.ranks.size_of(comm)):
 """
 
 
-def command(n, program, given=None, python=None):
-    """What runs a program on ``n`` ranks, for subprocess; ``given``: its argument, as JSON; ``python``: one of an
-    environment with another MPI, this one's unless told."""
-    places = [str(Path(python).parent)] if python else [sysconfig.get_path("scripts"), os.environ["PATH"]]
+def command(n, program, given=None):
+    """What runs a program on ``n`` ranks, for subprocess; ``given``: its argument, as JSON."""
+    places = [sysconfig.get_path("scripts"), os.environ["PATH"]]
     launcher = shutil.which("mpiexec", path=os.pathsep.join(places))
     if launcher is None:
         pytest.skip("no mpiexec")
@@ -35,7 +33,7 @@ def command(n, program, given=None, python=None):
     told = subprocess.run([launcher, "--version"], capture_output=True, text=True, check=False).stdout
     options = ["--map-by", ":OVERSUBSCRIBE", "--bind-to", "none"] if "open" in told.lower() else []
     return {
-        "args": [launcher, "-n", str(n), *options, python or sys.executable, "-c", program + END, json.dumps(given)],
+        "args": [launcher, "-n", str(n), *options, sys.executable, "-c", program + END, json.dumps(given)],
         "cwd": PLACE,
         "env": {**ENVIRONMENT, **root},
         "stdout": subprocess.PIPE,
@@ -44,8 +42,8 @@ def command(n, program, given=None, python=None):
     }
 
 
-def run(n, program, given=None, python=None):
+def run(n, program, given=None):
     """What each of ``n`` ranks found, in their order."""
-    done = subprocess.run(**command(n, program, given, python), check=False, timeout=120)
+    done = subprocess.run(**command(n, program, given), check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
