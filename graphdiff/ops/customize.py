@@ -50,7 +50,7 @@ def _checked(name: str, rule: str, value: Any, like: Any) -> Tensor | None:
 
 def _closed(name: str, part: str, values: Sequence[Any], given: Sequence[Value], start: int) -> None:
     """Raises GraphError where ``values`` are made of a floating Tensor that is older than ``start``, was not ``given``
-    and is no constant: no derivative would reach it."""
+    and is no constant: no rule would reach it."""
     made = [v for v in values if isinstance(v, Tensor)]
     fresh: set[Value] = set(given)
     for node in topological(made, stop=given):
@@ -62,7 +62,7 @@ def _closed(name: str, part: str, values: Sequence[Any], given: Sequence[Value],
             fail(
                 GraphError,
                 name,
-                f"its {part} uses {describe(v)}, which is not among its operands, so no derivative would reach it; "
+                f"its {part} uses {describe(v)}, which is not among its operands, by which alone derivatives go; "
                 f"pass it as an operand: {name}(..., {v.name or 'it'})",
                 [v],
             )
@@ -206,9 +206,9 @@ def custom(name: str, forward: Rule, vjp: Rule | None = None, jvp: Rule | None =
         y = as_tensor(forward(*operands), name)
         if not isinstance(y, Tensor):
             fail(GraphError, name, f"forward gave {describe(y)}", operands)
+        _closed(name, "forward", [y], operands, start)
         if vjp is None and jvp is None:
             return y
-        _closed(name, "forward", [y], operands, start)
         return make(CUSTOM, (y, *operands), {"rules": rules})
 
     operation.__name__ = operation.__qualname__ = name

@@ -117,6 +117,9 @@ class Tensor(Value):
 
     __int__ = __index__ = __complex__ = __float__
 
+    def __format__(self, spec: str) -> str:
+        return format(float(self), spec) if spec else str(self)
+
     def __len__(self) -> int:
         if not self.shape:
             raise ShapeError(f"a 0-d Tensor has no length ({describe(self)})", source=where_am_i())

@@ -127,6 +127,7 @@ X = gd.input("x", (3, 3))
         (lambda: np.nanmedian(X), "np.nanmedian: does not take Tensors"),
         (lambda: np.round(X, 2), "whole numbers"),
         (lambda: np.asarray(X), "holds no numbers"),
+        (lambda: f"{X:.2f}", "holds no numbers"),
     ],
 )
 def test_what_is_not_taken_is_told(make, text):
