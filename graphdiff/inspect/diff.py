@@ -18,6 +18,7 @@ from ..ir.node import Node
 from ..ir.text import Names, attr_text, comment, implied_dtype, is_inline, literal, name_text, type_text, types_text
 from ..runtime.compiled import CompiledGraph
 from ..wording import one_line
+from .picture import Drawable, whole_graph
 
 MOST_EDITS = 2000  # nodes added and removed; graphs that differ by more are told as one taken for the other
 
@@ -56,15 +57,17 @@ class Difference(NamedTuple):
 
 
 def diff(
-    a: Graph, b: Graph, before: str = "before", after: str = "after", sizes: Mapping[str, int] | None = None
+    a: Drawable, b: Drawable, before: str = "before", after: str = "after", sizes: Mapping[str, int] | None = None
 ) -> Difference:
     """What changed from graph ``a`` to graph ``b``: nodes, leaves, results, and cost and arena before and after.
 
-    ``before``, ``after``: what the two are called; ``sizes``: named dimensions, on which cost and arena depend. Source
-    lines and scopes do not count. Example::
+    ``a``, ``b``: graphs, compiled functions, adjoints, or Tensors with all they depend on; ``before``, ``after``: what
+    the two are called; ``sizes``: named dimensions, on which cost and arena depend. Source lines and scopes do not
+    count. Raises GraphError for what has no graph. Example::
 
-        print(gd.inspect.diff(gd.parse(old), step.graph, sizes={"batch": 32}))
+        print(gd.inspect.diff(gd.parse(old), step, sizes={"batch": 32}))
     """
+    a, b = whole_graph(a), whole_graph(b)
     left, right = _Lines(a), _Lines(b)
     kept = _common(left.deep, right.deep)
     rest_a = [n for n in range(len(left.text)) if n not in kept[0]]

@@ -38,9 +38,8 @@ def repr_html(what: Drawable) -> str:
     if len(picture.boxes) <= DRAWN:
         body = f'<div style="overflow:auto;max-height:36em">{drawing(picture)}</div>'
     else:
-        lines = [
-            one_line(f"{b.called}: {b.types} = {picture.call(b)}") for b in picture.boxes[:ROWS] if b.phase != "leaf"
-        ]
+        first = [b for b in picture.boxes if b.phase != "leaf"][:ROWS]
+        lines = [one_line(f"{b.called}: {b.types} = {picture.call(b)}") for b in first]
         body = f"<pre>{escape(chr(10).join(lines))}\n… to_html(path) shows all of them</pre>"
     return f"<div>{head}{body}</div>"
 

@@ -16,6 +16,7 @@ from ..ir.graph import Graph
 from ..ir.node import LEAVES, NAMED_LEAVES, Node, Value, topological
 from ..ir.text import Names, implied_dtype, is_inline, name_text, type_text
 from ..lower.phases import phases
+from ..ops.messages import where_am_i
 from ..ops.tensor import Tensor
 from ..runtime.function import Function
 from ..transforms.adjoint import Adjoint
@@ -137,8 +138,8 @@ class Picture:
         return f"{box.op}({', '.join(self.names.of(v, implied) for v in box.node.inputs)})"
 
 
-def whole_graph(what: Function | Graph | Tensor) -> Graph:
-    """The graph of a function or a Tensor. Raises GraphError for anything that has none.
+def whole_graph(what: Drawable) -> Graph:
+    """The graph of a function, a Tensor or an adjoint. Raises GraphError for anything that has none.
 
     Example: ``print(gd.inspect.whole_graph(loss))``.
     """
@@ -146,7 +147,11 @@ def whole_graph(what: Function | Graph | Tensor) -> Graph:
         return what
     if isinstance(what, Function):
         return what.graph
+    if isinstance(what, Adjoint):
+        return what.graph()
     if isinstance(what, Value):
         inputs = [n.outputs[0] for n in topological([what]) if n.op.name == "input"]
         return Graph(what.name if what.node.op.name in LEAVES and what.name else "graph", inputs, [what])
-    raise GraphError(f"a graph, an adjoint, a compiled function or a Tensor can be drawn, not a {type(what).__name__}")
+    raise GraphError(
+        f"expected a graph, an adjoint, a compiled function or a Tensor, got {type(what).__name__}", source=where_am_i()
+    )

@@ -187,7 +187,7 @@ class Tensor(Value):
             why = (
                 "was read from text, which holds no values"
                 if "storage" in self.node.attrs
-                else "is no parameter or state and has no value"
+                else "is no parameter or state and has no value; compile it with gd.compile and call the function"
             )
             raise GraphError(f"{describe(self)} {why}", source=where_am_i())
         return storage

@@ -141,7 +141,7 @@ def tradeoff(
         arrays, key = f._prepare_call(*((), dict(feeds)) if isinstance(feeds, Mapping) else (tuple(feeds), {}))
         env: Mapping[str, int] = dict(zip(f._compiled.names, key))
     else:
-        env = dict(sizes or {})
+        env = f._compiled.sizes.given("tradeoff", sizes or {})
     whole = f.plan_for(**env)
     functions: list[Function | None] = [f]
     points = [Point(whole.arena_bytes, whole.arena_bytes, whole.seconds, whole.recompute_seconds, None, 0.0)]

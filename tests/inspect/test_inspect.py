@@ -375,6 +375,10 @@ def test_what_changed_is_named():
     assert "+ %" in str(found) and "1 added, 0 removed" in str(found)
     back = gd.inspect.diff(other, square(2.0).graph)
     assert back.removed == found.added and not back.added
+    assert gd.inspect.diff(square(2.0), square(3.0)).changed and gd.inspect.diff(x * 2, x * 2).same
+    assert gd.inspect.diff(gd.adjoint(gd.sum(gd.exp(x)), x), gd.adjoint(gd.sum(gd.exp(x)), x)).same
+    with pytest.raises(gd.GraphError, match="expected a graph, an adjoint, a compiled function or a Tensor, got int"):
+        gd.inspect.diff(square(2.0), 3)
 
 
 def test_the_common_order_is_the_longest():
@@ -426,6 +430,9 @@ def test_notebooks_show_without_script(net):
     for _ in range(300):
         deep = gd.tanh(deep)
     assert len(deep._repr_html_()) < 5_000 and "301 nodes" in deep._repr_html_()
+    many = [gd.parameter(f"b{k}", np.zeros(2, np.float32)) for k in range(40)]  # come first, and are not shown
+    shown = gd.compile([], gd.tanh(sum(many)))._repr_html_()
+    assert "add(b0, b1)" in shown and "parameter" not in shown
 
 
 def test_a_plan_is_plotted(net, tmp_path):

@@ -128,6 +128,7 @@ X = gd.input("x", (3, 3))
         (lambda: np.round(X, 2), "whole numbers"),
         (lambda: np.asarray(X), "holds no numbers"),
         (lambda: f"{X:.2f}", "holds no numbers"),
+        (lambda: (X * 2).value, "has no value; compile it with gd.compile and call the function"),
     ],
 )
 def test_what_is_not_taken_is_told(make, text):

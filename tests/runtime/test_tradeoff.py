@@ -112,7 +112,7 @@ def test_fed_it_is_measured_and_leaves_the_parameters_alone(tmp_path):
         gd.tradeoff(inputs, loss, [1.5], sizes={"batch": 1, "classes": 1})
     with pytest.raises(gd.CompileError, match="third argument"):
         gd.tradeoff(inputs, loss, [0.5], memory_limit=3)
-    with pytest.raises(gd.FeedError, match="batch is missing"):
+    with pytest.raises(gd.FeedError, match="tradeoff: the size batch is missing"):
         gd.tradeoff(inputs, loss, [0.5])
 
 
