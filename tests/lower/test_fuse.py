@@ -87,3 +87,19 @@ def test_rows_in_pieces_far_apart_are_read_in_their_order_in_memory(shape, axes,
 def test_few_long_rows_are_not_one_instruction_that_one_thread_runs():
     x = gd.input("x", (1 << 18,))
     assert len(gd.compile([x], x / gd.sum(x)).plan.instructions) > 1
+
+
+def test_a_mask_of_labels_is_made_where_the_gradient_reads_it():
+    x, labels = gd.input("x", (16, 500)), gd.input("labels", (16,), dtype="int64")
+    loss = gd.nn.cross_entropy(x * 2, labels)
+    f = gd.compile([x, labels], [loss, gd.grad(loss, x)])
+    assert "take_along_axis" in str(f.graph)
+    assert not any("equal" in row.name for row in f.plan.instructions if row.phase == "forward"), f.plan
+    data, named = np.random.default_rng(0).standard_normal((16, 500), dtype=np.float32), np.arange(16) * 31
+    p = np.exp(2 * data) / np.exp(2 * data).sum(1, keepdims=True)
+    value, slope = f(data, named)
+    np.testing.assert_allclose(value, -np.log(p[np.arange(16), named]).mean(), rtol=1e-5)
+    p[np.arange(16), named] -= 1
+    np.testing.assert_allclose(slope, 2 * p / 16, atol=1e-7)
+    with pytest.raises(gd.FeedError):
+        f(data, named + 400)

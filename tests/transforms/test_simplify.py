@@ -16,6 +16,7 @@ from graphdiff.ir.verify import verify
 from graphdiff.ops import comparison as c
 from graphdiff.ops import elementwise as e
 from graphdiff.ops import functions as f
+from graphdiff.ops import gather as g
 from graphdiff.ops import losses, nn
 from graphdiff.ops import movement as m
 from graphdiff.ops import reduce as r
@@ -79,6 +80,14 @@ def placed(x, start, axis=0):
 
 
 # One or more expressions for each row; the row must fire on each of them.
+
+
+def chosen(n, labels):
+    """Of logits of ``n`` classes those that labels from 0 to 5 name."""
+    labels = g.checked_label(e.abs(labels), n)
+    return r.sum(e.where(g.is_label(labels, n), m.expand_dims(X, -1) * np.arange(1.0, n + 1), 0), axis=-1)
+
+
 CASES = {
     "broadcast_late": [
         e.add(bt(S, N, 4), X),
@@ -203,6 +212,7 @@ CASES = {
     "where_not": [e.where(e.logical_not(B), X, Y)],
     "where_where": [e.where(B, e.where(B, X, Y), S), e.where(B, S, e.where(B, X, Y)), e.where(B, e.where(B, S, X), S)],
     "where_one_zero": [e.where(B, constant(1.0, "float64"), 0.0), e.where(B, 1, 0)],
+    "sum_of_one": [chosen(300, I), chosen(256, e.astype(I, "int32"))],
     "idempotent": [e.maximum(X, X), c.logical_and(B, B)],
     "not_not": [e.logical_not(e.logical_not(B)), e.logical_not(e.equal(I, 2))],
     "logic_with_known": [

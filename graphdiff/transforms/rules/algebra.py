@@ -11,9 +11,12 @@ from ...ir.dtypes import FLOATS, INTEGERS, bool_
 from ...ir.node import Node, Value
 from ...ops.comparison import not_equal
 from ...ops.elementwise import abs, add, astype, divide, multiply, negative, reciprocal, square, subtract, where
+from ...ops.gather import take_along_axis
+from ...ops.movement import reshape
 from ...ops.tensor import make, scalar
 from .table import Rewritten, full, harmless, is_one, number, of, rule, with_number
 
+MANY = 256  # classes from which on looking one up costs less than a pass over all
 # --------------------------------------------------------------------------------------- sums and products
 
 
@@ -261,6 +264,26 @@ def where_one_zero(node: Node) -> Rewritten:
     if is_one(a) and is_one(b, 0):
         return astype(c, a.dtype)
     return None
+
+
+@rule("sum", on="where", final=True)
+def sum_of_one(node: Node) -> Rewritten:
+    """sum(where(index == label, x, 0)) along many classes -> x at the label, which is in range."""
+    chosen = of(node.inputs[0], "where")
+    named = of(chosen[0], "equal") if chosen and number(chosen[2]) == 0 else None
+    if chosen is None or named is None or node.attrs["axes"] != (node.inputs[0].ndim - 1,):
+        return None
+    places, wide, shape = named[0].node, named[1], node.inputs[0].shape
+    (wide,) = of(wide, "astype") or (wide,)  # to the positions' integers, before the simplifier has moved it or after
+    (label,) = of(wide, "reshape") or (wide,)
+    (label,) = of(label, "astype") or (label,)
+    is_range = label.node.op.name == "check_index" and label.node.attrs == {"limit": shape[-1], "lowest": 0}
+    if not is_range or (chosen[1].shape, label.shape) != (shape, shape[:-1]) or places.op.name != "index":
+        return None
+    along = {"shape": shape, "offset": 0, "strides": (0,) * label.ndim + (1,)}
+    if not isinstance(shape[-1], int) or shape[-1] < MANY or places.attrs != along:
+        return None
+    return reshape(take_along_axis(chosen[1], reshape(label, (*label.shape, 1))), label.shape)
 
 
 @rule("maximum", "minimum", "logical_and", "logical_or", "bitwise_and", "bitwise_or")
