@@ -37,6 +37,7 @@ from .inner import keeps_branch
 from .laws import is_body, law
 from .leaves import Watcher, building_body, watch
 from .loop import make_loop, row_type
+from .messages import function
 from .opdef import custom
 from .operands import operands as together
 from .rebuild import depends_on, rebuild
@@ -98,6 +99,7 @@ def scan(
 
         h, hs = gd.scan(lambda h, x: (gd.tanh(x @ W + h @ U),) * 2, h0, xs)
     """
+    function("scan", step)
     starts, carry_tree = flatten("scan", init, "init", operand_or_number)
     rows, row_tree = flatten("scan", xs, "xs")
     size = _length("scan", rows, length)
@@ -165,6 +167,7 @@ def map_(f: Callable[..., Out], xs: Structure) -> Out:
 
     Rows of few elements are computed many at once, as by ``gd.vmap``; those of many one by one, in the memory of one.
     Example: ``norms = gd.map(lambda row: gd.norm(row), x)``."""
+    function("map", f)
     return scan(lambda carry, x: (None, f(x)), None, xs)[1]
 
 
@@ -180,6 +183,7 @@ def while_loop(
 
     Example: ``x = gd.while_loop(lambda x: gd.abs(x * x - a) > 1e-6, lambda x: 0.5 * (x + a / x), a, 50)``.
     """
+    function("while_loop", cond, body)
     starts, tree = flatten("while_loop", init, "init", operand_or_number)
     size = as_size(max_steps)
     if isinstance(size, int) and size < 0:
@@ -329,6 +333,7 @@ def cond(pred: TensorLike, if_true: Callable[..., Out], if_false: Callable[..., 
     Both give the same structure, shapes and dtypes. Tensors from outside may be used in either.
     Raises ShapeError, DTypeError, GraphError. Example: ``y = gd.cond(gd.sum(x) > 0, gd.sqrt, gd.zeros_like, x)``.
     """
+    function("cond", if_true, if_false)
     preds, _ = flatten("cond", pred, "pred")
     if len(preds) != 1 or preds[0].shape != () or preds[0].dtype is not bool_:
         fail(DTypeError, "cond", "the predicate must be one 0-d bool Tensor; write a comparison, or gd.all", preds)

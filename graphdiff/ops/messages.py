@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import GraphError
 from ..ir.node import Node, Value, ambient, user_source
 from ..ir.text import inline_text, name_text, number_text, size_of, type_text
 from ..wording import one_line
@@ -71,6 +72,13 @@ def where_am_i() -> str | None:
     """``file:line`` of the user's code that is building, for errors."""
     source = ambient.now[1] or user_source()
     return str(source) if source else None
+
+
+def function(what: str, *given: object) -> None:
+    """Raises GraphError unless what is ``given`` can be called."""
+    for f in given:
+        if not callable(f):
+            raise GraphError(f"{what}: expected a function, got {told_type(f)}", source=where_am_i())
 
 
 def call_text(name: str, inputs: Sequence[Any], attrs: dict[str, Any]) -> str:

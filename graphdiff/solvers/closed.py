@@ -7,12 +7,13 @@ Must not know: any solver.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import DTypeError, GraphError
+from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.dims import Shape, Size
 from ..ir.dtypes import FLOATS, float32
 from ..ir.graph import Graph
@@ -23,7 +24,7 @@ from ..ops.carried import Step, settled
 from ..ops.control import alike
 from ..ops.joining import concat
 from ..ops.leaves import Watcher, building_body, check, watch
-from ..ops.messages import describe
+from ..ops.messages import describe, function
 from ..ops.movement import reshape
 from ..ops.rebuild import depends_on, rebuild
 from ..ops.tensor import Tensor, fail
@@ -72,8 +73,10 @@ class Closed(NamedTuple):
             watch(w._replace(value=value))
 
 
-def started(what: str, start: Structure, name: str) -> tuple[list[Any], Tree]:
-    """The leaves and structure of what a user begins with; whole Python numbers are floats. Raises GraphError."""
+def started(what: str, f: Callable[..., Any], start: Structure, name: str) -> tuple[list[Any], Tree]:
+    """The leaves and structure of what the function ``f`` begins with; whole Python numbers are floats. Raises
+    GraphError."""
+    function(what, f)
 
     def read(what: str, path: str, x: Any) -> Any:
         return operand_or_number(what, path, float(x) if type(x) is int else x)
@@ -85,7 +88,9 @@ def started(what: str, start: Structure, name: str) -> tuple[list[Any], Tree]:
 
 
 def floating(what: str, name: str, xs: Sequence[Tensor]) -> None:
-    """Raises DTypeError unless ``xs`` are of one floating dtype."""
+    """Raises DTypeError unless ``xs`` are of one floating dtype, and ShapeError where they have no elements at all."""
+    if all(x.size == 0 for x in xs):
+        fail(ShapeError, what, f"{name} has no elements", xs)
     for x in xs:
         if x.dtype not in FLOATS:
             fail(DTypeError, what, f"{name} has {describe(x)}, of {x.dtype.name}; write .astype('float32')", [x])
@@ -97,7 +102,7 @@ def floating(what: str, name: str, xs: Sequence[Tensor]) -> None:
 def closed(what: str, f: Callable[..., Any], start: Structure, name: str, args: tuple[object, ...]) -> Closed:
     """``f(x, *args)``, which has the structure of x, for the structure ``start`` of x that the user calls ``name``.
     Raises GraphError, ShapeError, DTypeError."""
-    weak, tree = started(what, start, name)
+    weak, tree = started(what, f, start, name)
 
     def build(xs: list[Tensor]) -> Step[Any]:
         stand_ins = placeholders("x", types_of(xs))
@@ -169,6 +174,13 @@ class Outcome(NamedTuple):
 def epsilon(dtype: np.dtype) -> float:
     """The distance of 1 to the next number."""
     return 2.0**-23 if dtype is float32 else 2.0**-52
+
+
+def tolerance(what: str, name: str, value: object) -> float:
+    """Raises GraphError unless it is a number from 0 on."""
+    if not isinstance(value, (int, float, np.number)) or not 0 <= value < math.inf:
+        fail(GraphError, what, f"{name} is a number that is not negative, got {value!r}")
+    return float(value)
 
 
 def steps_bound(what: str, max_steps: int) -> int:

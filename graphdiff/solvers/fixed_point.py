@@ -29,7 +29,7 @@ from ..ops.reduce import all as all_
 from ..ops.reduce import max as max_
 from ..ops.tensor import Tensor, scalar
 from ..ops.types import Carry, Structure
-from .closed import Outcome, closed, epsilon, inlined, steps_bound
+from .closed import Outcome, closed, epsilon, inlined, steps_bound, tolerance
 from .implicit import implicit, pulled, pushed
 from .root import Solution
 
@@ -141,7 +141,7 @@ def _mixed(
     them. ``graph``: the map over (x, captured)."""
     held = [stop_gradient(v) for v in captured]
     dtype = start.dtype
-    small = (1e-5 if dtype is float32 else 1e-12) if tol is None else float(tol)
+    small = (1e-5 if dtype is float32 else 1e-12) if tol is None else tolerance("fixed_point", "tol", tol)
     unit = eye(HISTORY, dtype=dtype)
 
     def step(s: Any) -> Any:

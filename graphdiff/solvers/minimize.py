@@ -28,7 +28,7 @@ from ..ops.reduce import sum as sum_
 from ..ops.tensor import Tensor, as_tensor, fail, scalar
 from ..ops.types import Same
 from ..transforms.differentiate import pullback, scalar_loss, zeros_of
-from .closed import Closed, Layout, Outcome, epsilon, floating, inlined, over_vector, started, steps_bound
+from .closed import Closed, Layout, Outcome, epsilon, floating, inlined, over_vector, started, steps_bound, tolerance
 from .implicit import by_factors, implicit
 from .root import Solution
 
@@ -122,7 +122,7 @@ def minimize(
 
 def _closed(f: Callable[..., Tensor], x0: Any, args: tuple[object, ...]) -> Closed:
     """The function over a vector. Where x begins at Python numbers it has the dtype of what f gives."""
-    weak, tree = started("minimize", x0, "x0")
+    weak, tree = started("minimize", f, x0, "x0")
 
     def build(xs: list[Tensor]) -> Step[Any]:
         stand_ins = placeholders("x", types_of(xs))
@@ -145,7 +145,7 @@ def _bfgs(problem: Closed, gradient: Graph, tol: float | None, max_steps: int) -
     held = [stop_gradient(v) for v in problem.captured]
     dtype = problem.layout.dtype
     eps = epsilon(dtype)
-    small = eps**0.5 if tol is None else float(tol)
+    small = eps**0.5 if tol is None else tolerance("minimize", "tol", tol)
 
     def at(x: Tensor) -> tuple[Tensor, Tensor]:
         """Value and gradient."""
@@ -192,7 +192,8 @@ def _bfgs(problem: Closed, gradient: Graph, tol: float | None, max_steps: int) -
         more = (1 + scale * sum_(y * changed)) * scale * d[:, None] * d[None]
         inverse = where(sound, first - scale * (cross + cross.T) + more, where(downhill, inverse, unit))
         # a step that no length fulfils: rounding hides what is left to gain, or there is no minimum
-        is_least = where(moved, max_(abs_(g1)) <= small, -slope <= 1e3 * eps * abs_(value))
+        hidden = isfinite(value) & (-slope <= 1e3 * eps * abs_(value))
+        is_least = where(moved, max_(abs_(g1)) <= small, hidden)
         goes_on = moved & ~is_least
         return (
             where(moved, x + d, x),

@@ -32,7 +32,7 @@ from ..ops.norms import norm
 from ..ops.reduce import all as all_
 from ..ops.tensor import Tensor, as_tensor, fail, scalar
 from ..ops.types import Carry, Structure, TensorLike
-from .closed import Closed, Layout, Outcome, epsilon, floating, inlined, over_vector, started, steps_bound
+from .closed import Closed, Layout, Outcome, epsilon, floating, inlined, over_vector, started, steps_bound, tolerance
 from .steps import Rate, method_of, rk4
 
 SAFETY, SHRINK, GROW = 0.9, 0.2, 10.0  # of the next step's length
@@ -142,15 +142,13 @@ def odeint(
     bound = steps_bound("odeint", max_steps)
     if method not in ("dopri5", "rk4", "bdf2"):
         fail(GraphError, "odeint", f'method is "dopri5", "rk4" or "bdf2", got {method!r}')
-    for name, value in (("rtol", rtol), ("atol", atol)):
-        if not isinstance(value, (int, float, np.number)) or not 0 <= value < math.inf:
-            fail(GraphError, "odeint", f"{name} is a number that is not negative, got {value!r}")
+    rtol, atol = tolerance("odeint", "rtol", rtol), tolerance("odeint", "atol", atol)
     problem, times = _closed(rhs, y0, t, args)
     if method == "rk4":
         found = _on_grid(problem, times, bound)
     else:
         least = 100 * epsilon(problem.layout.dtype)
-        found = _controlled(problem, times, method, max(float(rtol), least), float(atol), bound)
+        found = _controlled(problem, times, method, max(rtol, least), atol, bound)
     ys, steps, reached = found
     solved = reached == times[-1]
     outcome.checked(solved, f"odeint: the steps ran out before the last time; give more than max_steps={bound}")
@@ -162,7 +160,7 @@ def odeint(
 
 def _closed(rhs: Callable[..., Any], y0: Structure, t: Any, args: tuple[object, ...]) -> tuple[Closed, Tensor]:
     """The right side over (y as a vector, t), and the times."""
-    weak, tree = started("odeint", y0, "y0")
+    weak, tree = started("odeint", rhs, y0, "y0")
     if isinstance(t, (list, tuple)) and any(isinstance(x, Tensor) for x in t):
         t = stack(t)
     if isinstance(t, Tensor):  # numbers meet it

@@ -21,7 +21,7 @@ from ..ops.reduce import all as all_
 from ..ops.reduce import max as max_
 from ..ops.tensor import Tensor, scalar
 from ..ops.types import Carry, Structure
-from .closed import Closed, Outcome, closed, epsilon, inlined, steps_bound
+from .closed import Closed, Outcome, closed, epsilon, inlined, steps_bound, tolerance
 from .implicit import by_factors, implicit, whole_jacobian
 
 HALVINGS = 40  # of a step, until nothing of it is left in float64
@@ -122,7 +122,7 @@ def _newton(problem: Closed, tol: float | None, max_steps: int) -> tuple[Tensor,
     """x as a vector, steps, largest residual, whether it is a root; no derivative goes through them."""
     graph, held = problem.graph, [stop_gradient(v) for v in problem.captured]
     matrix = whole_jacobian(graph)
-    small = epsilon(problem.layout.dtype) ** 0.5 if tol is None else float(tol)
+    small = epsilon(problem.layout.dtype) ** 0.5 if tol is None else tolerance("root", "tol", tol)
 
     def at(x: Tensor, value: Tensor) -> Tensor:
         return inlined([value], dict(zip(graph.inputs, [x, *held])))[0]

@@ -20,7 +20,7 @@ from ..ops.comparison import equal
 from ..ops.elementwise import where
 from ..ops.gather import positions
 from ..ops.leaves import building_body, watch
-from ..ops.messages import where_am_i
+from ..ops.messages import function, where_am_i
 from ..ops.movement import broadcast_to, reshape
 from ..ops.operands import contiguous_strides
 from ..ops.reduce import any as any_
@@ -180,8 +180,7 @@ def vmap(f: Callable[..., Out], in_axes: Along = 0, out_axes: Along = 0) -> Call
 
         g = gd.vmap(lambda x, t: gd.grad(loss_of(x, t), params))(X, T)
     """
-    if not callable(f):
-        raise GraphError(f"vmap: expected a function, got {type(f).__name__}", source=where_am_i())
+    function("vmap", f)
 
     @functools.wraps(f)
     def batched(*args: Any, **kwargs: Any) -> Out:

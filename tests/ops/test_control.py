@@ -550,3 +550,19 @@ def test_a_scan_without_rows_has_a_length():
     assert [v.tolist() for v in gd.compile([], [last, ys])()] == [3, [0, 1, 2]]
     with pytest.raises(gd.ShapeError, match="scan: without xs a length is needed"):
         gd.scan(lambda c, _: (c, c), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("scan", lambda: gd.scan(3, 1.0, length=3)),
+        ("map", lambda: gd.map(3, gd.zeros(3))),
+        ("cond", lambda: gd.cond(gd.constant(True), 3, gd.exp, 1.0)),
+        ("cond", lambda: gd.cond(gd.constant(True), gd.exp, 3, 1.0)),
+        ("while_loop", lambda: gd.while_loop(3, gd.exp, 1.0, 5)),
+        ("while_loop", lambda: gd.while_loop(lambda x: x < 3, 3, 1.0, 5)),
+    ],
+)
+def test_what_is_no_function_is_told(name, call):
+    with pytest.raises(gd.GraphError, match=f"{name}: expected a function, got int"):
+        call()

@@ -85,3 +85,10 @@ def test_what_has_no_minimum():
     with pytest.raises(gd.FeedError, match="minimize: no minimum in 1000 steps"):
         gd.compile([a], gd.minimize(f, np.ones(2), unsolved="check"))(1.0)
     assert gd.compile([a], gd.minimize(f, np.ones(2)))(0.0).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("start", [np.inf, -np.inf, np.nan])
+def test_where_the_value_is_not_finite_is_no_minimum(start):
+    x = gd.input("x", (2,), "float64")
+    _, solved = gd.compile([x], gd.minimize(lambda v: gd.sum(v * v), x, unsolved="status"))([start, 1.0])
+    assert not solved
