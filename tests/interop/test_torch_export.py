@@ -142,6 +142,27 @@ CASES = {
     "detached": lambda x, i: x * x.detach() + torch.where(x > 0, x, 0.0) + torch.clamp(x, -0.5) + x**3 + 2.0**x,
     "attention": lambda x, i: F.scaled_dot_product_attention(x[None], x[None], x[None], is_causal=True),
     "folded": lambda x, i: (x.unfold(0, 2, 1), F.avg_pool1d(x, 2, ceil_mode=True), F.max_pool1d(x, 2), F.glu(x.T, 1)),
+    "sampled by grids": lambda x, i: tuple(
+        F.grid_sample(x[None, None], 1.4 * torch.tanh(x[None, :, None, :2]), mode, padding, corners)
+        for mode in ("bilinear", "nearest", "bicubic")
+        for padding in ("zeros", "border", "reflection")
+        for corners in (True, False)
+    ),
+    "sampled in space": lambda x, i: F.grid_sample(
+        torch.stack([x, 2 * x])[None, None],
+        F.affine_grid(x[None, :3, [0, 1, 2, 0]], (1, 1, 2, 3, 2), align_corners=False),
+        align_corners=False,
+    ),
+    # PyTorch repeats the first row where a result is one wide
+    "antialiased": lambda x, i: tuple(
+        F.interpolate(x[None, None], size, mode=mode, align_corners=corners, antialias=True)
+        for mode in ("bilinear", "bicubic")
+        for size in ((2, 2), (7, 5), (1, 4))
+        for corners in (True, False)
+    ),
+    "antialiased by a factor": lambda x, i: F.interpolate(
+        x[None, None], scale_factor=0.7, mode="bicubic", antialias=True
+    ),
     "made": lambda x, i: (torch.arange(x.shape[0]) + i, torch.linspace(0, 1, 4, dtype=x.dtype) * i, torch.tril(x) + 1),
 }
 
@@ -221,6 +242,13 @@ def test_arguments_are_those_that_were_exported():
         g(gd.input("x", ("n", 3), "float64"))
     with pytest.raises(gd.ShapeError, match="arguments have the structure"):
         g(gd.input("x", ("n", 3)), gd.input("y", ("n", 3)))
+    half = Of(lambda x, i: F.interpolate(x, (2, 2), mode="bilinear", antialias=True) * i.sum())
+    one = torch.tensor([1])
+    g = from_torch(half, (torch.zeros(2, 1, 4, 5), one), dynamic_shapes=({0: "n"}, None))
+    assert g(gd.input("x", ("n", 1, 4, 5)), gd.input("i", (1,), "int64")).shape == ("n", 1, 2, 2)
+    g = from_torch(half, (torch.zeros(2, 1, 4, 5), one), dynamic_shapes=({2: "height"}, None))
+    with pytest.raises(gd.ShapeError, match="antialias from size height to 2"):
+        g(gd.input("x", (2, 1, "height", 5)), gd.input("i", (1,), "int64"))
     tied = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
     tied[1].weight = tied[0].weight
     assert set(from_torch(tied, (torch.zeros(1, 3),)).parameters) == {"0.weight", "0.bias", "1.bias"}

@@ -24,7 +24,7 @@ from ...ir.dims import Size, format_shape
 from ...ops.messages import describe, where_am_i
 from ...ops.tensor import Tensor, as_tensor
 from ..needs import needs
-from . import arrays, elementwise, network, ordering, products  # noqa: F401  for the rules that they declare
+from . import arrays, elementwise, network, ordering, products, sampling  # noqa: F401  for the rules that they declare
 from .rules import RULES, cast, dtype_of
 
 with needs("torch"):
