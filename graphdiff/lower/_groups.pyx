@@ -117,7 +117,8 @@ def trees(
         group_of[node] = target
         for v in <tuple>read(node, INPUTS):
             source = read(v, V_NODE)
-            asked[source] = target if asked.get(source, target) is target else None
+            if asked.setdefault(source, target) is not target:
+                asked[source] = None
     return group_of
 
 

@@ -6,7 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import graphdiff as gd
+from graphdiff.ir.dtypes import float64
+from graphdiff.lower.instruction import ARENA, Buffer, Instruction
 from graphdiff.schedule.limit import parse_bytes
+from graphdiff.schedule.memory import Lifetimes
 
 
 def chain(depth=24, width=16):
@@ -127,3 +130,34 @@ def test_random_graphs_keep_every_limit_bit_for_bit(seed):
         assert f.plan.arena_bytes <= limit and same(f(v), want)
     for k in (1, 2, 5):
         assert same(gd.compile([x], outputs, checkpoint=gd.Every(k))(v), want)
+
+
+class Looked(list):
+    """Positions of reads, which counts how many are looked at."""
+
+    count = 0
+
+    def __iter__(self):
+        for r in super().__iter__():
+            self.count += 1
+            yield r
+
+
+def shared_in_place(n, counts=(1,)):
+    """How many positions are looked at where an instruction writes over the ``n`` values that it reads, of so many
+    elements in turn."""
+    values, results = ([Buffer(ARENA, float64, counts[i % len(counts)]) for i in range(n)] for _ in range(2))
+    places = Looked(range(n))
+    order = [
+        Instruction([], [], values, "forward", []),
+        Instruction([], values, results, "forward", [], inplace=dict.fromkeys(range(n), places)),
+        Instruction([], results, [], "forward", []),
+    ]
+    lifetimes = Lifetimes(order)
+    assert len(lifetimes.members) == n  # each result has the memory of a value
+    return places.count
+
+
+@pytest.mark.parametrize("counts", [(1,), (1, 2, 3)])
+def test_sharing_in_place_looks_at_as_many_reads_as_there_are(counts):
+    assert shared_in_place(600, counts) == 2 * shared_in_place(300, counts) <= 600 * len(counts)

@@ -1,4 +1,5 @@
-"""That building, differentiating and compiling grow as the graph does, counted in calls of functions and not timed."""
+"""That building, differentiating and compiling grow as the graph does, counted in calls of functions and in lines that
+Python runs, and not timed."""
 
 from __future__ import annotations
 
@@ -74,20 +75,46 @@ def calls(work, *arguments):
     return count
 
 
-def growth(work, *arguments):
+def lines(work, *arguments):
+    """How many lines of Python are run, each turn of a loop anew: what goes round without calling anything."""
+    count = 0
+
+    def see(_frame, event, _argument):
+        nonlocal count
+        count += event == "line"
+        return see
+
+    before = sys.gettrace()
+    sys.settrace(see)
+    try:
+        work(*arguments)
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def growth(count, work, *arguments):
     """How much more a step to twice the size takes than the step before: 2 is linear, 4 quadratic."""
-    small, middle, large = (calls(work, n, *arguments) for n in (150, 300, 600))
+    small, middle, large = (count(work, n, *arguments) for n in (150, 300, 600))
     return (large - middle) / (middle - small)
 
 
 CASES = [(make, False) for make in (chain, fan, tree, scalars, layers)] + [(scalars, True), (layers, True)]
 
 
+@pytest.mark.parametrize("count", [calls, lines])
 @pytest.mark.parametrize(("make", "updates"), CASES, ids=lambda case: getattr(case, "__name__", None))
-def test_work_grows_as_the_graph_does(make, updates):
+def test_work_grows_as_the_graph_does(make, updates, count):
     compiled(4, make, updates)  # what is imported and remembered once
-    assert growth(compiled, make, updates) < 2.3
+    assert growth(count, compiled, make, updates) < 2.3
 
 
 def test_what_is_quadratic_is_seen():
-    assert growth(lambda n: [abs(i) for _ in range(n) for i in range(n)]) > 3.5
+    assert growth(calls, lambda n: [abs(i) for _ in range(n) for i in range(n)]) > 3.5
+
+    def quadratic(n):
+        for _ in range(n):
+            for _ in range(n):
+                pass
+
+    assert growth(lines, quadratic) > 3.5
