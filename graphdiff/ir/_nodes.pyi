@@ -12,12 +12,14 @@ def learn(
     node_class: type[Node],
     value_class: type[Value],
     source_class: type[Source],
+    origin_class: type[Origin],
     ambient: object,
     no_attrs: dict[str, Any],
     cell: Callable[[str], str],
     inside: Callable[[str], bool],
 ) -> None: ...
 def results_are(value_class: type[Value]) -> None: ...
+def origin_of(node: Node, rule: str) -> Origin: ...
 def newest() -> int: ...
 def new_node(
     op: object,

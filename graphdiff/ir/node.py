@@ -24,6 +24,7 @@ from ._nodes import learn, over
 from ._nodes import make as make
 from ._nodes import new_node as new_node
 from ._nodes import newest as newest
+from ._nodes import origin_of as origin_of
 from ._nodes import results_are as results_are
 from ._nodes import topological as topological
 from ._nodes import user_source as user_source
@@ -53,11 +54,6 @@ class Origin(NamedTuple):
 
     node: Node
     rule: str
-
-
-def origin_of(node: Node, rule: str) -> Origin:
-    """``Origin(node, rule)`` in half the time: every node of an adjoint has one."""
-    return tuple.__new__(Origin, (node, rule))
 
 
 Inherited = tuple[Origin | None, Source | None, str]
@@ -255,7 +251,7 @@ class Node:
         return f"<node {self.op.name} #{self.serial}>"
 
 
-learn(Node, Value, Source, ambient, NO_ATTRS, _cell, _inside)
+learn(Node, Value, Source, Origin, ambient, NO_ATTRS, _cell, _inside)
 
 
 def is_fixed(value: Value) -> bool:

@@ -15,9 +15,17 @@ cdef extern from *:
         if (!Py_IS_TYPE(member, &PyMemberDescr_Type)) return -1;
         return ((PyMemberDescrObject *)member)->d_member->offset;
     }
+
+    /* Fills a slot of what has just been made. */
+    static inline void gd_put(PyObject *owner, Py_ssize_t at, PyObject *value) {
+        Py_INCREF(value);
+        Py_XSETREF(GD_SLOT(owner, at), value);
+    }
     """
     PyObject *GD_SLOT(PyObject *object, Py_ssize_t at) nogil
     Py_ssize_t gd_slot_of(object member)
+    void put "gd_put"(object owner, Py_ssize_t at, object value)
+    object PyType_GenericAlloc(type made, Py_ssize_t items)
 
 
 cdef Py_ssize_t slot_of(type owner, str name) except -1:

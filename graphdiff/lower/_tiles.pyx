@@ -6,23 +6,32 @@ Owns: how the words of tiles and of tapes are put together. How they are read ba
 encode.py's. Must not know: how groups were formed, where buffers lie.
 """
 
+from functools import lru_cache
+
+from graphdiff.ir.dims import product
 from graphdiff.ir.dtypes import CODE as CODE_
 from graphdiff.ir.dtypes import bool_, int64
 from graphdiff.ir.node import Node, Value
 from graphdiff.lower.fuse import in_frame
+from graphdiff.lower.instruction import ARENA as ARENA_
 from graphdiff.lower.instruction import Buffer, Instruction, KernelCall
+from graphdiff.lower.instruction import Location as Location_
 from graphdiff.ops.microops import MICROOPS
 from graphdiff.ops.operands import contiguous_strides
 from graphdiff.ops.registry import Op, Reduce
 
 include "../ir/slots.pxi"
 
-cdef object REDUCE = Reduce, INT64 = int64, BOOL = bool_
+cdef object REDUCE = Reduce, INT64 = int64, BOOL = bool_, ARENA = ARENA_
+cdef type BUFFER = Buffer, LOCATION = Location_
+cdef object new_tuple = tuple.__new__
 cdef dict CODE = CODE_
 cdef Py_ssize_t OP = slot_of(Node, "op"), INPUTS = slot_of(Node, "inputs"), OUTPUTS = slot_of(Node, "outputs")
-cdef Py_ssize_t V_SHAPE = slot_of(Value, "shape"), V_DTYPE = slot_of(Value, "dtype")
+cdef Py_ssize_t V_NODE = slot_of(Value, "node"), V_SHAPE = slot_of(Value, "shape"), V_DTYPE = slot_of(Value, "dtype")
 cdef Py_ssize_t KERNEL = slot_of(Op, "kernel")
-cdef Py_ssize_t B_DTYPE = slot_of(Buffer, "dtype")
+cdef Py_ssize_t B_KIND = slot_of(Buffer, "kind"), B_DTYPE = slot_of(Buffer, "dtype")
+cdef Py_ssize_t B_COUNT = slot_of(Buffer, "count"), B_SLOT = slot_of(Buffer, "slot"), B_DATA = slot_of(Buffer, "data")
+cdef Py_ssize_t B_LABEL = slot_of(Buffer, "label"), B_NODE = slot_of(Buffer, "node")
 
 cdef enum:
     HEAD = 6  # words before the sizes of the iteration space
@@ -35,6 +44,7 @@ cdef enum:
 
 HEAD_WORDS, VIEW_WORDS, MICROOP_WORDS = HEAD, VIEW, OP_WORDS  # for who reads them back
 NO_OPERAND = -1
+elements = lru_cache(maxsize=4096)(product)  # of a shape
 cdef dict NAMES = {}  # of micro-operations, as payloads have them
 cdef frozenset OF_ROWS = frozenset([f"microop:{name}" for name, microop in MICROOPS.items() if microop.result == "R"])
 
@@ -54,6 +64,21 @@ def names_in(list payload, weigh):
         elif type(item) is not int:
             return None
     return names, weight
+
+
+def result(value, dict location):
+    """New storage in the arena for a value that the next instruction computes; ``location`` is told where it is."""
+    cdef object buffer = PyType_GenericAlloc(BUFFER, 0)
+    node, shape = read(value, V_NODE), read(value, V_SHAPE)
+    put(buffer, B_KIND, ARENA)
+    put(buffer, B_DTYPE, read(value, V_DTYPE))
+    put(buffer, B_COUNT, elements(shape))
+    put(buffer, B_SLOT, -1)
+    put(buffer, B_DATA, None)
+    put(buffer, B_LABEL, value.name or read(node, OP).name)
+    put(buffer, B_NODE, node)
+    location[value] = new_tuple(LOCATION, (buffer, 0, contiguous_strides(shape), None))
+    return buffer
 
 
 cdef inline name_of(microop):
@@ -118,10 +143,10 @@ cdef class TileBuilder:
         write = self.writes.setdefault(target, len(self.writes))
         self.stores.append((register, reduction, mask, write, offset, strides))
 
-    def compute(self, nodes, again, axes, locate, dict base, set stored):
-        """The micro-operations of ``nodes`` on what is computed before or loaded. What is to be stored: registers with
-        values and reductions. ``again``: nodes of other groups; ``axes``: of the reductions that leave the group;
-        ``base``, ``stored``: as :func:`tiles.group_tile` says."""
+    def compute(self, nodes, again, axes, locate, dict base, set stored, reduced):
+        """The micro-operations of ``nodes`` on what is computed before or loaded, then stores of what is ``stored``.
+        ``again``: nodes of other groups; ``axes``: of the reductions that leave the group; ``base``, ``stored``: as
+        :func:`tiles.group_tile` says; ``reduced(register, value, reduction)``: stores what is reduced."""
         cdef dict registers = {}  # of what is computed here
         cdef dict loaded = {}  # where there are no rows, every frame reads a value alike
         cdef dict location = locate.location
@@ -158,7 +183,11 @@ cdef class TileBuilder:
                     stores.append((args[0], y, kernel.reduction))
             else:
                 stores.append((args[0], y, kernel.reduction))
-        return stores
+        for r, y, reduction in stores:
+            if reduction is None:
+                self.store(r, result(y, location), 0, contiguous_strides(read(y, V_SHAPE)))
+            else:
+                reduced(r, y, reduction)
 
     def words(self):
         """The payload of the tile."""

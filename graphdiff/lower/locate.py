@@ -7,20 +7,16 @@ Must not know: what instructions compute, payload words, where buffers lie in th
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 
 import numpy as np
 
 from ..errors import CompileError
-from ..ir.dims import product
 from ..ir.node import Node, Value
 from ..ops.operands import contiguous_strides
 from ..ops.registry import Index, Strided, View
-from ._tiles import TileBuilder
+from ._tiles import TileBuilder, elements, result
 from .instruction import ARENA, CONST, Buffer, Instruction, Location
-
-elements = functools.lru_cache(maxsize=4096)(product)  # of a shape
 
 
 class Locator:
@@ -41,11 +37,7 @@ class Locator:
 
     def result(self, value: Value) -> Buffer:
         """New storage for a value that the next instruction computes."""
-        buffer = Buffer(
-            ARENA, value.dtype, elements(value.shape), label=value.name or value.node.op.name, node=value.node
-        )
-        self.location[value] = Location(buffer, 0, contiguous_strides(value.shape))
-        return buffer
+        return result(value, self.location)
 
     def of(self, value: Value) -> Location:
         """Where ``value`` is, resolving views down to storage."""

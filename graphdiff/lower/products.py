@@ -15,10 +15,11 @@ import numpy as np
 from ..ir.dims import Shape, Size, floor_div
 from ..ir.node import Node, Value
 from ..ops.operands import contiguous_strides
+from ._tiles import elements
 from .encode import AttentionWords, OperandView, call_words, epilogue_words, matmul_words
 from .epilogue import Epilogue
 from .instruction import ARENA, Buffer, Instruction, KernelCall, Location
-from .locate import Locator, elements
+from .locate import Locator
 
 
 class _Operands:

@@ -5,16 +5,17 @@ Must not know: how groups were formed, the order of payload words.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 from ..ir.dims import Size
 from ..ir.node import Node, Value
 from ..ops.operands import contiguous_strides
 from ..ops.registry import Place
-from ._tiles import TileBuilder
+from ._tiles import TileBuilder, elements
 from .fuse import Group, put_back
 from .instruction import Buffer, Instruction, KernelCall
-from .locate import Locator, elements
+from .locate import Locator
 
 
 def group_tile(
@@ -25,25 +26,22 @@ def group_tile(
     assert g.shape is not None
     tile = TileBuilder(g.shape, g.row)
     again = dict.fromkeys(duplicated)
-    stores = tile.compute((*again, *g.nodes), again, g.axes, locate, base, stored)
-    for register, y, reduction in stores:
-        _store(tile, g, register, y, reduction, locate.result(y))
+    reduced = functools.partial(_store, tile, g, locate)
+    tile.compute((*again, *g.nodes), again, g.axes, locate, base, stored, reduced)
     return tile.instruction(g.phase, g.nodes, elements(g.shape) * len(g.nodes))
 
 
-def _store(tile: TileBuilder, g: Group, register: int, y: Value, reduction: str | None, target: Buffer) -> None:
-    strides = contiguous_strides(y.shape)
-    if reduction is None:
-        tile.store(register, target, 0, strides)
-        return
+def _store(tile: TileBuilder, g: Group, locate: Locator, register: int, y: Value, reduction: str) -> None:
+    """Stores what is left of a register by a reduction."""
     assert g.shape is not None
+    strides = contiguous_strides(y.shape)
     n = len(g.shape)
     axes = g.axes if g.axes is not None else g.row
     if len(strides) == n:  # with the row's dimensions kept as 1
         over = tuple(0 if i in axes else st for i, st in enumerate(strides))
     else:
         over = put_back(strides, axes, n)
-    tile.store(register, target, 0, over, reduction, sum(1 << a for a in axes))
+    tile.store(register, locate.result(y), 0, over, reduction, sum(1 << a for a in axes))
 
 
 def place(node: Node, locate: Locator) -> Instruction:
