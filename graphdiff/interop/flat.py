@@ -19,7 +19,7 @@ from ..ir.node import topological
 from ..ops.elementwise import astype
 from ..ops.leaves import Watcher, check
 from ..ops.leaves import input as input_leaf
-from ..ops.messages import describe, where_am_i
+from ..ops.messages import LONGEST, describe, where_am_i
 from ..ops.movement import reshape
 from ..ops.tensor import Tensor, constant
 from ..ops.trees import tensors
@@ -30,6 +30,7 @@ from ..runtime.sizes import Sizes
 from ..spelling import did_you_mean
 from ..transforms.sparsity import SparseJacobian, at_sizes
 from ..transforms.substitute import substitute
+from ..wording import one_line
 
 Data = Mapping[Tensor | str, Fed] | None
 EXAMPLE = 100  # of a size, where an error writes one
@@ -99,7 +100,7 @@ class Flat:
         given = self.tree.spread(self.what, structure, "wrt", "values", FeedError, arrays=True)
         out = np.empty(self.n)
         for leaf, array, n, end in zip(self.leaves, given, self.sizes, self.ends):
-            array = np.asarray(array, np.float64)
+            array = self._numbers(array, describe(leaf))
             if array.shape != self.shape(leaf):
                 raise FeedError(
                     f"{self.what}: {leaf.name} has shape {self.shape(leaf)}, got {array.shape}", source=where_am_i()
@@ -119,10 +120,19 @@ class Flat:
 
     def checked(self, z: np.ndarray) -> np.ndarray:
         """``z`` as a float64 vector of the size there must be. Raises FeedError."""
-        z = np.asarray(z, np.float64)
+        if not isinstance(z, np.ndarray) or z.dtype != np.float64:
+            z = self._numbers(z, "the vector")
         if z.shape != (self.n,):
             raise FeedError(f"{self.what}: the vector has shape ({self.n},), got {z.shape}", source=where_am_i())
         return z
+
+    def _numbers(self, given: Any, which: str) -> np.ndarray:
+        """An array of float64 of real numbers. Raises FeedError."""
+        array = np.asarray(given)
+        if array.dtype.kind not in "biuf":
+            told = f"{which} has no real numbers, got {one_line(repr(given), LONGEST)}"
+            raise FeedError(f"{self.what}: {told}", source=where_am_i())
+        return array.astype(np.float64, copy=False)
 
     def start(self, x0: Any = None) -> np.ndarray:
         """Where a solver begins: ``x0`` as a vector or in the structure of ``wrt``, else the values of parameters."""
@@ -145,7 +155,8 @@ class Flat:
                 leaf.value = z[end - n : end].reshape(self.shape(leaf)).astype(leaf.dtype)
 
     def spread(self, by_leaf: Mapping[Tensor, Any] | None, index: int, default: float) -> np.ndarray:
-        """A number for each element, from pairs by leaf. Raises FeedError for another leaf, and what is no dict."""
+        """A number for each element, from pairs by leaf. Raises FeedError for another leaf, for what is no dict or no
+        pair, and where a bound does not broadcast to its leaf."""
         out = np.full(self.n, default)
         if not isinstance(by_leaf, (Mapping, type(None))):
             first = next(iter(self.number)).name or "x"
@@ -155,10 +166,17 @@ class Flat:
             if not isinstance(leaf, Tensor) or leaf not in self.number:
                 told = describe(leaf) if isinstance(leaf, Tensor) else repr(leaf)
                 raise FeedError(f"{self.what}: bounds of {told}, which is not among wrt", source=where_am_i())
+            if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+                told = f"bounds of {leaf.name} are a pair, low and high or None, got {one_line(repr(pair), LONGEST)}"
+                raise FeedError(f"{self.what}: {told}", source=where_am_i())
+            if pair[index] is None:
+                continue
+            value, shape = self._numbers(pair[index], f"a bound of {leaf.name}"), self.shape(leaf)
+            if value.ndim > len(shape) or any(a not in (1, b) for a, b in zip(value.shape[::-1], shape[::-1])):
+                told = f"{describe(leaf)} has a bound of shape {value.shape}"
+                raise FeedError(f"{self.what}: {told}; write one number, or one an element", source=where_am_i())
             k = self.number[leaf]
-            value = pair[index]
-            if value is not None:
-                out[self.ends[k] - self.sizes[k] : self.ends[k]] = np.broadcast_to(value, self.shape(leaf)).ravel()
+            out[self.ends[k] - self.sizes[k] : self.ends[k]] = np.broadcast_to(value, shape).ravel()
         return out
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from ctypes.util import find_library
 
 import pytest
 from under_test import ENVIRONMENT, PLACE
@@ -45,6 +46,14 @@ def test_a_bridge_over_others_tells_its_own_extra(bridge, use):
     told = run("numba", f"gd.interop.{bridge}.{use}").stderr.strip().splitlines()[-1]
     assert told.startswith(f"ImportError: gd.interop.{bridge} needs the package ")
     assert told.endswith(f"; write pip install 'graphdiff[{bridge}]'")
+
+
+def test_ipopt_is_told_with_its_extra():
+    if find_library("ipopt"):
+        pytest.skip("the system has an Ipopt, which is taken")
+    done = run("casadi", "w = gd.parameter('w', value=1.0)\ngd.interop.ipopt.Problem(w * w, [w]).solve()")
+    told = "ImportError: gd.interop.ipopt needs Ipopt; write pip install 'graphdiff[ipopt]'"
+    assert done.returncode == 1 and done.stderr.strip().splitlines()[-1] == told
 
 
 def test_models_are_not_written_without_the_package():

@@ -171,6 +171,17 @@ def test_what_does_not_fit_is_told():
             lambda: bridge.minimize(loss, wrt, feed, bounds=(0, 1)),
             r"bounds go by leaf; write bounds=\{w: \(low, high\)\}, got tuple",
         ),
+        (
+            lambda: bridge.minimize(loss, wrt, feed, bounds={wrt[0]: (np.zeros(3), None)}),
+            r"w: f64\[2\] has a bound of shape",
+        ),
+        (
+            lambda: bridge.minimize(loss, wrt, feed, bounds={wrt[0]: 1.0}),
+            "bounds of w are a pair, low and high or None",
+        ),
+        (lambda: bridge.minimize(loss, wrt, feed, bounds={wrt[0]: ("a", None)}), "a bound of w has no real numbers"),
+        (lambda: p.fun(np.zeros(3, complex)), "the vector has no real numbers"),
+        (lambda: p.fun("abc"), "the vector has no real numbers, got 'abc'"),
         (lambda: p.fun(np.zeros(4)), r"the vector has shape \(3,\), got \(4,\)"),
         (lambda: p.pack([np.zeros(3), {"b": 0.0}]), r"w has shape \(2,\), got \(3,\)"),
         (lambda: bridge.ode(r, gd.input("t2", ()), gd.input("y", (3,))), "has the derivative"),
