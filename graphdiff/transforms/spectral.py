@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from ..ir.dims import Shape, Size
-from ..ir.node import NAMED_LEAVES, Node, Value
+from ..ir.node import NAMED_LEAVES, Node, Value, topological
 from ..ops.contraction import diagonal
 from ..ops.customize import CUSTOM, Rules
 from ..ops.elementwise import reciprocal
@@ -275,7 +275,7 @@ def _between(d: Tensor, w: Tensor) -> list[Node] | None:
         if here is not None and (part is None or part == here):
             part = here
         elif not (isinstance(node.op.kernel, Tile) and len(node.outputs) == 1) and not _keeps_places(node):
-            if _is_shared(value, w) or not _depends(value, w):
+            if _is_shared(value, w) or not (_depends(value, w) or _have_in_common(value, w.node.inputs[0])):
                 continue
             return None
         found.add(node)
@@ -333,6 +333,13 @@ def _depends(value: Value, w: Value) -> bool:
             seen.add(node)
             stack.extend(v.node for v in node.inputs)
     return False
+
+
+def _have_in_common(value: Value, x: Value) -> bool:
+    """Whether ``value`` and ``x`` are made of a leaf in common: numbers that are equal at equal values may then go
+    apart where these do, at a rate that nothing here knows."""
+    leaves = [{n for n in topological([v]) if n.op.name in NAMED_LEAVES} for v in (value, x)]
+    return not leaves[0].isdisjoint(leaves[1])
 
 
 # --------------------------------------------------------------------------------------- rules
