@@ -174,22 +174,20 @@ class TrBdf2:
         matrix = jacobian(residual := unknown - slope * h, unknown)
         inside = depends_on([residual, matrix], [unknown])
         (graph,), captured = close_bodies("stage", [[unknown]], [[residual, matrix]], [inside])
-        held = [stop_gradient(v) for v in captured]
-        base = stop_gradient(known)
         least = max(1e-3 * self._rtol, 10 * epsilon(z.dtype))
 
         def newton(s: Any) -> Any:
             z, n, _, _ = s
-            r, a = inlined(graph.outputs, dict(zip(graph.inputs, [z, *held])))
+            r, a = inlined(graph.outputs, dict(zip(graph.inputs, [z, *captured])))
             delta = solve(a, -r)
             z1 = z + delta
-            size = least * abs_(base + z1 * D) + 1e-3 * self._atol
+            size = least * abs_(known + z1 * D) + 1e-3 * self._atol
             found = all_(abs_(delta * D) <= size)
             return z1, n + 1, found, ~found & all_(isfinite(delta))
 
         no, yes = scalar(False, bool_), scalar(True, bool_)
-        init = (stop_gradient(z), scalar(0, int64), no, yes)
-        z1, _, found, _ = while_loop(lambda s: s[3], newton, init, NEWTON_STEPS)
+        z1, _, found, _ = while_loop(lambda s: s[3], newton, (z, scalar(0, int64), no, yes), NEWTON_STEPS)
+        z1 = stop_gradient(z1)  # here, not where the steps begin, which may be outside of the loop around them
         equation = Graph("stage", graph.inputs, graph.outputs[:1])
         return implicit("odeint", where(found, z1, 0), equation, captured, by_factors), found
 
