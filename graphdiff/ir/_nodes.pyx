@@ -157,6 +157,15 @@ cpdef user_source():
     return None
 
 
+def of_kinds(nodes, *kinds):
+    """Those of ``nodes`` whose operation's kernel is of one of these classes: of many nodes mostly few."""
+    cdef list found = []
+    for node in nodes:
+        if type(read(node, OP).kernel) in kinds:
+            found.append(node)
+    return found
+
+
 def topological(outputs, stop=()):
     """All nodes that ``outputs`` depend on, operands first, in the order they were declared.
 

@@ -24,6 +24,7 @@ from ._nodes import learn, over
 from ._nodes import make as make
 from ._nodes import new_node as new_node
 from ._nodes import newest as newest
+from ._nodes import of_kinds as of_kinds
 from ._nodes import origin_of as origin_of
 from ._nodes import results_are as results_are
 from ._nodes import topological as topological

@@ -20,7 +20,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from ..ir.dims import Shape, Size, product
-from ..ir.node import Node, Value
+from ..ir.node import Node, Value, of_kinds
 from ..ops.microops import REDUCTIONS
 from ..ops.operands import contiguous_strides
 from ..ops.registry import Reduce, Strided, Tile, View
@@ -45,10 +45,9 @@ class Users:
     def __init__(self, nodes: Sequence[Node]):
         self.nodes = nodes
         self.base: dict[Node, Node] = {}  # view -> the node whose storage it reads
-        for node in nodes:
-            if type(node.op.kernel) is View:
-                source = node.inputs[0].node
-                self.base[node] = self.base.get(source, source)
+        for node in of_kinds(nodes, View):
+            source = node.inputs[0].node
+            self.base[node] = self.base.get(source, source)
 
     @functools.cached_property
     def readers(self) -> dict[Node, list[Node]]:

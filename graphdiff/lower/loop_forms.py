@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from ..ir.dims import Size, evaluate, names_of, product
 from ..ir.graph import Graph
-from ..ir.node import Node, Value, topological
+from ..ir.node import Node, Value, of_kinds, topological
 from ..ops.bodies import placeholders
 from ..ops.leaves import STATE
 from ..ops.loop import LoopParts
@@ -94,7 +94,7 @@ def source_of(row: Any) -> Node | None:
 
 def forms(graph: Graph, required: Iterable[Value]) -> dict[Node, Form]:
     """The forms of the loops of ``graph``; ``required``: what is needed besides what nodes read."""
-    loops = [n for n in graph.nodes if type(n.op.kernel) is Loop]
+    loops = of_kinds(graph.nodes, Loop)
     if not loops:
         return {}
     parts = {n: LoopParts(n) for n in loops}

@@ -17,7 +17,7 @@ from typing import Any
 from ..ir.dims import Size, floor_div
 from ..ir.dtypes import FLOATS
 from ..ir.graph import Graph
-from ..ir.node import NAMED_LEAVES, Node, Value, ambient
+from ..ir.node import NAMED_LEAVES, Node, Value, ambient, of_kinds
 from ..ops.batching import in_front
 from ..ops.bodies import placeholders
 from ..ops.joining import concat
@@ -36,7 +36,7 @@ FEWEST = 16  # rows in a block: with fewer there is little to gain by it
 
 def batched_maps(graph: Graph) -> Graph:
     """``graph`` with its maps over rows of few elements as larger operations; itself where it has none."""
-    outer = [n for n in graph.nodes if isinstance(n.op.kernel, (Loop, Branch))]
+    outer = of_kinds(graph.nodes, Loop, Branch)
     attrs = {n: found for n in outer if (found := _attrs(n)) is not n.attrs}
     maps = _maps(graph, [n for n in outer if n.op is LOOP])
     if not maps and not attrs:
