@@ -19,6 +19,7 @@ class Group:
     merged: Group | None
     def __init__(self, node: Node, shape: Shape | None, phase: str, axes: tuple[int, ...] | None = None) -> None: ...
 
+def spread(nodes: list[Node], phases: dict[Node, str]) -> list[Node]: ...
 def trees(
     nodes: list[Node],
     base: dict[Node, Node],

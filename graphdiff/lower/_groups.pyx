@@ -1,9 +1,10 @@
 # cython: language_level=3
-"""The walks of fuse.py, readers.py and duplicate.py over the nodes of a graph, in C: what is done for every node that
-there is.
+"""The walks of fuse.py, readers.py, duplicate.py and phases.py over the nodes of a graph, in C: what is done for every
+node that there is.
 
-Owns: groups, how they grow from their consumers and merge, what crosses them, what is near enough to be repeated. What is asked of a few nodes only, such
-as whether rows agree, is fuse.py's, whose invariants hold here too. Must not know: buffers, encodings.
+Owns: groups, how they grow from their consumers and merge, what crosses them, what is near enough to be repeated. What
+is asked of a few nodes only, such as whether rows agree, is fuse.py's, whose invariants hold here too. Must not know:
+buffers, encodings.
 """
 
 from graphdiff.ir.node import Node, Value
@@ -48,6 +49,20 @@ cdef inline kind_of(node):
 cdef inline bint is_same(a, b):
     """Whether shapes are equal: most that are, are one object."""
     return a is b or a == b
+
+
+def spread(list nodes, dict phases):
+    """The elementwise nodes of the forward pass that are larger than all that they read, but for positions."""
+    cdef list found = []
+    for node in nodes:
+        if kind_of(node) is TILE and phases[node] == "forward":
+            shape = read((<tuple>read(node, OUTPUTS))[0], V_SHAPE)
+            for v in <tuple>read(node, INPUTS):
+                if is_same(read(v, V_SHAPE), shape) and read(read(read(v, V_NODE), OP), NAME) != "index":
+                    break
+            else:
+                found.append(node)
+    return found
 
 
 cdef Py_ssize_t loads_of(node, dict base) except -1:

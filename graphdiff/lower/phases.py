@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 
 from ..ir.graph import Graph
 from ..ir.node import Node
-from ..ops.registry import Guard, Tile
+from ..ops.registry import Guard
+from ._groups import spread
 
 
 def inner_graphs(nodes: Iterable[Node]) -> Iterator[Graph]:
@@ -55,18 +56,12 @@ def phases(graph: Graph) -> dict[Node, str]:
 def _left_to_backward(graph: Graph, phase_of: dict[Node, str]) -> list[Node]:
     """The forward nodes that adjoint ones alone read and that are larger than what they are made of, such as a mask of
     labels: made where they are read they need not be stored."""
-    larger = [n for n in graph.nodes if phase_of[n] == "forward" and type(n.op.kernel) is Tile and _is_spread(n)]
+    larger = spread(graph.nodes, phase_of)
     if not larger:
         return []
     early = {v.node for n in graph.nodes if phase_of[n] != "backward" for v in n.inputs}
     early.update(v.node for v in (*graph.outputs, *(v for _, v in graph.updates)))
     return [n for n in larger if n not in early]
-
-
-def _is_spread(node: Node) -> bool:
-    """Whether all that a node reads, but for positions, is smaller than what it gives."""
-    shape = node.outputs[0].shape
-    return all(v.shape != shape or v.node.op.name == "index" for v in node.inputs)
 
 
 def _only_updates(graph: Graph) -> set[Node]:
