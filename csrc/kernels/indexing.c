@@ -232,6 +232,15 @@ static void add_wide(double *restrict to, const float *restrict g, int64_t n) {
     for (int64_t i = 0; i < n; i++) to[i] += (double)g[i];
 }
 
+/* whether a part has all lines of an outer index, of one element each: then all that is given is added */
+static inline int takes_each(const indexing_block *b, const scatter_part *part, int64_t low, int64_t high) {
+    return part->n == 1 && b->inner == 1 && low == 0 && high == b->axis;
+}
+
+INLINE void add_each_wide(const int dtype, const indexing_block *b, const gd_call *call, double *sums, const float *g) {
+    for (int64_t i = 0; i < b->n_idx; i++) sums[index_at(call->operands[0], dtype, i, b->axis)] += (double)g[i];
+}
+
 /* lines low to high of one outer index, which have been begun: all of them, or where there are more than indices those
  * that an index names, each perhaps several times */
 static void scatter_wide(const indexing_block *b, const gd_call *call, const scatter_part *part, int64_t o, int64_t low,
@@ -242,6 +251,12 @@ static void scatter_wide(const indexing_block *b, const gd_call *call, const sca
     int all = high - low <= b->n_idx;
     named found;
     for (int64_t l = 0; all && l < high - low; l++) widen(sums + l * part->n, y + l * b->inner, part->n);
+    if (all && takes_each(b, part, low, high)) {
+        if (b->index_dtype == GD_I32) add_each_wide(GD_I32, b, call, sums, g);
+        else add_each_wide(GD_I64, b, call, sums, g);
+        narrow(y, sums, high);
+        return;
+    }
     for (int step = all ? 1 : 0; step < (all ? 2 : 3); step++)
         for (int64_t first = 0; first < b->n_idx; first += CHUNK) {
             find_named(b, call->operands[0], first, low, high, &found);

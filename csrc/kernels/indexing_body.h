@@ -4,6 +4,13 @@ static void NAME(add)(T *restrict to, const T *restrict g, int64_t n) {
     for (int64_t i = 0; i < n; i++) to[i] = (T)((U)to[i] + (U)g[i]);
 }
 
+INLINE void NAME(add_each)(const int dtype, const indexing_block *b, const gd_call *call, T *y, const T *g) {
+    for (int64_t i = 0; i < b->n_idx; i++) {
+        T *to = y + index_at(call->operands[0], dtype, i, b->axis);
+        *to = (T)((U)*to + (U)g[i]);
+    }
+}
+
 /* a part's lines, one outer index at a time */
 static void NAME(take_vjp)(const gd_call *call, const scatter_part *part) {
     const indexing_block *b = (const indexing_block *)call->block;
@@ -12,7 +19,10 @@ static void NAME(take_vjp)(const gd_call *call, const scatter_part *part) {
         int64_t o = l / b->axis, low = l % b->axis, high = gd_min(low + part->lines.last - l, b->axis);
         const T *g = (const T *)call->operands[1] + o * b->n_idx * b->inner + part->column;
         T *y = (T *)call->operands[b->result] + l * b->inner + part->column;
-        for (int64_t first = 0; first < b->n_idx; first += CHUNK, g += CHUNK * b->inner) {
+        int each = takes_each(b, part, low, high);
+        if (each && b->index_dtype == GD_I32) NAME(add_each)(GD_I32, b, call, y, g);
+        else if (each) NAME(add_each)(GD_I64, b, call, y, g);
+        for (int64_t first = each ? b->n_idx : 0; first < b->n_idx; first += CHUNK, g += CHUNK * b->inner) {
             find_named(b, call->operands[0], first, low, high, &found);
             for (int64_t i = 0; i < found.n; i++)
                 NAME(add)(y + found.at[i] * b->inner, g + found.from[i] * b->inner, part->n);
