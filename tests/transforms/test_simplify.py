@@ -82,6 +82,13 @@ def placed(x, start, axis=0):
 # One or more expressions for each row; the row must fire on each of them.
 
 
+def spelled_slope(swapped):
+    """The derivative of exp(X) / COL, where COL is the sum of exp(X), by the rules of quotients and exponentials."""
+    near, raised = Y * e.reciprocal(COL), f.exp(X)
+    far = m.reshape(-r.sum(near * (raised / COL), axis=1), (N, 1))
+    return raised * (far + near) if swapped else (near + far) * raised
+
+
 def chosen(n, labels):
     """Of logits of ``n`` classes those that labels from 0 to 5 name."""
     labels = g.checked_label(e.abs(labels), n)
@@ -207,6 +214,7 @@ CASES = {
         (0.25 / COL) * f.exp(X) + e.where(B, M_QUARTER, 0),
         e.where(B, MINUS, 0) + f.exp(X) * e.reciprocal(COL),
     ],
+    "softmax_slope": [spelled_slope(False), spelled_slope(True)],
     "where_known": [e.where(True, X, S), e.where(False, X, S)],
     "where_same": [e.where(B, X, X), e.where(B, S, S)],
     "where_not": [e.where(e.logical_not(B), X, Y)],

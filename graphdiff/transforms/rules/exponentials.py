@@ -12,6 +12,7 @@ from ...ops.elementwise import abs, add, astype, divide, multiply, negative, squ
 from ...ops.functions import exp, log, log1mexp, log1p, logaddexp, logdiffexp, sinh, softplus
 from ...ops.movement import reshape
 from ...ops.norms import logsumexp, softmax_parts
+from ...ops.reduce import sum as sum_
 from ...ops.sigmoids import sigmoid, tanh
 from ...ops.special import erf, erfcx, log_ndtr
 from .table import Rewritten, full, is_one, number, of, rule, with_number
@@ -302,6 +303,29 @@ def softmax_less_label(node: Node) -> Rewritten:
             inner = of(q, "divide")
             if inner and _opposite(s, inner[0]):
                 return multiply(inner[0], subtract(divide(e, inner[1]), astype(y, a.dtype)))
+    return None
+
+
+@rule("multiply", on="exp")
+def softmax_slope(node: Node) -> Rewritten:
+    """(w / t - sum(w / t * p)) * exp(x) -> p * (w - sum(w * p)) for p = exp(x) / t, so that exp(x) need not be kept."""
+    for d, e in _pairs(node.outputs[0]):
+        terms = of(d, "add") if of(e, "exp") else None
+        for u, v in (terms, terms[::-1]) if terms else ():
+            lost = of(v, "reshape")
+            total = of(lost[0], "negative") if lost else None
+            summed = of(total[0], "sum") if total else None
+            if total is None or summed is None:
+                continue
+            axes = total[0].node.attrs["axes"]
+            for w, q in _pairs(u):
+                t = of(q, "reciprocal")
+                for a, p in _pairs(summed[0]) if t and w.shape == e.shape == u.shape else ():
+                    quotient = of(p, "divide") if a is u else None
+                    if t is None or quotient is None or quotient[0] is not e or quotient[1] is not t[0]:
+                        continue
+                    if t[0].shape == v.shape == tuple(1 if i in axes else n for i, n in enumerate(e.shape)):
+                        return multiply(p, subtract(w, sum_(multiply(w, p), axis=axes, keepdims=True)))
     return None
 
 
