@@ -20,6 +20,7 @@ from .bodies import placeholders, zeros_for
 from .messages import call_text, describe
 from .opdef import custom as declare
 from .operands import beside_each_other
+from .pattern import Pattern, Patterns, Values, Walk, count, union, whole
 from .registry import Strided, View, op, op_of
 from .tensor import Tensor, as_tensor, fail, make
 
@@ -151,6 +152,39 @@ def _batch(node: Node, xs: Sequence[Tensor], batch: Batch) -> Sequence[Tensor]:
     return batching.remade(node, [y, *xs[1:]], {"rules": all_at_once, **_more(node)})
 
 
+def _pattern(node: Node, patterns: Patterns, values: Values, walk: Walk) -> list[Pattern | None]:
+    """What the result depends on by the rules, which its derivatives are made of, and not by its body: by that for the
+    tangent, else by that for cotangents, turned around. Everything where rules are made of others, which may have no
+    end, or solve an equation."""
+    rules: Rules = node.attrs["rules"]
+    y, xs = node.outputs[0], node.inputs[1:]
+    if "equation" in node.attrs:
+        return whole(node, [None, *patterns[1:]], values, walk)
+    backward = rules.jvp is None
+    moving = [i for i, p in enumerate(patterns[1:]) if p is not None]
+    args = placeholders("x", [(v.shape, v.dtype) for v in (y, *xs)])
+    ts = placeholders("t", [(v.shape, v.dtype) for v in ([y] if backward else [xs[i] for i in moving])])
+    if backward:
+        assert rules.vjp is not None
+        found = rules.vjp(ts[0], *args, **_more(node))
+        found = list(found) if isinstance(found, (list, tuple)) else [found]
+    else:
+        of = dict(zip(moving, ts))
+        assert rules.jvp is not None
+        found = [rules.jvp(tuple(of.get(i, zeros_for(x)) for i, x in enumerate(xs)), *args, **_more(node))]
+    known = [v is not None for v in found]
+    body = Graph(rules.name, [*ts, *args], [as_tensor(v, rules.name) for v in found if v is not None])
+    if any(inner.op is CUSTOM for inner in body.nodes):
+        return whole(node, [None, *patterns[1:]], values, walk)
+    given = [Pattern.identity(count(y))] if backward else [patterns[1 + i] for i in moving]
+    reached = iter(walk(body, [*given, *(None for _ in args)], [*(None for _ in ts), None, *values[1:]]))
+    each = [next(reached) if k else None for k in known]
+    if not backward:
+        return each
+    turned = ((patterns[1 + i], each[i]) for i in moving)
+    return [union([None if r is None or p is None else p.joined(r.indices, r.rows, count(y)) for p, r in turned])]
+
+
 _custom = declare(
     "custom",
     "What gd.custom builds: its first operand, with derivatives of the user's own.",
@@ -163,7 +197,7 @@ _custom = declare(
     internal=True,
     compute=lambda xs, a: xs[0],
     page="same",
-    pattern=lambda node, patterns, values, walk: [patterns[0]],
+    pattern=_pattern,
 )
 CUSTOM = op_of(_custom)
 

@@ -283,6 +283,8 @@ def _work_out(node: Node, values: dict[Value, np.ndarray]) -> None:
         return
     if any(v not in values for v in node.inputs) or any(isinstance(s, Dim) for y in node.outputs for s in y.shape):
         return
+    if any(isinstance(a, Graph) for a in node.attrs.values()):  # loops and branches are run by programs alone
+        return
     if any(count(y) > LARGEST for y in node.outputs):
         return
     try:

@@ -291,3 +291,61 @@ def test_what_is_made_of_seeds_alone_is_known():
     want[np.arange(19), np.arange(19)] = 3
     want[np.arange(19), np.arange(1, 20)] = np.cos(x0[1:]) - 2 * x0[1:]
     np.testing.assert_allclose(gd.compile([x], J)(x0).toarray(), want, atol=1e-14)
+
+
+def _straight(x):
+    return gd.custom("straight", lambda a: gd.round(a), vjp=lambda g, y, a: g)(x)
+
+
+def _pushed(x):
+    return gd.custom("pushed", lambda a: gd.sign(a) * 3, jvp=lambda ts, y, a: ts[0] * a)(x)
+
+
+def _crossed(x):
+    f = gd.custom("crossed", lambda a, b: gd.stop_gradient(a * b), vjp=lambda g, y, a, b: (g * b, gd.flip(g) * a))
+    return f(x[:6], x[6:])
+
+
+def _turned(x):
+    """A linear operation whose derivative is the other of two, without end."""
+    forth = gd.custom(
+        "forth", lambda a: D[:12, :12] @ a, vjp=lambda g, y, a: back(g), jvp=lambda ts, y, a: forth(ts[0])
+    )
+    back = gd.custom(
+        "back", lambda a: D[:12, :12].T @ a, vjp=lambda g, y, a: forth(g), jvp=lambda ts, y, a: back(ts[0])
+    )
+    return forth(x**2)
+
+
+# derivatives that are not their body's: of what is solved for, or made of operands that no gradient goes through
+GIVEN = {
+    "root": (lambda x: gd.root(lambda z, a: z**3 + z - a, x * 0, x), None),
+    "fixed point": (lambda x: gd.fixed_point(lambda z, a: gd.cos(z) * a, x * 0, x / 4), None),
+    "minimize": (lambda x: gd.minimize(lambda z, a: gd.sum(z**2 - z * a), x * 0, x), None),
+    "expm": (lambda x: gd.linalg.expm(x.reshape(3, 2, 2)), 48),
+    "pinv": (lambda x: gd.linalg.pinv(x.reshape(2, 2, 3)), 72),
+    "lstsq": (lambda x: gd.linalg.lstsq(x[:8].reshape(2, 2, 2), x[8:].reshape(2, 2)[..., None]), 24),
+    "lu_factor": (lambda x: gd.linalg.lu_factor(x.reshape(3, 2, 2))[0], 48),
+    "gamma": (lambda x: gd.random.gamma(3, gd.exp(x), x.shape), 12),
+    "beta, by constants too": (lambda x: gd.random.beta(3, gd.exp(x), 2.0, x.shape), 12),
+    "a loop of constants": (lambda x: x**2 * gd.scan(lambda c, r: (c + r, None), 0.0, np.arange(5.0))[0], 12),
+    "straight through": (_straight, 12),
+    "pushed": (_pushed, 12),
+    "crossed": (_crossed, 12),
+    "without end": (_turned, None),
+    "function of a matrix": (lambda x: gd.grad(gd.sum(gd.exp(gd.linalg.eigvalsh(x[:9].reshape(3, 3)))), x), 81),
+}
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_patterns_of_given_derivatives_are_those_of_their_rules(name):
+    f, entries = GIVEN[name]
+    x = gd.input("x", (12,), "float64")
+    y = f(x)
+    mode = {"straight through": "reverse", "crossed": "reverse", "pushed": "forward"}.get(name, "auto")
+    sparse, dense = gd.jacobian(y, x, sparse=True, mode=mode), gd.jacobian(y, x, mode=mode)
+    at = np.random.default_rng(0).normal(size=12)
+    got, want = gd.compile([x], [sparse, dense])(at)
+    np.testing.assert_allclose(got.toarray(), want.reshape(-1, 12), rtol=1e-6, atol=1e-9)
+    assert np.abs(want).max() > 0
+    assert entries is None or got.nnz <= entries

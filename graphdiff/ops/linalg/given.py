@@ -13,6 +13,7 @@ from typing import Any
 from .. import batching
 from ..laws import law
 from ..masks import cut_by, leading_masks
+from ..pattern import by_entry
 from ..registry import Op, Strided, View, register
 
 
@@ -38,6 +39,6 @@ def given(
             compute=lambda xs, a: xs[0],
             page="same",
             internal=True,
-            pattern=lambda node, patterns, values, walk: [patterns[0]],
+            pattern=by_entry(trailing, trailing[:1]),
         )
     )
