@@ -297,7 +297,10 @@ def cheap_ones(reads, dict group_of, required):
     """The values that may be computed again by who reads them, as they were declared: cheap, read by their own group
     too, and not ``required``."""
     cdef set inside = reads.inside
-    found = [v for v in <dict>reads.outside if v in inside and v not in required and is_cheap(read(v, V_NODE), group_of)]
+    cdef list found = []
+    for v in <dict>reads.outside:
+        if v in inside and v not in required and is_cheap(read(v, V_NODE), group_of):
+            found.append(v)
     found.sort(key=serial_of)
     return found
 
