@@ -257,15 +257,18 @@ def test_a_loop_that_equinox_checkpoints_is_differentiated_as_a_loop():
         )
         return jnp.sum(found[1] * found[2][:2]) + found[2][3]
 
-    x, at = gd.input("x", (2,), "float64"), np.array([0.9, 0.7])
-    y = from_jax(looped, at)(x)
-    value, slope = gd.compile([x], [y, gd.grad(y, x)])(at)
-    want = jax.value_and_grad(looped)(at)
-    np.testing.assert_allclose(value, want[0], rtol=1e-12)
-    np.testing.assert_allclose(slope, want[1], rtol=1e-12)
-    # what has a backward rule alone has no jvp
-    forward = gd.compile([x], gd.jvp(y, x, gd.constant(np.array([0.5, -1.0]))))(at)
-    np.testing.assert_allclose(forward, want[1] @ np.array([0.5, -1.0]), rtol=1e-12)
+    both = np.array([[0.9, 0.7], [0.8, 0.3]])
+    for fn, at in ((looped, both[0]), (lambda xs: jnp.sum(jax.vmap(looped)(xs) ** 2), both)):
+        x = gd.input("x", at.shape, "float64")
+        y = from_jax(fn, at)(x)
+        value, slope = gd.compile([x], [y, gd.grad(y, x)])(at)
+        want = jax.value_and_grad(fn)(at)
+        np.testing.assert_allclose(value, want[0], rtol=1e-12)
+        np.testing.assert_allclose(slope, want[1], rtol=1e-12)
+        # what has a backward rule alone has no jvp
+        t = np.linspace(0.5, -1, at.size).reshape(at.shape)
+        forward = gd.compile([x], gd.jvp(y, x, gd.constant(t)))(at)
+        np.testing.assert_allclose(forward, np.sum(want[1] * t), rtol=1e-12)
 
 
 def test_all_that_has_no_rule_is_told_at_once_with_its_lines():

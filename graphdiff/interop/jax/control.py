@@ -28,6 +28,7 @@ with needs("jax"):
     import jax
     from jax.extend import core
     from jax.extend.core import primitives
+    from jax.interpreters import partial_eval
 
 MOST_STEPS = 1_000_000_000  # of a while_loop that no counter bounds: it has no bound in JAX
 
@@ -178,6 +179,12 @@ def _filled(is_float: Sequence[bool], given: Sequence[Any], like: Sequence[Any])
     return tuple(next(rest) if f else np.zeros(v.shape, jax.dtypes.float0) for f, v in zip(is_float, like))
 
 
+def _live(traced: Any) -> Any:
+    """A closed jaxpr without what no result needs, as tangents of integers, which have no dtype here."""
+    jaxpr, _ = partial_eval.dce_jaxpr(traced.jaxpr, [True] * len(traced.jaxpr.outvars), instantiate=True)
+    return core.ClosedJaxpr(jaxpr, traced.consts)
+
+
 @rule("custom_jvp_call")
 def _custom_jvp(params: Params, xs: list[Tensor], outs: Sequence[Any]) -> list[Tensor]:
     call = params["call_jaxpr"]
@@ -192,7 +199,7 @@ def _custom_jvp(params: Params, xs: list[Tensor], outs: Sequence[Any]) -> list[T
             found = jax.jvp(f, given, _filled(is_float, ts, avals))[1]
             return [t for t, v in zip(found, outs) if np.dtype(v.aval.dtype).kind == "f"]
 
-        traced = jax.make_jaxpr(pushed)(*avals, *(v for v, is_one in zip(avals, is_float) if is_one))
+        traced = _live(jax.make_jaxpr(pushed)(*avals, *(v for v, is_one in zip(avals, is_float) if is_one)))
         check(f"the jvp of {name}", traced)
         return traced
 
@@ -247,7 +254,7 @@ def _custom_vjp(params: Params, xs: list[Tensor], outs: Sequence[Any]) -> list[T
             moved = [x for is_one, x in zip(is_float, given) if is_one]
             return list(jax.vjp(of_moved, *moved)[1](list(_filled(_floats(results), gs, results))))
 
-        traced = jax.make_jaxpr(pulled)(*avals, *of_floats)
+        traced = _live(jax.make_jaxpr(pulled)(*avals, *of_floats))
         check(f"the vjp of {name}", traced)
         return traced
 

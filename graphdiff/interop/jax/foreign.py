@@ -41,5 +41,7 @@ def derives_as_it_is(bwd: Any) -> bool:
     needs no rule: ours chooses what is kept by itself."""
     rule = getattr(bwd, "f", bwd)
     closed_over = inspect.getclosurevars(rule).nonlocals if inspect.isfunction(rule) else {}
+    if "bwd" in closed_over:  # jax.vmap's of that one
+        return derives_as_it_is(closed_over["bwd"])
     wrapped = [getattr(given, "fn", None) for given in closed_over.values()]
     return any((getattr(f, "__module__", ""), getattr(f, "__name__", "")) in KEEPERS for f in wrapped)
