@@ -76,6 +76,7 @@ def group(
     by_row = functools.partial(_by_row, users, phases)
     group_of = trees(nodes, users.base, forced, phases, row_of, by_row, *limits)
     ordered = sorted(dict.fromkeys(group_of.values()), key=lambda g: g.nodes[0].serial)
+    ordered = _counts_first(ordered, group_of, users)
     for i, g in enumerate(ordered):
         g.position = i
     merge(ordered, group_of, users.base, functools.partial(_meet, group_of, users, phases, forced), *limits)
@@ -84,6 +85,21 @@ def group(
     for g in final:
         g.nodes.sort(key=attrgetter("serial"))
     return final, group_of
+
+
+def _counts_first(ordered: list[Group], group_of: dict[Node, Group], users: Users) -> list[Group]:
+    """Before all other updates those of numbers that depend on leaves alone, such as a count of steps and what is made
+    of it: nothing is between the others then, which may become one."""
+    first = next((i for i, g in enumerate(ordered) if g.phase == "update"), len(ordered))
+    counts: dict[Group, None] = {}
+    for g in ordered[first:]:
+        if g.phase == "update" and g.shape == ():
+            sources = (users.of(v.node) for node in g.nodes for v in node.inputs)
+            if all(group_of.get(n) in counts or group_of.get(n) is g or not n.inputs for n in sources):
+                counts[g] = None
+    if not counts:
+        return ordered
+    return [*ordered[:first], *counts, *(g for g in ordered[first:] if g not in counts)]
 
 
 class Row(NamedTuple):

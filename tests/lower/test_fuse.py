@@ -103,3 +103,21 @@ def test_a_mask_of_labels_is_made_where_the_gradient_reads_it():
     np.testing.assert_allclose(slope, 2 * p / 16, atol=1e-7)
     with pytest.raises(gd.FeedError):
         f(data, named + 400)
+
+
+@pytest.mark.parametrize("rule", [gd.optim.Adam(1e-3), gd.optim.AdamW(1e-3), gd.optim.RMSprop(1e-3)], ids=repr)
+def test_a_step_with_a_clipped_gradient_is_one_instruction_for_each_parameter(rule):
+    def updates(clipped):
+        P = {f"{name}{clipped}": gd.parameter(f"{name}{clipped}", value=np.ones(s, "f4")) for name, s in sizes.items()}
+        loss = gd.sum(gd.square(gd.tanh(x @ P[f"W{clipped}"]) @ P[f"V{clipped}"]))
+        grads = gd.grad(loss, P)
+        f = gd.compile(
+            [x], loss, updates=rule.updates(P, gd.optim.clip_by_global_norm(grads, 1.0) if clipped else grads)
+        )
+        return [row.name for row in f.plan.instructions if row.phase == "update"]
+
+    sizes = {"W": (20, 30), "V": (30, 10)}
+    x = gd.input("x", (8, 20))
+    plain, clipped = updates(False), updates(True)
+    norms = [name for name in clipped if name.endswith("sum")]
+    assert len(norms) <= 2 and len(clipped) <= len(plain) + len(norms) + 1, clipped
