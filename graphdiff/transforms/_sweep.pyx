@@ -8,9 +8,10 @@ equal one. Invariants and passes are simplify.py's. Must not know: what the rows
 from graphdiff.errors import GraphError
 from graphdiff.ir._nodes import over
 from graphdiff.ir.graph import Graph, shared
-from graphdiff.ir.node import LEAVES, Node, Value, ambient, origin_of
+from graphdiff.ir.node import LEAVES, Node, Value, ambient, origin_of, topological
 from graphdiff.ir.text import is_literal, type_text
 from graphdiff.ops.naming import NAMED as NAMED_
+from graphdiff.ops.rebuild import rebuild
 from graphdiff.ops.registry import Branch, Loop
 from graphdiff.ops.registry import Op as Op_
 from graphdiff.ops.tensor import CONSTANT as CONSTANT_
@@ -61,6 +62,9 @@ cdef class Sweep:
                         self.call(became[old], self.labels[old])
                     continue
                 current = self.renew(task)
+                if self.folds and type(read(op_of(current), KERNEL)) is BRANCH and is_known(current):
+                    tasks.extend(taken(task, current))
+                    continue
                 rewritten = self.rewrite(current)
                 if rewritten is None:
                     self.finish(task, self.merged(current))
@@ -202,6 +206,21 @@ cdef class Sweep:
                 return node
         found = self.seen.setdefault(key, node)
         return found if found is node or are_equal(found, node) else node
+
+
+cdef bint is_known(branch) except -1:
+    """Whether it is a constant which of the bodies runs."""
+    return op_of(read((<tuple>read(branch, INPUTS))[0], V_NODE)) is CONSTANT
+
+
+cdef list taken(task, branch):
+    """What is left to do where ``branch``, which ``task`` is by now, is the body that its constant predicate takes: the
+    body's nodes over the operands, the first last, below what each result becomes."""
+    pred, *operands = branch.inputs
+    body = branch.attrs["if_true" if pred.node.attrs["value"] else "if_false"]
+    values = rebuild(body.outputs, dict(zip(body.inputs, operands)))
+    nodes = [n for n in topological(values, stop=operands) if n.op.name not in LEAVES or n.op is CONSTANT]
+    return [*zip(task.outputs, values), *reversed(nodes)]
 
 
 cdef inline op_of(node):

@@ -6,7 +6,8 @@ visited next), and given up for an equal node met before (``merge``). What nothi
 Invariants: a value is replaced by one of its shape and dtype; the order in which nodes were declared stays, so nodes
 up to the first change are shared with the original graph and the others made again; every new node has the source
 line, scope and forward node of the one it stands for, and counts by how many rewrites it came. No recursion.
-The bodies of loops and branches are simplified each by itself. The sweep itself is in C: _sweep.pyx.
+The bodies of loops and branches are simplified each by itself; a branch that a constant decides is the body it takes,
+which "fold" does. The sweep itself is in C: _sweep.pyx.
 Must not know: what the rows do; plans.
 """
 
@@ -30,9 +31,9 @@ def simplify(
 ) -> tuple[Graph, dict[Value, Value]]:
     """A simpler graph over the same leaves, and what each of the graph's values that changed has become.
 
-    ``passes``: "fold" constants, "rewrite" by the table of rules, "merge" equal nodes, and "final": also the rows that
-    hold only in a graph that is not differentiated any more (a stop_gradient is its operand). ``bodies``: of the graph
-    around this one, by text.
+    ``passes``: "fold" constants and what they decide, "rewrite" by the table of rules, "merge" equal nodes, and
+    "final": also the rows that hold only in a graph that is not differentiated any more (a stop_gradient is its
+    operand). ``bodies``: of the graph around this one, by text.
     """
     unknown = set(passes) - set(PASSES)
     if unknown:
