@@ -28,12 +28,14 @@ from ..runtime.compile import compile
 from ..runtime.function import Function
 from ..runtime.sizes import Sizes
 from ..spelling import did_you_mean
+from ..transforms.differentiate import check_leaves
 from ..transforms.sparsity import SparseJacobian, at_sizes
 from ..transforms.substitute import substitute
 from ..wording import one_line
 
 Data = Mapping[Tensor | str, Fed] | None
 EXAMPLE = 100  # of a size, where an error writes one
+FEW = 8  # numbers that an error writes out
 
 
 class Flat:
@@ -70,7 +72,10 @@ class Flat:
         return tuple(int(s) for s in leaf.shape)
 
     def at_z(self, values: Sequence[Tensor]) -> list[Tensor]:
-        """The values as functions of the vector in place of the leaves, whose checks it has from now on."""
+        """The values as functions of the vector in place of the leaves, whose checks it has from now on.
+
+        Raises GraphError where they depend on another leaf of the name of one of these."""
+        check_leaves(self.what, values, self.leaves)
         if not self._has_checks:
             self._has_checks = True
             carry_checks(self.leaves, None, [self.z], self._moved)
@@ -78,6 +83,7 @@ class Flat:
 
     def frozen_at_z(self, values: Sequence[Tensor], data: Data) -> list[Tensor]:
         """As ``at_z``, with all else as it is now (:func:`frozen`)."""
+        check_leaves(self.what, values, self.leaves)
         if not self._has_checks:
             self._has_checks = True
             carry_checks(
@@ -154,30 +160,62 @@ class Flat:
             if leaf.node.attrs.get("storage") is not None:
                 leaf.value = z[end - n : end].reshape(self.shape(leaf)).astype(leaf.dtype)
 
-    def spread(self, by_leaf: Mapping[Tensor, Any] | None, index: int, default: float) -> np.ndarray:
-        """A number for each element, from pairs by leaf. Raises FeedError for another leaf, for what is no dict or no
-        pair, and where a bound does not broadcast to its leaf."""
-        out = np.full(self.n, default)
+    def bounds(self, by_leaf: Mapping[Tensor, Any] | None) -> tuple[np.ndarray, np.ndarray]:
+        """The least and the greatest that each element may be, from pairs by leaf; infinite where there is no bound.
+
+        Raises FeedError for another leaf, for what is no dict or no pair, where a bound does not broadcast to its leaf
+        and where the lower one is above the upper."""
+        low, high = np.full(self.n, -np.inf), np.full(self.n, np.inf)
         if not isinstance(by_leaf, (Mapping, type(None))):
-            first = next(iter(self.number)).name or "x"
-            told = f"bounds go by leaf; write bounds={{{first}: (low, high)}}, got {type(by_leaf).__name__}"
+            told = f"bounds go by leaf; {self._as_bounds()}, got {type(by_leaf).__name__}"
             raise FeedError(f"{self.what}: {told}", source=where_am_i())
         for leaf, pair in (by_leaf or {}).items():
             if not isinstance(leaf, Tensor) or leaf not in self.number:
                 told = describe(leaf) if isinstance(leaf, Tensor) else repr(leaf)
-                raise FeedError(f"{self.what}: bounds of {told}, which is not among wrt", source=where_am_i())
+                told = f"bounds of {told}, which is not among wrt; {self._as_bounds(leaf)}"
+                raise FeedError(f"{self.what}: {told}", source=where_am_i())
             if not isinstance(pair, (tuple, list)) or len(pair) != 2:
                 told = f"bounds of {leaf.name} are a pair, low and high or None, got {one_line(repr(pair), LONGEST)}"
                 raise FeedError(f"{self.what}: {told}", source=where_am_i())
-            if pair[index] is None:
-                continue
-            value, shape = self._numbers(pair[index], f"a bound of {leaf.name}"), self.shape(leaf)
-            if value.ndim > len(shape) or any(a not in (1, b) for a, b in zip(value.shape[::-1], shape[::-1])):
-                told = f"{describe(leaf)} has a bound of shape {value.shape}"
-                raise FeedError(f"{self.what}: {told}; write one number, or one an element", source=where_am_i())
-            k = self.number[leaf]
-            out[self.ends[k] - self.sizes[k] : self.ends[k]] = np.broadcast_to(value, shape).ravel()
-        return out
+            end = self.ends[self.number[leaf]]
+            here = slice(end - self.sizes[self.number[leaf]], end)
+            for side, given in zip((low, high), pair):
+                if given is not None:
+                    side[here] = self._bound(leaf, given)
+        for i in np.flatnonzero(~(low <= high))[:1]:
+            told = f"bounds of {self._element(i)} are {low[i]} and {high[i]}, and no number is between them; write the "
+            raise FeedError(f"{self.what}: {told}lower one first, None for no bound", source=where_am_i())
+        return low, high
+
+    def between(self, start: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
+        """Raises FeedError where ``start`` is outside of its bounds or these leave no room: some solvers want both."""
+        for i in np.flatnonzero(low == high)[:1]:
+            told = f"bounds of {self._element(i)} are both {low[i]}, so there is nothing to find; leave them apart, or "
+            raise FeedError(f"{self.what}: {told}take what is known out of wrt", source=where_am_i())
+        for i in np.flatnonzero((start < low) | (start > high))[:1]:
+            told = f"{self._element(i)} begins at {start[i]}, outside of its bounds {low[i]} and {high[i]}; "
+            within = np.clip(start, low, high).tolist()
+            told += f"write x0=np.array({within})" if self.n <= FEW else "give an x0 that lies within them"
+            raise FeedError(f"{self.what}: {told}", source=where_am_i())
+
+    def _bound(self, leaf: Tensor, given: Any) -> np.ndarray:
+        value, shape = self._numbers(given, f"a bound of {leaf.name}"), self.shape(leaf)
+        if value.ndim > len(shape) or any(a not in (1, b) for a, b in zip(value.shape[::-1], shape[::-1])):
+            told = f"{describe(leaf)} has a bound of shape {value.shape}"
+            raise FeedError(f"{self.what}: {told}; write one number, or one an element", source=where_am_i())
+        return np.broadcast_to(value, shape).ravel()
+
+    def _as_bounds(self, like: Any = None) -> str:
+        """What to write for bounds, of the leaf that has the name ``like`` if there is one."""
+        names = [leaf.name or "x" for leaf in self.leaves]
+        return f"write bounds={{{like if like in names else names[0]}: (low, high)}}"
+
+    def _element(self, i: int) -> str:
+        """What an element of the vector is of its leaf."""
+        k = int(np.searchsorted(self.ends, i, side="right"))
+        leaf, first = self.leaves[k], self.ends[k] - self.sizes[k]
+        at = ", ".join(str(j) for j in np.unravel_index(i - first, self.shape(leaf)))
+        return f"{leaf.name}[{at}]" if at else str(leaf.name)
 
 
 class Feeds:
@@ -188,7 +226,11 @@ class Feeds:
         names = {v.name for v in apart}
         needed = {v.name: v for v in inputs_under(values) if v.name not in names}
         self.arrays: dict[str, np.ndarray] = {}
-        for key, array in (data or {}).items():
+        known = data or {}
+        if not isinstance(known, Mapping):
+            told = f"data go by leaf or name, as data={_by_leaf(needed.values())}, got {type(data).__name__}"
+            raise FeedError(f"{what}: {told}", source=where_am_i())
+        for key, array in known.items():
             name = key.name if isinstance(key, Tensor) else key
             if name not in needed:
                 raise FeedError(
@@ -197,9 +239,15 @@ class Feeds:
                     source=where_am_i(),
                 )
             self.arrays[name] = np.asarray(array)
-        missing = [describe(v) for name, v in needed.items() if name not in self.arrays]
+        missing = [v for name, v in needed.items() if name not in self.arrays]
         if missing:
-            raise FeedError(f"{what}: data misses {', '.join(missing)}", source=where_am_i())
+            told = f"data misses {', '.join(map(describe, missing))}; write data={_by_leaf(needed.values())}"
+            raise FeedError(f"{what}: {told}", source=where_am_i())
+
+
+def _by_leaf(inputs: Iterable[Tensor]) -> str:
+    """Data for inputs, as one writes them."""
+    return "{" + ", ".join(f"{v.name}: array" for v in inputs) + "}"
 
 
 def sized(what: str, values: Sequence[Tensor], data: Data, apart: Sequence[Tensor]) -> tuple[list[Tensor], Data]:

@@ -16,10 +16,11 @@ import numpy as np
 import graphdiff as gd
 
 from ..errors import GraphError, ShapeError
-from ..ops.messages import describe, where_am_i
+from ..ops.messages import LONGEST, describe, where_am_i
 from ..ops.tensor import Tensor
 from ..ops.types import Tensors
 from ..runtime.entry import Entry
+from ..wording import one_line
 from .flat import Data, Flat, frozen, inputs_under
 from .needs import needs
 
@@ -151,7 +152,7 @@ def model(
 
     Example: ``trace = nutpie.sample(gd.interop.nutpie.model(logp, q, {"sigma": gd.exp(q[0])}))``."""
     flat = Flat("nutpie", q)
-    named = {str(v.name): v for v in flat.leaves} if draws is None else dict(draws)
+    named = {str(v.name): v for v in flat.leaves} if draws is None else _named(draws)
     given = {str(k): [str(d) for d in v] for k, v in (dims or {}).items()}
     for name, shown in given.items():
         if name not in named or len(shown) != named[name].ndim:
@@ -162,6 +163,18 @@ def model(
     values = [gd.astype(v, "float64") for v in values]
     expand = _pointer(gd.compile([flat.z], flat.at_z(values), name="expand").entry(), EXPAND)
     return Model(flat, density, expand, given, coords or {}, _start(flat, init), list(named))
+
+
+def _named(draws: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The draws. Raises GraphError for what is no dict of Tensors."""
+    if not isinstance(draws, Mapping):
+        told = 'draws are Tensors by name; write draws={"mu": mu}'
+        raise GraphError(f"nutpie: {told}, got {one_line(repr(draws), LONGEST)}", source=where_am_i())
+    for name, draw in draws.items():
+        if not isinstance(draw, Tensor):
+            told = f"the draw {name!r} is a Tensor, got {one_line(repr(draw), LONGEST)}"
+            raise GraphError(f"nutpie: {told}; write gd.constant of an array", source=where_am_i())
+    return dict(draws)
 
 
 def _only(named: Mapping[str, Tensor], data: Data) -> Data:

@@ -129,7 +129,9 @@ def _one(what: str, loss: Tensor) -> list[Tensor]:
     """The loss in a list. Raises GraphError for what is no number."""
     if not isinstance(loss, Tensor) or loss.size != 1:
         told = describe(loss) if isinstance(loss, Tensor) else repr(loss)
-        raise GraphError(f"{what}: the loss is one number, got {told}", source=where_am_i())
+        raise GraphError(
+            f"{what}: the loss is one number, got {told}; write gd.sum or gd.mean of it", source=where_am_i()
+        )
     return [loss]
 
 
@@ -162,8 +164,8 @@ def minimize(
     several = [constraints] if isinstance(constraints, Tensor) else list(constraints)
     feeds = Feeds(flat.what, [*_one(flat.what, loss), *several], data, flat.leaves)
     p = Problem(loss, flat, feeds, hess)
-    low, high = flat.spread(bounds, 0, -np.inf), flat.spread(bounds, 1, np.inf)
     given: dict[str, Any] = {"method": method, "options": dict(options) if options else None, **more}
+    low, high = flat.bounds(bounds)
     if bounds:
         given["bounds"] = optimize.Bounds(low, high)
     if several:
@@ -241,9 +243,11 @@ def least_squares(
     Example: ``gd.interop.scipy.least_squares(model(x) - t, [a, b], data={x: X, t: T})``."""
     flat = Flat("scipy.least_squares", wrt)
     equations = _Equations(flat, residuals, data, False if more.get("method") == "lm" else sparse)
+    start, low_high = flat.start(x0), flat.bounds(bounds)
     if bounds:
-        more["bounds"] = flat.spread(bounds, 0, -np.inf), flat.spread(bounds, 1, np.inf)
-    found = optimize.least_squares(equations.value, flat.start(x0), jac=equations.slope, **more)
+        flat.between(start, *low_high)
+        more["bounds"] = low_high
+    found = optimize.least_squares(equations.value, start, jac=equations.slope, **more)
     found["leaves"] = flat.unpack(found.x)
     flat.assign(found.x)
     return found

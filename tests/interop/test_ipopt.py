@@ -72,7 +72,13 @@ def test_callbacks_errors_and_what_does_not_fit():
         (lambda: p.solve(no_such=1), "there is no option 'no_such'"),
         (lambda: ipopt.Problem(x, [x]), "the objective is one number"),
         (lambda: ipopt.Problem(f, [x], [(x, np.zeros(3), None)]), "constraint 0 has shape"),
+        (lambda: ipopt.Problem(f, [x], gd.sum(x)), r"a list of \(Tensor, low, high\).*write \[\(c, 0, 0\)\]"),
+        (lambda: ipopt.Problem(f, [x], [gd.sum(x)]), r"constraint 0 is \(Tensor, low, high\), got %"),
+        (lambda: ipopt.Problem(f, [x], [(gd.sum(x), 3)]), r"constraint 0 is .*write \[\(c, 0, 0\)\]"),
+        (lambda: ipopt.Problem(f, [x], [(gd.sum(x), 3, 1)]), "at least 3.0 and at most 1.0; write the lower"),
+        (lambda: ipopt.Problem(f, [x], [], {x: (3, 1)}), r"bounds of x\[0\] are 3.0 and 1.0"),
         (lambda: ipopt.collocation(lambda x, u: x[0], 2, 1, 3, 1.0), "one number a state"),
+        (lambda: ipopt.collocation(lambda x, u: (x[1], u[0]), 2, 1, 3, 1.0), r"got tuple; write gd.stack\("),
         (lambda: ipopt.collocation(lambda x, u: x, 2, 1, 3, 1.0, "euler"), 'scheme is "trapezoid" or'),
     ):
         with pytest.raises(gd.GraphdiffError, match=told):

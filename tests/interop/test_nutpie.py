@@ -77,6 +77,8 @@ def test_what_does_not_fit_is_told():
     logp, q, draws, data = eight_schools()
     for call, told in (
         (lambda: bridge.model(logp, q, draws), r"data misses sigma: f64\[8\]"),
+        (lambda: bridge.model(logp, q, [q], data=data), r"draws are Tensors by name; write draws=.*got \["),
+        (lambda: bridge.model(logp, q, {"q": 3.0}, data=data), "the draw 'q' is a Tensor, got 3.0"),
         (lambda: bridge.model(draws["theta"], q, data=data), "logp is one number"),
         (lambda: bridge.model(logp, q, draws, {"theta": ["a", "b"]}, data=data), "dims of 'theta' are a, b"),
         (lambda: bridge.pointer(logp, [gd.input("n", ("n",), "float64")], data), "must have a shape that is known"),

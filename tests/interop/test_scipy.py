@@ -163,7 +163,7 @@ def test_what_does_not_fit_is_told():
         (lambda: bridge.problem(r, wrt, feed), "the loss is one number, got %"),
         (lambda: bridge.problem(loss, [wrt[0], wrt[0]], feed), "each once"),
         (lambda: bridge.problem(loss, loss, feed), "wrt are parameters and inputs"),
-        (lambda: bridge.problem(loss, wrt, {"t": feed["t"]}), r"data misses x: f64\[n,2\]"),
+        (lambda: bridge.problem(loss, wrt, {"t": feed["t"]}), r"data misses x: f64\[n,2\]; write data="),
         (lambda: bridge.problem(loss, wrt, feed | {"y": 1.0}), "data has 'y', which nothing depends on"),
         (lambda: bridge.problem(loss, wrt, feed, hess="full"), "hess is None"),
         (lambda: bridge.minimize(loss, wrt, feed, bounds={loss: (0, 1)}), "bounds of"),
@@ -180,6 +180,12 @@ def test_what_does_not_fit_is_told():
             "bounds of w are a pair, low and high or None",
         ),
         (lambda: bridge.minimize(loss, wrt, feed, bounds={wrt[0]: ("a", None)}), "a bound of w has no real numbers"),
+        (lambda: bridge.minimize(loss, wrt, feed, bounds={"b": (0, 1)}), "bounds of 'b', .* write bounds=.b: "),
+        (
+            lambda: bridge.minimize(loss, wrt, feed, bounds={wrt[0]: ([0, 3], 1)}),
+            r"bounds of w\[1\] are 3.0 and 1.0, .* write the lower one first",
+        ),
+        (lambda: bridge.minimize(loss, wrt, (1, 2)), r"data=\{x: array, t: array\}, got tuple"),
         (lambda: p.fun(np.zeros(3, complex)), "the vector has no real numbers"),
         (lambda: p.fun("abc"), "the vector has no real numbers, got 'abc'"),
         (lambda: p.fun(np.zeros(4)), r"the vector has shape \(3,\), got \(4,\)"),
@@ -189,6 +195,27 @@ def test_what_does_not_fit_is_told():
     ):
         with pytest.raises(gd.GraphdiffError, match=told):
             call()
+
+
+def test_a_start_outside_of_bounds_is_told_by_leaf():
+    a, k = gd.parameter("a", value=np.float64(1)), gd.parameter("k", value=np.array([2.0, 4.0]))
+    r, bounds = gd.concat([a - k, a * k - 1]), {k: (0, [5, 3])}
+    with pytest.raises(gd.FeedError, match=r"k\[1\] begins at 4.0, .* bounds 0.0 and 3.0; write x0=(.*)") as told:
+        bridge.least_squares(r, [a, k], bounds=bounds)
+    within = eval(str(told.value).split("x0=")[1].splitlines()[0])
+    found = bridge.least_squares(r, [a, k], bounds=bounds, x0=within)
+    assert found.success and np.allclose([a.value, *k.value], 1)
+    with pytest.raises(gd.FeedError, match=r"bounds of a are both 1\.0"):
+        bridge.least_squares(r, [a, k], bounds={a: (1, 1)})
+
+
+@pytest.mark.parametrize("solve", [bridge.minimize, bridge.least_squares, bridge.problem])
+def test_a_leaf_that_was_made_again_is_told(solve):
+    w, b = gd.parameter("w", value=np.float64(1)), gd.parameter("b", value=np.float64(1))
+    loss = gd.square(w * b - 3)
+    again = gd.parameter("w", value=np.float64(1))
+    with pytest.raises(gd.GraphError, match=r"no dependence on w.*another parameter of that name"):
+        solve(loss, [again, b])
 
 
 def test_nan_in_a_line_search_is_passed_on():

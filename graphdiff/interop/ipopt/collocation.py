@@ -30,10 +30,8 @@ class Collocation:
         slopes = gd.vmap(dynamics)(x, u)
         if not isinstance(slopes, Tensor) or slopes.shape != x.shape:
             got = getattr(slopes, "shape", type(slopes).__name__)
-            raise GraphError(
-                f"collocation: the dynamics give one number a state, {tuple(x.shape)} in all, got {got}",
-                source=where_am_i(),
-            )
+            told = f"the dynamics give one number a state, {tuple(x.shape)} in all, got {got}"
+            raise GraphError(f"collocation: {told}; write gd.stack([...]) of {x.shape[1]} numbers", source=where_am_i())
         moved = x[1:] - x[:-1]
         if scheme == "trapezoid":
             self.defects = moved - self._step / 2 * (slopes[1:] + slopes[:-1])

@@ -20,7 +20,7 @@ from ...ops.elementwise import astype
 from ...ops.gather import take
 from ...ops.joining import concat
 from ...ops.leaves import input as input_leaf
-from ...ops.messages import describe, where_am_i
+from ...ops.messages import LONGEST, describe, where_am_i
 from ...ops.movement import reshape
 from ...ops.reduce import all as all_of
 from ...ops.reduce import sum as total
@@ -28,6 +28,7 @@ from ...ops.tensor import Tensor, constant
 from ...ops.types import Tensors
 from ...transforms.differentiate import grad
 from ...transforms.jacobian import hessian, jacobian
+from ...wording import one_line
 from ..flat import Compiled, Data, Feeds, Flat, sized
 from . import library
 
@@ -70,6 +71,7 @@ class Problem:
         if not isinstance(objective, Tensor) or objective.size != 1:
             told = describe(objective) if isinstance(objective, Tensor) else repr(objective)
             raise GraphError(f"{what}: the objective is one number, got {told}", source=where_am_i())
+        _check_triples(what, constraints)
         library.load()
         self._flat = flat = Flat(what, x)
         values, known = sized(what, [objective, *(c for c, _, _ in constraints)], data, flat.leaves)
@@ -82,7 +84,7 @@ class Problem:
         self.n, self.m = flat.n, c.size
         ends = [self._ends(k, pair) for k, (_, *pair) in enumerate(constraints)]
         self._c_low, self._c_high = (np.concatenate([e[side] for e in ends] or [np.zeros(0)]) for side in (0, 1))
-        self._low, self._high = flat.spread(bounds, 0, -np.inf), flat.spread(bounds, 1, np.inf)
+        self._low, self._high = flat.bounds(bounds)
         sigma, y = input_leaf(None, (), "float64"), input_leaf(None, (self.m,), "float64")
         j = jacobian(c, flat.z, sparse=True)
         h = hessian(sigma * f + total(y * c), flat.z, sparse=True)
@@ -104,6 +106,9 @@ class Problem:
                     f"ipopt.Problem: constraint {number} has shape {shape}, its bounds {end.shape}", source=where_am_i()
                 )
             found.append(np.broadcast_to(end, shape).ravel())
+        for i in np.flatnonzero(~(found[0] <= found[1]))[:1]:
+            told = f"constraint {number} is to be at least {found[0][i]} and at most {found[1][i]}"
+            raise FeedError(f"ipopt.Problem: {told}; write the lower number first", source=where_am_i())
         return found
 
     def solve(
@@ -128,6 +133,20 @@ class Problem:
             f"<Problem of {self.n} numbers and {self.m} constraints: {len(self._jacobian_at[0])} entries of the "
             f"Jacobian, {len(self._hessian_at[0])} of the Hessian>"
         )
+
+
+def _check_triples(what: str, constraints: Sequence[tuple[Tensor, Any, Any]]) -> None:
+    """Raises GraphError for what is no list of constraints with their bounds."""
+    if isinstance(constraints, Tensor):
+        told = f"constraints are a list of (Tensor, low, high), got {describe(constraints)}"
+        raise GraphError(f"{what}: {told}; write [(c, 0, 0)] for c = 0", source=where_am_i())
+    for k, c in enumerate(constraints):
+        if not isinstance(c, (tuple, list)) or len(c) != 3 or not isinstance(c[0], Tensor):
+            got = describe(c) if isinstance(c, Tensor) else one_line(repr(c), LONGEST)
+            told = f"constraint {k} is (Tensor, low, high), got {got}"
+            raise GraphError(
+                f"{what}: {told}; write [(c, 0, 0)] for c = 0, [(c, None, 1)] for c <= 1", source=where_am_i()
+            )
 
 
 def _checked(values: list[Tensor]) -> list[Tensor]:
