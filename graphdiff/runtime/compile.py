@@ -27,6 +27,7 @@ from ..schedule.cost import Costs
 from ..schedule.limit import limit_of
 from ..spelling import did_you_mean
 from ..transforms.maps import batched_maps
+from ..transforms.narrow import simplest
 from ..transforms.rows import by_rows
 from ..transforms.simplify import simplify
 from ..transforms.sparsity import SparseJacobian
@@ -139,7 +140,7 @@ def _compile(
     seen = [*graph.outputs, *(w.value for w in monitors.values())]
     if watchers:  # a check is computed as an output is, but nobody gets it
         graph = Graph(graph.name, graph.inputs, [*seen, *(w.value for w in checks)], graph.updates, graph.parameters)
-    simple, mapping = simplify(graph)
+    simple, mapping = simplest(graph)
     batched = batched_maps(simple)
     if batched is not simple:
         simple, _ = simplify(batched)
