@@ -23,7 +23,14 @@ OTHER_ARGUMENTS = {
     "axes": "axis",
     "keepdim": "keepdims",
     "keep_dims": "keepdims",
+    "in_channels": "inputs",
+    "in_features": "inputs",
     "learning_rate": "lr",
+    "num_features": "channels",
+    "out_channels": "outputs",
+    "out_features": "outputs",
+    "pad": "padding",
+    "strides": "stride",
 }
 
 
@@ -102,7 +109,9 @@ def _misfit(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[s
     parameters = list(signature.parameters.values())
     called = function.__qualname__.rpartition("<locals>.")[2]
     if "." in called:  # a method: its object is not written between the parentheses
-        called, parameters, args = called.removesuffix(".__init__"), parameters[1:], args[1:]
+        if called.endswith(".__init__"):  # which the class may have from another
+            called = type(args[0]).__name__
+        parameters, args = parameters[1:], args[1:]
     called = called.rstrip("_")
     call = _written(called, parameters, signature)
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]

@@ -24,6 +24,7 @@ import graphdiff as gd
 
 from ..ops.messages import where_am_i
 from ..ops.types import DTypeLike
+from ..spelling import explained
 from ..weights import fill
 from .summary import Summary, measured, watched
 
@@ -102,6 +103,8 @@ class Layer:
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            type.__setattr__(cls, "__init__", explained(vars(cls)["__init__"]))
         if "__call__" in vars(cls):
             type.__setattr__(cls, "__call__", _entered(vars(cls)["__call__"]))
 

@@ -83,6 +83,14 @@ def window_count(
     return (padded - span) // stride + 1
 
 
+def check_image(name: str, x: Tensor, n: int, xs: Sequence[Any]) -> None:
+    """Raises ShapeError for what is no batch of images of ``n`` dimensions."""
+    if x.ndim != n + 2:
+        axes = ", ".join(("batch", "channels", *("depth", "height", "width")[-n:]))
+        told = f"the input has {x.ndim} dimensions, not {n + 2}"
+        fail(ShapeError, name, f"{told}; write gd.reshape(x, shape) for one of ({axes})", xs)
+
+
 def check_ndim(name: str, x: Tensor, what: str, ndim: int, xs: Sequence[Any]) -> None:
     if x.ndim != ndim:
         fail(ShapeError, name, f"{what} has {x.ndim} dimensions, not {ndim}", xs)
@@ -239,7 +247,7 @@ def check_channels(name: str, x: Tensor, w: Tensor, groups: Any, xs: Sequence[An
 
 def convolved(name: str, x: Any, weight: Any, stride: Any, padding: Any, dilation: Any, groups: Any, n: int) -> Tensor:
     xs = x, w = operands(name, (x, weight), "float")
-    check_ndim(name, x, "the input", n + 2, xs)
+    check_image(name, x, n, xs)
     check_ndim(name, w, "the weight", n + 2, xs)
     kernel = kernel_of(name, w, xs)
     strides, dilations = pair_of(name, "stride", stride, 1, xs, n), pair_of(name, "dilation", dilation, 1, xs, n)

@@ -16,6 +16,7 @@ from .conv import (
     CONV2D_DX,
     biased,
     check_channels,
+    check_image,
     check_ndim,
     conv_reference,
     convolved,
@@ -134,7 +135,7 @@ def conv3d(
     """
     name = "conv3d"
     xs = x, w = operands(name, (x, weight), "float")
-    check_ndim(name, x, "the input", 5, xs)
+    check_image(name, x, 3, xs)
     check_ndim(name, w, "the weight", 5, xs)
     kernel, groups = kernel_of(name, w, xs), check_channels(name, x, w, groups, xs)
     strides, steps = pair_of(name, "stride", stride, 1, xs, 3), pair_of(name, "dilation", dilation, 1, xs, 3)
@@ -289,7 +290,7 @@ def _transposed(
     n: int,
 ) -> Tensor:
     xs = x, w = operands(name, (x, weight), "float")
-    check_ndim(name, x, "the input", n + 2, xs)
+    check_image(name, x, n, xs)
     check_ndim(name, w, "the weight", n + 2, xs)
     kernel = kernel_of(name, w, xs)
     strides, dilations = pair_of(name, "stride", stride, 1, xs, n), pair_of(name, "dilation", dilation, 1, xs, n)

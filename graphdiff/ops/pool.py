@@ -18,7 +18,7 @@ from ..ir.dims import Size, floor_div, least, product
 from ..ir.dtypes import int32
 from ..ir.node import Node
 from . import batching, pattern
-from .conv import pair_of, sides_of, window_count
+from .conv import check_image, pair_of, sides_of, window_count
 from .laws import Attrs, Values, are_offsets, is_pair, is_shape, law
 from .masks import cut_by, leading_masks
 from .movement import reshape
@@ -62,8 +62,7 @@ def windows_of(
 ) -> tuple[Tensor, Windows]:
     """The image as a Tensor and its windows, of ``n`` dimensions. Raises GraphError, ShapeError, DTypeError."""
     xs = (x,) = operands(name, (x,), "float")
-    if x.ndim != n + 2:
-        fail(ShapeError, name, f"the input has {x.ndim} dimensions, not {n + 2}", xs)
+    check_image(name, x, n, xs)
     kernel = pair_of(name, "kernel_size", kernel_size, 1, xs, n)
     strides = kernel if stride is None else pair_of(name, "stride", stride, 1, xs, n)
     steps = pair_of(name, "dilation", dilation, 1, xs, n)

@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..ir.dims import Size, as_size, exact_div, floor_div, product
 from .comparison import less
+from .conv import check_image
 from .elementwise import astype, floor_divide, maximum, minimum, where
 from .gather import index, size_as, take
 from .movement import reshape
@@ -249,8 +250,7 @@ def _adaptive_reference(x: Any, output_size: Any) -> Any:
 
 def _adaptive(name: str, x: Any, output_size: Any, n: int) -> Tensor:
     (x,) = xs = operands(name, (x,), "float")
-    if x.ndim != n + 2:
-        fail(ShapeError, name, f"the input has {x.ndim} dimensions, not {n + 2}", xs)
+    check_image(name, x, n, xs)
     sizes = as_list(output_size)
     sizes = sizes * n if len(sizes) == 1 else sizes
     if len(sizes) != n:

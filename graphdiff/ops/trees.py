@@ -115,7 +115,11 @@ class Tree:
     def _spread(self, given: Any, here: str, there: str, found: list[Any], arrays: bool) -> str:
         if self.kind == LEAF:
             found.append(given)
-            return f"{here} is one Tensor, {there} is {told_kind(given)}" if is_nest(given) else ""
+            if not is_nest(given):
+                return ""
+            made = isinstance(given, (list, tuple)) and given and not arrays
+            hint = f"; write gd.stack([...]) for one Tensor of {len(given)} numbers" if made else ""
+            return f"{here} is one Tensor, {there} is {told_kind(given)}{hint}"
         other = _opened(given)
         if other is None or not self._alike(other, arrays):
             return f"{here} is {self.told_kind()}, {there} is {told_kind(given)}"

@@ -144,6 +144,9 @@ class Trainer:
             raise GraphError("Trainer: shards are of a run over ranks; write distributed=True", source=where_am_i())
         self.model = model
         self._ranks = Ranks(distributed, shards)
+        if not isinstance(metrics, (Mapping, type(None))):
+            told = 'write metrics={"accuracy": gd.train.metrics.accuracy}'
+            raise GraphError(f"Trainer: metrics go by name; {told}, got {metrics!r}", source=where_am_i())
         self.metrics = {name: metric_of(name, metric) for name, metric in (metrics or {}).items()}
         self.accumulate = accumulate
         self._rules = rules_of(optimizer)

@@ -442,6 +442,20 @@ def test_a_table_of_the_model():
     assert repr(model) == "<Sequential: 67 parameters>"
 
 
+def test_arguments_that_a_layer_does_not_have_are_told_by_its_own_name():
+    for call, told in (
+        (
+            lambda: L.Conv2d(1, 4, 3, pad=1),
+            r"Conv2d\(\) has no argument 'pad'; did you mean 'padding'\? It is Conv2d\(",
+        ),
+        (lambda: L.Linear(in_features=3, outputs=4), r"Linear\(\) has no argument .*mean 'inputs'\?"),
+        (lambda: L.BatchNorm(), r"BatchNorm\(\) needs 'channels'; it is BatchNorm\(channels"),
+        (lambda: Block(3, 4, 5), r"Block\(\) takes 1 argument by position, got 3; it is Block\(width\)"),
+    ):
+        with pytest.raises(TypeError, match=told):
+            call()
+
+
 BAD = [
     (lambda: L.Sequential(L.Linear(2, 2), 3), "argument 1 is 3, no layer"),
     (lambda: L.Sequential(L.Linear(2, 2), seed=-1).parameters, "a seed is an integer from 0 on, got -1"),

@@ -148,7 +148,9 @@ def test_a_wrong_convolution_is_told_where_it_is_written(kwargs, error, text):
 
 def test_wrong_operands_of_convolutions():
     x, w = gd.input("x", (2, 4, 9, 11)), gd.input("w", (6, 4, 3, 2))
-    with pytest.raises(gd.ShapeError, match="the input has 3 dimensions, not 4"):
+    with pytest.raises(
+        gd.ShapeError, match=r"3 dimensions, not 4; write gd.reshape.*\(batch, channels, height, width\)"
+    ):
         gd.nn.conv2d(gd.input("x", (4, 9, 11)), w)
     with pytest.raises(gd.ShapeError, match=r"bias has shape \(5\), not \(6\)"):
         gd.nn.conv2d(x, w, gd.input("b", (5,)))

@@ -186,6 +186,7 @@ def test_monitors_and_checks_see_the_solution():
         (lambda: gd.root(lambda x: x, np.arange(3)), gd.DTypeError, r"int64; write .astype\('float32'\)"),
         (lambda: gd.root(lambda x: x[:1], gd.zeros(3)), gd.ShapeError, r"x0 has shape \(3,\), f\(x\) \(1,\)"),
         (lambda: gd.root(lambda x: {"a": x}, 1.0), gd.GraphError, "x0 is one Tensor, f.x. is a dict of 1"),
+        (lambda: gd.root(lambda x: [x[1], x[0]], np.ones(2)), gd.GraphError, r"a list of 2; write gd.stack\(\["),
         (lambda: gd.root(lambda x: x, []), gd.GraphError, "x0 has no Tensor"),
         (lambda: gd.root(lambda x: x, (gd.zeros(2), gd.zeros(2, "float64"))), gd.DTypeError, "float32 and float64"),
         (lambda: gd.root(lambda x: x, 1.0, max_steps=0), gd.GraphError, "max_steps is a positive int, got 0"),

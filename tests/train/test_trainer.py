@@ -407,6 +407,7 @@ def test_a_gradient_that_is_not_finite_names_the_parameter():
         (lambda: trainer(clip_norm=-1.0), "clip_norm is a number above 0, got -1.0"),
         (lambda: Trainer(network(), 3, gd.optim.SGD(0.1)), "the loss is 3, no function"),
         (lambda: trainer(seed=-1), "from 0 on, got -1"),
+        (lambda: trainer(metrics=["accuracy"]), r"metrics go by name; write metrics=.*got \['accuracy'\]"),
         (lambda: trainer(metrics={"a": 3}), "the metric 'a' is 3"),
         (lambda: trainer(metrics={"a": metrics.top_k}), r"write top_k\(5\)"),
         (lambda: fit(trainer(), epochs=-1), "epochs is an integer from 0 on, got -1"),
