@@ -116,7 +116,7 @@ def test_the_operation_inside_of_a_loop_and_its_step_are_named():
 def test_the_step_of_a_loop_that_runs_back():
     """The square root's slope is infinite at 0, in the step that meets it, the others being finite."""
     x = gd.input("x", ("n",), dtype="float64")
-    _, ys = gd.scan(lambda c, x: (c, gd.sqrt(x * c)), 1.0, x)
+    _, ys = gd.scan(lambda c, x: (c * 1.5, gd.sqrt(x * c)), 1.0, x)
     error = blamed([x], gd.grad(gd.sum(ys), x), np.array([1.0, 0.0, 2.0]))
     assert "in step 1 (from 0) of the loop at test_blame.py:" in error.fact and "backward pass" in error.fact
 
