@@ -16,6 +16,7 @@ from ..ops.customize import CUSTOM
 from ..ops.elementwise import STOP_GRADIENT, astype
 from ..ops.leaves import input as leaf
 from ..ops.rebuild import rebuild
+from ..ops.registry import View
 from ..ops.tensor import Tensor, constant, make
 
 
@@ -52,7 +53,7 @@ def attribute_in_float64(value: Any, rounded: bool = False) -> Any:
 
 def jumps(outputs: Sequence[Tensor]) -> list[Node]:
     """The nodes whose derivative is not that of what they compute, in topological order: ``stop_gradient``, and draws
-    that are followed. The bodies of custom operations are not looked into."""
+    that are followed. What computes the value of an operation with a derivative of its own is not looked into."""
     found: set[Node] = set()
     seen: set[Node] = set()
     stack = [v.node for v in outputs]
@@ -64,8 +65,14 @@ def jumps(outputs: Sequence[Tensor]) -> list[Node]:
         if node.op is STOP_GRADIENT or (node.op is CUSTOM and node.attrs["rules"].follow is not None):
             found.add(node)
         if node.op is not STOP_GRADIENT:
-            stack.extend(v.node for v in node.inputs[node.op is CUSTOM :])
+            stack.extend(v.node for v in node.inputs[_has_own_derivative(node) :])
     return sorted(found, key=lambda n: n.serial)
+
+
+def _has_own_derivative(node: Node) -> bool:
+    """Whether a node is its first operand, with a derivative by the others: custom, solved, by decomposition."""
+    several = node.op.kind == "custom" and isinstance(node.op.kernel, View) and len(node.inputs) > 1
+    return node.op is CUSTOM or several
 
 
 def held(outputs: Sequence[Tensor], nodes: Sequence[Node], values: Mapping[Value, np.ndarray]) -> list[Tensor]:
