@@ -30,17 +30,18 @@ Needs = dict[Graph, list[int]]  # of each result of a graph the inputs it depend
 def narrowed(graph: Graph) -> tuple[Graph, Became]:
     """``graph`` with its loops and branches narrowed, and what each of its values that changed has become; itself where
     nothing can be given up. Simplified afterwards, it may be narrowed further."""
-    return _Narrow(graph, {}).result()
+    return _Narrow(graph, {}, []).result()
 
 
 def simplest(graph: Graph) -> tuple[Graph, Became]:
     """``graph`` simplified and narrowed by turns until that finds no more, and what its values have become."""
     result, became = simplify(graph)
     while True:
-        narrow, first = narrowed(result)
+        constants: list[Value] = []
+        narrow, first = _Narrow(result, {}, constants).result()
         if narrow is result:
             return result, became
-        result, then = simplify(narrow)
+        result, then = simplify(narrow) if constants else (narrow, {})
         became = {old: _after(old, became, first, then) for old in (*became, *first, *then)}
 
 
@@ -52,10 +53,11 @@ def _after(v: Value, *steps: Became) -> Any:
 
 class _Narrow:
     """One graph, narrowed: ``new`` what values become, ``stays`` the first values of carries that a step leaves as they
-    are by what is read for them in the end, ``rows`` the constants that histories repeat, ``live`` what is needed."""
+    are by what is read for them in the end, ``rows`` the constants that histories repeat, ``live`` what is needed;
+    ``constants``: told of what more may be simplified for, here and inside."""
 
-    def __init__(self, graph: Graph, needs: Needs):
-        self.graph, self.needs = graph, needs
+    def __init__(self, graph: Graph, needs: Needs, constants: list[Value]):
+        self.graph, self.needs, self.constants = graph, needs, constants
         self.new: Became = {}
         self.stays: Became = {}
         self.rows: dict[Value, Value] = {}
@@ -78,6 +80,7 @@ class _Narrow:
             ambient.now = before
         if not self.new and not self.stays:
             return graph, {}
+        self.constants += self.stays
         results = [self._now(v) for v in graph.outputs]
         updates = [(p, self._now(v)) for p, v in graph.updates]
         self.new.update((v, self._now(v)) for v in self.stays)
@@ -141,7 +144,9 @@ class _Narrow:
         results = rebuild(outputs, known) if not used.isdisjoint(known) else list(outputs)
         if not _same(results, body.outputs):
             body = Graph(body.name, body.inputs, results)
-        body, _ = _Narrow(body, self.needs).result()  # first, so that what is inside lets go of arguments
+        self.constants += known
+        # first, so that what is inside lets go of arguments
+        body, _ = _Narrow(body, self.needs, self.constants).result()
         return body if _same(inputs, body.inputs) else Graph(body.name, inputs, body.outputs)
 
     def _branch(self, node: Node, inputs: Sequence[Any]) -> Narrower | None:
