@@ -41,6 +41,7 @@ class Graphdiff:
         self.top = lambda x, k: gd.topk(x, k)[0]
         self.log_sum = lambda x: gd.logsumexp(x, axis=1)
         self.conv2d = lambda x, w: gd.nn.conv2d(x, w, padding=1)
+        self.softmax = lambda x, axis: gd.nn.softmax(x, axis=axis)
 
     def repeat(self, step: Function, state: tuple[float, ...], n: int) -> Any:
         start = tuple([self.gd.constant(x, "float64") for x in state])
@@ -104,6 +105,7 @@ class Jax:
         self.top = lambda x, k: jax.lax.top_k(x, k)[0]
         self.log_sum = lambda x: jax.scipy.special.logsumexp(x, axis=1)
         self.conv2d = lambda x, w: jax.lax.conv_general_dilated(x, w, (1, 1), "SAME")
+        self.softmax = jax.nn.softmax
 
     def repeat(self, step: Function, state: tuple[float, ...], n: int) -> Any:
         start = tuple([self.np.float64(x) for x in state])
