@@ -331,7 +331,8 @@ def test_a_source_distribution_has_what_building_testing_and_showing_need(tmp_pa
     (archive,) = tmp_path.glob("*.tar")
     with tarfile.open(archive) as held:
         names = {name.partition("/")[2] for name in held.getnames()}
-    wanted = [p.relative_to(tree) for p in tree.rglob("*") if p.is_file() and ".egg-info" not in str(p)]
+    there = (p for p in tree.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    wanted = [p.relative_to(tree) for p in there if ".egg-info" not in str(p)]
     aside = {".gitignore", ".editorconfig", ".clang-format"}
     lacks = sorted(str(p) for p in wanted if str(p) not in names and p.name not in aside and p.parts[0] != "report")
     assert len(wanted) > 300 and lacks == []
