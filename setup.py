@@ -40,6 +40,9 @@ EXTENSIONS = {
 }
 """The extensions, and what each holds of the core."""
 LINUX = platform.system() == "Linux"
+IN_PLACE = "--inplace" in sys.argv  # setuptools itself clears the option while it builds
+SMALL = [] if IN_PLACE else ["-fno-asynchronous-unwind-tables"]
+"""Of an install, which nobody steps through: no tables of frames, nor symbols. They are a twentieth of a wheel."""
 FLAGS = ["-g0", "-fvisibility=hidden", "-pthread", "-Werror=implicit-function-declaration"]
 
 
@@ -71,8 +74,9 @@ class BuildExtensions(build_ext):
         if why is not None:
             raise PlatformError(why)
         flags = core.flags_of(CSRC, compiler)
-        if not self.inplace:
+        if not IN_PLACE:
             flags.append("-w")  # nobody reads the warnings of an install, and looking for them takes time
+        flags += SMALL
         wanted: dict[str, list[core.Compilation]] = {"nothing": [], "the planner": [], "all but the planner": []}
         for one in core.compilations(CSRC, core.light_flags(CSRC, compiler)):
             wanted["the planner" if one.name.startswith("planner_") else "all but the planner"].append(one)
@@ -94,6 +98,7 @@ class BuildExtensions(build_ext):
             objects.sort()
             libraries = ["-lm", "-ldl"] if LINUX else ["-lm"]
             linked = folder / Path(self.get_ext_filename(ext.name)).name
+            libraries += [] if IN_PLACE or not LINUX else ["-Wl,-s"]
             command = [*self.compiler.linker_so, *map(str, objects), *libraries, "-pthread", "-o", str(linked)]
             core.make(linked, command, objects)
         except subprocess.CalledProcessError as error:
@@ -109,12 +114,14 @@ class BuildExtensions(build_ext):
         command = [sys.executable, "-m", "cython", "-3", "--depfile", "--module-name", name, str(source)]
         record = Path(f"{translated}.dep")
         core.make(translated, [*command, "-o", str(translated)], record=record, tool=Cython.__version__)
-        level = ["-O1"]
+        level = ["-Os"]  # what these do is mostly calls of Python
         if name == "graphdiff.runtime._core":  # what every call goes through
             level = core.light_flags(CSRC, self.compiler.compiler_so) or ["-O2"]
         places = [CSRC, CSRC / "include", numpy.get_include(), *self.compiler.include_dirs]
         made = translated.with_suffix(".o")
-        core.compile_object([*self.compiler.compiler_so, *FLAGS, *level, *(f"-I{p}" for p in places)], translated, made)
+        core.compile_object(
+            [*self.compiler.compiler_so, *FLAGS, *SMALL, *level, *(f"-I{p}" for p in places)], translated, made
+        )
         return made
 
 
