@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from ctypes.util import find_library
 
 import pytest
 from under_test import ENVIRONMENT, PLACE
@@ -49,9 +48,8 @@ def test_a_bridge_over_others_tells_its_own_extra(bridge, use):
 
 
 def test_ipopt_is_told_with_its_extra():
-    if find_library("ipopt"):
-        pytest.skip("the system has an Ipopt, which is taken")
-    done = run("casadi", "w = gd.parameter('w', value=1.0)\ngd.interop.ipopt.Problem(w * w, [w]).solve()")
+    nowhere = "import ctypes.util\nctypes.util.find_library = lambda name: None\n"  # the system may have one
+    done = run("casadi", nowhere + "w = gd.parameter('w', value=1.0)\ngd.interop.ipopt.Problem(w * w, [w]).solve()")
     told = "ImportError: gd.interop.ipopt needs Ipopt; write pip install 'graphdiff[ipopt]'"
     assert done.returncode == 1 and done.stderr.strip().splitlines()[-1] == told
 

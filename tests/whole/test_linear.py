@@ -3,6 +3,7 @@ Python runs, and not timed."""
 
 from __future__ import annotations
 
+import functools
 import sys
 
 import numpy as np
@@ -58,39 +59,27 @@ def compiled(n, make, updates):
     return gd.compile(inputs, [loss, *gradients], costs="nominal")
 
 
-def calls(work, *arguments):
-    """How many functions, of Python's and of C's, are called."""
+def counted(now, install, events, work, *arguments):
+    """How many of some events Python tells while ``work`` runs."""
     count = 0
 
     def see(_frame, event, _argument):
         nonlocal count
-        count += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(see)
-    try:
-        work(*arguments)
-    finally:
-        sys.setprofile(before)
-    return count
-
-
-def lines(work, *arguments):
-    """How many lines of Python are run, each turn of a loop anew: what goes round without calling anything."""
-    count = 0
-
-    def see(_frame, event, _argument):
-        nonlocal count
-        count += event == "line"
+        count += event in events
         return see
 
-    before = sys.gettrace()
-    sys.settrace(see)
+    before = now()
+    install(see)
     try:
         work(*arguments)
     finally:
-        sys.settrace(before)
+        install(before)
     return count
+
+
+# functions, of Python's and of C's; and lines of Python, each turn of a loop anew: what goes round and calls nothing
+calls = functools.partial(counted, sys.getprofile, sys.setprofile, ("call", "c_call"))
+lines = functools.partial(counted, sys.gettrace, sys.settrace, ("line",))
 
 
 def growth(count, work, *arguments):
